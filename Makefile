@@ -1,0 +1,60 @@
+# Two commands do everything: `make run` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= $(CURDIR)/.data
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check unit integration bench format clean
+
+run: $(VENV)/installed
+	REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$${REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY:-$(DATA)} \
+		$(BIN)/twistd --nodaemon --pidfile= registry $(if $(CONFIG),-c $(CONFIG))
+
+test: $(VENV)/peers check integration coverage
+
+# The quick half: format, lint, types, rooms, unit tests.
+check: $(VENV)/tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) unit
+
+unit: $(VENV)/tools
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m twisted.trial --temp-directory=_trial_temp/unit tests
+
+integration: $(VENV)/tools
+	TXREGISTRY_INTEGRATION=1 $(BIN)/python -m twisted.trial \
+		--temp-directory=_trial_temp/integration tests.integration
+
+.PHONY: coverage
+coverage: $(VENV)/tools
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --fail-under=80
+
+bench: $(VENV)/peers $(VENV)/tools
+	$(BIN)/python bench/cache.py
+
+format: $(VENV)/tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
+
+$(VENV)/installed: setup.py Makefile scripts/system-packages
+	scripts/system-packages python3 python3-venv ca-certificates
+	python3 -m venv $(VENV)
+	$(BIN)/pip install -q --upgrade pip "setuptools<90" wheel
+	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e .
+	touch $@
+
+$(VENV)/tools: $(VENV)/installed
+	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e '.[test,lint,release]'
+	touch $@
+
+$(VENV)/peers: $(VENV)/installed scripts/system-packages
+	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
+		docker.io redis-server busybox-static procps
+	touch $@

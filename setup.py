@@ -1,0 +1,60 @@
+"""Packaging of txregistry, with the twistd plugin as a drop-in."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+scope: dict[str, str] = {}
+exec((here / "txregistry" / "__init__.py").read_text("utf-8"), scope)
+
+setup(
+    name="txregistry",
+    version=scope["__version__"],
+    description="A container registry and pull-through edge cache on Twisted",
+    long_description=(here / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["txregistry", "txregistry.*"]),
+        "twisted.plugins",
+    ],
+    package_data={"txregistry": ["py.typed"]},
+    install_requires=[
+        "attrs>=23.2",
+        "klein>=24.8",
+        "prometheus-client>=0.20",
+        "publicsuffixlist>=1.0",
+        "pyopenssl>=24.0",
+        "pyyaml>=6.0",
+        "treq>=24.9",
+        "twisted[tls]>=24.11",
+        "txredisapi>=1.4.10",
+        "zope.interface>=6.0",
+    ],
+    extras_require={
+        "test": ["coverage>=7.4", "hypothesis>=6.100"],
+        "lint": [
+            "mypy>=1.13",
+            "mypy-zope>=1.0.9",
+            "ruff>=0.8",
+            "types-PyYAML",
+        ],
+        "release": ["towncrier>=24.8"],
+    },
+    entry_points={
+        "txregistry.storage_drivers": [
+            "filesystem = txregistry.storagedriver.maker:filesystem",
+            "inmemory = txregistry.storagedriver.maker:inmemory",
+        ],
+    },
+    classifiers=[
+        "Framework :: Twisted",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Typing :: Typed",
+    ],
+    zip_safe=False,
+)

@@ -1,0 +1,1 @@
+"""The configuration: from a mapping to a frozen value, with all errors at once."""

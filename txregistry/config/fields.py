@@ -1,0 +1,61 @@
+"""The kinds of values that a key can have, and what a key says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NewType
+
+import attrs
+
+#: Seconds; written as ``10s``, ``1h30m`` or ``0`` in the file.
+Duration = NewType("Duration", float)
+
+_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
+_UNITS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
+
+SECRET = "secret"  # noqa: S105 - the name of a mark, not a secret
+NO_EFFECT = "no effect"
+
+
+def secret(default: Any = "") -> Any:
+    """Declare a key whose value is never printed."""
+    return attrs.field(default=default, metadata={SECRET: True})
+
+
+def no_effect(default: Any = None) -> Any:
+    """Declare a key of distribution that is accepted and does nothing yet."""
+    return attrs.field(default=default, metadata={NO_EFFECT: True})
+
+
+def parse_duration(value: object) -> Duration:
+    """Read a duration as Go writes it.
+
+    :raise ValueError: it is none, or a bare number other than 0.
+    """
+    if value == 0 and not isinstance(value, bool):
+        return Duration(0.0)
+    text = value if isinstance(value, str) else ""
+    if text == "0":
+        return Duration(0.0)
+    parts = _DURATION.findall(text)
+    if not parts or "".join(parts) != text:
+        raise ValueError("expected a duration such as 10s, 1h30m or 0")
+    return Duration(sum(_seconds(part) for part in parts))
+
+
+def _seconds(part: str) -> float:
+    number = part.rstrip("nuµmsh")
+    return float(number) * _UNITS[part[len(number) :]]
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration so that :func:`parse_duration` reads it."""
+    return f"{seconds:g}s" if seconds else "0"

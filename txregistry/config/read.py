@@ -1,0 +1,248 @@
+"""From an untyped mapping to a :class:`Config`, collecting every problem."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import attrs
+
+from txregistry.config.fields import NO_EFFECT, Duration, parse_duration
+from txregistry.config.model import Config, Storage
+
+_STORAGE_SECTIONS = frozenset(
+    field.name
+    for field in attrs.fields(Storage)
+    if field.name not in ("driver", "parameters")
+)
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; one line per problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@attrs.define
+class Reader:
+    """Reads values of declared types and keeps what was wrong with them."""
+
+    problems: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
+
+    def section(self, cls: type[Any], value: object, path: str) -> Any:
+        """Read a mapping into one of the model's classes."""
+        if value is None:
+            value = {}
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a mapping", value)
+            return None
+        hints = get_type_hints(cls)
+        fields = attrs.fields_dict(cls)
+        self._warn_of_unknown(value, list(fields), path)
+        found = {
+            name: self._field(field, hints[name], value[name], _join(path, name))
+            for name, field in fields.items()
+            if name in value
+        }
+        missing = [
+            name
+            for name, field in fields.items()
+            if field.default is attrs.NOTHING and name not in found
+        ]
+        for name in missing:
+            self.problems.append(f"{_join(path, name)}: is missing")
+        return None if missing else cls(**found)
+
+    def _field(
+        self, field: attrs.Attribute[Any], hint: Any, value: object, path: str
+    ) -> object:
+        if field.metadata.get(NO_EFFECT) and value is not None:
+            self.warnings.append(f"{path}: is accepted and has no effect yet")
+        return self.value(hint, value, path)
+
+    def value(self, hint: Any, value: object, path: str) -> Any:
+        """Read one value of a declared type."""
+        if hint is object:
+            return value
+        if hint is Storage:
+            return self.storage(value, path)
+        if attrs.has(hint):
+            return self.section(hint, value, path)
+        origin = get_origin(hint)
+        if origin in (Union, types.UnionType):
+            inner = next(arg for arg in get_args(hint) if arg is not type(None))
+            return None if value is None else self.value(inner, value, path)
+        if origin is tuple:
+            return self._list(get_args(hint)[0], value, path)
+        if origin is not None:
+            return self._mapping(get_args(hint)[1], value, path)
+        return self._scalar(hint, value, path)
+
+    def storage(self, value: object, path: str) -> Storage | None:
+        """Read the storage section: exactly one driver beside the known keys."""
+        if isinstance(value, str):
+            value = {value: {}}
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a driver's name or a mapping", value)
+            return None
+        drivers = [str(name) for name in value if name not in _STORAGE_SECTIONS]
+        if len(drivers) != 1:
+            listed = ", ".join(drivers) or "none"
+            self.problems.append(f"{path}: expected exactly one driver, found {listed}")
+            return None
+        rest = {name: item for name, item in value.items() if name != drivers[0]}
+        parameters = value[drivers[0]]
+        if parameters is not None and not isinstance(parameters, Mapping):
+            self._wrong(_join(path, drivers[0]), "a mapping", parameters)
+        rest |= {"driver": drivers[0], "parameters": parameters or {}}
+        return cast("Storage | None", self.section(Storage, rest, path))
+
+    def _scalar(self, hint: Any, value: object, path: str) -> object:
+        if hint is Duration:
+            try:
+                return parse_duration(value)
+            except ValueError as error:
+                self.problems.append(f"{path}: {error}, found {value!r}")
+                return Duration(0.0)
+        if hint is str and isinstance(value, int | float) and path == "version":
+            return str(value)  # unquoted in YAML, 0.1 is a number
+        if hint is str and value is None:
+            return ""
+        if hint is str and isinstance(value, int) and not isinstance(value, bool):
+            return str(value)  # a password of digits
+        if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+            return value
+        expected = {bool: "true or false", int: "a whole number", str: "text"}
+        self._wrong(path, expected[hint], value)
+        return None
+
+    def _list(self, hint: Any, value: object, path: str) -> tuple[object, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self._wrong(path, "a list", value)
+            return ()
+        return tuple(
+            self.value(hint, item, f"{path}[{index}]")
+            for index, item in enumerate(value)
+        )
+
+    def _mapping(self, hint: Any, value: object, path: str) -> dict[str, object]:
+        if value is None:
+            return {}
+        if hint is object and isinstance(value, Mapping):
+            return dict(value)
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a mapping", value)
+            return {}
+        return {
+            str(name): self.value(hint, item, _join(path, str(name)))
+            for name, item in value.items()
+        }
+
+    def _wrong(self, path: str, expected: str, value: object) -> None:
+        found = type(value).__name__ if value is not None else "nothing"
+        self.problems.append(f"{path}: expected {expected}, found {found}")
+
+    def _warn_of_unknown(
+        self, value: Mapping[Any, Any], known: list[str], path: str
+    ) -> None:
+        for name in value:
+            if name not in known:
+                near = get_close_matches(str(name).lower(), known, 1)
+                hint = f"; did you mean {_join(path, near[0])}?" if near else ""
+                self.warnings.append(
+                    f"{_join(path, str(name))}: is not a known key and is ignored{hint}"
+                )
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def read_config(mapping: object) -> tuple[Config, list[str]]:
+    """Read the configuration.
+
+    :return: the value, and warnings of keys that are unknown or have no effect.
+    :raise ConfigurationError: with every problem, each with its key's path.
+    """
+    reader = Reader()
+    config = reader.section(Config, mapping, "")
+    if config is not None and not reader.problems:
+        config = _apply_aliases(config)
+        reader.problems += _check(config)
+        reader.warnings += _remarks(config)
+    if reader.problems:
+        raise ConfigurationError(reader.problems)
+    return cast(Config, config), reader.warnings
+
+
+def _apply_aliases(config: Config) -> Config:
+    if config.loglevel and config.log == attrs.evolve(config.log, level="info"):
+        log = attrs.evolve(config.log, level=config.loglevel)
+        config = attrs.evolve(config, log=log)
+    cache = config.storage.cache
+    if cache.layerinfo and not cache.blobdescriptor:
+        cache = attrs.evolve(cache, blobdescriptor=cache.layerinfo)
+        storage = attrs.evolve(config.storage, cache=cache)
+        config = attrs.evolve(config, storage=storage)
+    return config
+
+
+def _check(config: Config) -> list[str]:
+    problems = [
+        *_one_of("version", config.version, ("0.1",)),
+        *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
+        *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
+        *_one_of("http.net", config.http.net, ("tcp", "unix")),
+    ]
+    if config.http.net == "tcp":
+        problems += _check_address("http.addr", config.http.addr)
+    if config.http.debug.addr:
+        problems += _check_address("http.debug.addr", config.http.debug.addr)
+    if bool(config.http.tls.certificate) != bool(config.http.tls.key):
+        problems.append("http.tls: certificate and key go together")
+    if bool(config.proxy.tls.certificate) != bool(config.proxy.tls.key):
+        problems.append("proxy.tls: certificate and key go together")
+    if config.proxy.remoteurl:
+        problems += _check_remote(config.proxy.remoteurl)
+    if config.proxy.username and config.proxy.exec.command:
+        problems.append("proxy.exec.command: excludes proxy.username")
+    if config.storage.cache.blobdescriptorsize < 0:
+        problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
+    return problems
+
+
+def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
+    if value in allowed:
+        return []
+    return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
+
+
+def _check_address(path: str, address: str) -> list[str]:
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and int(port) < 65536:
+        return []
+    return [f"{path}: expected host:port, found {address!r}"]
+
+
+def _check_remote(url: str) -> list[str]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return [f"proxy.remoteurl: expected an http or https URL, found {url!r}"]
+    if parts.path.strip("/") or parts.query or parts.username:
+        return ["proxy.remoteurl: expected scheme, host and port only"]
+    return []
+
+
+def _remarks(config: Config) -> list[str]:
+    cache = config.storage.cache.blobdescriptor
+    if cache not in ("", "inmemory"):
+        return [f"storage.cache.blobdescriptor: {cache!r} has no effect yet"]
+    return []

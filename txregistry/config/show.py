@@ -1,0 +1,68 @@
+"""Print the effective configuration without its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import attrs
+
+from txregistry.config.fields import SECRET, Duration, format_duration
+from txregistry.config.model import Config, Storage
+
+MASK = "********"
+
+#: Parameters of any driver whose names contain one of these are masked.
+_SECRET_WORDS = ("secret", "password", "key", "token", "credential")
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """Give the configuration as a mapping, in the form of the file."""
+    return _section(config)
+
+
+def _section(value: Any) -> dict[str, Any]:
+    hints = get_type_hints(type(value))
+    found: dict[str, Any] = {}
+    for field in attrs.fields(type(value)):
+        item = getattr(value, field.name)
+        if item is None:
+            continue
+        if field.metadata.get(SECRET):
+            found[field.name] = MASK if item else ""
+        elif isinstance(item, Storage):
+            found[field.name] = _storage(item)
+        else:
+            found[field.name] = _plain(item, hints[field.name])
+    return found
+
+
+def _storage(storage: Storage) -> dict[str, Any]:
+    sections = _section(storage)
+    parameters = sections.pop("parameters")
+    return {sections.pop("driver"): _masked(parameters), **sections}
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    if attrs.has(type(value)):
+        return _section(value)
+    if hint in (Duration, Duration | None):
+        return format_duration(value)
+    if hint is object:
+        return _masked(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item, None) for name, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: MASK if item and _is_secret(str(name)) else _masked(item)
+            for name, item in value.items()
+        }
+    return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_WORDS)

@@ -1,0 +1,266 @@
+"""The ledger in SQLite: the embedded default.
+
+One row per (repository, kind, reference), where the reference is a digest or a tag.
+When a row is due follows from its last use and the time to live of the moment, so a
+changed ``proxy.ttl`` holds for everything at once; it is not stored.
+
+Note [Batches]. Uses are recorded in memory and written together, by :meth:`flush`,
+which every question to the database does first. So the hot path takes no lock and no
+disk, and what is asked always sees what was recorded. A crash loses at most the uses
+since the last flush, and additions are found again in the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.disk import Disk
+from txregistry.interfaces.blobs import ILinkIndex
+from txregistry.interfaces.expiry import (
+    Entry,
+    EntryKey,
+    IExpiryLedger,
+    ITagMemory,
+    Kind,
+)
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
+
+T = TypeVar("T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    repository TEXT NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL,
+    size INTEGER NOT NULL, last_use REAL NOT NULL,
+    PRIMARY KEY (repository, kind, reference)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_by_use ON entries (last_use);
+CREATE INDEX IF NOT EXISTS entries_by_reference ON entries (reference);
+CREATE TABLE IF NOT EXISTS confirmed (
+    repository TEXT NOT NULL, tag TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (repository, tag)
+) WITHOUT ROWID;
+"""
+_VERSION = 1
+_KEY = "repository = ? AND kind = ? AND reference = ?"
+_INSERT = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)"
+_UPSERT = (
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET size = excluded.size,"
+    " last_use = max(last_use, excluded.last_use)"
+)
+_TOUCH = f"UPDATE entries SET last_use = max(last_use, ?) WHERE {_KEY}"  # noqa: S608
+_DELETE = f"DELETE FROM entries WHERE {_KEY}"  # noqa: S608
+_CLAIM = f"DELETE FROM entries WHERE {_KEY} AND last_use <= ?"  # noqa: S608
+_CONFIRM = "INSERT OR REPLACE INTO confirmed VALUES (?, ?, ?)"
+_DUE = "SELECT * FROM entries WHERE last_use < ? ORDER BY last_use LIMIT ?"
+_HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
+_CONFIRMED = "SELECT at FROM confirmed WHERE repository = ? AND tag = ?"
+
+
+@attrs.define
+class _Batch:
+    added: dict[EntryKey, Entry] = attrs.field(factory=dict)
+    touched: dict[EntryKey, float] = attrs.field(factory=dict)
+    forgotten: set[EntryKey] = attrs.field(factory=set)
+    confirmed: dict[EntryKey, float] = attrs.field(factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.touched or self.forgotten or self.confirmed)
+
+    def before(self, later: _Batch) -> None:
+        """Put what could not be written back under what came since."""
+        self.added.update(later.added)
+        self.touched.update(later.touched)
+        self.forgotten = (self.forgotten - set(later.added)) | later.forgotten
+        self.confirmed.update(later.confirmed)
+
+
+@implementer(IExpiryLedger, ILinkIndex, ITagMemory)
+@attrs.define(eq=False)
+class SqliteLedger:
+    """A ledger in a file, or in memory for ``:memory:``.
+
+    :param disk: has exactly one thread: SQLite is asked one question at a time.
+    :ivar generation: grows when the file was not usable and has been set aside: the
+        tree has then to be looked through again.
+    """
+
+    _path: str
+    _disk: Disk
+    _connection: sqlite3.Connection | None = None
+    _batch: _Batch = attrs.field(factory=_Batch)
+    generation: int = 0
+    _log = Logger()
+
+    def add(self, entry: Entry) -> None:
+        """Record that something is there."""
+        self._batch.forgotten.discard(entry.key)
+        self._batch.added[entry.key] = entry
+
+    def touch(self, key: EntryKey, now: float) -> None:
+        """Record a use."""
+        self._batch.touched[key] = now
+
+    def forget(self, key: EntryKey) -> None:
+        """Record that something is gone."""
+        self._batch.added.pop(key, None)
+        self._batch.touched.pop(key, None)
+        self._batch.forgotten.add(key)
+
+    def confirm(self, key: EntryKey, now: float) -> None:
+        """Record that the upstream stands by a tag."""
+        self._batch.confirmed[key] = now
+
+    @deferred
+    async def due(self, cutoff: float, limit: int) -> list[Entry]:
+        """Fire with what was last used before a time."""
+        return await self._ask(lambda db: _entries(db.execute(_DUE, (cutoff, limit))))
+
+    @deferred
+    async def claim(self, entry: Entry) -> bool:
+        """Take an entry out unless it was used since it was read."""
+        bound = (*_columns(entry.key), entry.last_use)
+        return await self._ask(lambda db: db.execute(_CLAIM, bound).rowcount == 1)
+
+    @deferred
+    async def holders(self, digest: Digest) -> frozenset[RepositoryName]:
+        """Fire with the repositories that hold some content."""
+        rows: list[tuple[str]] = await self._ask(
+            lambda db: db.execute(_HOLDERS, (str(digest),)).fetchall()
+        )
+        return frozenset(RepositoryName(name) for (name,) in rows)
+
+    @deferred
+    async def confirmed_at(self, key: EntryKey) -> float | None:
+        """Fire with when the upstream last stood by a tag."""
+        bound = (str(key.repository), key.reference)
+        row: tuple[float] | None = await self._ask(
+            lambda db: db.execute(_CONFIRMED, bound).fetchone()
+        )
+        return None if row is None else row[0]
+
+    @deferred
+    async def restore(self, entries: Sequence[Entry]) -> None:
+        """Record what is not known yet."""
+        rows = [_row(entry) for entry in entries]
+        await self._ask(lambda db: db.executemany(_INSERT, rows))
+
+    @deferred
+    async def entries(self) -> list[Entry]:
+        """Fire with everything."""
+        return await self._ask(lambda db: _entries(db.execute("SELECT * FROM entries")))
+
+    @deferred
+    async def flush(self) -> None:
+        """Write what was recorded in memory."""
+        await self._ask(lambda db: None)
+
+    @deferred
+    async def close(self) -> None:
+        """Write what is left and close the file."""
+        await self.flush()
+        await self._disk.run(self._shut)
+
+    @deferred
+    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        batch, self._batch = self._batch, _Batch()
+        try:
+            return await self._disk.run(self._answer, batch, question)
+        except sqlite3.Error:
+            batch.before(self._batch)
+            self._batch = batch
+            raise
+
+    def _answer(self, batch: _Batch, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._transact(batch, question)
+        except sqlite3.OperationalError:
+            raise  # busy, full, read-only: may pass
+        except sqlite3.DatabaseError as error:
+            self._set_aside(error)
+            return self._transact(batch, question)
+
+    def _transact(
+        self, batch: _Batch, question: Callable[[sqlite3.Connection], T]
+    ) -> T:
+        if self._connection is None:
+            self._connection = _connect(self._path)
+        with self._connection as db:
+            if batch:
+                _write(db, batch)
+            return question(db)
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        self._shut()
+        self._log.warn(
+            "the ledger is not usable ({error}); it is set aside and rebuilt",
+            error=str(error),
+        )
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(self._path + suffix):
+                os.replace(self._path + suffix, f"{self._path}{suffix}.corrupt")
+        self.generation += 1
+
+    def _shut(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    if path != ":memory:":
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise sqlite3.DatabaseError(f"unknown version {version}")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("SELECT count(*) FROM entries").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write(db: sqlite3.Connection, batch: _Batch) -> None:
+    db.executemany(_DELETE, [_columns(key) for key in batch.forgotten])
+    db.executemany(_UPSERT, [_row(entry) for entry in batch.added.values()])
+    db.executemany(
+        _TOUCH, [(now, *_columns(key)) for key, now in batch.touched.items()]
+    )
+    db.executemany(
+        _CONFIRM,
+        [
+            (str(key.repository), key.reference, now)
+            for key, now in batch.confirmed.items()
+        ],
+    )
+
+
+def _columns(key: EntryKey) -> tuple[str, str, str]:
+    return str(key.repository), key.kind.value, key.reference
+
+
+def _row(entry: Entry) -> tuple[str, str, str, int, float]:
+    return (*_columns(entry.key), entry.size, entry.last_use)
+
+
+def _entries(rows: sqlite3.Cursor) -> list[Entry]:
+    return [
+        Entry(EntryKey(RepositoryName(name), Kind(kind), reference), size, last_use)
+        for name, kind, reference, size, last_use in rows
+    ]

@@ -1,0 +1,68 @@
+"""``/scheduler-state.json``: read and written as the Go registry does (pure).
+
+A JSON object of ``repository@digest`` to ``{"Key", "ExpiryData", "EntryType"}``,
+with the time in RFC 3339 and 0 for a blob, 1 for a manifest. Keys of 2.1 and 2.2 name
+only a digest or a repository; the tree tells more than they do, and they are passed
+over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from txregistry.expiry.plan import Plan
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import RegistryError
+from txregistry.spec.reference import RepositoryName
+
+_TYPES = {Kind.BLOB: 0, Kind.MANIFEST: 1}
+_KINDS = {number: kind for kind, number in _TYPES.items()}
+_FRACTION = re.compile(r"(\.\d{1,6})\d*")
+
+
+def read_state(content: bytes, plan: Plan) -> list[Entry]:
+    """Read the entries of a state file; those that cannot be used are passed over.
+
+    :raise ValueError: it is no such file at all.
+    """
+    document = json.loads(content) or {}
+    if not isinstance(document, dict):
+        raise ValueError("expected a JSON object")
+    found = [_read(key, value, plan) for key, value in document.items()]
+    return [entry for entry in found if entry is not None]
+
+
+def _read(key: str, value: object, plan: Plan) -> Entry | None:
+    try:
+        name, _, digest = key.partition("@")
+        kind = _KINDS[value["EntryType"]]  # type: ignore[index]
+        expiry = _timestamp(value["ExpiryData"])  # type: ignore[index]
+        reference = str(Digest.parse(digest))
+        entry_key = EntryKey(RepositoryName.parse(name), kind, reference)
+    except (RegistryError, KeyError, TypeError, ValueError):
+        return None
+    return Entry(entry_key, 0, plan.last_use(expiry))
+
+
+def _timestamp(text: object) -> float:
+    # Go writes nanoseconds, which Python does not read.
+    return datetime.fromisoformat(_FRACTION.sub(r"\1", str(text))).timestamp()
+
+
+def write_state(entries: Iterable[Entry], plan: Plan) -> bytes:
+    """Write the blobs and manifests among the entries as a state file."""
+    document = {}
+    for entry in entries:
+        if entry.key.kind in _TYPES:
+            key = f"{entry.key.repository}@{entry.key.reference}"
+            moment = datetime.fromtimestamp(plan.expiry(entry.last_use), UTC)
+            document[key] = {
+                "Key": key,
+                "ExpiryData": moment.isoformat(timespec="microseconds"),
+                "EntryType": _TYPES[entry.key.kind],
+            }
+    return json.dumps(document).encode("utf-8")

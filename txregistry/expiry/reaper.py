@@ -1,0 +1,96 @@
+"""Take away what is due: one function per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IBlobDeleter, IContent, ILeases
+from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.tags import ITagStore
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, ManifestUnknown
+from txregistry.spec.reference import Tag
+
+Expire = Callable[[Entry], Deferred[None]]
+
+
+@attrs.define(eq=False)
+class Reaper:
+    """Unlinks things from their repository, and deletes content that is left over.
+
+    Works on the storage itself, so ``storage.delete.enabled``, which is about what
+    clients may do, does not matter here.
+    """
+
+    _namespace: INamespace
+    _content: IContent
+    _leases: ILeases
+    _usage: IUsage
+    _meter: IMeter
+
+    def functions(self) -> Mapping[Kind, Expire]:
+        """Give the function to run for each kind of entry."""
+        return {
+            Kind.BLOB: self.expire_blob,
+            Kind.MANIFEST: self.expire_manifest,
+            Kind.TAG: self.expire_tag,
+        }
+
+    def is_in_use(self, entry: Entry) -> bool:
+        """Tell whether somebody is reading what an entry stands for."""
+        if entry.key.kind is Kind.TAG:
+            return False
+        return self._leases.held(Digest.parse(entry.key.reference))
+
+    @deferred
+    async def expire_blob(self, entry: Entry) -> None:
+        """Unlink a blob, and delete its content if nobody else holds it."""
+        digest = Digest.parse(entry.key.reference)
+        repository = await self._namespace.repository(entry.key.repository)
+        try:
+            await cast(IBlobDeleter, repository.blobs).delete(digest=digest)
+        except BlobUnknown:
+            pass  # gone already; its content may be left
+        await self._collect(entry, digest)
+
+    @deferred
+    async def expire_manifest(self, entry: Entry) -> None:
+        """Untag and unlink a manifest, and delete its content if nobody holds it."""
+        digest = Digest.parse(entry.key.reference)
+        repository = await self._namespace.repository(entry.key.repository)
+        tags = cast(ITagStore, repository.tags)
+        for tag in await tags.lookup(digest=digest):
+            await tags.untag(tag=tag)
+            self._usage.forget(EntryKey(entry.key.repository, Kind.TAG, str(tag)))
+        try:
+            await cast(IManifestStore, repository.manifests).delete(digest=digest)
+        except ManifestUnknown:
+            pass  # gone already; its content may be left
+        await self._collect(entry, digest)
+
+    @deferred
+    async def expire_tag(self, entry: Entry) -> None:
+        """Remove a tag; what it stood for has a life of its own."""
+        repository = await self._namespace.repository(entry.key.repository)
+        try:
+            await cast(ITagStore, repository.tags).untag(
+                tag=Tag.parse(entry.key.reference)
+            )
+        except ManifestUnknown:
+            return
+        self._meter.count(Count.EVICTED, entry.key.kind.value)
+
+    @deferred
+    async def _collect(self, entry: Entry, digest: Digest) -> None:
+        kind = entry.key.kind.value
+        self._meter.count(Count.EVICTED, kind)
+        if await self._content.collect(digest=digest):
+            self._meter.count(Count.EVICTED_BYTES, kind, entry.size)

@@ -1,0 +1,80 @@
+"""Bring the ledger and the tree together: at the start, and when the ledger is lost."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from txregistry.expiry.legacy import read_state, write_state
+from txregistry.expiry.plan import BATCH, Plan
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
+from txregistry.interfaces.fills import IPartialBlobs
+
+#: Partial blobs that nobody has asked for again after this long are deleted.
+PARTIAL_SECONDS = 24 * 3600.0
+
+
+@attrs.define(eq=False)
+class Rebuild:
+    """Reads other records of what is stored, and writes one for the Go registry.
+
+    :param state_path: of ``scheduler-state.json`` on the driver.
+    """
+
+    _driver: IStorageDriver
+    _state_path: str
+    _ledger: IExpiryLedger
+    _inventory: IInventory
+    _partials: IPartialBlobs
+    _plan: Plan
+    _clock: IReactorTime
+    _log = Logger()
+
+    @deferred
+    async def run(self) -> None:
+        """Record what a state file and the tree have and the ledger has not.
+
+        What is found without a known last use begins its life now.
+        """
+        await self._import_state()
+        batch: list[Entry] = []
+        async for entry in self._inventory.found():
+            batch.append(attrs.evolve(entry, last_use=self._clock.seconds()))
+            if len(batch) >= BATCH:
+                await self._ledger.restore(entries=batch)
+                batch = []
+        await self._ledger.restore(entries=batch)
+
+    @deferred
+    async def export_state(self) -> None:
+        """Write the state file, so that a Go registry can go on from here."""
+        if not self._plan.expires:
+            return
+        entries = await self._ledger.entries()
+        await self._driver.put(self._state_path, write_state(entries, self._plan))
+
+    @deferred
+    async def purge_partials(self) -> None:
+        """Delete partial blobs that nobody came back for."""
+        await self._partials.purge(before=self._clock.seconds() - PARTIAL_SECONDS)
+
+    @deferred
+    async def _import_state(self) -> None:
+        try:
+            content = await self._driver.get(self._state_path)
+        except PathNotFound:
+            return
+        try:
+            entries = read_state(content, self._plan)
+        except ValueError as error:
+            self._log.warn(
+                "{path} is not usable and is set aside: {error}",
+                path=self._state_path,
+                error=str(error),
+            )
+            await self._driver.move(self._state_path, f"{self._state_path}.corrupt")
+            return
+        await self._ledger.restore(entries=entries)

@@ -1,0 +1,122 @@
+"""Look at the clock, and let what is due go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txregistry.expiry.plan import BATCH, TICK_SECONDS, Plan
+from txregistry.expiry.reaper import Expire, Reaper
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind
+
+
+@attrs.define(eq=False)
+class ExpiryScheduler(Service):
+    """A LoopingCall over the ledger.
+
+    Nothing goes before the tree has been looked through once, since what the ledger
+    does not know of might hold the same content.
+    """
+
+    _clock: IReactorTime
+    _plan: Plan
+    _ledger: IExpiryLedger
+    _reaper: Reaper
+    _rebuild: Rebuild
+    _functions: Mapping[Kind, Expire] = attrs.field(init=False)
+    _loop: LoopingCall = attrs.field(init=False)
+    _looping: Deferred[LoopingCall] | None = None
+    _rebuilding: Deferred[None] | None = None
+    _rebuilt_generation: int | None = None
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._functions = self._reaper.functions()
+        self._loop = LoopingCall(self.tick)
+        self._loop.clock = self._clock
+
+    def startService(self) -> None:
+        """Begin to look through the tree, and to look at the clock."""
+        super().startService()
+        self._start_rebuild()
+        self._looping = self._loop.start(self._plan.interval_seconds, now=False)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Stop looking; what is being expired is finished first."""
+        super().stopService()
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+        if self._loop.running:
+            self._loop.stop()
+        if self._looping is not None:
+            await self._looping
+
+    @deferred
+    async def tick(self) -> None:
+        """Do one round; never fails, as that would end the loop."""
+        with self._log.failuresHandled("expiry failed, next try at the next tick"):
+            await self._round()
+
+    @deferred
+    async def _round(self) -> None:
+        await self._ledger.flush()
+        if self._rebuilding is not None:
+            return
+        if self._rebuilt_generation != self._ledger.generation:
+            self._start_rebuild()
+            return
+        await self._rebuild.purge_partials()
+        if self._plan.expires:
+            await self._expire_due()
+
+    @deferred
+    async def _expire_due(self) -> None:
+        began = self._clock.seconds()
+        while self.running and self._clock.seconds() - began < TICK_SECONDS:
+            cutoff = self._plan.cutoff(self._clock.seconds())
+            entries = await self._ledger.due(cutoff=cutoff, limit=BATCH)
+            for entry in entries:
+                await self._expire(entry)
+            if len(entries) < BATCH:
+                return
+
+    @deferred
+    async def _expire(self, entry: Entry) -> None:
+        if self._reaper.is_in_use(entry):
+            self._ledger.touch(entry.key, self._clock.seconds())
+            return
+        if not await self._ledger.claim(entry=entry):
+            return  # used since we looked
+        try:
+            await self._functions[entry.key.kind](entry)
+        except CancelledError:
+            raise
+        except Exception:
+            self._log.failure("could not expire {key}", key=str(entry.key.reference))
+            # Not dropped: it is due again, and tried, at the next tick.
+            soon = self._clock.seconds() + self._plan.interval_seconds / 2
+            self._ledger.add(attrs.evolve(entry, last_use=self._plan.cutoff(soon)))
+
+    def _start_rebuild(self) -> None:
+        generation = self._ledger.generation
+        rebuilding = self._rebuild.run()
+        self._rebuilding = rebuilding
+        rebuilding.addCallbacks(self._rebuilt, self._not_rebuilt, (generation,))
+
+    def _rebuilt(self, _: None, generation: int) -> None:
+        self._rebuilding, self._rebuilt_generation = None, generation
+
+    def _not_rebuilt(self, failure: Failure) -> None:
+        self._rebuilding = None
+        if not failure.check(CancelledError):
+            self._log.failure("could not look through the tree", failure)

@@ -1,0 +1,109 @@
+"""Coroutines inside, Deferreds outside; and work that several callers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Hashable
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.python.failure import Failure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+def deferred(
+    function: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Deferred[T]]:
+    """Publish a coroutine function as one that returns a Deferred.
+
+    Cancelling the Deferred cancels what the coroutine awaits.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return Deferred.fromCoroutine(function(*args, **kwargs))
+
+    return call
+
+
+@attrs.define(eq=False)
+class _Flight(Generic[T]):
+    """One piece of work and everybody who waits for it."""
+
+    waiters: list[Deferred[T]] = attrs.field(factory=list)
+    work: Deferred[T] | None = None
+
+    def leave(self, waiter: Deferred[T]) -> bool:
+        """Forget a waiter; tell whether it was the last."""
+        self.waiters.remove(waiter)
+        return not self.waiters
+
+
+@attrs.define(eq=False)
+class Flights(Generic[K, T]):
+    """Single flight: one piece of work per key, one Deferred per waiter.
+
+    A waiter that is cancelled harms nobody; when the last one leaves, the work
+    itself is cancelled.
+    """
+
+    _flights: dict[K, _Flight[T]] = attrs.field(factory=dict)
+
+    def is_under_way(self, key: K) -> bool:
+        """Tell whether joining would share work that has begun."""
+        return key in self._flights
+
+    def join(self, key: K, start: Callable[[], Deferred[T]]) -> Deferred[T]:
+        """Wait for the work of this key, starting it if nobody has.
+
+        :return: fires with the work's result, or fails as it does.
+        """
+        flight = self._flights.get(key)
+        begin = flight is None
+        if flight is None:
+            flight = self._flights[key] = _Flight()
+        waiter: Deferred[T] = Deferred(lambda gone: self._leave(key, flight, gone))
+        flight.waiters.append(waiter)
+        if begin:
+            flight.work = start()
+            flight.work.addBoth(lambda result: self._land(key, flight, result))
+        return waiter
+
+    def _leave(self, key: K, flight: _Flight[T], waiter: Deferred[T]) -> None:
+        if flight.leave(waiter) and self._flights.get(key) is flight:
+            del self._flights[key]
+            if flight.work is not None:
+                flight.work.cancel()
+
+    def _land(self, key: K, flight: _Flight[T], result: T | Failure) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        waiters, flight.waiters = flight.waiters, []
+        for waiter in waiters:
+            waiter.callback(result)  # a Failure makes it fail
+
+
+@attrs.define(eq=False)
+class KeyedLocks(Generic[K]):
+    """A lock per key; locks nobody holds or awaits take no memory."""
+
+    _locks: dict[K, DeferredLock] = attrs.field(factory=dict)
+
+    def run(self, key: K, work: Callable[[], Deferred[T]]) -> Deferred[T]:
+        """Do work while holding the key's lock.
+
+        :return: fires and fails as the work does. Cancelled while waiting, it
+            never begins.
+        """
+        lock = self._locks.setdefault(key, DeferredLock())
+        done: Deferred[T] = lock.run(work)
+        return done.addBoth(lambda result: self._tidy(key, lock, result))
+
+    def _tidy(self, key: K, lock: DeferredLock, result: T) -> T:
+        if not lock.locked and not lock.waiting and self._locks.get(key) is lock:
+            del self._locks[key]
+        return result

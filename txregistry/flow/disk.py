@@ -1,0 +1,67 @@
+"""Blocking work off the reactor thread, on a bounded pool of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+T = TypeVar("T")
+
+
+class Disk(Protocol):
+    """Somewhere to run a blocking function."""
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Fire with what ``work(*args)`` returns, or fail with what it raises."""
+
+
+@attrs.define(eq=False)
+class DiskPool(Service):
+    """A thread pool as a service.
+
+    Each stream has at most one job here, so the queue is bounded by the number of
+    connections. A cancelled job's Deferred fails at once; the function itself, once
+    begun, runs to its end and its result is dropped.
+    """
+
+    _reactor: IReactorFromThreads
+    _pool: ThreadPool
+
+    @classmethod
+    def create(
+        cls, reactor: IReactorFromThreads, threads: int, pool_name: str
+    ) -> DiskPool:
+        """Make a pool of at most this many threads."""
+        return cls(reactor, ThreadPool(0, threads, pool_name))
+
+    def startService(self) -> None:
+        """Accept jobs."""
+        super().startService()
+        self._pool.start()
+
+    def stopService(self) -> None:
+        """Wait for jobs under way, which are single reads and writes."""
+        super().stopService()
+        self._pool.stop()
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a blocking function on a thread of the pool.
+
+        :return: fires with its result in the reactor thread.
+        """
+        return deferToThreadPool(self._reactor, self._pool, work, *args)
+
+
+class InlineDisk:
+    """The same contract at once, in the caller's thread: for tests and memory."""
+
+    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run the function now; the Deferred has fired."""
+        return maybeDeferred(work, *args)

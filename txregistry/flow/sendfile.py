@@ -1,0 +1,172 @@
+"""File to socket without copying, on plain TCP.
+
+A consumer that sits on a TCP transport says so by providing
+:class:`IFileConsumer`; a reader that has a file descriptor then hands that over
+instead of bytes. Neither needs to know what the other is.
+
+Note [Sendfile and the transport]. A TCP transport calls ``resumeProducing`` of a
+*pull* producer whenever its own buffer is empty and the socket is writable. So for
+the length of a file the usual producer (the HTTP channel) is unregistered and this
+one registered as a pull producer; each call sends one piece and asks to be called
+again. At the end the channel is put back.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol, cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IConsumer,
+    IPullProducer,
+    IPushProducer,
+    ITransport,
+)
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from txregistry.flow.streams import ConsumerStopped, ShortRead
+
+#: Bytes per system call. Long enough to be cheap, short enough that other clients
+#: get their turn.
+PIECE_BYTES = 512 * 1024
+
+#: The kernel is asked to read this far ahead, so that a piece is in memory when its
+#: turn comes and the reactor does not wait for the disk.
+READ_AHEAD_BYTES = 4 * 1024 * 1024
+
+
+class IFileConsumer(Interface):
+    """A consumer that can take bytes straight from a file descriptor."""
+
+    def takes_files() -> bool:
+        """Tell whether it can at this moment (plain TCP, no chunked coding)."""
+
+    def write_file(descriptor: int, offset: int, size: int) -> Deferred[None]:
+        """Send ``size`` bytes from ``offset`` of an open file.
+
+        :return: fires when the last byte was given to the kernel. Fails with
+            ``ConsumerStopped`` if the peer goes, ``ShortRead`` if the file ends
+            early. Cancelling stops; the caller keeps the descriptor open until then.
+        """
+
+
+class FileTransport(Protocol):
+    """The part of :class:`twisted.internet.tcp.Connection` that is used here."""
+
+    def fileno(self) -> int: ...
+
+    def startWriting(self) -> None: ...
+
+    def registerProducer(
+        self, producer: IPushProducer | IPullProducer, streaming: bool
+    ) -> None: ...
+
+    def unregisterProducer(self) -> None: ...
+
+    def loseConnection(self) -> None: ...
+
+
+@implementer(IPullProducer)
+@attrs.define(eq=False)
+class FileSender:
+    """Send part of a file over a TCP transport; see Note [Sendfile and the transport].
+
+    :ivar _usual: the producer to put back at the end.
+    """
+
+    _transport: FileTransport
+    _usual: IPushProducer
+    _descriptor: int
+    _offset: int
+    _remaining: int
+    _ahead: int = 0
+    _done: Deferred[None] | None = None
+
+    def start(self) -> Deferred[None]:
+        """Begin; call once, with at least one byte to send."""
+        done: Deferred[None] = Deferred(lambda _: self._leave())
+        self._done = done
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self, False)
+        return done
+
+    def resumeProducing(self) -> None:
+        """Send one piece: the transport's buffer is empty and the socket writable."""
+        if self._done is None:
+            return
+        try:
+            self._read_ahead()
+            sent = self._send()
+        except BlockingIOError:
+            self._transport.startWriting()
+            return
+        except OSError:
+            # The reactor learns of a broken socket by itself and closes it.
+            self._transport.startWriting()
+            self._finish(Failure(ConsumerStopped()))
+            return
+        self._advance(sent)
+
+    def stopProducing(self) -> None:
+        """End for good: the connection was lost."""
+        self._finish(Failure(ConsumerStopped()))
+
+    def _read_ahead(self) -> None:
+        if self._offset + READ_AHEAD_BYTES // 2 < self._ahead:
+            return
+        span = min(READ_AHEAD_BYTES, self._remaining)
+        os.posix_fadvise(self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED)
+        self._ahead = self._offset + span
+
+    def _send(self) -> int:
+        size = min(PIECE_BYTES, self._remaining)
+        return os.sendfile(
+            self._transport.fileno(), self._descriptor, self._offset, size
+        )
+
+    def _advance(self, sent: int) -> None:
+        self._offset += sent
+        self._remaining -= sent
+        if self._remaining <= 0:
+            self._finish(None)
+        elif sent == 0:
+            self._finish(Failure(ShortRead(f"{self._remaining} bytes are missing")))
+        else:
+            self._transport.startWriting()
+
+    def _finish(self, result: Failure | None) -> None:
+        if self._done is None:
+            return
+        done = self._done
+        self._leave()
+        done.callback(None) if result is None else done.errback(result)
+
+    def _leave(self) -> None:
+        self._done = None
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self._usual, True)
+
+
+def offer_file(
+    consumer: IConsumer, descriptor: int, offset: int, size: int
+) -> Deferred[None] | None:
+    """Send part of a file the short way if the consumer can take it.
+
+    :return: as :meth:`IFileConsumer.write_file`, or ``None`` if it has to be read
+        and written instead.
+    """
+    if size <= 0 or not IFileConsumer.providedBy(consumer):
+        return None
+    taker = cast(IFileConsumer, consumer)
+    if not taker.takes_files():
+        return None
+    done: Deferred[None] = taker.write_file(descriptor, offset, size)
+    return done
+
+
+def as_file_transport(transport: ITransport) -> FileTransport:
+    """View a plain TCP transport as what a :class:`FileSender` needs."""
+    return cast(FileTransport, transport)

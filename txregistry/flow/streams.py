@@ -1,0 +1,196 @@
+"""Moving bytes: producers and consumers with bounds.
+
+One verb moves bytes everywhere: ``reader.read(consumer, offset, size)``. What is
+here implements it over anything that can give a chunk at an offset, and collects
+small bodies into memory under a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IProducer,
+    IPushProducer,
+    IReactorTime,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+#: Bytes per read from a disk and per write to a client: with two of these per
+#: client under way, memory per client stays below a megabyte.
+CHUNK_BYTES = 256 * 1024
+
+ChunkSource = Callable[[int, int], Deferred[bytes]]
+
+
+class ConsumerStopped(Exception):
+    """Whoever was reading has gone; nothing is wrong on our side."""
+
+
+class TooLong(Exception):
+    """More bytes came than the reader was prepared to hold."""
+
+
+class ShortRead(Exception):
+    """Fewer bytes were there than promised."""
+
+
+@implementer(IPushProducer)
+@attrs.define(eq=False)
+class ChunkProducer:
+    """Push ``remaining`` bytes from ``offset`` of a source into a consumer.
+
+    One chunk is fetched at a time and only while the consumer is not paused.
+    """
+
+    _source: ChunkSource
+    _consumer: IConsumer
+    _offset: int
+    _remaining: int
+    _done: Deferred[None] | None = None
+    _fetch: Deferred[bytes] | None = None
+    _paused: bool = False
+    _pumping: bool = False
+
+    def start(self) -> Deferred[None]:
+        """Begin; call once.
+
+        :return: fires when the last byte was written. Fails with
+            :class:`ConsumerStopped` if the consumer stops us, :class:`ShortRead`
+            if the source ends early, or as the source does. Cancelling stops.
+        """
+        if self._remaining <= 0:
+            return succeed(None)
+        done: Deferred[None] = Deferred(lambda _: self._leave())
+        self._done = done
+        self._consumer.registerProducer(self, True)
+        self._pump()
+        return done
+
+    def pauseProducing(self) -> None:
+        """Fetch no further chunk for now."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        self._paused = False
+        self._pump()
+
+    def stopProducing(self) -> None:
+        """End for good: the consumer has gone."""
+        self._finish(Failure(ConsumerStopped()))
+
+    def _pump(self) -> None:
+        # A source that answers at once comes back here from within: the loop that
+        # is already running goes on, so that the stack does not grow.
+        if self._pumping:
+            return
+        self._pumping = True
+        while not self._paused and self._done is not None and self._fetch is None:
+            size = min(CHUNK_BYTES, self._remaining)
+            self._fetch = self._source(self._offset, size)
+            self._fetch.addCallbacks(self._deliver, self._fail)
+        self._pumping = False
+
+    def _fail(self, failure: Failure) -> None:
+        self._fetch = None
+        self._finish(failure)
+
+    def _deliver(self, chunk: bytes) -> None:
+        self._fetch = None
+        if self._done is None:
+            return
+        if not chunk:
+            self._finish(Failure(ShortRead(f"{self._remaining} bytes are missing")))
+            return
+        self._offset += len(chunk)
+        self._remaining -= len(chunk)
+        self._consumer.write(chunk)
+        if self._remaining <= 0:
+            self._finish(None)
+        self._pump()
+
+    def _finish(self, result: Failure | None) -> None:
+        if self._done is None:
+            return
+        done = self._done
+        self._leave()
+        done.callback(None) if result is None else done.errback(result)
+
+    def _leave(self) -> None:
+        self._done = None
+        self._consumer.unregisterProducer()
+        if self._fetch is not None:
+            self._fetch.cancel()
+
+
+@implementer(IConsumer)
+@attrs.define(eq=False)
+class BoundedConsumer:
+    """Collect a small body in memory; one that is too long is stopped.
+
+    :ivar overflowed: more than ``max_bytes`` came, and the producer was stopped.
+    """
+
+    _max_bytes: int
+    _producer: IProducer | None = None
+    _chunks: list[bytes] = attrs.field(factory=list)
+    _size: int = 0
+    overflowed: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """Give what was collected.
+
+        :raise TooLong: it is not all.
+        """
+        if self.overflowed:
+            raise TooLong(f"more than {self._max_bytes} bytes")
+        return b"".join(self._chunks)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a push producer; nothing is ever paused, as the bound is small."""
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """Keep a chunk, or stop the producer if that is too much."""
+        self._size += len(data)
+        if self._size <= self._max_bytes:
+            self._chunks.append(data)
+            return
+        self.overflowed = True
+        self._chunks.clear()
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+
+@attrs.define(eq=False)
+class IdleTimer:
+    """Call somebody when nothing has happened for a while; re-armed by each event."""
+
+    _clock: IReactorTime
+    _seconds: float
+    _expired: Callable[[], None]
+    _call: IDelayedCall | None = None
+
+    def arm(self) -> None:
+        """Count from now."""
+        if self._call is not None and self._call.active():
+            self._call.reset(self._seconds)
+        else:
+            self._call = self._clock.callLater(self._seconds, self._expired)
+
+    def disarm(self) -> None:
+        """Count no more, until armed again."""
+        call, self._call = self._call, None
+        if call is not None and call.active():
+            call.cancel()

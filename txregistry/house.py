@@ -1,0 +1,276 @@
+"""Put the house together: from a configuration to a tree of services.
+
+The only module, with :mod:`txregistry.tap`, that knows every room. It hands the
+rooms each other as interfaces.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+import attrs
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    UNIXServerEndpoint,
+)
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.web.client import HTTPConnectionPool
+
+from txregistry.config.model import Config, Proxy
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.expiry.plan import Plan
+from txregistry.expiry.reaper import Reaper
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.disk import DiskPool
+from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.observe.access import AccessLog
+from txregistry.observe.debug import Debug
+from txregistry.observe.metrics import Metrics, Observers
+from txregistry.proxy.fills import Fills
+from txregistry.proxy.namespace import ProxyNamespace
+from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.credentials import (
+    Credentials,
+    HelperCredentials,
+    ICredentialStore,
+    StaticCredentials,
+)
+from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.origin import Origin
+from txregistry.remote.transport import TlsFiles, make_core_agent
+from txregistry.services import DebugSite, Ledger, Preload, Registry, Storage
+from txregistry.spec.freshness import TagPolicy
+from txregistry.storage import layout
+from txregistry.storage.content import Content
+from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.inventory import Inventory
+from txregistry.storage.namespace import LocalNamespace
+from txregistry.storage.partials import PartialBlobs
+from txregistry.storagedriver.maker import make_driver
+from txregistry.web.api import Api
+from txregistry.web.site import RegistrySite
+
+#: Threads for blob data; the ledger has one of its own.
+DISK_THREADS = 16
+
+
+@attrs.define(eq=False)
+class House:
+    """Everything that is built from one configuration.
+
+    :param reactor: real in life; tests give one that keeps its own time.
+    :param spread: gives random numbers from 0 to 1.
+    :param access_stream: where the access log goes.
+    :param give_up: ends the process when it cannot start.
+    """
+
+    config: Config
+    reactor: Any
+    environment: Mapping[str, str]
+    spread: Callable[[], float]
+    access_stream: TextIO
+    give_up: Callable[[], None]
+    disk: DiskPool = attrs.field(init=False)
+    ledger_disk: DiskPool = attrs.field(init=False)
+    driver: IStorageDriver = attrs.field(init=False)
+    ledger: SqliteLedger = attrs.field(init=False)
+    metrics: Metrics = attrs.field(init=False)
+    content: Content = attrs.field(init=False)
+    local: LocalNamespace = attrs.field(init=False)
+    partials: PartialBlobs = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        config = self.config
+        self.disk = DiskPool.create(self.reactor, DISK_THREADS, "disk")
+        self.ledger_disk = DiskPool.create(self.reactor, 1, "ledger")
+        self.driver = make_driver(
+            config.storage.driver, config.storage.parameters, self.disk, self.reactor
+        )
+        self.ledger = SqliteLedger(ledger_path(config), self.ledger_disk)
+        self.metrics = Metrics(_upstream_name(config.proxy))
+        self._build_storage()
+
+    def _build_storage(self) -> None:
+        # A cache of no entries is one that remembers nothing.
+        cached = self.config.storage.cache
+        limit = cached.blobdescriptorsize if cached.blobdescriptor == "inmemory" else 1
+        cache = MemoryDescriptors(limit)
+        self.content = Content(self.driver, cache, self.ledger)
+        self.local = LocalNamespace(self.driver, self.content, cache, self.reactor)
+        self.partials = PartialBlobs(self.driver, self.content, self.reactor)
+
+    def service(self) -> Registry:
+        """Build the tree of services, in the order in which they start."""
+        registry = Registry(self.config.http.draintimeout, self.give_up)
+        for child in (self.disk, self.ledger_disk, Storage(self.driver)):
+            registry.add(child)
+        rebuild = self._rebuild()
+        registry.add(Ledger(self.ledger, rebuild))
+        namespace: INamespace = self.local
+        if self.config.proxy.remoteurl:
+            namespace = self._add_proxy(registry)
+            registry.add(self._scheduler(rebuild))
+        self._add_listeners(registry, namespace)
+        return registry
+
+    def _add_proxy(self, registry: Registry) -> INamespace:
+        proxy = self.config.proxy
+        pool = HTTPConnectionPool(self.reactor, persistent=True)
+        pool.maxPersistentPerHost = 16
+        pool.cachedConnectionTimeout = 30
+        client = self._client(pool)
+        fills = Fills(self.partials, self.reactor, self.spread, self.metrics)
+        uses_credentials = bool(proxy.username or proxy.exec.command)
+        registry.add(Preload(client, pool, uses_credentials))
+        registry.add(fills)
+        return ProxyNamespace(
+            self.local,
+            RemoteNamespace(client),
+            self.content,
+            fills,
+            TagPolicy(proxy.tagttl, proxy.maxstale),
+            self.ledger,
+            self.ledger,
+            self.metrics,
+            self.reactor,
+            self.reactor.seconds(),
+        )
+
+    def _client(self, pool: HTTPConnectionPool) -> UpstreamClient:
+        proxy = self.config.proxy
+        core = make_core_agent(
+            self.reactor,
+            pool,
+            _read_tls_files(proxy),
+            proxy.connecttimeout,
+            self.environment,
+        )
+        return make_client(
+            proxy.remoteurl,
+            core,
+            self.reactor,
+            self.spread,
+            self._credentials(),
+            proxy.trustedrealms,
+            Limits(proxy.firstbytetimeout, proxy.idletimeout),
+            self.metrics,
+        )
+
+    def _credentials(self) -> ICredentialStore:
+        proxy = self.config.proxy
+        if proxy.exec.command:
+            return HelperCredentials(
+                self.reactor, self.reactor, proxy.exec.command, proxy.exec.lifetime
+            )
+        if not proxy.username:
+            return StaticCredentials(None)
+        return StaticCredentials(Credentials(proxy.username, proxy.password))
+
+    def _rebuild(self) -> Rebuild:
+        return Rebuild(
+            self.driver,
+            layout.SCHEDULER_STATE,
+            self.ledger,
+            Inventory(self.driver, self.content),
+            self.partials,
+            self._plan,
+            self.reactor,
+        )
+
+    @property
+    def _plan(self) -> Plan:
+        return Plan(self.config.proxy.ttl)
+
+    def _scheduler(self, rebuild: Rebuild) -> ExpiryScheduler:
+        leases = self.content.leases
+        reaper = Reaper(self.local, self.content, leases, self.ledger, self.metrics)
+        return ExpiryScheduler(self.reactor, self._plan, self.ledger, reaper, rebuild)
+
+    def _add_listeners(self, registry: Registry, namespace: INamespace) -> None:
+        http = self.config.http
+        observers: tuple[IExchangeObserver, ...] = (self.metrics,)
+        if not self.config.log.accesslog.disabled:
+            observers += (AccessLog(self.access_stream, self.reactor),)
+        links = "" if not http.prefix.strip("/") else "/" + http.prefix.strip("/")
+        site = RegistrySite(
+            Api(namespace, links).resource(),
+            self.reactor,
+            Observers(observers),
+            http.prefix,
+            http.headers,
+        )
+        registry.serve(site, self._endpoint())
+        if http.debug.addr:
+            registry.add(self._debug_listener())
+
+    def _debug_listener(self) -> IService:
+        debug = self.config.http.debug
+        enabled = debug.prometheus.enabled
+        resource = Debug(
+            {"storage": self._check_storage},
+            self.metrics.exposition,
+            debug.prometheus.path if enabled else "",
+        ).resource()
+        endpoint = tcp_endpoint(self.reactor, debug.addr)
+        return StreamServerEndpointService(endpoint, DebugSite(resource))
+
+    def _check_storage(self) -> Deferred[None]:
+        return self.driver.stat("/").addCallback(lambda _: None)
+
+    def _endpoint(self) -> IStreamServerEndpoint:
+        http = self.config.http
+        if http.net == "unix":
+            return UNIXServerEndpoint(self.reactor, http.addr, wantPID=False)
+        endpoint = tcp_endpoint(self.reactor, http.addr)
+        if not http.tls.certificate:
+            return endpoint
+        from txregistry.tls import wrap_endpoint
+
+        return wrap_endpoint(endpoint, http.tls)
+
+
+def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
+    """Make an endpoint from ``host:port``; an empty host is every address."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if ":" in host or not host:
+        return TCP6ServerEndpoint(reactor, int(port), interface=host or "::")
+    interface = "127.0.0.1" if host == "localhost" else host
+    return TCP4ServerEndpoint(reactor, int(port), interface=interface)
+
+
+def ledger_path(config: Config) -> str:
+    """Say where the ledger lies: beside what it is about, or in memory."""
+    if config.storage.driver != "filesystem":
+        return ":memory:"
+    root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
+    return os.path.abspath(root) + f"{layout.OWN}/ledger.sqlite3"
+
+
+def _upstream_name(proxy: Proxy) -> str:
+    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""
+
+
+def _read_tls_files(proxy: Proxy) -> TlsFiles:
+    return TlsFiles(
+        _read(proxy.tls.ca),
+        _read(proxy.tls.certificate),
+        _read(proxy.tls.key),
+        proxy.tls.insecure,
+    )
+
+
+def _read(path: str) -> bytes:
+    if not path:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()

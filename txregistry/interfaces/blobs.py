@@ -1,0 +1,158 @@
+"""Contracts for blobs."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Attribute, Interface
+
+from txregistry.interfaces.files import IFileReader
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
+
+
+@attrs.frozen
+class BlobMount:
+    """A wish to link content that is stored already instead of sending it.
+
+    :ivar source: a repository that must hold it; ``None`` for wherever it is, which
+        only a caller that has checked access may say.
+    """
+
+    digest: Digest
+    source: RepositoryName | None = None
+
+
+class IBlobStatter(Interface):
+    """Tells whether a blob is there, and its size."""
+
+    def stat(digest: Digest) -> Deferred[Descriptor]:
+        """Fire with the blob's descriptor, by its canonical digest.
+
+        Fails with ``BlobUnknown``.
+        """
+
+
+class IBlobReader(IFileReader):
+    """An open blob; holds a lease on its content until closed."""
+
+    descriptor: Descriptor = Attribute("What is being read.")
+
+
+class IBlobProvider(Interface):
+    """Opens blobs."""
+
+    def open(digest: Digest) -> Deferred[IBlobReader]:
+        """Fire with an open blob, to be closed by the caller.
+
+        Fails with ``BlobUnknown``.
+        """
+
+
+class IBlobService(IBlobStatter, IBlobProvider):
+    """What any repository, local or remote, can do with blobs."""
+
+
+class IBlobResumer(Interface):
+    """Optional: opens the rest of a blob whose beginning is at hand."""
+
+    def open_from(
+        digest: Digest, offset: int, validator: str | None
+    ) -> Deferred[IBlobReader]:
+        """Fire with a reader that has a body beginning at ``offset`` in hand.
+
+        :param validator: a strong entity tag under which the beginning was read;
+            content that has changed since is given from 0.
+        """
+
+
+class IRemoteBlobReader(IBlobReader):
+    """An open blob of an upstream, its response headers read and its body waiting."""
+
+    start: int = Attribute("Offset of the first byte of the body in hand.")
+    validator: str | None = Attribute("Strong entity tag, if any.")
+
+
+class IBlobWriter(IConsumer):
+    """Content being taken in and hashed; a consumer that pauses its producer."""
+
+    upload_id: str = Attribute("Names the upload within its repository.")
+    size: int = Attribute("Bytes that are written.")
+    started_at: float = Attribute("Seconds since the epoch.")
+
+    def flush(durable: bool = False) -> Deferred[None]:
+        """Wait until all bytes are written (``durable``: and synced)."""
+
+    def commit(provisional: Descriptor) -> Deferred[Descriptor]:
+        """Verify and make it a blob of the repository.
+
+        :return: fires with the canonical descriptor. Fails with ``DigestInvalid``
+            or ``SizeInvalid``; the upload can then only be cancelled.
+        """
+
+    def cancel() -> Deferred[None]:
+        """Throw the upload away; further calls do nothing."""
+
+    def close() -> Deferred[None]:
+        """Keep what is there for a later ``resume``."""
+
+
+class IBlobIngester(Interface):
+    """Optional: takes blobs in."""
+
+    def create(mount: BlobMount | None = None) -> Deferred[IBlobWriter | Descriptor]:
+        """Begin an upload, or link what is stored already.
+
+        :return: fires with a descriptor if mounted, else with a writer.
+        """
+
+    def resume(upload_id: str) -> Deferred[IBlobWriter]:
+        """Go on with an upload; fails with ``BlobUploadUnknown``."""
+
+
+class IBlobDeleter(Interface):
+    """Optional: takes blobs out of a repository."""
+
+    def delete(digest: Digest) -> Deferred[None]:
+        """Unlink a blob from this repository only; its data stays.
+
+        Fails with ``BlobUnknown``.
+        """
+
+
+class IBlobDescriptorService(IBlobStatter):
+    """Remembers descriptors."""
+
+    def set_descriptor(digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Remember what a digest (perhaps an alias) stands for."""
+
+    def clear(digest: Digest) -> Deferred[None]:
+        """Forget a digest; one that is not known is no error."""
+
+
+class IContent(IBlobStatter):
+    """The content of all repositories, without regard to who may see it."""
+
+    def collect(digest: Digest) -> Deferred[bool]:
+        """Delete content that no repository links and nobody reads.
+
+        Descriptor caches are cleared first.
+
+        :return: fires with whether it was deleted.
+        """
+
+
+class ILinkIndex(Interface):
+    """Knows which repositories link some content."""
+
+    def holders(digest: Digest) -> Deferred[frozenset[RepositoryName]]:
+        """Fire with the repositories that hold the content as blob or manifest."""
+
+
+class ILeases(Interface):
+    """Knows what is being read."""
+
+    def held(digest: Digest) -> bool:
+        """Tell whether somebody is reading the content now."""

@@ -1,0 +1,117 @@
+"""The storage driver: a small file system, and its four errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.spec.digest import IncrementalHash
+
+
+#: Full paths, sorted.
+Paths = list[str]
+
+
+@attrs.frozen
+class FileStat:
+    """What a driver says of a path.
+
+    :ivar size: bytes; 0 for a directory.
+    :ivar modified_at: seconds since the epoch.
+    """
+
+    path: str
+    size: int
+    modified_at: float
+    is_directory: bool
+
+
+class DriverError(Exception):
+    """A driver could not do what it was asked; says which driver and path."""
+
+    def __init__(self, driver: str, path: str, reason: str = "") -> None:
+        super().__init__(driver, path, reason)
+        self.driver = driver
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.driver}: {self.path}: {self.reason or type(self).__name__}"
+
+
+class PathNotFound(DriverError):
+    """Nothing is at the path."""
+
+
+class InvalidPath(DriverError):
+    """The path breaks the grammar ``(/[A-Za-z0-9._-]+)+``."""
+
+
+class InvalidOffset(DriverError):
+    """An offset is negative."""
+
+
+class IStorageDriver(Interface):
+    """Files under slash-separated paths. All Deferreds fail with a ``DriverError``.
+
+    A file appears whole or not at all, except one under a ``writer`` that was
+    closed without commit. Directories exist while something is in them, or longer.
+    """
+
+    name: str = Attribute("The driver's name in the configuration.")
+
+    def get(path: str) -> Deferred[bytes]:
+        """Fire with the content of a small file; fail with ``PathNotFound``."""
+
+    def put(path: str, content: bytes) -> Deferred[None]:
+        """Replace a small file atomically and durably."""
+
+    def reader(path: str) -> Deferred[IFileReader]:
+        """Open a file; it stays readable when deleted, moved or appended to.
+
+        Reads past :attr:`IFileReader.size` are permitted with an explicit size,
+        for a file that is growing. Fails with ``PathNotFound``.
+        """
+
+    def writer(
+        path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
+    ) -> Deferred[IFileWriter]:
+        """Open a file for writing; one that is not there is made.
+
+        :param keep_bytes: how much of the beginning of a file that is there stays,
+            to be appended to. Fails with ``InvalidOffset`` if it is not that long.
+        :param hasher: is given every byte that is written, in order, perhaps on
+            another thread; complete when ``flush`` has fired.
+        """
+
+    def stat(path: str) -> Deferred[FileStat]:
+        """Fire with what is at a path; fail with ``PathNotFound``."""
+
+    def list(path: str) -> Deferred[Paths]:
+        """Fire with the full paths of the direct children, sorted."""
+
+    def move(source: str, destination: str) -> Deferred[None]:
+        """Move a file durably, replacing one that is there."""
+
+    def delete(path: str) -> Deferred[None]:
+        """Delete a file, or a directory with all below it."""
+
+    def walk(path: str) -> AsyncIterator[FileStat]:
+        """Visit all below a path, parents before children, siblings sorted.
+
+        Await each item. A file that goes away meanwhile is passed over.
+        """
+
+
+class IPruner(Interface):
+    """Optional: a driver whose directories have to be removed when empty."""
+
+    def prune(path: str, stop: str) -> Deferred[None]:
+        """Remove a directory if it is empty, then its parent, and so on.
+
+        :param stop: an ancestor that stays.
+        """

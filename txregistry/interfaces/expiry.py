@@ -1,0 +1,99 @@
+"""Contracts for what is kept, since when, and when it goes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from enum import Enum
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from txregistry.spec.reference import RepositoryName
+
+
+class Kind(Enum):
+    """What an entry of the ledger stands for."""
+
+    BLOB = "blob"
+    MANIFEST = "manifest"
+    TAG = "tag"
+
+
+@attrs.frozen(cache_hash=True)
+class EntryKey:
+    """Names one thing that a repository holds.
+
+    :ivar reference: a digest as text, or a tag.
+    """
+
+    repository: RepositoryName
+    kind: Kind
+    reference: str
+
+
+@attrs.frozen
+class Entry:
+    """One row of the ledger.
+
+    :ivar size: bytes; 0 for a tag.
+    :ivar last_use: seconds since the epoch.
+    """
+
+    key: EntryKey
+    size: int
+    last_use: float
+
+
+class IUsage(Interface):
+    """Is told what is stored and used; never waits."""
+
+    def add(entry: Entry) -> None:
+        """Record that something is there from now on."""
+
+    def touch(key: EntryKey, now: float) -> None:
+        """Record a use."""
+
+    def forget(key: EntryKey) -> None:
+        """Record that something is no longer there."""
+
+
+class IExpiryLedger(IUsage):
+    """A durable record of what is stored and when it was last used."""
+
+    generation: int = Attribute("Grows when what was recorded has been lost.")
+
+    def due(cutoff: float, limit: int) -> Deferred[list[Entry]]:
+        """Fire with entries last used before ``cutoff``, oldest first."""
+
+    def claim(entry: Entry) -> Deferred[bool]:
+        """Take an entry out if it was not used since; fire with whether it was."""
+
+    def flush() -> Deferred[None]:
+        """Make durable what was recorded so far."""
+
+    def restore(entries: Sequence[Entry]) -> Deferred[None]:
+        """Record what was found in the tree or another record, where not known."""
+
+    def entries() -> Deferred[list[Entry]]:
+        """Fire with everything that is recorded."""
+
+
+class IInventory(Interface):
+    """What is really there, found by looking."""
+
+    def found() -> AsyncIterator[Entry]:
+        """Visit every link of every repository; await each item.
+
+        ``last_use`` is when it was linked.
+        """
+
+
+class ITagMemory(Interface):
+    """Remembers when an upstream last confirmed a tag."""
+
+    def confirm(key: EntryKey, now: float) -> None:
+        """Record that the upstream stood by a tag."""
+
+    def confirmed_at(key: EntryKey) -> Deferred[float | None]:
+        """Fire with when the upstream last did, if that is known."""

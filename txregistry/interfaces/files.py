@@ -1,0 +1,55 @@
+"""Contracts for bytes: where they are read from and written to."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import Attribute, Interface
+
+
+class IFileReader(Interface):
+    """Bytes that can be read from any offset, by any number of reads at once."""
+
+    size: int = Attribute("Bytes there were when it was opened.")
+
+    def read(
+        consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> Deferred[None]:
+        """Push bytes into a consumer, honouring its pauses.
+
+        :param offset: where to begin; from the end on, nothing is written.
+        :param size: how many bytes; ``None`` reads to the end as of opening.
+            More than there are fails with ``ShortRead`` after what there is.
+        :return: fires when the last byte was written. Fails with
+            ``ConsumerStopped`` if the consumer stops its producer. Cancelling stops.
+        """
+
+    def close() -> None:
+        """Give up what is held open; further calls do nothing."""
+
+
+class IFileWriter(IConsumer):
+    """A file being written, at its path from the start.
+
+    So it is for private paths, from where a finished file is moved. As a consumer
+    it pauses its producer while the disk is behind, and stops it when a write fails.
+    """
+
+    size: int = Attribute("Bytes that a reader of the same path can see.")
+
+    def flush(durable: bool = False) -> Deferred[None]:
+        """Wait until every byte written so far can be read.
+
+        :param durable: also until a power failure cannot take it back.
+        :return: fires then; fails as the first write that failed, and every later
+            call does as well.
+        """
+
+    def commit() -> Deferred[None]:
+        """Flush durably and close; the file is there, whole, for good."""
+
+    def cancel() -> Deferred[None]:
+        """Close and delete the file; further calls do nothing."""
+
+    def close() -> Deferred[None]:
+        """Flush and close but keep the file, to be appended to later."""

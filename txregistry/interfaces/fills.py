@@ -1,0 +1,54 @@
+"""Contracts for blobs that are on their way in from an upstream."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from txregistry.interfaces.blobs import IBlobWriter
+from txregistry.interfaces.files import IFileReader
+from txregistry.spec.digest import Digest
+
+
+@attrs.frozen
+class FillCheckpoint:
+    """What is known for certain about a partial file.
+
+    :ivar offset: this many bytes are synced.
+    :ivar size: of the whole, if the upstream told it.
+    :ivar validator: strong entity tag of the upstream's representation, if any.
+    """
+
+    offset: int
+    size: int | None
+    validator: str | None
+
+
+class IPartialBlob(IBlobWriter):
+    """The growing file of a fill and the state beside it.
+
+    ``size`` is how far a reader can see; ``commit`` puts the content at its place
+    in the store, linked by nobody yet.
+    """
+
+    resumed: FillCheckpoint | None = Attribute("What an earlier process left.")
+
+    def checkpoint(state: FillCheckpoint) -> Deferred[None]:
+        """Sync the data, then replace the state beside it."""
+
+    def reader() -> Deferred[IFileReader]:
+        """Fire with a reader of the growing file; stays valid after ``commit``."""
+
+
+class IPartialBlobs(Interface):
+    """Where partial blobs live, by digest: one place for all processes."""
+
+    def open(digest: Digest) -> Deferred[IPartialBlob]:
+        """Fire with the partial of a digest, resumed or new.
+
+        What was checkpointed is hashed again before it is trusted.
+        """
+
+    def purge(before: float) -> Deferred[None]:
+        """Delete partials that nobody has open and nobody wrote to since a time."""

@@ -1,0 +1,44 @@
+"""Contracts for manifests."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.reference import Tag
+
+
+class IManifestService(Interface):
+    """The manifests of one repository, by digest."""
+
+    def exists(digest: Digest) -> Deferred[bool]:
+        """Fire with whether the manifest is there."""
+
+    def get(digest: Digest) -> Deferred[Manifest]:
+        """Fire with a manifest whose bytes match the digest.
+
+        Fails with ``ManifestUnknown``.
+        """
+
+
+class IManifestStore(IManifestService):
+    """Manifests that can be put and taken away."""
+
+    def put(manifest: Manifest, tag: Tag | None = None) -> Deferred[Descriptor]:
+        """Store a manifest, verbatim, and perhaps tag it."""
+
+    def mount(digest: Digest) -> Deferred[Manifest]:
+        """Link a manifest whose content is stored, for whichever repository.
+
+        Only a caller that has checked access may do this. Fails with
+        ``ManifestUnknown`` if the content is not there.
+        """
+
+    def delete(digest: Digest) -> Deferred[None]:
+        """Unlink a manifest from this repository; its data stays.
+
+        Fails with ``ManifestUnknown``.
+        """

@@ -1,0 +1,38 @@
+"""Contracts for a registry as a whole and for one repository."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from txregistry.interfaces.blobs import IBlobService
+from txregistry.interfaces.manifests import IManifestService
+from txregistry.interfaces.tags import ITagService
+from txregistry.spec.reference import RepositoryName
+
+
+class IRepository(Interface):
+    """One repository: blobs, manifests and tags under one name.
+
+    Optional powers are interfaces that these services provide or not.
+    """
+
+    name: RepositoryName = Attribute("Its name.")
+    blobs: IBlobService = Attribute("Its blobs.")
+    manifests: IManifestService = Attribute("Its manifests.")
+    tags: ITagService = Attribute("Its tags.")
+
+
+class INamespace(Interface):
+    """A set of repositories: local storage, an upstream, or a cache of one."""
+
+    def repository(name: RepositoryName) -> Deferred[IRepository]:
+        """Fire with a repository, which need not hold anything yet.
+
+        May refuse a name with ``NameInvalid``, ``NameUnknown`` or ``Denied``.
+        """
+
+    def repositories(
+        after: str = "", limit: int | None = None
+    ) -> Deferred[list[RepositoryName]]:
+        """Fire with the names that sort after ``after``, sorted, at most ``limit``."""

@@ -1,0 +1,70 @@
+"""Contracts for what is seen while it runs."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+from zope.interface import Interface
+
+
+class Count(Enum):
+    """What is counted, by kind of content (``blob``, ``manifest``, ``tag``)."""
+
+    REQUESTS = "requests"
+    HITS = "hits"
+    MISSES = "misses"
+    COALESCED = "coalesced"
+    PULLED_BYTES = "pulled_bytes"
+    SERVED_BYTES = "served_bytes"
+    STALE = "stale"
+    EVICTED = "evicted"
+    EVICTED_BYTES = "evicted_bytes"
+    FAILED = "failed"
+    RESUMED = "resumed"
+
+
+class IMeter(Interface):
+    """Counts what the cache does; never waits, never fails."""
+
+    def count(what: Count, kind: str, amount: float = 1) -> None:
+        """Add to a counter."""
+
+    def fills(delta: int) -> None:
+        """Change the number of fills in flight."""
+
+    def upstream(method: str, status: str, seconds: float) -> None:
+        """Record one answer of the upstream, or ``status`` ``error``."""
+
+
+@attrs.frozen
+class Exchange:
+    """One request and how it was answered.
+
+    :ivar handler: which resource: ``base``, ``blob``, ``manifest``, ``tags``, …
+    :ivar seconds: from the last byte of the head to the last of the answer.
+    :ivar sent_bytes: of the body.
+    :ivar aborted: the connection ended before the answer did.
+    """
+
+    request_id: str
+    handler: str
+    peer: str
+    user: str
+    method: str
+    uri: str
+    protocol: str
+    status: int
+    sent_bytes: int
+    seconds: float
+    referer: str
+    user_agent: str
+    cache_status: str
+    aborted: bool
+
+
+class IExchangeObserver(Interface):
+    """Is told of every request."""
+
+    def ended(exchange: Exchange) -> None:
+        """A request has been answered, or its connection was lost."""

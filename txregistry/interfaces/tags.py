@@ -1,0 +1,43 @@
+"""Contracts for tags."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import Tag
+
+
+#: Sorted by code point.
+Tags = list[Tag]
+
+
+class ITagService(Interface):
+    """What the tags of one repository stand for."""
+
+    def get(tag: Tag) -> Deferred[Descriptor]:
+        """Fire with what a tag stands for; its size and type may not be known.
+
+        Fails with ``ManifestUnknown``.
+        """
+
+    def list(after: str = "", limit: int | None = None) -> Deferred[Tags]:
+        """Fire with the tags that sort after ``after``, sorted, at most ``limit``.
+
+        Fails with ``NameUnknown``.
+        """
+
+
+class ITagStore(ITagService):
+    """Tags that can be set and removed."""
+
+    def tag(tag: Tag, descriptor: Descriptor) -> Deferred[None]:
+        """Let a tag stand for a manifest."""
+
+    def untag(tag: Tag) -> Deferred[None]:
+        """Remove a tag; fails with ``ManifestUnknown``."""
+
+    def lookup(digest: Digest) -> Deferred[Tags]:
+        """Fire with the tags that stand for a manifest, sorted."""

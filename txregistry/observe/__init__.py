@@ -1,0 +1,1 @@
+"""What is seen from outside while it runs: logs, metrics, the debug listener."""

@@ -1,0 +1,126 @@
+"""Events as lines: text for people, JSON for machines.
+
+Every field of an event is printed under its own name in JSON; text prints the
+message and the request id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TextIO, cast
+
+import attrs
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    InvalidLogLevelError,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    formatEvent,
+)
+from zope.interface import implementer
+
+from txregistry.flow.context import request_id
+
+_HIDDEN = frozenset(("format", "isError", "text", "why"))
+
+
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class TextObserver:
+    """One line per event, and a traceback below it where there is one."""
+
+    _stream: TextIO
+    _fields: Mapping[str, str]
+
+    def __call__(self, event: LogEvent) -> None:
+        parts = [
+            _moment(event["log_time"]),
+            event["log_level"].name,
+            f"[{event.get('log_namespace', '-')}]",
+            _message(event),
+        ]
+        parts += [f"{name}={value}" for name, value in _context(self._fields)]
+        line = " ".join(parts).replace("\n", " ")
+        self._stream.write(line + "\n" + _traceback(event))
+        self._stream.flush()
+
+
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class JsonObserver:
+    """One JSON object per event.
+
+    :param time_name: the name of the field that holds the time.
+    """
+
+    _stream: TextIO
+    _fields: Mapping[str, str]
+    _time_name: str = "time"
+
+    def __call__(self, event: LogEvent) -> None:
+        line: dict[str, object] = {
+            self._time_name: _moment(event["log_time"]),
+            "level": event["log_level"].name,
+            "logger": event.get("log_namespace", ""),
+            "message": _message(event),
+            **dict(_context(self._fields)),
+        }
+        line |= {
+            name: value if isinstance(value, int | float | str) else str(value)
+            for name, value in event.items()
+            if not name.startswith("log_") and name not in _HIDDEN
+        }
+        if traceback := _traceback(event):
+            line["traceback"] = traceback
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+
+def make_observer(
+    formatter: str, level: str, fields: Mapping[str, str], stream: TextIO
+) -> ILogObserver:
+    """Make the observer that ``log`` in the configuration asks for.
+
+    :param formatter: ``text``, ``json`` or ``logstash``.
+    """
+    observer: ILogObserver
+    if formatter == "text":
+        observer = TextObserver(stream, fields)
+    else:
+        time_name = "@timestamp" if formatter == "logstash" else "time"
+        observer = JsonObserver(stream, fields, time_name)
+    least = LogLevelFilterPredicate(_level(level))
+    if level == "info":
+        # What Twisted itself finds worth telling is for whoever debugs.
+        for namespace in ("twisted", "log_legacy"):
+            least.setLogLevelForNamespace(namespace, _level("warn"))
+    return FilteringLogObserver(observer, [least])
+
+
+def _level(name: str) -> LogLevel:
+    try:
+        return cast(LogLevel, LogLevel.levelWithName(name))
+    except InvalidLogLevelError:
+        return cast(LogLevel, LogLevel.info)
+
+
+def _context(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+    identity = request_id.get()
+    return [*fields.items(), *([("request", identity)] if identity else [])]
+
+
+def _message(event: LogEvent) -> str:
+    return formatEvent(event) or str(event.get("log_text", ""))
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _traceback(event: LogEvent) -> str:
+    failure = event.get("log_failure")
+    return "" if failure is None else failure.getTraceback()

@@ -1,0 +1,127 @@
+"""Metrics for Prometheus: distribution's names, and what a cache has beyond them."""
+
+from __future__ import annotations
+
+import attrs
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from zope.interface import implementer
+
+from txregistry.interfaces.observe import Count, Exchange, IExchangeObserver, IMeter
+
+_KINDS = ("blob", "manifest", "tag")
+
+_HELP = {
+    Count.REQUESTS: "Requests to the cache",
+    Count.HITS: "Requests answered from what is stored",
+    Count.MISSES: "Requests for what was not stored",
+    Count.COALESCED: "Requests that joined a question or download under way",
+    Count.PULLED_BYTES: "Bytes received from the upstream",
+    Count.SERVED_BYTES: "Bytes sent to clients",
+    Count.STALE: "Answers served unconfirmed while the upstream failed",
+    Count.EVICTED: "Entries that have expired",
+    Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
+    Count.FAILED: "Fills that failed",
+    Count.RESUMED: "Downloads that were continued with a range",
+}
+
+#: Distribution calls what goes to clients pushed.
+_NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
+
+
+@implementer(IMeter, IExchangeObserver)
+@attrs.define(eq=False)
+class Metrics:
+    """All counters of one process, in a registry of their own.
+
+    :param upstream: labels what is about the upstream; empty without one.
+    """
+
+    _upstream: str
+    registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
+    _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+    _fills: Gauge = attrs.field(init=False)
+    _answers: Histogram = attrs.field(init=False)
+    _requests: Counter = attrs.field(init=False)
+    _durations: Histogram = attrs.field(init=False)
+    _sizes: Counter = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._counts = {}
+        for what in Count:
+            self._add_counter(what)
+        self._fills = Gauge(
+            "registry_proxy_fills_in_flight",
+            "Downloads from the upstream under way",
+            registry=self.registry,
+        )
+        self._answers = Histogram(
+            "registry_proxy_upstream_seconds",
+            "Time until the head of the upstream's answer",
+            ["upstream", "method", "status"],
+            registry=self.registry,
+        )
+        self._requests = Counter(
+            "registry_http_requests",
+            "Requests answered",
+            ["handler", "method", "code"],
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "registry_http_request_duration_seconds",
+            "Time until the last byte of the answer",
+            ["handler", "method"],
+            registry=self.registry,
+        )
+        self._sizes = Counter(
+            "registry_http_response_size_bytes",
+            "Bytes of the bodies of answers",
+            ["handler"],
+            registry=self.registry,
+        )
+
+    def count(self, what: Count, kind: str, amount: float = 1) -> None:
+        """Add to a counter of a kind of content."""
+        self._counts[what, kind].inc(amount)
+
+    def fills(self, delta: int) -> None:
+        """Change the number of fills in flight."""
+        self._fills.inc(delta)
+
+    def upstream(self, method: str, status: str, seconds: float) -> None:
+        """Record an answer of the upstream."""
+        self._answers.labels(self._upstream, method, status).observe(seconds)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Count an exchange."""
+        method = exchange.method if exchange.method.isalpha() else "other"
+        self._requests.labels(exchange.handler, method, str(exchange.status)).inc()
+        self._durations.labels(exchange.handler, method).observe(exchange.seconds)
+        self._sizes.labels(exchange.handler).inc(exchange.sent_bytes)
+
+    def exposition(self) -> bytes:
+        """Give everything in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+    def _add_counter(self, what: Count) -> None:
+        counter = Counter(
+            f"registry_proxy_{_NAMES.get(what, what.value)}",
+            _HELP[what],
+            ["type", "upstream"],
+            registry=self.registry,
+        )
+        for kind in _KINDS:
+            self._counts[what, kind] = counter.labels(kind, self._upstream)
+
+
+@implementer(IExchangeObserver)
+@attrs.define(eq=False)
+class Observers:
+    """Tells several observers of each exchange."""
+
+    _observers: tuple[IExchangeObserver, ...]
+
+    def ended(self, exchange: Exchange) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.ended(exchange)

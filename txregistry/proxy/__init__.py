@@ -1,0 +1,1 @@
+"""A cache of one upstream: local first, the upstream when it has to be."""

@@ -1,0 +1,160 @@
+"""The blobs of one repository of a cache."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import (
+    BlobMount,
+    IBlobIngester,
+    IBlobReader,
+    IBlobService,
+    IBlobStatter,
+)
+from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.provenance import current_status
+from txregistry.proxy.fills import Adopt, Fills
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, UpstreamUnavailable
+from txregistry.spec.reference import RepositoryName
+
+#: How often a blob may come and go between our looking and opening.
+_RACES = 4
+
+
+@implementer(IBlobReader)
+@attrs.define(eq=False)
+class MeteredBlob:
+    """An open blob that counts what is read from it."""
+
+    _reader: IBlobReader
+    _meter: IMeter
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Say what is being read."""
+        return self._reader.descriptor
+
+    @property
+    def size(self) -> int:
+        """Count its bytes."""
+        return self._reader.size
+
+    def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> Deferred[None]:
+        """Push bytes into a consumer; count them when all have gone."""
+        count = max(0, self.size - offset) if size is None else size
+        done = self._reader.read(consumer=consumer, offset=offset, size=size)
+        return done.addCallback(
+            lambda _: self._meter.count(Count.SERVED_BYTES, "blob", count)
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self._reader.close()
+
+
+@implementer(IBlobService)
+@attrs.define(eq=False)
+class ProxyBlobs:
+    """Blobs that are stored, or on their way, or at the upstream."""
+
+    _name: RepositoryName
+    _local: IBlobService
+    _remote: IBlobService
+    _content: IBlobStatter
+    _fills: Fills
+    _adopt_for: Adopt
+    _usage: IUsage
+    _meter: IMeter
+    _clock: IReactorTime
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with a descriptor; one that is not stored is asked for by HEAD."""
+        self._meter.count(Count.REQUESTS, "blob")
+        status = current_status()
+        try:
+            descriptor = await self._local.stat(digest=digest)
+        except BlobUnknown:
+            status.forward = "miss"
+            return await self._stat_elsewhere(digest)
+        self._hit(digest)
+        return descriptor
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobReader:
+        """Fire with an open blob: stored, linked, or being filled."""
+        self._meter.count(Count.REQUESTS, "blob")
+        for attempt in range(_RACES):
+            try:
+                reader = await self._local.open(digest=digest)
+            except BlobUnknown:
+                found = await self._open_elsewhere(digest, attempt)
+                if found is None:
+                    continue
+                return MeteredBlob(found, self._meter)
+            if not attempt:
+                self._hit(digest)
+            return MeteredBlob(reader, self._meter)
+        raise UpstreamUnavailable({"reason": "the blob comes and goes"}, 1.0)
+
+    @deferred
+    async def adopt(self, descriptor: Descriptor) -> None:
+        """Link content that is in the store; it is in use from now on."""
+        key = self._key(descriptor.digest)
+        # The ledger comes first: what it does not know, expiry could take away.
+        self._usage.add(Entry(key, descriptor.size or 0, self._clock.seconds()))
+        local = cast(IBlobIngester, self._local)
+        linked = await local.create(mount=BlobMount(descriptor.digest))
+        if not isinstance(linked, Descriptor):
+            self._usage.forget(key)
+            await linked.cancel()
+
+    @deferred
+    async def _stat_elsewhere(self, digest: Digest) -> Descriptor:
+        fill = self._fills.find(digest)
+        if fill is not None and self._name in fill.confirmed:
+            await fill.head()
+            return Descriptor(digest, fill.state.size)
+        return await self._remote.stat(digest=digest)
+
+    @deferred
+    async def _open_elsewhere(self, digest: Digest, attempt: int) -> IBlobReader | None:
+        status = current_status()
+        if not attempt:
+            self._meter.count(Count.MISSES, "blob")
+        status.forward = "miss"
+        if self._fills.find(digest) is None and await self._link(digest):
+            return None
+        status.collapsed = self._fills.find(digest) is not None
+        status.stored = True
+        return await self._fills.join(self._name, digest, self._remote, self._adopt_for)
+
+    @deferred
+    async def _link(self, digest: Digest) -> bool:
+        """Link what another repository has brought, if this one may have it."""
+        try:
+            descriptor = await self._content.stat(digest=digest)
+        except BlobUnknown:
+            return False
+        await self._fills.confirm(self._name, digest, self._remote)
+        await self.adopt(descriptor)
+        return True
+
+    def _hit(self, digest: Digest) -> None:
+        current_status().hit = True
+        self._meter.count(Count.HITS, "blob")
+        self._usage.touch(self._key(digest), self._clock.seconds())
+
+    def _key(self, digest: Digest) -> EntryKey:
+        return EntryKey(self._name, Kind.BLOB, str(digest))

@@ -1,0 +1,385 @@
+"""The fill: one download of one blob, whoever and however many wait for it.
+
+Note [Fill and followers]. A fill writes one growing file and belongs to no client.
+Each client has a :class:`Follower` with its own offset, which reads that file as far
+as it is visible. Only the disk pauses the upstream; a slow client is paused alone by
+its own connection, and one that leaves closes its follower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer, IProducer, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.retry import backoff
+from txregistry.flow.streams import ConsumerStopped, ShortRead
+from txregistry.interfaces.blobs import (
+    IBlobReader,
+    IBlobResumer,
+    IBlobService,
+    IRemoteBlobReader,
+)
+from txregistry.interfaces.files import IFileReader
+from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.state import FillState, keeps_partial
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import DigestInvalid, SizeInvalid, UpstreamFailed
+from txregistry.spec.reference import RepositoryName
+
+
+@implementer(IConsumer)
+@attrs.define(eq=False)
+class Intake:
+    """Bytes from the upstream on their way into the growing file.
+
+    :param skip: bytes at the beginning that are there already.
+    :param progressed: is called whenever more can be read.
+    """
+
+    _partial: IPartialBlob
+    _skip: int
+    _progressed: Callable[[], None]
+    _accepted: int = attrs.field(init=False)
+    _flushing: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._accepted = self._partial.size
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take the upstream's body, paused while the disk is behind."""
+        self._partial.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let it go."""
+        self._partial.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Take in bytes that are new."""
+        fresh = data[self._skip :]
+        self._skip = max(0, self._skip - len(data))
+        if fresh:
+            self._accepted += len(fresh)
+            self._partial.write(fresh)
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._partial.flush().addCallbacks(self._flushed, self._broken)
+
+    def _flushed(self, _: None) -> None:
+        self._flushing = False
+        self._progressed()
+        if self._accepted > self._partial.size:
+            self._watch()
+
+    def _broken(self, failure: Failure) -> None:
+        # The partial stops its producer; whoever flushes next is told why.
+        self._flushing = False
+
+
+@attrs.define(eq=False)
+class Fill:
+    """One download; see Note [Fill and followers].
+
+    :ivar confirmed: the repositories whose access the upstream has confirmed.
+    :param adopt: links the finished blob into a repository.
+    """
+
+    digest: Digest
+    confirmed: set[RepositoryName]
+    _source: IBlobService
+    _partials: IPartialBlobs
+    _adopt: Callable[[RepositoryName, Descriptor], Deferred[None]]
+    _clock: IReactorTime
+    _spread: Callable[[], float]
+    _meter: IMeter
+    state: FillState = attrs.field(factory=FillState)
+    _partial: IPartialBlob | None = None
+    _has_head: bool = False
+    _failure: Failure | None = None
+    _heads: list[Deferred[None]] = attrs.field(factory=list)
+    _waiters: list[tuple[int, Deferred[int]]] = attrs.field(factory=list)
+    _checkpointing: bool = False
+    _log = Logger()
+
+    @deferred
+    async def run(self) -> None:
+        """Download, verify, commit, link. Never fails: those who wait are told.
+
+        Cancelling makes a checkpoint and tells them as well.
+        """
+        began, start = self._clock.seconds(), 0
+        self._meter.fills(1)
+        try:
+            self._partial = await self._partials.open(digest=self.digest)
+            start = self._partial.size
+            await self._download(self._partial)
+            await self._finish(self._partial)
+            self._log.info(
+                "filled {digest}: {size} bytes in {seconds:.1f} s",
+                digest=str(self.digest),
+                size=self.state.written,
+                resumed_at=start,
+                seconds=self._clock.seconds() - began,
+            )
+        except CancelledError:
+            self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
+            await self._keep()
+        except Exception as error:
+            self._log.warn(
+                "fill of {digest} failed after {size} bytes: {error}",
+                digest=str(self.digest),
+                size=self.state.written,
+                error=str(error),
+            )
+            self._meter.count(Count.FAILED, "blob")
+            self._fail(Failure())
+            await self._give_up(error)
+        finally:
+            self._meter.fills(-1)
+
+    def head(self) -> Deferred[None]:
+        """Fire when the upstream has said what the blob is, or fail as the fill."""
+        if self._failure is not None:
+            return fail(self._failure)
+        if self._has_head:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred(lambda gone: self._heads.remove(gone))
+        self._heads.append(waiter)
+        return waiter
+
+    def visible_past(self, offset: int) -> Deferred[int]:
+        """Fire with how far can be read, as soon as that is past an offset.
+
+        At the end it fires with the end, even if that is not past the offset.
+        """
+        if self.state.visible > offset or self.state.verified:
+            return succeed(self.state.visible)
+        if self._failure is not None:
+            return fail(self._failure)
+
+        def leave(gone: Deferred[int]) -> None:
+            self._waiters = [item for item in self._waiters if item[1] is not gone]
+
+        waiter: Deferred[int] = Deferred(leave)
+        self._waiters.append((offset, waiter))
+        return waiter
+
+    @deferred
+    async def follow(self) -> IBlobReader:
+        """Fire with a reader of the growing blob, once its head is known."""
+        await self.head()
+        assert self._partial is not None
+        file = await self._partial.reader()
+        return Follower(Descriptor(self.digest, self.state.size), self, file)
+
+    @deferred
+    async def _download(self, partial: IPartialBlob) -> None:
+        self._resume(partial)
+        delays = list(backoff(8, 0.5, 8.0, self._spread))
+        while True:
+            try:
+                await self._pull(partial)
+                return
+            except (DigestInvalid, SizeInvalid):
+                raise
+            except Exception as error:
+                attempt = self.state.next_attempt(error)
+                if attempt is None:
+                    raise
+                self._log.info(
+                    "{digest} broke off at {size} bytes, attempt {attempt}: {error}",
+                    digest=str(self.digest),
+                    size=self.state.written,
+                    attempt=attempt,
+                    error=str(error),
+                )
+            await deferLater(self._clock, delays[attempt])
+
+    def _resume(self, partial: IPartialBlob) -> None:
+        state = self.state
+        state.written = state.checkpointed = partial.size
+        if partial.resumed is not None and partial.size:
+            state.size = partial.resumed.size
+            state.validator = partial.resumed.validator
+
+    @deferred
+    async def _pull(self, partial: IPartialBlob) -> None:
+        if self.state.is_complete:
+            # All was there when an earlier process ended; only access is asked for.
+            await self._source.stat(digest=self.digest)
+            self._announce()
+            return
+        reader = await self._open()
+        try:
+            await self._take(reader, partial)
+        finally:
+            reader.close()
+
+    @deferred
+    async def _open(self) -> IRemoteBlobReader:
+        written = self.state.written
+        if written and IBlobResumer.providedBy(self._source):
+            self._meter.count(Count.RESUMED, "blob")
+            source = cast(IBlobResumer, self._source)
+            reader = await source.open_from(
+                digest=self.digest, offset=written, validator=self.state.validator
+            )
+        else:
+            reader = await self._source.open(digest=self.digest)
+        return cast(IRemoteBlobReader, reader)
+
+    @deferred
+    async def _take(self, reader: IRemoteBlobReader, partial: IPartialBlob) -> None:
+        size, start = reader.descriptor.size, reader.start
+        if not self.state.agrees_with(size):
+            raise SizeInvalid({"announced": size, "before": self.state.size})
+        self.state.size = self.state.size if size is None else size
+        self.state.validator = reader.validator or self.state.validator
+        self._announce()
+        intake = Intake(partial, self.state.written - start, self._progress)
+        before = partial.size
+        try:
+            await reader.read(consumer=intake, offset=start)
+        except ConsumerStopped:
+            await partial.flush()  # says what the disk could not do
+            raise
+        finally:
+            self._meter.count(Count.PULLED_BYTES, "blob", partial.size - before)
+        await partial.flush()
+        self._progress()
+        if self.state.size is not None and not self.state.is_complete:
+            raise UpstreamFailed({"reason": "ended early"})
+
+    @deferred
+    async def _finish(self, partial: IPartialBlob) -> None:
+        # Committing makes it durable and checks the digest before anybody sees the
+        # last of it.
+        descriptor = await partial.commit(
+            provisional=Descriptor(self.digest, self.state.size)
+        )
+        linked: set[RepositoryName] = set()
+        while missing := self.confirmed - linked:
+            for name in sorted(missing):
+                await self._adopt(name, descriptor)
+                linked.add(name)
+        self.state.size = self.state.written = partial.size
+        self.state.verified = True
+        self._wake()
+
+    def _announce(self) -> None:
+        self._has_head = True
+        heads, self._heads = self._heads, []
+        for waiter in heads:
+            waiter.callback(None)
+
+    def _progress(self) -> None:
+        assert self._partial is not None
+        self.state.written = self._partial.size
+        self._wake()
+        if self.state.wants_checkpoint and not self._checkpointing:
+            self._checkpointing = True
+            self._checkpoint().addErrback(self._not_checkpointed)
+
+    def _not_checkpointed(self, failure: Failure) -> None:
+        # The next flush meets the same disk and ends the fill; this only logs.
+        self._log.warn("no checkpoint: {error}", error=str(failure.value))
+
+    @deferred
+    async def _checkpoint(self) -> None:
+        assert self._partial is not None
+        offset = self._partial.size
+        try:
+            await self._partial.checkpoint(
+                state=FillCheckpoint(offset, self.state.size, self.state.validator)
+            )
+            self.state.checkpointed = offset
+        finally:
+            self._checkpointing = False
+
+    def _wake(self) -> None:
+        visible, end = self.state.visible, self.state.verified
+        ready = [item for item in self._waiters if end or visible > item[0]]
+        self._waiters = [item for item in self._waiters if item not in ready]
+        for _, waiter in ready:
+            waiter.callback(visible)
+
+    def _fail(self, failure: Failure) -> None:
+        if failure.check(DigestInvalid, SizeInvalid):
+            # To a client this is no mistake of its own.
+            facts = {"reason": "sent content that does not match its digest"}
+            failure = Failure(UpstreamFailed(facts))
+        self._failure = failure
+        heads, self._heads = self._heads, []
+        waiters, self._waiters = self._waiters, []
+        for head in heads:
+            head.errback(failure)
+        for _, waiter in waiters:
+            waiter.errback(failure)
+
+    @deferred
+    async def _give_up(self, error: BaseException) -> None:
+        if keeps_partial(error, self.state.written):
+            await self._keep()
+        elif self._partial is not None:
+            await self._end(self._partial.cancel())
+
+    @deferred
+    async def _keep(self) -> None:
+        if self._partial is not None:
+            await self._end(self._checkpoint())
+            await self._end(self._partial.close())
+
+    @deferred
+    async def _end(self, step: Deferred[None]) -> None:
+        try:
+            await step
+        except Exception as error:
+            self._log.warn("cleaning up after a fill: {error}", error=str(error))
+
+
+@implementer(IBlobReader)
+@attrs.define(eq=False)
+class Follower:
+    """One client's way through a growing blob."""
+
+    descriptor: Descriptor
+    _fill: Fill
+    _file: IFileReader
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the whole; 0 while that is not known."""
+        return self.descriptor.size or 0
+
+    @deferred
+    async def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> None:
+        """Push bytes into a consumer as they become visible."""
+        end = self.descriptor.size if size is None else offset + size
+        while end is None or offset < end:
+            visible = await self._fill.visible_past(offset)
+            if visible <= offset:
+                break
+            stop = visible if end is None else min(visible, end)
+            await self._file.read(consumer=consumer, offset=offset, size=stop - offset)
+            offset = stop
+        if size is not None and end is not None and offset < end:
+            raise ShortRead(f"{end - offset} bytes are missing")
+
+    def close(self) -> None:
+        """Leave; the fill goes on."""
+        self._file.close()

@@ -1,0 +1,110 @@
+"""All fills under way: who asks for a blob joins the one there is, or starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.flow.deferred import Flights, deferred
+from txregistry.interfaces.blobs import IBlobReader, IBlobService
+from txregistry.interfaces.fills import IPartialBlobs
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.fill import Fill
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import UpstreamUnavailable
+from txregistry.spec.reference import RepositoryName
+
+Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
+
+
+@attrs.define(eq=False)
+class Fills(Service):
+    """The fills of one upstream, by digest."""
+
+    _partials: IPartialBlobs
+    _clock: IReactorTime
+    _spread: Callable[[], float]
+    _meter: IMeter
+    _fills: dict[Digest, Fill] = attrs.field(factory=dict)
+    _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
+    _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
+        factory=Flights
+    )
+
+    def find(self, digest: Digest) -> Fill | None:
+        """Give the fill of a digest, if one is under way."""
+        return self._fills.get(digest)
+
+    @deferred
+    async def join(
+        self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
+    ) -> IBlobReader | None:
+        """Wait for the head of a blob and follow its fill.
+
+        :param source: where to download from, if nobody does yet.
+        :return: fires with a follower, or with ``None`` if the fill ended while the
+            upstream was asked whether this repository has the blob: then it is in
+            the store. Fails as the upstream does.
+        """
+        fill = self._fills.get(digest)
+        if fill is None:
+            fill = self._start(name, digest, source, adopt)
+        else:
+            self._meter.count(Count.COALESCED, "blob")
+            await self.confirm(name, digest, source)
+            if self._fills.get(digest) is not fill:
+                return None
+            fill.confirmed.add(name)
+        return await fill.follow()
+
+    @deferred
+    async def confirm(
+        self, name: RepositoryName, digest: Digest, source: IBlobService
+    ) -> None:
+        """Let the upstream say whether a repository has a blob; one question for all.
+
+        :return: fires if it has; fails with ``BlobUnknown`` or as the upstream does.
+        """
+        fill = self._fills.get(digest)
+        if fill is not None and name in fill.confirmed:
+            return
+        await self._access.join((name, digest), lambda: source.stat(digest=digest))
+
+    @deferred
+    async def stopService(self) -> None:
+        """Checkpoint and end all fills."""
+        super().stopService()
+        running = list(self._running.values())
+        for work in running:
+            work.cancel()
+        await gatherResults(running)
+
+    def _start(
+        self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
+    ) -> Fill:
+        if not self.running:
+            raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
+        fill = Fill(
+            digest,
+            {name},
+            source,
+            self._partials,
+            adopt,
+            self._clock,
+            self._spread,
+            self._meter,
+        )
+        self._fills[digest] = fill
+        work = fill.run()
+        self._running[digest] = work
+        work.addBoth(self._ended, digest)
+        return fill
+
+    def _ended(self, result: None, digest: Digest) -> None:
+        del self._fills[digest]
+        self._running.pop(digest, None)

@@ -1,0 +1,99 @@
+"""The manifests of one repository of a cache."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import Flights, deferred
+from txregistry.interfaces.blobs import IBlobStatter
+from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.manifests import IManifestService, IManifestStore
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.provenance import current_status
+from txregistry.interfaces.tags import ITagStore
+from txregistry.proxy.pending import PendingTags
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, ManifestUnknown
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.reference import RepositoryName
+
+
+@implementer(IManifestService)
+@attrs.define(eq=False)
+class ProxyManifests:
+    """Manifests that are stored, or are fetched by digest."""
+
+    _name: RepositoryName
+    _local: IManifestStore
+    _local_tags: ITagStore
+    _remote: IManifestService
+    _content: IBlobStatter
+    _pending: PendingTags
+    _usage: IUsage
+    _meter: IMeter
+    _clock: IReactorTime
+    _flights: Flights[Digest, Manifest] = attrs.field(factory=Flights)
+
+    @deferred
+    async def exists(self, digest: Digest) -> bool:
+        """Fire with whether it is stored or the upstream has it."""
+        if await self._local.exists(digest=digest):
+            return True
+        return await self._remote.exists(digest=digest)
+
+    @deferred
+    async def get(self, digest: Digest) -> Manifest:
+        """Fire with a manifest; one that is not stored is fetched once for all."""
+        self._meter.count(Count.REQUESTS, "manifest")
+        status = current_status()
+        try:
+            manifest = await self._local.get(digest=digest)
+        except ManifestUnknown:
+            status.hit, status.forward, status.stored = False, "miss", True
+            status.collapsed = self._flights.is_under_way(digest)
+            if status.collapsed:
+                self._meter.count(Count.COALESCED, "manifest")
+            self._meter.count(Count.MISSES, "manifest")
+            return await self._flights.join(digest, lambda: self._fetch(digest))
+        status.hit = True
+        self._meter.count(Count.HITS, "manifest")
+        self._meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
+        self._usage.touch(self._key(digest), self._clock.seconds())
+        return manifest
+
+    @deferred
+    async def _fetch(self, digest: Digest) -> Manifest:
+        manifest = await self._link(digest)
+        if manifest is None:
+            manifest = await self._remote.get(digest=digest)
+            self._meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
+            self._record(manifest)
+            await self._local.put(manifest=manifest)
+        for tag in self._pending.take(self._name, digest):
+            await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
+        return manifest
+
+    @deferred
+    async def _link(self, digest: Digest) -> Manifest | None:
+        """Link what another repository has brought, if this one may have it."""
+        try:
+            await self._content.stat(digest=digest)
+        except BlobUnknown:
+            return None
+        if not await self._remote.exists(digest=digest):
+            raise ManifestUnknown(str(digest))
+        try:
+            manifest = await self._local.mount(digest=digest)
+        except ManifestUnknown:
+            return None  # what lies there is damaged
+        self._record(manifest)
+        return manifest
+
+    def _record(self, manifest: Manifest) -> None:
+        size, now = len(manifest.content), self._clock.seconds()
+        self._usage.add(Entry(self._key(manifest.digest), size, now))
+
+    def _key(self, digest: Digest) -> EntryKey:
+        return EntryKey(self._name, Kind.MANIFEST, str(digest))

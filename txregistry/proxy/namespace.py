@@ -1,0 +1,127 @@
+"""A cache of one upstream, put together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IBlobStatter
+from txregistry.interfaces.expiry import ITagMemory, IUsage
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.tags import ITagStore
+from txregistry.proxy.blobs import ProxyBlobs
+from txregistry.proxy.fills import Fills
+from txregistry.proxy.manifests import ProxyManifests
+from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.tags import ProxyTags
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.reference import RepositoryName
+
+#: Repositories that are kept put together, with what they know of their tags.
+MAX_REPOSITORIES = 10_000
+
+
+@implementer(IRepository)
+@attrs.frozen
+class ProxyRepository:
+    """One repository of a cache; it takes no pushes, so it has no such powers."""
+
+    name: RepositoryName
+    blobs: ProxyBlobs
+    manifests: ProxyManifests
+    tags: ProxyTags
+
+
+@implementer(INamespace)
+@attrs.define(eq=False)
+class ProxyNamespace:
+    """Local storage in front of an upstream."""
+
+    _local: INamespace
+    _remote: INamespace
+    _content: IBlobStatter
+    _fills: Fills
+    _policy: TagPolicy
+    _memory: ITagMemory
+    _usage: IUsage
+    _meter: IMeter
+    _clock: IReactorTime
+    _started_at: float
+    _pending: PendingTags = attrs.field(factory=PendingTags)
+    _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
+
+    @deferred
+    async def repository(self, name: RepositoryName) -> IRepository:
+        """Fire with a repository, put together once."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = await self._compose(name)
+        self._known.move_to_end(name)
+        while len(self._known) > MAX_REPOSITORIES:
+            self._known.popitem(last=False)
+        return known
+
+    def repositories(
+        self, after: str = "", limit: int | None = None
+    ) -> Deferred[list[RepositoryName]]:
+        """Fire with the repositories of which something is stored."""
+        return self._local.repositories(after=after, limit=limit)
+
+    @deferred
+    async def _compose(self, name: RepositoryName) -> IRepository:
+        local = await self._local.repository(name)
+        remote = await self._remote.repository(name)
+        manifests = cast(IManifestStore, local.manifests)
+        tags = cast(ITagStore, local.tags)
+        return ProxyRepository(
+            name,
+            ProxyBlobs(
+                name,
+                local.blobs,
+                remote.blobs,
+                self._content,
+                self._fills,
+                self._adopt,
+                self._usage,
+                self._meter,
+                self._clock,
+            ),
+            ProxyManifests(
+                name,
+                manifests,
+                tags,
+                remote.manifests,
+                self._content,
+                self._pending,
+                self._usage,
+                self._meter,
+                self._clock,
+            ),
+            ProxyTags(
+                name,
+                tags,
+                manifests,
+                remote.tags,
+                self._policy,
+                self._memory,
+                self._pending,
+                self._usage,
+                self._meter,
+                self._clock,
+                self._started_at,
+            ),
+        )
+
+    @deferred
+    async def _adopt(self, name: RepositoryName, descriptor: Descriptor) -> None:
+        repository = await self.repository(name)
+        await cast(ProxyBlobs, repository.blobs).adopt(descriptor)

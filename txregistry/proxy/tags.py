@@ -1,0 +1,165 @@
+"""The tags of one repository of a cache: opinions with an age."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import Flights, deferred
+from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Kind
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.provenance import current_status
+from txregistry.interfaces.tags import ITagService, ITagStore, Tags
+from txregistry.proxy.outage import is_outage
+from txregistry.proxy.pending import PendingTags
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
+from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.reference import RepositoryName, Tag
+
+#: Tags whose last answer is kept in memory, per repository.
+MAX_REMEMBERED = 1000
+
+ListKey = tuple[str, int | None]
+
+
+@attrs.frozen
+class Seen:
+    """What the upstream last said of a tag, and when."""
+
+    descriptor: Descriptor
+    confirmed_at: float
+
+
+@implementer(ITagService)
+@attrs.define(eq=False)
+class ProxyTags:
+    """Tags as the upstream gives them, remembered for a while."""
+
+    _name: RepositoryName
+    _local: ITagStore
+    _local_manifests: IManifestStore
+    _remote: ITagService
+    _policy: TagPolicy
+    _memory: ITagMemory
+    _pending: PendingTags
+    _usage: IUsage
+    _meter: IMeter
+    _clock: IReactorTime
+    _started_at: float
+    _seen: OrderedDict[Tag, Seen] = attrs.field(factory=OrderedDict)
+    _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
+    _lists: Flights[ListKey, Tags] = attrs.field(factory=Flights)
+
+    @deferred
+    async def get(self, tag: Tag) -> Descriptor:
+        """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
+        now = self._clock.seconds()
+        self._usage.touch(self._key(tag), now)
+        seen = self._seen.get(tag)
+        if seen is not None and self._policy.judge(seen.confirmed_at, now) is (
+            Verdict.FRESH
+        ):
+            current_status().hit = True
+            return seen.descriptor
+        if self._flights.is_under_way(tag):
+            current_status().collapsed = True
+            self._meter.count(Count.COALESCED, "tag")
+        try:
+            return await self._flights.join(tag, lambda: self._ask(tag))
+        except RegistryError as error:
+            return await self._without_upstream(tag, error)
+
+    @deferred
+    async def list(self, after: str = "", limit: int | None = None) -> Tags:
+        """Fire with the upstream's tags, or in an outage with those that are stored."""
+        key = (after, limit)
+        try:
+            return await self._lists.join(
+                key, lambda: self._remote.list(after=after, limit=limit)
+            )
+        except RegistryError as error:
+            if not is_outage(error):
+                raise
+            try:
+                found = await self._local.list(after=after, limit=limit)
+            except NameUnknown:
+                raise error from None
+            self._mark_stale(error, 0.0)
+            return found
+
+    @deferred
+    async def _ask(self, tag: Tag) -> Descriptor:
+        descriptor = await self._remote.get(tag=tag)
+        now = self._clock.seconds()
+        self._remember(tag, Seen(descriptor, now))
+        self._usage.add(Entry(self._key(tag), 0, now))
+        self._memory.confirm(self._key(tag), now)
+        await self._link(tag, descriptor)
+        return descriptor
+
+    @deferred
+    async def _link(self, tag: Tag, descriptor: Descriptor) -> None:
+        if await self._local_manifests.exists(digest=descriptor.digest):
+            self._pending.settle(self._name, tag)
+            await self._local.tag(tag=tag, descriptor=descriptor)
+        else:
+            self._pending.wait(self._name, tag, descriptor.digest)
+
+    @deferred
+    async def _without_upstream(self, tag: Tag, error: RegistryError) -> Descriptor:
+        if isinstance(error, ManifestUnknown):
+            await self._drop(tag)
+            raise error
+        if not is_outage(error):
+            raise error
+        try:
+            descriptor = await self._local.get(tag=tag)
+        except ManifestUnknown:
+            raise error from None
+        now = self._clock.seconds()
+        confirmed_at = await self._confirmed_at(tag)
+        if not self._policy.may_serve_stale(confirmed_at, now):
+            raise error
+        self._mark_stale(error, now - confirmed_at)
+        return descriptor
+
+    @deferred
+    async def _confirmed_at(self, tag: Tag) -> float:
+        seen = self._seen.get(tag)
+        if seen is not None:
+            return seen.confirmed_at
+        found = await self._memory.confirmed_at(key=self._key(tag))
+        # A tree that came without a ledger: its tags are as old as we know them.
+        return self._started_at if found is None else found
+
+    @deferred
+    async def _drop(self, tag: Tag) -> None:
+        """Obey the upstream: it has this tag no more."""
+        self._seen.pop(tag, None)
+        self._pending.settle(self._name, tag)
+        self._usage.forget(self._key(tag))
+        try:
+            await self._local.untag(tag=tag)
+        except ManifestUnknown:
+            return  # it was not stored either
+
+    def _mark_stale(self, error: RegistryError, age: float) -> None:
+        status = current_status()
+        status.hit, status.forward = True, "stale"
+        status.stale_seconds = age
+        status.detail = error.code.lower()
+        self._meter.count(Count.STALE, "tag")
+
+    def _remember(self, tag: Tag, seen: Seen) -> None:
+        self._seen[tag] = seen
+        self._seen.move_to_end(tag)
+        while len(self._seen) > MAX_REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def _key(self, tag: Tag) -> EntryKey:
+        return EntryKey(self._name, Kind.TAG, str(tag))

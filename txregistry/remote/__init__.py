@@ -1,0 +1,1 @@
+"""One upstream registry, as a namespace over HTTP."""

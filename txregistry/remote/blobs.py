@@ -1,0 +1,159 @@
+"""The blobs of one repository of an upstream."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import ShortRead
+from txregistry.interfaces.blobs import (
+    IBlobReader,
+    IBlobResumer,
+    IBlobService,
+    IRemoteBlobReader,
+)
+from txregistry.remote.body import header, length_of
+from txregistry.remote.client import UpstreamClient
+from txregistry.remote.window import Window
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, UpstreamFailed
+from txregistry.spec.ranges import parse_content_range
+from txregistry.spec.reference import RepositoryName
+
+
+@implementer(IRemoteBlobReader)
+@attrs.define(eq=False)
+class RemoteBlob:
+    """An open blob of an upstream: a body in hand, and more by asking again.
+
+    The first read that begins where the body in hand does uses it; any other read
+    is a request of its own with a ``Range``.
+    """
+
+    descriptor: Descriptor
+    start: int
+    validator: str | None
+    _blobs: RemoteBlobs
+    _response: IResponse | None
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the whole; 0 where the upstream has not told."""
+        return self.descriptor.size or 0
+
+    @deferred
+    async def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> None:
+        """Push bytes into a consumer."""
+        total = self.descriptor.size
+        if size == 0 or (size is None and total is not None and offset >= total):
+            return
+        response = await self._response_at(offset, size)
+        to_the_end = size is None or (total is not None and offset + size >= total)
+        if to_the_end and offset == self.start:
+            await self._blobs.client.deliver(response, consumer)
+        else:
+            await self._read_window(response, consumer, size)
+        if size is not None and total is not None and offset + size > total:
+            raise ShortRead(f"{offset + size - total} bytes are missing")
+
+    def close(self) -> None:
+        """Let go of a body that nobody has read."""
+        response, self._response = self._response, None
+        if response is not None:
+            self._blobs.client.discard(response)
+
+    @deferred
+    async def _response_at(self, offset: int, size: int | None) -> IResponse:
+        response, self._response = self._response, None
+        if response is not None and offset == self.start:
+            return response
+        if response is not None:
+            self._blobs.client.discard(response)
+        last = "" if size is None else str(offset + size - 1)
+        digest = self.descriptor.digest
+        asked = Headers({"Range": [f"bytes={offset}-{last}"]})
+        found = await self._blobs.get(digest, asked, (206,))
+        return found
+
+    @deferred
+    async def _read_window(
+        self, response: IResponse, consumer: IConsumer, size: int | None
+    ) -> None:
+        # The body may go on past what is wanted: from one in hand, only a part.
+        window = Window(consumer, size)
+        await window.fill(lambda into: self._blobs.client.deliver(response, into))
+
+
+@implementer(IBlobService, IBlobResumer)
+@attrs.define(eq=False)
+class RemoteBlobs:
+    """Blobs by GET and HEAD."""
+
+    client: UpstreamClient
+    _name: RepositoryName
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with a blob's descriptor, by HEAD."""
+        response = await self.client.ask(
+            "HEAD", self._path(digest), not_found=lambda: BlobUnknown(str(digest))
+        )
+        self.client.discard(response)
+        return Descriptor(digest, length_of(response))
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobReader:
+        """Fire with a blob whose body is in hand, by GET."""
+        response = await self.get(digest, None, (200,))
+        return self._reader(digest, response, 0, length_of(response))
+
+    @deferred
+    async def open_from(
+        self, digest: Digest, offset: int, validator: str | None
+    ) -> IBlobReader:
+        """Fire with the rest of a blob, by a ranged GET.
+
+        The reader starts at 0 if the upstream has other bytes now or knows no ranges.
+        """
+        asked = Headers({"Range": [f"bytes={offset}-"]})
+        if validator is not None:
+            asked.setRawHeaders("If-Range", [validator])
+        response = await self.get(digest, asked, (200, 206))
+        if response.code == 200:
+            return self._reader(digest, response, 0, length_of(response))
+        found = parse_content_range(header(response, "Content-Range"))
+        if found is None or found[0].start != offset:
+            self.client.discard(response)
+            facts = {"upstream": self.client.host, "reason": "sent another range"}
+            raise UpstreamFailed(facts)
+        return self._reader(digest, response, offset, found[1])
+
+    def get(
+        self, digest: Digest, headers: Headers | None, ok: tuple[int, ...]
+    ) -> Deferred[IResponse]:
+        """Ask for the blob; the caller reads or discards the body."""
+        return self.client.ask(
+            "GET",
+            self._path(digest),
+            headers=headers,
+            ok=ok,
+            not_found=lambda: BlobUnknown(str(digest)),
+        )
+
+    def _reader(
+        self, digest: Digest, response: IResponse, start: int, size: int | None
+    ) -> RemoteBlob:
+        tag = header(response, "ETag")
+        strong = tag if tag is not None and tag.startswith('"') else None
+        return RemoteBlob(Descriptor(digest, size), start, strong, self, response)
+
+    def _path(self, digest: Digest) -> str:
+        return f"/v2/{self._name}/blobs/{digest}"

@@ -1,0 +1,219 @@
+"""Response bodies: every one is read, or its connection is closed."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IConsumer,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import (
+    BoundedConsumer,
+    ConsumerStopped,
+    IdleTimer,
+    TooLong,
+)
+from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
+
+#: The body of an answer that nobody wants is read up to this, so that the
+#: connection can serve again; past it, closing is cheaper.
+_DISCARD_BYTES = 64 * 1024
+
+
+class BodyBroken(UpstreamFailed):
+    """A body ended before it should have, or stood still for too long."""
+
+
+@implementer(IPushProducer)
+@attrs.define(eq=False, slots=False)
+class BodyProducer(Protocol):
+    """Push a response body into a consumer.
+
+    :ivar received: bytes so far.
+    :param idle_seconds: without a byte for this long, and not paused, it is broken.
+    """
+
+    _consumer: IConsumer
+    _clock: IReactorTime
+    _idle_seconds: float
+    _length: int | None
+    _upstream: str
+    received: int = 0
+    _done: Deferred[None] | None = None
+    _idle: IdleTimer = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._idle = IdleTimer(self._clock, self._idle_seconds, self._stalled)
+        self._done = Deferred(lambda _: self._cut())
+
+    @property
+    def done(self) -> Deferred[None]:
+        """Fire at the end of the body; fail with :class:`BodyBroken`.
+
+        Fails with ``ConsumerStopped`` if the consumer stops us. Cancelling closes
+        the connection.
+        """
+        assert self._done is not None
+        return self._done
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        self._idle.arm()
+        self._consumer.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass a chunk on."""
+        self.received += len(data)
+        if self._done is not None:
+            self._idle.arm()
+            self._consumer.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Decide whether the body was whole."""
+        whole = reason.check(ResponseDone) is not None
+        if reason.check(PotentialDataLoss):
+            # Ended by closing: whole if it is as long as announced.
+            whole = self._length is None or self.received == self._length
+        self._finish(None if whole else Failure(self._broken("ended early")))
+
+    def pauseProducing(self) -> None:
+        """Let the upstream wait; it is not idle while it does."""
+        self._idle.disarm()
+        self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        if self._done is not None:
+            self._idle.arm()
+            self._producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Close the connection: the consumer wants no more."""
+        self._finish(Failure(ConsumerStopped()))
+        self._close()
+
+    @property
+    def _producer(self) -> IPushProducer:
+        return cast(IPushProducer, self.transport)
+
+    def _stalled(self) -> None:
+        facts = {"upstream": self._upstream, "reason": "stood still"}
+        self._finish(Failure(UpstreamTimeout(facts)))
+        self._close()
+
+    def _broken(self, reason: str) -> BodyBroken:
+        return BodyBroken({"upstream": self._upstream, "reason": reason})
+
+    def _cut(self) -> None:
+        self._settle()
+        self._close()
+
+    def _close(self) -> None:
+        transport = self.transport
+        if transport is not None:
+            cast(ITCPTransport, transport).abortConnection()
+
+    def _settle(self) -> Deferred[None] | None:
+        done, self._done = self._done, None
+        self._idle.disarm()
+        if done is not None:
+            self._consumer.unregisterProducer()
+        return done
+
+    def _finish(self, result: Failure | None) -> None:
+        done = self._settle()
+        if done is not None:
+            done.callback(None) if result is None else done.errback(result)
+
+
+def deliver(
+    response: IResponse,
+    consumer: IConsumer,
+    clock: IReactorTime,
+    idle_seconds: float,
+    upstream: str,
+) -> Deferred[None]:
+    """Push the body of a response into a consumer; see :class:`BodyProducer`."""
+    producer = BodyProducer(
+        consumer, clock, idle_seconds, length_of(response), upstream
+    )
+    done = producer.done
+    response.deliverBody(producer)
+    return done
+
+
+def length_of(response: IResponse) -> int | None:
+    """Give the announced length of a body, if there is one."""
+    length = response.length
+    return None if length is UNKNOWN_LENGTH else cast(int, length)
+
+
+def header(response: IResponse, name: str) -> str | None:
+    """Give the last value of a response header."""
+    values = response.headers.getRawHeaders(name)
+    return values[-1] if values else None
+
+
+@deferred
+async def collect(
+    response: IResponse,
+    max_bytes: int,
+    clock: IReactorTime,
+    idle_seconds: float,
+    upstream: str,
+) -> bytes:
+    """Read a small body into memory.
+
+    :return: fires with it; fails with ``UpstreamFailed`` if it is too long or
+        breaks off.
+    """
+    consumer = BoundedConsumer(max_bytes)
+    try:
+        await deliver(response, consumer, clock, idle_seconds, upstream)
+        return consumer.content
+    except (TooLong, ConsumerStopped) as error:
+        facts = {"upstream": upstream, "reason": "answer too long"}
+        raise UpstreamFailed(facts) from error
+
+
+@attrs.define(eq=False, slots=False)
+class _Discard(Protocol):
+    _clock: IReactorTime
+    _size: int = 0
+
+    def connectionMade(self) -> None:
+        self._timer = IdleTimer(self._clock, 5.0, self._close)
+        self._timer.arm()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > _DISCARD_BYTES:
+            self._close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._timer.disarm()
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            cast(ITCPTransport, self.transport).abortConnection()
+
+
+def discard(response: IResponse, clock: IReactorTime) -> None:
+    """Get rid of a body that nobody wants, and keep the connection if that is cheap."""
+    protocol = _Discard(clock)
+    if (length_of(response) or 0) > _DISCARD_BYTES:
+        protocol.dataReceived = lambda data: protocol._close()  # type: ignore[method-assign]
+    response.deliverBody(protocol)

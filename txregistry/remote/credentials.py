@@ -1,0 +1,164 @@
+"""Who we are to an upstream: from the configuration, or from a helper command."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ProcessDone
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from txregistry.flow.deferred import Flights, deferred
+
+#: What a helper says instead of a user name when the secret is a refresh token.
+_IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
+
+#: A helper may write this much.
+_MAX_OUTPUT_BYTES = 64 * 1024
+
+
+@attrs.frozen
+class Credentials:
+    """A name and a secret, or an identity (refresh) token."""
+
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    identity_token: str = attrs.field(default="", repr=False)
+
+
+class ICredentialStore(Interface):
+    """Knows credentials for a server."""
+
+    def credentials(server: str) -> Deferred[Credentials | None]:
+        """Fire with the credentials to use at a server, or ``None`` for none."""
+
+
+@implementer(ICredentialStore)
+@attrs.define(eq=False)
+class StaticCredentials:
+    """The credentials of the configuration, the same for every trusted server."""
+
+    _credentials: Credentials | None
+
+    def credentials(self, server: str) -> Deferred[Credentials | None]:
+        """Fire at once."""
+        return succeed(self._credentials)
+
+
+@implementer(ICredentialStore)
+@attrs.define(eq=False)
+class HelperCredentials:
+    """A docker-credential-helper command, given the server on standard input.
+
+    :param lifetime: seconds an answer is used for; ``None`` for ever, 0 not at all.
+    :param timeout: seconds after which the command is killed.
+    """
+
+    _reactor: IReactorProcess
+    _clock: IReactorTime
+    _command: str
+    _lifetime: float | None
+    _timeout: float = 30.0
+    _known: dict[str, tuple[float, Credentials]] = attrs.field(factory=dict)
+    _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
+    _log = Logger()
+
+    @deferred
+    async def credentials(self, server: str) -> Credentials | None:
+        """Fire with what the command says; a failure is a warning and ``None``."""
+        known = self._known.get(server)
+        if known is not None and self._is_fresh(known[0]):
+            return known[1]
+        return await self._flights.join(server, lambda: self._ask(server))
+
+    def _is_fresh(self, learnt_at: float) -> bool:
+        if self._lifetime is None:
+            return True
+        return 0 <= self._clock.seconds() - learnt_at < self._lifetime
+
+    @deferred
+    async def _ask(self, server: str) -> Credentials | None:
+        try:
+            output = await run_helper(
+                self._reactor, self._clock, self._command, server, self._timeout
+            )
+            found = _parse(output)
+        except (HelperFailed, ValueError) as error:
+            self._log.warn("credential helper failed: {error}", error=str(error))
+            return None
+        self._known[server] = (self._clock.seconds(), found)
+        return found
+
+
+class HelperFailed(Exception):
+    """The command ended badly, took too long or wrote too much."""
+
+
+@attrs.define(eq=False, slots=False)
+class _Helper(ProcessProtocol):
+    _input: bytes
+    done: Deferred[bytes]
+    _output: bytes = b""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._input)
+        self.transport.closeStdin()
+
+    def outReceived(self, data: bytes) -> None:
+        self._output = (self._output + data)[:_MAX_OUTPUT_BYTES]
+
+    def errReceived(self, data: bytes) -> None:
+        """Drop what it says to people: it may name secrets."""
+
+    def processEnded(self, reason: Failure) -> None:
+        if self.done.called:
+            return
+        if reason.check(ProcessDone):
+            self.done.callback(self._output)
+        else:
+            self.done.errback(HelperFailed("the command ended with an error"))
+
+
+def run_helper(
+    reactor: IReactorProcess,
+    clock: IReactorTime,
+    command: str,
+    server: str,
+    timeout: float,
+) -> Deferred[bytes]:
+    """Run ``command get`` by the shell with a server on its standard input.
+
+    :return: fires with its standard output; fails with :class:`HelperFailed`.
+    """
+
+    def kill(_: Deferred[bytes]) -> None:
+        process.signalProcess("KILL")
+
+    done: Deferred[bytes] = Deferred(kill)
+    protocol = _Helper(server.encode("utf-8") + b"\n", done)
+    process = reactor.spawnProcess(
+        protocol, "/bin/sh", ["/bin/sh", "-c", f"exec {command} get"], None
+    )
+
+    def late(_: object, seconds: float) -> bytes:
+        raise HelperFailed(f"the command took more than {seconds:g} s")
+
+    return done.addTimeout(timeout, clock, late)
+
+
+def _parse(output: bytes) -> Credentials:
+    fields = json.loads(output)
+    if not isinstance(fields, dict):
+        raise ValueError("the command wrote no JSON object")
+    username = cast(str, fields.get("Username", ""))
+    secret = cast(str, fields.get("Secret", ""))
+    if username == _IDENTITY_TOKEN_USER:
+        return Credentials(identity_token=secret)
+    return Credentials(username, secret)

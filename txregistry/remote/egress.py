@@ -1,0 +1,198 @@
+"""Reach an upstream through an HTTP proxy: absolute URIs for http, CONNECT for https."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, ProxyAgent, URI
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import (
+    IAgent,
+    IAgentEndpointFactory,
+    IBodyProducer,
+    IPolicyForHTTPS,
+    IResponse,
+)
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+
+#: A proxy's answer to CONNECT may have this many bytes of head.
+_MAX_HEAD_BYTES = 16 * 1024
+
+
+@attrs.frozen
+class ProxyAddress:
+    """Where an egress proxy is, and who we are to it."""
+
+    host: str
+    port: int
+    authorization: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> ProxyAddress:
+        """Read an address such as ``http://user:password@proxy:3128``.
+
+        :raise ValueError: it is none, or the proxy itself wants TLS.
+        """
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError("expected the URL of an http proxy")
+        authorization = None
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            coded = base64.b64encode(pair.encode()).decode("ascii")
+            authorization = f"Basic {coded}"
+        return cls(parts.hostname, parts.port or 80, authorization)
+
+
+class TunnelRefused(ConnectError):
+    """The proxy did not let us through."""
+
+
+@attrs.define(eq=False, slots=False)
+class _Tunnel(Protocol):
+    """Says CONNECT, and hands the connection over when the proxy agrees."""
+
+    _authority: str
+    _authorization: str | None
+    ready: Deferred[_Tunnel]
+    _head: bytes = b""
+    _inner: Any = None
+
+    def connectionMade(self) -> None:
+        lines = [
+            f"CONNECT {self._authority} HTTP/1.1",
+            f"Host: {self._authority}",
+        ]
+        if self._authorization is not None:
+            lines.append(f"Proxy-Authorization: {self._authorization}")
+        assert self.transport is not None
+        self.transport.write("\r\n".join([*lines, "", ""]).encode("ascii"))
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._inner is not None:
+            self._inner.dataReceived(data)
+            return
+        self._head += data
+        head, end, rest = self._head.partition(b"\r\n\r\n")
+        if not end and len(self._head) <= _MAX_HEAD_BYTES:
+            return
+        words = head.split(b" ", 2)
+        if not end or len(words) < 2 or words[1] != b"200" or rest:
+            self._refuse("the egress proxy refused the connection")
+            return
+        self.ready.callback(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._inner is not None:
+            self._inner.connectionLost(reason)
+        elif not self.ready.called:
+            self._refuse("the egress proxy closed the connection")
+
+    def hand_over(self, factory: IProtocolFactory) -> IProtocol:
+        assert self.transport is not None
+        protocol = factory.buildProtocol(self.transport.getPeer())
+        assert protocol is not None
+        self._inner = protocol
+        protocol.makeConnection(self.transport)
+        return protocol
+
+    def _refuse(self, reason: str) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
+        if not self.ready.called:
+            self.ready.errback(TunnelRefused(string=reason))
+
+
+@implementer(IStreamClientEndpoint)
+@attrs.define(eq=False)
+class TunnelEndpoint:
+    """An endpoint that connects through a proxy's CONNECT."""
+
+    _proxy: IStreamClientEndpoint
+    _authority: str
+    _authorization: str | None
+
+    @deferred
+    async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
+        """Connect; fail with :class:`TunnelRefused` or as connecting fails."""
+        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel._refuse("cancelled"))
+        tunnel = _Tunnel(self._authority, self._authorization, ready)
+        await self._proxy.connect(Factory.forProtocol(lambda: tunnel))
+        return (await ready).hand_over(protocolFactory)
+
+
+@implementer(IAgentEndpointFactory)
+@attrs.define(eq=False)
+class _Tunnels:
+    """Endpoints for https URIs, each a tunnel with TLS inside."""
+
+    _reactor: Any
+    _policy: IPolicyForHTTPS
+    _connect_seconds: float
+    _proxy: ProxyAddress
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        proxy = HostnameEndpoint(
+            self._reactor, self._proxy.host, self._proxy.port, self._connect_seconds
+        )
+        host = uri.host.decode("ascii")
+        tunnel = TunnelEndpoint(proxy, f"{host}:{uri.port}", self._proxy.authorization)
+        creator = self._policy.creatorForNetloc(uri.host, uri.port)
+        return wrapClientTLS(creator, tunnel)
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class ProxiedAgent:
+    """Choose per request: directly, or through the proxy of the scheme."""
+
+    _direct: IAgent
+    _reactor: Any
+    _policy: IPolicyForHTTPS
+    _connect_seconds: float
+    _proxies: Mapping[str, ProxyAddress]
+    _bypass: Callable[[str], bool]
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """Ask by the way that the environment says."""
+        parts = urlsplit(uri.decode("ascii"))
+        proxy = self._proxies.get(parts.scheme)
+        host = parts.netloc.rpartition("@")[2]
+        if proxy is None or self._bypass(host):
+            return self._direct.request(method, uri, headers, bodyProducer)
+        if parts.scheme == "https":
+            tunnels = _Tunnels(
+                self._reactor, self._policy, self._connect_seconds, proxy
+            )
+            agent: IAgent = Agent.usingEndpointFactory(self._reactor, tunnels)
+            return agent.request(method, uri, headers, bodyProducer)
+        own = Headers() if headers is None else headers.copy()
+        if proxy.authorization is not None:
+            own.setRawHeaders("Proxy-Authorization", [proxy.authorization])
+        endpoint = HostnameEndpoint(
+            self._reactor, proxy.host, proxy.port, self._connect_seconds
+        )
+        by_proxy: IAgent = ProxyAgent(endpoint, self._reactor)
+        return by_proxy.request(method, uri, own, bodyProducer)

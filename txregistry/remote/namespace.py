@@ -1,0 +1,68 @@
+"""An upstream registry, put together."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.remote.blobs import RemoteBlobs
+from txregistry.remote.client import UpstreamClient
+from txregistry.remote.manifests import RemoteManifests
+from txregistry.remote.tags import RemoteTags
+from txregistry.spec.errors import NameInvalid, UpstreamFailed
+from txregistry.spec.reference import RepositoryName
+
+_MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+
+@implementer(IRepository)
+@attrs.frozen
+class RemoteRepository:
+    """One repository of an upstream."""
+
+    name: RepositoryName
+    blobs: RemoteBlobs
+    manifests: RemoteManifests
+    tags: RemoteTags
+
+
+@implementer(INamespace)
+@attrs.define(eq=False)
+class RemoteNamespace:
+    """One upstream."""
+
+    _client: UpstreamClient
+
+    def repository(self, name: RepositoryName) -> Deferred[IRepository]:
+        """Fire with a repository; whether it exists is found out when it is used."""
+        return succeed(
+            RemoteRepository(
+                name,
+                RemoteBlobs(self._client, name),
+                RemoteManifests(self._client, name),
+                RemoteTags(self._client, name),
+            )
+        )
+
+    @deferred
+    async def repositories(
+        self, after: str = "", limit: int | None = None
+    ) -> list[RepositoryName]:
+        """Fire with one page of the upstream's catalogue."""
+        path = f"/v2/_catalog?n={limit or 1000}"
+        if after:
+            path += f"&last={quote(after, safe='')}"
+        response = await self._client.ask("GET", path)
+        body = await self._client.collect(response, _MAX_PAGE_BYTES)
+        try:
+            names = json.loads(body)["repositories"] or []
+            return [RepositoryName.parse(name) for name in names][:limit]
+        except (ValueError, KeyError, TypeError, NameInvalid) as error:
+            facts = {"upstream": self._client.host, "reason": "sent no catalogue"}
+            raise UpstreamFailed(facts) from error

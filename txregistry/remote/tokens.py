@@ -1,0 +1,179 @@
+"""Bearer tokens (distribution token specification; OAuth2, RFC 6749).
+
+One cache per upstream and scope; one request per token however many ask; a token is
+renewed a while before it expires.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import OrderedDict
+from urllib.parse import urlencode
+
+import attrs
+from treq.client import HTTPClient
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+
+from txregistry.flow.deferred import Flights, deferred
+from txregistry.remote.answers import error_of, parse_retry_after
+from txregistry.remote.body import collect, discard, header
+from txregistry.remote.credentials import Credentials, ICredentialStore
+from txregistry.remote.origin import Origin
+from txregistry.spec.errors import Unauthorized, UpstreamFailed
+
+CLIENT_ID = "txregistry"
+
+#: What a token lives at least, and if the service does not say (seconds).
+MIN_LIFETIME = 60.0
+
+#: A token is renewed when this part of its life is left.
+RENEW_FRACTION = 0.1
+
+_MAX_TOKEN_BYTES = 256 * 1024
+_MAX_TOKENS = 10_000
+
+
+@attrs.frozen
+class TokenKey:
+    """What a token is for."""
+
+    realm: str
+    service: str
+    scope: str
+
+
+@attrs.frozen
+class Token:
+    """A token and when to stop using it, in seconds since the epoch."""
+
+    text: str = attrs.field(repr=False)
+    renew_at: float
+
+
+@attrs.define(eq=False)
+class Tokens:
+    """All tokens of one upstream."""
+
+    _client: HTTPClient
+    _clock: IReactorTime
+    _credentials: ICredentialStore
+    _idle_seconds: float
+    _known: OrderedDict[TokenKey, Token] = attrs.field(factory=OrderedDict)
+    _flights: Flights[TokenKey, Token] = attrs.field(factory=Flights)
+
+    @deferred
+    async def get(self, key: TokenKey, refused: str | None = None) -> str:
+        """Fire with a token.
+
+        :param refused: a token that the upstream did not accept; it is not given
+            again. Fails with ``Unauthorized``, ``Denied`` or ``UpstreamFailed``.
+        """
+        known = self._known.get(key)
+        usable = known is not None and known.text != refused
+        if known is not None and usable and self._clock.seconds() < known.renew_at:
+            return known.text
+        token = await self._flights.join(key, lambda: self._fetch(key))
+        return token.text
+
+    @deferred
+    async def _fetch(self, key: TokenKey) -> Token:
+        asked_at = self._clock.seconds()
+        host = Origin.of(key.realm).authority
+        who = await self._credentials.credentials(host)
+        response = await self._ask(key, who)
+        if response.code != 200:
+            raise self._refused(response, host)
+        body = await collect(
+            response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
+        )
+        token = _parse(body, asked_at, host)
+        self._known[key] = token
+        self._known.move_to_end(key)
+        while len(self._known) > _MAX_TOKENS:
+            self._known.popitem(last=False)
+        return token
+
+    @deferred
+    async def _ask(self, key: TokenKey, who: Credentials | None) -> IResponse:
+        if who is not None and who.identity_token:
+            return await self._post(key, _refresh_form(who))
+        response = await self._get(key, who)
+        if response.code in (404, 405) and who is not None and who.username:
+            # A service that knows only the OAuth2 form.
+            discard(response, self._clock)
+            return await self._post(key, _password_form(who))
+        return response
+
+    @deferred
+    async def _get(self, key: TokenKey, who: Credentials | None) -> IResponse:
+        query = [("service", key.service)] if key.service else []
+        query += [("scope", scope) for scope in key.scope.split(" ") if scope]
+        query.append(("client_id", CLIENT_ID))
+        headers = Headers()
+        if who is not None and who.username:
+            query.append(("account", who.username))
+            headers.setRawHeaders("Authorization", [basic(who)])
+        joint = "&" if "?" in key.realm else "?"
+        return await self._client.get(
+            f"{key.realm}{joint}{urlencode(query)}",
+            headers=headers,
+            allow_redirects=False,
+            unbuffered=True,
+        )
+
+    @deferred
+    async def _post(self, key: TokenKey, form: dict[str, str]) -> IResponse:
+        fields = {"service": key.service, "scope": key.scope, "client_id": CLIENT_ID}
+        return await self._client.post(
+            key.realm,
+            data=urlencode({**fields, **form}).encode("ascii"),
+            headers=Headers({"Content-Type": ["application/x-www-form-urlencoded"]}),
+            allow_redirects=False,
+            unbuffered=True,
+        )
+
+    def _refused(self, response: IResponse, host: str) -> Exception:
+        now = self._clock.seconds()
+        wait = parse_retry_after(header(response, "Retry-After"), now)
+        discard(response, self._clock)
+        missing = UpstreamFailed({"upstream": host, "reason": "no token service"})
+        if response.code == 400:
+            return Unauthorized({"upstream": host, "status": 400})
+        return error_of(response.code, host, missing, wait)
+
+
+def basic(who: Credentials) -> str:
+    """Give the ``Authorization`` value of the Basic scheme (RFC 7617)."""
+    pair = f"{who.username}:{who.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+def _refresh_form(who: Credentials) -> dict[str, str]:
+    return {"grant_type": "refresh_token", "refresh_token": who.identity_token}
+
+
+def _password_form(who: Credentials) -> dict[str, str]:
+    return {
+        "grant_type": "password",
+        "username": who.username,
+        "password": who.password,
+        "access_type": "online",
+    }
+
+
+def _parse(body: bytes, asked_at: float, host: str) -> Token:
+    try:
+        fields = json.loads(body)
+        text = fields.get("token") or fields["access_token"]
+        lifetime = float(fields.get("expires_in") or MIN_LIFETIME)
+        if not isinstance(text, str) or not text.isascii() or "\n" in text:
+            raise ValueError("no token")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        facts = {"upstream": host, "reason": "token service gave no token"}
+        raise UpstreamFailed(facts) from error
+    # Our own clock counts from before we asked: no agreement on time is needed.
+    life = max(MIN_LIFETIME, lifetime) * (1 - RENEW_FRACTION)
+    return Token(text, asked_at + life)

@@ -1,0 +1,138 @@
+"""Connections to the upstream: TLS as configured, through an egress proxy if any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+import attrs
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    PrivateCertificate,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgent, IPolicyForHTTPS
+from zope.interface import implementer
+
+from txregistry.remote.egress import ProxiedAgent, ProxyAddress
+
+
+@attrs.frozen
+class TlsFiles:
+    """The content of the files that configure TLS towards an upstream, as PEM.
+
+    :ivar ca: trusted beside nothing else; empty for the system's authorities.
+    :ivar insecure: verify neither chain nor name.
+    """
+
+    ca: bytes = b""
+    certificate: bytes = b""
+    key: bytes = attrs.field(default=b"", repr=False)
+    insecure: bool = False
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@attrs.define(eq=False)
+class _Unverified:
+    """Connections that take any certificate, for ``proxy.tls.insecure``."""
+
+    _hostname: str
+    _context: SSL.Context
+
+    def clientConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        connection.set_tlsext_host_name(self._hostname.encode("idna"))
+        return connection
+
+
+@implementer(IPolicyForHTTPS)
+@attrs.define(eq=False)
+class UpstreamPolicy:
+    """Verifies the upstream by its name, and shows it our certificate if we have one.
+
+    :raise ValueError: at once, if a file holds no usable PEM.
+    """
+
+    _files: TlsFiles
+    _trust: Any = attrs.field(init=False)
+    _own: PrivateCertificate | None = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        files = self._files
+        self._trust = _authorities(files.ca) if files.ca else platformTrust()
+        self._own = None
+        if files.certificate:
+            self._own = PrivateCertificate.loadPEM(files.certificate + files.key)
+
+    def creatorForNetloc(
+        self, hostname: bytes, port: int
+    ) -> IOpenSSLClientConnectionCreator:
+        """Give what makes a TLS connection to a host."""
+        name = hostname.decode("ascii")
+        if self._files.insecure:
+            options = CertificateOptions(verify=False)
+            return _Unverified(name, options.getContext())
+        creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+            name, trustRoot=self._trust, clientCertificate=self._own
+        )
+        return creator
+
+
+def _authorities(pem: bytes) -> Any:
+    marker = b"-----END CERTIFICATE-----"
+    parts = [part + marker for part in pem.split(marker)[:-1]]
+    if not parts:
+        raise ValueError("no certificate in the CA file")
+    return trustRootFromCertificates([Certificate.loadPEM(part) for part in parts])
+
+
+def make_core_agent(
+    reactor: Any,
+    pool: HTTPConnectionPool,
+    files: TlsFiles,
+    connect_seconds: float,
+    environment: Mapping[str, str],
+) -> IAgent:
+    """Make the agent that really connects.
+
+    :param environment: ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count, in
+        upper or lower case.
+    """
+    policy = UpstreamPolicy(files)
+    direct = Agent(reactor, policy, connectTimeout=connect_seconds, pool=pool)
+    proxies = egress_proxies(environment)
+    if not proxies:
+        return direct
+    return ProxiedAgent(
+        direct, reactor, policy, connect_seconds, proxies, proxy_bypass(environment)
+    )
+
+
+def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:
+    """Read which proxy serves each scheme (pure).
+
+    :raise ValueError: a proxy's address is none.
+    """
+    lower = {name.lower(): value for name, value in environment.items()}
+    return {
+        scheme: ProxyAddress.parse(lower[f"{scheme}_proxy"])
+        for scheme in ("http", "https")
+        if lower.get(f"{scheme}_proxy")
+    }
+
+
+def proxy_bypass(environment: Mapping[str, str]) -> Any:
+    """Give the rule that says which hosts are reached directly (pure)."""
+    lower = {name.lower(): value for name, value in environment.items()}
+    proxies = {"no": lower.get("no_proxy", "")}
+    return lambda host: bool(proxy_bypass_environment(host, proxies))

@@ -1,0 +1,204 @@
+"""The services of the house: what starts, in which order, and how it drains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.application.service import IService, Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+from twisted.web.client import HTTPConnectionPool
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import DriverError, IStorageDriver
+from txregistry.remote.client import UpstreamClient
+from txregistry.spec.errors import RegistryError
+from txregistry.storage import layout
+from txregistry.web.site import RegistrySite
+
+
+@attrs.define(eq=False, slots=False)
+class Registry(Service):
+    """The whole daemon: starts its parts in order, stops them in reverse.
+
+    Listening comes last and only after the storage has shown that it works; when
+    stopping, no connection is taken any more, requests under way are finished, and
+    then the parts stop one after the other.
+
+    :param give_up: is called when a part cannot start; ends the process.
+    """
+
+    _drain_seconds: float
+    _give_up: Callable[[], None]
+    _parts: list[IService] = attrs.field(factory=list)
+    _site: RegistrySite | None = None
+    _endpoint: IStreamServerEndpoint | None = None
+    _port: IListeningPort | None = None
+    _starting: Deferred[None] | None = None
+    log_observer: ILogObserver | None = None
+    _log = Logger()
+
+    def add(self, part: IService) -> None:
+        """Add a part that starts after those that are there."""
+        self._parts.append(part)
+
+    def serve(self, site: RegistrySite, endpoint: IStreamServerEndpoint) -> None:
+        """Say what to listen with, once everything has started."""
+        self._site, self._endpoint = site, endpoint
+
+    @property
+    def port(self) -> IListeningPort | None:
+        """Give the listening port, once there is one."""
+        return self._port
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join an application, and give it our way of logging.
+
+        twistd asks the application for an observer before it starts anything; this
+        is the one moment at which a plugin's service can name one.
+        """
+        if self.log_observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.log_observer)
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Start the parts; a failure is logged and stops the process."""
+        super().startService()
+        self._starting = self._start()
+        self._starting.addErrback(self._not_started)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Drain and stop; fires when everything is at rest."""
+        super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._port is not None:
+            await _as_deferred(self._port.stopListening())
+        if self._site is not None:
+            await self._site.drain(self._drain_seconds)
+        for part in reversed(self._parts):
+            if part.running:
+                with self._log.failuresHandled("while stopping {part}", part=part):
+                    await _as_deferred(part.stopService())
+
+    @deferred
+    async def _start(self) -> None:
+        for part in self._parts:
+            part.privilegedStartService()
+            await _as_deferred(part.startService())
+        if self._endpoint is not None and self._site is not None:
+            self._port = await self._endpoint.listen(self._site)
+            self._log.info("ready on {address}", address=str(self._port.getHost()))
+
+    def _not_started(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return
+        self._log.critical("cannot start: {error}", error=str(failure.value))
+        self._give_up()
+
+
+def _as_deferred(result: Any) -> Deferred[Any]:
+    if isinstance(result, Deferred):
+        return result
+    done: Deferred[Any] = Deferred()
+    done.callback(result)
+    return done
+
+
+@attrs.define(eq=False, slots=False)
+class Storage(Service):
+    """Shows that the storage can be written before anything is served from it."""
+
+    _driver: IStorageDriver
+
+    @deferred
+    async def startService(self) -> None:
+        """Write and delete a small file; fail with the driver's own error."""
+        super().startService()
+        path = f"{layout.OWN}/writable-{os.getpid()}"
+        await self._driver.put(path, b"")
+        await self._driver.delete(path)
+
+
+@attrs.define(eq=False, slots=False)
+class Ledger(Service):
+    """Closes the ledger, and leaves a state file for the Go registry."""
+
+    _ledger: SqliteLedger
+    _rebuild: Rebuild
+    _log = Logger()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Write what is left."""
+        super().stopService()
+        try:
+            await self._rebuild.export_state()
+        except DriverError as error:
+            self._log.warn("no scheduler state written: {error}", error=str(error))
+        await self._ledger.close()
+
+
+@attrs.define(eq=False, slots=False)
+class Preload(Service):
+    """Learns how to authenticate to the upstream right after the start.
+
+    Nothing waits for it: the upstream may be away.
+    """
+
+    _client: UpstreamClient
+    _pool: HTTPConnectionPool
+    _uses_credentials: bool
+    _loading: Deferred[None] | None = None
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Begin, if there are credentials at all."""
+        super().startService()
+        if self._uses_credentials:
+            self._loading = self._load()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Give up what is under way and close idle connections."""
+        super().stopService()
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._pool.closeCachedConnections()
+
+    @deferred
+    async def _load(self) -> None:
+        try:
+            await self._client.preload()
+            self._log.info("authenticated to {upstream}", upstream=self._client.host)
+        except CancelledError:
+            return
+        except RegistryError as error:
+            self._log.warn(
+                "cannot authenticate to {upstream} yet: {error}",
+                upstream=self._client.host,
+                error=str(error),
+            )
+
+
+class DebugSite(Site):
+    """The debug listener's site; it keeps no log of its own."""
+
+    noisy = False
+
+    def __init__(self, resource: IResource) -> None:
+        super().__init__(resource)
+
+    def log(self, request: Any) -> None:
+        """Write nothing."""

@@ -1,0 +1,1 @@
+"""Manifests, one module per family; bytes are kept verbatim."""

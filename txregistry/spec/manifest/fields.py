@@ -1,0 +1,103 @@
+"""Typed access to the fields of an untrusted JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import DigestInvalid, ManifestInvalid
+from txregistry.spec.mediatypes import OCTET_STREAM
+
+Document = Mapping[str, object]
+
+
+def as_mapping(value: object, where: str) -> Document:
+    """Give the value if it is an object.
+
+    :raise ManifestInvalid: it is not.
+    """
+    if not isinstance(value, dict):
+        raise ManifestInvalid({"field": where, "expected": "an object"})
+    return value
+
+
+def as_list(value: object, where: str) -> Sequence[object]:
+    """Give the value if it is a list; absent and null are empty.
+
+    :raise ManifestInvalid: it is something else.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise ManifestInvalid({"field": where, "expected": "a list"})
+    return value
+
+
+def as_text(value: object, where: str) -> str:
+    """Give the value if it is text; absent and null are empty.
+
+    :raise ManifestInvalid: it is something else.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ManifestInvalid({"field": where, "expected": "text"})
+    return value
+
+
+def as_size(value: object, where: str) -> int:
+    """Give the value if it is a size in bytes.
+
+    :raise ManifestInvalid: it is negative or no integer.
+    """
+    # bool is an int to Python, not to JSON.
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ManifestInvalid({"field": where, "expected": "a size in bytes"})
+    return value
+
+
+def as_digest(value: object, where: str) -> Digest:
+    """Give the value as a digest.
+
+    :raise ManifestInvalid: it is none.
+    """
+    try:
+        return Digest.parse(as_text(value, where))
+    except DigestInvalid as error:
+        raise ManifestInvalid({"field": where, "expected": "a digest"}) from error
+
+
+def as_descriptor(value: object, where: str) -> Descriptor:
+    """Give the value as a descriptor.
+
+    :raise ManifestInvalid: a field is missing or malformed.
+    """
+    fields = as_mapping(value, where)
+    urls = as_list(fields.get("urls"), f"{where}.urls")
+    return Descriptor(
+        digest=as_digest(fields.get("digest"), f"{where}.digest"),
+        size=as_size(fields.get("size"), f"{where}.size"),
+        media_type=as_text(fields.get("mediaType"), f"{where}.mediaType")
+        or OCTET_STREAM,
+        urls=tuple(as_text(url, f"{where}.urls") for url in urls),
+    )
+
+
+def descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
+    """Give a list of descriptors.
+
+    :raise ManifestInvalid: it is no list or an element is no descriptor.
+    """
+    return tuple(
+        as_descriptor(item, f"{where}[{index}]")
+        for index, item in enumerate(as_list(value, where))
+    )
+
+
+def optional_descriptor(value: object, where: str) -> Descriptor | None:
+    """Give a descriptor, or nothing where the field is absent.
+
+    :raise ManifestInvalid: it is present and malformed.
+    """
+    return None if value is None else as_descriptor(value, where)

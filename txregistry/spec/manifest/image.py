@@ -1,0 +1,24 @@
+"""Image manifests: Docker schema 2 and OCI (image-spec, "manifest.md")."""
+
+from __future__ import annotations
+
+from txregistry.spec.errors import ManifestInvalid
+from txregistry.spec.manifest import fields
+from txregistry.spec.manifest.model import Manifest
+
+
+def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
+    """Give the changes that an image manifest's fields make to the bare value.
+
+    :raise ManifestInvalid: a field is malformed, or it is an index as well.
+    """
+    if "manifests" in document:
+        raise ManifestInvalid({"field": "manifests", "expected": "only in an index"})
+    config = fields.as_descriptor(document.get("config"), "config")
+    layers = fields.descriptors(document.get("layers"), "layers")
+    return {
+        "references": (config, *layers),
+        "subject": fields.optional_descriptor(document.get("subject"), "subject"),
+        "artifact_type": fields.as_text(document.get("artifactType"), "artifactType")
+        or config.media_type,
+    }

@@ -1,0 +1,51 @@
+"""Signed schema 1 documents: taken apart to be stored, put together to be served.
+
+Distribution stores the payload, by whose digest the document is known, and keeps
+the signatures beside it. The layout of the signed document is that of libtrust:
+three spaces of indent, the signatures as the last member.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import attrs
+
+from txregistry.spec import mediatypes
+from txregistry.spec.manifest import schema1
+from txregistry.spec.manifest.model import Manifest
+
+
+def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
+    """Give the signatures of a document, each as JSON, and what is to be stored.
+
+    A manifest of any other type has none and is stored as it is.
+    """
+    if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
+        return (), manifest.content
+    document = cast(Mapping[str, object], json.loads(manifest.content))
+    signatures = cast(Sequence[object], document.get("signatures") or ())
+    content = schema1.payload(manifest.content, document)
+    return [_dump(signature) for signature in signatures], content
+
+
+def put_together(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
+    """Give a stored payload its signatures back; without any it stays unsigned."""
+    if not signatures:
+        return manifest
+    first = cast(Mapping[str, str], json.loads(signatures[0]))
+    header = cast(Mapping[str, object], json.loads(schema1.decode(first["protected"])))
+    length = cast(int, header["formatLength"])
+    tail = schema1.decode(cast(str, header["formatTail"]))
+    listed = json.dumps([json.loads(signature) for signature in signatures], indent=3)
+    indented = listed.replace("\n", "\n   ").encode("utf-8")
+    content = manifest.content[:length] + b',\n   "signatures": ' + indented + tail
+    return attrs.evolve(
+        manifest, content=content, media_type=mediatypes.DOCKER_SCHEMA1_SIGNED
+    )
+
+
+def _dump(signature: object) -> bytes:
+    return json.dumps(signature, separators=(",", ":")).encode("utf-8")

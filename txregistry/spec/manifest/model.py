@@ -1,0 +1,33 @@
+"""The manifest value that every family parses to."""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+
+#: The most a manifest may weigh, in bytes (OCI distribution-spec: 4 MiB is accepted).
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
+
+@attrs.frozen
+class Manifest:
+    """A manifest as it was received, and what it says.
+
+    :ivar content: the document, verbatim; its digest names the manifest.
+    :ivar references: what it is made of: configuration and layers, or children.
+    :ivar subject: the manifest that this one refers to, if any.
+    """
+
+    media_type: str
+    content: bytes = attrs.field(repr=False)
+    digest: Digest
+    references: tuple[Descriptor, ...] = ()
+    subject: Descriptor | None = None
+    artifact_type: str | None = None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """Give the descriptor of the manifest itself."""
+        return Descriptor(self.digest, len(self.content), self.media_type)

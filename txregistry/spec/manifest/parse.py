@@ -1,0 +1,81 @@
+"""Read a manifest of any family, given its bytes and perhaps its media type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import CANONICAL, Digest
+from txregistry.spec.errors import ManifestInvalid, ManifestTooLarge
+from txregistry.spec.manifest import fields, image, index, schema1
+from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
+
+Reader = Callable[[fields.Document, Manifest], dict[str, object]]
+
+_READERS: Mapping[str, Reader] = {
+    mediatypes.OCI_MANIFEST: image.read,
+    mediatypes.DOCKER_MANIFEST: image.read,
+    mediatypes.OCI_INDEX: index.read,
+    mediatypes.DOCKER_LIST: index.read,
+    mediatypes.DOCKER_SCHEMA1: schema1.read,
+    mediatypes.DOCKER_SCHEMA1_SIGNED: schema1.read,
+}
+
+
+def parse(
+    content: bytes, media_type: str | None = None, algorithm: str = CANONICAL
+) -> Manifest:
+    """Read a manifest.
+
+    :param media_type: as a ``Content-Type`` said; found from the document if absent.
+    :param algorithm: of the digest that the value carries.
+    :raise ManifestInvalid: no JSON object, an unknown media type, one that differs
+        from the document's own, or a malformed field.
+    :raise ManifestTooLarge: longer than :data:`MAX_MANIFEST_BYTES`.
+    """
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
+    document = _load(content)
+    found = _media_type(document, media_type)
+    bare = Manifest(found, content, Digest.of(content, algorithm))
+    changes = _READERS[found](document, bare)
+    return attrs.evolve(bare, **changes)  # type: ignore[arg-type]
+
+
+def media_type_of(content: bytes) -> str:
+    """Find the media type of a stored manifest from its bytes alone.
+
+    :raise ManifestInvalid: it cannot be told.
+    """
+    return _media_type(_load(content), None)
+
+
+def _load(content: bytes) -> fields.Document:
+    try:
+        return fields.as_mapping(json.loads(content), "document")
+    except (ValueError, RecursionError) as error:
+        raise ManifestInvalid({"expected": "a JSON document"}) from error
+
+
+def _media_type(document: fields.Document, given: str | None) -> str:
+    inside = fields.as_text(document.get("mediaType"), "mediaType")
+    plain = (given or "").partition(";")[0].strip().lower()
+    if plain in ("application/json", "text/plain", mediatypes.OCTET_STREAM):
+        plain = ""  # what careless upstreams say of any manifest
+    if inside and plain and inside != plain:
+        raise ManifestInvalid({"mediaType": inside, "Content-Type": plain})
+    found = plain or inside or _guess(document)
+    if found not in _READERS:
+        raise ManifestInvalid({"mediaType": found[:200]})
+    return found
+
+
+def _guess(document: fields.Document) -> str:
+    if document.get("schemaVersion") == 1:
+        signed = bool(document.get("signatures"))
+        return mediatypes.DOCKER_SCHEMA1_SIGNED if signed else mediatypes.DOCKER_SCHEMA1
+    # OCI documents need not name themselves; their lists tell them apart.
+    return mediatypes.OCI_INDEX if "manifests" in document else mediatypes.OCI_MANIFEST

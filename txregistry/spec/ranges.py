@@ -1,0 +1,93 @@
+"""Byte ranges: which part of how many bytes a request asks for (RFC 9110, 14)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import attrs
+
+from txregistry.spec.errors import RangeInvalid
+
+#: A request for more parts than this is answered whole, as RFC 9110 permits:
+#: clients of chunked layers ask for up to about 1,024.
+MAX_PARTS = 2048
+
+_SPEC = re.compile(r"(\d{1,19})?-(\d{1,19})?", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
+
+
+@attrs.frozen
+class ByteRange:
+    """Bytes ``start`` up to, but not including, ``end``; never empty."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Count the bytes."""
+        return self.end - self.start
+
+    def content_range(self, total: int) -> str:
+        """Give the ``Content-Range`` value of this part of ``total`` bytes."""
+        return f"bytes {self.start}-{self.end - 1}/{total}"
+
+
+def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
+    """Decide what a ``Range`` header asks of ``size`` bytes.
+
+    :return: the satisfiable parts in the order asked for, or ``None`` where the
+        whole is to be sent: no header, another unit, a malformed one, too many
+        parts, or parts that together exceed twice the whole (an amplification).
+    :raise RangeInvalid: well formed, and no part of it exists.
+    """
+    specs = _split(header)
+    if specs is None or len(specs) > MAX_PARTS:
+        return None
+    parts = []
+    for spec in specs:
+        match = _SPEC.fullmatch(spec)
+        if match is None or spec == "-":
+            return None
+        first, last = (None if text is None else int(text) for text in match.groups())
+        if first is not None and last is not None and last < first:
+            return None
+        parts.append(_resolve(first, last, size))
+    found = [part for part in parts if part is not None]
+    if not found:
+        raise RangeInvalid(size)
+    if sum(part.size for part in found) > 2 * size:
+        return None
+    return found
+
+
+def _split(header: str | None) -> list[str] | None:
+    if header is None:
+        return None
+    unit, equals, rest = header.partition("=")
+    if not equals or unit.strip().lower() != "bytes":
+        return None
+    # A list may have empty elements (RFC 9110, 5.6.1).
+    return [spec for part in rest.split(",") if (spec := part.strip(" \t"))] or None
+
+
+def _resolve(first: int | None, last: int | None, size: int) -> ByteRange | None:
+    if first is None:
+        start, end = max(0, size - (last or 0)), size
+    else:
+        start, end = first, size if last is None else min(last + 1, size)
+    return ByteRange(start, end) if start < end else None
+
+
+def parse_content_range(header: str | None) -> tuple[ByteRange, int | None] | None:
+    """Read an upstream's ``Content-Range``.
+
+    :return: the part and the total size (``None`` for ``*``), or ``None`` if
+        malformed.
+    """
+    match = None if header is None else _CONTENT_RANGE.fullmatch(header.strip())
+    if match is None or int(match[2]) < int(match[1]):
+        return None
+    total = None if match[3] == "*" else int(match[3])
+    return ByteRange(int(match[1]), int(match[2]) + 1), total

@@ -1,0 +1,1 @@
+"""The local registry: distribution's directory tree on any storage driver."""

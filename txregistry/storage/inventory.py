@@ -1,0 +1,68 @@
+"""Look through the tree for everything that repositories hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import attrs
+from zope.interface import implementer
+
+from txregistry.interfaces.driver import FileStat, IStorageDriver
+from txregistry.interfaces.expiry import Entry, EntryKey, IInventory, Kind
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, RegistryError
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage import layout
+from txregistry.storage.content import Content
+
+_LINK = re.compile(
+    rf"{layout.REPOSITORIES}/(?P<name>.+?)/"
+    r"(?:(?P<kind>_layers|_manifests/revisions)/(?P<algorithm>[^/]+)/(?P<hex>[^/]+)"
+    r"|_manifests/tags/(?P<tag>[^/]+)/current)/link"
+)
+_KINDS = {"_layers": Kind.BLOB, "_manifests/revisions": Kind.MANIFEST}
+
+
+@implementer(IInventory)
+@attrs.define(eq=False)
+class Inventory:
+    """Walks distribution's tree on a driver."""
+
+    _driver: IStorageDriver
+    _content: Content
+
+    async def found(self) -> AsyncIterator[Entry]:
+        """Visit every good link."""
+        async for item in self._driver.walk(layout.REPOSITORIES):
+            entry = None if item.is_directory else await self._entry(item)
+            if entry is not None:
+                yield entry
+
+    async def _entry(self, item: FileStat) -> Entry | None:
+        key = _key(item.path)
+        if key is None:
+            return None
+        size = 0 if key.kind is Kind.TAG else await self._size(key.reference)
+        return Entry(key, size, item.modified_at)
+
+    async def _size(self, digest: str) -> int:
+        try:
+            descriptor = await self._content.stat(Digest.parse(digest))
+        except BlobUnknown:
+            return 0  # a link without content still has to go some day
+        return descriptor.size or 0
+
+
+def _key(path: str) -> EntryKey | None:
+    match = _LINK.fullmatch(path)
+    if match is None:
+        return None
+    try:
+        name = RepositoryName.parse(match["name"])
+        if match["tag"] is not None:
+            return EntryKey(name, Kind.TAG, str(Tag.parse(match["tag"])))
+        digest = Digest.parse(f"{match['algorithm']}:{match['hex']}")
+    except RegistryError:
+        return None  # something else lies there
+    return EntryKey(name, _KINDS[match["kind"]], str(digest))

@@ -1,0 +1,140 @@
+"""Where everything lies: distribution's tree, to the byte, and ours beside it.
+
+::
+
+    /docker/registry/v2/
+      blobs/<alg>/<first two hex>/<hex>/data
+      repositories/<name>/
+        _layers/<alg>/<hex>/link
+        _manifests/revisions/<alg>/<hex>/link
+        _manifests/revisions/<alg>/<hex>/signatures/<alg>/<hex>/link
+        _manifests/tags/<tag>/current/link
+        _manifests/tags/<tag>/index/<alg>/<hex>/link
+        _uploads/<id>/data
+        _uploads/<id>/startedat
+    /scheduler-state.json
+    /txregistry/
+      fills/<alg>/<hex>/data
+      fills/<alg>/<hex>/state
+
+A ``link`` file holds a digest as text, without a newline.
+"""
+
+from __future__ import annotations
+
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName, Tag
+
+ROOT = "/docker/registry/v2"
+BLOBS = f"{ROOT}/blobs"
+REPOSITORIES = f"{ROOT}/repositories"
+OWN = "/txregistry"
+FILLS = f"{OWN}/fills"
+SCHEDULER_STATE = "/scheduler-state.json"
+
+#: Directories of a repository that are no part of a longer name.
+LAYERS, MANIFESTS, UPLOADS = "_layers", "_manifests", "_uploads"
+
+
+def _by_digest(parent: str, digest: Digest) -> str:
+    return f"{parent}/{digest.algorithm}/{digest.hex}"
+
+
+def blob(digest: Digest) -> str:
+    """Give the directory of some content."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+
+def blob_data(digest: Digest) -> str:
+    """Give the file of some content."""
+    return f"{blob(digest)}/data"
+
+
+def repository(name: RepositoryName) -> str:
+    """Give the directory of a repository, perhaps with others below it."""
+    return f"{REPOSITORIES}/{name}"
+
+
+def layers(name: RepositoryName) -> str:
+    """Give the directory of a repository's layer links."""
+    return f"{repository(name)}/{LAYERS}"
+
+
+def layer_link(name: RepositoryName, digest: Digest) -> str:
+    """Give the link that makes content a blob of a repository."""
+    return f"{_by_digest(layers(name), digest)}/link"
+
+
+def revisions(name: RepositoryName) -> str:
+    """Give the directory of a repository's manifest links."""
+    return f"{repository(name)}/{MANIFESTS}/revisions"
+
+
+def revision(name: RepositoryName, digest: Digest) -> str:
+    """Give the directory of a manifest in a repository."""
+    return _by_digest(revisions(name), digest)
+
+
+def revision_link(name: RepositoryName, digest: Digest) -> str:
+    """Give the link that makes content a manifest of a repository."""
+    return f"{revision(name, digest)}/link"
+
+
+def signatures(name: RepositoryName, digest: Digest) -> str:
+    """Give the directory of a manifest's signature links."""
+    return f"{revision(name, digest)}/signatures"
+
+
+def signature_link(name: RepositoryName, digest: Digest, signature: Digest) -> str:
+    """Give the link that makes content a signature of a manifest."""
+    return f"{_by_digest(signatures(name, digest), signature)}/link"
+
+
+def tags(name: RepositoryName) -> str:
+    """Give the directory of a repository's tags."""
+    return f"{repository(name)}/{MANIFESTS}/tags"
+
+
+def tag(name: RepositoryName, tag: Tag) -> str:
+    """Give the directory of a tag."""
+    return f"{tags(name)}/{tag}"
+
+
+def tag_current(name: RepositoryName, of: Tag) -> str:
+    """Give the link to what a tag stands for now."""
+    return f"{tag(name, of)}/current/link"
+
+
+def tag_index(name: RepositoryName, of: Tag, digest: Digest) -> str:
+    """Give the link to something a tag stands for or has stood for."""
+    return f"{_by_digest(f'{tag(name, of)}/index', digest)}/link"
+
+
+def upload(name: RepositoryName, upload_id: str) -> str:
+    """Give the directory of an upload."""
+    return f"{repository(name)}/{UPLOADS}/{upload_id}"
+
+
+def upload_data(name: RepositoryName, upload_id: str) -> str:
+    """Give the file of an upload's bytes."""
+    return f"{upload(name, upload_id)}/data"
+
+
+def upload_started_at(name: RepositoryName, upload_id: str) -> str:
+    """Give the file that says when an upload began, in RFC 3339."""
+    return f"{upload(name, upload_id)}/startedat"
+
+
+def fill(digest: Digest) -> str:
+    """Give the directory of a partial blob."""
+    return _by_digest(FILLS, digest)
+
+
+def fill_data(digest: Digest) -> str:
+    """Give the growing file of a partial blob."""
+    return f"{fill(digest)}/data"
+
+
+def fill_state(digest: Digest) -> str:
+    """Give the file that says what is certain about a partial blob."""
+    return f"{fill(digest)}/state"

@@ -1,0 +1,61 @@
+"""Link files: small files that hold a digest and so grant access to content."""
+
+from __future__ import annotations
+
+import posixpath
+
+import attrs
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import IPruner, IStorageDriver, PathNotFound
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import DigestInvalid
+
+
+@attrs.define(eq=False)
+class Links:
+    """Reads and writes link files. One that is empty or broken is missing."""
+
+    _driver: IStorageDriver
+
+    @deferred
+    async def read(self, path: str) -> Digest | None:
+        """Fire with what a link names, or ``None`` if it is missing or broken."""
+        try:
+            content = await self._driver.get(path)
+        except PathNotFound:
+            return None
+        try:
+            return Digest.parse(content.decode("ascii", "replace"))
+        except DigestInvalid:
+            return None
+
+    @deferred
+    async def read_first(self, *paths: str) -> Digest | None:
+        """Fire with what the first good link of several names, or ``None``."""
+        for path in paths:
+            found = await self.read(path)
+            if found is not None:
+                return found
+        return None
+
+    @deferred
+    async def write(self, path: str, digest: Digest) -> None:
+        """Make a link, durably; one that says so already is left alone."""
+        if await self.read(path) != digest:
+            await self._driver.put(path, str(digest).encode("ascii"))
+
+    @deferred
+    async def remove(self, path: str, stop: str) -> bool:
+        """Remove a link, or a directory of links, and what that leaves empty.
+
+        :param stop: an ancestor directory that stays.
+        :return: fires with whether it was there.
+        """
+        try:
+            await self._driver.delete(path)
+        except PathNotFound:
+            return False
+        if IPruner.providedBy(self._driver):
+            await IPruner(self._driver).prune(path=posixpath.dirname(path), stop=stop)
+        return True

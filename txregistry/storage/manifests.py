@@ -1,0 +1,126 @@
+"""The manifests of one local repository."""
+
+from __future__ import annotations
+
+import attrs
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.signatures import ISignatureService
+from txregistry.interfaces.tags import ITagStore
+from txregistry.spec import mediatypes
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import ManifestInvalid, ManifestUnknown
+from txregistry.spec.manifest import jws
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.manifest.parse import parse
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage import layout
+from txregistry.storage.content import Content
+from txregistry.storage.links import Links
+
+
+@implementer(IManifestStore)
+@attrs.define(eq=False)
+class LinkedManifests:
+    """Manifests to which a repository's links give access.
+
+    Every read is verified: content that does not match its digest is missing.
+    """
+
+    _name: RepositoryName
+    _driver: IStorageDriver
+    _content: Content
+    _tags: ITagStore
+    _signatures: ISignatureService
+
+    @deferred
+    async def exists(self, digest: Digest) -> bool:
+        """Fire with whether there is a link and the content it names."""
+        try:
+            await self.get(digest)
+        except ManifestUnknown:
+            return False
+        return True
+
+    @deferred
+    async def get(self, digest: Digest) -> Manifest:
+        """Fire with a manifest, verbatim."""
+        # 2.1.0 linked manifests among the layers, and such trees are still about.
+        canonical = await Links(self._driver).read_first(
+            layout.revision_link(self._name, digest),
+            layout.layer_link(self._name, digest),
+        )
+        if canonical is None:
+            raise ManifestUnknown(str(digest))
+        try:
+            content = await self._driver.get(layout.blob_data(canonical))
+        except PathNotFound as error:
+            raise ManifestUnknown(str(digest)) from error
+        return await self._read(canonical, content)
+
+    @deferred
+    async def put(self, manifest: Manifest, tag: Tag | None = None) -> Descriptor:
+        """Store a manifest durably, link it, and perhaps tag it."""
+        signatures, content = jws.take_apart(manifest)
+        await self._content.locks.run(
+            manifest.digest, lambda: self._store(manifest.digest, content)
+        )
+        if signatures:
+            await self._signatures.put(manifest.digest, *signatures)
+        if tag is not None:
+            await self._tags.tag(tag=tag, descriptor=manifest.descriptor)
+        return manifest.descriptor
+
+    @deferred
+    async def mount(self, digest: Digest) -> Manifest:
+        """Link a manifest whose content is there."""
+        return await self._content.locks.run(digest, lambda: self._mount(digest))
+
+    @deferred
+    async def delete(self, digest: Digest) -> None:
+        """Unlink a manifest from this repository."""
+        links = Links(self._driver)
+        revision = await links.remove(
+            layout.revision(self._name, digest), layout.REPOSITORIES
+        )
+        old_style = await links.remove(
+            layout.layer_link(self._name, digest), layout.REPOSITORIES
+        )
+        if not revision and not old_style:
+            raise ManifestUnknown(str(digest))
+
+    @deferred
+    async def _mount(self, digest: Digest) -> Manifest:
+        try:
+            content = await self._driver.get(layout.blob_data(digest))
+        except PathNotFound as error:
+            raise ManifestUnknown(str(digest)) from error
+        manifest = await self._read(digest, content)
+        link = layout.revision_link(self._name, digest)
+        await Links(self._driver).write(link, digest)
+        return manifest
+
+    @deferred
+    async def _read(self, digest: Digest, content: bytes) -> Manifest:
+        if Digest.of(content, digest.algorithm) != digest:
+            raise ManifestUnknown(str(digest))
+        try:
+            manifest = parse(content, algorithm=digest.algorithm)
+        except ManifestInvalid as error:
+            # A layer was asked for as a manifest, by a link of the old style.
+            raise ManifestUnknown(str(digest)) from error
+        if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
+            return manifest
+        signatures = await self._signatures.get(digest=digest)
+        return jws.put_together(manifest, signatures)
+
+    @deferred
+    async def _store(self, digest: Digest, content: bytes) -> None:
+        await self._driver.put(layout.blob_data(digest), content)
+        await Links(self._driver).write(
+            layout.revision_link(self._name, digest), digest
+        )

@@ -1,0 +1,61 @@
+"""Schema 1 signatures as distribution 2.0 to 2.4 stored them."""
+
+from __future__ import annotations
+
+import posixpath
+
+import attrs
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.signatures import ISignatureService
+from txregistry.spec.digest import CANONICAL, HEX_LENGTHS, Digest
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import layout
+from txregistry.storage.links import Links
+
+
+@implementer(ISignatureService)
+@attrs.define(eq=False)
+class LinkedSignatures:
+    """Signatures as ordinary content, linked under the manifest they belong to."""
+
+    _name: RepositoryName
+    _driver: IStorageDriver
+
+    @deferred
+    async def get(self, digest: Digest) -> list[bytes]:
+        """Fire with the signatures whose content is there, sorted by digest."""
+        directory = f"{layout.signatures(self._name, digest)}/{CANONICAL}"
+        try:
+            paths = await self._driver.list(directory)
+        except PathNotFound:
+            return []
+        found = []
+        for path in paths:
+            content = await self._read(posixpath.basename(path))
+            if content is not None:
+                found.append(content)
+        return found
+
+    @deferred
+    async def put(self, digest: Digest, *signatures: bytes) -> None:
+        """Store signatures and link them; ones that are there stay."""
+        for signature in signatures:
+            name = Digest.of(signature)
+            await self._driver.put(layout.blob_data(name), signature)
+            await Links(self._driver).write(
+                layout.signature_link(self._name, digest, name), name
+            )
+
+    @deferred
+    async def _read(self, hex_digits: str) -> bytes | None:
+        if len(hex_digits) != HEX_LENGTHS[CANONICAL]:
+            return None
+        digest = Digest(CANONICAL, hex_digits)
+        try:
+            content = await self._driver.get(layout.blob_data(digest))
+        except PathNotFound:
+            return None
+        return content if Digest.of(content) == digest else None

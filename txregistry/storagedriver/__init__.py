@@ -1,0 +1,1 @@
+"""Storage drivers: files under slash-separated paths, wherever they really are."""

@@ -1,0 +1,233 @@
+"""Open files of the file system: reading at offsets, appending with back-pressure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.disk import Disk
+from txregistry.flow.sendfile import offer_file
+from txregistry.flow.streams import ChunkProducer
+from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.spec.digest import IncrementalHash
+
+#: A producer is paused when this many bytes wait for the disk.
+HIGH_WATER_BYTES = 1024 * 1024
+LOW_WATER_BYTES = HIGH_WATER_BYTES // 4
+
+
+@implementer(IFileReader)
+@attrs.define(eq=False)
+class FileReader:
+    """An open file; what the page cache holds is read without leaving the thread."""
+
+    _disk: Disk
+    _descriptor: int
+    size: int
+
+    def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> Deferred[None]:
+        """Push bytes into a consumer; see :class:`IFileReader`."""
+        remaining = max(0, self.size - offset) if size is None else size
+        sent = offer_file(consumer, self._descriptor, offset, remaining)
+        if sent is not None:
+            return sent
+        return ChunkProducer(self._chunk, consumer, offset, remaining).start()
+
+    def close(self) -> None:
+        """Close the file, once."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _chunk(self, offset: int, size: int) -> Deferred[bytes]:
+        buffer = bytearray(size)
+        try:
+            count = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
+        except OSError:
+            # Not in memory, or a file system without this: let a thread wait. It
+            # reads from a duplicate, since the reader may be closed meanwhile.
+            duplicate = os.dup(self._descriptor)
+            return self._disk.run(_read_and_close, duplicate, size, offset)
+        return succeed(bytes(memoryview(buffer)[:count]))
+
+
+def _read_and_close(descriptor: int, size: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, size, offset)
+    finally:
+        os.close(descriptor)
+
+
+@implementer(IFileWriter)
+@attrs.define(eq=False)
+class FileWriter:
+    """Append to a file; one batch at a time is with the disk, the next one gathers."""
+
+    _disk: Disk
+    _path: str
+    _descriptor: int
+    size: int
+    _hasher: IncrementalHash | None = None
+    _accepted: int = attrs.field(init=False)
+    _pending: list[bytes] = attrs.field(factory=list)
+    _busy: Deferred[None] | None = None
+    _failure: Failure | None = None
+    _open: bool = True
+    _waiters: list[tuple[int, Deferred[None]]] = attrs.field(factory=list)
+    _producer: IProducer | None = None
+    _streaming: bool = False
+    _paused: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._accepted = self.size
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; a pull producer is asked whenever there is room."""
+        self._producer, self._streaming, self._paused = producer, streaming, False
+        if self._failure is not None:
+            producer.stopProducing()
+        elif not streaming:
+            self._resume()
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """Take in bytes; after a failure or a close they are dropped."""
+        if self._failure is not None or not self._open or not data:
+            return
+        self._accepted += len(data)
+        self._pending.append(data)
+        if self._accepted - self.size >= HIGH_WATER_BYTES:
+            self._pause()
+        self._drain()
+
+    def flush(self, durable: bool = False) -> Deferred[None]:
+        """Wait for the bytes written so far; see :class:`IFileWriter`."""
+        return self._sync() if durable else self._reach(self._accepted)
+
+    @deferred
+    async def commit(self) -> None:
+        """Flush durably and close."""
+        await self._sync()
+        await self._shut()
+
+    @deferred
+    async def close(self) -> None:
+        """Flush and close; the file stays."""
+        try:
+            await self._reach(self._accepted)
+        finally:
+            self._shut()
+
+    @deferred
+    async def cancel(self) -> None:
+        """Close and delete the file."""
+        if self._open:
+            self._pending.clear()
+            await self._shut()
+            await self._disk.run(_unlink, self._path)
+
+    @deferred
+    async def _sync(self) -> None:
+        await self._reach(self._accepted)
+        await self._disk.run(os.fsync, self._descriptor)
+
+    def _reach(self, target: int) -> Deferred[None]:
+        if self._failure is not None:
+            return fail(self._failure)
+        if self.size >= target:
+            return succeed(None)
+        # Cancelling only stops waiting: the bytes are written all the same.
+        waiter: Deferred[None] = Deferred()
+        self._waiters.append((target, waiter))
+        return waiter
+
+    def _shut(self) -> Deferred[None]:
+        if not self._open:
+            return succeed(None)
+        self._open = False
+        idle: Deferred[None] = succeed(None)
+        if self._busy is not None:
+            # The descriptor belongs to the batch under way until it is written.
+            idle = Deferred()
+            self._busy.chainDeferred(idle)
+        return idle.addBoth(lambda _: os.close(self._descriptor))
+
+    def _drain(self) -> None:
+        if self._busy is not None or not self._pending:
+            return
+        batch, self._pending = self._pending, []
+        busy: Deferred[None] = Deferred()
+        self._busy = busy
+        written = self._disk.run(_append, self._descriptor, batch, self._hasher)
+        written.addCallbacks(self._written, self._broken)
+        written.addCallback(lambda _: busy.callback(None))
+        written.addErrback(busy.errback)
+
+    def _written(self, count: int) -> None:
+        self._busy = None
+        self.size += count
+        reached = [waiter for target, waiter in self._waiters if target <= self.size]
+        self._waiters = [
+            (target, waiter) for target, waiter in self._waiters if target > self.size
+        ]
+        for waiter in reached:
+            waiter.callback(None)
+        self._drain()
+        if self._accepted - self.size <= LOW_WATER_BYTES:
+            self._resume()
+
+    def _broken(self, failure: Failure) -> None:
+        self._busy = None
+        reason = getattr(failure.value, "strerror", None) or str(failure.value)
+        failure = Failure(DriverError("filesystem", self._path, reason))
+        self._failure = failure
+        self._pending.clear()
+        waiters, self._waiters = self._waiters, []
+        for _, waiter in waiters:
+            waiter.errback(failure)
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    def _pause(self) -> None:
+        if self._streaming and not self._paused and self._producer is not None:
+            self._paused = True
+            cast(IPushProducer, self._producer).pauseProducing()
+
+    def _resume(self) -> None:
+        if self._producer is not None and (self._paused or not self._streaming):
+            self._paused = False
+            cast(IPushProducer, self._producer).resumeProducing()
+
+
+def _append(
+    descriptor: int, batch: Sequence[bytes], hasher: IncrementalHash | None
+) -> int:
+    count = 0
+    for chunk in batch:
+        if hasher is not None:
+            hasher.update(chunk)
+        view = memoryview(chunk)
+        while view:
+            written = os.write(descriptor, view)
+            count += written
+            view = view[written:]
+    return count
+
+
+def _unlink(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)

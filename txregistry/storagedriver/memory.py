@@ -1,0 +1,240 @@
+"""The inmemory driver: for tests and trials, lost at exit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProducer,
+    IPullProducer,
+    IReactorTime,
+)
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import ChunkProducer
+from txregistry.interfaces.driver import (
+    DriverError,
+    FileStat,
+    InvalidOffset,
+    IStorageDriver,
+    PathNotFound,
+    Paths,
+)
+from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.spec.digest import IncrementalHash
+from txregistry.storagedriver.paths import ROOT, check_directory, check_file
+
+
+@attrs.define(eq=False)
+class _File:
+    content: bytearray
+    modified_at: float
+
+
+@implementer(IFileReader)
+@attrs.define(eq=False)
+class MemoryReader:
+    """Reads a file, also after it was deleted or while it grows."""
+
+    _file: _File
+    size: int
+
+    def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> Deferred[None]:
+        """Push bytes into a consumer."""
+        remaining = max(0, self.size - offset) if size is None else size
+        return ChunkProducer(self._chunk, consumer, offset, remaining).start()
+
+    def close(self) -> None:
+        """Have nothing to give up."""
+
+    def _chunk(self, offset: int, size: int) -> Deferred[bytes]:
+        return succeed(bytes(self._file.content[offset : offset + size]))
+
+
+@implementer(IFileWriter)
+@attrs.define(eq=False)
+class MemoryWriter:
+    """Appends to a file; never has to make its producer wait."""
+
+    _driver: MemoryDriver
+    _path: str
+    _file: _File
+    _hasher: IncrementalHash | None
+    _open: bool = True
+    _producer: IPullProducer | None = None
+
+    @property
+    def size(self) -> int:
+        """Count the bytes that a reader can see."""
+        return len(self._file.content)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; a pull producer is asked after each write."""
+        self._producer = None if streaming else cast(IPullProducer, producer)
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._producer = None
+
+    def write(self, data: bytes) -> None:
+        """Take in bytes; after a close they are dropped."""
+        if not self._open:
+            return
+        self._file.content += data
+        self._file.modified_at = self._driver.now()
+        if self._hasher is not None:
+            self._hasher.update(data)
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def flush(self, durable: bool = False) -> Deferred[None]:
+        """Fire at once: nothing waits, and nothing is durable here."""
+        return succeed(None)
+
+    def commit(self) -> Deferred[None]:
+        """Write no more."""
+        return self.close()
+
+    def close(self) -> Deferred[None]:
+        """Write no more; the file stays."""
+        self._open = False
+        return succeed(None)
+
+    @deferred
+    async def cancel(self) -> None:
+        """Delete the file."""
+        if self._open:
+            self._open = False
+            try:
+                await self._driver.delete(self._path)
+            except PathNotFound:
+                return
+
+
+@implementer(IStorageDriver)
+@attrs.define(eq=False)
+class MemoryDriver:
+    """Files in a dictionary; a directory is there while something is below it."""
+
+    _clock: IReactorTime
+    name: str = "inmemory"
+    _files: dict[str, _File] = attrs.field(factory=dict)
+
+    @deferred
+    async def get(self, path: str) -> bytes:
+        """Give a file's content."""
+        return bytes(self._find(path).content)
+
+    @deferred
+    async def put(self, path: str, content: bytes) -> None:
+        """Replace a file."""
+        self._files[self._new(path)] = _File(bytearray(content), self.now())
+
+    @deferred
+    async def reader(self, path: str) -> IFileReader:
+        """Open a file for reading."""
+        file = self._find(path)
+        return MemoryReader(file, len(file.content))
+
+    @deferred
+    async def writer(
+        self, path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
+    ) -> IFileWriter:
+        """Open a file for writing."""
+        key = self._new(path)
+        file = self._files.setdefault(key, _File(bytearray(), self.now()))
+        if not 0 <= keep_bytes <= len(file.content):
+            raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
+        del file.content[keep_bytes:]
+        return MemoryWriter(self, path, file, hasher)
+
+    @deferred
+    async def stat(self, path: str) -> FileStat:
+        """Look at a path."""
+        if path == ROOT:
+            return FileStat(path, 0, 0.0, is_directory=True)
+        file = self._files.get(check_file(self.name, path))
+        if file is not None:
+            return FileStat(path, len(file.content), file.modified_at, False)
+        if not self._below(path):
+            raise PathNotFound(self.name, path)
+        return FileStat(path, 0, 0.0, is_directory=True)
+
+    @deferred
+    async def list(self, path: str) -> Paths:
+        """List the children of a directory."""
+        return self._children(path)
+
+    @deferred
+    async def move(self, source: str, destination: str) -> None:
+        """Move a file."""
+        target = self._new(destination)
+        file = self._find(source)
+        del self._files[source]
+        self._files[target] = file
+
+    @deferred
+    async def delete(self, path: str) -> None:
+        """Delete a file or a tree."""
+        doomed = self._below(check_file(self.name, path))
+        if path in self._files:
+            doomed.append(path)
+        if not doomed:
+            raise PathNotFound(self.name, path)
+        for found in doomed:
+            del self._files[found]
+
+    async def walk(self, path: str) -> AsyncIterator[FileStat]:
+        """Visit all below a path."""
+        try:
+            children = self._children(path)
+        except PathNotFound:
+            return
+        for item in children:
+            try:
+                found = await self.stat(item)
+            except PathNotFound:
+                continue  # gone since it was listed
+            yield found
+            if found.is_directory:
+                async for below in self.walk(item):
+                    yield below
+
+    def now(self) -> float:
+        return self._clock.seconds()
+
+    def _find(self, path: str) -> _File:
+        file = self._files.get(check_file(self.name, path))
+        if file is None:
+            raise PathNotFound(self.name, path)
+        return file
+
+    def _new(self, path: str) -> str:
+        parts = check_file(self.name, path).split("/")
+        for depth in range(2, len(parts)):
+            if "/".join(parts[:depth]) in self._files:
+                raise DriverError(self.name, path, "below a file")
+        if self._below(path):
+            raise DriverError(self.name, path, "is a directory")
+        return path
+
+    def _below(self, path: str) -> Paths:
+        prefix = path.rstrip("/") + "/"
+        return [found for found in self._files if found.startswith(prefix)]
+
+    def _children(self, path: str) -> Paths:
+        check_directory(self.name, path)
+        below = self._below(path)
+        if not below and path != ROOT:
+            raise PathNotFound(self.name, path)
+        depth = len(path.rstrip("/").split("/")) + 1
+        return sorted({"/".join(found.split("/")[:depth]) for found in below})

@@ -1,0 +1,169 @@
+"""``twistd registry``: options, configuration, service."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import yaml
+from twisted.logger import Logger
+from twisted.python.usage import Options as TwistedOptions
+
+from txregistry import __version__
+from txregistry.config.defaults import EMBEDDED
+from txregistry.config.environment import override
+from txregistry.config.model import Config
+from txregistry.config.read import ConfigurationError, read_config
+from txregistry.config.show import effective
+from txregistry.observe.logs import make_observer
+from txregistry.services import Registry
+
+#: What a process that cannot use its configuration ends with (sysexits, EX_CONFIG).
+EX_CONFIG = 78
+
+_log = Logger(namespace="txregistry.config")
+
+
+class Options(TwistedOptions):
+    """The command line of ``twistd registry``."""
+
+    synopsis = "[-c FILE] [--check]"
+    optParameters = [
+        (
+            "config",
+            "c",
+            None,
+            "The configuration file, in the format of Docker distribution. Without "
+            "one, REGISTRY_CONFIGURATION_PATH; without that, a cache of Docker Hub "
+            "on 127.0.0.1:5000.",
+        ),
+    ]
+    optFlags = [
+        ("check", None, "Check the configuration, print what it comes to, and end."),
+    ]
+
+    def opt_version(self) -> None:
+        """Print the version and end."""
+        sys.stdout.write(f"txregistry {__version__}\n")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """Read the configuration before anything starts; all problems at once."""
+        try:
+            self.registry_config, self.warnings = load(self["config"], os.environ)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                sys.stderr.write(f"{problem}\n")
+            raise SystemExit(EX_CONFIG) from error
+        if self["check"]:
+            for warning in self.warnings:
+                sys.stderr.write(f"warning: {warning}\n")
+            yaml.safe_dump(effective(self.registry_config), sys.stdout)
+            raise SystemExit(0)
+
+
+def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
+    """Read the configuration from a file and the environment.
+
+    :return: the configuration and warnings about it.
+    :raise ConfigurationError: with every problem.
+    """
+    path = path or environment.get("REGISTRY_CONFIGURATION_PATH")
+    mapping = EMBEDDED if path is None else _read_file(path)
+    if not isinstance(mapping, Mapping):
+        raise ConfigurationError([f"{path}: expected a mapping of keys"])
+    merged, warnings, problems = override(mapping, environment, _parse_yaml)
+    try:
+        config, more = read_config(merged)
+    except ConfigurationError as error:
+        raise ConfigurationError(problems + error.problems) from error
+    problems += _missing_files(config)
+    if problems:
+        raise ConfigurationError(problems)
+    return config, warnings + more
+
+
+def _missing_files(config: Config) -> list[str]:
+    paths = {
+        "http.tls.certificate": config.http.tls.certificate,
+        "http.tls.key": config.http.tls.key,
+        "proxy.tls.ca": config.proxy.tls.ca,
+        "proxy.tls.certificate": config.proxy.tls.certificate,
+        "proxy.tls.key": config.proxy.tls.key,
+    }
+    paths |= {
+        f"http.tls.clientcas[{index}]": path
+        for index, path in enumerate(config.http.tls.clientcas)
+    }
+    return [
+        f"{key}: cannot be read: {path}"
+        for key, path in paths.items()
+        if path and not os.access(path, os.R_OK)
+    ]
+
+
+def _read_file(path: str) -> object:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return _parse_yaml(file.read())
+    except OSError as error:
+        raise ConfigurationError([f"{path}: {error.strerror}"]) from error
+    except ValueError as error:
+        raise ConfigurationError([f"{path}: is not YAML: {error}"]) from error
+
+
+def _parse_yaml(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error).replace("\n", " ")) from error
+
+
+def makeService(options: Options) -> Registry:
+    """Build the daemon from its options; nothing starts yet."""
+    from twisted.internet import reactor
+
+    from txregistry.house import House
+
+    config = options.registry_config
+    log_stream, access_stream = _streams(options)
+    spread = random.SystemRandom().random
+
+    def give_up() -> None:
+        # twistd itself ends with 0 whatever happened; a supervisor has to know.
+        atexit.register(os._exit, 1)
+        reactor.stop()
+
+    try:
+        house = House(config, reactor, os.environ, spread, access_stream, give_up)
+        registry = house.service()
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EX_CONFIG) from error
+    registry.log_observer = make_observer(
+        config.log.formatter, config.log.level, config.log.fields, log_stream
+    )
+    for warning in options.warnings:
+        _log.warn("{warning}", warning=warning)
+    return registry
+
+
+def _streams(options: Options) -> tuple[TextIO, TextIO]:
+    """Choose where logs go: with twistd's ``-n``, events to stderr, accesses to stdout.
+
+    As a daemon, or with ``--logfile``, both go to the file.
+    """
+    parent: Any = options.parent or {}
+    path = parent.get("logfile")
+    if path is None and not parent.get("nodaemon", True):
+        path = "twistd.log"
+    if path is None or path == "-":
+        stderr, stdout = sys.__stderr__, sys.__stdout__
+        assert stderr is not None and stdout is not None
+        return stderr, stdout
+    file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - open for good
+    return file, file

@@ -1,0 +1,1 @@
+"""HTTP: the registry API over any namespace."""

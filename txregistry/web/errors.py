@@ -1,0 +1,95 @@
+"""Turn whatever went wrong into OCI JSON, or abort if the answer has begun."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoRoute
+
+from txregistry.flow.streams import ConsumerStopped
+from txregistry.interfaces.driver import DriverError
+from txregistry.spec.errors import (
+    BadRequest,
+    NotFound,
+    RegistryError,
+    Unavailable,
+    Unsupported,
+    envelope,
+)
+from txregistry.web.site import RegistryRequest
+
+_log = Logger(namespace="txregistry.web")
+
+
+def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
+    """Give the body that tells a client of errors; sets status and headers.
+
+    The status is that of the first error. If the answer has begun already, the
+    connection is aborted instead: an error must not look like content.
+    """
+    if request.startedWriting:
+        request.abort()
+        return b""
+    request.setResponseCode(errors[0].status)
+    body = json.dumps(envelope(*errors)).encode("utf-8")
+    headers = request.responseHeaders
+    for stale in (b"etag", b"cache-control", b"accept-ranges"):
+        headers.removeHeader(stale)
+    headers.setRawHeaders(b"Content-Type", [b"application/json"])
+    headers.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
+    for name, value in errors[0].headers.items():
+        headers.setRawHeaders(name, [value])
+    return body
+
+
+def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer an error of the specification."""
+    error = failure.value
+    assert isinstance(error, RegistryError)
+    if request.startedWriting:
+        _log.warn("answer broken off: {error}", error=str(error))
+    return answer(request, error)
+
+
+def http_error(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer what the router refuses, as JSON rather than HTML."""
+    error = failure.value
+    assert isinstance(error, HTTPException)
+    if isinstance(error, MethodNotAllowed):
+        request.setHeader(b"Allow", ", ".join(sorted(error.valid_methods or ())))
+        return answer(request, Unsupported())
+    return answer(request, NotFound() if isinstance(error, NoRoute) else BadRequest())
+
+
+def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer that the storage failed; the path goes to the log, not to the client."""
+    _log.failure("storage failed", failure)
+    error = failure.value
+    assert isinstance(error, DriverError)
+    return answer(request, Unavailable({"reason": f"storage: {error.reason}"}))
+
+
+def gone(request: RegistryRequest, failure: Failure) -> bytes:
+    """Say nothing: the client has gone."""
+    request.abort()
+    return b""
+
+
+def any_error(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer something unforeseen with an id that is in the log."""
+    _log.failure("unforeseen error", failure)
+    return answer(request, RegistryError({"request": request.identity}))
+
+
+#: In the order in which Klein tries them.
+HANDLERS = (
+    (RegistryError, registry_error),
+    (HTTPException, http_error),
+    ((ConsumerStopped, CancelledError), gone),
+    (DriverError, storage_error),
+    (Exception, any_error),
+)

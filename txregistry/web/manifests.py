@@ -1,0 +1,83 @@
+"""``/v2/<name>/manifests/<reference>``: GET and HEAD by tag and by digest."""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.spec import mediatypes
+from txregistry.spec.accept import accepts
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import ManifestUnknown
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.reference import RepositoryName, parse_reference
+from txregistry.web.provenance import collect_status
+from txregistry.web.site import RegistryRequest
+from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
+
+#: Types that are sent to a client whether it asked for them or not, as distribution
+#: does by digest: it either knows them or could not have meant another.
+_ALWAYS = frozenset(mediatypes.SCHEMA1_TYPES)
+
+
+@attrs.frozen
+class Manifests:
+    """The manifest resource."""
+
+    _namespace: INamespace
+
+    async def get(
+        self, request: RegistryRequest, name: str, reference: str
+    ) -> bytes | None:
+        """Answer GET and HEAD."""
+        request.handler = "manifest"
+        wanted = parse_reference(reference)
+        repository = await self._namespace.repository(RepositoryName.parse(name))
+        with collect_status(request):
+            if isinstance(wanted, Digest):
+                descriptor = Descriptor(wanted, None)
+            else:
+                descriptor = await repository.tags.get(tag=wanted)
+            manifest = await self._find(request, repository, descriptor)
+        return _respond(request, manifest)
+
+    async def _find(
+        self, request: RegistryRequest, repository: IRepository, wanted: Descriptor
+    ) -> Descriptor | Manifest:
+        if request.method == b"HEAD" and wanted.size is not None:
+            # The upstream has just said all that a HEAD wants to know.
+            return wanted
+        return await repository.manifests.get(digest=wanted.digest)
+
+
+def _respond(request: RegistryRequest, found: Descriptor | Manifest) -> bytes | None:
+    descriptor = found.descriptor if isinstance(found, Manifest) else found
+    _check_accept(request, descriptor)
+    describe(request, descriptor, descriptor.media_type)
+    if is_known_to_client(request, descriptor) or isinstance(found, Descriptor):
+        return None
+    if request.method == b"HEAD":
+        return None
+    return _cut(request, found)
+
+
+def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
+    """Give the part of a manifest that is wanted: a containerd asks for ``0-``."""
+    parts = wanted_parts(request, manifest.descriptor)
+    if parts is None or len(parts) != 1:
+        return manifest.content
+    part = parts[0]
+    request.setResponseCode(206)
+    request.setHeader(b"Content-Range", part.content_range(len(manifest.content)))
+    request.setHeader(b"Content-Length", b"%d" % part.size)
+    return manifest.content[part.start : part.end]
+
+
+def _check_accept(request: RegistryRequest, descriptor: Descriptor) -> None:
+    given = request.requestHeaders.getRawHeaders("Accept", [])
+    kind = descriptor.media_type
+    if kind not in _ALWAYS and not accepts(given, kind):
+        raise ManifestUnknown(
+            {"mediaType": kind, "reason": "not in the Accept header of the request"}
+        )

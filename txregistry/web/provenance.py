@@ -1,0 +1,26 @@
+"""Let an answer say where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from txregistry.interfaces.provenance import cache_status
+from txregistry.spec.cachestatus import CacheStatus
+from txregistry.web.site import RegistryRequest
+
+
+@contextmanager
+def collect_status(request: RegistryRequest) -> Iterator[CacheStatus]:
+    """Offer the services a place for what they know, and send it on.
+
+    Set also when they fail: an error may have a history too.
+    """
+    status = CacheStatus()
+    token = cache_status.set(status)
+    try:
+        yield status
+    finally:
+        cache_status.reset(token)
+        for name, value in status.headers().items():
+            request.setHeader(name, value)

@@ -19,7 +19,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class ExpiryScheduler(Service):
     """A LoopingCall over the ledger.
 

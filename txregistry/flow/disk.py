@@ -22,7 +22,7 @@ class Disk(Protocol):
         """Fire with what ``work(*args)`` returns, or fail with what it raises."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class DiskPool(Service):
     """A thread pool as a service.
 

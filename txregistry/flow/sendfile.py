@@ -5,10 +5,11 @@ A consumer that sits on a TCP transport says so by providing
 instead of bytes. Neither needs to know what the other is.
 
 Note [Sendfile and the transport]. A TCP transport calls ``resumeProducing`` of a
-*pull* producer whenever its own buffer is empty and the socket is writable. So for
-the length of a file the usual producer (the HTTP channel) is unregistered and this
-one registered as a pull producer; each call sends one piece and asks to be called
-again. At the end the channel is put back.
+*pull* producer whenever its own buffer is empty and the socket is writable, and once
+from within ``registerProducer``, when the buffer may hold the head of the answer. So
+for the length of a file the usual producer (the HTTP channel) is unregistered and
+this one registered as a pull producer; the first call only asks to be called again,
+each further one sends one piece and asks again. At the end the channel is put back.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class FileSender:
     _remaining: int
     _ahead: int = 0
     _done: Deferred[None] | None = None
+    _registered: bool = False
 
     def start(self) -> Deferred[None]:
         """Begin; call once, with at least one byte to send."""
@@ -96,6 +98,10 @@ class FileSender:
     def resumeProducing(self) -> None:
         """Send one piece: the transport's buffer is empty and the socket writable."""
         if self._done is None:
+            return
+        if not self._registered:
+            self._registered = True
+            self._transport.startWriting()
             return
         try:
             self._read_ahead()

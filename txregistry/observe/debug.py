@@ -31,9 +31,9 @@ class Debug:
     def resource(self) -> Any:
         """Give the resource for a site."""
         app = Klein()
-        app.route("/debug/health")(lambda request: self.health(request))
+        app.route("/debug/health", endpoint="health")(lambda r: self.health(r))
         if self._metrics_path:
-            app.route(self._metrics_path)(lambda request: self.metrics(request))
+            app.route(self._metrics_path, endpoint="metrics")(lambda r: self.metrics(r))
         return app.resource()
 
     @deferred

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
-from txregistry.flow.streams import ConsumerStopped, ShortRead
+from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobResumer,
@@ -43,6 +43,7 @@ from txregistry.spec.reference import RepositoryName
 class Intake:
     """Bytes from the upstream on their way into the growing file.
 
+    :ivar received: bytes that came over the wire.
     :param skip: bytes at the beginning that are there already.
     :param progressed: is called whenever more can be read.
     """
@@ -50,6 +51,7 @@ class Intake:
     _partial: IPartialBlob
     _skip: int
     _progressed: Callable[[], None]
+    received: int = 0
     _accepted: int = attrs.field(init=False)
     _flushing: bool = False
 
@@ -66,6 +68,7 @@ class Intake:
 
     def write(self, data: bytes) -> None:
         """Take in bytes that are new."""
+        self.received += len(data)
         fresh = data[self._skip :]
         self._skip = max(0, self._skip - len(data))
         if fresh:
@@ -250,16 +253,13 @@ class Fill:
         self.state.validator = reader.validator or self.state.validator
         self._announce()
         intake = Intake(partial, self.state.written - start, self._progress)
-        before = partial.size
         try:
             await reader.read(consumer=intake, offset=start)
-        except ConsumerStopped:
-            await partial.flush()  # says what the disk could not do
-            raise
         finally:
-            self._meter.count(Count.PULLED_BYTES, "blob", partial.size - before)
-        await partial.flush()
-        self._progress()
+            self._meter.count(Count.PULLED_BYTES, "blob", intake.received)
+            # Says what the disk could not do, if that is why the body was stopped.
+            await partial.flush()
+            self._progress()
         if self.state.size is not None and not self.state.is_complete:
             raise UpstreamFailed({"reason": "ended early"})
 

@@ -22,7 +22,7 @@ from txregistry.spec.reference import RepositoryName
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Fills(Service):
     """The fills of one upstream, by digest."""
 

@@ -10,7 +10,6 @@ from twisted.internet.interfaces import (
     IConsumer,
     IPushProducer,
     IReactorTime,
-    ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -122,9 +121,8 @@ class BodyProducer(Protocol):
         self._close()
 
     def _close(self) -> None:
-        transport = self.transport
-        if transport is not None:
-            cast(ITCPTransport, transport).abortConnection()
+        if self.transport is not None:
+            self.transport.loseConnection()
 
     def _settle(self) -> Deferred[None] | None:
         done, self._done = self._done, None
@@ -208,7 +206,7 @@ class _Discard(Protocol):
 
     def _close(self) -> None:
         if self.transport is not None:
-            cast(ITCPTransport, self.transport).abortConnection()
+            self.transport.loseConnection()
 
 
 def discard(response: IResponse, clock: IReactorTime) -> None:

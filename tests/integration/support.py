@@ -1,0 +1,271 @@
+"""Real processes on loopback: our daemon, Debian's registry, clients."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+import yaml
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import SkipTest, TestCase
+from twisted.web.client import Agent, ResponseNeverReceived
+from twisted.web.server import Site
+
+from txregistry.testing.upstream import FakeUpstream
+
+TWISTD = str(Path(sys.executable).parent / "twistd")
+
+
+def require(*programs: str) -> None:
+    """Skip without a program, saying which; on CI, fail."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing and os.environ.get("CI"):
+        raise AssertionError(f"on CI these have to be there: {missing}")
+    if missing:
+        raise SkipTest(f"not installed: {', '.join(missing)}")
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Output(ProcessProtocol):
+    """Keeps what a process writes, and tells when it ends."""
+
+    def __init__(self) -> None:
+        self.text = b""
+        self.ended: Deferred[None] = Deferred()
+        self.status: Any = None
+
+    def outReceived(self, data: bytes) -> None:
+        self.text += data
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Any) -> None:
+        self.status = reason.value
+        self.ended.callback(None)
+
+
+@attrs.define(eq=False)
+class Process:
+    """A process that we started."""
+
+    output: Output
+    transport: Any
+
+    @property
+    def pid(self) -> int:
+        return self.transport.pid
+
+    @property
+    def running(self) -> bool:
+        return not self.output.ended.called
+
+    def text(self) -> str:
+        return self.output.text.decode("utf-8", "replace")
+
+    async def end(self, how: str = "TERM") -> None:
+        if self.running:
+            self.transport.signalProcess(how)
+            await self.output.ended
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(x for x in status.splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start(*argv: str, env: dict[str, str] | None = None, cwd: str = ".") -> Process:
+    """Start a process in a group of its own."""
+    output = Output()
+    full = {**os.environ, **(env or {})}
+    transport = reactor.spawnProcess(output, argv[0], argv, full, cwd)
+    return Process(output, transport)
+
+
+async def sleep(seconds: float) -> None:
+    await deferLater(reactor, seconds)
+
+
+async def run(*argv: str, env: dict[str, str] | None = None) -> str:
+    """Run a command to its end; a failure shows what it said."""
+    full = {**os.environ, **(env or {})}
+    out, err, code = await getProcessOutputAndValue(argv[0], argv[1:], full)
+    if code:
+        raise AssertionError(f"{argv} ended with {code}: {out!r} {err!r}")
+    return (out + err).decode("utf-8", "replace")
+
+
+def which(program: str) -> str:
+    found = shutil.which(program)
+    assert found is not None, program
+    return found
+
+
+@attrs.define(eq=False)
+class Registry:
+    """A registry process, ours or Debian's."""
+
+    process: Process
+    port: int
+    root: Path
+    debug_port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+class IntegrationCase(TestCase):
+    """A directory, processes that end with the test, and an HTTP client."""
+
+    timeout = 300
+
+    def setUp(self) -> None:
+        if not os.environ.get("TXREGISTRY_INTEGRATION"):
+            raise SkipTest("set TXREGISTRY_INTEGRATION=1, or run make integration")
+        self.directory = Path(os.path.abspath(self.mktemp()))
+        self.directory.mkdir(parents=True)
+        self.processes: list[Process] = []
+        self.http = HTTPClient(Agent(reactor))
+        self.addCleanup(self._end_all)
+
+    async def _end_all(self) -> None:
+        for process in reversed(self.processes):
+            await process.end("KILL")
+
+    def keep(self, process: Process) -> Process:
+        self.processes.append(process)
+        return process
+
+    async def wait_for(self, url: str, process: Process) -> None:
+        for _ in range(300):
+            assert process.running, process.text()
+            try:
+                response = await self.http.get(url)
+                await response.content()
+                return
+            except (ConnectError, ConnectionLost, ResponseNeverReceived):
+                await sleep(0.05)
+        raise AssertionError(f"{url} does not answer: {process.text()}")
+
+    async def cache(
+        self,
+        upstream: str,
+        name: str = "cache",
+        port: int = 0,
+        merge: dict[str, Any] | None = None,
+        **proxy: Any,
+    ) -> Registry:
+        """Start our daemon in front of an upstream."""
+        return await self.daemon(
+            name, port, {"proxy": {"remoteurl": upstream, **proxy}, **(merge or {})}
+        )
+
+    async def daemon(
+        self, name: str, port: int = 0, merge: dict[str, Any] | None = None
+    ) -> Registry:
+        root = self.directory / name
+        port, debug_port = port or free_port(), free_port()
+        config: dict[str, Any] = {
+            "version": "0.1",
+            "storage": {
+                "filesystem": {"rootdirectory": str(root)},
+                "cache": {"blobdescriptor": "inmemory"},
+            },
+            "http": {
+                "addr": f"127.0.0.1:{port}",
+                "debug": {
+                    "addr": f"127.0.0.1:{debug_port}",
+                    "prometheus": {"enabled": True},
+                },
+            },
+            **(merge or {}),
+        }
+        path = self.directory / f"{name}.yml"
+        path.write_text(yaml.safe_dump(config))
+        process = self.keep(
+            start(
+                *(TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)),
+                cwd=str(self.directory),
+                env={"NO_PROXY": "*"},
+            )
+        )
+        registry = Registry(process, port, root, debug_port)
+        await self.wait_for(f"{registry.url}/v2/", process)
+        return registry
+
+    async def debian_registry(
+        self,
+        name: str = "upstream",
+        port: int = 0,
+        root: Path | None = None,
+        merge: dict[str, Any] | None = None,
+    ) -> Registry:
+        """Start Debian's docker-registry."""
+        require("docker-registry")
+        root = root or self.directory / name
+        port = port or free_port()
+        config = {
+            "version": "0.1",
+            "log": {"level": "warn"},
+            "storage": {
+                "filesystem": {"rootdirectory": str(root)},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": f"127.0.0.1:{port}"},
+            **(merge or {}),
+        }
+        path = self.directory / f"{name}.yml"
+        path.write_text(yaml.safe_dump(config))
+        process = self.keep(start(which("docker-registry"), "serve", str(path)))
+        registry = Registry(process, port, root)
+        await self.wait_for(f"{registry.url}/v2/", process)
+        return registry
+
+    def fake_upstream(self) -> tuple[FakeUpstream, str]:
+        """Serve a fake upstream on a port of this process."""
+        upstream = FakeUpstream(reactor)
+        port = reactor.listenTCP(0, Site(upstream), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        return upstream, f"http://127.0.0.1:{port.getHost().port}"
+
+    async def get(self, url: str, **headers: str) -> tuple[int, Any, bytes]:
+        """Fetch a URL whole."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = await self.http.get(url, headers=named, unbuffered=True)
+        return response.code, response.headers, await response.content()
+
+    async def metric(self, registry: Registry, line: str) -> float:
+        _, _, body = await self.get(f"http://127.0.0.1:{registry.debug_port}/metrics")
+        for found in body.decode().splitlines():
+            if found.startswith(line):
+                return float(found.rpartition(" ")[2])
+        raise AssertionError(f"no metric {line}")
+
+
+SIGNALS = signal

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +148,9 @@ class IntegrationCase(TestCase):
     def setUp(self) -> None:
         if not os.environ.get("TXREGISTRY_INTEGRATION"):
             raise SkipTest("set TXREGISTRY_INTEGRATION=1, or run make integration")
-        self.directory = Path(os.path.abspath(self.mktemp()))
-        self.directory.mkdir(parents=True)
+        # Short, as podman and Unix sockets want it.
+        self.directory = Path(tempfile.mkdtemp(prefix="txr-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.processes: list[Process] = []
         self.http = HTTPClient(Agent(reactor))
         self.addCleanup(self._end_all)
@@ -266,6 +267,3 @@ class IntegrationCase(TestCase):
             if found.startswith(line):
                 return float(found.rpartition(" ")[2])
         raise AssertionError(f"no metric {line}")
-
-
-SIGNALS = signal

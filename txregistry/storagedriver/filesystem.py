@@ -245,6 +245,8 @@ def _sync_directory(path: str) -> None:
 
 
 def _stat(real: str, path: str) -> FileStat:
+    if path == ROOT and not os.path.exists(real):
+        return FileStat(path, 0, 0.0, is_directory=True)
     found = os.stat(real or ROOT)
     is_directory = modes.S_ISDIR(found.st_mode)
     size = 0 if is_directory else found.st_size
@@ -252,6 +254,8 @@ def _stat(real: str, path: str) -> FileStat:
 
 
 def _list(real: str, path: str) -> list[str]:
+    if path == ROOT and not os.path.exists(real):
+        return []  # the root is made by the first write
     names = os.listdir(real or ROOT)
     return [child(path, name) for name in sorted(names) if not is_temporary(name)]
 

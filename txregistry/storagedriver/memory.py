@@ -27,7 +27,12 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.paths import ROOT, check_directory, check_file
+from txregistry.storagedriver.paths import (
+    ROOT,
+    check_directory,
+    check_file,
+    is_temporary,
+)
 
 
 @attrs.define(eq=False)
@@ -209,6 +214,10 @@ class MemoryDriver:
                 async for below in self.walk(item):
                     yield below
 
+    def paths(self) -> Paths:
+        """Give the paths of all files, for whoever looks for what is left behind."""
+        return sorted(self._files)
+
     def now(self) -> float:
         return self._clock.seconds()
 
@@ -237,4 +246,5 @@ class MemoryDriver:
         if not below and path != ROOT:
             raise PathNotFound(self.name, path)
         depth = len(path.rstrip("/").split("/")) + 1
-        return sorted({"/".join(found.split("/")[:depth]) for found in below})
+        children = {"/".join(found.split("/")[:depth]) for found in below}
+        return sorted(child for child in children if not is_temporary(child))

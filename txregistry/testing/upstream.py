@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.task import LoopingCall
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -240,12 +240,15 @@ class Body:
         if self._fault.cut_after is None:
             self._request.finish()
         elif self._fault.how == "close":
-            self._request.channel.transport.loseConnection()
+            self._transport.loseConnection()
         elif self._fault.how == "reset":
             # What was written is to arrive before the reset does.
             clock = self._upstream.clock
-            transport = self._request.channel.transport
-            clock.callLater(0.05, transport.abortConnection)
+            clock.callLater(0.05, self._transport.abortConnection)
+
+    @property
+    def _transport(self) -> ITCPTransport:
+        return cast(ITCPTransport, self._request.channel.transport)
 
     def _stop(self) -> None:
         if self._loop is not None and self._loop.running:

@@ -1,0 +1,251 @@
+"""A whole cache on a clock: fake upstream, wires, storage in memory, our own web."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import attrs
+import treq
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.expiry.plan import Plan
+from txregistry.expiry.reaper import Reaper
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.disk import InlineDisk
+from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.observe import Exchange, IExchangeObserver
+from txregistry.observe.metrics import Metrics
+from txregistry.proxy.fills import Fills
+from txregistry.proxy.namespace import ProxyNamespace
+from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.credentials import Credentials, StaticCredentials
+from txregistry.remote.namespace import RemoteNamespace
+from txregistry.spec.freshness import TagPolicy
+from txregistry.storage import layout
+from txregistry.storage.content import Content
+from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.inventory import Inventory
+from txregistry.storage.namespace import LocalNamespace
+from txregistry.storage.partials import PartialBlobs
+from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.testing.upstream import FakeUpstream
+from txregistry.testing.wire import Wire
+from txregistry.web.api import Api
+from txregistry.web.site import RegistrySite
+
+T = TypeVar("T")
+
+UPSTREAM = "http://upstream.example"
+
+#: Steps of the clock after which something that has not happened never will.
+_STEPS = 20_000
+
+
+@implementer(IExchangeObserver)
+@attrs.define(eq=False)
+class Recorder:
+    """Remembers every exchange."""
+
+    exchanges: list[Exchange] = attrs.field(factory=list)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Remember one."""
+        self.exchanges.append(exchange)
+
+
+@attrs.define(eq=False)
+class Got:
+    """What a client got: a status, headers, and a body, whole or not."""
+
+    status: int
+    headers: Any
+    body: bytes
+    broken: bool = False
+
+    def header(self, name: str) -> str | None:
+        """Give a header's last value."""
+        values = self.headers.getRawHeaders(name)
+        return values[-1] if values else None
+
+
+@attrs.define(eq=False, kw_only=True)
+class TestHouse:
+    """Everything real but the sockets and the time.
+
+    The clock begins long after the epoch, so that nothing passes for fresh by chance.
+    """
+
+    __test__ = False
+
+    policy: TagPolicy = TagPolicy(60.0)
+    ttl: float = 3600.0
+    limits: Limits = Limits()
+    credentials: Credentials | None = None
+    trusted_realms: tuple[str, ...] = ()
+    prefix: str = ""
+    clock: Clock = attrs.field(factory=Clock)
+    driver: IStorageDriver | None = None
+    upstream: FakeUpstream = attrs.field(init=False)
+    upstream_wire: Wire = attrs.field(init=False)
+    wire: Wire = attrs.field(init=False)
+    client: UpstreamClient = attrs.field(init=False)
+    local: LocalNamespace = attrs.field(init=False)
+    remote: RemoteNamespace = attrs.field(init=False)
+    proxy: INamespace = attrs.field(init=False)
+    content: Content = attrs.field(init=False)
+    ledger: SqliteLedger = attrs.field(init=False)
+    fills: Fills = attrs.field(init=False)
+    partials: PartialBlobs = attrs.field(init=False)
+    scheduler: ExpiryScheduler = attrs.field(init=False)
+    rebuild: Rebuild = attrs.field(init=False)
+    metrics: Metrics = attrs.field(init=False)
+    site: RegistrySite = attrs.field(init=False)
+    recorder: Recorder = attrs.field(factory=Recorder)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.clock.seconds():
+            self.clock.advance(1_700_000_000)
+        self.metrics = Metrics("upstream.example")
+        self._build_upstream()
+        self._build_storage()
+        self._build_proxy()
+        self._build_expiry()
+        self.site = RegistrySite(
+            Api(self.proxy, self.prefix).resource(),
+            self.clock,
+            self.recorder,
+            self.prefix,
+        )
+        self.wire = Wire(self.site, self.clock)
+
+    def _build_upstream(self) -> None:
+        self.upstream = FakeUpstream(self.clock)
+        site = Site(self.upstream, reactor=self.clock)
+        self.upstream_wire = Wire(site, self.clock)
+        self.client = make_client(
+            UPSTREAM,
+            self.upstream_wire,
+            self.clock,
+            lambda: 0.5,
+            StaticCredentials(self.credentials),
+            self.trusted_realms,
+            self.limits,
+            self.metrics,
+        )
+        self.remote = RemoteNamespace(self.client)
+
+    def _build_storage(self) -> None:
+        driver = self.driver or MemoryDriver(self.clock)
+        self.driver = driver
+        self.ledger = SqliteLedger(":memory:", InlineDisk())
+        cache = MemoryDescriptors(100)
+        self.content = Content(driver, cache, self.ledger)
+        self.local = LocalNamespace(driver, self.content, cache, self.clock)
+        self.partials = PartialBlobs(driver, self.content, self.clock)
+
+    def _build_proxy(self) -> None:
+        self.fills = Fills(self.partials, self.clock, lambda: 0.5, self.metrics)
+        self.fills.startService()
+        self.proxy = ProxyNamespace(
+            self.local,
+            self.remote,
+            self.content,
+            self.fills,
+            self.policy,
+            self.ledger,
+            self.ledger,
+            self.metrics,
+            self.clock,
+            self.clock.seconds(),
+        )
+
+    def _build_expiry(self) -> None:
+        assert self.driver is not None
+        plan = Plan(self.ttl)
+        leases = self.content.leases
+        reaper = Reaper(self.local, self.content, leases, self.ledger, self.metrics)
+        self.rebuild = Rebuild(
+            self.driver,
+            layout.SCHEDULER_STATE,
+            self.ledger,
+            Inventory(self.driver, self.content),
+            self.partials,
+            plan,
+            self.clock,
+        )
+        self.scheduler = ExpiryScheduler(
+            self.clock, plan, self.ledger, reaper, self.rebuild
+        )
+
+    def pump(self) -> None:
+        """Move all bytes that are waiting, on all wires."""
+        while self.wire.pump() | self.upstream_wire.pump():
+            pass
+
+    def settle(self, done: Deferred[T], step: float = 0.05) -> T:
+        """Move bytes and time until a Deferred fires; give its result.
+
+        :raise Exception: what it failed with.
+        """
+        results: list[Any] = []
+        done.addBoth(results.append)
+        for _ in range(_STEPS):
+            self.pump()
+            if results:
+                break
+            self.clock.advance(step)
+        else:
+            raise AssertionError("it never happens")
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]  # type: ignore[no-any-return]
+
+    def ask(self, method: str, path: str, **headers: str) -> Deferred[Got]:
+        """Send a request as a client; fires when the answer has ended."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        asked = HTTPClient(self.wire).request(
+            method,
+            f"http://cache.example{path}",
+            headers=named,  # type: ignore[arg-type]
+            unbuffered=True,
+            allow_redirects=False,
+        )
+        return asked.addCallback(_read)
+
+    def get(self, path: str, **headers: str) -> Got:
+        """Fetch a path, letting as much time pass as it takes."""
+        return self.settle(self.ask("GET", path, **headers))
+
+    def head(self, path: str, **headers: str) -> Got:
+        """Ask for the head of a path."""
+        return self.settle(self.ask("HEAD", path, **headers))
+
+    def paths(self) -> list[str]:
+        """Give every path of the memory driver."""
+        assert isinstance(self.driver, MemoryDriver)
+        return sorted(self.driver.paths())
+
+    def count(self, name: str, **labels: str) -> float:
+        """Read a metric; 0 if nobody has set it."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def _read(response: Any) -> Deferred[Got]:
+    chunks: list[bytes] = []
+
+    def whole(_: None) -> Got:
+        return Got(response.code, response.headers, b"".join(chunks))
+
+    def broken(failure: Failure) -> Got:
+        return Got(response.code, response.headers, b"".join(chunks), True)
+
+    done: Deferred[None] = treq.collect(response, chunks.append)
+    return done.addCallbacks(whole, broken)

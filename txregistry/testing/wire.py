@@ -1,0 +1,104 @@
+"""An in-memory wire: real HTTP client and server code, no sockets, no real time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.task import Clock
+from twisted.test import iosim
+from twisted.web.client import URI, Agent
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import (
+    IAgent,
+    IAgentEndpointFactory,
+    IBodyProducer,
+    IResponse,
+)
+from zope.interface import implementer
+
+#: Rounds of pumping after which a wire that still moves bytes is a runaway.
+_MANY_ROUNDS = 100_000
+
+
+@implementer(IStreamClientEndpoint, IAgentEndpointFactory)
+@attrs.define(eq=False)
+class _Endpoint:
+    _wire: Wire
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        return self
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._wire.connect(protocolFactory)
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class Wire:
+    """An agent whose requests all reach one server, whatever host they name.
+
+    :ivar refused: connecting fails with this, as to a host that is not there.
+    """
+
+    _server: IProtocolFactory
+    _clock: Clock
+    refused: Exception | None = None
+    _agent: Agent = attrs.field(init=False)
+    _pumps: list[iosim.IOPump] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._agent = Agent.usingEndpointFactory(self._clock, _Endpoint(self))
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """Ask; bytes move when the wire is pumped."""
+        asked: IAgent = self._agent
+        return asked.request(method, uri, headers, bodyProducer)
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Make a connection to the server."""
+        if self.refused is not None:
+            return fail(self.refused)
+        client: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
+        server: Any = self._server.buildProtocol(None)  # type: ignore[arg-type]
+        pump = iosim.connect(
+            server,
+            iosim.FakeTransport(server, isServer=True),
+            client,
+            iosim.FakeTransport(client, isServer=False),
+        )
+        self._pumps.append(pump)
+        connected: Deferred[IProtocol] = Deferred()
+        connected.callback(client)
+        return connected
+
+    def pump(self) -> bool:
+        """Move all bytes that are waiting; tell whether there were any."""
+        moved = False
+        for _ in range(_MANY_ROUNDS):
+            if not any([pump.pump() for pump in self._pumps]):
+                break
+            moved = True
+        self._pumps = [pump for pump in self._pumps if not _is_closed(pump)]
+        return moved
+
+    @property
+    def open_connections(self) -> int:
+        """Count the connections that neither side has closed."""
+        return len(self._pumps)
+
+
+def _is_closed(pump: iosim.IOPump) -> bool:
+    return bool(pump.clientIO.disconnected and pump.serverIO.disconnected)

@@ -199,7 +199,9 @@ class Fill:
             except (DigestInvalid, SizeInvalid):
                 raise
             except Exception as error:
-                attempt = self.state.next_attempt(error)
+                # Before the head, the client has already waited through the retries
+                # of the remote room.
+                attempt = self.state.next_attempt(error) if self._has_head else None
                 if attempt is None:
                     raise
                 self._log.info(

@@ -18,6 +18,7 @@ from twisted.internet.error import (
 )
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -91,7 +92,7 @@ class TimedAgent:
         began, status = self._clock.seconds(), "error"
         try:
             asked = self._agent.request(method, uri, headers, bodyProducer)
-            response = await asked.addTimeout(self._seconds, self._clock)
+            response = await asked.addTimeout(self._seconds, self._clock, _late)
             status = str(response.code)
             return response
         except (TimeoutError, ConnectTimeout) as error:
@@ -102,6 +103,8 @@ class TimedAgent:
             facts = {"upstream": host, "reason": "cannot be reached"}
             raise UpstreamFailed(facts) from error
         except (ResponseFailed, RequestTransmissionFailed, ConnectionClosed) as error:
+            if _was_cancelled(error):
+                raise CancelledError() from error
             facts = {"upstream": host, "reason": "broke the connection"}
             raise UpstreamFailed(facts) from error
         except OSError as error:
@@ -110,6 +113,16 @@ class TimedAgent:
         finally:
             seconds = self._clock.seconds() - began
             self._meter.upstream(method.decode("ascii"), status, seconds)
+
+
+def _late(result: object, seconds: float) -> IResponse:
+    # The agent wraps the cancellation in errors of its own; it was the time limit.
+    raise TimeoutError(seconds, "no answer")
+
+
+def _was_cancelled(error: BaseException) -> bool:
+    reasons: list[Failure] = getattr(error, "reasons", [])
+    return any(reason.check(CancelledError) for reason in reasons)
 
 
 @implementer(IAgent)

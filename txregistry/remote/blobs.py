@@ -22,7 +22,7 @@ from txregistry.remote.client import UpstreamClient
 from txregistry.remote.window import Window
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, UpstreamFailed
+from txregistry.spec.errors import BlobUnknown, SizeInvalid, UpstreamFailed
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
 
@@ -126,7 +126,11 @@ class RemoteBlobs:
         asked = Headers({"Range": [f"bytes={offset}-"]})
         if validator is not None:
             asked.setRawHeaders("If-Range", [validator])
-        response = await self.get(digest, asked, (200, 206))
+        response = await self.get(digest, asked, (200, 206, 416))
+        if response.code == 416:
+            # It ends before where we are, so what we were told of it was wrong.
+            self.client.discard(response)
+            raise SizeInvalid({"upstream": self.client.host, "offset": offset})
         if response.code == 200:
             return self._reader(digest, response, 0, length_of(response))
         found = parse_content_range(header(response, "Content-Range"))

@@ -17,7 +17,7 @@ from txregistry.interfaces.blobs import (
     IBlobService,
     IRemoteBlobReader,
 )
-from txregistry.remote.body import header, length_of
+from txregistry.remote.body import announced_length, header, length_of
 from txregistry.remote.client import UpstreamClient
 from txregistry.remote.window import Window
 from txregistry.spec.descriptor import Descriptor
@@ -107,7 +107,7 @@ class RemoteBlobs:
             "HEAD", self._path(digest), not_found=lambda: BlobUnknown(str(digest))
         )
         self.client.discard(response)
-        return Descriptor(digest, length_of(response))
+        return Descriptor(digest, announced_length(response))
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:

@@ -159,6 +159,12 @@ def length_of(response: IResponse) -> int | None:
     return None if length is UNKNOWN_LENGTH else cast(int, length)
 
 
+def announced_length(response: IResponse) -> int | None:
+    """Give the ``Content-Length`` of the answer to HEAD, whose body has none."""
+    text = header(response, "Content-Length") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
 def header(response: IResponse, name: str) -> str | None:
     """Give the last value of a response header."""
     values = response.headers.getRawHeaders(name)

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.tags import ITagService, Tags
-from txregistry.remote.body import header, length_of
+from txregistry.remote.body import announced_length, header
 from txregistry.remote.client import UpstreamClient
 from txregistry.remote.manifests import RemoteManifests, accepting
 from txregistry.remote.origin import Origin
@@ -112,7 +112,7 @@ def _descriptor(response: IResponse) -> Descriptor | None:
     except DigestInvalid:
         return None
     kind = (header(response, "Content-Type") or "").partition(";")[0].strip()
-    size = length_of(response)
-    if kind not in MANIFEST_TYPES or size == 0:
+    size = announced_length(response)
+    if kind not in MANIFEST_TYPES:
         size = None  # not enough to answer a HEAD from
     return Descriptor(digest, size, kind)

@@ -237,7 +237,8 @@ class Body:
             self._end()
 
     def _end(self) -> None:
-        if self._fault.cut_after is None:
+        cut = self._fault.cut_after
+        if cut is None or cut >= len(self._content):
             self._request.finish()
         elif self._fault.how == "close":
             self._transport.loseConnection()

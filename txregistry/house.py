@@ -51,7 +51,8 @@ from txregistry.services import DebugSite, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
 from txregistry.storage.content import Content
-from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.cache import RepositoryCache
+from txregistry.storage.caches import Caches
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
@@ -103,9 +104,9 @@ class House:
         # A cache of no entries is one that remembers nothing.
         cached = self.config.storage.cache
         limit = cached.blobdescriptorsize if cached.blobdescriptor == "inmemory" else 1
-        cache = MemoryDescriptors(limit)
-        self.content = Content(self.driver, cache, self.ledger)
-        self.local = LocalNamespace(self.driver, self.content, cache, self.reactor)
+        caches = Caches(RepositoryCache(limit))
+        self.content = Content(self.driver, caches, self.ledger)
+        self.local = LocalNamespace(self.driver, self.content, caches, self.reactor)
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
 
     def service(self) -> Registry:

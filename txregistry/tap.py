@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import random
 import sys
@@ -149,7 +150,19 @@ def makeService(options: Options) -> Registry:
     )
     for warning in options.warnings:
         _log.warn("{warning}", warning=warning)
+    _calm_collector()
     return registry
+
+
+def _calm_collector() -> None:
+    """Spare the cycle collector what never becomes garbage.
+
+    Everything built so far lives as long as the process, and a request leaves few
+    cycles behind: looking through it all every 700 objects is a tenth of the CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _streams(options: Options) -> tuple[TextIO, TextIO]:

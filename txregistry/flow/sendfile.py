@@ -34,6 +34,9 @@ from txregistry.flow.streams import ConsumerStopped, ShortRead
 #: get their turn.
 PIECE_BYTES = 512 * 1024
 
+#: System calls before other clients get their turn.
+PIECES_PER_TURN = 4
+
 #: The kernel is asked to read this far ahead, so that a piece is in memory when its
 #: turn comes and the reactor does not wait for the disk.
 READ_AHEAD_BYTES = 4 * 1024 * 1024
@@ -104,17 +107,13 @@ class FileSender:
             self._transport.startWriting()
             return
         try:
-            self._read_ahead()
-            sent = self._send()
+            self._send_pieces()
         except BlockingIOError:
             self._transport.startWriting()
-            return
         except OSError:
             # The reactor learns of a broken socket by itself and closes it.
             self._transport.startWriting()
             self._finish(Failure(ConsumerStopped()))
-            return
-        self._advance(sent)
 
     def stopProducing(self) -> None:
         """End for good: the connection was lost."""
@@ -127,21 +126,23 @@ class FileSender:
         os.posix_fadvise(self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED)
         self._ahead = self._offset + span
 
-    def _send(self) -> int:
-        size = min(PIECE_BYTES, self._remaining)
-        return os.sendfile(
-            self._transport.fileno(), self._descriptor, self._offset, size
-        )
-
-    def _advance(self, sent: int) -> None:
-        self._offset += sent
-        self._remaining -= sent
-        if self._remaining <= 0:
-            self._finish(None)
-        elif sent == 0:
-            self._finish(Failure(ShortRead(f"{self._remaining} bytes are missing")))
-        else:
-            self._transport.startWriting()
+    def _send_pieces(self) -> None:
+        socket = self._transport.fileno()
+        for _ in range(PIECES_PER_TURN):
+            self._read_ahead()
+            size = min(PIECE_BYTES, self._remaining)
+            sent = os.sendfile(socket, self._descriptor, self._offset, size)
+            self._offset += sent
+            self._remaining -= sent
+            if self._remaining <= 0:
+                self._finish(None)
+                return
+            if sent == 0:
+                self._finish(Failure(ShortRead(f"{self._remaining} bytes missing")))
+                return
+            if sent < size:
+                break  # the socket is full
+        self._transport.startWriting()
 
     def _finish(self, result: Failure | None) -> None:
         if self._done is None:

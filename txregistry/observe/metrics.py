@@ -9,6 +9,9 @@ from zope.interface import implementer
 
 from txregistry.interfaces.observe import Count, Exchange, IExchangeObserver, IMeter
 
+_Children = tuple[Counter, Histogram, Counter]
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _KINDS = ("blob", "manifest", "tag")
 
 _HELP = {
@@ -45,6 +48,7 @@ class Metrics:
     _requests: Counter = attrs.field(init=False)
     _durations: Histogram = attrs.field(init=False)
     _sizes: Counter = attrs.field(init=False)
+    _known: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._counts = {}
@@ -94,10 +98,24 @@ class Metrics:
 
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""
-        method = exchange.method if exchange.method.isalpha() else "other"
-        self._requests.labels(exchange.handler, method, str(exchange.status)).inc()
-        self._durations.labels(exchange.handler, method).observe(exchange.seconds)
-        self._sizes.labels(exchange.handler).inc(exchange.sent_bytes)
+        requests, durations, sizes = self._children(
+            exchange.handler, exchange.method, exchange.status
+        )
+        requests.inc()
+        durations.observe(exchange.seconds)
+        sizes.inc(exchange.sent_bytes)
+
+    def _children(self, handler: str, method: str, status: int) -> _Children:
+        # Looking labels up costs more than counting; there are few combinations.
+        key = (handler, method if method in _METHODS else "other", status)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = (
+                self._requests.labels(key[0], key[1], str(status)),
+                self._durations.labels(key[0], key[1]),
+                self._sizes.labels(key[0]),
+            )
+        return found
 
     def exposition(self) -> bytes:
         """Give everything in the text format of Prometheus."""

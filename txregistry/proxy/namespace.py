@@ -6,11 +6,11 @@ from collections import OrderedDict
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import Flights, deferred
 from txregistry.interfaces.blobs import IBlobStatter
 from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.manifests import IManifestStore
@@ -58,17 +58,15 @@ class ProxyNamespace:
     _started_at: float
     _pending: PendingTags = attrs.field(factory=PendingTags)
     _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
+    _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
-    @deferred
-    async def repository(self, name: RepositoryName) -> IRepository:
+    def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, put together once."""
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = await self._compose(name)
+            return self._flights.join(name, lambda: self._compose(name))
         self._known.move_to_end(name)
-        while len(self._known) > MAX_REPOSITORIES:
-            self._known.popitem(last=False)
-        return known
+        return succeed(known)
 
     def repositories(
         self, after: str = "", limit: int | None = None
@@ -82,7 +80,7 @@ class ProxyNamespace:
         remote = await self._remote.repository(name)
         manifests = cast(IManifestStore, local.manifests)
         tags = cast(ITagStore, local.tags)
-        return ProxyRepository(
+        found = self._known[name] = ProxyRepository(
             name,
             ProxyBlobs(
                 name,
@@ -120,6 +118,9 @@ class ProxyNamespace:
                 self._started_at,
             ),
         )
+        while len(self._known) > MAX_REPOSITORIES:
+            self._known.popitem(last=False)
+        return found
 
     @deferred
     async def _adopt(self, name: RepositoryName, descriptor: Descriptor) -> None:

@@ -17,7 +17,7 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
 from txregistry.storage import layout
-from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.caches import Caches
 from txregistry.storage.leases import Leases
 from txregistry.storage.links import Links
 
@@ -58,7 +58,7 @@ class Content:
     """
 
     _driver: IStorageDriver
-    _cache: MemoryDescriptors
+    _caches: Caches
     _index: ILinkIndex
     leases: Leases = attrs.field(factory=Leases)
     locks: KeyedLocks[Digest] = attrs.field(factory=KeyedLocks)
@@ -103,5 +103,5 @@ class Content:
         holders = await self._index.holders(digest=digest)
         if holders or self.leases.held(digest):
             return False
-        self._cache.drop_everywhere(digest)
+        self._caches.drop_everywhere(digest)
         return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
@@ -19,6 +20,7 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
+from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
 
@@ -28,12 +30,14 @@ from txregistry.storage.links import Links
 class LinkedManifests:
     """Manifests to which a repository's links give access.
 
-    Every read is verified: content that does not match its digest is missing.
+    Every read is verified: content that does not match its digest is missing. What
+    was read is remembered for a while.
     """
 
     _name: RepositoryName
     _driver: IStorageDriver
     _content: Content
+    _cache: RepositoryCache[Manifest]
     _tags: ITagStore
     _signatures: ISignatureService
 
@@ -46,9 +50,13 @@ class LinkedManifests:
             return False
         return True
 
-    @deferred
-    async def get(self, digest: Digest) -> Manifest:
+    def get(self, digest: Digest) -> Deferred[Manifest]:
         """Fire with a manifest, verbatim."""
+        known = self._cache.find(self._name, digest)
+        return self._load(digest) if known is None else succeed(known)
+
+    @deferred
+    async def _load(self, digest: Digest) -> Manifest:
         # 2.1.0 linked manifests among the layers, and such trees are still about.
         canonical = await Links(self._driver).read_first(
             layout.revision_link(self._name, digest),
@@ -60,12 +68,16 @@ class LinkedManifests:
             content = await self._driver.get(layout.blob_data(canonical))
         except PathNotFound as error:
             raise ManifestUnknown(str(digest)) from error
-        return await self._read(canonical, content)
+        manifest = await self._read(canonical, content)
+        self._cache.remember(self._name, digest, manifest)
+        return manifest
 
     @deferred
     async def put(self, manifest: Manifest, tag: Tag | None = None) -> Descriptor:
         """Store a manifest durably, link it, and perhaps tag it."""
         signatures, content = jws.take_apart(manifest)
+        # Signatures add up over several pushes.
+        self._cache.drop(self._name, manifest.digest)
         await self._content.locks.run(
             manifest.digest, lambda: self._store(manifest.digest, content)
         )
@@ -83,6 +95,7 @@ class LinkedManifests:
     @deferred
     async def delete(self, digest: Digest) -> None:
         """Unlink a manifest from this repository."""
+        self._cache.drop(self._name, digest)
         links = Links(self._driver)
         revision = await links.remove(
             layout.revision(self._name, digest), layout.REPOSITORIES

@@ -18,7 +18,8 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
 from txregistry.storage.content import Content
-from txregistry.storage.descriptors import CachedStatter, MemoryDescriptors
+from txregistry.storage.caches import Caches
+from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
 from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests
 from txregistry.storage.signatures import LinkedSignatures
@@ -44,7 +45,7 @@ class LocalNamespace:
 
     _driver: IStorageDriver
     _content: Content
-    _cache: MemoryDescriptors
+    _caches: Caches
     _clock: IReactorTime
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
@@ -70,11 +71,19 @@ class LocalNamespace:
         tags = LinkedTags(name, self._driver)
         signatures = LinkedSignatures(name, self._driver)
         statter = LinkedStatter(name, Links(self._driver), self._content)
-        descriptors = CachedStatter(self._cache.of(name), statter)
+        cached = RepositoryDescriptors(self._caches.descriptors, name)
+        descriptors = CachedStatter(cached, statter)
         return LocalRepository(
             name,
             LinkedBlobs(name, self._driver, self._content, descriptors, self._clock),
-            LinkedManifests(name, self._driver, self._content, tags, signatures),
+            LinkedManifests(
+                name,
+                self._driver,
+                self._content,
+                self._caches.manifests,
+                tags,
+                signatures,
+            ),
             tags,
             signatures,
         )

@@ -31,7 +31,8 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
 from txregistry.storage.content import Content
-from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.cache import RepositoryCache
+from txregistry.storage.caches import Caches
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
@@ -146,9 +147,9 @@ class TestHouse:
         driver = self.driver or MemoryDriver(self.clock)
         self.driver = driver
         self.ledger = SqliteLedger(":memory:", InlineDisk())
-        cache = MemoryDescriptors(100)
-        self.content = Content(driver, cache, self.ledger)
-        self.local = LocalNamespace(driver, self.content, cache, self.clock)
+        caches = Caches(RepositoryCache(100))
+        self.content = Content(driver, caches, self.ledger)
+        self.local = LocalNamespace(driver, self.content, caches, self.clock)
         self.partials = PartialBlobs(driver, self.content, self.clock)
 
     def _build_proxy(self) -> None:

@@ -147,7 +147,9 @@ class ProxyBlobs:
             descriptor = await self._content.stat(digest=digest)
         except BlobUnknown:
             return False
-        await self._fills.confirm(self._name, digest, self._remote)
+        seen = await self._fills.confirm(self._name, digest, self._remote)
+        if seen.size not in (None, descriptor.size):
+            return False  # what lies there is damaged
         await self.adopt(descriptor)
         return True
 

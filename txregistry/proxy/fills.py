@@ -65,15 +65,18 @@ class Fills(Service):
     @deferred
     async def confirm(
         self, name: RepositoryName, digest: Digest, source: IBlobService
-    ) -> None:
+    ) -> Descriptor:
         """Let the upstream say whether a repository has a blob; one question for all.
 
-        :return: fires if it has; fails with ``BlobUnknown`` or as the upstream does.
+        :return: fires with what it says of the blob, if it has it; fails with
+            ``BlobUnknown`` or as the upstream does.
         """
         fill = self._fills.get(digest)
         if fill is not None and name in fill.confirmed:
-            return
-        await self._access.join((name, digest), lambda: source.stat(digest=digest))
+            return Descriptor(digest, fill.state.size)
+        return await self._access.join(
+            (name, digest), lambda: source.stat(digest=digest)
+        )
 
     @deferred
     async def stopService(self) -> None:

@@ -1,0 +1,374 @@
+"""Expiry on a clock: every rule of what goes and what stays."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.flow.disk import InlineDisk
+from txregistry.flow.streams import BoundedConsumer
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import layout
+from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import image_manifest
+from txregistry.testing.upstream import Fault
+
+TTL = 1000.0
+
+
+class ExpiryTests(SynchronousTestCase):
+    """A cache that keeps things for a thousand seconds after their last use."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse(ttl=TTL)
+        self.house.scheduler.startService()
+        self.content = b"layer" * 1000
+        self.blob = self.house.upstream.add_blob("a", self.content)
+        self.house.upstream.add_blob("b/c", self.content)
+        self.target = f"/v2/a/blobs/{self.blob}"
+
+    def tearDown(self) -> None:
+        self.successResultOf(self.house.scheduler.stopService())
+
+    def pass_time(self, seconds: float) -> None:
+        while seconds > 0:
+            self.house.clock.advance(min(seconds, 50))
+            seconds -= 50
+
+    def is_stored(self, digest: Digest) -> bool:
+        return layout.blob_data(digest) in self.house.paths()
+
+    def local(self, name: str):
+        found = self.house.local.repository(RepositoryName(name))
+        return self.successResultOf(found)
+
+    def test_unused_content_goes(self) -> None:
+        """After the time to live, data, links and directories are gone."""
+        self.house.get(self.target)
+        self.pass_time(TTL - 100)
+        self.assertTrue(self.is_stored(self.blob))
+        self.pass_time(250)
+        self.assertEqual(self.house.paths(), [])
+        evicted = self.house.count(
+            "registry_proxy_evicted_bytes_total",
+            type="blob",
+            upstream="upstream.example",
+        )
+        self.assertEqual(evicted, len(self.content))
+
+    def test_use_counts(self) -> None:
+        """The time to live counts from the last use."""
+        self.house.get(self.target)
+        for _ in range(5):
+            self.pass_time(TTL - 200)
+            self.house.get(self.target)
+        self.assertEqual(self.house.upstream.count("GET", "/blobs/"), 1)
+
+    def test_shared_content_stays(self) -> None:
+        """Data goes only when no repository links it any more."""
+        self.house.get(self.target)
+        self.pass_time(600)
+        self.house.get(f"/v2/b/c/blobs/{self.blob}")
+        self.pass_time(600)
+        self.assertTrue(self.is_stored(self.blob))
+        held = layout.layer_link(RepositoryName("a"), self.blob)
+        self.assertNotIn(held, self.house.paths())
+        got = self.house.get(f"/v2/b/c/blobs/{self.blob}")
+        self.assertEqual(got.body, self.content)
+        self.pass_time(1200)
+        self.assertEqual(self.house.paths(), [])
+
+    def test_what_is_being_read_stays(self) -> None:
+        """A reader keeps content, and the repository's link to it."""
+        self.house.get(self.target)
+        reader = self.successResultOf(self.local("a").blobs.open(digest=self.blob))
+        self.pass_time(5000)
+        self.assertTrue(self.is_stored(self.blob))
+        consumer = BoundedConsumer(10_000)
+        self.successResultOf(reader.read(consumer=consumer))
+        self.assertEqual(consumer.content, self.content)
+        reader.close()
+        self.pass_time(1200)
+        self.assertFalse(self.is_stored(self.blob))
+
+    def test_expired_content_is_fetched_again(self) -> None:
+        """What has gone comes back whole when it is asked for."""
+        self.house.get(self.target)
+        self.pass_time(1500)
+        got = self.house.get(self.target)
+        self.assertEqual((got.status, got.body), (200, self.content))
+
+    def test_manifests_and_tags_go(self) -> None:
+        """A manifest goes with its tags, and leaves no directory behind."""
+        self.house.upstream.add_manifest("a", image_manifest(), "v1", "v2")
+        self.house.get("/v2/a/manifests/v1")
+        self.house.get("/v2/a/manifests/v2")
+        self.pass_time(1500)
+        self.assertEqual(self.house.paths(), [])
+
+    def test_tag_goes_and_its_manifest_stays_in_use(self) -> None:
+        """A tag nobody asks for goes; the manifest has a life of its own."""
+        digest = self.house.upstream.add_manifest("a", image_manifest(), "v1")
+        self.house.get("/v2/a/manifests/v1")
+        for _ in range(3):
+            self.pass_time(600)
+            self.house.get(f"/v2/a/manifests/{digest}")
+        name = RepositoryName("a")
+        self.assertNotIn(layout.tag_current(name, _tag("v1")), self.house.paths())
+        self.assertIn(layout.revision_link(name, digest), self.house.paths())
+
+    def test_changed_ttl_holds_for_what_is_there(self) -> None:
+        """A shorter time to live applies at once to everything."""
+        self.house.get(self.target)
+        self.pass_time(300)
+        self.successResultOf(self.house.scheduler.stopService())
+        object.__setattr__(self.house.scheduler._plan, "ttl_seconds", 200.0)
+        self.house.scheduler.startService()
+        self.pass_time(150)
+        self.assertFalse(self.is_stored(self.blob))
+
+    def test_zero_keeps_for_ever(self) -> None:
+        """A time to live of 0 is no expiry at all."""
+        house = TestHouse(ttl=0.0)
+        house.scheduler.startService()
+        digest = house.upstream.add_blob("a", b"kept")
+        house.get(f"/v2/a/blobs/{digest}")
+        for _ in range(100):
+            house.clock.advance(100_000)
+        self.assertIn(layout.blob_data(digest), house.paths())
+        self.successResultOf(house.scheduler.stopService())
+
+    def test_caches_are_cleared_first(self) -> None:
+        """No descriptor of what has gone is remembered."""
+        self.house.get(self.target)
+        self.house.get(f"/v2/b/c/blobs/{self.blob}")
+        self.pass_time(1500)
+        self.house.upstream.faults.append(Fault("/blobs/", times=9, status=404))
+        for name in ("a", "b/c"):
+            self.assertEqual(
+                self.house.head(f"/v2/{name}/blobs/{self.blob}").status, 404
+            )
+
+    def test_what_came_without_a_ledger_begins_its_life(self) -> None:
+        """A tree that the ledger does not know is recorded, and expires in its time."""
+        self.house.get(self.target)
+        again = TestHouse(clock=self.house.clock, driver=self.house.driver, ttl=TTL)
+        again.scheduler.startService()
+        (entry,) = self.successResultOf(again.ledger.entries())
+        self.assertEqual(entry.key.reference, str(self.blob))
+        self.assertEqual(entry.size, len(self.content))
+        self.assertEqual(entry.last_use, self.house.clock.seconds())
+        self.successResultOf(again.scheduler.stopService())
+
+    def test_nothing_goes_before_the_tree_was_looked_through(self) -> None:
+        """While the inventory is being taken, what is due stays."""
+        self.successResultOf(self.house.scheduler.stopService())
+        self.house.get(self.target)
+        endless = _Endless()
+        self.house.rebuild._inventory = endless
+        self.house.scheduler.startService()
+        self.pass_time(3000)
+        self.assertTrue(self.is_stored(self.blob))
+
+    def test_failure_is_tried_again(self) -> None:
+        """What could not be expired is tried again at the next tick."""
+        self.house.get(self.target)
+        functions = self.house.scheduler._functions
+        real, failures = functions[Kind.BLOB], []
+
+        def fail_once(entry):
+            if not failures:
+                failures.append(entry)
+                raise OSError("the disk is sulking")
+            return real(entry)
+
+        self.house.scheduler._functions = {**functions, Kind.BLOB: fail_once}
+        self.pass_time(1500)
+        self.assertEqual(len(failures), 1)
+        self.assertFalse(self.is_stored(self.blob))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_state_file_is_imported(self) -> None:
+        """Distribution's state file says when things are due."""
+        self.successResultOf(self.house.scheduler.stopService())
+        self.house.get(self.target)
+        due = "2023-11-14T22:18:20.123456789+00:00"  # 300 s after the clock began
+        key = f"a@{self.blob}"
+        state = {key: {"Key": key, "ExpiryData": due, "EntryType": 0}}
+        state["sha256:legacy"] = {"Key": "x", "ExpiryData": due, "EntryType": 0}
+        again = self.again(json.dumps(state).encode())
+        again.scheduler.startService()
+        (entry,) = self.successResultOf(again.ledger.entries())
+        self.assertAlmostEqual(entry.last_use, 1_700_000_300.123456 - TTL, places=3)
+        again.clock.advance(100)
+        again.clock.advance(100)
+        again.clock.advance(100)
+        again.clock.advance(100)
+        self.assertFalse(self.is_stored(self.blob))
+        self.successResultOf(again.scheduler.stopService())
+
+    def test_broken_state_file_is_set_aside(self) -> None:
+        """An empty or truncated state file is no reason not to start."""
+        for content in (b"", b'{"a'):
+            again = self.again(content)
+            again.scheduler.startService()
+            self.assertIn("/scheduler-state.json.corrupt", again.paths())
+            self.assertNotIn("/scheduler-state.json", again.paths())
+            self.successResultOf(again.scheduler.stopService())
+
+    def test_state_file_is_written(self) -> None:
+        """On a clean stop the state is left in distribution's form."""
+        digest = self.house.upstream.add_manifest("a", image_manifest(), "v1")
+        self.house.get(self.target)
+        self.house.get("/v2/a/manifests/v1")
+        self.successResultOf(self.house.rebuild.export_state())
+        content = self.successResultOf(self.house.driver.get("/scheduler-state.json"))
+        state = json.loads(content)
+        types = {key: value["EntryType"] for key, value in state.items()}
+        self.assertEqual(types, {f"a@{self.blob}": 0, f"a@{digest}": 1})
+        for key, value in state.items():
+            self.assertEqual(value["Key"], key)
+            self.assertTrue(value["ExpiryData"].startswith("2023-11-14T22:30:0"))
+
+    def again(self, state: bytes) -> TestHouse:
+        driver = self.house.driver
+        self.successResultOf(driver.put("/scheduler-state.json", state))
+        return TestHouse(clock=self.house.clock, driver=driver, ttl=TTL)
+
+
+class _Endless:
+    async def found(self):
+        from twisted.internet.defer import Deferred
+
+        await Deferred()
+        yield None
+
+
+def _tag(text: str):
+    from txregistry.spec.reference import Tag
+
+    return Tag(text)
+
+
+class LedgerTests(SynchronousTestCase):
+    """The ledger in SQLite, in memory and in files."""
+
+    def setUp(self) -> None:
+        self.path = self.mktemp() + "/ledger.sqlite3"
+        self.ledger = SqliteLedger(self.path, InlineDisk())
+
+    def key(self, reference: str, name: str = "a") -> EntryKey:
+        return EntryKey(RepositoryName(name), Kind.BLOB, reference)
+
+    def add(self, reference: str, last_use: float, name: str = "a") -> Entry:
+        entry = Entry(self.key(reference, name), 1, last_use)
+        self.ledger.add(entry)
+        return entry
+
+    def due(self, cutoff: float) -> list[str]:
+        found = self.successResultOf(self.ledger.due(cutoff=cutoff, limit=10))
+        return [entry.key.reference for entry in found]
+
+    def test_due_is_oldest_first(self) -> None:
+        """What is due comes in the order of its last use."""
+        self.add("x", 30.0)
+        self.add("y", 10.0)
+        self.add("z", 50.0)
+        self.assertEqual(self.due(40.0), ["y", "x"])
+
+    def test_touch_moves_forward_only(self) -> None:
+        """A use counts, an older one does not."""
+        self.add("x", 10.0)
+        self.ledger.touch(self.key("x"), 100.0)
+        self.assertEqual(self.due(50.0), [])
+        self.ledger.touch(self.key("x"), 20.0)
+        self.assertEqual(self.due(50.0), [])
+
+    def test_touch_of_what_is_not_there(self) -> None:
+        """A use of something unknown records nothing."""
+        self.ledger.touch(self.key("x"), 1.0)
+        self.assertEqual(self.successResultOf(self.ledger.entries()), [])
+
+    def test_claim_once(self) -> None:
+        """Of two that claim an entry, one gets it."""
+        entry = self.add("x", 10.0)
+        self.assertTrue(self.successResultOf(self.ledger.claim(entry=entry)))
+        self.assertFalse(self.successResultOf(self.ledger.claim(entry=entry)))
+
+    def test_claim_of_what_was_used_since(self) -> None:
+        """A use between looking and claiming keeps the entry."""
+        entry = self.add("x", 10.0)
+        self.ledger.touch(entry.key, 20.0)
+        self.assertFalse(self.successResultOf(self.ledger.claim(entry=entry)))
+
+    def test_holders(self) -> None:
+        """All repositories that hold some content are known at once."""
+        digest = Digest.of(b"x")
+        self.add(str(digest), 1.0, "a")
+        self.add(str(digest), 1.0, "b")
+        found = self.successResultOf(self.ledger.holders(digest=digest))
+        self.assertEqual(found, {RepositoryName("a"), RepositoryName("b")})
+        self.ledger.forget(self.key(str(digest), "a"))
+        found = self.successResultOf(self.ledger.holders(digest=digest))
+        self.assertEqual(found, {RepositoryName("b")})
+
+    def test_forget_and_add_again(self) -> None:
+        """What was forgotten can come back."""
+        self.add("x", 1.0)
+        self.ledger.forget(self.key("x"))
+        self.add("x", 2.0)
+        self.assertEqual(self.due(10.0), ["x"])
+
+    def test_survives_a_restart(self) -> None:
+        """What was flushed is there in the next process."""
+        self.add("x", 1.0)
+        tag = EntryKey(RepositoryName("a"), Kind.TAG, "v1")
+        self.ledger.confirm(tag, 7.0)
+        self.successResultOf(self.ledger.close())
+        self.ledger = SqliteLedger(self.path, InlineDisk())
+        self.assertEqual(self.due(10.0), ["x"])
+        self.assertEqual(self.successResultOf(self.ledger.confirmed_at(key=tag)), 7.0)
+
+    def test_restore_does_not_overwrite(self) -> None:
+        """What is known is not changed by what is found."""
+        entry = self.add("x", 1.0)
+        found = [Entry(entry.key, 9, 99.0), Entry(self.key("y"), 9, 99.0)]
+        self.successResultOf(self.ledger.restore(entries=found))
+        entries = self.successResultOf(self.ledger.entries())
+        self.assertEqual(
+            {(e.key.reference, e.last_use) for e in entries}, {("x", 1.0), ("y", 99.0)}
+        )
+
+    def test_corrupt_file_is_set_aside(self) -> None:
+        """A file that is no database is kept beside, and a new one begun."""
+        self.add("x", 1.0)
+        self.successResultOf(self.ledger.close())
+        with open(self.path, "wb") as file:
+            file.write(b"this is no database" * 1000)
+        self.ledger = SqliteLedger(self.path, InlineDisk())
+        self.assertEqual(self.due(10.0), [])
+        self.assertEqual(self.ledger.generation, 1)
+        with open(self.path + ".corrupt", "rb") as file:
+            self.assertTrue(file.read().startswith(b"this is no database"))
+
+    def test_what_could_not_be_written_is_kept(self) -> None:
+        """After a failed write the batch is written with the next one."""
+        self.add("x", 1.0)
+        real = self.ledger._disk
+
+        class Full:
+            def run(self, work, *args):
+                import sqlite3
+
+                from twisted.internet.defer import fail
+
+                return fail(sqlite3.OperationalError("database or disk is full"))
+
+        self.ledger._disk = Full()
+        self.failureResultOf(self.ledger.flush())
+        self.ledger._disk = real
+        self.assertEqual(self.due(10.0), ["x"])

@@ -1,0 +1,288 @@
+"""Tags of a cache: fresh, asked for, stale, and gone."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.error import ConnectionRefusedError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.spec import mediatypes
+from txregistry.spec.freshness import TagPolicy
+from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import image_manifest
+from txregistry.testing.upstream import Fault
+
+TAG = "/v2/lib/x/manifests/v1"
+
+
+class TagTests(SynchronousTestCase):
+    """One tag, asked for again and again."""
+
+    def setUp(self) -> None:
+        self.use(TestHouse())
+
+    def use(self, house: TestHouse) -> None:
+        self.house = house
+        self.first = house.upstream.add_manifest("lib/x", image_manifest(), "v1")
+
+    def move(self) -> None:
+        content = image_manifest(note="newer")
+        self.second = self.house.upstream.add_manifest("lib/x", content, "v1")
+
+    def digest(self) -> str | None:
+        got = self.house.get(TAG)
+        self.assertEqual(got.status, 200)
+        return got.header("Docker-Content-Digest")
+
+    def heads(self) -> int:
+        return self.house.upstream.count("HEAD", "/manifests/v1")
+
+    def gets(self) -> int:
+        return self.house.upstream.count("GET", "/manifests/")
+
+    def lose_upstream(self) -> None:
+        self.house.upstream_wire.refused = ConnectionRefusedError()
+
+    def test_cold_tag_costs_a_head_and_a_get_by_digest(self) -> None:
+        """The tag is resolved by HEAD, the manifest fetched by its digest."""
+        self.assertEqual(self.digest(), str(self.first))
+        asked = [(a.method, a.path) for a in self.house.upstream.asked]
+        by_digest = f"/v2/lib/x/manifests/{self.first}"
+        self.assertEqual(asked, [("HEAD", TAG), ("GET", by_digest)])
+
+    def test_fresh_tag_costs_nothing(self) -> None:
+        """For a minute the upstream is not asked again."""
+        self.digest()
+        self.house.clock.advance(50)
+        self.assertEqual(self.house.get(TAG).header("Cache-Status"), "txregistry; hit")
+        self.assertEqual((self.heads(), self.gets()), (1, 1))
+
+    def test_unchanged_tag_costs_a_head(self) -> None:
+        """After a minute one HEAD confirms it; nothing is counted as a pull."""
+        self.digest()
+        self.house.clock.advance(61)
+        self.digest()
+        self.assertEqual((self.heads(), self.gets()), (2, 1))
+
+    def test_moved_tag_is_followed(self) -> None:
+        """A tag that moved is the new manifest, on disk as well."""
+        self.digest()
+        self.move()
+        self.house.clock.advance(61)
+        self.assertEqual(self.digest(), str(self.second))
+        self.lose_upstream()
+        self.house.clock.advance(61)
+        self.assertEqual(self.digest(), str(self.second))
+
+    def test_zero_asks_each_time(self) -> None:
+        """With a tagttl of 0 each request asks."""
+        self.use(TestHouse(policy=TagPolicy(0)))
+        self.digest()
+        self.digest()
+        self.assertEqual((self.heads(), self.gets()), (2, 1))
+
+    def test_many_ask_once(self) -> None:
+        """Requests for one tag at the same time share one question."""
+        asked = [self.house.ask("GET", TAG) for _ in range(10)]
+        for got in asked:
+            self.assertEqual(self.house.settle(got).status, 200)
+        self.assertEqual((self.heads(), self.gets()), (1, 1))
+
+    def test_one_of_many_leaves(self) -> None:
+        """A client that goes away does not take the answer from the others."""
+        first, second = self.house.ask("GET", TAG), self.house.ask("GET", TAG)
+        first.addErrback(lambda _: None)
+        first.cancel()
+        self.assertEqual(self.house.settle(second).status, 200)
+
+    def test_head_by_client_is_answered_from_the_head(self) -> None:
+        """A HEAD fetches no manifest, and has length, type and digest."""
+        got = self.house.head(TAG)
+        self.assertEqual(got.status, 200)
+        self.assertEqual(got.header("Docker-Content-Digest"), str(self.first))
+        self.assertEqual(got.header("Content-Type"), mediatypes.OCI_MANIFEST)
+        self.assertEqual(self.gets(), 0)
+
+    def test_upstream_without_digest_on_head(self) -> None:
+        """An upstream that does not tell the digest is asked for the manifest."""
+        self.house.upstream.digest_on_head = False
+        self.assertEqual(self.digest(), str(self.first))
+
+    def test_stale_in_an_outage(self) -> None:
+        """With the upstream gone, what is cached is served and marked."""
+        self.digest()
+        self.lose_upstream()
+        self.house.clock.advance(600)
+        got = self.house.get(TAG)
+        self.assertEqual(got.status, 200)
+        self.assertEqual(got.header("Warning"), '110 - "Response is Stale"')
+        self.assertIn("fwd=stale", got.header("Cache-Status"))
+        self.assertGreaterEqual(int(got.header("Age")), 600)
+        stale = self.house.count(
+            "registry_proxy_stale_total", type="tag", upstream="upstream.example"
+        )
+        self.assertEqual(stale, 1)
+
+    def test_stale_on_429_and_5xx(self) -> None:
+        """A rate limit and a failing upstream are outages as well."""
+        self.digest()
+        for status in (429, 500, 503):
+            self.house.upstream.faults[:] = [Fault("/v2/", times=100, status=status)]
+            self.house.clock.advance(3600)
+            got = self.house.get(TAG)
+            self.assertEqual((status, got.status), (status, 200))
+            self.assertIsNotNone(got.header("Warning"))
+
+    def test_too_stale(self) -> None:
+        """Past maxstale the outage is told."""
+        self.use(TestHouse(policy=TagPolicy(60, 3600)))
+        self.digest()
+        self.lose_upstream()
+        self.house.clock.advance(3500)
+        self.assertEqual(self.house.get(TAG).status, 200)
+        self.house.clock.advance(200)
+        got = self.house.get(TAG)
+        self.assertIn(got.status, (502, 503))
+        self.assertEqual(json.loads(got.body)["errors"][0]["code"], "UNAVAILABLE")
+
+    def test_older_manifest_is_worth_more_than_a_name(self) -> None:
+        """A tag seen to move, whose manifest was not fetched, stays as it was."""
+        self.digest()
+        self.move()
+        self.house.clock.advance(61)
+        self.house.head(TAG)
+        self.lose_upstream()
+        self.house.clock.advance(61)
+        self.assertEqual(self.digest(), str(self.first))
+
+    def test_404_is_obeyed(self) -> None:
+        """A tag deleted upstream is gone here, in an outage too."""
+        self.digest()
+        del self.house.upstream.manifests["lib/x", "v1"]
+        self.house.clock.advance(61)
+        got = self.house.get(TAG)
+        self.assertEqual(got.status, 404)
+        self.assertEqual(json.loads(got.body)["errors"][0]["code"], "MANIFEST_UNKNOWN")
+        self.lose_upstream()
+        self.assertEqual(self.house.get(TAG).status, 502)
+
+    def test_401_and_403_are_obeyed(self) -> None:
+        """Access that was taken away is not given from the cache."""
+        self.digest()
+        for status in (401, 403):
+            self.house.upstream.faults[:] = [Fault("/v2/", times=9, status=status)]
+            self.house.clock.advance(61)
+            self.assertEqual(self.house.get(TAG).status, status)
+
+    def test_unknown_in_an_outage(self) -> None:
+        """What is neither cached nor reachable is 502, never 404 or 500."""
+        self.lose_upstream()
+        for path in ("manifests/v2", f"manifests/{self.first}", f"blobs/{self.first}"):
+            got = self.house.get(f"/v2/lib/x/{path}")
+            self.assertEqual((path, got.status), (path, 502))
+
+    def test_list_is_upstreams(self) -> None:
+        """Tag lists come from upstream, page by page."""
+        for tag in ("a", "b", "c"):
+            self.house.upstream.add_manifest("lib/x", image_manifest(note=tag), tag)
+        got = self.house.get("/v2/lib/x/tags/list?n=2")
+        self.assertEqual(json.loads(got.body), {"name": "lib/x", "tags": ["a", "b"]})
+        link = got.header("Link")
+        self.assertEqual(link, '</v2/lib/x/tags/list?last=b&n=2>; rel="next"')
+        got = self.house.get("/v2/lib/x/tags/list?last=b&n=2")
+        self.assertEqual(json.loads(got.body)["tags"], ["c", "v1"])
+        self.assertIsNone(got.header("Link"))
+
+    def test_list_in_an_outage(self) -> None:
+        """With the upstream gone, the tags that are stored are listed, as stale."""
+        self.digest()
+        self.lose_upstream()
+        got = self.house.get("/v2/lib/x/tags/list")
+        self.assertEqual(json.loads(got.body)["tags"], ["v1"])
+        self.assertIsNotNone(got.header("Warning"))
+
+    def test_list_of_nothing_in_an_outage(self) -> None:
+        """A repository that is not cached is not reported empty."""
+        self.lose_upstream()
+        self.assertEqual(self.house.get("/v2/lib/y/tags/list").status, 502)
+
+    def test_pushes_and_deletes_are_refused(self) -> None:
+        """A cache takes no pushes and no deletes: 405 UNSUPPORTED."""
+        for method, path in (
+            ("PUT", TAG),
+            ("DELETE", TAG),
+            ("POST", "/v2/lib/x/blobs/uploads/"),
+            ("PATCH", "/v2/lib/x/blobs/uploads/1"),
+            ("DELETE", f"/v2/lib/x/blobs/{self.first}"),
+        ):
+            got = self.house.settle(self.house.ask(method, path))
+            self.assertEqual((method, got.status), (method, 405))
+            code = json.loads(got.body)["errors"][0]["code"]
+            self.assertEqual(code, "UNSUPPORTED")
+
+    def test_linking_costs_no_second_download(self) -> None:
+        """Content of another repository is linked once upstream confirms access."""
+        content = b"shared" * 50_000
+        digest = self.house.upstream.add_blob("lib/a", content)
+        self.house.upstream.add_blob("lib/b", content)
+        self.house.get(f"/v2/lib/a/blobs/{digest}")
+        got = self.house.get(f"/v2/lib/b/blobs/{digest}")
+        self.assertEqual(got.body, content)
+        self.assertEqual(self.house.upstream.count("GET", "/blobs/"), 1)
+        self.assertEqual(self.house.get(f"/v2/lib/c/blobs/{digest}").status, 404)
+
+    def test_linking_a_manifest(self) -> None:
+        """A manifest of another repository costs a HEAD, not a pull."""
+        self.house.upstream.add_manifest("lib/y", image_manifest(), "v1")
+        self.digest()
+        got = self.house.get(f"/v2/lib/y/manifests/{self.first}")
+        self.assertEqual(got.status, 200)
+        self.assertEqual(self.gets(), 1)
+
+    def test_wrong_manifest_is_not_served(self) -> None:
+        """A manifest that does not match its digest is 502 and not stored."""
+        self.house.upstream.manifests["lib/x", str(self.first)] = image_manifest(
+            note="another"
+        )
+        got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
+        self.assertEqual(got.status, 502)
+        self.assertEqual(self.house.paths(), [])
+
+    def test_damaged_manifest_heals(self) -> None:
+        """A stored manifest whose bytes have changed is fetched again."""
+        self.digest()
+        path = next(p for p in self.house.paths() if self.first.hex + "/data" in p)
+        self.successResultOf(self.house.driver.put(path, b"{}"))
+        self.house.content._caches.manifests.drop_everywhere(self.first)
+        got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
+        self.assertEqual(got.body, image_manifest())
+
+    def test_truncated_blob_heals(self) -> None:
+        """A stored blob that has lost its end is fetched again."""
+        digest = self.house.upstream.add_blob("lib/x", b"x" * 1000)
+        target = f"/v2/lib/x/blobs/{digest}"
+        self.house.get(target)
+        path = next(p for p in self.house.paths() if digest.hex + "/data" in p)
+        self.successResultOf(self.house.driver.put(path, b"x" * 10))
+        self.assertEqual(self.house.get(target).body, b"x" * 1000)
+
+    def test_vanished_blob_heals(self) -> None:
+        """A stored blob whose data went away behind our back is fetched again."""
+        digest = self.house.upstream.add_blob("lib/x", b"x" * 1000)
+        target = f"/v2/lib/x/blobs/{digest}"
+        self.house.get(target)
+        path = next(p for p in self.house.paths() if digest.hex + "/data" in p)
+        self.successResultOf(self.house.driver.delete(path))
+        self.assertEqual(self.house.get(target).body, b"x" * 1000)
+
+    def test_restart_keeps_the_age(self) -> None:
+        """After a restart, the age of a stale tag still counts from its confirmation."""
+        self.digest()
+        self.house.clock.advance(5000)
+        again = TestHouse(clock=self.house.clock, driver=self.house.driver)
+        again.proxy._memory = self.house.ledger
+        again.upstream_wire.refused = ConnectionRefusedError()
+        got = again.get(TAG)
+        self.assertEqual(got.status, 200)
+        self.assertGreaterEqual(int(got.header("Age")), 5000)

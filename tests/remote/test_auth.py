@@ -1,0 +1,282 @@
+"""Authentication to an upstream, on the in-memory wire."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from txregistry.remote.auth import scope_of
+from txregistry.remote.credentials import Credentials
+from txregistry.remote.origin import Origin, is_trusted_realm
+from txregistry.spec.digest import Digest
+from txregistry.testing.house import UPSTREAM, TestHouse
+from txregistry.testing.upstream import Fault, FakeUpstream
+
+PAIR = base64.b64encode(b"robot:s3cret").decode()
+
+
+class TokenService(Resource):
+    """A token service beside the upstream, on the same host."""
+
+    isLeaf = True
+
+    def __init__(self, upstream: FakeUpstream) -> None:
+        super().__init__()
+        self.upstream = upstream
+        self.asked: list[tuple[str, dict[str, str], str]] = []
+        self.answer: dict[str, object] = {"token": "t1", "expires_in": 300}
+        self.refuse_get = 0
+
+    def render(self, request):
+        if not request.path.startswith(b"/token"):
+            return self.upstream.render(request)
+        fields = {
+            name.decode(): b" ".join(value).decode()
+            for name, value in request.args.items()
+        }
+        given = request.getHeader("Authorization") or ""
+        self.asked.append((request.method.decode(), fields, given))
+        if request.method == b"GET" and self.refuse_get:
+            request.setResponseCode(self.refuse_get)
+        return json.dumps(self.answer).encode()
+
+
+class AuthCase(SynchronousTestCase):
+    """An upstream that demands a token."""
+
+    credentials: Credentials | None = None
+
+    def setUp(self) -> None:
+        self.house = TestHouse(credentials=self.credentials)
+        self.upstream = self.house.upstream
+        self.tokens = TokenService(self.upstream)
+        site = Site(self.tokens, reactor=self.house.clock)
+        self.house.upstream_wire._server = site
+        self.upstream.token = "t1"
+        self.upstream.challenge = (
+            f'Bearer realm="{UPSTREAM}/token",service="reg",scope="repository:x/y:pull"'
+        )
+        self.digest = self.upstream.add_blob("lib/x", b"content")
+        self.path = f"/v2/lib/x/blobs/{self.digest}"
+
+    def status(self, path: str = "") -> int:
+        return self.house.get(path or self.path).status
+
+
+class BearerTests(AuthCase):
+    """Tokens, anonymous and with credentials."""
+
+    credentials = Credentials("robot", "s3cret")
+
+    def test_token_is_fetched_with_credentials(self) -> None:
+        """The service is asked by Basic for the repository that is read."""
+        self.assertEqual(self.status(), 200)
+        ((method, fields, given),) = self.tokens.asked
+        self.assertEqual((method, given), ("GET", f"Basic {PAIR}"))
+        self.assertEqual(fields["scope"], "repository:lib/x:pull")
+        self.assertEqual((fields["service"], fields["account"]), ("reg", "robot"))
+
+    def test_token_is_used_again(self) -> None:
+        """One token serves until it is about to expire."""
+        for number in range(5):
+            digest = self.upstream.add_blob("lib/x", b"%d" % number)
+            self.assertEqual(self.status(f"/v2/lib/x/blobs/{digest}"), 200)
+            self.house.clock.advance(50)
+        self.assertEqual(len(self.tokens.asked), 1)
+        digest = self.upstream.add_blob("lib/x", b"last")
+        self.house.clock.advance(50)
+        self.status(f"/v2/lib/x/blobs/{digest}")
+        self.assertEqual(len(self.tokens.asked), 2)
+
+    def test_first_request_is_the_only_one_made_twice(self) -> None:
+        """What the upstream demands is remembered for all repositories."""
+        self.status()
+        other = self.upstream.add_blob("lib/z", b"z")
+        self.status(f"/v2/lib/z/blobs/{other}")
+        refused = self.upstream.count("GET", "/blobs/") - 2
+        self.assertEqual(refused, 1)
+
+    def test_many_share_one_token_request(self) -> None:
+        """However many ask, the token service is asked once per scope."""
+        self.status()
+        self.house.clock.advance(1000)
+        self.tokens.asked.clear()
+        digests = [self.upstream.add_blob("lib/x", b"n%d" % n) for n in range(10)]
+        asked = [self.house.ask("GET", f"/v2/lib/x/blobs/{d}") for d in digests]
+        for got in asked:
+            self.assertEqual(self.house.settle(got).status, 200)
+        self.assertEqual(len(self.tokens.asked), 1)
+
+    def test_refused_token_is_renewed_once(self) -> None:
+        """A token that is not accepted any more is replaced, and the request repeated."""
+        self.status()
+        self.upstream.token = self.tokens.answer["token"] = "t2"
+        digest = self.upstream.add_blob("lib/x", b"later")
+        self.assertEqual(self.status(f"/v2/lib/x/blobs/{digest}"), 200)
+        self.assertEqual(len(self.tokens.asked), 2)
+
+    def test_token_that_is_never_accepted(self) -> None:
+        """After one retry the upstream's 401 is the answer."""
+        self.upstream.token = "something else"
+        self.assertEqual(self.status(), 401)
+        self.assertLessEqual(len(self.tokens.asked), 2)
+
+    def test_short_life_is_a_minute(self) -> None:
+        """A lifetime below a minute, or none, counts as one."""
+        self.tokens.answer = {"access_token": "t1"}
+        self.status()
+        self.house.clock.advance(50)
+        digest = self.upstream.add_blob("lib/x", b"later")
+        self.status(f"/v2/lib/x/blobs/{digest}")
+        self.assertEqual(len(self.tokens.asked), 1)
+
+    def test_service_that_knows_only_post(self) -> None:
+        """A token service that has no GET is asked by the OAuth2 form."""
+        self.tokens.refuse_get = 405
+        self.assertEqual(self.status(), 200)
+        self.assertEqual(
+            [method for method, _, _ in self.tokens.asked], ["GET", "POST"]
+        )
+        fields = self.tokens.asked[1][1]
+        self.assertEqual(
+            (fields["grant_type"], fields["username"]), ("password", "robot")
+        )
+
+    def test_wrong_password(self) -> None:
+        """Credentials that the token service refuses are 401."""
+        self.tokens.refuse_get = 401
+        self.assertEqual(self.status(), 401)
+
+    def test_garbage_from_the_token_service(self) -> None:
+        """An answer without a token is a failure of the upstream."""
+        for answer in ({}, {"token": 7}, {"token": "a\nb"}, {"expires_in": "x"}):
+            self.tokens.answer = answer
+            self.assertEqual(self.status(), 502)
+
+    def test_preload(self) -> None:
+        """Right after the start a first token is fetched, without a scope."""
+        self.assertTrue(self.house.settle(self.house.client.preload()))
+        ((_, fields, given),) = self.tokens.asked
+        self.assertNotIn("scope", fields)
+        self.assertEqual(given, f"Basic {PAIR}")
+
+
+class AnonymousTests(AuthCase):
+    """Tokens without credentials."""
+
+    def test_anonymous_token(self) -> None:
+        """Without credentials the service is asked bare."""
+        self.assertEqual(self.status(), 200)
+        ((_, fields, given),) = self.tokens.asked
+        self.assertEqual(given, "")
+        self.assertNotIn("account", fields)
+
+
+class IdentityTests(AuthCase):
+    """An identity token, as a credential helper may give."""
+
+    credentials = Credentials(identity_token="refresh-me")
+
+    def test_refresh_token(self) -> None:
+        """It is exchanged by the OAuth2 form."""
+        self.assertEqual(self.status(), 200)
+        ((method, fields, _),) = [
+            (method, fields, given) for method, fields, given in self.tokens.asked
+        ]
+        self.assertEqual(method, "POST")
+
+
+class BasicTests(AuthCase):
+    """An upstream that demands Basic."""
+
+    credentials = Credentials("robot", "s3cret")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.upstream.token = ""
+        self.upstream.basic = f"Basic {PAIR}"
+        self.upstream.challenge = 'Basic realm="registry"'
+
+    def test_basic(self) -> None:
+        """Credentials go with every request after the first."""
+        self.assertEqual(self.status(), 200)
+        self.assertEqual(self.upstream.count("GET", "/blobs/"), 2)
+        digest = self.upstream.add_blob("lib/x", b"more")
+        self.assertEqual(self.status(f"/v2/lib/x/blobs/{digest}"), 200)
+        self.assertEqual(self.upstream.count("GET", "/blobs/"), 3)
+
+    def test_wrong_basic(self) -> None:
+        """Credentials that are refused are 401, after two requests."""
+        self.upstream.basic = "Basic other"
+        self.assertEqual(self.status(), 401)
+        self.assertEqual(self.upstream.count("GET", "/blobs/"), 2)
+
+
+class CircuitTests(SynchronousTestCase):
+    """An upstream that fails again and again is left alone for a while."""
+
+    def test_open_circuit_answers_at_once(self) -> None:
+        """After five failures nobody waits and nothing is asked; then a probe heals."""
+        house = TestHouse()
+        digest = house.upstream.add_blob("a", b"x")
+        house.upstream.faults.append(Fault("/v2/", times=10_000, status=500))
+        for _ in range(5):
+            self.assertEqual(house.get(f"/v2/a/blobs/{digest}").status, 502)
+        asked = len(house.upstream.asked)
+        got = house.get(f"/v2/a/blobs/{digest}")
+        self.assertEqual(got.status, 503)
+        self.assertIsNotNone(got.header("Retry-After"))
+        self.assertEqual(len(house.upstream.asked), asked)
+        house.upstream.faults.clear()
+        house.clock.advance(6)
+        self.assertEqual(house.get(f"/v2/a/blobs/{digest}").status, 200)
+
+
+class RealmTests(SynchronousTestCase):
+    """Who may be told credentials."""
+
+    def test_trust(self) -> None:
+        """Same host, same site, or listed; never downgraded."""
+        hub = "https://registry-1.docker.io"
+        for upstream, realm, trusted, expected in (
+            (hub, "https://auth.docker.io/token", (), True),
+            (hub, "http://auth.docker.io/token", (), False),
+            (hub, "https://auth.docker.io.evil.com/token", (), False),
+            (hub, "https://docker.io.evil/token", (), False),
+            (hub, "https://evil.com/token", (), False),
+            (hub, "https://evil.com/token", ("evil.com",), True),
+            (hub, "https://evil.com/token", ("https://evil.com/token",), True),
+            (hub, "https://evil.com/tokens", ("https://evil.com/token",), False),
+            ("https://a.co.uk", "https://b.co.uk/t", (), False),
+            ("https://r.a.co.uk", "https://t.a.co.uk/t", (), True),
+            ("https://a.github.io", "https://b.github.io/t", (), False),
+            ("http://127.0.0.1:5000", "http://127.0.0.1:5000/t", (), True),
+            ("http://127.0.0.1:5000", "http://127.0.0.1:5001/t", (), False),
+            ("http://localhost:5000", "http://localhost:5001/t", (), False),
+            ("http://10.0.0.1", "http://10.0.0.2/t", (), False),
+            (hub, "ftp://auth.docker.io/token", (), False),
+            (hub, "not a url", (), False),
+        ):
+            found = is_trusted_realm(upstream, realm, trusted)
+            self.assertEqual((realm, trusted, found), (realm, trusted, expected))
+
+    def test_authority(self) -> None:
+        """A default port is not named; an IPv6 address is bracketed."""
+        self.assertEqual(Origin.of("https://A.example:443/x").authority, "a.example")
+        self.assertEqual(Origin.of("http://[::1]:5000").authority, "[::1]:5000")
+
+    def test_scopes(self) -> None:
+        """The scope is built from the path."""
+        digest = Digest.of(b"")
+        for path, scope in (
+            (f"/v2/a/b/blobs/{digest}", "repository:a/b:pull"),
+            ("/v2/a/manifests/manifests/v1", "repository:a/manifests:pull"),
+            ("/v2/a/tags/list?n=1", "repository:a:pull"),
+            ("/v2/_catalog?n=1", "registry:catalog:*"),
+            ("/v2/", ""),
+        ):
+            self.assertEqual(scope_of(path), scope)

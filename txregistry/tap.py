@@ -137,7 +137,8 @@ def makeService(options: Options) -> Registry:
     def give_up() -> None:
         # twistd itself ends with 0 whatever happened; a supervisor has to know.
         atexit.register(os._exit, 1)
-        reactor.stop()
+        # With storage in memory we get here before the reactor runs.
+        reactor.callWhenRunning(reactor.stop)
 
     try:
         house = House(config, reactor, os.environ, spread, access_stream, give_up)

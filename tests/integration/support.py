@@ -143,7 +143,7 @@ class Registry:
 class IntegrationCase(TestCase):
     """A directory, processes that end with the test, and an HTTP client."""
 
-    timeout = 300
+    timeout = 120
 
     def setUp(self) -> None:
         if not os.environ.get("TXREGISTRY_INTEGRATION"):

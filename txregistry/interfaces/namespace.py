@@ -35,4 +35,7 @@ class INamespace(Interface):
     def repositories(
         after: str = "", limit: int | None = None
     ) -> Deferred[list[RepositoryName]]:
-        """Fire with the names that sort after ``after``, sorted, at most ``limit``."""
+        """Fire with the names that sort after ``after``, sorted, at most ``limit``.
+
+        Names sort component by component, so ``a/b`` comes before ``a-b``.
+        """

@@ -61,7 +61,7 @@ class LocalNamespace:
         if limit == 0:
             return found
         async for name in self._walk(layout.REPOSITORIES):
-            if str(name) > after:
+            if str(name).split("/") > after.split("/"):
                 found.append(name)
             if len(found) == limit:
                 break

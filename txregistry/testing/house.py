@@ -64,11 +64,15 @@ class Recorder:
 
 @attrs.define(eq=False)
 class Got:
-    """What a client got: a status, headers, and a body, whole or not."""
+    """What a client got: a status, headers, and a body, whole or not.
+
+    :ivar length: the announced length, if there was one.
+    """
 
     status: int
     headers: Any
     body: bytes
+    length: object
     broken: bool = False
 
     def header(self, name: str) -> str | None:
@@ -243,10 +247,12 @@ def _read(response: Any) -> Deferred[Got]:
     chunks: list[bytes] = []
 
     def whole(_: None) -> Got:
-        return Got(response.code, response.headers, b"".join(chunks))
+        body = b"".join(chunks)
+        return Got(response.code, response.headers, body, response.length)
 
     def broken(failure: Failure) -> Got:
-        return Got(response.code, response.headers, b"".join(chunks), True)
+        body = b"".join(chunks)
+        return Got(response.code, response.headers, body, response.length, True)
 
     done: Deferred[None] = treq.collect(response, chunks.append)
     return done.addCallbacks(whole, broken)

@@ -1,0 +1,319 @@
+"""The configuration: distribution's files, all errors at once, overrides."""
+
+from __future__ import annotations
+
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.config.defaults import EMBEDDED
+from txregistry.config.environment import override
+from txregistry.config.fields import format_duration, parse_duration
+from txregistry.config.model import Config
+from txregistry.config.read import ConfigurationError, read_config
+from txregistry.config.show import MASK, effective
+
+MINIMAL = {"version": "0.1", "storage": "inmemory"}
+
+#: What the image of Docker distribution 2.8 ships, and sections of 2.x and 3.x.
+STOCK = """
+version: 0.1
+log:
+  fields:
+    service: registry
+storage:
+  cache:
+    blobdescriptor: inmemory
+  filesystem:
+    rootdirectory: /var/lib/registry
+    maxthreads: 100
+http:
+  addr: :5000
+  headers:
+    X-Content-Type-Options: [nosniff]
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
+redis:
+  addr: localhost:6379
+  pool: {maxidle: 16}
+notifications:
+  endpoints: [{name: x, url: "http://x/"}]
+reporting:
+  bugsnag: {apikey: x}
+compatibility:
+  schema1: {enabled: true}
+tags: {maxtags: 100}
+proxy:
+  remoteurl: https://registry-1.docker.io
+  username: me
+  password: "1234"
+  ttl: 168h
+  cachewritetimeout: 5m
+"""
+
+
+class ReadTests(SynchronousTestCase):
+    """Reading a mapping."""
+
+    def read(self, **more: object) -> Config:
+        return read_config({**MINIMAL, **more})[0]
+
+    def problems(self, **more: object) -> list[str]:
+        with self.assertRaises(ConfigurationError) as caught:
+            read_config({**MINIMAL, **more})
+        return caught.exception.problems
+
+    def warnings(self, **more: object) -> list[str]:
+        return read_config({**MINIMAL, **more})[1]
+
+    def test_defaults(self) -> None:
+        """What is not said is what distribution would do, and a cache's own."""
+        config = self.read()
+        self.assertEqual(config.storage.driver, "inmemory")
+        self.assertEqual((config.proxy.ttl, config.proxy.tagttl), (604800.0, 60.0))
+        self.assertEqual(config.proxy.connecttimeout, 10.0)
+        self.assertEqual(config.proxy.firstbytetimeout, 20.0)
+        self.assertEqual(config.proxy.idletimeout, 30.0)
+        self.assertIsNone(config.proxy.maxstale)
+
+    def test_embedded_defaults(self) -> None:
+        """Without a file it is a cache of Docker Hub on loopback."""
+        config, warnings = read_config(EMBEDDED)
+        self.assertEqual(config.proxy.remoteurl, "https://registry-1.docker.io")
+        self.assertEqual(config.http.addr, "127.0.0.1:5000")
+        self.assertEqual(warnings, [])
+
+    def test_stock_file(self) -> None:
+        """A file of distribution is taken as it is; what has no effect is said."""
+        config, warnings = read_config(yaml.safe_load(STOCK))
+        self.assertEqual(config.proxy.password, "1234")
+        self.assertEqual(config.http.headers["X-Content-Type-Options"], ("nosniff",))
+        self.assertEqual(
+            config.storage.parameters["rootdirectory"], "/var/lib/registry"
+        )
+        silent = {line.partition(":")[0] for line in warnings}
+        expected = {"health", "redis", "notifications", "reporting", "compatibility"}
+        self.assertEqual(silent, expected | {"tags", "proxy.cachewritetimeout"})
+
+    def test_all_problems_together(self) -> None:
+        """Each problem has its key's path and says what was expected."""
+        problems = self.problems(
+            version="9",
+            log={"level": "loud", "accesslog": {"disabled": "maybe"}},
+            http={"addr": 5, "headers": {"X": "y"}, "draintimeout": 30},
+            proxy={"remoteurl": ["x"], "ttl": "a week"},
+        )
+        paths = [line.partition(":")[0] for line in problems]
+        self.assertEqual(
+            paths,
+            [
+                "log.accesslog.disabled",
+                "http.draintimeout",
+                "http.headers.X",
+                "proxy.remoteurl",
+                "proxy.ttl",
+            ],
+        )
+        self.assertIn("true or false", problems[0])
+        self.assertIn("10s", problems[1])
+
+    def test_wrong_values(self) -> None:
+        """Values of the right type that cannot be used."""
+        for more, path in (
+            ({"version": "0.2"}, "version"),
+            ({"log": {"level": "loud"}}, "log.level"),
+            ({"log": {"formatter": "xml"}}, "log.formatter"),
+            ({"http": {"addr": "nowhere"}}, "http.addr"),
+            ({"http": {"net": "udp"}}, "http.net"),
+            ({"http": {"debug": {"addr": "x"}}}, "http.debug.addr"),
+            ({"http": {"tls": {"certificate": "x"}}}, "http.tls"),
+            ({"proxy": {"remoteurl": "ftp://x"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x/path"}}, "proxy.remoteurl"),
+            ({"proxy": {"tls": {"key": "x"}}}, "proxy.tls"),
+            (
+                {"proxy": {"username": "a", "exec": {"command": "b"}}},
+                "proxy.exec.command",
+            ),
+            (
+                {"storage": {"cache": {"blobdescriptorsize": -1}, "inmemory": None}},
+                "storage.cache.blobdescriptorsize",
+            ),
+        ):
+            self.assertEqual(self.problems(**more)[0].partition(":")[0], path)
+
+    def test_version_is_required(self) -> None:
+        """A file without a version is none of ours."""
+        with self.assertRaises(ConfigurationError) as caught:
+            read_config({"storage": "inmemory"})
+        self.assertEqual(caught.exception.problems, ["version: is missing"])
+
+    def test_exactly_one_driver(self) -> None:
+        """None, or two, are a problem that names them."""
+        for storage, found in (
+            ({"cache": {}}, "none"),
+            ({"filesystem": {}, "s3": {}}, "filesystem, s3"),
+        ):
+            (problem,) = self.problems(storage=storage)
+            self.assertIn(f"exactly one driver, found {found}", problem)
+        self.assertIn("storage", self.problems(storage=7)[0])
+
+    def test_unknown_keys(self) -> None:
+        """An unknown key is a warning that names the nearest known one."""
+        (warning,) = self.warnings(proxy={"remoteURL": "x"})
+        self.assertIn("did you mean proxy.remoteurl?", warning)
+        (warning,) = self.warnings(nonsense_of_ours=1)
+        self.assertNotIn("did you mean", warning)
+
+    def test_aliases(self) -> None:
+        """Old names count where the new ones are absent."""
+        config = self.read(
+            loglevel="debug",
+            storage={"inmemory": None, "cache": {"layerinfo": "inmemory"}},
+        )
+        self.assertEqual(config.log.level, "debug")
+        self.assertEqual(config.storage.cache.blobdescriptor, "inmemory")
+
+    def test_redis_cache_is_remarked(self) -> None:
+        """A cache that is not there yet is said to have no effect."""
+        storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
+        (warning,) = self.warnings(storage=storage)
+        self.assertIn("redis", warning)
+
+    def test_durations(self) -> None:
+        """Go's way of writing them."""
+        for text, seconds in (
+            ("0", 0.0),
+            (0, 0.0),
+            ("10s", 10.0),
+            ("1h30m", 5400.0),
+            ("1.5h", 5400.0),
+            ("100ms", 0.1),
+            ("168h0m0s", 604800.0),
+        ):
+            self.assertAlmostEqual(parse_duration(text), seconds)
+        for bad in ("", "10", 10, "s", "10 s", "-5s", True, None, "10d", "1h30"):
+            with self.assertRaises(ValueError):
+                parse_duration(bad)
+        self.assertEqual(parse_duration(format_duration(90.5)), 90.5)
+
+
+class OverrideTests(SynchronousTestCase):
+    """REGISTRY_ variables."""
+
+    def apply(self, **variables: str):
+        base = {"version": "0.1", "storage": {"filesystem": {"rootdirectory": "/x"}}}
+        return override(
+            base,
+            {f"REGISTRY_{name}": text for name, text in variables.items()},
+            yaml.safe_load,
+        )
+
+    def test_simple(self) -> None:
+        """A path of keys in upper case; the value is YAML."""
+        found, warnings, problems = self.apply(
+            HTTP_ADDR="0.0.0.0:1",
+            STORAGE_DELETE_ENABLED="true",
+            HTTP_HEADERS="{X-A: [b]}",
+            PROXY_TLS_INSECURE="true",
+        )
+        self.assertEqual(
+            found["http"], {"addr": "0.0.0.0:1", "headers": {"X-A": ["b"]}}
+        )
+        self.assertIs(found["storage"]["delete"]["enabled"], True)
+        self.assertEqual((warnings, problems), ([], []))
+
+    def test_driver_is_replaced(self) -> None:
+        """The whole section first, then a parameter of it."""
+        found, _, _ = self.apply(STORAGE="s3", STORAGE_S3_BUCKET="b")
+        self.assertEqual(found["storage"], {"s3": {"bucket": "b"}})
+
+    def test_parameters_match_by_case(self) -> None:
+        """A key of a map that is there is found, others are made in lower case."""
+        found, _, _ = self.apply(
+            STORAGE_FILESYSTEM_ROOTDIRECTORY="/y", STORAGE_FILESYSTEM_MAXTHREADS="50"
+        )
+        self.assertEqual(
+            found["storage"]["filesystem"], {"rootdirectory": "/y", "maxthreads": 50}
+        )
+
+    def test_lists(self) -> None:
+        """An item by its index, or one past the last; no further."""
+        found, warnings, _ = self.apply(
+            PROXY_TRUSTEDREALMS="[a, b]",
+            PROXY_TRUSTEDREALMS_1="c",
+            PROXY_TRUSTEDREALMS_2="d",
+            PROXY_TRUSTEDREALMS_9="e",
+        )
+        self.assertEqual(found["proxy"]["trustedrealms"], ["a", "c", "d"])
+        self.assertEqual(len(warnings), 1)
+
+    def test_unknown(self) -> None:
+        """Variables that are no keys, as Kubernetes makes them, are warnings."""
+        found, warnings, _ = self.apply(
+            PORT="tcp://1.2.3.4", SERVICE_HOST="x", HTTP_ADDR_MORE="x"
+        )
+        self.assertEqual(set(found), {"version", "storage"} | ({"http"} & set(found)))
+        self.assertEqual(len(warnings), 3)
+
+    def test_bad_yaml(self) -> None:
+        """A value that is no YAML is a problem."""
+
+        def parse(text: str) -> object:
+            raise ValueError("broken")
+
+        _, _, problems = override({}, {"REGISTRY_HTTP_ADDR": "["}, parse)
+        self.assertIn("REGISTRY_HTTP_ADDR", problems[0])
+
+    def test_original_is_untouched(self) -> None:
+        """The mapping that came from the file stays as it was."""
+        base = {"http": {"headers": {"A": ["x"]}}}
+        override(base, {"REGISTRY_HTTP_HEADERS_A": "[y]"}, yaml.safe_load)
+        self.assertEqual(base, {"http": {"headers": {"A": ["x"]}}})
+
+    def test_other_variables(self) -> None:
+        """The path of the file is no key, and others are not ours."""
+        found, warnings, _ = override(
+            {}, {"REGISTRY_CONFIGURATION_PATH": "/x", "HOME": "/"}, yaml.safe_load
+        )
+        self.assertEqual((found, warnings), ({}, []))
+
+
+class ShowTests(SynchronousTestCase):
+    """The effective configuration."""
+
+    def test_secrets_are_masked(self) -> None:
+        """Passwords, keys and what may be one are not printed."""
+        config, _ = read_config(
+            {
+                "version": "0.1",
+                "storage": {"s3": {"bucket": "b", "secretkey": "k1", "region": "r"}},
+                "http": {"secret": "k2"},
+                "proxy": {"username": "me", "password": "k3"},
+                "redis": {"addr": "x", "password": "k4", "list": [{"token": "k5"}]},
+            }
+        )
+        shown = effective(config)
+        text = yaml.safe_dump(shown)
+        for secret in ("k1", "k2", "k3", "k4", "k5"):
+            self.assertNotIn(secret, text)
+        self.assertEqual(shown["proxy"]["password"], MASK)
+        self.assertEqual(shown["storage"]["s3"]["region"], "r")
+
+    def test_shown_configuration_reads_back(self) -> None:
+        """What is printed, without secrets, is a configuration that means the same."""
+        config, _ = read_config(
+            {
+                **MINIMAL,
+                "proxy": {
+                    "remoteurl": "https://x",
+                    "ttl": "90m",
+                    "maxstale": "1h",
+                    "trustedrealms": ["a"],
+                },
+            }
+        )
+        again, warnings = read_config(yaml.safe_load(yaml.safe_dump(effective(config))))
+        self.assertEqual(again, config)
+        self.assertEqual(warnings, [])

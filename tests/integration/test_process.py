@@ -1,0 +1,309 @@
+"""The daemon as a process: configuration, signals, logs, TLS, expiry in real time."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from treq.client import HTTPClient
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS
+from twisted.web.client import Agent
+from twisted.web.iweb import IPolicyForHTTPS
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from tests.integration.support import (
+    TWISTD,
+    IntegrationCase,
+    free_port,
+    sleep,
+    start,
+)
+from txregistry.testing.upstream import FakeUpstream
+
+
+def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
+    """Make a self-signed certificate for 127.0.0.1."""
+    import ipaddress
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(
+            x509.SubjectAlternativeName([address, x509.DNSName("localhost")]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / f"{name}.crt", directory / f"{name}.key"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+@implementer(IPolicyForHTTPS)
+class Trusting:
+    """Trusts one certificate."""
+
+    def __init__(self, pem: bytes) -> None:
+        self.root = Certificate.loadPEM(pem)
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
+        return optionsForClientTLS(hostname.decode(), trustRoot=self.root)
+
+
+class ProcessTests(IntegrationCase):
+    """``twistd registry``."""
+
+    async def ended(self, *argv: str, **env: str) -> tuple[int, str]:
+        process = self.keep(start(TWISTD, *argv, env=env, cwd=str(self.directory)))
+        await process.output.ended
+        return process.output.status.exitCode, process.text()
+
+    def write(self, **config: Any) -> str:
+        path = self.directory / "config.yml"
+        path.write_text(yaml.safe_dump(config))
+        return str(path)
+
+    async def test_problems_are_told_before_anything_starts(self) -> None:
+        """All of them, one line each, and nothing listens."""
+        path = self.write(version="0.1", storage={}, http={"addr": 7, "net": []})
+        code, text = await self.ended("-n", "--pidfile=", "registry", "-c", path)
+        self.assertEqual(code, 78)
+        lines = text.strip().splitlines()
+        self.assertEqual(
+            [line.partition(":")[0] for line in lines], ["storage", "http.net"][:2]
+        )
+
+    async def test_missing_file(self) -> None:
+        """A file that is not there is told by its path."""
+        code, text = await self.ended("-n", "registry", "-c", "/nowhere.yml")
+        self.assertEqual(code, 78)
+        self.assertIn("/nowhere.yml: No such file", text)
+
+    async def test_check(self) -> None:
+        """--check prints what the configuration comes to, and ends."""
+        path = self.write(
+            version="0.1",
+            storage={"inmemory": None},
+            proxy={"remoteurl": "https://x", "username": "me", "password": "hush"},
+            htttp={},
+        )
+        code, text = await self.ended(
+            "registry", "-c", path, "--check", REGISTRY_HTTP_ADDR="127.0.0.1:1"
+        )
+        self.assertEqual(code, 0)
+        self.assertIn("warning: htttp: is not a known key", text)
+        self.assertIn("did you mean http?", text)
+        self.assertIn("addr: 127.0.0.1:1", text)
+        self.assertNotIn("hush", text)
+
+    async def test_taken_port_ends_the_process(self) -> None:
+        """A process that cannot listen ends, and not with 0."""
+        first = await self.daemon("one")
+        path = self.write(
+            version="0.1", storage="inmemory", http={"addr": f"127.0.0.1:{first.port}"}
+        )
+        code, text = await self.ended("-n", "--pidfile=", "registry", "-c", path)
+        self.assertEqual(code, 1)
+        self.assertIn("cannot start", text)
+
+    async def test_unwritable_storage_ends_the_process(self) -> None:
+        """Storage that cannot be written is told before anything listens."""
+        (self.directory / "file").write_text("not a directory")
+        path = self.write(
+            version="0.1",
+            storage={"filesystem": {"rootdirectory": str(self.directory / "file")}},
+            http={"addr": f"127.0.0.1:{free_port()}"},
+        )
+        code, text = await self.ended("-n", "--pidfile=", "registry", "-c", path)
+        self.assertEqual(code, 1)
+        self.assertIn("cannot start: filesystem", text)
+
+    async def test_starts_while_the_upstream_is_away(self) -> None:
+        """Ready when the storage is; credentials that cannot be tried are a warning."""
+        nobody = f"http://127.0.0.1:{free_port()}"
+        cache = await self.cache(nobody, username="me", password="hush")
+        code, _, body = await self.get(f"{cache.url}/v2/a/manifests/v1")
+        self.assertEqual(code, 502)
+        self.assertIn(nobody.removeprefix("http://"), body.decode())
+        text = cache.process.text()
+        self.assertEqual(text.count("cannot authenticate"), 1)
+        self.assertNotIn("hush", text)
+
+    async def test_terminate_finishes_what_is_under_way(self) -> None:
+        """SIGTERM lets an answer end, and then the process does, by that signal."""
+        upstream, url = self.fake_upstream()
+        upstream.rate = 2_000_000
+        content = os.urandom(2_000_000)
+        digest = upstream.add_blob("a", content)
+        cache = await self.cache(url)
+        asked = Deferred.fromCoroutine(self.get(f"{cache.url}/v2/a/blobs/{digest}"))
+        await sleep(0.3)
+        cache.process.transport.signalProcess("TERM")
+        await sleep(0.1)
+        code, _, body = await asked
+        self.assertEqual((code, body), (200, content))
+        await cache.process.output.ended
+        self.assertEqual(cache.process.output.status.signal, 15)
+
+    async def test_daemon(self) -> None:
+        """Without -n it goes into the background and writes a log."""
+        port = free_port()
+        path = self.write(
+            version="0.1",
+            storage={"filesystem": {"rootdirectory": str(self.directory / "d")}},
+            http={"addr": f"127.0.0.1:{port}"},
+            log={"formatter": "json", "fields": {"service": "edge"}},
+        )
+        code, _ = await self.ended("--pidfile=d.pid", "registry", "-c", path)
+        self.assertEqual(code, 0)
+        pid = int((self.directory / "d.pid").read_text())
+        try:
+            for _ in range(100):
+                log = self.directory / "twistd.log"
+                if log.exists() and "ready on" in log.read_text():
+                    break
+                await sleep(0.05)
+            code, _, _ = await self.get(f"http://127.0.0.1:{port}/v2/")
+            self.assertEqual(code, 200)
+        finally:
+            os.kill(pid, 15)
+        for _ in range(100):
+            if not Path(f"/proc/{pid}").exists():
+                break
+            await sleep(0.05)
+        lines = (self.directory / "twistd.log").read_text().splitlines()
+        events = [json.loads(line) for line in lines if line.startswith("{")]
+        self.assertTrue(any("ready on" in event["message"] for event in events))
+        self.assertEqual({event["service"] for event in events}, {"edge"})
+        self.assertTrue(any('"GET /v2/ HTTP/1.1" 200' in line for line in lines))
+
+    async def test_expiry_end_to_end(self) -> None:
+        """With a time to live of seconds, the disk is empty again soon after."""
+        upstream, url = self.fake_upstream()
+        digest = upstream.add_blob("a/b", os.urandom(100_000))
+        cache = await self.cache(url, ttl="2s")
+        target = f"{cache.url}/v2/a/b/blobs/{digest}"
+        self.assertEqual((await self.get(target))[0], 200)
+        data = cache.root / "docker/registry/v2/blobs/sha256" / digest.hex[:2]
+        self.assertTrue((data / digest.hex / "data").exists())
+        for _ in range(200):
+            if not list((cache.root / "docker").rglob("*/data")):
+                break
+            await sleep(0.1)
+        left = [p for p in (cache.root / "docker").rglob("*") if p.is_file()]
+        self.assertEqual(left, [])
+        self.assertEqual((await self.get(target))[0], 200)
+        self.assertEqual(upstream.count("GET", "/blobs/"), 2)
+
+    async def test_tls(self) -> None:
+        """Our listener speaks TLS, and large answers are whole without sendfile."""
+        certificate, key = make_certificate(self.directory, "server")
+        upstream, url = self.fake_upstream()
+        content = os.urandom(3_000_000)
+        digest = upstream.add_blob("a", content)
+        port = free_port()
+        path = self.write(
+            version="0.1",
+            storage={"filesystem": {"rootdirectory": str(self.directory / "tls")}},
+            http={
+                "addr": f"127.0.0.1:{port}",
+                "tls": {"certificate": str(certificate), "key": str(key)},
+            },
+            proxy={"remoteurl": url},
+        )
+        process = self.keep(
+            start(
+                TWISTD,
+                "-n",
+                "--pidfile=",
+                "registry",
+                "-c",
+                path,
+                cwd=str(self.directory),
+                env={"NO_PROXY": "*"},
+            )
+        )
+        policy = Trusting(certificate.read_bytes())
+        self.http = HTTPClient(Agent(reactor, policy))
+        await self.wait_for(f"https://127.0.0.1:{port}/v2/", process)
+        for _ in range(2):
+            code, _, body = await self.get(
+                f"https://127.0.0.1:{port}/v2/a/blobs/{digest}"
+            )
+            self.assertEqual((code, body == content), (200, True))
+
+    async def test_upstream_with_its_own_authority(self) -> None:
+        """proxy.tls.ca is trusted, an unknown authority is not, insecure takes any."""
+        certificate, key = make_certificate(self.directory, "upstream")
+        upstream = FakeUpstream(reactor)
+        digest = upstream.add_blob("a", b"over TLS")
+        from txregistry.config.model import Tls
+        from txregistry.tls import make_options
+
+        options = make_options(Tls(certificate=str(certificate), key=str(key)))
+        self.assertIsInstance(options, CertificateOptions)
+        port = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        url = f"https://127.0.0.1:{port.getHost().port}"
+        for name, tls, expected in (
+            ("trusted", {"ca": str(certificate)}, 200),
+            ("unknown", {}, 502),
+            ("insecure", {"insecure": True}, 200),
+        ):
+            cache = await self.cache(url, name, tls=tls)
+            code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
+            self.assertEqual((name, code), (name, expected), body)
+
+    async def test_credential_helper(self) -> None:
+        """proxy.exec gives the credentials; it is told the host of the service."""
+        helper = self.directory / "helper"
+        helper.write_text(
+            '#!/bin/sh\nread server\necho "$1 $server" >> "$0.log"\n'
+            'echo \'{"Username": "robot", "Secret": "s3cret"}\'\n'
+        )
+        helper.chmod(0o755)
+        upstream, url = self.fake_upstream()
+        upstream.basic = "Basic cm9ib3Q6czNjcmV0"
+        upstream.challenge = 'Basic realm="x"'
+        digest = upstream.add_blob("a", b"secret")
+        cache = await self.cache(url, exec={"command": str(helper)})
+        code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
+        self.assertEqual((code, body), (200, b"secret"))
+        asked = (self.directory / "helper.log").read_text()
+        self.assertEqual(asked, f"get {url.removeprefix('http://')}\n")
+
+    async def test_health_and_metrics(self) -> None:
+        """The debug listener says what is well, and counts."""
+        cache = await self.cache("http://127.0.0.1:1")
+        debug = f"http://127.0.0.1:{cache.debug_port}"
+        code, _, body = await self.get(f"{debug}/debug/health")
+        self.assertEqual((code, body), (200, b"{}"))
+        code, _, body = await self.get(f"{debug}/metrics")
+        self.assertIn(b"registry_proxy_fills_in_flight 0.0", body)
+        self.assertIn(b'registry_http_requests_total{code="200",handler="base"', body)

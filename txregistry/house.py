@@ -50,9 +50,9 @@ from txregistry.remote.transport import TlsFiles, make_core_agent
 from txregistry.services import DebugSite, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
-from txregistry.storage.content import Content
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
+from txregistry.storage.content import Content
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs

@@ -8,7 +8,7 @@ import os
 import random
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import yaml
 from twisted.logger import Logger
@@ -33,17 +33,19 @@ class Options(TwistedOptions):
     """The command line of ``twistd registry``."""
 
     synopsis = "[-c FILE] [--check]"
-    optParameters = [
+    optParameters: ClassVar = [
         (
             "config",
             "c",
             None,
-            "The configuration file, in the format of Docker distribution. Without "
-            "one, REGISTRY_CONFIGURATION_PATH; without that, a cache of Docker Hub "
-            "on 127.0.0.1:5000.",
+            (
+                "The configuration file, in the format of Docker distribution. Without "
+                "one, REGISTRY_CONFIGURATION_PATH; without that, a cache of Docker Hub "
+                "on 127.0.0.1:5000."
+            ),
         ),
     ]
-    optFlags = [
+    optFlags: ClassVar = [
         ("check", None, "Check the configuration, print what it comes to, and end."),
     ]
 

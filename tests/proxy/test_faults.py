@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.remote.credentials import Credentials
@@ -74,7 +74,7 @@ class FaultTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """An upstream that cannot be reached is 502, by its name."""
-        self.house.upstream_wire.refused = ConnectionRefusedError()
+        self.house.upstream_wire.refused = Refused()
         error = self.assert_error(502, "UNAVAILABLE")
         self.assertEqual(error["detail"]["upstream"], "upstream.example")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec import mediatypes
@@ -42,7 +42,7 @@ class TagTests(SynchronousTestCase):
         return self.house.upstream.count("GET", "/manifests/")
 
     def lose_upstream(self) -> None:
-        self.house.upstream_wire.refused = ConnectionRefusedError()
+        self.house.upstream_wire.refused = Refused()
 
     def test_cold_tag_costs_a_head_and_a_get_by_digest(self) -> None:
         """The tag is resolved by HEAD, the manifest fetched by its digest."""
@@ -277,12 +277,12 @@ class TagTests(SynchronousTestCase):
         self.assertEqual(self.house.get(target).body, b"x" * 1000)
 
     def test_restart_keeps_the_age(self) -> None:
-        """After a restart, the age of a stale tag still counts from its confirmation."""
+        """After a restart, the age of a stale tag counts from its confirmation."""
         self.digest()
         self.house.clock.advance(5000)
         again = TestHouse(clock=self.house.clock, driver=self.house.driver)
         again.proxy._memory = self.house.ledger
-        again.upstream_wire.refused = ConnectionRefusedError()
+        again.upstream_wire.refused = Refused()
         got = again.get(TAG)
         self.assertEqual(got.status, 200)
         self.assertGreaterEqual(int(got.header("Age")), 5000)

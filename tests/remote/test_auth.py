@@ -14,7 +14,7 @@ from txregistry.remote.credentials import Credentials
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import UPSTREAM, TestHouse
-from txregistry.testing.upstream import Fault, FakeUpstream
+from txregistry.testing.upstream import FakeUpstream, Fault
 
 PAIR = base64.b64encode(b"robot:s3cret").decode()
 
@@ -112,7 +112,7 @@ class BearerTests(AuthCase):
         self.assertEqual(len(self.tokens.asked), 1)
 
     def test_refused_token_is_renewed_once(self) -> None:
-        """A token that is not accepted any more is replaced, and the request repeated."""
+        """A token that is not accepted any more is replaced, the request repeated."""
         self.status()
         self.upstream.token = self.tokens.answer["token"] = "t2"
         digest = self.upstream.add_blob("lib/x", b"later")

@@ -226,7 +226,7 @@ def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
 
 
 def _check_address(path: str, address: str) -> list[str]:
-    host, colon, port = address.rpartition(":")
+    _, colon, port = address.rpartition(":")
     if colon and port.isdigit() and int(port) < 65536:
         return []
     return [f"{path}: expected host:port, found {address!r}"]

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 

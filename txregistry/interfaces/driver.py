@@ -11,7 +11,6 @@ from zope.interface import Attribute, Interface
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
 
-
 #: Full paths, sorted.
 Paths = list[str]
 

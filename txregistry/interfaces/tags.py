@@ -9,7 +9,6 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import Tag
 
-
 #: Sorted by code point.
 Tags = list[Tag]
 

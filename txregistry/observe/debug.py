@@ -31,9 +31,9 @@ class Debug:
     def resource(self) -> Any:
         """Give the resource for a site."""
         app = Klein()
-        app.route("/debug/health", endpoint="health")(lambda r: self.health(r))
+        app.route("/debug/health", endpoint="health")(self.health)
         if self._metrics_path:
-            app.route(self._metrics_path, endpoint="metrics")(lambda r: self.metrics(r))
+            app.route(self._metrics_path, endpoint="metrics")(self.metrics)
         return app.resource()
 
     @deferred

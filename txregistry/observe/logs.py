@@ -37,6 +37,7 @@ class TextObserver:
     _fields: Mapping[str, str]
 
     def __call__(self, event: LogEvent) -> None:
+        """Write an event."""
         parts = [
             _moment(event["log_time"]),
             event["log_level"].name,
@@ -62,6 +63,7 @@ class JsonObserver:
     _time_name: str = "time"
 
     def __call__(self, event: LogEvent) -> None:
+        """Write an event."""
         line: dict[str, object] = {
             self._time_name: _moment(event["log_time"]),
             "level": event["log_level"].name,

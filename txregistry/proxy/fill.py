@@ -159,7 +159,7 @@ class Fill:
             return fail(self._failure)
         if self._has_head:
             return succeed(None)
-        waiter: Deferred[None] = Deferred(lambda gone: self._heads.remove(gone))
+        waiter: Deferred[None] = Deferred(self._heads.remove)
         self._heads.append(waiter)
         return waiter
 

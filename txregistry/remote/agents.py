@@ -10,7 +10,8 @@ from collections.abc import Callable
 from urllib.parse import urljoin
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TimeIsUp
 from twisted.internet.error import (
     ConnectError,
     ConnectionClosed,
@@ -95,7 +96,7 @@ class TimedAgent:
             response = await asked.addTimeout(self._seconds, self._clock, _late)
             status = str(response.code)
             return response
-        except (TimeoutError, ConnectTimeout) as error:
+        except (TimeIsUp, ConnectTimeout) as error:
             raise UpstreamTimeout({"upstream": host}) from error
         except CancelledError:
             raise
@@ -117,7 +118,7 @@ class TimedAgent:
 
 def _late(result: object, seconds: float) -> IResponse:
     # The agent wraps the cancellation in errors of its own; it was the time limit.
-    raise TimeoutError(seconds, "no answer")
+    raise TimeIsUp(seconds, "no answer")
 
 
 def _was_cancelled(error: BaseException) -> bool:

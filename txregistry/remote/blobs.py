@@ -80,8 +80,7 @@ class RemoteBlob:
         last = "" if size is None else str(offset + size - 1)
         digest = self.descriptor.digest
         asked = Headers({"Range": [f"bytes={offset}-{last}"]})
-        found = await self._blobs.get(digest, asked, (206,))
-        return found
+        return await self._blobs.get(digest, asked, (206,))
 
     @deferred
     async def _read_window(

@@ -1,4 +1,4 @@
-"""Reach an upstream through an HTTP proxy: absolute URIs for http, CONNECT for https."""
+"""Reach an upstream through an HTTP proxy: by absolute URI, or by CONNECT for https."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, ProxyAgent, URI
+from twisted.web.client import URI, Agent, ProxyAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import (
     IAgent,

@@ -90,6 +90,7 @@ class TooManyRequests(RegistryError):
 
     @property
     def headers(self) -> Mapping[str, str]:
+        """Response headers that go with this error."""
         return _retry_after(self.retry_after)
 
 
@@ -106,6 +107,7 @@ class Unavailable(RegistryError):
 
     @property
     def headers(self) -> Mapping[str, str]:
+        """Response headers that go with this error."""
         return _retry_after(self.retry_after)
 
 
@@ -157,6 +159,7 @@ class RangeInvalid(RegistryError):
 
     @property
     def headers(self) -> Mapping[str, str]:
+        """Response headers that go with this error."""
         return {"Content-Range": f"bytes */{self.size}"}
 
 

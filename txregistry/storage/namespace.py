@@ -17,8 +17,8 @@ from txregistry.spec.errors import NameInvalid
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
-from txregistry.storage.content import Content
 from txregistry.storage.caches import Caches
+from txregistry.storage.content import Content
 from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
 from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests

@@ -8,7 +8,6 @@ again before more is added.
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Callable
 from typing import cast
 

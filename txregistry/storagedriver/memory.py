@@ -219,6 +219,7 @@ class MemoryDriver:
         return sorted(self._files)
 
     def now(self) -> float:
+        """Give the time for a change, in seconds since the epoch."""
         return self._clock.seconds()
 
     def _find(self, path: str) -> _File:

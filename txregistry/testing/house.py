@@ -30,9 +30,9 @@ from txregistry.remote.credentials import Credentials, StaticCredentials
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
-from txregistry.storage.content import Content
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
+from txregistry.storage.content import Content
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs

@@ -88,7 +88,7 @@ class Wire:
         """Move all bytes that are waiting; tell whether there were any."""
         moved = False
         for _ in range(_MANY_ROUNDS):
-            if not any([pump.pump() for pump in self._pumps]):
+            if not any(pump.pump() for pump in self._pumps):
                 break
             moved = True
         self._pumps = [pump for pump in self._pumps if not _is_closed(pump)]

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, cast
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
     IPushProducer,
@@ -17,7 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, HTTPFactory
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from zope.interface import implementer

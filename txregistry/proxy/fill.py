@@ -114,6 +114,10 @@ class Fill:
     _failure: Failure | None = None
     _heads: list[Deferred[None]] = attrs.field(factory=list)
     _waiters: list[tuple[int, Deferred[int]]] = attrs.field(factory=list)
+    _ends: list[Deferred[None]] = attrs.field(factory=list)
+    _file: IFileReader | None = None
+    _followers: int = 0
+    _over: bool = False
     _checkpointing: bool = False
     _log = Logger()
 
@@ -127,6 +131,7 @@ class Fill:
         self._meter.fills(1)
         try:
             self._partial = await self._partials.open(digest=self.digest)
+            self._file = await self._partial.reader()
             start = self._partial.size
             await self._download(self._partial)
             await self._finish(self._partial)
@@ -152,6 +157,25 @@ class Fill:
             await self._give_up(error)
         finally:
             self._meter.fills(-1)
+            self._over = True
+            self._close_unread()
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether it is of no use any more, though perhaps still cleaning up."""
+        return self._failure is not None
+
+    def ended(self) -> Deferred[None]:
+        """Fire when it has left nothing behind; never fails."""
+        waiter: Deferred[None] = Deferred(lambda gone: self._ends.remove(gone))
+        self._ends.append(waiter)
+        return waiter
+
+    def tell_ended(self) -> None:
+        """Let those go on who waited for the end."""
+        ends, self._ends = self._ends, []
+        for waiter in ends:
+            waiter.callback(None)
 
     def head(self) -> Deferred[None]:
         """Fire when the upstream has said what the blob is, or fail as the fill."""
@@ -184,9 +208,19 @@ class Fill:
     async def follow(self) -> IBlobReader:
         """Fire with a reader of the growing blob, once its head is known."""
         await self.head()
-        assert self._partial is not None
-        file = await self._partial.reader()
-        return Follower(Descriptor(self.digest, self.state.size), self, file)
+        assert self._file is not None
+        self._followers += 1
+        return Follower(Descriptor(self.digest, self.state.size), self, self._file)
+
+    def leave(self) -> None:
+        """Have one follower less."""
+        self._followers -= 1
+        self._close_unread()
+
+    def _close_unread(self) -> None:
+        # One open file serves all followers, also after it has moved to its place.
+        if self._over and not self._followers and self._file is not None:
+            self._file.close()
 
     @deferred
     async def _download(self, partial: IPartialBlob) -> None:
@@ -360,6 +394,7 @@ class Follower:
     descriptor: Descriptor
     _fill: Fill
     _file: IFileReader
+    _open: bool = True
 
     @property
     def size(self) -> int:
@@ -384,4 +419,6 @@ class Follower:
 
     def close(self) -> None:
         """Leave; the fill goes on."""
-        self._file.close()
+        if self._open:
+            self._open = False
+            self._fill.leave()

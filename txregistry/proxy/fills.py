@@ -48,12 +48,16 @@ class Fills(Service):
 
         :param source: where to download from, if nobody does yet.
         :return: fires with a follower, or with ``None`` if the fill ended while the
-            upstream was asked whether this repository has the blob: then it is in
-            the store. Fails as the upstream does.
+            upstream was asked whether this repository has the blob, or was failing:
+            then it is time to look again. Fails as the upstream does.
         """
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
+        elif fill.has_failed:
+            # Its failure is not ours: try anew when it has cleaned up.
+            await fill.ended()
+            return None
         else:
             self._meter.count(Count.COALESCED, "blob")
             await self.confirm(name, digest, source)
@@ -109,5 +113,5 @@ class Fills(Service):
         return fill
 
     def _ended(self, result: None, digest: Digest) -> None:
-        del self._fills[digest]
         self._running.pop(digest, None)
+        self._fills.pop(digest).tell_ended()

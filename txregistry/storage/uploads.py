@@ -117,7 +117,7 @@ class Upload(Ingest):
     @deferred
     async def _forget(self) -> None:
         directory = layout.upload(self._name, self.upload_id)
-        await Links(self._driver).remove(directory, layout.repository(self._name))
+        await Links(self._driver).remove(directory, layout.REPOSITORIES)
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,372 @@
+"""The plumbing: single flight, locks, retry, streams, threads, sendfile."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from txregistry.flow.deferred import Flights, KeyedLocks, deferred
+from txregistry.flow.retry import backoff, retry
+from txregistry.flow.sendfile import FileSender, offer_file
+from txregistry.flow.streams import (
+    BoundedConsumer,
+    ChunkProducer,
+    ConsumerStopped,
+    IdleTimer,
+    ShortRead,
+    TooLong,
+)
+
+
+class FlightsTests(SynchronousTestCase):
+    """Work that several callers share."""
+
+    def setUp(self) -> None:
+        self.flights: Flights[str, int] = Flights()
+        self.work: list[Deferred[int]] = []
+        self.cancelled: list[object] = []
+
+    def start(self) -> Deferred[int]:
+        self.work.append(Deferred(self.cancelled.append))
+        return self.work[-1]
+
+    def join(self, key: str = "k") -> Deferred[int]:
+        return self.flights.join(key, self.start)
+
+    def test_one_piece_of_work(self) -> None:
+        """All who wait get the one result, each by a Deferred of its own."""
+        waiters = [self.join() for _ in range(3)]
+        self.assertEqual(len(self.work), 1)
+        self.assertTrue(self.flights.is_under_way("k"))
+        self.work[0].callback(7)
+        self.assertEqual([self.successResultOf(w) for w in waiters], [7, 7, 7])
+        self.assertFalse(self.flights.is_under_way("k"))
+
+    def test_keys_are_apart(self) -> None:
+        """Another key is other work."""
+        self.join("a")
+        self.join("b")
+        self.assertEqual(len(self.work), 2)
+
+    def test_failure_reaches_all(self) -> None:
+        """All who wait fail as the work does; the next one begins anew."""
+        waiters = [self.join(), self.join()]
+        self.work[0].errback(ZeroDivisionError())
+        for waiter in waiters:
+            self.failureResultOf(waiter, ZeroDivisionError)
+        self.join()
+        self.assertEqual(len(self.work), 2)
+
+    def test_one_leaves(self) -> None:
+        """A waiter that is cancelled harms nobody."""
+        first, second = self.join(), self.join()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertEqual(self.cancelled, [])
+        self.work[0].callback(1)
+        self.assertEqual(self.successResultOf(second), 1)
+
+    def test_last_leaves(self) -> None:
+        """When nobody waits any more the work is cancelled, and can begin again."""
+        first, second = self.join(), self.join()
+        first.cancel()
+        second.cancel()
+        self.assertEqual(self.cancelled, self.work)
+        self.failureResultOf(first, CancelledError)
+        self.failureResultOf(second, CancelledError)
+        self.join()
+        self.assertEqual(len(self.work), 2)
+
+    def test_work_that_is_done_at_once(self) -> None:
+        """A result that is there already is given."""
+        done = self.flights.join("k", lambda: succeed(3))
+        self.assertEqual(self.successResultOf(done), 3)
+
+
+class LockTests(SynchronousTestCase):
+    """A lock per key."""
+
+    def test_one_after_the_other(self) -> None:
+        """Work under one key waits; under another it does not."""
+        locks: KeyedLocks[str] = KeyedLocks()
+        first: Deferred[int] = Deferred()
+        begun: list[str] = []
+
+        def begin(name: str, work: Deferred[int]) -> Deferred[int]:
+            begun.append(name)
+            return work
+
+        one = locks.run("k", lambda: begin("one", first))
+        two = locks.run("k", lambda: begin("two", succeed(2)))
+        other = locks.run("o", lambda: begin("other", succeed(3)))
+        self.assertEqual(begun, ["one", "other"])
+        self.assertEqual(self.successResultOf(other), 3)
+        first.callback(1)
+        self.assertEqual(self.successResultOf(one), 1)
+        self.assertEqual(self.successResultOf(two), 2)
+        self.assertEqual(locks._locks, {})
+
+    def test_failure_frees_the_lock(self) -> None:
+        """Work that fails does not keep the next from beginning."""
+        locks: KeyedLocks[str] = KeyedLocks()
+        self.failureResultOf(
+            locks.run("k", lambda: fail(ZeroDivisionError())), ZeroDivisionError
+        )
+        self.assertEqual(self.successResultOf(locks.run("k", lambda: succeed(1))), 1)
+
+
+class RetryTests(SynchronousTestCase):
+    """Waiting between attempts."""
+
+    def test_backoff(self) -> None:
+        """Doubled up to a most, half of it by chance."""
+        self.assertEqual(list(backoff(4, 1, 4, lambda: 1.0)), [1, 2, 4, 4])
+        self.assertEqual(list(backoff(2, 1, 4, lambda: 0.0)), [0.5, 1])
+
+    def test_until_success(self) -> None:
+        """Attempts follow one another after the planned time."""
+        clock, results = Clock(), [fail(OSError()), fail(OSError()), succeed(5)]
+        done = retry(clock, [1, 2], lambda: results.pop(0), lambda e, planned: planned)
+        self.assertNoResult(done)
+        clock.advance(1)
+        self.assertNoResult(done)
+        clock.advance(2)
+        self.assertEqual(self.successResultOf(done), 5)
+
+    def test_giving_up(self) -> None:
+        """The last error is the answer when delays end, or when told so."""
+        clock = Clock()
+        done = retry(clock, [1], lambda: fail(OSError()), lambda e, planned: planned)
+        clock.advance(1)
+        self.failureResultOf(done, OSError)
+        done = retry(clock, [1], lambda: fail(OSError()), lambda e, planned: None)
+        self.failureResultOf(done, OSError)
+
+    def test_cancel_while_waiting(self) -> None:
+        """Nothing is left on the clock."""
+        clock = Clock()
+        done = retry(clock, [9], lambda: fail(OSError()), lambda e, planned: planned)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+
+@implementer(IConsumer)
+class Pausing:
+    """A consumer that pauses its producer after each write."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.producer = None
+
+    def registerProducer(self, producer, streaming) -> None:
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def write(self, data: bytes) -> None:
+        self.chunks.append(data)
+        if self.producer is not None:
+            self.producer.pauseProducing()
+
+
+class StreamTests(SynchronousTestCase):
+    """Producers and consumers."""
+
+    content = os.urandom(600_000)
+
+    def source(self, offset: int, size: int) -> Deferred[bytes]:
+        return succeed(self.content[offset : offset + size])
+
+    def test_paused_producer_fetches_nothing(self) -> None:
+        """One chunk per resume reaches a consumer that pauses."""
+        consumer = Pausing()
+        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
+        self.assertEqual(len(consumer.chunks), 1)
+        while consumer.producer is not None:
+            consumer.producer.resumeProducing()
+        self.successResultOf(done)
+        self.assertEqual(b"".join(consumer.chunks), self.content)
+
+    def test_consumer_that_stops(self) -> None:
+        """The read ends with ConsumerStopped, and nothing is registered."""
+        consumer = Pausing()
+        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
+        consumer.producer.stopProducing()
+        self.failureResultOf(done, ConsumerStopped)
+        self.assertIsNone(consumer.producer)
+
+    def test_cancel(self) -> None:
+        """A cancelled read lets the consumer go and cancels the fetch."""
+        fetch: Deferred[bytes] = Deferred()
+        consumer = Pausing()
+        done = ChunkProducer(lambda *_: fetch, consumer, 0, 10).start()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertIsNone(consumer.producer)
+        self.assertTrue(fetch.called)
+
+    def test_source_that_fails(self) -> None:
+        """The read fails as the source does."""
+        consumer = BoundedConsumer(10)
+        done = ChunkProducer(lambda *_: fail(OSError()), consumer, 0, 10).start()
+        self.failureResultOf(done, OSError)
+
+    def test_source_that_ends_early(self) -> None:
+        """Fewer bytes than promised are ShortRead."""
+        done = ChunkProducer(self.source, BoundedConsumer(10), 599_995, 10).start()
+        self.failureResultOf(done, ShortRead)
+
+    def test_bounded_consumer(self) -> None:
+        """What fits is kept; what does not is stopped and forgotten."""
+        verifyObject(IConsumer, BoundedConsumer(1))
+        consumer = BoundedConsumer(600_000)
+        self.successResultOf(ChunkProducer(self.source, consumer, 0, 600_000).start())
+        self.assertEqual(consumer.content, self.content)
+        consumer = BoundedConsumer(300_000)
+        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
+        self.failureResultOf(done, ConsumerStopped)
+        self.assertRaises(TooLong, lambda: consumer.content)
+
+    def test_idle_timer(self) -> None:
+        """It expires only when nothing happens."""
+        clock, expired = Clock(), []
+        timer = IdleTimer(clock, 10, lambda: expired.append(clock.seconds()))
+        timer.arm()
+        clock.advance(9)
+        timer.arm()
+        clock.advance(9)
+        timer.disarm()
+        clock.advance(100)
+        timer.arm()
+        clock.advance(10)
+        self.assertEqual(expired, [128.0])
+        self.assertEqual(clock.getDelayedCalls(), [])
+
+
+class FakeTransport:
+    """A TCP transport with a real socket, whose reactor we are."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock, self.producer, self.streaming = sock, None, True
+        self.wants_write = False
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def startWriting(self) -> None:
+        self.wants_write = True
+
+    def registerProducer(self, producer, streaming) -> None:
+        self.producer, self.streaming = producer, streaming
+        if not streaming:
+            producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def loseConnection(self) -> None:
+        self.sock.close()
+
+    def write_ready(self) -> None:
+        self.wants_write = False
+        self.producer.resumeProducing()
+
+
+class SendfileTests(SynchronousTestCase):
+    """File to socket."""
+
+    def setUp(self) -> None:
+        path = self.mktemp()
+        self.content = os.urandom(3_000_000)
+        with open(path, "wb") as file:
+            file.write(self.content)
+        self.file = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, self.file)
+        ours, self.peer = socket.socketpair()
+        for end in (ours, self.peer):
+            end.setblocking(False)
+            self.addCleanup(end.close)
+        self.transport = FakeTransport(ours)
+        self.usual = object()
+
+    def send(self, offset: int, size: int) -> Deferred[None]:
+        return FileSender(self.transport, self.usual, self.file, offset, size).start()
+
+    def received(self) -> bytes:
+        try:
+            return self.peer.recv(1 << 20)
+        except BlockingIOError:
+            return b""
+
+    def test_whole_file(self) -> None:
+        """All bytes arrive in order, and the usual producer is back at the end."""
+        done = self.send(1000, 2_000_000)
+        self.assertEqual(self.received(), b"")  # not before the buffer is empty
+        found = b""
+        while not done.called:
+            self.transport.write_ready()
+            found += self.received()
+        found += self.received()
+        self.successResultOf(done)
+        self.assertEqual(found, self.content[1000:2_001_000])
+        self.assertIs(self.transport.producer, self.usual)
+        self.assertTrue(self.transport.streaming)
+
+    def test_file_that_is_too_short(self) -> None:
+        """Fewer bytes than promised are ShortRead."""
+        done = self.send(2_999_990, 100)
+        while not done.called:
+            self.transport.write_ready()
+        self.failureResultOf(done, ShortRead)
+
+    def test_peer_that_goes(self) -> None:
+        """A broken socket is ConsumerStopped."""
+        done = self.send(0, 3_000_000)
+        self.peer.close()
+        while not done.called:
+            self.transport.write_ready()
+        self.failureResultOf(done, ConsumerStopped)
+        self.assertIs(self.transport.producer, self.usual)
+
+    def test_lost_connection(self) -> None:
+        """The transport says that it is over."""
+        done = self.send(0, 3_000_000)
+        self.transport.producer.stopProducing()
+        self.failureResultOf(done, ConsumerStopped)
+
+    def test_cancel(self) -> None:
+        """The usual producer is back, and no byte is sent any more."""
+        done = self.send(0, 3_000_000)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertIs(self.transport.producer, self.usual)
+
+    def test_consumer_that_takes_no_files(self) -> None:
+        """Any other consumer is to be written to."""
+        self.assertIsNone(offer_file(BoundedConsumer(1), self.file, 0, 10))
+
+
+class DeferredTests(SynchronousTestCase):
+    """Coroutines published as Deferreds."""
+
+    def test_cancel_reaches_what_is_awaited(self) -> None:
+        """Cancelling the outside cancels the inside."""
+        inner: Deferred[None] = Deferred()
+
+        @deferred
+        async def work() -> None:
+            await inner
+
+        done = work()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertTrue(inner.called)

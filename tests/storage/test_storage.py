@@ -1,0 +1,418 @@
+"""Local storage: uploads, mounts, links, signatures, inventory."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from txregistry.flow.disk import InlineDisk
+from txregistry.interfaces.blobs import (
+    BlobMount,
+    IBlobDeleter,
+    IBlobDescriptorService,
+    IBlobIngester,
+    IBlobWriter,
+    IContent,
+    ILeases,
+)
+from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.signatures import ISignatureService
+from txregistry.interfaces.tags import ITagStore
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import (
+    BlobUnknown,
+    BlobUploadUnknown,
+    DigestInvalid,
+    ManifestUnknown,
+    SizeInvalid,
+)
+from txregistry.spec.manifest.parse import parse
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage import layout
+from txregistry.storage.cache import RepositoryCache
+from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
+from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import image_manifest
+
+NAME = RepositoryName("a/b")
+
+
+class StorageCase(SynchronousTestCase):
+    """A local registry in memory."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse(driver=self.driver())
+        self.repository = self.repo("a/b")
+
+    def driver(self):
+        return None
+
+    def repo(self, name: str):
+        found = self.house.local.repository(RepositoryName(name))
+        return self.successResultOf(found)
+
+    def ok(self, done):
+        return self.successResultOf(done)
+
+    def upload(self, *chunks: bytes):
+        writer = self.ok(self.repository.blobs.create())
+        for chunk in chunks:
+            writer.write(chunk)
+        return writer
+
+    def commit(self, content: bytes, algorithm: str = "sha256") -> Descriptor:
+        wanted = Descriptor(Digest.of(content, algorithm), len(content))
+        return self.ok(self.upload(content).commit(provisional=wanted))
+
+    def exists(self, path: str) -> bool:
+        try:
+            self.ok(self.house.driver.stat(path))
+        except self.failureException:
+            return False
+        return True
+
+
+class UploadTests(StorageCase):
+    """Taking blobs in."""
+
+    def test_provides_the_interfaces(self) -> None:
+        """Optional powers included."""
+        verifyObject(IBlobIngester, self.repository.blobs)
+        verifyObject(IBlobDeleter, self.repository.blobs)
+        verifyObject(IBlobWriter, self.upload(b"x"))
+        verifyObject(IManifestStore, self.repository.manifests)
+        verifyObject(ITagStore, self.repository.tags)
+        verifyObject(ISignatureService, self.repository.signatures)
+        verifyObject(IContent, self.house.content)
+        verifyObject(ILeases, self.house.content.leases)
+        verifyObject(IPartialBlobs, self.house.partials)
+
+    def test_commit(self) -> None:
+        """A blob has its data, its link, and no upload any more."""
+        found = self.commit(b"content")
+        self.assertEqual(found, Descriptor(Digest.of(b"content"), 7))
+        self.assertTrue(self.exists(layout.blob_data(found.digest)))
+        link = self.ok(self.house.driver.get(layout.layer_link(NAME, found.digest)))
+        self.assertEqual(link, str(found.digest).encode())
+        self.assertFalse(self.exists(f"{layout.repository(NAME)}/_uploads"))
+
+    def test_empty_blob(self) -> None:
+        """A blob of no bytes."""
+        self.assertEqual(self.commit(b"").size, 0)
+
+    def test_alias(self) -> None:
+        """A blob named by sha512 is kept by sha256 and found by both."""
+        found = self.commit(b"content", "sha512")
+        self.assertEqual(found.digest, Digest.of(b"content"))
+        alias = Digest.of(b"content", "sha512")
+        stat = self.ok(self.repository.blobs.stat(digest=alias))
+        self.assertEqual(stat.digest, found.digest)
+
+    def test_wrong_digest(self) -> None:
+        """Content that is another is refused, and nothing is linked."""
+        writer = self.upload(b"content")
+        wanted = Descriptor(Digest.of(b"other"), 7)
+        self.failureResultOf(writer.commit(provisional=wanted), DigestInvalid)
+        self.ok(writer.cancel())
+        self.ok(writer.cancel())
+        self.assertEqual(self.house.paths(), [])
+
+    def test_wrong_size(self) -> None:
+        """So is content of another length."""
+        writer = self.upload(b"content")
+        wanted = Descriptor(Digest.of(b"content"), 8)
+        self.failureResultOf(writer.commit(provisional=wanted), SizeInvalid)
+
+    def test_resume(self) -> None:
+        """An upload goes on where it was, hash included."""
+        writer = self.upload(b"one ")
+        self.ok(writer.close())
+        again = self.ok(self.repository.blobs.resume(upload_id=writer.upload_id))
+        self.assertEqual((again.size, again.started_at), (4, writer.started_at))
+        again.write(b"two")
+        wanted = Descriptor(Digest.of(b"one two"), 7)
+        self.assertEqual(self.ok(again.commit(provisional=wanted)), wanted)
+        self.failureResultOf(
+            self.repository.blobs.resume(upload_id=writer.upload_id), BlobUploadUnknown
+        )
+
+    def test_started_at_is_distributions(self) -> None:
+        """RFC 3339 without a fraction; a broken one is no upload."""
+        writer = self.upload(b"")
+        path = layout.upload_started_at(NAME, writer.upload_id)
+        text = self.ok(self.house.driver.get(path))
+        self.assertEqual(text, b"2023-11-14T22:13:20Z")
+        self.ok(self.house.driver.put(path, b"yesterday"))
+        done = self.repository.blobs.resume(upload_id=writer.upload_id)
+        self.failureResultOf(done, BlobUploadUnknown)
+
+    def test_repeated_upload_heals(self) -> None:
+        """Pushing again over damaged data makes it right."""
+        digest = self.commit(b"content").digest
+        self.ok(self.house.driver.put(layout.blob_data(digest), b"damaged"))
+        self.commit(b"content")
+        content = self.ok(self.house.driver.get(layout.blob_data(digest)))
+        self.assertEqual(content, b"content")
+
+    def test_delete(self) -> None:
+        """A deleted blob is unknown, its data stays, and it can come back."""
+        digest = self.commit(b"content").digest
+        self.ok(self.repository.blobs.delete(digest=digest))
+        for done in (
+            self.repository.blobs.stat(digest=digest),
+            self.repository.blobs.open(digest=digest),
+            self.repository.blobs.delete(digest=digest),
+        ):
+            self.failureResultOf(done, BlobUnknown)
+        self.assertTrue(self.exists(layout.blob_data(digest)))
+        self.commit(b"content")
+        self.ok(self.repository.blobs.stat(digest=digest))
+
+
+class FilesystemUploadTests(UploadTests):
+    """The same on files."""
+
+    def driver(self):
+        return FilesystemDriver(self.mktemp(), InlineDisk())
+
+    def test_wrong_digest(self) -> None:
+        """Content that is another is refused, and no upload is left."""
+        writer = self.upload(b"content")
+        wanted = Descriptor(Digest.of(b"other"), 7)
+        self.failureResultOf(writer.commit(provisional=wanted), DigestInvalid)
+        self.ok(writer.cancel())
+        self.assertFalse(self.exists(layout.repository(NAME)))
+
+
+class MountTests(StorageCase):
+    """Linking what is stored."""
+
+    def mount(self, digest: Digest, source: str | None, to: str = "c"):
+        named = None if source is None else RepositoryName(source)
+        return self.ok(self.repo(to).blobs.create(mount=BlobMount(digest, named)))
+
+    def test_mount(self) -> None:
+        """A mounted blob is a blob of both repositories, until deleted from one."""
+        digest = self.commit(b"content").digest
+        self.failureResultOf(self.repo("c").blobs.stat(digest=digest), BlobUnknown)
+        self.assertEqual(self.mount(digest, "a/b"), Descriptor(digest, 7))
+        self.ok(self.repository.blobs.delete(digest=digest))
+        self.ok(self.repo("c").blobs.stat(digest=digest))
+
+    def test_source_without_the_blob(self) -> None:
+        """A source that does not hold it gives an upload instead."""
+        digest = self.commit(b"content").digest
+        writer = self.mount(digest, "nobody")
+        verifyObject(IBlobWriter, writer)
+
+    def test_unknown_content(self) -> None:
+        """So does content that is nowhere."""
+        verifyObject(IBlobWriter, self.mount(Digest.of(b"x"), None))
+
+
+class LinkTests(StorageCase):
+    """Link files that are not as they should be."""
+
+    def test_broken_link_is_missing(self) -> None:
+        """Empty, with a newline, or anything else: not there, and no error page."""
+        digest = self.commit(b"content").digest
+        for content in (b"", str(digest).encode() + b"\n", b"\xff", b"sha256:x"):
+            self.ok(self.house.driver.put(layout.layer_link(NAME, digest), content))
+            self.ok(self.repository.blobs._descriptors.clear(digest=digest))
+            self.failureResultOf(self.repository.blobs.stat(digest=digest), BlobUnknown)
+
+    def test_manifest_linked_among_layers(self) -> None:
+        """Trees of 2.1.0 are read."""
+        content = image_manifest()
+        digest = Digest.of(content)
+        self.ok(self.house.driver.put(layout.blob_data(digest), content))
+        link = layout.layer_link(NAME, digest)
+        self.ok(self.house.driver.put(link, str(digest).encode()))
+        found = self.ok(self.repository.manifests.get(digest=digest))
+        self.assertEqual(found.content, content)
+        self.ok(self.repository.manifests.delete(digest=digest))
+        self.failureResultOf(
+            self.repository.manifests.get(digest=digest), ManifestUnknown
+        )
+
+    def test_layer_is_no_manifest(self) -> None:
+        """A layer asked for as a manifest is unknown, not an error."""
+        digest = self.commit(b"just bytes").digest
+        self.failureResultOf(
+            self.repository.manifests.get(digest=digest), ManifestUnknown
+        )
+
+    def test_tag_history(self) -> None:
+        """A tag that moves keeps what it stood for in its index."""
+        first = self.ok(
+            self.repository.manifests.put(parse(image_manifest()), Tag("v"))
+        )
+        newer = parse(image_manifest(note="2"))
+        second = self.ok(self.repository.manifests.put(newer, Tag("v")))
+        current = self.ok(self.repository.tags.get(tag=Tag("v")))
+        self.assertEqual(current.digest, second.digest)
+        for digest in (first.digest, second.digest):
+            self.assertTrue(self.exists(layout.tag_index(NAME, Tag("v"), digest)))
+        self.assertEqual(self.ok(self.repository.tags.lookup(first.digest)), [])
+        self.assertEqual(
+            self.ok(self.repository.tags.lookup(second.digest)), [Tag("v")]
+        )
+        self.ok(self.repository.tags.untag(tag=Tag("v")))
+        self.failureResultOf(self.repository.tags.untag(tag=Tag("v")), ManifestUnknown)
+
+    def test_signatures(self) -> None:
+        """Signatures are stored as content, linked, merged, and given back sorted."""
+        digest = Digest.of(b"manifest")
+        service = self.repository.signatures
+        self.assertEqual(self.ok(service.get(digest=digest)), [])
+        self.ok(service.put(digest, b"s1", b"s2"))
+        self.ok(service.put(digest, b"s2", b"s3"))
+        found = self.ok(service.get(digest=digest))
+        expected = sorted([b"s1", b"s2", b"s3"], key=lambda s: Digest.of(s).hex)
+        self.assertEqual(found, expected)
+
+    def test_signed_manifest(self) -> None:
+        """A signed schema 1 manifest comes back with its signatures, verbatim."""
+        from tests.spec.test_values import _sign
+
+        payload = json.dumps({"schemaVersion": 1, "fsLayers": []}, indent=3).encode()
+        manifest = parse(_sign(payload))
+        self.ok(self.repository.manifests.put(manifest=manifest))
+        found = self.ok(self.repository.manifests.get(digest=manifest.digest))
+        self.assertEqual(found.content, manifest.content)
+        self.assertEqual(found.media_type, manifest.media_type)
+        stored = self.ok(self.house.driver.get(layout.blob_data(manifest.digest)))
+        self.assertEqual(stored, payload)
+
+
+class PartialTests(StorageCase):
+    """Growing files by digest."""
+
+    def open(self, digest: Digest) -> IPartialBlob:
+        return self.ok(self.house.partials.open(digest=digest))
+
+    def test_resume_keeps_what_was_synced(self) -> None:
+        """What came after the checkpoint is cut off; what came before is hashed."""
+        digest = Digest.of(b"0123456789")
+        partial = self.open(digest)
+        verifyObject(IPartialBlob, partial)
+        partial.write(b"01234")
+        self.ok(partial.checkpoint(state=FillCheckpoint(5, 10, '"tag"')))
+        partial.write(b"garbage")
+        self.ok(partial.close())
+        again = self.open(digest)
+        self.assertEqual((again.size, again.resumed.validator), (5, '"tag"'))
+        again.write(b"56789")
+        found = self.ok(again.commit(provisional=Descriptor(digest, 10)))
+        self.assertEqual(found.digest, digest)
+        self.assertEqual(self.house.paths(), [layout.blob_data(digest)])
+
+    def test_state_without_data(self) -> None:
+        """A state that promises what is not there begins anew."""
+        digest = Digest.of(b"x")
+        state = json.dumps({"offset": 9, "size": 1, "validator": None}).encode()
+        self.ok(self.house.driver.put(layout.fill_state(digest), state))
+        self.assertEqual(self.open(digest).size, 0)
+
+    def test_broken_state(self) -> None:
+        """So does a state that cannot be read."""
+        digest = Digest.of(b"x")
+        for state in (b"", b"[]", b"{}", b'{"offset": "a", "size": 1, "validator": 2}'):
+            self.ok(self.house.driver.put(layout.fill_state(digest), state))
+            partial = self.open(digest)
+            self.assertEqual((partial.size, partial.resumed), (0, None))
+            self.ok(partial.close())
+
+    def test_purge_spares_what_is_open(self) -> None:
+        """Only partials nobody has open are deleted, however old."""
+        digest = Digest.of(b"x")
+        partial = self.open(digest)
+        partial.write(b"y")
+        self.house.clock.advance(1_000_000)
+        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
+        self.assertTrue(self.exists(layout.fill_data(digest)))
+        self.ok(partial.close())
+        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
+        self.assertEqual(self.house.paths(), [])
+
+
+class CacheTests(SynchronousTestCase):
+    """Remembering."""
+
+    def test_least_recently_used_goes_first(self) -> None:
+        """Up to a weight, by use."""
+        cache: RepositoryCache[str] = RepositoryCache(3)
+        digests = [Digest.of(b"%d" % n) for n in range(4)]
+        for digest in digests[:3]:
+            cache.remember(NAME, digest, str(digest))
+        cache.find(NAME, digests[0])
+        cache.remember(NAME, digests[3], "x")
+        self.assertIsNone(cache.find(NAME, digests[1]))
+        self.assertIsNotNone(cache.find(NAME, digests[0]))
+        self.assertEqual(len(cache), 3)
+        cache.drop_everywhere(digests[0])
+        self.assertIsNone(cache.find(NAME, digests[0]))
+
+    def test_repositories_are_apart(self) -> None:
+        """What one repository holds says nothing of another."""
+        cache: RepositoryCache[Descriptor] = RepositoryCache(10)
+        digest = Digest.of(b"")
+        mine = RepositoryDescriptors(cache, NAME)
+        other = RepositoryDescriptors(cache, RepositoryName("other"))
+        verifyObject(IBlobDescriptorService, mine)
+        verifyObject(IBlobDescriptorService, CachedStatter(mine, other))
+        self.successResultOf(mine.set_descriptor(digest, Descriptor(digest, 1)))
+        self.successResultOf(mine.stat(digest))
+        self.failureResultOf(other.stat(digest), BlobUnknown)
+        self.successResultOf(mine.clear(digest))
+        self.successResultOf(mine.clear(digest))
+        self.failureResultOf(mine.stat(digest), BlobUnknown)
+
+
+class FilesystemTests(SynchronousTestCase):
+    """What only files can do wrong."""
+
+    def test_full_disk(self) -> None:
+        """A write that fails stops the producer and is told to whoever flushes."""
+        from txregistry.flow.streams import ChunkProducer, ConsumerStopped
+        from txregistry.interfaces.driver import DriverError
+
+        class Full(InlineDisk):
+            def run(self, work, *args):
+                if work.__name__ == "_append":
+                    work = self.refuse
+                return super().run(work, *args)
+
+            def refuse(self, *args):
+                raise OSError(28, "No space left on device")
+
+        from twisted.internet.defer import Deferred
+
+        driver = FilesystemDriver(self.mktemp(), Full())
+        writer = self.successResultOf(driver.writer("/f"))
+        chunks: list[Deferred[bytes]] = []
+
+        def source(offset: int, size: int) -> Deferred[bytes]:
+            chunks.append(Deferred())
+            return chunks[-1]
+
+        done = ChunkProducer(source, writer, 0, 100).start()
+        chunks[0].callback(b"x" * 50)
+        self.failureResultOf(done, ConsumerStopped)
+        failure = self.failureResultOf(writer.flush(), DriverError)
+        self.assertIn("No space left", str(failure.value))
+        self.failureResultOf(writer.commit(), DriverError)
+
+    def test_pruning(self) -> None:
+        """Empty directories go, up to one that is not."""
+        driver = FilesystemDriver(self.mktemp(), InlineDisk())
+        self.successResultOf(driver.put("/a/b/c/d/f", b""))
+        self.successResultOf(driver.put("/a/keep", b""))
+        self.successResultOf(driver.delete("/a/b/c/d/f"))
+        self.successResultOf(driver.prune("/a/b/c/d", "/"))
+        self.assertEqual(self.successResultOf(driver.list("/a")), ["/a/keep"])

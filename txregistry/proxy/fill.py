@@ -167,7 +167,7 @@ class Fill:
 
     def ended(self) -> Deferred[None]:
         """Fire when it has left nothing behind; never fails."""
-        waiter: Deferred[None] = Deferred(lambda gone: self._ends.remove(gone))
+        waiter: Deferred[None] = Deferred(self._ends.remove)
         self._ends.append(waiter)
         return waiter
 

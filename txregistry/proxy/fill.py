@@ -13,15 +13,13 @@ from typing import cast
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.interfaces import IConsumer, IProducer, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
-from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobResumer,
@@ -31,65 +29,13 @@ from txregistry.interfaces.blobs import (
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.follower import Follower
+from txregistry.proxy.intake import Intake
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid, SizeInvalid, UpstreamFailed
 from txregistry.spec.reference import RepositoryName
-
-
-@implementer(IConsumer)
-@attrs.define(eq=False)
-class Intake:
-    """Bytes from the upstream on their way into the growing file.
-
-    :ivar received: bytes that came over the wire.
-    :param skip: bytes at the beginning that are there already.
-    :param progressed: is called whenever more can be read.
-    """
-
-    _partial: IPartialBlob
-    _skip: int
-    _progressed: Callable[[], None]
-    received: int = 0
-    _accepted: int = attrs.field(init=False)
-    _flushing: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        self._accepted = self._partial.size
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take the upstream's body, paused while the disk is behind."""
-        self._partial.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Let it go."""
-        self._partial.unregisterProducer()
-
-    def write(self, data: bytes) -> None:
-        """Take in bytes that are new."""
-        self.received += len(data)
-        fresh = data[self._skip :]
-        self._skip = max(0, self._skip - len(data))
-        if fresh:
-            self._accepted += len(fresh)
-            self._partial.write(fresh)
-            self._watch()
-
-    def _watch(self) -> None:
-        if not self._flushing:
-            self._flushing = True
-            self._partial.flush().addCallbacks(self._flushed, self._broken)
-
-    def _flushed(self, _: None) -> None:
-        self._flushing = False
-        self._progressed()
-        if self._accepted > self._partial.size:
-            self._watch()
-
-    def _broken(self, failure: Failure) -> None:
-        # The partial stops its producer; whoever flushes next is told why.
-        self._flushing = False
 
 
 @attrs.define(eq=False)
@@ -210,10 +156,10 @@ class Fill:
         await self.head()
         assert self._file is not None
         self._followers += 1
-        return Follower(Descriptor(self.digest, self.state.size), self, self._file)
+        descriptor = Descriptor(self.digest, self.state.size)
+        return Follower(descriptor, self._file, self.visible_past, self._leave)
 
-    def leave(self) -> None:
-        """Have one follower less."""
+    def _leave(self) -> None:
         self._followers -= 1
         self._close_unread()
 
@@ -384,41 +330,3 @@ class Fill:
             await step
         except Exception as error:
             self._log.warn("cleaning up after a fill: {error}", error=str(error))
-
-
-@implementer(IBlobReader)
-@attrs.define(eq=False)
-class Follower:
-    """One client's way through a growing blob."""
-
-    descriptor: Descriptor
-    _fill: Fill
-    _file: IFileReader
-    _open: bool = True
-
-    @property
-    def size(self) -> int:
-        """Count the bytes of the whole; 0 while that is not known."""
-        return self.descriptor.size or 0
-
-    @deferred
-    async def read(
-        self, consumer: IConsumer, offset: int = 0, size: int | None = None
-    ) -> None:
-        """Push bytes into a consumer as they become visible."""
-        end = self.descriptor.size if size is None else offset + size
-        while end is None or offset < end:
-            visible = await self._fill.visible_past(offset)
-            if visible <= offset:
-                break
-            stop = visible if end is None else min(visible, end)
-            await self._file.read(consumer=consumer, offset=offset, size=stop - offset)
-            offset = stop
-        if size is not None and end is not None and offset < end:
-            raise ShortRead(f"{end - offset} bytes are missing")
-
-    def close(self) -> None:
-        """Leave; the fill goes on."""
-        if self._open:
-            self._open = False
-            self._fill.leave()

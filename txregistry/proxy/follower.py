@@ -1,0 +1,60 @@
+"""One client's way through a blob that is being filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import ShortRead
+from txregistry.interfaces.blobs import IBlobReader
+from txregistry.interfaces.files import IFileReader
+from txregistry.spec.descriptor import Descriptor
+
+
+@implementer(IBlobReader)
+@attrs.define(eq=False)
+class Follower:
+    """One reader of a growing file, with an offset of its own.
+
+    :param visible_past: fires with how far can be read, as soon as that is past an
+        offset, and at the end with the end.
+    :param left: is called once, when the reader is closed.
+    """
+
+    descriptor: Descriptor
+    _file: IFileReader
+    _visible_past: Callable[[int], Deferred[int]]
+    _left: Callable[[], None]
+    _open: bool = True
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the whole; 0 while that is not known."""
+        return self.descriptor.size or 0
+
+    @deferred
+    async def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> None:
+        """Push bytes into a consumer as they become visible."""
+        end = self.descriptor.size if size is None else offset + size
+        while end is None or offset < end:
+            visible = await self._visible_past(offset)
+            if visible <= offset:
+                break
+            stop = visible if end is None else min(visible, end)
+            await self._file.read(consumer=consumer, offset=offset, size=stop - offset)
+            offset = stop
+        if size is not None and end is not None and offset < end:
+            raise ShortRead(f"{end - offset} bytes are missing")
+
+    def close(self) -> None:
+        """Leave; the fill goes on."""
+        if self._open:
+            self._open = False
+            self._left()

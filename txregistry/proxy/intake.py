@@ -1,0 +1,66 @@
+"""Bytes from the upstream on their way into the growing file of a fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.interfaces import IConsumer, IProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txregistry.interfaces.fills import IPartialBlob
+
+
+@implementer(IConsumer)
+@attrs.define(eq=False)
+class Intake:
+    """Bytes from the upstream on their way into the growing file.
+
+    :ivar received: bytes that came over the wire.
+    :param skip: bytes at the beginning that are there already.
+    :param progressed: is called whenever more can be read.
+    """
+
+    _partial: IPartialBlob
+    _skip: int
+    _progressed: Callable[[], None]
+    received: int = 0
+    _accepted: int = attrs.field(init=False)
+    _flushing: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._accepted = self._partial.size
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take the upstream's body, paused while the disk is behind."""
+        self._partial.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let it go."""
+        self._partial.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Take in bytes that are new."""
+        self.received += len(data)
+        fresh = data[self._skip :]
+        self._skip = max(0, self._skip - len(data))
+        if fresh:
+            self._accepted += len(fresh)
+            self._partial.write(fresh)
+            self._watch()
+
+    def _watch(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._partial.flush().addCallbacks(self._flushed, self._broken)
+
+    def _flushed(self, _: None) -> None:
+        self._flushing = False
+        self._progressed()
+        if self._accepted > self._partial.size:
+            self._watch()
+
+    def _broken(self, failure: Failure) -> None:
+        # The partial stops its producer; whoever flushes next is told why.
+        self._flushing = False

@@ -1,0 +1,233 @@
+"""The fill on a clock: many clients, one download."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.flow.streams import BoundedConsumer
+from txregistry.interfaces.driver import DriverError
+from txregistry.proxy.state import HELD_BACK_BYTES, MAX_FAILURES, FillState
+from txregistry.spec.errors import BlobUnknown, UpstreamFailed
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import layout
+from txregistry.testing.house import TestHouse
+from txregistry.testing.upstream import Fault
+
+SIZE = 1_000_000
+
+
+class FillTests(SynchronousTestCase):
+    """A blob of a megabyte from an upstream that takes two seconds."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+        self.upstream = self.house.upstream
+        self.upstream.rate = SIZE // 2
+        self.content = os.urandom(SIZE)
+        self.digest = self.upstream.add_blob("a", self.content)
+        self.path = f"/v2/a/blobs/{self.digest}"
+
+    def ask(self, name: str = "a", **headers: str):
+        return self.house.ask("GET", f"/v2/{name}/blobs/{self.digest}", **headers)
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.02)):
+            self.house.pump()
+            self.house.clock.advance(0.02)
+        self.house.pump()
+
+    def gets(self) -> int:
+        return self.upstream.count("GET", "/blobs/")
+
+    def test_late_client_starts_at_byte_zero(self) -> None:
+        """Whoever comes later gets everything, from the same download."""
+        asked = [self.ask()]
+        for _ in range(4):
+            self.pass_time(0.4)
+            asked.append(self.ask())
+        for done in asked:
+            self.assertEqual(self.house.settle(done).body, self.content)
+        self.assertEqual(self.gets(), 1)
+        coalesced = self.house.count(
+            "registry_proxy_coalesced_total", type="blob", upstream="upstream.example"
+        )
+        self.assertEqual(coalesced, 4)
+
+    def test_range_comes_as_soon_as_it_exists(self) -> None:
+        """A range of what is there already does not wait for the rest."""
+        whole = self.ask()
+        self.pass_time(0.5)
+        began = self.house.clock.seconds()
+        got = self.house.settle(self.ask(Range="bytes=100-199"), step=0.0)
+        self.assertEqual((got.status, got.body), (206, self.content[100:200]))
+        self.assertEqual(self.house.clock.seconds(), began)
+        self.assertNoResult(whole)
+        self.house.settle(whole)
+        self.assertEqual(self.gets(), 1)
+
+    def test_range_waits_for_its_bytes(self) -> None:
+        """A range of what is not there yet waits for it, and costs no download."""
+        got = self.house.settle(self.ask(Range="bytes=500000-500009"))
+        self.assertEqual(got.body, self.content[500000:500010])
+        self.assertEqual(self.gets(), 1)
+
+    def test_last_bytes_wait_for_the_digest(self) -> None:
+        """The end is shown to nobody before it is verified."""
+        self.upstream.faults.append(Fault("/blobs/", corrupt=10))
+        tail = self.ask(Range=f"bytes={SIZE - 10}-")
+        early = self.ask(Range="bytes=1000-1999")
+        self.assertEqual(self.house.settle(early).body, self.content[1000:2000])
+        got = self.house.settle(tail)
+        self.assertEqual((got.broken, got.body), (True, b""))
+
+    def test_head_during_a_fill(self) -> None:
+        """HEAD is answered from what is known, with no question upstream."""
+        whole = self.ask()
+        self.pass_time(0.2)
+        got = self.house.head(self.path)
+        self.assertEqual((got.status, got.header("Content-Length")), (200, str(SIZE)))
+        self.assertEqual(self.upstream.count("HEAD", "/blobs/"), 0)
+        self.house.settle(whole)
+
+    def test_client_that_leaves(self) -> None:
+        """The fill goes on when its first client has gone, or its only one."""
+        asked = self.ask()
+        self.pass_time(0.3)
+        asked.addErrback(lambda _: None)
+        for pump in self.house.wire._pumps:
+            pump.client.transport.loseConnection()
+        self.pass_time(3)
+        self.upstream.faults.append(Fault("/v2/", times=99, status=500))
+        self.assertEqual(self.house.get(self.path).body, self.content)
+        self.assertEqual(self.gets(), 1)
+        self.assertFalse(self.house.content.leases.held(self.digest))
+
+    def test_other_repository_joins_after_a_head(self) -> None:
+        """A repository joins a fill when the upstream has confirmed its access."""
+        self.upstream.add_blob("b", self.content)
+        first = self.ask("a")
+        self.pass_time(0.2)
+        second = self.ask("b")
+        denied = self.ask("c")
+        for done in (first, second):
+            self.assertEqual(self.house.settle(done).body, self.content)
+        self.assertEqual(self.house.settle(denied).status, 404)
+        self.assertEqual((self.gets(), self.upstream.count("HEAD", "/blobs/")), (1, 2))
+        for name in ("a", "b"):
+            link = layout.layer_link(RepositoryName(name), self.digest)
+            self.assertIn(link, self.house.paths())
+
+    def test_failure_reaches_all_and_the_next_begins_anew(self) -> None:
+        """All who follow are cut; who comes right after gets a new download."""
+        self.upstream.faults.append(Fault("/blobs/", corrupt=10))
+        asked = [self.ask() for _ in range(3)]
+        for done in asked:
+            self.assertTrue(self.house.settle(done).broken)
+        self.assertEqual(self.house.get(self.path).body, self.content)
+        self.assertEqual(self.gets(), 2)
+
+    def test_stop_makes_a_checkpoint(self) -> None:
+        """Stopping keeps what there is, and the next process fetches the rest."""
+        asked = self.ask()
+        self.pass_time(1)
+        self.successResultOf(self.house.fills.stopService())
+        self.assertTrue(self.house.settle(asked).broken)
+        self.assertEqual(self.house.get(self.path).status, 503)
+        again = TestHouse(clock=self.house.clock, driver=self.house.driver)
+        again.upstream.add_blob("a", self.content)
+        self.assertEqual(again.get(self.path).body, self.content)
+        (asked_again,) = again.upstream.asked
+        offset = int(asked_again.headers["range"].removeprefix("bytes=").rstrip("-"))
+        self.assertGreater(offset, 300_000)
+
+    def test_complete_but_uncommitted(self) -> None:
+        """If all was there when a process ended, only access is asked for."""
+        partial = self.successResultOf(self.house.partials.open(digest=self.digest))
+        partial.write(self.content)
+        from txregistry.interfaces.fills import FillCheckpoint
+
+        state = FillCheckpoint(SIZE, SIZE, None)
+        self.successResultOf(partial.checkpoint(state=state))
+        self.successResultOf(partial.close())
+        self.assertEqual(self.house.get(self.path).body, self.content)
+        self.assertEqual((self.gets(), self.upstream.count("HEAD", "/blobs/")), (0, 1))
+
+    def test_full_disk(self) -> None:
+        """A disk that takes no more ends the fill and leaves nothing."""
+        self.house.partials._driver = _Refusing(self.house.driver)
+        got = self.house.get(self.path)
+        self.assertEqual(got.status, 503)
+        self.assertIn(b"No space left", got.body)
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+        self.assertEqual(self.house.paths(), [])
+
+    def test_follower_can_be_cancelled(self) -> None:
+        """A read that is given up leaves the others alone."""
+        repository = self.successResultOf(
+            self.house.proxy.repository(RepositoryName("a"))
+        )
+        opened = repository.blobs.open(digest=self.digest)
+        reader = self.house.settle(opened)
+        first, second = BoundedConsumer(SIZE), BoundedConsumer(SIZE)
+        given_up = reader.read(consumer=first, offset=0, size=SIZE)
+        kept = reader.read(consumer=second, offset=0, size=SIZE)
+        self.pass_time(0.5)
+        given_up.cancel()
+        self.failureResultOf(given_up, CancelledError)
+        self.house.settle(kept)
+        self.assertEqual(second.content, self.content)
+        reader.close()
+        reader.close()
+
+
+class _Refusing:
+    """A driver on which nothing can be written."""
+
+    def __init__(self, driver) -> None:
+        self.driver = driver
+
+    def __getattr__(self, name: str):
+        return getattr(self.driver, name)
+
+    def writer(self, path, keep_bytes=0, hasher=None):
+        from twisted.internet.defer import fail
+
+        return fail(DriverError("inmemory", path, "No space left on device"))
+
+
+class StateTests(SynchronousTestCase):
+    """What a fill decides."""
+
+    @given(st.integers(0, 10**7), st.one_of(st.none(), st.integers(0, 10**7)))
+    def test_the_end_is_held_back(self, written: int, size: int | None) -> None:
+        """Unverified, the last chunk of the whole is never visible."""
+        state = FillState(size=size, written=written)
+        known = written if size is None else size
+        self.assertLessEqual(state.visible, max(0, known - HELD_BACK_BYTES))
+        self.assertLessEqual(state.visible, written)
+        state.verified = True
+        self.assertEqual(state.visible, written)
+
+    def test_attempts(self) -> None:
+        """Failures in a row end it, progress starts the count again."""
+        state, error = FillState(), UpstreamFailed()
+        found = [state.next_attempt(error) for _ in range(MAX_FAILURES)]
+        self.assertEqual(found, [1, 2, 3, 4, None])
+        state.written += HELD_BACK_BYTES
+        self.assertEqual(state.next_attempt(error), 1)
+
+    def test_answers_are_not_tried_again(self) -> None:
+        """404 and errors of our own are final."""
+        for error in (BlobUnknown(), DriverError("x", "/y"), ZeroDivisionError()):
+            self.assertIsNone(FillState().next_attempt(error))
+
+    def test_size_agrees(self) -> None:
+        """A size that changes is another blob."""
+        self.assertTrue(FillState(size=None).agrees_with(5))
+        self.assertTrue(FillState(size=5).agrees_with(None))
+        self.assertFalse(FillState(size=5).agrees_with(6))

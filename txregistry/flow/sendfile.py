@@ -123,8 +123,11 @@ class FileSender:
         if self._offset + READ_AHEAD_BYTES // 2 < self._ahead:
             return
         span = min(READ_AHEAD_BYTES, self._remaining)
-        os.posix_fadvise(self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED)
         self._ahead = self._offset + span
+        if not _is_in_memory(self._descriptor, self._ahead - 1):
+            os.posix_fadvise(
+                self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED
+            )
 
     def _send_pieces(self) -> None:
         socket = self._transport.fileno()
@@ -155,6 +158,17 @@ class FileSender:
         self._done = None
         self._transport.unregisterProducer()
         self._transport.registerProducer(self._usual, True)
+
+
+def _is_in_memory(descriptor: int, offset: int) -> bool:
+    """Tell whether a byte of a file can be read without waiting for the disk.
+
+    Asking the kernel to read what it has costs more than this look.
+    """
+    try:
+        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False
 
 
 def offer_file(

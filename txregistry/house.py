@@ -7,6 +7,8 @@ rooms each other as interfaces.
 from __future__ import annotations
 
 import os
+import socket
+import stat
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
@@ -57,6 +59,7 @@ from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
 from txregistry.storagedriver.maker import make_driver
+from txregistry.tls import wrap_endpoint
 from txregistry.web.api import Api
 from txregistry.web.site import RegistrySite
 
@@ -229,14 +232,13 @@ class House:
 
     def _endpoint(self) -> IStreamServerEndpoint:
         http = self.config.http
+        endpoint: IStreamServerEndpoint
         if http.net == "unix":
-            return UNIXServerEndpoint(self.reactor, http.addr, wantPID=False)
-        endpoint = tcp_endpoint(self.reactor, http.addr)
-        if not http.tls.certificate:
-            return endpoint
-        from txregistry.tls import wrap_endpoint
-
-        return wrap_endpoint(endpoint, http.tls)
+            remove_stale_socket(http.addr)
+            endpoint = UNIXServerEndpoint(self.reactor, http.addr, wantPID=False)
+        else:
+            endpoint = tcp_endpoint(self.reactor, http.addr)
+        return wrap_endpoint(endpoint, http.tls) if http.tls.certificate else endpoint
 
 
 def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
@@ -247,6 +249,17 @@ def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
         return TCP6ServerEndpoint(reactor, int(port), interface=host or "::")
     interface = "127.0.0.1" if host == "localhost" else host
     return TCP4ServerEndpoint(reactor, int(port), interface=interface)
+
+
+def remove_stale_socket(path: str) -> None:
+    """Remove a socket that a process left behind; one that answers stays."""
+    if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
 
 
 def ledger_path(config: Config) -> str:

@@ -280,6 +280,32 @@ class ProcessTests(IntegrationCase):
             code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
             self.assertEqual((name, code), (name, expected), body)
 
+    async def test_unix_socket(self) -> None:
+        """A socket file serves as well, also over one that a crash left behind."""
+        import socket
+
+        from twisted.internet.endpoints import UNIXClientEndpoint
+
+        path = self.directory / "sock"
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+        config = self.write(
+            version="0.1", storage="inmemory", http={"net": "unix", "addr": str(path)}
+        )
+        process = self.keep(start(TWISTD, "-n", "--pidfile=", "registry", "-c", config))
+
+        class Local:
+            def endpointForURI(self, uri: Any) -> Any:
+                return UNIXClientEndpoint(reactor, str(path))
+
+        self.http = HTTPClient(Agent.usingEndpointFactory(reactor, Local()))
+        for _ in range(200):
+            if "ready on" in process.text():
+                break
+            await sleep(0.05)
+        code, _, body = await self.get("http://localhost/v2/")
+        self.assertEqual((code, body), (200, b"{}"))
+
     async def test_credential_helper(self) -> None:
         """proxy.exec gives the credentials; it is told the host of the service."""
         helper = self.directory / "helper"

@@ -71,6 +71,9 @@ class BaseTests(WebCase):
             (f"/v2/a/b/manifests/{other}", (404, "MANIFEST_UNKNOWN")),
             ("/v2/a/b/manifests/none", (404, "MANIFEST_UNKNOWN")),
             ("/v2/x/tags/list", (404, "NAME_UNKNOWN")),
+            ("/v2/%ff%fe/tags/list", (404, "NOT_FOUND")),
+            ("/v2/%C3%A4/tags/list", (400, "NAME_INVALID")),
+            ("/v2/host:80/x/manifests/v1", (400, "NAME_INVALID")),
             ("/v2/a/b/tags/list?n=x", (400, "PAGINATION_NUMBER_INVALID")),
         ):
             self.assertEqual((path, self.error(path)), (path, expected))

@@ -87,6 +87,7 @@ class ProxyBlobs:
             descriptor = await self._local.stat(digest=digest)
         except BlobUnknown:
             status.forward = "miss"
+            self._meter.count(Count.MISSES, "blob")
             return await self._stat_elsewhere(digest)
         self._hit(digest)
         return descriptor

@@ -11,9 +11,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from txregistry.flow.streams import ConsumerStopped
-from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.driver import DriverError, InvalidPath
 from txregistry.spec.errors import (
     BadRequest,
+    NameInvalid,
     NotFound,
     RegistryError,
     Unavailable,
@@ -73,6 +74,11 @@ def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
     return answer(request, Unavailable({"reason": f"storage: {error.reason}"}))
 
 
+def unstorable(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer that no storage has a place for such a name."""
+    return answer(request, NameInvalid({"reason": "cannot be stored"}))
+
+
 def gone(request: RegistryRequest, failure: Failure) -> bytes:
     """Say nothing: the client has gone."""
     request.abort()
@@ -90,6 +96,7 @@ HANDLERS = (
     (RegistryError, registry_error),
     (HTTPException, http_error),
     ((ConsumerStopped, CancelledError), gone),
+    (InvalidPath, unstorable),
     (DriverError, storage_error),
     (Exception, any_error),
 )

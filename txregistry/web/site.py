@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -83,9 +84,24 @@ class RegistryRequest(Request):
         site.active.add(self)
         request_id.set(self.identity)
         self.path = site.strip_prefix(self.path)
+        self._make_readable()
         for name, values in site.headers.items():
             self.responseHeaders.setRawHeaders(name, list(values))
         super().process()
+
+    def _make_readable(self) -> None:
+        """See to it that the router can read what a client sent.
+
+        It answers bytes that are no UTF-8 in plain text; as a path without a route
+        they get the same JSON as any other.
+        """
+        for name in ("Host", "X-Forwarded-Host"):
+            if not self.header(name).isascii():
+                self.requestHeaders.removeHeader(name)
+        try:
+            unquote_to_bytes(self.path).decode("utf-8")
+        except UnicodeDecodeError:
+            self.path = b"/-"
 
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""

@@ -185,6 +185,7 @@ class House:
             layout.SCHEDULER_STATE,
             self.ledger,
             Inventory(self.driver, self.content),
+            self.content,
             self.partials,
             self._plan,
             self.reactor,

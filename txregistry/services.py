@@ -22,7 +22,6 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver
 from txregistry.remote.client import UpstreamClient
-from txregistry.spec.errors import RegistryError
 from txregistry.storage import layout
 from txregistry.web.site import RegistrySite
 
@@ -184,7 +183,8 @@ class Preload(Service):
             self._log.info("authenticated to {upstream}", upstream=self._client.host)
         except CancelledError:
             return
-        except RegistryError as error:
+        except Exception as error:
+            # Whatever it is: it is one warning, and the cache serves on.
             self._log.warn(
                 "cannot authenticate to {upstream} yet: {error}",
                 upstream=self._client.host,

@@ -95,6 +95,42 @@ class ExpiryTests(SynchronousTestCase):
         self.pass_time(1200)
         self.assertFalse(self.is_stored(self.blob))
 
+    def test_reader_that_comes_while_it_goes(self) -> None:
+        """Data that is read at the last moment goes at the next occasion."""
+        self.house.get(self.target)
+        release = self.house.content.leases.take(self.blob)
+        entry = Entry(
+            EntryKey(RepositoryName("a"), Kind.BLOB, str(self.blob)), 5000, 0.0
+        )
+        done = self.house.scheduler._functions[Kind.BLOB](entry)
+        self.successResultOf(done)
+        self.assertTrue(self.is_stored(self.blob))
+        release()
+        self.pass_time(1500)
+        self.assertEqual(self.house.paths(), [])
+
+    def test_orphans_are_swept_at_the_start(self) -> None:
+        """Content that a crash left without a link goes, once it is not young."""
+        young = Digest.of(b"young")
+        old = Digest.of(b"old")
+        self.ok(self.house.driver.put(layout.blob_data(old), b"old"))
+        self.house.get(self.target)
+        self.pass_time(900)
+        self.house.get(self.target)
+        self.pass_time(900)
+        self.house.get(self.target)
+        self.pass_time(900)
+        self.house.get(self.target)
+        self.pass_time(950)
+        self.ok(self.house.driver.put(layout.blob_data(young), b"young"))
+        self.ok(self.house.rebuild.run())
+        self.assertFalse(self.is_stored(old))
+        self.assertTrue(self.is_stored(young))
+        self.assertTrue(self.is_stored(self.blob))
+
+    def ok(self, done):
+        return self.successResultOf(done)
+
     def test_expired_content_is_fetched_again(self) -> None:
         """What has gone comes back whole when it is asked for."""
         self.house.get(self.target)
@@ -245,6 +281,10 @@ class _Endless:
         from twisted.internet.defer import Deferred
 
         await Deferred()
+        yield None
+
+    async def orphans(self, before):
+        return
         yield None
 
 

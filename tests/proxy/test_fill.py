@@ -184,6 +184,51 @@ class FillTests(SynchronousTestCase):
         reader.close()
         reader.close()
 
+    def test_slow_client_is_held_back(self) -> None:
+        """A consumer that is full gets no more, however much has arrived."""
+        repository = self.successResultOf(
+            self.house.proxy.repository(RepositoryName("a"))
+        )
+        reader = self.house.settle(repository.blobs.open(digest=self.digest))
+        full = Full()
+        done = reader.read(consumer=full, offset=0, size=SIZE)
+        self.pass_time(5)
+        self.assertLessEqual(full.size, 256 * 1024)
+        while not done.called:
+            full.producer.resumeProducing()
+            self.house.pump()
+        self.assertEqual(full.size, SIZE)
+        self.assertIsNone(full.producer)
+        reader.close()
+
+    def test_wrong_repository_harms_nobody(self) -> None:
+        """A fill that was begun for a repository without the blob is not the end."""
+        del self.upstream.blobs["a", str(self.digest)]
+        self.upstream.add_blob("b", self.content)
+        wrong = self.ask("a")
+        self.house.wire.pump()
+        right = self.ask("b")
+        self.assertEqual(self.house.settle(wrong).status, 404)
+        self.assertEqual(self.house.settle(right).body, self.content)
+
+
+class Full:
+    """A consumer that is full after every write."""
+
+    def __init__(self) -> None:
+        self.size, self.producer = 0, None
+
+    def registerProducer(self, producer, streaming) -> None:
+        assert self.producer is None
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        self.producer.pauseProducing()
+
 
 class _Refusing:
     """A driver on which nothing can be written."""

@@ -156,6 +156,32 @@ class TagTests(SynchronousTestCase):
         self.house.clock.advance(61)
         self.assertEqual(self.digest(), str(self.first))
 
+    def test_moved_tag_whose_manifest_is_limited(self) -> None:
+        """HEAD is free and GET is not: past the limit the older manifest serves."""
+        self.digest()
+        self.move()
+        self.house.clock.advance(61)
+        path = f"/manifests/{self.second}"
+        self.house.upstream.faults.append(Fault(path, times=99, status=429))
+        for _ in range(2):
+            got = self.house.get(TAG)
+            self.assertEqual(got.header("Docker-Content-Digest"), str(self.first))
+            self.assertIsNotNone(got.header("Warning"))
+        self.house.upstream.faults.clear()
+        self.assertEqual(self.digest(), str(self.second))
+
+    def test_head_by_tag_keeps_the_manifest(self) -> None:
+        """A tag that is only asked for by HEAD is in use, and so is its manifest."""
+        self.digest()
+        self.house.scheduler.startService()
+        for _ in range(40):
+            self.house.clock.advance(300)
+            self.house.head(TAG)
+        self.lose_upstream()
+        self.house.clock.advance(61)
+        self.assertEqual(self.digest(), str(self.first))
+        self.successResultOf(self.house.scheduler.stopService())
+
     def test_404_is_obeyed(self) -> None:
         """A tag deleted upstream is gone here, in an outage too."""
         self.digest()

@@ -94,3 +94,6 @@ class Reaper:
         self._meter.count(Count.EVICTED, kind)
         if await self._content.collect(digest=digest):
             self._meter.count(Count.EVICTED_BYTES, kind, entry.size)
+        elif self._leases.held(digest):
+            # Somebody has begun to read it since: its data goes another time.
+            self._usage.add(entry)

@@ -9,12 +9,16 @@ from twisted.logger import Logger
 from txregistry.expiry.legacy import read_state, write_state
 from txregistry.expiry.plan import BATCH, Plan
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
 from txregistry.interfaces.fills import IPartialBlobs
 
 #: Partial blobs that nobody has asked for again after this long are deleted.
 PARTIAL_SECONDS = 24 * 3600.0
+
+#: Content without a link is left alone for this long.
+ORPHAN_SECONDS = 3600.0
 
 
 @attrs.define(eq=False)
@@ -28,6 +32,7 @@ class Rebuild:
     _state_path: str
     _ledger: IExpiryLedger
     _inventory: IInventory
+    _content: IContent
     _partials: IPartialBlobs
     _plan: Plan
     _clock: IReactorTime
@@ -47,6 +52,18 @@ class Rebuild:
                 await self._ledger.restore(entries=batch)
                 batch = []
         await self._ledger.restore(entries=batch)
+        await self._sweep()
+
+    @deferred
+    async def _sweep(self) -> None:
+        """Delete content that a crash left between unlinking and deleting.
+
+        What is young may be on its way to its first link.
+        """
+        before = self._clock.seconds() - ORPHAN_SECONDS
+        async for digest in self._inventory.orphans(before=before):
+            if await self._content.collect(digest=digest):
+                self._log.info("deleted {digest}, linked by nobody", digest=str(digest))
 
     @deferred
     async def export_state(self) -> None:

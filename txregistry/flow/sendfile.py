@@ -179,13 +179,18 @@ def offer_file(
     :return: as :meth:`IFileConsumer.write_file`, or ``None`` if it has to be read
         and written instead.
     """
-    if size <= 0 or not IFileConsumer.providedBy(consumer):
+    if size <= 0 or not takes_files(consumer):
         return None
     taker = cast(IFileConsumer, consumer)
-    if not taker.takes_files():
-        return None
     done: Deferred[None] = taker.write_file(descriptor, offset, size)
     return done
+
+
+def takes_files(consumer: IConsumer) -> bool:
+    """Tell whether a consumer can be handed a file descriptor at this moment."""
+    if not IFileConsumer.providedBy(consumer):
+        return False
+    return bool(cast(IFileConsumer, consumer).takes_files())
 
 
 def as_file_transport(transport: ITransport) -> FileTransport:

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
 
@@ -87,6 +88,9 @@ class IInventory(Interface):
 
         ``last_use`` is when it was linked.
         """
+
+    def orphans(before: float) -> AsyncIterator[Digest]:
+        """Visit content that no repository links and nobody wrote since a time."""
 
 
 class ITagMemory(Interface):

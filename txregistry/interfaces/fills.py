@@ -44,6 +44,9 @@ class IPartialBlob(IBlobWriter):
 class IPartialBlobs(Interface):
     """Where partial blobs live, by digest: one place for all processes."""
 
+    def has(digest: Digest) -> Deferred[bool]:
+        """Fire with whether an earlier process or fill has left something."""
+
     def open(digest: Digest) -> Deferred[IPartialBlob]:
         """Fire with the partial of a digest, resumed or new.
 

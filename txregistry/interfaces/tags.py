@@ -7,6 +7,7 @@ from zope.interface import Interface
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import RegistryError
 from txregistry.spec.reference import Tag
 
 #: Sorted by code point.
@@ -26,6 +27,16 @@ class ITagService(Interface):
         """Fire with the tags that sort after ``after``, sorted, at most ``limit``.
 
         Fails with ``NameUnknown``.
+        """
+
+
+class ITagFallback(Interface):
+    """Optional: an older answer where the newest one cannot be had."""
+
+    def instead(tag: Tag, error: RegistryError) -> Deferred[Descriptor]:
+        """Fire with what a tag stood for, whose manifest failed with an error.
+
+        Fails with the error itself if it is no outage, or if there is nothing older.
         """
 
 

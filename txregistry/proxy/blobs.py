@@ -127,7 +127,7 @@ class ProxyBlobs:
         if fill is not None and self._name in fill.confirmed:
             await fill.head()
             return Descriptor(digest, fill.state.size)
-        return await self._remote.stat(digest=digest)
+        return await self._fills.confirm(self._name, digest, self._remote)
 
     @deferred
     async def _open_elsewhere(self, digest: Digest, attempt: int) -> IBlobReader | None:

@@ -15,7 +15,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import deferred
@@ -34,8 +34,18 @@ from txregistry.proxy.intake import Intake
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import DigestInvalid, SizeInvalid, UpstreamFailed
+from txregistry.spec.errors import (
+    DigestInvalid,
+    RegistryError,
+    SizeInvalid,
+    UpstreamFailed,
+)
 from txregistry.spec.reference import RepositoryName
+
+#: A wait that the upstream asks for in the middle of a blob is made up to this.
+MAX_WAIT = 60.0
+
+_REFUSALS = frozenset((401, 403, 404))
 
 
 @attrs.define(eq=False)
@@ -61,6 +71,7 @@ class Fill:
     _heads: list[Deferred[None]] = attrs.field(factory=list)
     _waiters: list[tuple[int, Deferred[int]]] = attrs.field(factory=list)
     _ends: list[Deferred[None]] = attrs.field(factory=list)
+    _first: IRemoteBlobReader | None = None
     _file: IFileReader | None = None
     _followers: int = 0
     _over: bool = False
@@ -76,9 +87,8 @@ class Fill:
         began, start = self._clock.seconds(), 0
         self._meter.fills(1)
         try:
-            self._partial = await self._partials.open(digest=self.digest)
-            self._file = await self._partial.reader()
-            start = self._partial.size
+            start = await self._prepare()
+            assert self._partial is not None
             await self._download(self._partial)
             await self._finish(self._partial)
             self._log.info(
@@ -92,19 +102,26 @@ class Fill:
             self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
             await self._keep()
         except Exception as error:
-            self._log.warn(
-                "fill of {digest} failed after {size} bytes: {error}",
-                digest=str(self.digest),
-                size=self.state.written,
-                error=str(error),
-            )
-            self._meter.count(Count.FAILED, "blob")
+            self._report(error)
             self._fail(Failure())
             await self._give_up(error)
         finally:
             self._meter.fills(-1)
             self._over = True
             self._close_unread()
+
+    def _report(self, error: Exception) -> None:
+        refused = isinstance(error, RegistryError) and error.status in _REFUSALS
+        if not refused:
+            self._meter.count(Count.FAILED, "blob")
+        # That there is no such blob is nobody's failure.
+        self._log.emit(
+            LogLevel.info if refused else LogLevel.warn,
+            "fill of {digest} ended after {size} bytes: {error}",
+            digest=str(self.digest),
+            size=self.state.written,
+            error=str(error),
+        )
 
     @property
     def has_failed(self) -> bool:
@@ -169,6 +186,25 @@ class Fill:
             self._file.close()
 
     @deferred
+    async def _prepare(self) -> int:
+        """Open the growing file; give how much of it is there.
+
+        Without an earlier attempt the upstream comes first: for a blob that it does
+        not have, nothing touches the disk.
+        """
+        if not await self._partials.has(digest=self.digest):
+            opened = await self._source.open(digest=self.digest)
+            self._first = cast(IRemoteBlobReader, opened)
+        try:
+            self._partial = await self._partials.open(digest=self.digest)
+            self._file = await self._partial.reader()
+        except BaseException:
+            if self._first is not None:
+                self._first.close()
+            raise
+        return self._partial.size
+
+    @deferred
     async def _download(self, partial: IPartialBlob) -> None:
         self._resume(partial)
         delays = list(backoff(8, 0.5, 8.0, self._spread))
@@ -191,7 +227,8 @@ class Fill:
                     attempt=attempt,
                     error=str(error),
                 )
-            await deferLater(self._clock, delays[attempt])
+                asked = getattr(error, "retry_after", None) or 0.0
+            await deferLater(self._clock, max(delays[attempt], min(asked, MAX_WAIT)))
 
     def _resume(self, partial: IPartialBlob) -> None:
         state = self.state
@@ -215,6 +252,9 @@ class Fill:
 
     @deferred
     async def _open(self) -> IRemoteBlobReader:
+        first, self._first = self._first, None
+        if first is not None:
+            return first
         written = self.state.written
         if written and IBlobResumer.providedBy(self._source):
             self._meter.count(Count.RESUMED, "blob")
@@ -293,8 +333,10 @@ class Fill:
 
     def _wake(self) -> None:
         visible, end = self.state.visible, self.state.verified
-        ready = [item for item in self._waiters if end or visible > item[0]]
-        self._waiters = [item for item in self._waiters if item not in ready]
+        waiters, self._waiters = self._waiters, []
+        ready: list[tuple[int, Deferred[int]]] = []
+        for item in waiters:
+            (ready if end or visible > item[0] else self._waiters).append(item)
         for _, waiter in ready:
             waiter.callback(visible)
 

@@ -16,7 +16,7 @@ from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.fill import Fill
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import UpstreamUnavailable
+from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
@@ -64,7 +64,22 @@ class Fills(Service):
             if self._fills.get(digest) is not fill:
                 return None
             fill.confirmed.add(name)
+            return await self._follow_another(fill)
         return await fill.follow()
+
+    @deferred
+    async def _follow_another(self, fill: Fill) -> IBlobReader | None:
+        """Follow a fill that somebody else began.
+
+        It may have been for a repository that the upstream does not give the blob:
+        that is not this client's answer, and it looks again for itself.
+        """
+        try:
+            return await fill.follow()
+        except RegistryError:
+            if self._fills.get(fill.digest) is fill:
+                await fill.ended()
+            return None
 
     @deferred
     async def confirm(

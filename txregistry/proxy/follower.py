@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.gate import Passage, open_passage
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.interfaces.files import IFileReader
@@ -43,15 +44,27 @@ class Follower:
     ) -> None:
         """Push bytes into a consumer as they become visible."""
         end = self.descriptor.size if size is None else offset + size
+        passage = open_passage(consumer)
+        try:
+            offset = await self._read_pieces(passage, offset, end)
+        finally:
+            passage.gate.shut()
+        if size is not None and end is not None and offset < end:
+            raise ShortRead(f"{end - offset} bytes are missing")
+
+    @deferred
+    async def _read_pieces(self, passage: Passage, offset: int, end: int | None) -> int:
         while end is None or offset < end:
+            await passage.gate.ready()
             visible = await self._visible_past(offset)
             if visible <= offset:
                 break
             stop = visible if end is None else min(visible, end)
-            await self._file.read(consumer=consumer, offset=offset, size=stop - offset)
+            await self._file.read(
+                consumer=passage.consumer, offset=offset, size=stop - offset
+            )
             offset = stop
-        if size is not None and end is not None and offset < end:
-            raise ShortRead(f"{end - offset} bytes are missing")
+        return offset
 
     def close(self) -> None:
         """Leave; the fill goes on."""

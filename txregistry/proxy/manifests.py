@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.interfaces.blobs import IBlobStatter
-from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Kind
 from txregistry.interfaces.manifests import IManifestService, IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
@@ -32,6 +32,7 @@ class ProxyManifests:
     _content: IBlobStatter
     _pending: PendingTags
     _usage: IUsage
+    _memory: ITagMemory
     _meter: IMeter
     _clock: IReactorTime
     _flights: Flights[Digest, Manifest] = attrs.field(factory=Flights)
@@ -73,6 +74,8 @@ class ProxyManifests:
             await self._local.put(manifest=manifest)
         for tag in self._pending.take(self._name, digest):
             await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
+            key = EntryKey(self._name, Kind.TAG, str(tag))
+            self._memory.confirm(key, self._clock.seconds())
         return manifest
 
     @deferred

@@ -101,6 +101,7 @@ class ProxyNamespace:
                 self._content,
                 self._pending,
                 self._usage,
+                self._memory,
                 self._meter,
                 self._clock,
             ),

@@ -13,7 +13,7 @@ from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Ki
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
-from txregistry.interfaces.tags import ITagService, ITagStore, Tags
+from txregistry.interfaces.tags import ITagFallback, ITagService, ITagStore, Tags
 from txregistry.proxy.outage import is_outage
 from txregistry.proxy.pending import PendingTags
 from txregistry.spec.descriptor import Descriptor
@@ -35,7 +35,7 @@ class Seen:
     confirmed_at: float
 
 
-@implementer(ITagService)
+@implementer(ITagService, ITagFallback)
 @attrs.define(eq=False)
 class ProxyTags:
     """Tags as the upstream gives them, remembered for a while."""
@@ -65,14 +65,36 @@ class ProxyTags:
             Verdict.FRESH
         ):
             current_status().hit = True
+            self._touch_manifest(seen.descriptor, now)
             return seen.descriptor
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._meter.count(Count.COALESCED, "tag")
         try:
-            return await self._flights.join(tag, lambda: self._ask(tag))
+            descriptor = await self._flights.join(tag, lambda: self._ask(tag))
+        except ManifestUnknown:
+            await self._drop(tag)
+            raise
         except RegistryError as error:
-            return await self._without_upstream(tag, error)
+            return await self.instead(tag, error)
+        self._touch_manifest(descriptor, now)
+        return descriptor
+
+    @deferred
+    async def instead(self, tag: Tag, error: RegistryError) -> Descriptor:
+        """Fire with what is stored for a tag; see :class:`ITagFallback`."""
+        if not is_outage(error):
+            raise error
+        try:
+            descriptor = await self._local.get(tag=tag)
+        except ManifestUnknown:
+            raise error from None
+        now = self._clock.seconds()
+        confirmed_at = await self._confirmed_at(tag, descriptor)
+        if not self._policy.may_serve_stale(confirmed_at, now):
+            raise error
+        self._mark_stale(error, now - confirmed_at)
+        return descriptor
 
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
@@ -98,7 +120,6 @@ class ProxyTags:
         now = self._clock.seconds()
         self._remember(tag, Seen(descriptor, now))
         self._usage.add(Entry(self._key(tag), 0, now))
-        self._memory.confirm(self._key(tag), now)
         await self._link(tag, descriptor)
         return descriptor
 
@@ -107,35 +128,23 @@ class ProxyTags:
         if await self._local_manifests.exists(digest=descriptor.digest):
             self._pending.settle(self._name, tag)
             await self._local.tag(tag=tag, descriptor=descriptor)
+            self._memory.confirm(self._key(tag), self._clock.seconds())
         else:
             self._pending.wait(self._name, tag, descriptor.digest)
 
     @deferred
-    async def _without_upstream(self, tag: Tag, error: RegistryError) -> Descriptor:
-        if isinstance(error, ManifestUnknown):
-            await self._drop(tag)
-            raise error
-        if not is_outage(error):
-            raise error
-        try:
-            descriptor = await self._local.get(tag=tag)
-        except ManifestUnknown:
-            raise error from None
-        now = self._clock.seconds()
-        confirmed_at = await self._confirmed_at(tag)
-        if not self._policy.may_serve_stale(confirmed_at, now):
-            raise error
-        self._mark_stale(error, now - confirmed_at)
-        return descriptor
-
-    @deferred
-    async def _confirmed_at(self, tag: Tag) -> float:
+    async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
         seen = self._seen.get(tag)
-        if seen is not None:
+        if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._memory.confirmed_at(key=self._key(tag))
         # A tree that came without a ledger: its tags are as old as we know them.
         return self._started_at if found is None else found
+
+    def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
+        # A HEAD by tag reads no manifest, and is a use of it all the same.
+        key = EntryKey(self._name, Kind.MANIFEST, str(descriptor.digest))
+        self._usage.touch(key, now)
 
     @deferred
     async def _drop(self, tag: Tag) -> None:

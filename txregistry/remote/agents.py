@@ -7,7 +7,7 @@ identity encoding, and twisted's own agent at the core.
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -40,6 +40,9 @@ from txregistry.spec.errors import (
 
 #: Redirects followed before the upstream is taken to run in circles.
 MAX_REDIRECTS = 5
+
+#: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PASSING = frozenset((429, 502, 503, 504))
@@ -108,7 +111,7 @@ class TimedAgent:
                 raise CancelledError() from error
             facts = {"upstream": host, "reason": "broke the connection"}
             raise UpstreamFailed(facts) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             facts = {"upstream": host, "reason": "cannot be reached"}
             raise UpstreamFailed(facts) from error
         finally:
@@ -163,7 +166,7 @@ class RedirectAgent:
 
 
 def _follow(here: str, location: str) -> str:
-    there = urljoin(here, location)
+    there = quote(urljoin(here, location), safe=_URL_CHARACTERS)
     try:
         old, new = Origin.of(here), Origin.of(there)
         there.encode("ascii")

@@ -72,7 +72,11 @@ class AuthAgent:
         if learnt is None:
             return response
         self._challenge = learnt
-        renewed = await self._authorization(url, given)
+        try:
+            renewed = await self._authorization(url, given)
+        except BaseException:
+            discard(response, self._clock)
+            raise
         if renewed is None or renewed == given:
             return response
         discard(response, self._clock)

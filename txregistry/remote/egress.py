@@ -73,6 +73,7 @@ class _Tunnel(Protocol):
     ready: Deferred[_Tunnel]
     _head: bytes = b""
     _inner: Any = None
+    _given_up: bool = False
 
     def connectionMade(self) -> None:
         lines = [
@@ -112,10 +113,16 @@ class _Tunnel(Protocol):
         protocol.makeConnection(self.transport)
         return protocol
 
+    def cut(self) -> None:
+        """Close the connection; whoever waits has given up."""
+        self._given_up = True
+        if self.transport is not None:
+            self.transport.loseConnection()
+
     def _refuse(self, reason: str) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
-        if not self.ready.called:
+        if not self.ready.called and not self._given_up:
             self.ready.errback(TunnelRefused(string=reason))
 
 
@@ -131,7 +138,7 @@ class TunnelEndpoint:
     @deferred
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
         """Connect; fail with :class:`TunnelRefused` or as connecting fails."""
-        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel._refuse("cancelled"))
+        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel.cut())
         tunnel = _Tunnel(self._authority, self._authorization, ready)
         await self._proxy.connect(Factory.forProtocol(lambda: tunnel))
         return (await ready).hand_over(protocolFactory)

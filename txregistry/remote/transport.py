@@ -80,7 +80,12 @@ class UpstreamPolicy:
         """Give what makes a TLS connection to a host."""
         name = hostname.decode("ascii")
         if self._files.insecure:
-            options = CertificateOptions(verify=False)
+            own = self._own
+            options = CertificateOptions(
+                privateKey=None if own is None else own.privateKey.original,
+                certificate=None if own is None else own.original,
+                verify=False,
+            )
             return _Unverified(name, options.getContext())
         creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
             name, trustRoot=self._trust, clientCertificate=self._own

@@ -98,6 +98,8 @@ class LinkedBlobs:
         removed = await Links(self._driver).remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
+        # Whoever looked in between has it remembered again.
+        await self._descriptors.clear(digest=digest)
         if not removed:
             raise BlobUnknown(str(digest))
 

@@ -21,6 +21,11 @@ _LINK = re.compile(
     r"(?:(?P<kind>_layers|_manifests/revisions)/(?P<algorithm>[^/]+)/(?P<hex>[^/]+)"
     r"|_manifests/tags/(?P<tag>[^/]+)/current)/link"
 )
+#: Of any kind, signatures and the history of tags included.
+_ANY_LINK = re.compile(r"/([0-9a-f]{64,})/link$")
+_DATA = re.compile(
+    rf"{layout.BLOBS}/(?P<algorithm>[^/]+)/[^/]+/(?P<hex>[0-9a-f]{{64,}})/data"
+)
 _KINDS = {"_layers": Kind.BLOB, "_manifests/revisions": Kind.MANIFEST}
 
 
@@ -39,6 +44,19 @@ class Inventory:
             if entry is not None:
                 yield entry
 
+    async def orphans(self, before: float) -> AsyncIterator[Digest]:
+        """Visit content without a link, of blob, manifest or signature."""
+        linked: set[bytes] = set()
+        async for item in self._driver.walk(layout.REPOSITORIES):
+            if match := _ANY_LINK.search(item.path):
+                linked.add(_short(match[1]))
+        async for item in self._driver.walk(layout.BLOBS):
+            match = _DATA.fullmatch(item.path)
+            if match is None or item.modified_at >= before:
+                continue
+            if _short(match["hex"]) not in linked:
+                yield Digest(match["algorithm"], match["hex"])
+
     async def _entry(self, item: FileStat) -> Entry | None:
         key = _key(item.path)
         if key is None:
@@ -52,6 +70,11 @@ class Inventory:
         except BlobUnknown:
             return 0  # a link without content still has to go some day
         return descriptor.size or 0
+
+
+def _short(digits: str) -> bytes:
+    # Half a digest tells content apart, and a million of them fit into memory.
+    return bytes.fromhex(digits[:32])
 
 
 def _key(path: str) -> EntryKey | None:

@@ -103,6 +103,8 @@ class LinkedManifests:
         old_style = await links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
+        # Whoever looked in between has it remembered again.
+        self._cache.drop(self._name, digest)
         if not revision and not old_style:
             raise ManifestUnknown(str(digest))
 

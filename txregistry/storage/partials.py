@@ -105,6 +105,11 @@ class PartialBlobs:
     _open_paths: set[str] = attrs.field(factory=set)
 
     @deferred
+    async def has(self, digest: Digest) -> bool:
+        """Fire with whether there is a state to go on from."""
+        return await self._resumed(digest) is not None
+
+    @deferred
     async def open(self, digest: Digest) -> IPartialBlob:
         """Open a partial blob, resumed from its last checkpoint or new."""
         resumed = await self._resumed(digest)

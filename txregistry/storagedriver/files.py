@@ -159,6 +159,7 @@ class FileWriter:
         if not self._open:
             return succeed(None)
         self._open = False
+        self._pending.clear()
         idle: Deferred[None] = succeed(None)
         if self._busy is not None:
             # The descriptor belongs to the batch under way until it is written.

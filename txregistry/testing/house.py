@@ -182,6 +182,7 @@ class TestHouse:
             layout.SCHEDULER_STATE,
             self.ledger,
             Inventory(self.driver, self.content),
+            self.content,
             self.partials,
             plan,
             self.clock,

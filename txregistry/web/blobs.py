@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from twisted.web.http import NOT_MODIFIED
 
 from txregistry.interfaces.blobs import IBlobService
 from txregistry.interfaces.namespace import INamespace
@@ -45,6 +46,11 @@ class Blobs:
     async def _get(
         self, request: RegistryRequest, blobs: IBlobService, digest: Digest
     ) -> None:
+        if request.requestHeaders.hasHeader("If-None-Match"):
+            # Whoever may have it already is not to cause a download.
+            await self._head(request, blobs, digest)
+            if request.code == NOT_MODIFIED:
+                return
         with collect_status(request):
             reader = await blobs.open(digest=digest)
         try:

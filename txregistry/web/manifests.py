@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import attrs
 
 from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.interfaces.tags import ITagFallback
 from txregistry.spec import mediatypes
 from txregistry.spec.accept import accepts
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestUnknown
+from txregistry.spec.errors import ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
-from txregistry.spec.reference import RepositoryName, parse_reference
+from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.provenance import collect_status
 from txregistry.web.site import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
@@ -37,10 +40,23 @@ class Manifests:
         with collect_status(request):
             if isinstance(wanted, Digest):
                 descriptor = Descriptor(wanted, None)
+                manifest = await self._find(request, repository, descriptor)
             else:
-                descriptor = await repository.tags.get(tag=wanted)
-            manifest = await self._find(request, repository, descriptor)
+                manifest = await self._find_tagged(request, repository, wanted)
         return _respond(request, manifest)
+
+    async def _find_tagged(
+        self, request: RegistryRequest, repository: IRepository, tag: Tag
+    ) -> Descriptor | Manifest:
+        descriptor = await repository.tags.get(tag=tag)
+        try:
+            return await self._find(request, repository, descriptor)
+        except RegistryError as error:
+            if not ITagFallback.providedBy(repository.tags):
+                raise
+            older = cast(ITagFallback, repository.tags)
+            descriptor = await older.instead(tag=tag, error=error)
+        return await repository.manifests.get(digest=descriptor.digest)
 
     async def _find(
         self, request: RegistryRequest, repository: IRepository, wanted: Descriptor

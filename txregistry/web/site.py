@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IProducer,
     IPushProducer,
     IReactorTime,
     ITCPTransport,
@@ -82,11 +84,14 @@ class RegistryRequest(Request):
         self.identity = uuid.uuid4().hex
         self._began_at = site.clock.seconds()
         site.active.add(self)
-        request_id.set(self.identity)
-        self.path = site.strip_prefix(self.path)
         self._make_readable()
+        self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
             self.responseHeaders.setRawHeaders(name, list(values))
+        copy_context().run(self._process)
+
+    def _process(self) -> None:
+        request_id.set(self.identity)
         super().process()
 
     def _make_readable(self) -> None:
@@ -95,13 +100,18 @@ class RegistryRequest(Request):
         It answers bytes that are no UTF-8 in plain text; as a path without a route
         they get the same JSON as any other.
         """
-        for name in ("Host", "X-Forwarded-Host"):
-            if not self.header(name).isascii():
-                self.requestHeaders.removeHeader(name)
+        scheme, found, rest = self.path.partition(b"://")
+        if found and scheme in (b"http", b"https"):
+            # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
+            self.path = b"/" + rest.partition(b"/")[2]
         try:
             unquote_to_bytes(self.path).decode("utf-8")
         except UnicodeDecodeError:
             self.path = b"/-"
+
+    def getRequestHostname(self) -> bytes:
+        """Give one name to all hosts: no route depends on it."""
+        return b"localhost"
 
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""
@@ -139,6 +149,18 @@ class RegistryRequest(Request):
         self.aborted = True
         self._report()
         super().connectionLost(reason)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; one that comes after the client has gone is stopped."""
+        if self.channel is None:
+            producer.stopProducing()
+        else:
+            super().registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go, also after the client has gone."""
+        if self.channel is not None:
+            super().unregisterProducer()
 
     def takes_files(self) -> bool:
         """Tell whether this answer goes out uncoded on plain TCP."""
@@ -247,6 +269,10 @@ class RegistrySite(Site):
         channel.timeOut = self.timeOut  # type: ignore[assignment]
         channel.callLater = self.clock.callLater  # type: ignore[method-assign, assignment]
         return channel
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Offer HTTP/1.1 only, whatever else is installed."""
+        return [b"http/1.1"]
 
     def startFactory(self) -> None:
         """Open no log file: requests are reported to the observer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from txregistry.flow.gate import open_passage
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.conditional import etag, none_match_fails, range_applies
 from txregistry.spec.descriptor import Descriptor
@@ -101,9 +102,16 @@ async def _send_parts(
     request.setResponseCode(206)
     request.setHeader(b"Content-Type", f"multipart/byteranges; boundary={boundary}")
     request.setHeader(b"Content-Length", b"%d" % length)
-    for head, part in zip(heads, parts, strict=True):
-        request.write(head)
-        await reader.read(consumer=request, offset=part.start, size=part.size)
+    passage = open_passage(request)
+    try:
+        for head, part in zip(heads, parts, strict=True):
+            await passage.gate.ready()
+            request.write(head)
+            await reader.read(
+                consumer=passage.consumer, offset=part.start, size=part.size
+            )
+    finally:
+        passage.gate.shut()
     request.write(tail)
 
 

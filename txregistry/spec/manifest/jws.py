@@ -35,10 +35,13 @@ def put_together(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
     """Give a stored payload its signatures back; without any it stays unsigned."""
     if not signatures:
         return manifest
-    first = cast(Mapping[str, str], json.loads(signatures[0]))
-    header = cast(Mapping[str, object], json.loads(schema1.decode(first["protected"])))
-    length = cast(int, header["formatLength"])
-    tail = schema1.decode(cast(str, header["formatTail"]))
+    try:
+        first = cast(Mapping[str, str], json.loads(signatures[0]))
+        protected = json.loads(schema1.decode(first["protected"]))
+        length = cast(int, protected["formatLength"])
+        tail = schema1.decode(cast(str, protected["formatTail"]))
+    except (ValueError, KeyError, TypeError):
+        return manifest  # what is stored as a signature is none
     listed = json.dumps([json.loads(signature) for signature in signatures], indent=3)
     indented = listed.replace("\n", "\n   ").encode("utf-8")
     content = manifest.content[:length] + b',\n   "signatures": ' + indented + tail

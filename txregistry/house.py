@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import attrs
-from twisted.application.internet import StreamServerEndpointService
-from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     TCP4ServerEndpoint,
@@ -213,11 +211,13 @@ class House:
             http.prefix,
             http.headers,
         )
-        registry.serve(site, self._endpoint())
         if http.debug.addr:
-            registry.add(self._debug_listener())
+            registry.serve(
+                self._debug_site(), tcp_endpoint(self.reactor, http.debug.addr)
+            )
+        registry.serve(site, self._endpoint())
 
-    def _debug_listener(self) -> IService:
+    def _debug_site(self) -> DebugSite:
         debug = self.config.http.debug
         enabled = debug.prometheus.enabled
         resource = Debug(
@@ -225,8 +225,7 @@ class House:
             self.metrics.exposition,
             debug.prometheus.path if enabled else "",
         ).resource()
-        endpoint = tcp_endpoint(self.reactor, debug.addr)
-        return StreamServerEndpointService(endpoint, DebugSite(resource))
+        return DebugSite(resource)
 
     def _check_storage(self) -> Deferred[None]:
         return self.driver.stat("/").addCallback(lambda _: None)

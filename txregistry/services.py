@@ -40,9 +40,8 @@ class Registry(Service):
     _drain_seconds: float
     _give_up: Callable[[], None]
     _parts: list[IService] = attrs.field(factory=list)
-    _site: RegistrySite | None = None
-    _endpoint: IStreamServerEndpoint | None = None
-    _port: IListeningPort | None = None
+    _listeners: list[tuple[Site, IStreamServerEndpoint]] = attrs.field(factory=list)
+    _ports: list[IListeningPort] = attrs.field(factory=list)
     _starting: Deferred[None] | None = None
     log_observer: ILogObserver | None = None
     _log = Logger()
@@ -51,14 +50,9 @@ class Registry(Service):
         """Add a part that starts after those that are there."""
         self._parts.append(part)
 
-    def serve(self, site: RegistrySite, endpoint: IStreamServerEndpoint) -> None:
+    def serve(self, site: Site, endpoint: IStreamServerEndpoint) -> None:
         """Say what to listen with, once everything has started."""
-        self._site, self._endpoint = site, endpoint
-
-    @property
-    def port(self) -> IListeningPort | None:
-        """Give the listening port, once there is one."""
-        return self._port
+        self._listeners.append((site, endpoint))
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application, and give it our way of logging.
@@ -82,10 +76,11 @@ class Registry(Service):
         super().stopService()
         if self._starting is not None:
             self._starting.cancel()
-        if self._port is not None:
-            await _as_deferred(self._port.stopListening())
-        if self._site is not None:
-            await self._site.drain(self._drain_seconds)
+        for port in self._ports:
+            await _as_deferred(port.stopListening())
+        for site, _ in self._listeners:
+            if isinstance(site, RegistrySite):
+                await site.drain(self._drain_seconds)
         for part in reversed(self._parts):
             if part.running:
                 with self._log.failuresHandled("while stopping {part}", part=part):
@@ -96,9 +91,11 @@ class Registry(Service):
         for part in self._parts:
             part.privilegedStartService()
             await _as_deferred(part.startService())
-        if self._endpoint is not None and self._site is not None:
-            self._port = await self._endpoint.listen(self._site)
-            self._log.info("ready on {address}", address=str(self._port.getHost()))
+        for site, endpoint in self._listeners:
+            port = await endpoint.listen(site)
+            self._ports.append(port)
+            if isinstance(site, RegistrySite):
+                self._log.info("ready on {address}", address=str(port.getHost()))
 
     def _not_started(self, failure: Failure) -> None:
         if failure.check(CancelledError):

@@ -17,11 +17,13 @@ from twisted.python.usage import Options as TwistedOptions
 from txregistry import __version__
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import override
+from txregistry.config.fields import Scalar
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.config.show import effective
 from txregistry.observe.logs import make_observer
 from txregistry.services import Registry
+from txregistry.storagedriver.maker import known_drivers
 
 #: What a process that cannot use its configuration ends with (sysexits, EX_CONFIG).
 EX_CONFIG = 78
@@ -85,6 +87,9 @@ def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list
     except ConfigurationError as error:
         raise ConfigurationError(problems + error.problems) from error
     problems += _missing_files(config)
+    if config.storage.driver not in known_drivers():
+        listed = " or ".join(sorted(known_drivers()))
+        problems.append(f"storage.{config.storage.driver}: expected {listed}")
     if problems:
         raise ConfigurationError(problems)
     return config, warnings + more
@@ -119,9 +124,26 @@ def _read_file(path: str) -> object:
         raise ConfigurationError([f"{path}: is not YAML: {error}"]) from error
 
 
+class _Loader(yaml.SafeLoader):
+    """Keeps the text of plain scalars beside what YAML takes them for."""
+
+
+def _scalar(kind: str) -> None:
+    read = yaml.SafeLoader.yaml_constructors[kind]
+
+    def construct(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Scalar:
+        return Scalar(read(loader, node), str(node.value))
+
+    _Loader.add_constructor(kind, construct)
+
+
+for _kind in ("int", "float", "bool", "timestamp"):
+    _scalar(f"tag:yaml.org,2002:{_kind}")
+
+
 def _parse_yaml(text: str) -> object:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ValueError(str(error).replace("\n", " ")) from error
 

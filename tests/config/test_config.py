@@ -11,6 +11,7 @@ from txregistry.config.fields import format_duration, parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.config.show import MASK, effective
+from txregistry.tap import _parse_yaml, load
 
 MINIMAL = {"version": "0.1", "storage": "inmemory"}
 
@@ -87,7 +88,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_stock_file(self) -> None:
         """A file of distribution is taken as it is; what has no effect is said."""
-        config, warnings = read_config(yaml.safe_load(STOCK))
+        config, warnings = read_config(_parse_yaml(STOCK))
         self.assertEqual(config.proxy.password, "1234")
         self.assertEqual(config.http.headers["X-Content-Type-Options"], ("nosniff",))
         self.assertEqual(
@@ -96,6 +97,25 @@ class ReadTests(SynchronousTestCase):
         silent = {line.partition(":")[0] for line in warnings}
         expected = {"health", "redis", "notifications", "reporting", "compatibility"}
         self.assertEqual(silent, expected | {"tags", "proxy.cachewritetimeout"})
+
+    def test_secrets_are_taken_as_written(self) -> None:
+        """What looks like a number, a date or a truth is text where text is meant."""
+        for text in ("0123", "0x1F", "12:30:45", "1_000", "1.50", "yes", "2024-01-01"):
+            mapping = _parse_yaml(
+                f"version: 0.1\nstorage: inmemory\nproxy: {{password: {text}}}"
+            )
+            config, _ = read_config(mapping)
+            self.assertEqual(config.proxy.password, text)
+        with_variable, _ = load(None, {"REGISTRY_PROXY_PASSWORD": "0123"})
+        self.assertEqual(with_variable.proxy.password, "0123")
+
+    def test_unknown_driver(self) -> None:
+        """A driver that nothing offers is told with the rest."""
+        with self.assertRaises(ConfigurationError) as caught:
+            load(None, {"REGISTRY_STORAGE": "{nosuch: {}}"})
+        self.assertIn(
+            "storage.nosuch: expected filesystem", caught.exception.problems[0]
+        )
 
     def test_all_problems_together(self) -> None:
         """Each problem has its key's path and says what was expected."""
@@ -110,6 +130,7 @@ class ReadTests(SynchronousTestCase):
             paths,
             [
                 "log.accesslog.disabled",
+                "http.addr",
                 "http.draintimeout",
                 "http.headers.X",
                 "proxy.remoteurl",
@@ -117,7 +138,7 @@ class ReadTests(SynchronousTestCase):
             ],
         )
         self.assertIn("true or false", problems[0])
-        self.assertIn("10s", problems[1])
+        self.assertIn("10s", problems[2])
 
     def test_wrong_values(self) -> None:
         """Values of the right type that cannot be used."""
@@ -131,6 +152,15 @@ class ReadTests(SynchronousTestCase):
             ({"http": {"tls": {"certificate": "x"}}}, "http.tls"),
             ({"proxy": {"remoteurl": "ftp://x"}}, "proxy.remoteurl"),
             ({"proxy": {"remoteurl": "https://x/path"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://u:p@x"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x#f"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x:99999"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "http://[::1"}}, "proxy.remoteurl"),
+            ({"http": {"prefix": "/é/"}}, "http.prefix"),
+            (
+                {"storage": {"filesystem": {"rootdirectory": None}}},
+                "storage.filesystem.rootdirectory",
+            ),
             ({"proxy": {"tls": {"key": "x"}}}, "proxy.tls"),
             (
                 {"proxy": {"username": "a", "exec": {"command": "b"}}},

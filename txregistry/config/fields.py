@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NewType
 
 import attrs
@@ -33,6 +34,28 @@ def secret(default: Any = "") -> Any:
 def no_effect(default: Any = None) -> Any:
     """Declare a key of distribution that is accepted and does nothing yet."""
     return attrs.field(default=default, metadata={NO_EFFECT: True})
+
+
+@attrs.frozen
+class Scalar:
+    """A plain value that YAML takes for a number, a date or the like.
+
+    :ivar value: what YAML takes it for.
+    :ivar text: as it was written, which is what a key of type text means: a
+        password of ``0123`` is not 83.
+    """
+
+    value: object
+    text: str
+
+
+def plain(value: object) -> object:
+    """Give a value as YAML takes it, all the way down."""
+    if isinstance(value, Scalar):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(plain(name)): plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def parse_duration(value: object) -> Duration:

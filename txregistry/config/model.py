@@ -12,11 +12,16 @@ from typing import Any
 
 import attrs
 
-from txregistry.config.fields import Duration, no_effect, secret
+from txregistry.config.fields import NO_EFFECT, Duration, no_effect, secret
 
 
 def _section(cls: type) -> Any:
     return attrs.field(factory=cls)
+
+
+def _idle_section(cls: type) -> Any:
+    """Declare a section that is about pushes and deletes, which come later."""
+    return attrs.field(factory=cls, metadata={NO_EFFECT: True})
 
 
 @attrs.frozen
@@ -83,9 +88,9 @@ class Storage:
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)
     cache: DescriptorCache = _section(DescriptorCache)
-    delete: Delete = _section(Delete)
-    redirect: Redirect = _section(Redirect)
-    maintenance: Maintenance = _section(Maintenance)
+    delete: Delete = _idle_section(Delete)
+    redirect: Redirect = _idle_section(Redirect)
+    maintenance: Maintenance = _idle_section(Maintenance)
     tag: object = no_effect()
 
 
@@ -124,10 +129,10 @@ class Http:
 
     addr: str = "127.0.0.1:5000"
     net: str = "tcp"
-    host: str = ""
+    host: str = no_effect("")
     prefix: str = ""
     secret: str = secret()
-    relativeurls: bool = False
+    relativeurls: bool = no_effect(False)
     draintimeout: Duration = Duration(10.0)
     headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     tls: Tls = _section(Tls)

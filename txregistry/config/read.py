@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,7 +11,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from txregistry.config.fields import NO_EFFECT, Duration, parse_duration
+from txregistry.config.fields import (
+    NO_EFFECT,
+    Duration,
+    Scalar,
+    parse_duration,
+    plain,
+)
 from txregistry.config.model import Config, Storage
 
 _STORAGE_SECTIONS = frozenset(
@@ -42,6 +49,7 @@ class Reader:
         if not isinstance(value, Mapping):
             self._wrong(path, "a mapping", value)
             return None
+        value = {str(plain(name)): item for name, item in value.items()}
         hints = get_type_hints(cls)
         fields = attrs.fields_dict(cls)
         self._warn_of_unknown(value, list(fields), path)
@@ -62,14 +70,15 @@ class Reader:
     def _field(
         self, field: attrs.Attribute[Any], hint: Any, value: object, path: str
     ) -> object:
-        if field.metadata.get(NO_EFFECT) and value is not None:
+        found = self.value(hint, value, path)
+        if field.metadata.get(NO_EFFECT) and found != _default(field):
             self.warnings.append(f"{path}: is accepted and has no effect yet")
-        return self.value(hint, value, path)
+        return found
 
     def value(self, hint: Any, value: object, path: str) -> Any:
         """Read one value of a declared type."""
         if hint is object:
-            return value
+            return plain(value)
         if hint is Storage:
             return self.storage(value, path)
         if attrs.has(hint):
@@ -106,16 +115,14 @@ class Reader:
     def _scalar(self, hint: Any, value: object, path: str) -> object:
         if hint is Duration:
             try:
-                return parse_duration(value)
+                return parse_duration(plain(value))
             except ValueError as error:
                 self.problems.append(f"{path}: {error}, found {value!r}")
                 return Duration(0.0)
-        if hint is str and isinstance(value, int | float) and path == "version":
-            return str(value)  # unquoted in YAML, 0.1 is a number
+        if isinstance(value, Scalar):
+            value = value.text if hint is str else value.value
         if hint is str and value is None:
             return ""
-        if hint is str and isinstance(value, int) and not isinstance(value, bool):
-            return str(value)  # a password of digits
         if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
             return value
         expected = {bool: "true or false", int: "a whole number", str: "text"}
@@ -137,16 +144,17 @@ class Reader:
         if value is None:
             return {}
         if hint is object and isinstance(value, Mapping):
-            return dict(value)
+            return {str(plain(name)): plain(item) for name, item in value.items()}
         if not isinstance(value, Mapping):
             self._wrong(path, "a mapping", value)
             return {}
         return {
-            str(name): self.value(hint, item, _join(path, str(name)))
+            str(plain(name)): self.value(hint, item, _join(path, str(plain(name))))
             for name, item in value.items()
         }
 
     def _wrong(self, path: str, expected: str, value: object) -> None:
+        value = plain(value)
         found = type(value).__name__ if value is not None else "nothing"
         self.problems.append(f"{path}: expected {expected}, found {found}")
 
@@ -160,6 +168,11 @@ class Reader:
                 self.warnings.append(
                     f"{_join(path, str(name))}: is not a known key and is ignored{hint}"
                 )
+
+
+def _default(field: attrs.Attribute[Any]) -> object:
+    default: Any = field.default
+    return default.factory() if hasattr(default, "factory") else default
 
 
 def _join(path: str, name: str) -> str:
@@ -206,15 +219,31 @@ def _check(config: Config) -> list[str]:
         problems += _check_address("http.addr", config.http.addr)
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
+    problems += _check_pairs(config) + _check_storage(config.storage)
+    if config.proxy.remoteurl:
+        problems += _check_remote(config.proxy.remoteurl)
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
+        problems.append("http.prefix: expected a path of plain characters")
+    return problems
+
+
+def _check_pairs(config: Config) -> list[str]:
+    problems = []
     if bool(config.http.tls.certificate) != bool(config.http.tls.key):
         problems.append("http.tls: certificate and key go together")
     if bool(config.proxy.tls.certificate) != bool(config.proxy.tls.key):
         problems.append("proxy.tls: certificate and key go together")
-    if config.proxy.remoteurl:
-        problems += _check_remote(config.proxy.remoteurl)
     if config.proxy.username and config.proxy.exec.command:
         problems.append("proxy.exec.command: excludes proxy.username")
-    if config.storage.cache.blobdescriptorsize < 0:
+    return problems
+
+
+def _check_storage(storage: Storage) -> list[str]:
+    problems = []
+    root = storage.parameters.get("rootdirectory", "/")
+    if not isinstance(root, str) or not root:
+        problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
+    if storage.cache.blobdescriptorsize < 0:
         problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
     return problems
 
@@ -233,10 +262,16 @@ def _check_address(path: str, address: str) -> list[str]:
 
 
 def _check_remote(url: str) -> list[str]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return [f"proxy.remoteurl: expected an http or https URL, found {url!r}"]
-    if parts.path.strip("/") or parts.query or parts.username:
+    # The URL itself is not repeated: it may hold a password.
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = usable and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        return ["proxy.remoteurl: expected an http or https URL"]
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
         return ["proxy.remoteurl: expected scheme, host and port only"]
     return []
 

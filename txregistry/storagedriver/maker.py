@@ -39,6 +39,11 @@ def inmemory(
     return MemoryDriver(clock)
 
 
+def known_drivers() -> frozenset[str]:
+    """Give the names of all drivers that installed packages offer."""
+    return frozenset(point.name for point in entry_points(group=GROUP))
+
+
 def make_driver(
     name: str, parameters: Mapping[str, object], disk: Disk, clock: IReactorTime
 ) -> IStorageDriver:

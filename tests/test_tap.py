@@ -1,0 +1,188 @@
+"""The command line: options, streams, the tree of services."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import yaml
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.config.read import read_config
+from txregistry.house import House, ledger_path, remove_stale_socket, tcp_endpoint
+from txregistry.tap import Options, _streams, load
+from txregistry.tls import make_options
+
+
+class OptionsTests(SynchronousTestCase):
+    """``twistd registry`` before anything starts."""
+
+    def run_options(self, *argv: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", err)
+        with self.assertRaises(SystemExit) as caught:
+            Options().parseOptions(list(argv))
+        return caught.exception.code, out.getvalue(), err.getvalue()
+
+    def write(self, **config: object) -> str:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            yaml.safe_dump(config, file)
+        return path
+
+    def test_check(self) -> None:
+        """--check prints the effective configuration and ends with 0."""
+        path = self.write(version="0.1", storage="inmemory", prxy={})
+        code, out, err = self.run_options("-c", path, "--check")
+        self.assertEqual(code, 0)
+        self.assertIn("inmemory: {}", out)
+        self.assertIn("did you mean proxy?", err)
+
+    def test_problems(self) -> None:
+        """All problems on stderr, and status 78."""
+        path = self.write(version="0.1", storage={}, log={"level": 3})
+        code, out, err = self.run_options("-c", path)
+        self.assertEqual((code, out), (78, ""))
+        self.assertIn("storage: expected exactly one driver, found none", err)
+
+    def test_files_that_cannot_be_used(self) -> None:
+        """Missing, no YAML, no mapping; and files that the configuration names."""
+        path = self.mktemp()
+        for content, expected in (
+            (None, "No such file"),
+            ("a: [", "is not YAML"),
+            ("- a", "expected a mapping"),
+        ):
+            if content is not None:
+                with open(path, "w") as file:
+                    file.write(content)
+            code, _, err = self.run_options("-c", path)
+            self.assertEqual(code, 78)
+            self.assertIn(expected, err)
+        path = self.write(
+            version="0.1", storage="inmemory", proxy={"tls": {"ca": "/nowhere"}}
+        )
+        _, _, err = self.run_options("-c", path)
+        self.assertEqual(err, "proxy.tls.ca: cannot be read: /nowhere\n")
+
+    def test_version(self) -> None:
+        """--version."""
+        code, out, _ = self.run_options("--version")
+        self.assertEqual(code, 0)
+        self.assertTrue(out.startswith("txregistry "))
+
+    def test_unknown_option(self) -> None:
+        """Anything else is a usage error."""
+        self.assertRaises(UsageError, Options().parseOptions, ["--nonsense"])
+
+    def test_embedded(self) -> None:
+        """Without a file it is the embedded configuration, with the environment."""
+        config, _ = load(None, {"REGISTRY_HTTP_ADDR": "127.0.0.1:1"})
+        self.assertEqual(config.http.addr, "127.0.0.1:1")
+        self.assertEqual(config.proxy.remoteurl, "https://registry-1.docker.io")
+
+    def test_streams(self) -> None:
+        """In the foreground the standard streams, else a file."""
+        options = Options()
+        options.parent = {"logfile": None, "nodaemon": True}
+        self.assertEqual(_streams(options), (sys.__stderr__, sys.__stdout__))
+        options.parent = {"logfile": self.mktemp(), "nodaemon": True}
+        log, access = _streams(options)
+        self.addCleanup(log.close)
+        self.assertIs(log, access)
+
+
+class Reactor(MemoryReactorClock):
+    """A reactor in memory that runs what others leave to it."""
+
+    def callFromThread(self, work, *args, **named) -> None:
+        work(*args, **named)
+
+
+class HouseTests(SynchronousTestCase):
+    """The tree of services."""
+
+    def house(self, **config: object) -> House:
+        found, _ = read_config({"version": "0.1", "storage": "inmemory", **config})
+        self.reactor = Reactor()
+        self.given_up: list[bool] = []
+        return House(
+            found,
+            self.reactor,
+            {},
+            lambda: 0.5,
+            io.StringIO(),
+            lambda: self.given_up.append(True),
+        )
+
+    def test_starts_and_stops(self) -> None:
+        """It listens when all has started, and leaves nothing behind."""
+        house = self.house(
+            http={"addr": "127.0.0.1:5000", "debug": {"addr": "[::1]:5001"}},
+            proxy={"remoteurl": "http://x", "username": "u", "password": "p"},
+        )
+        from txregistry.flow.disk import InlineDisk
+
+        house.ledger._disk = InlineDisk()
+        registry = house.service()
+        registry.startService()
+        ports = [entry[0] for entry in self.reactor.tcpServers]
+        self.assertEqual(ports, [5001, 5000])
+        self.assertEqual(self.given_up, [])
+        self.reactor.advance(1)
+        self.successResultOf(registry.stopService())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_credentials(self) -> None:
+        """A helper, a pair, or none."""
+        for proxy, expected in (
+            ({"exec": {"command": "x"}}, "HelperCredentials"),
+            ({"username": "u"}, "StaticCredentials"),
+            ({}, "StaticCredentials"),
+        ):
+            house = self.house(proxy={"remoteurl": "http://x", **proxy})
+            self.assertEqual(type(house._credentials()).__name__, expected)
+
+    def test_addresses(self) -> None:
+        """IPv4, IPv6, every address, a name for loopback."""
+        for address, interface in (
+            ("127.0.0.1:1", "127.0.0.1"),
+            (":1", "::"),
+            ("[::1]:1", "::1"),
+            ("localhost:1", "127.0.0.1"),
+            ("0.0.0.0:1", "0.0.0.0"),
+        ):
+            endpoint = tcp_endpoint(Clock(), address)
+            self.assertEqual((endpoint._interface, endpoint._port), (interface, 1))
+
+    def test_ledger_lies_beside_the_data(self) -> None:
+        """In the storage directory, or in memory with storage in memory."""
+        self.assertEqual(ledger_path(self.house().config), ":memory:")
+        house = self.house(storage={"filesystem": {"rootdirectory": "/x"}})
+        expected = "/x/txregistry/ledger.sqlite3"
+        self.assertEqual(ledger_path(house.config), expected)
+
+    def test_stale_socket(self) -> None:
+        """A file that is no socket stays."""
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("x")
+        remove_stale_socket(path)
+        remove_stale_socket(path + ".none")
+        with open(path) as file:
+            self.assertEqual(file.read(), "x")
+
+    def test_certificates_without_a_certificate(self) -> None:
+        """A file that holds none is told by its name."""
+        from txregistry.config.model import Tls
+
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("nothing")
+        with self.assertRaises(ValueError) as caught:
+            make_options(Tls(certificate=path, key=path))
+        self.assertIn(path, str(caught.exception))

@@ -180,15 +180,19 @@ class IntegrationCase(TestCase):
         name: str = "cache",
         port: int = 0,
         merge: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
         **proxy: Any,
     ) -> Registry:
         """Start our daemon in front of an upstream."""
-        return await self.daemon(
-            name, port, {"proxy": {"remoteurl": upstream, **proxy}, **(merge or {})}
-        )
+        section = {"proxy": {"remoteurl": upstream, **proxy}, **(merge or {})}
+        return await self.daemon(name, port, section, env)
 
     async def daemon(
-        self, name: str, port: int = 0, merge: dict[str, Any] | None = None
+        self,
+        name: str,
+        port: int = 0,
+        merge: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
     ) -> Registry:
         root = self.directory / name
         port, debug_port = port or free_port(), free_port()
@@ -213,7 +217,7 @@ class IntegrationCase(TestCase):
             start(
                 *(TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)),
                 cwd=str(self.directory),
-                env={"NO_PROXY": "*"},
+                env={"NO_PROXY": "*"} if env is None else env,
             )
         )
         registry = Registry(process, port, root, debug_port)

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS
 from twisted.web.client import Agent
 from twisted.web.iweb import IPolicyForHTTPS
@@ -28,7 +30,9 @@ from tests.integration.support import (
     sleep,
     start,
 )
+from txregistry.config.model import Tls
 from txregistry.testing.upstream import FakeUpstream
+from txregistry.tls import make_options
 
 
 def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
@@ -74,6 +78,55 @@ class Trusting:
 
     def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
         return optionsForClientTLS(hostname.decode(), trustRoot=self.root)
+
+
+class Relay(Protocol):
+    """An egress proxy: CONNECT, and requests by absolute URI."""
+
+    def connectionMade(self) -> None:
+        self.head, self.other = b"", None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.other is not None:
+            self.other.transport.write(data)
+            return
+        self.head += data
+        if b"\r\n\r\n" in self.head:
+            self.factory.heads.append(self.head)
+            self.transport.pauseProducing()
+            method, target = self.head.split(b" ", 2)[:2]
+            authority = target.split(b"/")[2] if b"//" in target else target
+            host, _, port = authority.decode().partition(":")
+            endpoint = TCP4ClientEndpoint(reactor, host, int(port))
+            there = endpoint.connect(Factory.forProtocol(lambda: Back(self)))
+            there.addCallback(self.join, method)
+
+    def join(self, other: Back, method: bytes) -> None:
+        self.other = other
+        if method == b"CONNECT":
+            self.transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        else:
+            target = self.head.split(b" ", 2)[1]
+            origin = b"/" + target.split(b"/", 3)[3]
+            other.transport.write(self.head.replace(target, origin, 1))
+        self.transport.resumeProducing()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        if self.other is not None:
+            self.other.transport.loseConnection()
+
+
+class Back(Protocol):
+    """The way back through a :class:`Relay`."""
+
+    def __init__(self, front: Relay) -> None:
+        self.front = front
+
+    def dataReceived(self, data: bytes) -> None:
+        self.front.transport.write(data)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.front.transport.loseConnection()
 
 
 class ProcessTests(IntegrationCase):
@@ -263,9 +316,6 @@ class ProcessTests(IntegrationCase):
         certificate, key = make_certificate(self.directory, "upstream")
         upstream = FakeUpstream(reactor)
         digest = upstream.add_blob("a", b"over TLS")
-        from txregistry.config.model import Tls
-        from txregistry.tls import make_options
-
         options = make_options(Tls(certificate=str(certificate), key=str(key)))
         self.assertIsInstance(options, CertificateOptions)
         port = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
@@ -283,8 +333,6 @@ class ProcessTests(IntegrationCase):
     async def test_unix_socket(self) -> None:
         """A socket file serves as well, also over one that a crash left behind."""
         import socket
-
-        from twisted.internet.endpoints import UNIXClientEndpoint
 
         path = self.directory / "sock"
         with socket.socket(socket.AF_UNIX) as left:
@@ -305,6 +353,37 @@ class ProcessTests(IntegrationCase):
             await sleep(0.05)
         code, _, body = await self.get("http://localhost/v2/")
         self.assertEqual((code, body), (200, b"{}"))
+
+    async def test_egress_proxy(self) -> None:
+        """HTTP_PROXY carries http by absolute URI, HTTPS_PROXY https by CONNECT."""
+        certificate, key = make_certificate(self.directory, "upstream")
+        upstream = FakeUpstream(reactor)
+        digest = upstream.add_blob("a", os.urandom(500_000))
+        options = make_options(Tls(certificate=str(certificate), key=str(key)))
+        plain = reactor.listenTCP(0, Site(upstream), interface="127.0.0.1")
+        secure = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
+        relay = Factory.forProtocol(Relay)
+        relay.heads = []
+        proxy = reactor.listenTCP(0, relay, interface="127.0.0.1")
+        for port in (plain, secure, proxy):
+            self.addCleanup(port.stopListening)
+        address = f"http://u:p@127.0.0.1:{proxy.getHost().port}"
+        env = {"HTTP_PROXY": address, "HTTPS_PROXY": address, "NO_PROXY": ""}
+        for name, port, first in (
+            ("http", plain, b"GET http:"),
+            ("https", secure, b"CONNECT"),
+        ):
+            url = f"{name}://127.0.0.1:{port.getHost().port}"
+            cache = await self.cache(
+                url,
+                name,
+                env=env,
+                tls={"ca": str(certificate)} if name == "https" else {},
+            )
+            code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
+            self.assertEqual((name, code, len(body)), (name, 200, 500_000))
+            self.assertTrue(relay.heads[-1].startswith(first), relay.heads)
+            self.assertIn(b"Proxy-Authorization: Basic dTpw", relay.heads[-1])
 
     async def test_credential_helper(self) -> None:
         """proxy.exec gives the credentials; it is told the host of the service."""

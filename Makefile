@@ -31,7 +31,7 @@ integration: $(VENV)/tools
 .PHONY: coverage
 coverage: $(VENV)/tools
 	$(BIN)/coverage combine -q
-	$(BIN)/coverage report --fail-under=80
+	$(BIN)/coverage report --fail-under=90
 
 bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/cache.py

@@ -30,12 +30,12 @@ from zope.interface import Interface, implementer
 
 from txregistry.flow.streams import ConsumerStopped, ShortRead
 
-#: Bytes per system call. Long enough to be cheap, short enough that other clients
-#: get their turn.
-PIECE_BYTES = 512 * 1024
+#: Bytes per system call. Pieces that fit into the kernel's pipe (64 KiB) with room to
+#: spare cost about a third less CPU than long ones, over loopback.
+PIECE_BYTES = 48 * 1024
 
-#: System calls before other clients get their turn.
-PIECES_PER_TURN = 4
+#: System calls before other clients get their turn, if the socket takes that much.
+PIECES_PER_TURN = 64
 
 #: The kernel is asked to read this far ahead, so that a piece is in memory when its
 #: turn comes and the reactor does not wait for the disk.

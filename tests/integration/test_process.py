@@ -354,6 +354,25 @@ class ProcessTests(IntegrationCase):
         code, _, body = await self.get("http://localhost/v2/")
         self.assertEqual((code, body), (200, b"{}"))
 
+    async def test_client_certificate(self) -> None:
+        """An upstream that demands a certificate gets ours, verified or not."""
+        certificate, key = make_certificate(self.directory, "both")
+        paths = {"certificate": str(certificate), "key": str(key)}
+        upstream = FakeUpstream(reactor)
+        digest = upstream.add_blob("a", b"for friends")
+        options = make_options(Tls(**paths, clientcas=(str(certificate),)))
+        port = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        url = f"https://127.0.0.1:{port.getHost().port}"
+        for name, tls, expected in (
+            ("verified", {"ca": str(certificate), **paths}, 200),
+            ("insecure", {"insecure": True, **paths}, 200),
+            ("nobody", {"ca": str(certificate)}, 502),
+        ):
+            cache = await self.cache(url, name, tls=tls)
+            code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
+            self.assertEqual((name, code), (name, expected), body)
+
     async def test_egress_proxy(self) -> None:
         """HTTP_PROXY carries http by absolute URI, HTTPS_PROXY https by CONNECT."""
         certificate, key = make_certificate(self.directory, "upstream")

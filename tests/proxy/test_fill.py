@@ -6,7 +6,7 @@ import os
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.streams import BoundedConsumer
@@ -200,6 +200,23 @@ class FillTests(SynchronousTestCase):
         self.assertEqual(full.size, SIZE)
         self.assertIsNone(full.producer)
         reader.close()
+
+    def test_join_while_the_blob_moves_to_its_place(self) -> None:
+        """Between the move and the last link a follower still reads the open file."""
+        fills, adopting = self.house.fills, Deferred()
+        asked = self.ask()
+        self.pass_time(1)
+        fill = fills.find(self.digest)
+        fill._adopt = lambda name, descriptor: adopting
+        self.pass_time(3)
+        self.assertIn(layout.blob_data(self.digest), self.house.paths())
+        late = self.ask()
+        self.pass_time(1)
+        self.assertNoResult(late)
+        adopting.callback(None)
+        for done in (asked, late):
+            self.assertEqual(self.house.settle(done).body, self.content)
+        self.assertEqual(self.gets(), 1)
 
     def test_wrong_repository_harms_nobody(self) -> None:
         """A fill that was begun for a repository without the blob is not the end."""

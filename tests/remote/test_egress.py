@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -116,6 +116,13 @@ class TunnelTests(SynchronousTestCase):
         """So is silence that ends."""
         self.proxy.protocol.connectionLost()
         self.failureResultOf(self.done, TunnelRefused)
+
+    def test_given_up(self) -> None:
+        """A wait that is cancelled stays cancelled: nobody is to try again."""
+        self.done.cancel()
+        self.failureResultOf(self.done, CancelledError)
+        self.assertTrue(self.proxy.transport.disconnecting)
+        self.proxy.protocol.connectionLost()
 
     def test_endless_head(self) -> None:
         """And a head without an end."""

@@ -70,8 +70,6 @@ class FileTransport(Protocol):
 
     def unregisterProducer(self) -> None: ...
 
-    def loseConnection(self) -> None: ...
-
 
 @implementer(IPullProducer)
 @attrs.define(eq=False)

@@ -58,8 +58,3 @@ class Circuit:
     def abandoned(self) -> None:
         """Record that a question was withdrawn before it was answered."""
         self._probing = False
-
-    @property
-    def is_open(self) -> bool:
-        """Tell whether the upstream is left alone."""
-        return self._opened_at is not None

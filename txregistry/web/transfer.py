@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from txregistry.flow.gate import open_passage
 from txregistry.interfaces.files import IFileReader
-from txregistry.spec.conditional import etag, none_match_fails, range_applies
+from txregistry.spec.conditional import none_match_fails, range_applies
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.ranges import ByteRange, parse_range
 from txregistry.web.site import RegistryRequest
@@ -119,6 +119,3 @@ def _begin(request: RegistryRequest) -> None:
     # Headers and first block share a segment: both are in the transport's buffer
     # before the reactor writes.
     request.write(b"")
-
-
-__all__ = ["describe", "etag", "is_known_to_client", "send", "wanted_parts"]

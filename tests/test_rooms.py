@@ -20,7 +20,7 @@ CORE = {"attrs", "twisted", "zope"}
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "spec": (set(), PURE),
     "interfaces": ({"spec"}, CORE),
-    "flow": (set(), CORE),
+    "flow": (set(), CORE | {"sqlite3"}),
     "storagedriver": ({"interfaces", "spec", "flow"}, CORE),
     "storage": ({"interfaces", "spec", "flow"}, CORE),
     "remote": (

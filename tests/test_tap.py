@@ -12,7 +12,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import read_config
-from txregistry.house import House, ledger_path, remove_stale_socket, tcp_endpoint
+from txregistry.house import House, own_path, remove_stale_socket, tcp_endpoint
 from txregistry.tap import Options, _streams, load
 from txregistry.tls import make_options
 
@@ -161,10 +161,10 @@ class HouseTests(SynchronousTestCase):
 
     def test_ledger_lies_beside_the_data(self) -> None:
         """In the storage directory, or in memory with storage in memory."""
-        self.assertEqual(ledger_path(self.house().config), ":memory:")
+        self.assertEqual(own_path(self.house().config, "ledger.sqlite3"), ":memory:")
         house = self.house(storage={"filesystem": {"rootdirectory": "/x"}})
         expected = "/x/txregistry/ledger.sqlite3"
-        self.assertEqual(ledger_path(house.config), expected)
+        self.assertEqual(own_path(house.config, "ledger.sqlite3"), expected)
 
     def test_stale_socket(self) -> None:
         """A file that is no socket stays."""

@@ -28,6 +28,7 @@ from txregistry.expiry.plan import Plan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.database import Database
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.namespace import INamespace
@@ -47,15 +48,19 @@ from txregistry.remote.credentials import (
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.origin import Origin
 from txregistry.remote.transport import TlsFiles, make_core_agent
-from txregistry.services import DebugSite, Ledger, Preload, Registry, Storage
+from txregistry.services import DebugSite, Index, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
+from txregistry.storage.hashing import HashStates
+from txregistry.storage.index import SCHEMA, VERSION, TreeIndex
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
+from txregistry.storage.protection import Protection
+from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.maker import make_driver
 from txregistry.tls import wrap_endpoint
 from txregistry.web.api import Api
@@ -87,6 +92,8 @@ class House:
     ledger: SqliteLedger = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     content: Content = attrs.field(init=False)
+    index: Database = attrs.field(init=False)
+    reconciler: Reconciler = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     partials: PartialBlobs = attrs.field(init=False)
 
@@ -97,7 +104,7 @@ class House:
         self.driver = make_driver(
             config.storage.driver, config.storage.parameters, self.disk, self.reactor
         )
-        self.ledger = SqliteLedger(ledger_path(config), self.ledger_disk)
+        self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
         self.metrics = Metrics(_upstream_name(config.proxy))
         self._build_storage()
 
@@ -106,8 +113,19 @@ class House:
         cached = self.config.storage.cache
         limit = cached.blobdescriptorsize if cached.blobdescriptor == "inmemory" else 1
         caches = Caches(RepositoryCache(limit))
-        self.content = Content(self.driver, caches, self.ledger)
-        self.local = LocalNamespace(self.driver, self.content, caches, self.reactor)
+        protection = Protection(self.reactor)
+        self.content = Content(self.driver, caches, self.ledger, protection)
+        index = own_path(self.config, "index.sqlite3")
+        self.index = Database(index, self.ledger_disk, SCHEMA, VERSION)
+        self.reconciler = Reconciler(self.driver, TreeIndex(self.index), self.reactor)
+        self.local = LocalNamespace(
+            self.driver,
+            self.content,
+            caches,
+            self.reconciler,
+            HashStates(self.driver, not self.config.proxy.remoteurl),
+            self.reactor,
+        )
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
 
     def service(self) -> Registry:
@@ -116,6 +134,7 @@ class House:
         for child in (self.disk, self.ledger_disk, Storage(self.driver)):
             registry.add(child)
         rebuild = self._rebuild()
+        registry.add(Index(self.index, self.reconciler))
         registry.add(Ledger(self.ledger, rebuild))
         namespace: INamespace = self.local
         if self.config.proxy.remoteurl:
@@ -262,12 +281,12 @@ def remove_stale_socket(path: str) -> None:
             os.unlink(path)
 
 
-def ledger_path(config: Config) -> str:
-    """Say where the ledger lies: beside what it is about, or in memory."""
+def own_path(config: Config, name: str) -> str:
+    """Say where a database of ours lies: beside what it is about, or in memory."""
     if config.storage.driver != "filesystem":
         return ":memory:"
     root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
-    return os.path.abspath(root) + f"{layout.OWN}/ledger.sqlite3"
+    return os.path.abspath(root) + f"{layout.OWN}/{name}"
 
 
 def _upstream_name(proxy: Proxy) -> str:

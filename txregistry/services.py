@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +20,12 @@ from twisted.web.server import Site
 
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
+from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver
 from txregistry.remote.client import UpstreamClient
 from txregistry.storage import layout
+from txregistry.storage.reconcile import Reconciler
 from txregistry.web.site import RegistrySite
 
 
@@ -125,6 +128,39 @@ class Storage(Service):
         path = f"{layout.OWN}/writable-{os.getpid()}"
         await self._driver.put(path, b"")
         await self._driver.delete(path)
+
+
+@attrs.define(eq=False, slots=False)
+class Index(Service):
+    """Looks through the tree for the catalogue; nothing waits for it at the start."""
+
+    _database: Database
+    _reconciler: Reconciler
+    _looking: Deferred[None] | None = None
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Begin."""
+        super().startService()
+        self._looking = self._look()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Close the file."""
+        super().stopService()
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._database.close()
+
+    @deferred
+    async def _look(self) -> None:
+        try:
+            await self._reconciler.repositories()
+        except CancelledError:
+            return
+        except (DriverError, sqlite3.Error) as error:
+            # Whoever asks for the catalogue will try again.
+            self._log.warn("no catalogue yet: {error}", error=str(error))
 
 
 @attrs.define(eq=False, slots=False)

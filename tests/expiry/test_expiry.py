@@ -398,7 +398,7 @@ class LedgerTests(SynchronousTestCase):
     def test_what_could_not_be_written_is_kept(self) -> None:
         """After a failed write the batch is written with the next one."""
         self.add("x", 1.0)
-        real = self.ledger._disk
+        real = self.ledger._database._disk
 
         class Full:
             def run(self, work, *args):
@@ -408,7 +408,7 @@ class LedgerTests(SynchronousTestCase):
 
                 return fail(sqlite3.OperationalError("database or disk is full"))
 
-        self.ledger._disk = Full()
+        self.ledger._database._disk = Full()
         self.failureResultOf(self.ledger.flush())
-        self.ledger._disk = real
+        self.ledger._database._disk = real
         self.assertEqual(self.due(10.0), ["x"])

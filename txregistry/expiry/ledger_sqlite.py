@@ -12,15 +12,14 @@ since the last flush, and additions are found again in the tree.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
-from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.database import Database, Work
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.blobs import ILinkIndex
@@ -96,10 +95,16 @@ class SqliteLedger:
 
     _path: str
     _disk: Disk
-    _connection: sqlite3.Connection | None = None
+    _database: Database = attrs.field(init=False)
     _batch: _Batch = attrs.field(factory=_Batch)
-    generation: int = 0
-    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._database = Database(self._path, self._disk, _SCHEMA, _VERSION)
+
+    @property
+    def generation(self) -> int:
+        """Tell how often what was recorded has been lost."""
+        return self._database.generation
 
     def add(self, entry: Entry) -> None:
         """Record that something is there."""
@@ -168,71 +173,23 @@ class SqliteLedger:
     async def close(self) -> None:
         """Write what is left and close the file."""
         await self.flush()
-        await self._disk.run(self._shut)
+        await self._database.close()
 
     @deferred
-    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def _ask(self, question: Work[T]) -> T:
         batch, self._batch = self._batch, _Batch()
-        try:
-            return await self._disk.run(self._answer, batch, question)
-        except sqlite3.Error:
-            batch.before(self._batch)
-            self._batch = batch
-            raise
 
-    def _answer(self, batch: _Batch, question: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            return self._transact(batch, question)
-        except sqlite3.OperationalError:
-            raise  # busy, full, read-only: may pass
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            return self._transact(batch, question)
-
-    def _transact(
-        self, batch: _Batch, question: Callable[[sqlite3.Connection], T]
-    ) -> T:
-        if self._connection is None:
-            self._connection = _connect(self._path)
-        with self._connection as db:
+        def answer(db: sqlite3.Connection) -> T:
             if batch:
                 _write(db, batch)
             return question(db)
 
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        self._shut()
-        self._log.warn(
-            "the ledger is not usable ({error}); it is set aside and rebuilt",
-            error=str(error),
-        )
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(self._path + suffix):
-                os.replace(self._path + suffix, f"{self._path}{suffix}.corrupt")
-        self.generation += 1
-
-    def _shut(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    if path != ":memory:":
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise sqlite3.DatabaseError(f"unknown version {version}")
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute("SELECT count(*) FROM entries").fetchone()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        try:
+            return await self._database.run(answer)
+        except sqlite3.Error:
+            batch.before(self._batch)
+            self._batch = batch
+            raise
 
 
 def _write(db: sqlite3.Connection, batch: _Batch) -> None:

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.python.failure import Failure
 
 P = ParamSpec("P")
@@ -102,6 +102,12 @@ class KeyedLocks(Generic[K]):
         lock = self._locks.setdefault(key, DeferredLock())
         done: Deferred[T] = lock.run(work)
         return done.addBoth(lambda result: self._tidy(key, lock, result))
+
+    def settle(self, key: K) -> Deferred[None]:
+        """Wait until nobody holds the key's lock who holds it now."""
+        if key not in self._locks:
+            return succeed(None)
+        return self.run(key, lambda: succeed(None))
 
     def _tidy(self, key: K, lock: DeferredLock, result: T) -> T:
         if not lock.locked and not lock.waiting and self._locks.get(key) is lock:

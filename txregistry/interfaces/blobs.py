@@ -99,17 +99,41 @@ class IBlobWriter(IConsumer):
         """Keep what is there for a later ``resume``."""
 
 
+@attrs.frozen
+class UploadStatus:
+    """Where an upload stands.
+
+    :ivar size: bytes that are there.
+    :ivar started_at: seconds since the epoch.
+    """
+
+    upload_id: str
+    size: int
+    started_at: float
+
+
 class IBlobIngester(Interface):
     """Optional: takes blobs in."""
 
-    def create(mount: BlobMount | None = None) -> Deferred[IBlobWriter | Descriptor]:
+    def create(
+        mount: BlobMount | None = None, algorithm: str | None = None
+    ) -> Deferred[IBlobWriter | Descriptor]:
         """Begin an upload, or link what is stored already.
 
+        :param algorithm: the digest that will be asked for, where it is known, is
+            then computed as bytes come.
         :return: fires with a descriptor if mounted, else with a writer.
         """
 
+    def status(upload_id: str) -> Deferred[UploadStatus]:
+        """Fire with where an upload stands; fails with ``BlobUploadUnknown``."""
+
     def resume(upload_id: str) -> Deferred[IBlobWriter]:
-        """Go on with an upload; fails with ``BlobUploadUnknown``."""
+        """Go on with an upload; fails with ``BlobUploadUnknown``.
+
+        One writer at a time: another one that is at work is stopped first, its
+        producer as well, and what it wrote is kept.
+        """
 
 
 class IBlobDeleter(Interface):

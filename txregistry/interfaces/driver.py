@@ -66,8 +66,11 @@ class IStorageDriver(Interface):
     def get(path: str) -> Deferred[bytes]:
         """Fire with the content of a small file; fail with ``PathNotFound``."""
 
-    def put(path: str, content: bytes) -> Deferred[None]:
-        """Replace a small file atomically and durably."""
+    def put(path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        """Replace a small file atomically.
+
+        :param durable: wait until a power failure cannot take it back.
+        """
 
     def reader(path: str) -> Deferred[IFileReader]:
         """Open a file; it stays readable when deleted, moved or appended to.
@@ -91,13 +94,16 @@ class IStorageDriver(Interface):
         """Fire with what is at a path; fail with ``PathNotFound``."""
 
     def list(path: str) -> Deferred[Paths]:
-        """Fire with the full paths of the direct children, sorted."""
+        """Fire with the full paths of the direct children, sorted by code point."""
 
     def move(source: str, destination: str) -> Deferred[None]:
         """Move a file durably, replacing one that is there."""
 
-    def delete(path: str) -> Deferred[None]:
-        """Delete a file, or a directory with all below it."""
+    def delete(path: str, durable: bool = True) -> Deferred[None]:
+        """Delete a file, or a directory with all below it.
+
+        :param durable: wait until a power failure cannot bring it back.
+        """
 
     def walk(path: str) -> AsyncIterator[FileStat]:
         """Visit all below a path, parents before children, siblings sorted.

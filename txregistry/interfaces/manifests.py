@@ -28,7 +28,17 @@ class IManifestStore(IManifestService):
     """Manifests that can be put and taken away."""
 
     def put(manifest: Manifest, tag: Tag | None = None) -> Deferred[Descriptor]:
-        """Store a manifest, verbatim, and perhaps tag it."""
+        """Store a manifest, verbatim, and perhaps tag it.
+
+        What it refers to is pinned first, so that a collection under way spares it;
+        whether that is there is the caller's to find out, between pin and put.
+        """
+
+    def pin(manifest: Manifest) -> Deferred[None]:
+        """Spare what a manifest refers to from a collection under way.
+
+        :return: fires when no deletion of any of it is under way any more.
+        """
 
     def mount(digest: Digest) -> Deferred[Manifest]:
         """Link a manifest whose content is stored, for whichever repository.

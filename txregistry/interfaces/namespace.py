@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from txregistry.interfaces.blobs import IBlobService
 from txregistry.interfaces.manifests import IManifestService
+from txregistry.interfaces.referrers import IReferrerService
+from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagService
+from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
 
@@ -21,6 +26,13 @@ class IRepository(Interface):
     blobs: IBlobService = Attribute("Its blobs.")
     manifests: IManifestService = Attribute("Its manifests.")
     tags: ITagService = Attribute("Its tags.")
+    referrers: IReferrerService = Attribute("Who refers to its manifests.")
+
+
+class ISignedRepository(IRepository):
+    """Optional: a repository that keeps schema 1 signatures beside its manifests."""
+
+    signatures: ISignatureService = Attribute("Its signatures.")
 
 
 class INamespace(Interface):
@@ -38,4 +50,17 @@ class INamespace(Interface):
         """Fire with the names that sort after ``after``, sorted, at most ``limit``.
 
         Names sort component by component, so ``a/b`` comes before ``a-b``.
+        """
+
+
+class IBlobFinder(Interface):
+    """Optional: finds a repository that holds a blob."""
+
+    def holder(
+        digest: Digest, candidates: Sequence[RepositoryName] | None = None
+    ) -> Deferred[RepositoryName | None]:
+        """Fire with a repository that links a blob, or ``None``.
+
+        :param candidates: where to look; ``None`` for anywhere, which is a bounded
+            look and may not find it.
         """

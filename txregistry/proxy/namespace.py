@@ -21,6 +21,7 @@ from txregistry.proxy.blobs import ProxyBlobs
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.referrers import ProxyReferrers
 from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.freshness import TagPolicy
@@ -39,6 +40,7 @@ class ProxyRepository:
     blobs: ProxyBlobs
     manifests: ProxyManifests
     tags: ProxyTags
+    referrers: ProxyReferrers
 
 
 @implementer(INamespace)
@@ -118,6 +120,7 @@ class ProxyNamespace:
                 self._clock,
                 self._started_at,
             ),
+            ProxyReferrers(remote.referrers, self._policy, self._clock),
         )
         while len(self._known) > MAX_REPOSITORIES:
             self._known.popitem(last=False)

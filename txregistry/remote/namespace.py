@@ -14,6 +14,7 @@ from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.remote.blobs import RemoteBlobs
 from txregistry.remote.client import UpstreamClient
 from txregistry.remote.manifests import RemoteManifests
+from txregistry.remote.referrers import RemoteReferrers
 from txregistry.remote.tags import RemoteTags
 from txregistry.spec.errors import NameInvalid, UpstreamFailed
 from txregistry.spec.reference import RepositoryName
@@ -30,6 +31,7 @@ class RemoteRepository:
     blobs: RemoteBlobs
     manifests: RemoteManifests
     tags: RemoteTags
+    referrers: RemoteReferrers
 
 
 @implementer(INamespace)
@@ -47,6 +49,7 @@ class RemoteNamespace:
                 RemoteBlobs(self._client, name),
                 RemoteManifests(self._client, name),
                 RemoteTags(self._client, name),
+                RemoteReferrers(self._client, name),
             )
         )
 

@@ -71,3 +71,12 @@ def parse_reference(text: str) -> Digest | Tag:
     :raise TagInvalid: it has none and is no tag.
     """
     return Digest.parse(text) if looks_like_digest(text) else Tag.parse(text)
+
+
+def schema_tag(subject: Digest) -> Tag:
+    """Give the tag under which referrers are listed where there is no API for it.
+
+    OCI distribution-spec, "Referrers Tag Schema": at most 32 characters of the
+    algorithm and 64 of the digits.
+    """
+    return Tag(f"{subject.algorithm[:32]}-{subject.hex[:64]}")

@@ -17,6 +17,7 @@ from txregistry.interfaces.blobs import (
     IBlobService,
     IBlobStatter,
     IBlobWriter,
+    UploadStatus,
 )
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.descriptor import Descriptor
@@ -26,6 +27,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
+from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.uploads import Upload, Uploads
 
 
@@ -56,11 +58,16 @@ class LinkedBlobs:
     _driver: IStorageDriver
     _content: Content
     _descriptors: IBlobDescriptorService
+    _uploads: Uploads
+    _reconciler: Reconciler
     _clock: IReactorTime
 
-    def stat(self, digest: Digest) -> Deferred[Descriptor]:
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
         """Fire with a blob's descriptor."""
-        return self._descriptors.stat(digest=digest)
+        descriptor = await self._descriptors.stat(digest=digest)
+        self._content.protection.use(descriptor.digest)
+        return descriptor
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
@@ -74,16 +81,21 @@ class LinkedBlobs:
             raise
 
     @deferred
-    async def create(self, mount: BlobMount | None = None) -> IBlobWriter | Descriptor:
+    async def create(
+        self, mount: BlobMount | None = None, algorithm: str | None = None
+    ) -> IBlobWriter | Descriptor:
         """Begin an upload, or link content that is there."""
         if mount is not None:
-            mounted = await self._content.locks.run(
-                mount.digest, lambda: self._mount(mount)
-            )
+            mounted = await self._find_and_mount(mount)
             if mounted is not None:
                 return mounted
-        upload: Upload = await self._uploads.create(self._clock.seconds())
+        now = self._clock.seconds()
+        upload: Upload = await self._uploads.create(now=now, algorithm=algorithm)
         return upload
+
+    def status(self, upload_id: str) -> Deferred[UploadStatus]:
+        """Fire with where an upload stands."""
+        return self._uploads.status(upload_id)
 
     @deferred
     async def resume(self, upload_id: str) -> IBlobWriter:
@@ -100,27 +112,32 @@ class LinkedBlobs:
         )
         # Whoever looked in between has it remembered again.
         await self._descriptors.clear(digest=digest)
+        await self._reconciler.removed(self._name)
         if not removed:
             raise BlobUnknown(str(digest))
 
-    @property
-    def _uploads(self) -> Uploads:
-        return Uploads(self._name, self._driver, self._content)
-
     @deferred
-    async def _mount(self, mount: BlobMount) -> Descriptor | None:
-        links = Links(self._driver)
+    async def _find_and_mount(self, mount: BlobMount) -> Descriptor | None:
         canonical: Digest | None = mount.digest
         if mount.source is not None:
-            canonical = await links.read(layout.layer_link(mount.source, mount.digest))
+            link = layout.layer_link(mount.source, mount.digest)
+            canonical = await Links(self._driver).read(link)
         if canonical is None:
             return None
+        found = canonical
+        return await self._content.locks.run(found, lambda: self._mount(mount, found))
+
+    @deferred
+    async def _mount(self, mount: BlobMount, canonical: Digest) -> Descriptor | None:
+        links = Links(self._driver)
+        self._content.pin(canonical)
         try:
             descriptor = await self._content.stat(canonical)
         except BlobUnknown:
             return None
         for digest in {mount.digest, canonical}:
             await links.write(layout.layer_link(self._name, digest), canonical)
+        await self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(
             digest=mount.digest, descriptor=descriptor
         )

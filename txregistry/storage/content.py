@@ -20,6 +20,7 @@ from txregistry.storage import layout
 from txregistry.storage.caches import Caches
 from txregistry.storage.leases import Leases
 from txregistry.storage.links import Links
+from txregistry.storage.protection import Protection
 
 
 @implementer(IBlobReader)
@@ -60,6 +61,7 @@ class Content:
     _driver: IStorageDriver
     _caches: Caches
     _index: ILinkIndex
+    protection: Protection
     leases: Leases = attrs.field(factory=Leases)
     locks: KeyedLocks[Digest] = attrs.field(factory=KeyedLocks)
 
@@ -98,10 +100,32 @@ class Content:
         """Delete content that nobody links or reads."""
         return self.locks.run(digest, lambda: self._collect(digest))
 
+    def pin(self, digest: Digest) -> None:
+        """Spare content from a collection; see Note [Pins]."""
+        self.protection.pin(digest)
+
+    def discard(self, digest: Digest, since: float) -> Deferred[bool]:
+        """Delete content that a collection has found nobody refers to.
+
+        :param since: content that was used after this time stays.
+        :return: fires with whether it was deleted.
+        """
+        return self.locks.run(digest, lambda: self._discard(digest, since))
+
+    @deferred
+    async def _discard(self, digest: Digest, since: float) -> bool:
+        if self.leases.held(digest) or self.protection.spares(digest, since):
+            return False
+        return await self._delete(digest)
+
     @deferred
     async def _collect(self, digest: Digest) -> bool:
         holders = await self._index.holders(digest=digest)
         if holders or self.leases.held(digest):
             return False
+        return await self._delete(digest)
+
+    @deferred
+    async def _delete(self, digest: Digest) -> bool:
         self._caches.drop_everywhere(digest)
         return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)

@@ -12,6 +12,7 @@
         _manifests/tags/<tag>/index/<alg>/<hex>/link
         _uploads/<id>/data
         _uploads/<id>/startedat
+        _uploads/<id>/hashstates/<alg>/<offset>
     /scheduler-state.json
     /txregistry/
       fills/<alg>/<hex>/data
@@ -123,6 +124,11 @@ def upload_data(name: RepositoryName, upload_id: str) -> str:
 def upload_started_at(name: RepositoryName, upload_id: str) -> str:
     """Give the file that says when an upload began, in RFC 3339."""
     return f"{upload(name, upload_id)}/startedat"
+
+
+def upload_hash_states(name: RepositoryName, upload_id: str) -> str:
+    """Give the directory of an upload's digests that can be gone on with."""
+    return f"{upload(name, upload_id)}/hashstates"
 
 
 def fill(digest: Digest) -> str:

@@ -46,14 +46,14 @@ class Links:
             await self._driver.put(path, str(digest).encode("ascii"))
 
     @deferred
-    async def remove(self, path: str, stop: str) -> bool:
+    async def remove(self, path: str, stop: str, durable: bool = True) -> bool:
         """Remove a link, or a directory of links, and what that leaves empty.
 
         :param stop: an ancestor directory that stays.
         :return: fires with whether it was there.
         """
         try:
-            await self._driver.delete(path)
+            await self._driver.delete(path=path, durable=durable)
         except PathNotFound:
             return False
         if IPruner.providedBy(self._driver):

@@ -19,10 +19,11 @@ from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import layout
+from txregistry.storage import index, layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
+from txregistry.storage.reconcile import Reconciler
 
 
 @implementer(IManifestStore)
@@ -40,6 +41,7 @@ class LinkedManifests:
     _cache: RepositoryCache[Manifest]
     _tags: ITagStore
     _signatures: ISignatureService
+    _reconciler: Reconciler
 
     @deferred
     async def exists(self, digest: Digest) -> bool:
@@ -76,6 +78,7 @@ class LinkedManifests:
     async def put(self, manifest: Manifest, tag: Tag | None = None) -> Descriptor:
         """Store a manifest durably, link it, and perhaps tag it."""
         signatures, content = jws.take_apart(manifest)
+        await self.pin(manifest)
         # Signatures add up over several pushes.
         self._cache.drop(self._name, manifest.digest)
         await self._content.locks.run(
@@ -83,9 +86,22 @@ class LinkedManifests:
         )
         if signatures:
             await self._signatures.put(manifest.digest, *signatures)
+        await self._record(manifest)
         if tag is not None:
             await self._tags.tag(tag=tag, descriptor=manifest.descriptor)
         return manifest.descriptor
+
+    @deferred
+    async def pin(self, manifest: Manifest) -> None:
+        """Spare what a manifest refers to, and itself; see Note [Pins]."""
+        wanted = [manifest.digest]
+        for reference in manifest.references:
+            links = Links(self._driver)
+            link = layout.layer_link(self._name, reference.digest)
+            wanted.append(await links.read(link) or reference.digest)
+        self._content.protection.pin(*wanted)
+        for digest in wanted:
+            await self._content.locks.settle(digest)
 
     @deferred
     async def mount(self, digest: Digest) -> Manifest:
@@ -105,6 +121,8 @@ class LinkedManifests:
         )
         # Whoever looked in between has it remembered again.
         self._cache.drop(self._name, digest)
+        fact = index.manifest_gone(self._name, digest)
+        await self._reconciler.removed(self._name, fact)
         if not revision and not old_style:
             raise ManifestUnknown(str(digest))
 
@@ -115,9 +133,16 @@ class LinkedManifests:
         except PathNotFound as error:
             raise ManifestUnknown(str(digest)) from error
         manifest = await self._read(digest, content)
+        self._content.pin(digest)
         link = layout.revision_link(self._name, digest)
         await Links(self._driver).write(link, digest)
+        await self._record(manifest)
         return manifest
+
+    @deferred
+    async def _record(self, manifest: Manifest) -> None:
+        fact = index.manifest_added(self._name, manifest)
+        await self._reconciler.added(self._name, fact)
 
     @deferred
     async def _read(self, digest: Digest, content: bytes) -> Manifest:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -11,22 +10,35 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
-from txregistry.interfaces.namespace import INamespace, IRepository
-from txregistry.spec.errors import NameInvalid
+from txregistry.flow.sessions import Sessions
+from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.namespace import (
+    IBlobFinder,
+    INamespace,
+    IRepository,
+    ISignedRepository,
+)
+from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
 from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
+from txregistry.storage.hashing import HashStates
 from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests
+from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.referrers import IndexedReferrers
 from txregistry.storage.signatures import LinkedSignatures
 from txregistry.storage.tags import LinkedTags
+from txregistry.storage.uploads import UploadKey, Uploads
+
+#: Repositories that are looked into for a blob that might be anywhere.
+MAX_CANDIDATES = 256
 
 
-@implementer(IRepository)
+@implementer(ISignedRepository)
 @attrs.frozen
 class LocalRepository:
     """One repository of the local store, with all optional powers."""
@@ -35,18 +47,26 @@ class LocalRepository:
     blobs: LinkedBlobs
     manifests: LinkedManifests
     tags: LinkedTags
+    referrers: IndexedReferrers
     signatures: LinkedSignatures
 
 
-@implementer(INamespace)
+@implementer(INamespace, IBlobFinder)
 @attrs.define(eq=False)
 class LocalNamespace:
-    """Distribution's directory tree on a driver."""
+    """Distribution's directory tree on a driver.
+
+    :param keeps_signatures: of schema 1 manifests, beside them.
+    """
 
     _driver: IStorageDriver
     _content: Content
     _caches: Caches
+    _reconciler: Reconciler
+    _states: HashStates
     _clock: IReactorTime
+    _keeps_signatures: bool = True
+    _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository; any valid name is one."""
@@ -57,56 +77,59 @@ class LocalNamespace:
         self, after: str = "", limit: int | None = None
     ) -> list[RepositoryName]:
         """Fire with a page of the names that hold blobs or manifests."""
-        found: list[RepositoryName] = []
-        if limit == 0:
-            return found
-        async for name in self._walk(layout.REPOSITORIES):
-            if str(name).split("/") > after.split("/"):
-                found.append(name)
-            if len(found) == limit:
-                break
-        return found
+        await self._reconciler.repositories()
+        return await self._reconciler.index.repositories(after, limit)
+
+    @deferred
+    async def holder(
+        self, digest: Digest, candidates: Sequence[RepositoryName] | None = None
+    ) -> RepositoryName | None:
+        """Fire with a repository that links a blob; see :class:`IBlobFinder`."""
+        if candidates is None:
+            candidates = await self._reconciler.index.repositories("", MAX_CANDIDATES)
+        links = Links(self._driver)
+        for name in candidates[:MAX_CANDIDATES]:
+            if await links.read(layout.layer_link(name, digest)) is not None:
+                return name
+        return None
 
     def _compose(self, name: RepositoryName) -> LocalRepository:
-        tags = LinkedTags(name, self._driver)
-        signatures = LinkedSignatures(name, self._driver)
-        statter = LinkedStatter(name, Links(self._driver), self._content)
-        cached = RepositoryDescriptors(self._caches.descriptors, name)
-        descriptors = CachedStatter(cached, statter)
-        return LocalRepository(
+        tags = LinkedTags(name, self._driver, self._reconciler)
+        signatures = LinkedSignatures(
+            name, self._driver, self._content, self._keeps_signatures
+        )
+        manifests = LinkedManifests(
             name,
-            LinkedBlobs(name, self._driver, self._content, descriptors, self._clock),
-            LinkedManifests(
-                name,
-                self._driver,
-                self._content,
-                self._caches.manifests,
-                tags,
-                signatures,
-            ),
+            self._driver,
+            self._content,
+            self._caches.manifests,
             tags,
             signatures,
+            self._reconciler,
+        )
+        referrers = IndexedReferrers(name, self._reconciler, tags, manifests)
+        blobs = self._compose_blobs(name)
+        return LocalRepository(name, blobs, manifests, tags, referrers, signatures)
+
+    def _uploads(self, name: RepositoryName) -> Uploads:
+        return Uploads(
+            name,
+            self._driver,
+            self._content,
+            self._states,
+            self._reconciler,
+            self._sessions,
         )
 
-    async def _walk(self, path: str) -> AsyncIterator[RepositoryName]:
-        try:
-            children = await self._driver.list(path)
-        except PathNotFound:
-            return
-        names = [posixpath.basename(child) for child in children]
-        if layout.LAYERS in names or layout.MANIFESTS in names:
-            name = _name(path)
-            if name is not None:
-                yield name
-        for child, name_part in zip(children, names, strict=True):
-            # What begins with an underscore is ours, not a part of a name.
-            if not name_part.startswith("_"):
-                async for name in self._walk(child):
-                    yield name
-
-
-def _name(path: str) -> RepositoryName | None:
-    try:
-        return RepositoryName.parse(path.removeprefix(f"{layout.REPOSITORIES}/"))
-    except NameInvalid:
-        return None
+    def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
+        statter = LinkedStatter(name, Links(self._driver), self._content)
+        cached = RepositoryDescriptors(self._caches.descriptors, name)
+        return LinkedBlobs(
+            name,
+            self._driver,
+            self._content,
+            CachedStatter(cached, statter),
+            self._uploads(name),
+            self._reconciler,
+            self._clock,
+        )

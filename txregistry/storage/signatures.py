@@ -13,6 +13,7 @@ from txregistry.interfaces.signatures import ISignatureService
 from txregistry.spec.digest import CANONICAL, HEX_LENGTHS, Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
+from txregistry.storage.content import Content
 from txregistry.storage.links import Links
 
 
@@ -23,6 +24,8 @@ class LinkedSignatures:
 
     _name: RepositoryName
     _driver: IStorageDriver
+    _content: Content
+    _enabled: bool = True
 
     @deferred
     async def get(self, digest: Digest) -> list[bytes]:
@@ -41,13 +44,21 @@ class LinkedSignatures:
 
     @deferred
     async def put(self, digest: Digest, *signatures: bytes) -> None:
-        """Store signatures and link them; ones that are there stay."""
-        for signature in signatures:
-            name = Digest.of(signature)
-            await self._driver.put(layout.blob_data(name), signature)
-            await Links(self._driver).write(
-                layout.signature_link(self._name, digest, name), name
-            )
+        """Store signatures and link them; ones that are there stay.
+
+        With the store disabled (``compatibility.schema1.disablesignaturestore``)
+        nothing is kept.
+        """
+        for signature in signatures if self._enabled else ():
+            await self._store(digest, signature)
+
+    @deferred
+    async def _store(self, digest: Digest, signature: bytes) -> None:
+        name = Digest.of(signature)
+        self._content.pin(name)
+        await self._driver.put(path=layout.blob_data(name), content=signature)
+        link = layout.signature_link(self._name, digest, name)
+        await Links(self._driver).write(link, name)
 
     @deferred
     async def _read(self, hex_digits: str) -> bytes | None:

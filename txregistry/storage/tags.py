@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import posixpath
-from bisect import bisect_right
-
 import attrs
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestUnknown, NameUnknown, TagInvalid
+from txregistry.spec.errors import ManifestUnknown, NameUnknown
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import layout
+from txregistry.storage import index, layout
 from txregistry.storage.links import Links
+from txregistry.storage.reconcile import Reconciler
 
 
 @implementer(ITagStore)
@@ -26,6 +24,7 @@ class LinkedTags:
 
     _name: RepositoryName
     _driver: IStorageDriver
+    _reconciler: Reconciler
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
@@ -38,14 +37,11 @@ class LinkedTags:
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
         """Fire with a page of the tags, in code point order."""
-        try:
-            paths = await self._driver.list(layout.tags(self._name))
-        except PathNotFound as error:
-            raise NameUnknown({"name": str(self._name)}) from error
-        names = sorted(posixpath.basename(path) for path in paths)
-        first = bisect_right(names, after) if after else 0
-        tags = [tag for name in names[first:] if (tag := _tag(name)) is not None]
-        return tags[:limit]
+        await self._reconciler.tags(self._name)
+        found: Tags = await self._reconciler.index.tags(self._name, after, limit)
+        if not found and not await self._reconciler.is_there(self._name):
+            raise NameUnknown({"name": str(self._name)})
+        return found
 
     @deferred
     async def tag(self, tag: Tag, descriptor: Descriptor) -> None:
@@ -54,6 +50,8 @@ class LinkedTags:
         digest = descriptor.digest
         await links.write(layout.tag_index(self._name, tag, digest), digest)
         await links.write(layout.tag_current(self._name, tag), digest)
+        fact = index.tag_set(self._name, tag, digest)
+        await self._reconciler.added(self._name, fact)
 
     @deferred
     async def untag(self, tag: Tag) -> None:
@@ -61,25 +59,17 @@ class LinkedTags:
         removed = await Links(self._driver).remove(
             layout.tag(self._name, tag), layout.REPOSITORIES
         )
+        await self._reconciler.removed(self._name, index.tag_gone(self._name, tag))
         if not removed:
             raise ManifestUnknown({"tag": str(tag)})
 
     @deferred
     async def lookup(self, digest: Digest) -> Tags:
         """Fire with the tags that stand for a manifest now."""
-        try:
-            tags = await self.list()
-        except NameUnknown:
-            return []
-        return [tag for tag in tags if await self._current(tag) == digest]
+        await self._reconciler.digests(self._name)
+        found = await self._reconciler.index.tags_of(self._name, digest)
+        return [tag for tag in found if await self._current(tag) == digest]
 
     @deferred
     async def _current(self, tag: Tag) -> Digest | None:
         return await Links(self._driver).read(layout.tag_current(self._name, tag))
-
-
-def _tag(name: str) -> Tag | None:
-    try:
-        return Tag.parse(name)
-    except TagInvalid:
-        return None  # something else lies there

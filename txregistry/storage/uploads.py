@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from calendar import timegm
+from collections.abc import Callable
 from time import gmtime, strftime, strptime
 
 import attrs
@@ -12,7 +13,8 @@ from twisted.internet.interfaces import IConsumer, IProducer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.blobs import IBlobWriter
+from txregistry.flow.sessions import Session, Sessions
+from txregistry.interfaces.blobs import IBlobWriter, UploadStatus
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.files import IFileWriter
 from txregistry.spec.descriptor import Descriptor
@@ -21,10 +23,14 @@ from txregistry.spec.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.content import Content
-from txregistry.storage.hashing import hash_file
+from txregistry.storage.hashing import Hashes, HashStates, hash_file
 from txregistry.storage.links import Links
+from txregistry.storage.reconcile import Reconciler
 
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
+
+#: Names an upload in all of the store.
+UploadKey = tuple[RepositoryName, str]
 
 
 @implementer(IConsumer)
@@ -56,21 +62,39 @@ class Ingest:
         """Wait until what was taken in is written."""
         return self.file.flush(durable=durable)
 
-    def close(self) -> Deferred[None]:
-        """Keep what is there for later."""
-        return self.file.close()
-
 
 @implementer(IBlobWriter)
 @attrs.define(eq=False, kw_only=True)
 class Upload(Ingest):
-    """An upload to a repository."""
+    """An upload to a repository, while this is the one who writes to it."""
 
+    hasher: Hashes
     upload_id: str
     started_at: float
     _name: RepositoryName
     _driver: IStorageDriver
     _content: Content
+    _states: HashStates
+    _reconciler: Reconciler
+    _session: Session
+    _began_with: int
+    _producer: IProducer | None = None
+    _closing: Deferred[None] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self._session.on_takeover(self._give_way)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; it is stopped when another request takes over."""
+        self._producer = producer
+        super().registerProducer(producer, streaming)
+        if self._session.asked_to_leave:
+            self._give_way()
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._producer = None
+        super().unregisterProducer()
 
     @deferred
     async def commit(self, provisional: Descriptor) -> Descriptor:
@@ -87,89 +111,159 @@ class Upload(Ingest):
     @deferred
     async def cancel(self) -> None:
         """Delete the upload."""
-        await self.file.cancel()
-        await self._forget()
+        try:
+            await self.file.cancel()
+            await self._forget()
+        finally:
+            self._session.leave()
+
+    @deferred
+    async def close(self) -> None:
+        """Sync what is there and keep it, with the state of its digests."""
+        try:
+            if self.size != self._began_with:
+                await self.file.flush(durable=True)
+                await self._states.save(self._states_path, self.hasher)
+            await self.file.close()
+        finally:
+            self._session.leave()
+
+    def _give_way(self) -> None:
+        if self._producer is not None:
+            self._producer.stopProducing()
 
     @deferred
     async def _verify(self, provisional: Descriptor) -> None:
         if provisional.size is not None and provisional.size != self.size:
             raise SizeInvalid({"expected": provisional.size, "received": self.size})
-        hasher = self.hasher
-        if provisional.digest.algorithm != CANONICAL:
+        wanted = provisional.digest
+        hasher = self.hasher.by_algorithm.get(wanted.algorithm)
+        if hasher is None:
             # Only now is it known that this algorithm is wanted.
-            hasher = provisional.digest.hasher()
+            hasher = wanted.hasher()
             await hash_file(self._driver, self._path, self.size, hasher)
-        if not provisional.digest.matches(hasher):
-            raise DigestInvalid(str(provisional.digest))
+        if not wanted.matches(hasher):
+            raise DigestInvalid(str(wanted))
 
     @property
     def _path(self) -> str:
         return layout.upload_data(self._name, self.upload_id)
 
+    @property
+    def _states_path(self) -> str:
+        return layout.upload_hash_states(self._name, self.upload_id)
+
     @deferred
     async def _store(self, canonical: Descriptor, alias: Digest) -> None:
+        self._content.pin(canonical.digest)
         # Moving over what is there heals content that was damaged.
         await self._driver.move(self._path, layout.blob_data(canonical.digest))
         links = Links(self._driver)
         for digest in {canonical.digest, alias}:
             await links.write(layout.layer_link(self._name, digest), canonical.digest)
+        await self._reconciler.added(self._name)
 
     @deferred
     async def _forget(self) -> None:
         directory = layout.upload(self._name, self.upload_id)
-        await Links(self._driver).remove(directory, layout.REPOSITORIES)
+        await Links(self._driver).remove(directory, layout.REPOSITORIES, durable=False)
+        self._session.leave()
 
 
 @attrs.define(eq=False)
 class Uploads:
-    """The uploads of one repository."""
+    """The uploads of one repository.
+
+    :param sessions: of all repositories: one writer per upload.
+    """
 
     _name: RepositoryName
     _driver: IStorageDriver
     _content: Content
+    _states: HashStates
+    _reconciler: Reconciler
+    _sessions: Sessions[UploadKey]
+    _new_id: Callable[[], str] = attrs.field(default=lambda: str(uuid.uuid4()))
 
     @deferred
-    async def create(self, now: float) -> Upload:
-        """Begin an upload under a new id."""
-        upload_id = str(uuid.uuid4())
+    async def create(self, now: float, algorithm: str | None = None) -> Upload:
+        """Begin an upload under a new id.
+
+        :param algorithm: of the digest it will be committed under, if known.
+        """
+        upload_id = self._new_id()
+        session = await self._sessions.enter((self._name, upload_id))
+        hashes = self._states.begin(() if algorithm is None else (algorithm,))
         started = strftime(_RFC3339, gmtime(now)).encode("ascii")
-        await self._driver.put(layout.upload_started_at(self._name, upload_id), started)
-        return await self._open(upload_id, now, 0)
+        path = layout.upload_started_at(self._name, upload_id)
+        try:
+            await self._driver.put(path=path, content=started, durable=False)
+            if algorithm not in (None, CANONICAL):
+                states = layout.upload_hash_states(self._name, upload_id)
+                await self._states.save(states, hashes)
+            return await self._open(upload_id, float(int(now)), 0, hashes, session)
+        except BaseException:
+            session.leave()
+            raise
+
+    @deferred
+    async def status(self, upload_id: str) -> UploadStatus:
+        """Fire with where an upload stands."""
+        started_at = await self._started_at(upload_id)
+        return UploadStatus(upload_id, await self._size(upload_id), started_at)
 
     @deferred
     async def resume(self, upload_id: str) -> Upload:
-        """Go on with an upload; what is there is hashed again."""
-        started_at = await self._started_at(upload_id)
-        size = await self._size(upload_id)
-        upload = await self._open(upload_id, started_at, size)
-        path = layout.upload_data(self._name, upload_id)
-        await hash_file(self._driver, path, size, upload.hasher)
-        return upload
+        """Go on with an upload, after whoever is writing to it has left."""
+        await self._started_at(upload_id)
+        session = await self._sessions.enter((self._name, upload_id))
+        try:
+            status = await self.status(upload_id)
+            hashes = await self._states.load(
+                layout.upload_hash_states(self._name, upload_id),
+                layout.upload_data(self._name, upload_id),
+                status.size,
+            )
+            return await self._open(
+                upload_id, status.started_at, status.size, hashes, session
+            )
+        except BaseException:
+            session.leave()
+            raise
 
     @deferred
-    async def _open(self, upload_id: str, started_at: float, size: int) -> Upload:
+    async def _open(
+        self,
+        upload_id: str,
+        started_at: float,
+        size: int,
+        hashes: Hashes,
+        session: Session,
+    ) -> Upload:
         path = layout.upload_data(self._name, upload_id)
-        hasher = Digest(CANONICAL, "").hasher()
-        file = await self._driver.writer(path, keep_bytes=size, hasher=hasher)
+        file = await self._driver.writer(path, keep_bytes=size, hasher=hashes)
         return Upload(
             file=file,
-            hasher=hasher,
+            hasher=hashes,
             upload_id=upload_id,
             started_at=started_at,
             name=self._name,
             driver=self._driver,
             content=self._content,
+            states=self._states,
+            reconciler=self._reconciler,
+            session=session,
+            began_with=size,
         )
 
     @deferred
     async def _started_at(self, upload_id: str) -> float:
         try:
-            text = await self._driver.get(
-                layout.upload_started_at(self._name, upload_id)
-            )
-            return timegm(strptime(text.decode("ascii"), _RFC3339))
+            path = layout.upload_started_at(self._name, upload_id)
+            text = (await self._driver.get(path=path)).decode("ascii")
+            return float(timegm(strptime(text, _RFC3339)))
         except (PathNotFound, ValueError) as error:
-            raise BlobUploadUnknown(upload_id) from error
+            raise BlobUploadUnknown({"upload": upload_id}) from error
 
     @deferred
     async def _size(self, upload_id: str) -> int:

@@ -65,9 +65,9 @@ class FilesystemDriver:
         """Read a small file whole."""
         return self._here(path, self._get, self._file(path))
 
-    def put(self, path: str, content: bytes) -> Deferred[None]:
-        """Replace a file atomically and durably."""
-        return self._there(path, _put, self._file, content)
+    def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        """Replace a file atomically."""
+        return self._there(path, _put, self._file, content, durable)
 
     def reader(self, path: str) -> Deferred[IFileReader]:
         """Open a file for reading."""
@@ -97,9 +97,9 @@ class FilesystemDriver:
             return fail(Failure())
         return self._there(source, _move, self._file, target)
 
-    def delete(self, path: str) -> Deferred[None]:
+    def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or a tree."""
-        return self._there(path, _delete, self._file)
+        return self._there(path, _delete, self._file, durable)
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
@@ -185,7 +185,8 @@ class FilesystemDriver:
         self, real: str, path: str, keep_bytes: int, hasher: IncrementalHash | None
     ) -> IFileWriter:
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = _in_directory(real, lambda: os.open(real, how, 0o666))
+        # The data will be moved to its place: only there it has to be found again.
+        descriptor = _in_directory(real, lambda: os.open(real, how, 0o666), False)
         if not 0 <= keep_bytes <= os.fstat(descriptor).st_size:
             os.close(descriptor)
             raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
@@ -198,25 +199,26 @@ def _read_whole(path: str) -> bytes:
         return file.read()
 
 
-def _put(path: str, content: bytes) -> None:
+def _put(path: str, content: bytes, durable: bool) -> None:
     temporary = f"{path}.{uuid.uuid4()}.tmp"
     try:
-        with _in_directory(path, lambda: open(temporary, "xb")) as file:
+        with _in_directory(path, lambda: open(temporary, "xb", 0), durable) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(temporary, path)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
-    _sync_directory(os.path.dirname(path))
+    if durable:
+        _sync_directory(os.path.dirname(path))
 
 
-def _in_directory(path: str, work: Callable[[], T]) -> T:
+def _in_directory(path: str, work: Callable[[], T], durable: bool = True) -> T:
     """Do something in the directory of a path, which is made if need be."""
     for _ in range(_PRUNE_RACES):
-        _make_directory(os.path.dirname(path))
+        _make_directory(os.path.dirname(path), durable)
         try:
             return work()
         except FileNotFoundError:
@@ -224,16 +226,17 @@ def _in_directory(path: str, work: Callable[[], T]) -> T:
     return work()
 
 
-def _make_directory(path: str) -> None:
-    """Make a directory and its parents, each entry durable."""
+def _make_directory(path: str, durable: bool) -> None:
+    """Make a directory and its parents, each entry durable if asked."""
     if os.path.isdir(path):
         return
-    _make_directory(os.path.dirname(path))
+    _make_directory(os.path.dirname(path), durable)
     try:
         os.mkdir(path)
     except FileExistsError:
         return  # somebody else was faster
-    _sync_directory(os.path.dirname(path))
+    if durable:
+        _sync_directory(os.path.dirname(path))
 
 
 def _sync_directory(path: str) -> None:
@@ -277,7 +280,6 @@ def _move(source: str, destination: str) -> None:
         raise FileNotFoundError(2, "nothing to move")
     _in_directory(destination, lambda: os.replace(source, destination))
     _sync_directory(os.path.dirname(destination))
-    _sync_directory(os.path.dirname(source))
 
 
 def _prune(path: str, stop: str) -> None:
@@ -291,9 +293,10 @@ def _prune(path: str, stop: str) -> None:
         path = os.path.dirname(path)
 
 
-def _delete(path: str) -> None:
+def _delete(path: str, durable: bool) -> None:
     if os.path.isdir(path):
         shutil.rmtree(path)
     else:
         os.unlink(path)
-    _sync_directory(os.path.dirname(path))
+    if durable:
+        _sync_directory(os.path.dirname(path))

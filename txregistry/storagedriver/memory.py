@@ -140,7 +140,7 @@ class MemoryDriver:
         return bytes(self._find(path).content)
 
     @deferred
-    async def put(self, path: str, content: bytes) -> None:
+    async def put(self, path: str, content: bytes, durable: bool = True) -> None:
         """Replace a file."""
         self._files[self._new(path)] = _File(bytearray(content), self.now())
 
@@ -188,7 +188,7 @@ class MemoryDriver:
         self._files[target] = file
 
     @deferred
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, durable: bool = True) -> None:
         """Delete a file or a tree."""
         doomed = self._below(check_file(self.name, path))
         if path in self._files:

@@ -18,6 +18,7 @@ from txregistry.expiry.plan import Plan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.namespace import INamespace
@@ -33,9 +34,13 @@ from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
+from txregistry.storage.hashing import HashStates
+from txregistry.storage.index import SCHEMA, VERSION, TreeIndex
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
+from txregistry.storage.protection import Protection
+from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
@@ -103,6 +108,7 @@ class TestHouse:
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
+    reconciler: Reconciler = attrs.field(init=False)
     remote: RemoteNamespace = attrs.field(init=False)
     proxy: INamespace = attrs.field(init=False)
     content: Content = attrs.field(init=False)
@@ -152,8 +158,18 @@ class TestHouse:
         self.driver = driver
         self.ledger = SqliteLedger(":memory:", InlineDisk())
         caches = Caches(RepositoryCache(100))
-        self.content = Content(driver, caches, self.ledger)
-        self.local = LocalNamespace(driver, self.content, caches, self.clock)
+        protection = Protection(self.clock)
+        self.content = Content(driver, caches, self.ledger, protection)
+        database = Database(":memory:", InlineDisk(), SCHEMA, VERSION)
+        self.reconciler = Reconciler(driver, TreeIndex(database), self.clock)
+        self.local = LocalNamespace(
+            driver,
+            self.content,
+            caches,
+            self.reconciler,
+            HashStates(driver),
+            self.clock,
+        )
         self.partials = PartialBlobs(driver, self.content, self.clock)
 
     def _build_proxy(self) -> None:

@@ -95,6 +95,17 @@ def descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
     )
 
 
+def as_annotations(value: object, where: str) -> dict[str, str]:
+    """Give a map of text to text; absent and null are empty.
+
+    :raise ManifestInvalid: it is something else.
+    """
+    if value is None:
+        return {}
+    fields = as_mapping(value, where)
+    return {name: as_text(item, f"{where}.{name}") for name, item in fields.items()}
+
+
 def optional_descriptor(value: object, where: str) -> Descriptor | None:
     """Give a descriptor, or nothing where the field is absent.
 

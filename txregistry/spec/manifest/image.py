@@ -18,6 +18,9 @@ def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
     layers = fields.descriptors(document.get("layers"), "layers")
     return {
         "references": (config, *layers),
+        "annotations": fields.as_annotations(
+            document.get("annotations"), "annotations"
+        ),
         "subject": fields.optional_descriptor(document.get("subject"), "subject"),
         "artifact_type": fields.as_text(document.get("artifactType"), "artifactType")
         or config.media_type,

@@ -19,6 +19,9 @@ def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
     artifact_type = fields.as_text(document.get("artifactType"), "artifactType")
     return {
         "references": fields.descriptors(document.get("manifests"), "manifests"),
+        "annotations": fields.as_annotations(
+            document.get("annotations"), "annotations"
+        ),
         "subject": fields.optional_descriptor(document.get("subject"), "subject"),
         "artifact_type": artifact_type or None,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from txregistry.spec.descriptor import Descriptor
@@ -18,6 +20,7 @@ class Manifest:
     :ivar content: the document, verbatim; its digest names the manifest.
     :ivar references: what it is made of: configuration and layers, or children.
     :ivar subject: the manifest that this one refers to, if any.
+    :ivar artifact_type: of an artifact; of an image, its configuration's type.
     """
 
     media_type: str
@@ -26,6 +29,7 @@ class Manifest:
     references: tuple[Descriptor, ...] = ()
     subject: Descriptor | None = None
     artifact_type: str | None = None
+    annotations: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def descriptor(self) -> Descriptor:

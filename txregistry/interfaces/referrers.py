@@ -1,0 +1,46 @@
+"""Contracts for referrers: manifests that name another one as their subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+
+
+@attrs.frozen
+class Referrer:
+    """One entry of a list of referrers (OCI distribution-spec, "Listing Referrers").
+
+    :ivar descriptor: of the manifest that refers.
+    """
+
+    descriptor: Descriptor
+    artifact_type: str | None = None
+    annotations: Mapping[str, str] = attrs.field(factory=dict)
+
+
+#: Sorted by digest.
+Referrers = list[Referrer]
+
+
+class IReferrerService(Interface):
+    """Who refers to the manifests of one repository."""
+
+    def list(
+        digest: Digest,
+        artifact_type: str | None = None,
+        after: str = "",
+        limit: int | None = None,
+    ) -> Deferred[Referrers]:
+        """Fire with the manifests whose subject is ``digest``; perhaps none.
+
+        A manifest that nobody has can be referred to as well.
+
+        :param artifact_type: only those of this type.
+        :param after: only those whose digest sorts after this text.
+        """

@@ -1,0 +1,67 @@
+"""The state of a SHA-2 computation, in the form that Go's ``crypto`` writes.
+
+Distribution 2.7 and newer keep it beside an upload (``hashstates/<alg>/<offset>``):
+a magic of four bytes, the eight chaining words, the block that is not full yet padded
+with zeros, and the number of bytes taken in; all integers are big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+import attrs
+
+
+@attrs.frozen
+class Family:
+    """What tells the members of SHA-2 apart in the serialized form."""
+
+    magic: bytes
+    word: str
+    block_bytes: int
+
+    @property
+    def form(self) -> struct.Struct:
+        """Give the layout of the whole."""
+        return struct.Struct(f">4s8{self.word}{self.block_bytes}sQ")
+
+
+FAMILIES: Mapping[str, Family] = {
+    "sha256": Family(b"sha\x03", "I", 64),
+    "sha384": Family(b"sha\x04", "Q", 128),
+    "sha512": Family(b"sha\x07", "Q", 128),
+}
+
+
+@attrs.frozen
+class HashState:
+    """Where a computation stands.
+
+    :ivar words: the eight chaining words.
+    :ivar pending: bytes taken in since the last full block.
+    :ivar length: bytes taken in altogether.
+    """
+
+    algorithm: str
+    words: tuple[int, ...]
+    pending: bytes
+    length: int
+
+
+def encode_state(state: HashState) -> bytes:
+    """Serialize a state: 108 bytes for SHA-256, 204 for SHA-384 and SHA-512."""
+    family = FAMILIES[state.algorithm]
+    return family.form.pack(family.magic, *state.words, state.pending, state.length)
+
+
+def decode_state(algorithm: str, content: bytes) -> HashState | None:
+    """Read a state; ``None`` for one of another algorithm, version or length."""
+    family = FAMILIES[algorithm]
+    if len(content) != family.form.size or not content.startswith(family.magic):
+        return None
+    _, *rest = family.form.unpack(content)
+    *words, block, length = rest
+    return HashState(
+        algorithm, tuple(words), block[: length % family.block_bytes], length
+    )

@@ -1,0 +1,54 @@
+"""What a collection must spare although nothing refers to it: it is in use.
+
+Note [Pins]. A collection decides from what it has read of the tree, and the tree
+changes meanwhile. Whoever links content, or accepts a manifest that refers to some,
+pins it first and only then looks whether it is there, holding its lock. The collection
+asks for pins while it holds the same lock, just before it deletes. So either the pin is
+seen, or the content is found missing and its client is told to send it again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.spec.digest import Digest
+
+#: Digests whose last use is remembered; older ones count as unused.
+MAX_REMEMBERED = 100_000
+
+
+@attrs.define(eq=False)
+class Protection:
+    """Remembers what is used, and during a collection what is pinned."""
+
+    _clock: IReactorTime
+    _used: OrderedDict[Digest, float] = attrs.field(factory=OrderedDict)
+    _pinned: set[Digest] | None = None
+
+    def use(self, digest: Digest) -> None:
+        """Note that somebody looked at content, perhaps to refer to it soon."""
+        self._used[digest] = self._clock.seconds()
+        self._used.move_to_end(digest)
+        if len(self._used) > MAX_REMEMBERED:
+            self._used.popitem(last=False)
+
+    def pin(self, *digests: Digest) -> None:
+        """Spare content from the collection under way, if there is one."""
+        if self._pinned is not None:
+            self._pinned.update(digests)
+
+    def begin(self) -> None:
+        """Pin from now on; one collection at a time."""
+        self._pinned = set()
+
+    def end(self) -> None:
+        """Forget the pins: the next collection reads the tree anew."""
+        self._pinned = None
+
+    def spares(self, digest: Digest, since: float) -> bool:
+        """Tell whether content was pinned, or used after a time."""
+        pinned = self._pinned is not None and digest in self._pinned
+        return pinned or self._used.get(digest, 0.0) >= since

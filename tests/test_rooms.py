@@ -12,6 +12,7 @@ import txregistry
 HOUSE = Path(txregistry.__file__).parent
 LIBRARIES = {"treq", "klein", "yaml", "txredisapi", "prometheus_client", "OpenSSL"}
 LIBRARIES |= {"werkzeug", "publicsuffixlist", "twisted", "zope", "attrs", "sqlite3"}
+LIBRARIES |= {"joserfc", "bcrypt", "cryptography", "click", "rich"}
 
 PURE = {"attrs"}
 CORE = {"attrs", "twisted", "zope"}
@@ -22,7 +23,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "interfaces": ({"spec"}, CORE),
     "flow": (set(), CORE | {"sqlite3"}),
     "storagedriver": ({"interfaces", "spec", "flow"}, CORE),
-    "storage": ({"interfaces", "spec", "flow"}, CORE),
+    "storage": ({"interfaces", "spec", "flow"}, CORE | {"joserfc", "sqlite3"}),
     "remote": (
         {"interfaces", "spec", "flow"},
         CORE | {"treq", "OpenSSL", "publicsuffixlist"},
@@ -30,6 +31,12 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "proxy": ({"interfaces", "spec", "flow"}, CORE),
     "expiry": ({"interfaces", "spec", "flow"}, CORE | {"sqlite3"}),
     "web": ({"interfaces", "spec", "flow"}, CORE | {"klein", "werkzeug"}),
+    "auth": (
+        {"interfaces", "spec", "flow"},
+        CORE | {"joserfc", "bcrypt", "cryptography"},
+    ),
+    "health": ({"interfaces", "spec", "flow"}, CORE | {"treq"}),
+    "notifications": ({"interfaces", "spec", "flow"}, CORE | {"treq", "sqlite3"}),
     "observe": (
         {"interfaces", "spec", "flow"},
         CORE | {"klein", "prometheus_client"},
@@ -38,7 +45,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 #: Know everybody: they put the house together, or take it apart in tests.
-EVERYBODY = {"tap", "house", "services", "tls", "testing"}
+EVERYBODY = {"tap", "house", "services", "wiring", "tls", "testing"}
 
 CLOCKS = {"time", "random", "datetime"}
 

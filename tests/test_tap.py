@@ -127,7 +127,7 @@ class HouseTests(SynchronousTestCase):
         )
         from txregistry.flow.disk import InlineDisk
 
-        house.ledger._disk = InlineDisk()
+        house.ledger._database._disk = house.index._disk = InlineDisk()
         registry = house.service()
         registry.startService()
         ports = [entry[0] for entry in self.reactor.tcpServers]
@@ -184,5 +184,5 @@ class HouseTests(SynchronousTestCase):
         with open(path, "w") as file:
             file.write("nothing")
         with self.assertRaises(ValueError) as caught:
-            make_options(Tls(certificate=path, key=path))
+            make_options(Tls(certificate=path, key=path), ())
         self.assertIn(path, str(caught.exception))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import attrs
+from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     TCP4ServerEndpoint,
@@ -20,8 +22,9 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
 )
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.web.client import HTTPConnectionPool
+from twisted.web.client import Agent, HTTPConnectionPool
 
+from txregistry.auth.maker import make_controller
 from txregistry.config.model import Config, Proxy
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import Plan
@@ -30,12 +33,20 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.database import Database
 from txregistry.flow.disk import DiskPool
+from txregistry.health.checks import Health
+from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.notifications import queue
+from txregistry.notifications.endpoint import Endpoint
+from txregistry.notifications.envelope import Source
+from txregistry.notifications.notifier import Notifier
+from txregistry.notifications.silent import Silence
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
-from txregistry.observe.metrics import Metrics, Observers
+from txregistry.observe.metrics import Metrics, NotificationState, Observers
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import Limits, UpstreamClient, make_client
@@ -65,6 +76,12 @@ from txregistry.storagedriver.maker import make_driver
 from txregistry.tls import wrap_endpoint
 from txregistry.web.api import Api
 from txregistry.web.site import RegistrySite
+from txregistry.wiring import (
+    api_settings,
+    channel_limits,
+    endpoint_settings,
+    health_checks,
+)
 
 #: Threads for blob data; the ledger has one of its own.
 DISK_THREADS = 16
@@ -96,6 +113,9 @@ class House:
     reconciler: Reconciler = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     partials: PartialBlobs = attrs.field(init=False)
+    controller: IAccessController = attrs.field(init=False)
+    health: Health = attrs.field(init=False)
+    notification_state: NotificationState = attrs.field(default=list)
 
     def __attrs_post_init__(self) -> None:
         config = self.config
@@ -107,6 +127,10 @@ class House:
         self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
         self.metrics = Metrics(_upstream_name(config.proxy))
         self._build_storage()
+        auth = config.auth
+        self.controller = make_controller(
+            auth.controller, auth.parameters, self.disk, self.reactor
+        )
 
     def _build_storage(self) -> None:
         # A cache of no entries is one that remembers nothing.
@@ -123,10 +147,15 @@ class House:
             self.content,
             caches,
             self.reconciler,
-            HashStates(self.driver, not self.config.proxy.remoteurl),
+            HashStates(self.driver, self._resumes_digests()),
             self.reactor,
+            not self.config.compatibility.schema1.disablesignaturestore,
         )
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
+
+    def _resumes_digests(self) -> bool:
+        enabled = self.config.storage.resumabledigest.enabled
+        return enabled and not self.config.proxy.remoteurl
 
     def service(self) -> Registry:
         """Build the tree of services, in the order in which they start."""
@@ -219,37 +248,87 @@ class House:
 
     def _add_listeners(self, registry: Registry, namespace: INamespace) -> None:
         http = self.config.http
+        self._add_health(registry)
+        events = self._add_notifications(registry)
         observers: tuple[IExchangeObserver, ...] = (self.metrics,)
         if not self.config.log.accesslog.disabled:
             observers += (AccessLog(self.access_stream, self.reactor),)
-        links = "" if not http.prefix.strip("/") else "/" + http.prefix.strip("/")
+        api = Api(
+            namespace, api_settings(self.config), self.controller, events, self.health
+        )
         site = RegistrySite(
-            Api(namespace, links).resource(),
+            api.resource(),
             self.reactor,
             Observers(observers),
             http.prefix,
             http.headers,
+            channel_limits(self.config),
+            bool(http.tls.certificate) and not http.http2.disabled,
+            http.h2c.enabled,
         )
         if http.debug.addr:
             registry.serve(
                 self._debug_site(), tcp_endpoint(self.reactor, http.debug.addr)
             )
-        registry.serve(site, self._endpoint())
+        registry.serve(site, self._endpoint(site))
+
+    def _add_health(self, registry: Registry) -> None:
+        checks = health_checks(self.config.health, self.driver, self.reactor)
+        self.health = Health(tuple(checks), self.reactor)
+        registry.add(self.health)
+
+    def _add_notifications(self, registry: Registry) -> IEventSink:
+        section = self.config.notifications
+        wanted = [item for item in section.endpoints if not item.disabled]
+        if not wanted:
+            return Silence()
+        path = own_path(self.config, "queue/events.sqlite3")
+        database = Database(
+            path, self.ledger_disk, queue.SCHEMA, queue.VERSION, durable=True
+        )
+        events = queue.EventQueue(database)
+        client = HTTPClient(Agent(self.reactor, pool=HTTPConnectionPool(self.reactor)))
+        endpoints = [
+            Endpoint(endpoint_settings(item), events, client, self.reactor)
+            for item in wanted
+        ]
+        source = Source(
+            f"{socket.gethostname()}:{self.config.http.addr.rpartition(':')[2]}",
+            str(uuid.uuid4()),
+        )
+        notifier = Notifier(
+            endpoints,
+            events,
+            source,
+            section.events.includereferences,
+            section.queuelimit,
+            self.reactor,
+        )
+        self.metrics.watch_notifications(notifier.state)
+        self.notification_state = notifier.state
+        registry.add(notifier)
+        return notifier
 
     def _debug_site(self) -> DebugSite:
         debug = self.config.http.debug
         enabled = debug.prometheus.enabled
         resource = Debug(
             {"storage": self._check_storage},
+            self.health,
+            self._variables,
             self.metrics.exposition,
             debug.prometheus.path if enabled else "",
         ).resource()
         return DebugSite(resource)
 
+    def _variables(self) -> dict[str, object]:
+        state = self.notification_state
+        return {"registry": {"notifications": {"endpoints": state()}}}
+
     def _check_storage(self) -> Deferred[None]:
         return self.driver.stat("/").addCallback(lambda _: None)
 
-    def _endpoint(self) -> IStreamServerEndpoint:
+    def _endpoint(self, site: RegistrySite) -> IStreamServerEndpoint:
         http = self.config.http
         endpoint: IStreamServerEndpoint
         if http.net == "unix":
@@ -257,7 +336,11 @@ class House:
             endpoint = UNIXServerEndpoint(self.reactor, http.addr, wantPID=False)
         else:
             endpoint = tcp_endpoint(self.reactor, http.addr)
-        return wrap_endpoint(endpoint, http.tls) if http.tls.certificate else endpoint
+        if not http.tls.certificate:
+            return endpoint
+        return wrap_endpoint(
+            endpoint, http.tls, site.acceptableProtocols(), self.reactor
+        )
 
 
 def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:

@@ -1,29 +1,62 @@
-"""TLS on our own listener."""
+"""TLS on our own listener, with files that are read again when they change."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IListeningPort,
+    IOpenSSLServerConnectionCreator,
     IProtocolFactory,
+    IReactorTime,
     IStreamServerEndpoint,
 )
 from twisted.internet.ssl import (
+    AcceptableCiphers,
     Certificate,
     CertificateOptions,
     KeyPair,
     TLSVersion,
     trustRootFromCertificates,
 )
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
+from txregistry.config.check import CIPHER_SUITES
 from txregistry.config.model import Tls
 
 _END = b"-----END CERTIFICATE-----"
+
+_VERSIONS = {
+    "tls1.0": TLSVersion.TLSv1_0,
+    "tls1.1": TLSVersion.TLSv1_1,
+    "tls1.2": TLSVersion.TLSv1_2,
+    "tls1.3": TLSVersion.TLSv1_3,
+}
+
+#: Go's names of how much a client has to show.
+_CLIENT_AUTH = {
+    "request-client-cert": SSL.VERIFY_PEER,
+    "require-any-client-cert": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+    "verify-client-cert-if-given": SSL.VERIFY_PEER,
+    "require-and-verify-client-cert": (
+        SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+    ),
+}
+
+#: Where a client's certificate is asked for and not compared with any authority.
+_UNVERIFIED = ("request-client-cert", "require-any-client-cert")
+
+#: Seconds between two looks at the files.
+_LOOK_SECONDS = 5.0
+
+Stamp = tuple[tuple[int, int, int], ...]
 
 
 @implementer(IStreamServerEndpoint)
@@ -32,26 +65,92 @@ class TlsEndpoint:
     """Listens with TLS around whatever the factory speaks."""
 
     _endpoint: IStreamServerEndpoint
-    _options: CertificateOptions
+    _creator: ReloadingCreator
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen; fires with the port."""
-        wrapped = TLSMemoryBIOFactory(self._options, False, protocolFactory)
+        wrapped = TLSMemoryBIOFactory(self._creator, False, protocolFactory)
         done: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
         return done
 
 
-def wrap_endpoint(endpoint: IStreamServerEndpoint, tls: Tls) -> IStreamServerEndpoint:
+@implementer(IOpenSSLServerConnectionCreator)
+@attrs.define(eq=False)
+class ReloadingCreator:
+    """Gives each new connection the certificates of the moment.
+
+    Connections that are there go on with what they began with. Files that have changed
+    and cannot be used leave what there was, and the log says so.
+    """
+
+    _tls: Tls
+    _protocols: Sequence[bytes]
+    _clock: IReactorTime
+    _options: CertificateOptions | None = None
+    _stamp: Stamp = ()
+    _looked_at: float = 0.0
+    _log = Logger()
+
+    def load(self) -> None:
+        """Read the files.
+
+        :raise OSError: one cannot be read.
+        :raise ValueError: one holds no usable PEM.
+        """
+        self._stamp = _stamp(self._tls)
+        self._options = make_options(self._tls, self._protocols)
+        self._looked_at = self._clock.seconds()
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        """Make a connection."""
+        self._refresh()
+        assert self._options is not None, "loaded before anything listens"
+        return self._options.serverConnectionForTLS(tlsProtocol)
+
+    def _refresh(self) -> None:
+        now = self._clock.seconds()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = now
+        try:
+            if _stamp(self._tls) != self._stamp:
+                self.load()
+                self._log.info("certificates were read again")
+        except (OSError, ValueError, SSL.Error) as error:
+            self._log.error(
+                "certificates have changed and cannot be used: {error}",
+                error=str(error),
+            )
+
+
+def wrap_endpoint(
+    endpoint: IStreamServerEndpoint,
+    tls: Tls,
+    protocols: Sequence[bytes],
+    clock: IReactorTime,
+) -> IStreamServerEndpoint:
     """Put TLS around an endpoint.
+
+    :param protocols: what is offered inside (ALPN), best first.
+    :raise OSError: a file cannot be read.
+    :raise ValueError: a file holds no usable PEM.
+    """
+    creator = ReloadingCreator(tls, protocols, clock)
+    creator.load()
+    return TlsEndpoint(endpoint, creator)
+
+
+def _believe(*_: Any) -> bool:
+    """Take any certificate: it was asked for, and nobody vouches for it."""
+    return True
+
+
+def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
+    """Read certificate, chain, key and client authorities.
 
     :raise OSError: a file cannot be read.
     :raise ValueError: a file holds no usable PEM.
     """
-    return TlsEndpoint(endpoint, make_options(tls))
-
-
-def make_options(tls: Tls) -> CertificateOptions:
-    """Read certificate, chain, key and client authorities, TLS 1.2 and newer."""
     chain = [Certificate.loadPEM(part) for part in _split(_read(tls.certificate))]
     if not chain:
         raise ValueError(f"no certificate in {tls.certificate}")
@@ -63,13 +162,28 @@ def make_options(tls: Tls) -> CertificateOptions:
             for part in _split(_read(path))
         ]
         options["trustRoot"] = trustRootFromCertificates(authorities)
-    return CertificateOptions(
+    names = [CIPHER_SUITES[name] for name in tls.ciphersuites if CIPHER_SUITES[name]]
+    if names:
+        options["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(
+            ":".join(names)
+        )
+    made = CertificateOptions(
         privateKey=KeyPair.load(_read(tls.key), 1).original,
         certificate=chain[0].original,
         extraCertChain=[link.original for link in chain[1:]],
-        raiseMinimumTo=TLSVersion.TLSv1_2,
+        insecurelyLowerMinimumTo=_VERSIONS[tls.minimumtls],
+        acceptableProtocols=list(protocols),
         **options,
     )
+    if tls.clientcas:
+        believe = _believe if tls.clientauth in _UNVERIFIED else None
+        made.getContext().set_verify(_CLIENT_AUTH[tls.clientauth], believe)
+    return made
+
+
+def _stamp(tls: Tls) -> Stamp:
+    found = [os.stat(path) for path in (tls.certificate, tls.key, *tls.clientcas)]
+    return tuple((item.st_mtime_ns, item.st_size, item.st_ino) for item in found)
 
 
 def _split(pem: bytes) -> list[bytes]:

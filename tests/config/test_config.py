@@ -95,8 +95,7 @@ class ReadTests(SynchronousTestCase):
             config.storage.parameters["rootdirectory"], "/var/lib/registry"
         )
         silent = {line.partition(":")[0] for line in warnings}
-        expected = {"health", "redis", "notifications", "reporting", "compatibility"}
-        self.assertEqual(silent, expected | {"tags", "proxy.cachewritetimeout"})
+        self.assertEqual(silent, {"reporting", "proxy.cachewritetimeout"})
 
     def test_secrets_are_taken_as_written(self) -> None:
         """What looks like a number, a date or a truth is text where text is meant."""
@@ -205,11 +204,14 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(config.log.level, "debug")
         self.assertEqual(config.storage.cache.blobdescriptor, "inmemory")
 
-    def test_redis_cache_is_remarked(self) -> None:
-        """A cache that is not there yet is said to have no effect."""
+    def test_redis_cache_needs_redis(self) -> None:
+        """A cache in redis is told where that is, in either form."""
         storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
-        (warning,) = self.warnings(storage=storage)
-        self.assertIn("redis", warning)
+        (problem,) = self.problems(storage=storage)
+        self.assertIn("redis.addr: is missing", problem)
+        for redis in ({"addr": "h:6379"}, {"addrs": ["h:6379"]}):
+            config = self.read(storage=storage, redis=redis)
+            self.assertEqual(config.redis.addrs, ("h:6379",))
 
     def test_durations(self) -> None:
         """Go's way of writing them."""
@@ -321,7 +323,8 @@ class ShowTests(SynchronousTestCase):
                 "storage": {"s3": {"bucket": "b", "secretkey": "k1", "region": "r"}},
                 "http": {"secret": "k2"},
                 "proxy": {"username": "me", "password": "k3"},
-                "redis": {"addr": "x", "password": "k4", "list": [{"token": "k5"}]},
+                "redis": {"addr": "x:1", "password": "k4"},
+                "auth": {"other": {"list": [{"token": "k5"}]}},
             }
         )
         shown = effective(config)

@@ -14,6 +14,7 @@ from twisted.web.server import Site
 from zope.interface.verify import verifyObject
 
 from txregistry.flow.context import request_id
+from txregistry.health.checks import Health
 from txregistry.interfaces.observe import (
     Count,
     Exchange,
@@ -165,19 +166,26 @@ class DebugTests(SynchronousTestCase):
         wire.pump()
         return response.code, self.successResultOf(body)
 
+    def debug(self, checks, exposition=lambda: b"", path: str = "") -> Debug:
+        return Debug(checks, Health((), Clock()), lambda: {"x": 1}, exposition, path)
+
+    def test_variables(self) -> None:
+        """What distribution publishes as variables is JSON."""
+        self.assertEqual(self.get(self.debug({}), "/debug/vars"), (200, b'{"x": 1}'))
+
     def test_health(self) -> None:
         """200 and nothing, or 503 and what is wrong."""
-        well = Debug({"storage": lambda: succeed(None)}, lambda: b"", "")
+        well = self.debug({"storage": lambda: succeed(None)})
         self.assertEqual(self.get(well, "/debug/health"), (200, b"{}"))
-        ill = Debug({"storage": lambda: fail(OSError("gone"))}, lambda: b"", "")
+        ill = self.debug({"storage": lambda: fail(OSError("gone"))})
         code, body = self.get(ill, "/debug/health")
         self.assertEqual((code, json.loads(body)), (503, {"storage": "gone"}))
 
     def test_metrics(self) -> None:
         """Served where configured, else not at all."""
-        debug = Debug({}, Metrics("up").exposition, "/m")
+        debug = self.debug({}, Metrics("up").exposition, "/m")
         code, body = self.get(debug, "/m")
         self.assertEqual(code, 200)
         self.assertIn(b"registry_proxy_hits_total", body)
-        code, _ = self.get(Debug({}, lambda: b"", ""), "/metrics")
+        code, _ = self.get(self.debug({}), "/metrics")
         self.assertEqual(code, 404)

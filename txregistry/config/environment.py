@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
-from txregistry.config.model import Config, Storage
+from txregistry.config.model import Auth, Config, Storage
 
 PREFIX = "REGISTRY_"
 
@@ -64,14 +64,18 @@ def _set(holder: dict[str, Any], hint: Any, segments: list[str], value: object) 
         holder[name] = value
         return
     if get_origin(inner) is tuple:
-        _set_item(holder, name, segments[1:], value)
+        _set_item(holder, name, get_args(inner)[0], segments[1:], value)
         return
     if not isinstance(holder.get(name), dict):
-        holder[name] = {}
+        # A bare name stands for a section of that name without parameters.
+        bare = holder.get(name)
+        holder[name] = {bare: {}} if isinstance(bare, str) and bare else {}
     _set(holder[name], inner, segments[1:], value)
 
 
 def _resolve(holder: dict[str, Any], hint: Any, segment: str) -> tuple[str, Any]:
+    if hint is Auth:
+        return _key(holder, segment), Mapping[str, object]
     if attrs.has(hint):
         hints = get_type_hints(hint)
         for name in hints:
@@ -99,12 +103,19 @@ def _value_hint(hint: Any) -> Any:
 
 
 def _set_item(
-    holder: dict[str, Any], name: str, segments: list[str], value: object
+    holder: dict[str, Any], name: str, hint: Any, segments: list[str], value: object
 ) -> None:
     items = holder.get(name)
     if not isinstance(items, list):
         items = holder[name] = []
-    if len(segments) != 1 or not segments[0].isdigit() or int(segments[0]) > len(items):
+    if not segments[0].isdigit() or int(segments[0]) > len(items):
         raise _Unrecognized
     index = int(segments[0])
-    items[index : index + 1] = [value]
+    if len(segments) == 1:
+        items[index : index + 1] = [value]
+        return
+    if not attrs.has(hint):
+        raise _Unrecognized
+    if index == len(items) or not isinstance(items[index], dict):
+        items[index : index + 1] = [{}]
+    _set(items[index], hint, segments[1:], value)

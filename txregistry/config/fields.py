@@ -31,9 +31,9 @@ def secret(default: Any = "") -> Any:
     return attrs.field(default=default, metadata={SECRET: True})
 
 
-def no_effect(default: Any = None) -> Any:
-    """Declare a key of distribution that is accepted and does nothing yet."""
-    return attrs.field(default=default, metadata={NO_EFFECT: True})
+def no_effect(why: str, default: Any = None) -> Any:
+    """Declare a key of distribution that is accepted and does nothing, and say why."""
+    return attrs.field(default=default, metadata={NO_EFFECT: why})
 
 
 @attrs.frozen

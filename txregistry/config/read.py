@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import types
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import attrs
 
+from txregistry.config.aliases import apply_aliases
+from txregistry.config.check import check
 from txregistry.config.fields import (
     NO_EFFECT,
     Duration,
@@ -18,7 +18,7 @@ from txregistry.config.fields import (
     parse_duration,
     plain,
 )
-from txregistry.config.model import Config, Storage
+from txregistry.config.model import CONTROLLERS, Auth, Config, Storage
 
 _STORAGE_SECTIONS = frozenset(
     field.name
@@ -71,8 +71,9 @@ class Reader:
         self, field: attrs.Attribute[Any], hint: Any, value: object, path: str
     ) -> object:
         found = self.value(hint, value, path)
-        if field.metadata.get(NO_EFFECT) and found != _default(field):
-            self.warnings.append(f"{path}: is accepted and has no effect yet")
+        why = field.metadata.get(NO_EFFECT)
+        if why and found != _default(field):
+            self.warnings.append(f"{path}: is accepted and has no effect: {why}")
         return found
 
     def value(self, hint: Any, value: object, path: str) -> Any:
@@ -81,6 +82,8 @@ class Reader:
             return plain(value)
         if hint is Storage:
             return self.storage(value, path)
+        if hint is Auth:
+            return self.auth(value, path)
         if attrs.has(hint):
             return self.section(hint, value, path)
         origin = get_origin(hint)
@@ -111,6 +114,33 @@ class Reader:
             self._wrong(_join(path, drivers[0]), "a mapping", parameters)
         rest |= {"driver": drivers[0], "parameters": parameters or {}}
         return cast("Storage | None", self.section(Storage, rest, path))
+
+    def auth(self, value: object, path: str) -> Auth | None:
+        """Read the auth section: at most one controller; ours are typed."""
+        if isinstance(value, str):
+            value = {value: {}}
+        if value is None:
+            return Auth()
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a controller's name or a mapping", value)
+            return None
+        names = [str(name) for name in value]
+        if len(names) > 1:
+            listed = ", ".join(names)
+            self.problems.append(f"{path}: expected one controller, found {listed}")
+            return None
+        if not names or names == ["none"]:
+            return Auth()
+        (name,), parameters = names, next(iter(value.values()))
+        return Auth(name, self._parameters(name, parameters, _join(path, name)))
+
+    def _parameters(self, name: str, value: object, path: str) -> Mapping[str, object]:
+        if name in CONTROLLERS:
+            found = self.section(CONTROLLERS[name], value, path)
+            return {} if found is None else attrs.asdict(found)
+        if value is not None and not isinstance(value, Mapping):
+            self._wrong(path, "a mapping", value)
+        return cast("Mapping[str, object]", plain(value or {}))
 
     def _scalar(self, hint: Any, value: object, path: str) -> object:
         if hint is Duration:
@@ -188,96 +218,8 @@ def read_config(mapping: object) -> tuple[Config, list[str]]:
     reader = Reader()
     config = reader.section(Config, mapping, "")
     if config is not None and not reader.problems:
-        config = _apply_aliases(config)
-        reader.problems += _check(config)
-        reader.warnings += _remarks(config)
+        config = apply_aliases(config)
+        reader.problems += check(config)
     if reader.problems:
         raise ConfigurationError(reader.problems)
     return cast(Config, config), reader.warnings
-
-
-def _apply_aliases(config: Config) -> Config:
-    if config.loglevel and config.log == attrs.evolve(config.log, level="info"):
-        log = attrs.evolve(config.log, level=config.loglevel)
-        config = attrs.evolve(config, log=log)
-    cache = config.storage.cache
-    if cache.layerinfo and not cache.blobdescriptor:
-        cache = attrs.evolve(cache, blobdescriptor=cache.layerinfo)
-        storage = attrs.evolve(config.storage, cache=cache)
-        config = attrs.evolve(config, storage=storage)
-    return config
-
-
-def _check(config: Config) -> list[str]:
-    problems = [
-        *_one_of("version", config.version, ("0.1",)),
-        *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
-        *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
-        *_one_of("http.net", config.http.net, ("tcp", "unix")),
-    ]
-    if config.http.net == "tcp":
-        problems += _check_address("http.addr", config.http.addr)
-    if config.http.debug.addr:
-        problems += _check_address("http.debug.addr", config.http.debug.addr)
-    problems += _check_pairs(config) + _check_storage(config.storage)
-    if config.proxy.remoteurl:
-        problems += _check_remote(config.proxy.remoteurl)
-    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
-        problems.append("http.prefix: expected a path of plain characters")
-    return problems
-
-
-def _check_pairs(config: Config) -> list[str]:
-    problems = []
-    if bool(config.http.tls.certificate) != bool(config.http.tls.key):
-        problems.append("http.tls: certificate and key go together")
-    if bool(config.proxy.tls.certificate) != bool(config.proxy.tls.key):
-        problems.append("proxy.tls: certificate and key go together")
-    if config.proxy.username and config.proxy.exec.command:
-        problems.append("proxy.exec.command: excludes proxy.username")
-    return problems
-
-
-def _check_storage(storage: Storage) -> list[str]:
-    problems = []
-    root = storage.parameters.get("rootdirectory", "/")
-    if not isinstance(root, str) or not root:
-        problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
-    if storage.cache.blobdescriptorsize < 0:
-        problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
-    return problems
-
-
-def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
-    if value in allowed:
-        return []
-    return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
-
-
-def _check_address(path: str, address: str) -> list[str]:
-    _, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and int(port) < 65536:
-        return []
-    return [f"{path}: expected host:port, found {address!r}"]
-
-
-def _check_remote(url: str) -> list[str]:
-    # The URL itself is not repeated: it may hold a password.
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        usable = usable and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        return ["proxy.remoteurl: expected an http or https URL"]
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        return ["proxy.remoteurl: expected scheme, host and port only"]
-    return []
-
-
-def _remarks(config: Config) -> list[str]:
-    cache = config.storage.cache.blobdescriptor
-    if cache not in ("", "inmemory"):
-        return [f"storage.cache.blobdescriptor: {cache!r} has no effect yet"]
-    return []

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import attrs
 
 from txregistry.config.fields import SECRET, Duration, format_duration
-from txregistry.config.model import Config, Storage
+from txregistry.config.model import Auth, Config, Storage
 
 MASK = "********"
 
@@ -32,6 +32,8 @@ def _section(value: Any) -> dict[str, Any]:
             found[field.name] = MASK if item else ""
         elif isinstance(item, Storage):
             found[field.name] = _storage(item)
+        elif isinstance(item, Auth):
+            found[field.name] = _auth(item)
         else:
             found[field.name] = _plain(item, hints[field.name])
     return found
@@ -43,6 +45,10 @@ def _storage(storage: Storage) -> dict[str, Any]:
     return {sections.pop("driver"): _masked(parameters), **sections}
 
 
+def _auth(auth: Auth) -> dict[str, Any]:
+    return {auth.controller: _masked(auth.parameters)} if auth.controller else {}
+
+
 def _plain(value: Any, hint: Any) -> Any:
     if attrs.has(type(value)):
         return _section(value)
@@ -52,7 +58,9 @@ def _plain(value: Any, hint: Any) -> Any:
         return _masked(value)
     if isinstance(value, Mapping):
         return {name: _plain(item, None) for name, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_plain(item, None) for item in value]
+    return value
 
 
 def _masked(value: Any) -> Any:
@@ -61,7 +69,9 @@ def _masked(value: Any) -> Any:
             name: MASK if item and _is_secret(str(name)) else _masked(item)
             for name, item in value.items()
         }
-    return [_masked(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value
 
 
 def _is_secret(name: str) -> bool:

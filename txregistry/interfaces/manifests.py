@@ -47,6 +47,9 @@ class IManifestStore(IManifestService):
         ``ManifestUnknown`` if the content is not there.
         """
 
+    def linked(digest: Digest) -> Deferred[bool]:
+        """Fire with whether this repository links a manifest, readable or not."""
+
     def delete(digest: Digest) -> Deferred[None]:
         """Unlink a manifest from this repository; its data stays.
 

@@ -1,4 +1,4 @@
-"""The debug listener: ``/debug/health`` and the metrics."""
+"""The debug listener: ``/debug/health``, ``/debug/vars`` and the metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.health import IHealth
 
 #: A check fires if all is well and fails with what is not.
 Check = Callable[[], Deferred[None]]
@@ -25,6 +26,8 @@ class Debug:
     """
 
     _checks: Mapping[str, Check]
+    _health: IHealth
+    _variables: Callable[[], Mapping[str, object]]
     _exposition: Callable[[], bytes]
     _metrics_path: str
 
@@ -32,6 +35,7 @@ class Debug:
         """Give the resource for a site."""
         app = Klein()
         app.route("/debug/health", endpoint="health")(self.health)
+        app.route("/debug/vars", endpoint="vars")(self.variables)
         if self._metrics_path:
             app.route(self._metrics_path, endpoint="metrics")(self.metrics)
         return app.resource()
@@ -39,7 +43,7 @@ class Debug:
     @deferred
     async def health(self, request: IRequest) -> bytes:
         """Answer 200 and ``{}``, or 503 and what is wrong."""
-        problems = {}
+        problems = dict(self._health.problems())
         for name, check in self._checks.items():
             try:
                 await check()
@@ -48,6 +52,11 @@ class Debug:
         request.setResponseCode(503 if problems else 200)
         request.setHeader(b"Content-Type", b"application/json")
         return json.dumps(problems).encode("utf-8")
+
+    def variables(self, request: IRequest) -> bytes:
+        """Answer with what distribution publishes as variables."""
+        request.setHeader(b"Content-Type", b"application/json")
+        return json.dumps(self._variables()).encode("utf-8")
 
     def metrics(self, request: IRequest) -> bytes:
         """Answer with all metrics."""

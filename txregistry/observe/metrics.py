@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 from zope.interface import implementer
 
 from txregistry.interfaces.observe import Count, Exchange, IExchangeObserver, IMeter
 
 _Children = tuple[Counter, Histogram, Counter]
+
+#: Gives the state of each endpoint, as ``/debug/vars`` tells it.
+NotificationState = Callable[[], Sequence[dict[str, Any]]]
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _KINDS = ("blob", "manifest", "tag")
@@ -117,6 +125,10 @@ class Metrics:
             )
         return found
 
+    def watch_notifications(self, state: NotificationState) -> None:
+        """Publish what becomes of events, read whenever somebody asks."""
+        self.registry.register(_Notifications(state))
+
     def exposition(self) -> bytes:
         """Give everything in the text format of Prometheus."""
         return generate_latest(self.registry)
@@ -130,6 +142,39 @@ class Metrics:
         )
         for kind in _KINDS:
             self._counts[what, kind] = counter.labels(kind, self._upstream)
+
+
+@attrs.define(eq=False)
+class _Notifications(Collector):
+    """Distribution's metrics of notifications, from the state of the endpoints."""
+
+    _state: NotificationState
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics of the moment."""
+        events = CounterMetricFamily(
+            "registry_notifications_events",
+            "Events by what became of them",
+            labels=["endpoint", "type"],
+        )
+        pending = GaugeMetricFamily(
+            "registry_notifications_pending",
+            "Events that wait",
+            labels=["endpoint"],
+        )
+        statuses = CounterMetricFamily(
+            "registry_notifications_status",
+            "Answers of endpoints",
+            labels=["endpoint", "code"],
+        )
+        for endpoint in self._state():
+            name, found = endpoint["Name"], dict(endpoint["Metrics"])
+            for code, count in found.pop("Statuses").items():
+                statuses.add_metric([name, code], count)
+            pending.add_metric([name], found.pop("Pending"))
+            for kind, count in found.items():
+                events.add_metric([name, kind], count)
+        yield from (events, pending, statuses)
 
 
 @implementer(IExchangeObserver)

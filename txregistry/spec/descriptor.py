@@ -9,6 +9,14 @@ from txregistry.spec.mediatypes import OCTET_STREAM
 
 
 @attrs.frozen
+class Platform:
+    """What the child of an index is for."""
+
+    architecture: str
+    os: str
+
+
+@attrs.frozen
 class Descriptor:
     """A reference to content (OCI image-spec, "Descriptors").
 
@@ -19,3 +27,4 @@ class Descriptor:
     size: int | None
     media_type: str = OCTET_STREAM
     urls: tuple[str, ...] = ()
+    platform: Platform | None = None

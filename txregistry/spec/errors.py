@@ -7,7 +7,7 @@ is the only place that turns them into a response.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -62,11 +62,20 @@ class BadRequest(RegistryError):
 
 
 class Unauthorized(RegistryError):
-    """Somebody has to authenticate first."""
+    """Somebody has to authenticate first; ``challenge`` tells how."""
 
     code = "UNAUTHORIZED"
     status = 401
     message = "authentication required"
+
+    def __init__(self, detail: object = None, challenge: str = "") -> None:
+        super().__init__(detail)
+        self.challenge = challenge
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Response headers that go with this error."""
+        return {"WWW-Authenticate": self.challenge} if self.challenge else {}
 
 
 class Denied(RegistryError):
@@ -163,6 +172,28 @@ class RangeInvalid(RegistryError):
         return {"Content-Range": f"bytes */{self.size}"}
 
 
+class UploadRangeInvalid(RegistryError):
+    """A chunk does not begin where the upload stands.
+
+    :ivar size: bytes that are there.
+    :ivar location: where to go on.
+    """
+
+    code = "RANGE_INVALID"
+    status = 416
+    message = "invalid content range"
+
+    def __init__(self, size: int, location: str) -> None:
+        super().__init__({"size": size})
+        self.size = size
+        self.location = location
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Response headers that go with this error."""
+        return {"Location": self.location, "Range": f"0-{max(0, self.size - 1)}"}
+
+
 class NameInvalid(RegistryError):
     """A repository name breaks the grammar."""
 
@@ -209,6 +240,36 @@ class ManifestTooLarge(ManifestInvalid):
     status = 413
 
 
+class ManifestUnverified(RegistryError):
+    """A signature of the document is not one."""
+
+    code = "MANIFEST_UNVERIFIED"
+    status = 400
+    message = "manifest failed signature verification"
+
+
+class ManifestBlobUnknown(RegistryError):
+    """The document refers to something that is not in this repository."""
+
+    code = "MANIFEST_BLOB_UNKNOWN"
+    status = 400
+    message = "blob unknown to registry"
+
+
+class UriTooLong(RegistryError):
+    """More was put into a URL than there may be."""
+
+    code = "BAD_REQUEST"
+    status = 414
+    message = "too many parameters"
+
+
+class BlobTooLarge(SizeInvalid):
+    """The content is longer than a blob may be here."""
+
+    status = 413
+
+
 class BlobUnknown(RegistryError):
     """No such blob in this repository."""
 
@@ -225,12 +286,28 @@ class BlobUploadUnknown(RegistryError):
     message = "blob upload unknown to registry"
 
 
+class BlobUploadInvalid(RegistryError):
+    """A request does not belong to the upload it names."""
+
+    code = "BLOB_UPLOAD_INVALID"
+    status = 404
+    message = "blob upload invalid"
+
+
 class PaginationNumberInvalid(RegistryError):
     """``n`` is not a number in the permitted range."""
 
     code = "PAGINATION_NUMBER_INVALID"
     status = 400
     message = "invalid number of results requested"
+
+
+class Several(RegistryError):
+    """Several errors, told together; the status is that of the first."""
+
+    def __init__(self, errors: Sequence[RegistryError]) -> None:
+        super().__init__([str(error) for error in errors])
+        self.errors = tuple(errors)
 
 
 def _retry_after(seconds: float | None) -> Mapping[str, str]:

@@ -21,4 +21,19 @@ MANIFEST_TYPES = (
     DOCKER_SCHEMA1,
 )
 
+INDEX_TYPES = frozenset((OCI_INDEX, DOCKER_LIST))
+
+DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+
+#: Layers that need not be in the registry.
+FOREIGN_LAYERS = frozenset(
+    (
+        DOCKER_FOREIGN_LAYER,
+        _NONDISTRIBUTABLE,
+        f"{_NONDISTRIBUTABLE}+gzip",
+        f"{_NONDISTRIBUTABLE}+zstd",
+    )
+)
+
 SCHEMA1_TYPES = frozenset((DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED))

@@ -59,11 +59,7 @@ class LinkedManifests:
 
     @deferred
     async def _load(self, digest: Digest) -> Manifest:
-        # 2.1.0 linked manifests among the layers, and such trees are still about.
-        canonical = await Links(self._driver).read_first(
-            layout.revision_link(self._name, digest),
-            layout.layer_link(self._name, digest),
-        )
+        canonical = await self._link(digest)
         if canonical is None:
             raise ManifestUnknown(str(digest))
         try:
@@ -107,6 +103,19 @@ class LinkedManifests:
     async def mount(self, digest: Digest) -> Manifest:
         """Link a manifest whose content is there."""
         return await self._content.locks.run(digest, lambda: self._mount(digest))
+
+    @deferred
+    async def linked(self, digest: Digest) -> bool:
+        """Fire with whether there is a link."""
+        return await self._link(digest) is not None
+
+    @deferred
+    async def _link(self, digest: Digest) -> Digest | None:
+        # 2.1.0 linked manifests among the layers, and such trees are still about.
+        return await Links(self._driver).read_first(
+            layout.revision_link(self._name, digest),
+            layout.layer_link(self._name, digest),
+        )
 
     @deferred
     async def delete(self, digest: Digest) -> None:

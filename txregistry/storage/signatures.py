@@ -11,10 +11,12 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.spec.digest import CANONICAL, HEX_LENGTHS, Digest
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
+from txregistry.storage.verify import verify_signatures
 
 
 @implementer(ISignatureService)
@@ -41,6 +43,11 @@ class LinkedSignatures:
             if content is not None:
                 found.append(content)
         return found
+
+    @deferred
+    async def verify(self, manifest: Manifest) -> None:
+        """Fire if every signature is one."""
+        verify_signatures(manifest)
 
     @deferred
     async def put(self, digest: Digest, *signatures: bytes) -> None:

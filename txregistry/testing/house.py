@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from txregistry.auth.open import OpenAccess
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import Plan
 from txregistry.expiry.reaper import Reaper
@@ -20,9 +21,13 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
+from txregistry.health.checks import Health
+from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
+from txregistry.notifications.silent import Silence
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
@@ -30,6 +35,7 @@ from txregistry.remote.client import Limits, UpstreamClient, make_client
 from txregistry.remote.credentials import Credentials, StaticCredentials
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.gate import Gate
 from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
@@ -44,8 +50,9 @@ from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
-from txregistry.web.api import Api
+from txregistry.web.api import Api, ApiSettings
 from txregistry.web.site import RegistrySite
+from txregistry.web.urls import Urls
 
 T = TypeVar("T")
 
@@ -103,6 +110,8 @@ class TestHouse:
     prefix: str = ""
     clock: Clock = attrs.field(factory=Clock)
     driver: IStorageDriver | None = None
+    controller: IAccessController = attrs.field(factory=OpenAccess)
+    events: IEventSink = attrs.field(factory=Silence)
     upstream: FakeUpstream = attrs.field(init=False)
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
@@ -130,12 +139,27 @@ class TestHouse:
         self._build_proxy()
         self._build_expiry()
         self.site = RegistrySite(
-            Api(self.proxy, self.prefix).resource(),
+            self.api(self.proxy, Gate(is_cache=True)).resource(),
             self.clock,
             self.recorder,
             self.prefix,
         )
         self.wire = Wire(self.site, self.clock)
+
+    def api(self, namespace: INamespace, gate: Gate, **changes: Any) -> Api:
+        """Put the web room in front of a namespace.
+
+        :param changes: of the settings of the API.
+        """
+        urls = Urls(prefix=self.prefix.rstrip("/"))
+        settings = ApiSettings(b"secret", urls, gate)
+        return Api(
+            namespace,
+            attrs.evolve(settings, **changes),
+            self.controller,
+            self.events,
+            Health((), self.clock),
+        )
 
     def _build_upstream(self) -> None:
         self.upstream = FakeUpstream(self.clock)

@@ -2,68 +2,177 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 from klein import Klein
 
+from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
+from txregistry.spec.gate import Change, Gate
+from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.reference import RepositoryName
 from txregistry.web import base, errors
+from txregistry.web.announcements import Announcements
 from txregistry.web.blobs import Blobs
+from txregistry.web.door import CATALOGUE, Door, wanted_access
 from txregistry.web.manifests import Manifests
-from txregistry.web.site import RegistryRequest
+from txregistry.web.manifestwrites import ManifestWrites
+from txregistry.web.referrers import ReferrerLists
+from txregistry.web.request import RegistryRequest
 from txregistry.web.tags import Lists
+from txregistry.web.uploads import Uploads
+from txregistry.web.urls import Urls
 
-_UPLOADS = ("POST", "GET", "HEAD", "PUT", "PATCH", "DELETE")
+
+@attrs.frozen
+class ApiSettings:
+    """What the configuration says of the API.
+
+    :ivar secret: seals the state of uploads; replicas share it.
+    :ivar max_upload_bytes: of one blob; 0 for no limit.
+    :ivar max_tags: a larger page of tags is clamped to this.
+    :ivar max_repositories: a larger page of the catalogue is refused.
+    """
+
+    secret: bytes
+    urls: Urls = attrs.field(factory=Urls)
+    gate: Gate = attrs.field(factory=Gate)
+    policy: PushPolicy = attrs.field(factory=PushPolicy)
+    max_upload_bytes: int = 0
+    max_tags: int = 1000
+    max_repositories: int = 1000
+
+
+@attrs.frozen
+class Work:
+    """What a method of a route does.
+
+    :ivar change: what it does to the registry.
+    """
+
+    do: Callable[..., Any]
+    change: Change = Change.NOTHING
+
+
+Table = Mapping[str, Work]
 
 
 @attrs.define(eq=False)
 class Api:
-    """The registry API over a namespace.
-
-    :param prefix: stands before ``/v2/`` in the links that are sent.
-    """
+    """The registry API over a namespace."""
 
     _namespace: INamespace
-    _prefix: str = ""
+    _settings: ApiSettings
+    _controller: IAccessController
+    _events: IEventSink
+    _health: IHealth
+    _door: Door = attrs.field(init=False)
+    _app: Klein = attrs.field(init=False, factory=Klein)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self._settings
+        self._door = Door(self._controller, self._health, settings.gate, settings.urls)
 
     def resource(self) -> Any:
         """Give the resource for a site."""
-        return self.routes().resource()
-
-    def routes(self) -> Klein:
-        """Build the table: one line per route."""
-        app = Klein()
         # No redirects: a client's path is right or it is not found.
-        app.url_map.strict_slashes = app.url_map.merge_slashes = False
-        blobs, manifests = Blobs(self._namespace), Manifests(self._namespace)
-        lists = Lists(self._namespace, self._prefix.rstrip("/"))
-
-        def route(path: str, work: Any, methods: tuple[str, ...] = ("GET",)) -> None:
-            def endpoint(request: RegistryRequest, **parts: str) -> Any:
-                return work(_marked(request), **parts)
-
-            app.route(path, methods=list(methods), endpoint=path)(endpoint)
-
-        route("/", base.root)
-        route("/v2/", base.base)
-        route("/v2/_catalog", lists.catalog)
-        route("/v2/<path:name>/tags/list", lists.tags)
-        route("/v2/<path:name>/manifests/<reference>", manifests.get)
-        route("/v2/<path:name>/blobs/<digest>", blobs.get)
-        route("/v2/<path:name>/blobs/uploads/", _refuse, _UPLOADS)
-        route("/v2/<path:name>/blobs/uploads/<upload>", _refuse, _UPLOADS)
+        self._app.url_map.strict_slashes = self._app.url_map.merge_slashes = False
+        self._add_base()
+        self._add_content()
+        self._add_uploads()
         for kinds, handle in errors.HANDLERS:
-            _handle(app, kinds, handle)
-        return app
+            _handle(self._app, kinds, handle)
+        return self._app.resource()
+
+    def _add_base(self) -> None:
+        settings = self._settings
+        lists = Lists(
+            self._namespace,
+            settings.urls.prefix,
+            settings.max_tags,
+            settings.max_repositories,
+        )
+        self._open("/", base.root)
+        self._route("/v2/", GET=Work(base.base))
+        self._route("/v2/_catalog", GET=Work(lists.catalog))
+        self._route("/v2/<path:name>/tags/list", GET=Work(lists.tags))
+
+    def _add_content(self) -> None:
+        namespace, urls = self._namespace, self._settings.urls
+        announcements = Announcements(self._events)
+        blobs = Blobs(namespace, urls, announcements)
+        manifests = Manifests(namespace, urls, announcements)
+        writes = ManifestWrites(namespace, urls, announcements, self._settings.policy)
+        referrers = ReferrerLists(namespace, urls)
+        self._route(
+            "/v2/<path:name>/manifests/<reference>",
+            GET=Work(manifests.get),
+            PUT=Work(writes.put, Change.PUSH),
+            DELETE=Work(writes.delete, Change.DELETE),
+        )
+        self._route(
+            "/v2/<path:name>/blobs/<digest>",
+            GET=Work(blobs.get),
+            DELETE=Work(blobs.delete, Change.DELETE),
+        )
+        self._route("/v2/<path:name>/referrers/<digest>", GET=Work(referrers.list))
+
+    def _add_uploads(self) -> None:
+        uploads = Uploads(
+            self._namespace,
+            self._settings.urls,
+            Announcements(self._events),
+            self._settings.secret,
+            self._settings.max_upload_bytes,
+        )
+        start = Work(uploads.start, Change.PUSH)
+        self._route("/v2/<path:name>/blobs/uploads/", POST=start)
+        self._route(
+            "/v2/<path:name>/blobs/uploads/<upload>",
+            GET=Work(uploads.status),
+            PATCH=Work(uploads.append, Change.PUSH),
+            PUT=Work(uploads.complete, Change.PUSH),
+            DELETE=Work(uploads.cancel, Change.PUSH),
+        )
+
+    def _open(self, path: str, do: Callable[[RegistryRequest], bytes]) -> None:
+        """Add a route that asks nobody who they are."""
+
+        def endpoint(request: RegistryRequest) -> bytes:
+            self._door.check_health()
+            return do(request)
+
+        self._app.route(path, methods=["GET"], endpoint=path)(endpoint)
+
+    def _route(self, path: str, **table: Work) -> None:
+        is_upload = "/blobs/uploads/" in path
+
+        async def endpoint(request: RegistryRequest, **parts: Any) -> Any:
+            _mark(request)
+            self._door.check_health()
+            work = table[_verb(request)]
+            name = None
+            if "name" in parts:
+                name = parts["name"] = RepositoryName.parse(parts["name"])
+            wanted = wanted_access(request, name, is_upload)
+            if path == "/v2/_catalog":
+                wanted = [*CATALOGUE]
+            grant = await self._door.admit(request, wanted, work.change)
+            return await work.do(request, grant, **parts)
+
+        self._app.route(path, methods=list(table), endpoint=path)(endpoint)
 
 
-def _refuse(request: RegistryRequest, **parts: str) -> bytes:
-    request.handler = "blob_upload"
-    return base.unsupported(request)
+def _verb(request: RegistryRequest) -> str:
+    method: str = request.method.decode("ascii")
+    return "GET" if method == "HEAD" else method
 
 
-def _marked(request: RegistryRequest) -> RegistryRequest:
+def _mark(request: RegistryRequest) -> RegistryRequest:
     if request.path != b"/":
         request.setHeader(b"Docker-Distribution-Api-Version", b"registry/2.0")
     return request
@@ -73,6 +182,6 @@ def _handle(app: Klein, kinds: Any, handle: Any) -> None:
     listed = kinds if isinstance(kinds, tuple) else (kinds,)
 
     def handler(request: Any, failure: Any) -> Any:
-        return handle(_marked(request), failure)
+        return handle(_mark(request), failure)
 
     app.handle_errors(*listed)(handler)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from txregistry.spec.errors import Unsupported
-from txregistry.web.site import RegistryRequest
+from txregistry.interfaces.access import Grant
+from txregistry.web.request import RegistryRequest
 
 
 def root(request: RegistryRequest) -> bytes:
@@ -14,14 +14,9 @@ def root(request: RegistryRequest) -> bytes:
     return b""
 
 
-def base(request: RegistryRequest) -> bytes:
+async def base(request: RegistryRequest, grant: Grant) -> bytes:
     """Answer that this is a registry (OCI distribution-spec, end-1)."""
     request.handler = "base"
     request.setHeader(b"Content-Type", b"application/json")
     request.setHeader(b"Content-Length", b"2")
     return b"{}"
-
-
-def unsupported(request: RegistryRequest) -> bytes:
-    """Refuse what would change a cache or a registry that takes no pushes."""
-    raise Unsupported()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import attrs
 from twisted.web.http import NOT_MODIFIED
 
-from txregistry.interfaces.blobs import IBlobService
+from txregistry.interfaces.access import Grant
+from txregistry.interfaces.blobs import IBlobDeleter, IBlobService
+from txregistry.interfaces.events import Action
 from txregistry.interfaces.namespace import INamespace
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import Unsupported
 from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.reference import RepositoryName
+from txregistry.web.announcements import Announcements
 from txregistry.web.provenance import collect_status
-from txregistry.web.site import RegistryRequest
+from txregistry.web.request import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, send
+from txregistry.web.urls import Urls
 
 #: Content under its digest never changes.
 _FOR_EVER = b"max-age=31536000"
@@ -23,41 +31,67 @@ class Blobs:
     """The blob resource."""
 
     _namespace: INamespace
+    _urls: Urls
+    _announcements: Announcements
 
-    async def get(self, request: RegistryRequest, name: str, digest: str) -> None:
+    async def get(
+        self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
+    ) -> None:
         """Answer GET and HEAD."""
         request.handler = "blob"
         wanted = Digest.parse(digest)
-        repository = await self._namespace.repository(RepositoryName.parse(name))
+        repository = await self._namespace.repository(name=name)
         if request.method == b"HEAD":
             await self._head(request, repository.blobs, wanted)
-        else:
-            await self._get(request, repository.blobs, wanted)
+            return
+        found = await self._get(request, repository.blobs, wanted)
+        if found is not None and self._announcements.listening:
+            url = self._urls.blob(request, name, wanted)
+            await self._announcements.blob(request, Action.PULL, name, found, url)
+
+    async def delete(
+        self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
+    ) -> bytes:
+        """Answer DELETE: the repository holds the blob no more; its data stays."""
+        request.handler = "blob"
+        wanted = Digest.parse(digest)
+        repository = await self._namespace.repository(name=name)
+        if not IBlobDeleter.providedBy(repository.blobs):
+            raise Unsupported()
+        await cast(IBlobDeleter, repository.blobs).delete(digest=wanted)
+        await self._announcements.deleted(request, name, digest=wanted)
+        request.setResponseCode(202)
+        request.setHeader(b"Content-Length", b"0")
+        return b""
 
     async def _head(
         self, request: RegistryRequest, blobs: IBlobService, digest: Digest
     ) -> None:
         with collect_status(request):
-            descriptor = await blobs.stat(digest=digest)
+            found = await blobs.stat(digest=digest)
+        # A client knows content by the digest it asks for, which may be an alias.
+        descriptor = attrs.evolve(found, digest=digest)
         describe(request, descriptor, OCTET_STREAM)
         request.setHeader(b"Cache-Control", _FOR_EVER)
         is_known_to_client(request, descriptor)
 
     async def _get(
         self, request: RegistryRequest, blobs: IBlobService, digest: Digest
-    ) -> None:
+    ) -> Descriptor | None:
+        """Send the blob; give its descriptor unless the client had it already."""
         if request.requestHeaders.hasHeader("If-None-Match"):
             # Whoever may have it already is not to cause a download.
             await self._head(request, blobs, digest)
             if request.code == NOT_MODIFIED:
-                return
+                return None
         with collect_status(request):
             reader = await blobs.open(digest=digest)
         try:
-            descriptor = reader.descriptor
+            descriptor = attrs.evolve(reader.descriptor, digest=digest)
             describe(request, descriptor, OCTET_STREAM)
             request.setHeader(b"Cache-Control", _FOR_EVER)
             if not is_known_to_client(request, descriptor):
                 await send(request, reader, descriptor)
+            return descriptor
         finally:
             reader.close()

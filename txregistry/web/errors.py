@@ -17,11 +17,12 @@ from txregistry.spec.errors import (
     NameInvalid,
     NotFound,
     RegistryError,
+    Several,
     Unavailable,
     Unsupported,
     envelope,
 )
-from txregistry.web.site import RegistryRequest
+from txregistry.web.request import RegistryRequest
 
 _log = Logger(namespace="txregistry.web")
 
@@ -38,7 +39,7 @@ def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
     request.setResponseCode(errors[0].status)
     body = json.dumps(envelope(*errors)).encode("utf-8")
     headers = request.responseHeaders
-    for stale in (b"etag", b"cache-control", b"accept-ranges"):
+    for stale in (b"etag", b"cache-control", b"accept-ranges", b"location"):
         headers.removeHeader(stale)
     headers.setRawHeaders(b"Content-Type", [b"application/json"])
     headers.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
@@ -53,7 +54,7 @@ def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
     assert isinstance(error, RegistryError)
     if request.startedWriting:
         _log.warn("answer broken off: {error}", error=str(error))
-    return answer(request, error)
+    return answer(request, *(error.errors if isinstance(error, Several) else (error,)))
 
 
 def http_error(request: RegistryRequest, failure: Failure) -> bytes:

@@ -6,6 +6,8 @@ from typing import cast
 
 import attrs
 
+from txregistry.interfaces.access import Grant
+from txregistry.interfaces.events import Action
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import ITagFallback
 from txregistry.spec import mediatypes
@@ -15,9 +17,11 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
+from txregistry.web.announcements import Announcements
 from txregistry.web.provenance import collect_status
-from txregistry.web.site import RegistryRequest
+from txregistry.web.request import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
+from txregistry.web.urls import Urls
 
 #: Types that are sent to a client whether it asked for them or not, as distribution
 #: does by digest: it either knows them or could not have meant another.
@@ -29,21 +33,43 @@ class Manifests:
     """The manifest resource."""
 
     _namespace: INamespace
+    _urls: Urls
+    _announcements: Announcements
 
     async def get(
-        self, request: RegistryRequest, name: str, reference: str
+        self,
+        request: RegistryRequest,
+        grant: Grant,
+        name: RepositoryName,
+        reference: str,
     ) -> bytes | None:
         """Answer GET and HEAD."""
         request.handler = "manifest"
         wanted = parse_reference(reference)
-        repository = await self._namespace.repository(RepositoryName.parse(name))
+        repository = await self._namespace.repository(name=name)
         with collect_status(request):
             if isinstance(wanted, Digest):
                 descriptor = Descriptor(wanted, None)
                 manifest = await self._find(request, repository, descriptor)
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
-        return _respond(request, manifest)
+        answer = _respond(request, manifest)
+        if self._announcements.listening and isinstance(manifest, Manifest):
+            await self._announce(request, name, manifest, wanted)
+        return answer
+
+    async def _announce(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        manifest: Manifest,
+        wanted: Digest | Tag,
+    ) -> None:
+        tag = wanted if isinstance(wanted, Tag) else None
+        url = self._urls.manifest(request, name, manifest.digest)
+        await self._announcements.manifest(
+            request, Action.PULL, name, manifest, url, tag
+        )
 
     async def _find_tagged(
         self, request: RegistryRequest, repository: IRepository, tag: Tag

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from txregistry.interfaces.provenance import cache_status
 from txregistry.spec.cachestatus import CacheStatus
-from txregistry.web.site import RegistryRequest
+from txregistry.web.request import RegistryRequest
 
 
 @contextmanager

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import attrs
 
+from txregistry.interfaces.access import Grant
 from txregistry.interfaces.namespace import INamespace
+from txregistry.spec.errors import PaginationNumberInvalid
 from txregistry.spec.pagination import Page, next_link, parse_page
 from txregistry.spec.reference import RepositoryName
 from txregistry.web.provenance import collect_status
-from txregistry.web.site import RegistryRequest
-
-#: The most entries of one page; a larger ``n`` is clamped.
-MAX_PAGE = 1000
+from txregistry.web.request import RegistryRequest
 
 #: Repositories per page where a client names no number.
 DEFAULT_CATALOG_PAGE = 100
@@ -25,31 +23,41 @@ class Lists:
     """The list resources.
 
     :ivar prefix: comes before ``/v2/`` in links.
+    :ivar max_tags: a larger page of tags is clamped to this.
+    :ivar max_repositories: a larger page of the catalogue is refused.
     """
 
     _namespace: INamespace
     prefix: str
+    max_tags: int
+    max_repositories: int
 
-    async def tags(self, request: RegistryRequest, name: str) -> bytes:
-        """Answer with a page of tags."""
+    async def tags(
+        self, request: RegistryRequest, grant: Grant, name: RepositoryName
+    ) -> bytes:
+        """Answer with a page of tags; without ``n`` it is the longest there may be."""
         request.handler = "tags"
-        parsed = RepositoryName.parse(name)
-        page = _page(request)
-        repository = await self._namespace.repository(parsed)
+        page = _page(request, self.max_tags)
+        if page.limit is None:
+            page = attrs.evolve(page, limit=self.max_tags)
+        repository = await self._namespace.repository(name=name)
         with collect_status(request):
             found = await repository.tags.list(
                 after=page.after, limit=_one_more(page.limit)
             )
         tags = [str(tag) for tag in found]
         tags = self._link(request, page, tags, f"/v2/{name}/tags/list")
-        return _json(request, {"name": name, "tags": tags})
+        return _json(request, {"name": str(name), "tags": tags})
 
-    async def catalog(self, request: RegistryRequest) -> bytes:
+    async def catalog(self, request: RegistryRequest, grant: Grant) -> bytes:
         """Answer with a page of repositories."""
         request.handler = "catalog"
-        page = _page(request)
+        page = _page(request, None)
         if page.limit is None:
-            page = attrs.evolve(page, limit=DEFAULT_CATALOG_PAGE)
+            usual = min(DEFAULT_CATALOG_PAGE, self.max_repositories)
+            page = attrs.evolve(page, limit=usual)
+        elif page.limit > self.max_repositories:
+            raise PaginationNumberInvalid({"n": page.limit})
         found = await self._namespace.repositories(
             after=page.after, limit=_one_more(page.limit)
         )
@@ -70,13 +78,8 @@ class Lists:
         return entries
 
 
-def _page(request: RegistryRequest) -> Page:
-    return parse_page(_query(request, b"n"), _query(request, b"last"), MAX_PAGE)
-
-
-def _query(request: RegistryRequest, name: bytes) -> str | None:
-    values: Sequence[bytes] = (request.args or {}).get(name, ())
-    return values[-1].decode("utf-8", "replace") if values else None
+def _page(request: RegistryRequest, most: int | None) -> Page:
+    return parse_page(request.query("n"), request.query("last"), most)
 
 
 def _one_more(limit: int | None) -> int | None:

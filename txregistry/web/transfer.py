@@ -10,7 +10,7 @@ from txregistry.interfaces.files import IFileReader
 from txregistry.spec.conditional import none_match_fails, range_applies
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.ranges import ByteRange, parse_range
-from txregistry.web.site import RegistryRequest
+from txregistry.web.request import RegistryRequest
 
 
 def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) -> None:

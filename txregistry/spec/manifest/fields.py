@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.descriptor import Descriptor, Platform
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid, ManifestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
@@ -81,6 +81,17 @@ def as_descriptor(value: object, where: str) -> Descriptor:
         media_type=as_text(fields.get("mediaType"), f"{where}.mediaType")
         or OCTET_STREAM,
         urls=tuple(as_text(url, f"{where}.urls") for url in urls),
+        platform=_platform(fields.get("platform"), f"{where}.platform"),
+    )
+
+
+def _platform(value: object, where: str) -> Platform | None:
+    if value is None:
+        return None
+    fields = as_mapping(value, where)
+    return Platform(
+        as_text(fields.get("architecture"), f"{where}.architecture"),
+        as_text(fields.get("os"), f"{where}.os"),
     )
 
 

@@ -20,6 +20,7 @@ class Manifest:
     :ivar content: the document, verbatim; its digest names the manifest.
     :ivar references: what it is made of: configuration and layers, or children.
     :ivar subject: the manifest that this one refers to, if any.
+    :ivar names_itself: the document says of what type it is.
     :ivar artifact_type: of an artifact; of an image, its configuration's type.
     """
 
@@ -30,6 +31,7 @@ class Manifest:
     subject: Descriptor | None = None
     artifact_type: str | None = None
     annotations: Mapping[str, str] = attrs.field(factory=dict)
+    names_itself: bool = False
 
     @property
     def descriptor(self) -> Descriptor:

@@ -40,7 +40,9 @@ def parse(
         raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
     document = _load(content)
     found = _media_type(document, media_type)
-    bare = Manifest(found, content, Digest.of(content, algorithm))
+    named = bool(document.get("mediaType")) or document.get("schemaVersion") == 1
+    digest = Digest.of(content, algorithm)
+    bare = Manifest(found, content, digest, names_itself=named)
     changes = _READERS[found](document, bare)
     return attrs.evolve(bare, **changes)  # type: ignore[arg-type]
 

@@ -28,6 +28,9 @@ def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
         fields.as_digest(fields.as_mapping(layer, "fsLayers").get("blobSum"), "blobSum")
         for layer in layers
     ]
+    history = fields.as_list(document.get("history"), "history")
+    if len(history) != len(layers):
+        raise ManifestInvalid({"field": "history", "expected": "one per layer"})
     content = payload(manifest.content, document)
     return {
         "references": tuple(Descriptor(digest, None) for digest in digests),

@@ -1,0 +1,1 @@
+"""Access controllers: who may do what."""

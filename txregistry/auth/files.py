@@ -1,0 +1,60 @@
+"""Files that are read again when they change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import attrs
+from twisted.logger import Logger
+
+T = TypeVar("T")
+
+_Stamp = tuple[int, int, int]
+
+
+@attrs.define(eq=False)
+class WatchedFile(Generic[T]):
+    """What a small file says, read again after it has changed.
+
+    :param parse: raises ``ValueError`` for a content that says nothing; what the file
+        said before then goes on to hold, and the log says so.
+    """
+
+    path: str
+    _parse: Callable[[bytes], T]
+    _stamp: _Stamp | None = None
+    _said: list[T] = attrs.field(factory=list)
+    _log = Logger()
+
+    def read(self) -> T:
+        """Give what the file says.
+
+        :raise OSError: it cannot be read.
+        :raise ValueError: it never said anything usable.
+        """
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._renew()
+            self._stamp = stamp
+        return self._said[0]
+
+    def _look(self) -> _Stamp:
+        found = os.stat(self.path)
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _renew(self) -> None:
+        with open(self.path, "rb") as file:
+            content = file.read()
+        try:
+            self._said = [self._parse(content)]
+        except ValueError as error:
+            if not self._said:
+                raise ValueError(f"{self.path}: {error}") from error
+            self._log.error(
+                "{path} has changed and cannot be used, what it said before holds:"
+                " {error}",
+                path=self.path,
+                error=str(error),
+            )

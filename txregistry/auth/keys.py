@@ -1,0 +1,200 @@
+"""Whom a token server's signatures are believed: certificates and JSON web keys."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, KeySet, import_key
+
+_END = b"-----END CERTIFICATE-----"
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+
+#: Certificates of one chain.
+MAX_CHAIN = 8
+
+
+@attrs.frozen
+class TrustedKeys:
+    """Keys that are trusted for themselves, and roots that vouch for others.
+
+    :ivar by_id: by each name that a key has.
+    :ivar by_thumbprint: by RFC 7638, which is the key material itself.
+    """
+
+    by_id: Mapping[str, Key]
+    by_thumbprint: Mapping[str, Key]
+    roots: Sequence[x509.Certificate] = ()
+
+    def joined(self, other: TrustedKeys) -> TrustedKeys:
+        """Give both together."""
+        return TrustedKeys(
+            {**self.by_id, **other.by_id},
+            {**self.by_thumbprint, **other.by_thumbprint},
+            (*self.roots, *other.roots),
+        )
+
+    def of_header(self, header: Mapping[str, Any], now: float) -> Key:
+        """Give the key that a token's header means, if it is trusted.
+
+        A key that the token brings along is compared by its material: its name proves
+        nothing (CVE-2025-24976).
+
+        :raise ValueError: it is not.
+        """
+        if "x5c" in header:
+            return self._of_chain(header["x5c"], now)
+        if "jwk" in header:
+            return self._of_embedded(header["jwk"], now)
+        found = self.by_id.get(str(header.get("kid", "")))
+        if found is None:
+            raise ValueError("signed by a key that is not known")
+        return found
+
+    def _of_embedded(self, fields: Any, now: float) -> Key:
+        if not isinstance(fields, dict):
+            raise ValueError("the key is no object")
+        key = _import(fields)
+        if "x5c" in fields:
+            vouched = self._of_chain(fields["x5c"], now)
+            if vouched.thumbprint() != key.thumbprint():
+                raise ValueError("the chain vouches for another key")
+            return vouched
+        found = self.by_thumbprint.get(key.thumbprint())
+        if found is None:
+            raise ValueError("signed by a key that is not trusted")
+        return found
+
+    def _of_chain(self, encoded: Any, now: float) -> Key:
+        if not isinstance(encoded, list) or not 0 < len(encoded) <= MAX_CHAIN:
+            raise ValueError("the chain of certificates is malformed")
+        chain = [
+            x509.load_der_x509_certificate(base64.b64decode(str(part)))
+            for part in encoded
+        ]
+        moment = datetime.fromtimestamp(now, UTC)
+        check_chain(chain, self.roots, moment)
+        return _public(chain[0])
+
+
+def check_chain(
+    chain: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    moment: datetime,
+) -> None:
+    """Check that a chain leads from its first certificate to a root.
+
+    Each certificate is valid at the moment, issued by the next one, and whatever issues
+    may do so. The order after the first is the server's to choose.
+
+    :raise ValueError: it does not.
+    """
+    current, rest = chain[0], list(chain[1:])
+    for _ in range(MAX_CHAIN):
+        if not current.not_valid_before_utc <= moment <= current.not_valid_after_utc:
+            raise ValueError("a certificate of the chain is not valid now")
+        if current in roots:
+            return
+        issuer = _issuer(current, [*roots, *rest])
+        if issuer is None:
+            break
+        current = issuer
+    raise ValueError("the chain leads to no trusted root")
+
+
+def _issuer(
+    certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
+) -> x509.Certificate | None:
+    for candidate in candidates:
+        try:
+            certificate.verify_directly_issued_by(candidate)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        if candidate != certificate and _may_issue(candidate):
+            return candidate
+    return None
+
+
+def _may_issue(certificate: x509.Certificate) -> bool:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return bool(found.value.ca)
+
+
+def keys_of_bundle(content: bytes) -> TrustedKeys:
+    """Read the certificates of a PEM bundle; other blocks are passed over.
+
+    :raise ValueError: there is none, or one is malformed.
+    """
+    parts = [_BEGIN + part for part in content.split(_BEGIN)[1:]]
+    found = [
+        x509.load_pem_x509_certificate(part.partition(_END)[0] + _END + b"\n")
+        for part in parts
+    ]
+    if not found:
+        raise ValueError("holds no certificate")
+    by_id: dict[str, Key] = {}
+    by_thumbprint: dict[str, Key] = {}
+    for certificate in found:
+        key = _public(certificate)
+        by_id[libtrust_id(certificate)] = key
+        by_id[key.thumbprint()] = by_thumbprint[key.thumbprint()] = key
+    return TrustedKeys(by_id, by_thumbprint, found)
+
+
+def keys_of_set(content: bytes) -> TrustedKeys:
+    """Read a JSON web key set (RFC 7517).
+
+    :raise ValueError: it is none, or holds a key that cannot be used.
+    """
+    document = json.loads(content)
+    try:
+        found = KeySet.import_key_set(document)
+    except (JoseError, KeyError, TypeError) as error:
+        raise ValueError(f"holds no usable keys: {error}") from error
+    by_id: dict[str, Key] = {}
+    by_thumbprint: dict[str, Key] = {}
+    for key in found.keys:
+        by_id[key.thumbprint()] = by_thumbprint[key.thumbprint()] = key
+        if key.kid:
+            by_id[key.kid] = key
+    return TrustedKeys(by_id, by_thumbprint)
+
+
+def libtrust_id(certificate: x509.Certificate) -> str:
+    """Give the id that libtrust gives a public key: 240 bits in groups of four."""
+    spki = certificate.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
+    text = base64.b32encode(hashlib.sha256(spki).digest()[:30]).decode("ascii")
+    return ":".join(text[index : index + 4] for index in range(0, len(text), 4))
+
+
+def _public(certificate: x509.Certificate) -> Key:
+    pem = certificate.public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    )
+    kinds = {"rsa": "RSA", "ec": "EC", "ed": "OKP"}
+    name = type(certificate.public_key()).__name__.lower().removeprefix("_")
+    kind = next((kinds[prefix] for prefix in kinds if name.startswith(prefix)), None)
+    if kind is None:
+        raise ValueError("a certificate has a key of an unknown kind")
+    return import_key(pem, kind)  # type: ignore[call-overload, no-any-return]
+
+
+def _import(fields: dict[str, Any]) -> Key:
+    try:
+        return import_key({name: fields[name] for name in fields if name != "x5c"})
+    except (JoseError, KeyError, TypeError) as error:
+        raise ValueError("the key is malformed") from error

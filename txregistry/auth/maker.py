@@ -1,0 +1,110 @@
+"""Find an access controller by its name in the configuration and make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from txregistry.auth.files import WatchedFile
+from txregistry.auth.htpasswd import HtpasswdAccess, make_file, parse_entries
+from txregistry.auth.keys import TrustedKeys, keys_of_bundle, keys_of_set
+from txregistry.auth.open import OpenAccess
+from txregistry.auth.silly import SillyAccess
+from txregistry.auth.token import ALGORITHMS, TokenAccess, TokenSettings
+from txregistry.flow.disk import Disk
+from txregistry.interfaces.access import IAccessController
+
+#: Entry points of this group are called as ``(parameters, disk, clock)``, and raise
+#: ``ValueError`` or ``OSError`` for parameters that cannot be used.
+GROUP = "txregistry.access_controllers"
+
+Maker = Callable[[Mapping[str, Any], Disk, IReactorTime], IAccessController]
+
+_log = Logger(namespace="txregistry.auth")
+
+
+def make_controller(
+    name: str, parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Make an access controller; the package that has it is imported only now.
+
+    :param name: empty for none at all.
+    :raise ValueError: nothing offers it, or its parameters cannot be used.
+    :raise OSError: a file that it needs cannot be read.
+    """
+    if not name:
+        return OpenAccess()
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in offered:
+        raise ValueError(f"auth.{name}: expected one of {', '.join(sorted(offered))}")
+    maker = cast(Maker, offered[name].load())
+    return maker(parameters, disk, clock)
+
+
+def silly(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Make the controller that takes any credentials."""
+    return SillyAccess(parameters["realm"], parameters["service"])
+
+
+def htpasswd(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Make the controller of a password file; one that is missing is made."""
+    path = str(parameters["path"])
+    password = make_file(path)
+    if password is not None:
+        # Told once, as distribution does: nobody else knows it.
+        _log.warn(
+            "{path} was missing and has been made for user docker with password"
+            " {password}",
+            path=path,
+            password=password,
+        )
+    file = WatchedFile(path, parse_entries)
+    file.read()
+    return HtpasswdAccess(str(parameters["realm"]), file, disk)
+
+
+def token(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Make the controller of a token server."""
+    settings = TokenSettings(
+        str(parameters["realm"]),
+        str(parameters["service"]),
+        str(parameters["issuer"]),
+        tuple(parameters.get("signingalgorithms") or ALGORITHMS),
+        bool(parameters.get("autoredirect")),
+        str(parameters.get("autoredirectpath") or "/auth/token"),
+    )
+    unknown = set(settings.algorithms) - set(ALGORITHMS)
+    if unknown:
+        listed = ", ".join(sorted(unknown))
+        raise ValueError(f"auth.token.signingalgorithms: unknown: {listed}")
+    return TokenAccess(settings, _trusted(parameters), clock)
+
+
+def _trusted(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
+    """Give a way to learn whom to trust, read anew when a file changes."""
+    files = []
+    if parameters.get("rootcertbundle"):
+        files.append(WatchedFile(str(parameters["rootcertbundle"]), keys_of_bundle))
+    if parameters.get("jwks"):
+        files.append(WatchedFile(str(parameters["jwks"]), keys_of_set))
+    if not files:
+        raise ValueError("auth.token: rootcertbundle or jwks is missing")
+
+    def keys() -> TrustedKeys:
+        found = TrustedKeys({}, {})
+        for file in files:
+            found = found.joined(file.read())
+        return found
+
+    keys()
+    return keys

@@ -1,0 +1,58 @@
+"""Older names of keys: what stands under them is moved to the newer ones."""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.config.model import Config, Endpoint, Redis
+
+
+def apply_aliases(config: Config) -> Config:
+    """Give the configuration as its newest form would have said it."""
+    return _endpoints(_redis(_validation(_layerinfo(_loglevel(config)))))
+
+
+def _loglevel(config: Config) -> Config:
+    if not config.loglevel or config.log != attrs.evolve(config.log, level="info"):
+        return config
+    return attrs.evolve(config, log=attrs.evolve(config.log, level=config.loglevel))
+
+
+def _layerinfo(config: Config) -> Config:
+    cache = config.storage.cache
+    if not cache.layerinfo or cache.blobdescriptor:
+        return config
+    cache = attrs.evolve(cache, blobdescriptor=cache.layerinfo)
+    return attrs.evolve(config, storage=attrs.evolve(config.storage, cache=cache))
+
+
+def _validation(config: Config) -> Config:
+    if config.validation.enabled is not False:
+        return config
+    return attrs.evolve(
+        config, validation=attrs.evolve(config.validation, disabled=True)
+    )
+
+
+def _redis(config: Config) -> Config:
+    redis = config.redis
+    tls = attrs.evolve(redis.tls, rootcas=redis.tls.rootcas + redis.tls.clientcas)
+    modern: Redis = attrs.evolve(
+        redis,
+        addrs=redis.addrs or ((redis.addr,) if redis.addr else ()),
+        poolsize=redis.poolsize or redis.pool.maxactive,
+        tls=tls,
+    )
+    return attrs.evolve(config, redis=modern)
+
+
+def _endpoints(config: Config) -> Config:
+    endpoints = tuple(_ignore(endpoint) for endpoint in config.notifications.endpoints)
+    notifications = attrs.evolve(config.notifications, endpoints=endpoints)
+    return attrs.evolve(config, notifications=notifications)
+
+
+def _ignore(endpoint: Endpoint) -> Endpoint:
+    mediatypes = endpoint.ignore.mediatypes + endpoint.ignoredmediatypes
+    ignore = attrs.evolve(endpoint.ignore, mediatypes=mediatypes)
+    return attrs.evolve(endpoint, ignore=ignore, ignoredmediatypes=())

@@ -1,0 +1,176 @@
+"""What can be wrong with values that are each of the right type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from txregistry.config.model import Config, Redis, Tls, Validation
+
+#: As Go names them, best first where it matters.
+CLIENT_AUTH = (
+    "request-client-cert",
+    "require-any-client-cert",
+    "verify-client-cert-if-given",
+    "require-and-verify-client-cert",
+)
+TLS_VERSIONS = ("tls1.0", "tls1.1", "tls1.2", "tls1.3")
+
+#: Go's names of the cipher suites that can be chosen, and OpenSSL's. Those of TLS 1.3
+#: are always on.
+CIPHER_SUITES: Mapping[str, str] = {
+    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_AES_128_GCM_SHA256": "",
+    "TLS_AES_256_GCM_SHA384": "",
+    "TLS_CHACHA20_POLY1305_SHA256": "",
+}
+
+
+def check(config: Config) -> list[str]:
+    """Find what is wrong with values that are each of the right type."""
+    problems = [
+        *_one_of("version", config.version, ("0.1",)),
+        *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
+        *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
+        *_one_of("http.net", config.http.net, ("tcp", "unix")),
+    ]
+    if config.http.net == "tcp":
+        problems += _check_address("http.addr", config.http.addr)
+    if config.http.debug.addr:
+        problems += _check_address("http.debug.addr", config.http.debug.addr)
+    problems += _check_pairs(config) + _check_storage(config)
+    problems += _check_tls(config.http.tls) + _check_lists(config)
+    problems += _check_redis(config.redis) + _check_validation(config.validation)
+    if config.proxy.remoteurl:
+        problems += _check_remote(config.proxy.remoteurl)
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
+        problems.append("http.prefix: expected a path of plain characters")
+    return problems
+
+
+def _check_pairs(config: Config) -> list[str]:
+    problems = []
+    if bool(config.http.tls.certificate) != bool(config.http.tls.key):
+        problems.append("http.tls: certificate and key go together")
+    if bool(config.proxy.tls.certificate) != bool(config.proxy.tls.key):
+        problems.append("proxy.tls: certificate and key go together")
+    if config.proxy.username and config.proxy.exec.command:
+        problems.append("proxy.exec.command: excludes proxy.username")
+    return problems
+
+
+def _check_storage(config: Config) -> list[str]:
+    problems = []
+    storage = config.storage
+    cache = storage.cache.blobdescriptor
+    if cache == "redis" and not config.redis.addrs:
+        problems.append("redis.addr: is missing, and the descriptor cache is redis")
+    elif cache not in ("", "inmemory", "redis"):
+        problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
+    root = storage.parameters.get("rootdirectory", "/")
+    if not isinstance(root, str) or not root:
+        problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
+    if storage.cache.blobdescriptorsize < 0:
+        problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
+    return problems
+
+
+def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
+    if value in allowed:
+        return []
+    return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
+
+
+def _check_address(path: str, address: str) -> list[str]:
+    _, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and int(port) < 65536:
+        return []
+    return [f"{path}: expected host:port, found {address!r}"]
+
+
+def _check_remote(url: str) -> list[str]:
+    # The URL itself is not repeated: it may hold a password.
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = usable and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        return ["proxy.remoteurl: expected an http or https URL"]
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        return ["proxy.remoteurl: expected scheme, host and port only"]
+    return []
+
+
+def _check_tls(tls: Tls) -> list[str]:
+    problems = [
+        *_one_of("http.tls.clientauth", tls.clientauth, CLIENT_AUTH),
+        *_one_of("http.tls.minimumtls", tls.minimumtls, TLS_VERSIONS),
+    ]
+    problems += [
+        f"http.tls.ciphersuites[{index}]: {name!r} is no cipher suite that is safe"
+        for index, name in enumerate(tls.ciphersuites)
+        if name not in CIPHER_SUITES
+    ]
+    if tls.letsencrypt:
+        problems.append(
+            "http.tls.letsencrypt: no maintained ACME client fits this process; let"
+            " certbot renew http.tls.certificate, which is loaded anew when it changes"
+        )
+    return problems
+
+
+def _check_lists(config: Config) -> list[str]:
+    problems = []
+    if config.catalog.maxentries <= 0:
+        problems.append("catalog.maxentries: expected 1 or more")
+    if config.tags.maxtags <= 0:
+        problems.append("tags.maxtags: expected 1 or more")
+    for index, endpoint in enumerate(config.notifications.endpoints):
+        if not endpoint.url.startswith(("http://", "https://")):
+            problems.append(
+                f"notifications.endpoints[{index}].url: expected an http or https URL"
+            )
+    return problems
+
+
+def _check_redis(redis: Redis) -> list[str]:
+    problems = []
+    for index, address in enumerate(redis.addrs):
+        problems += _check_address(f"redis.addrs[{index}]", address)
+    if len(redis.addrs) > 1 or redis.mastername:
+        problems.append("redis.addrs: clusters and sentinels are not supported")
+    if redis.username:
+        problems.append("redis.username: is not supported; use redis.password")
+    if redis.tls.certificate or redis.tls.key or redis.tls.rootcas:
+        problems.append("redis.tls: is not supported; use a local tunnel")
+    return problems
+
+
+def _check_validation(validation: Validation) -> list[str]:
+    path = "validation.manifests"
+    platforms = validation.manifests.indexes.platforms
+    problems = _one_of(f"{path}.indexes.platforms", platforms, ("all", "none", "list"))
+    urls = validation.manifests.urls
+    for name, patterns in (("allow", urls.allow), ("deny", urls.deny)):
+        for index, pattern in enumerate(patterns):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                problems.append(f"{path}.urls.{name}[{index}]: {error}")
+    return problems

@@ -1,0 +1,1 @@
+"""Health checks: whether this registry can be relied on."""

@@ -1,0 +1,107 @@
+"""Checks that run every so often, and what they last found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.health import IHealth
+
+#: Fires if all is well; fails with what is not.
+Probe = Callable[[], Deferred[None]]
+
+
+@attrs.define(eq=False)
+class Check:
+    """One thing that is looked at.
+
+    :param threshold: failures in a row that make it count; one success resets it.
+    :param timeout: seconds after which a probe has failed.
+    """
+
+    name: str
+    _probe: Probe
+    interval: float
+    _threshold: int
+    _timeout: float
+    _clock: IReactorTime
+    _failures: int = 0
+    _reason: str = ""
+    _log = Logger()
+
+    @property
+    def problem(self) -> str:
+        """Say what is wrong; empty if nothing is, or not for long enough."""
+        return self._reason if self._failures >= max(1, self._threshold) else ""
+
+    @deferred
+    async def look(self) -> None:
+        """Probe once; never fails."""
+        before = self.problem
+        try:
+            await self._probe().addTimeout(self._timeout, self._clock)
+        except CancelledError:
+            return
+        except DeferredTimeout:
+            self._failed(f"no answer within {self._timeout:g} s")
+        except Exception as error:
+            # Whatever a probe raises is what it found.
+            self._failed(str(error) or type(error).__name__)
+        else:
+            self._failures, self._reason = 0, ""
+        if self.problem != before:
+            self._log.warn(
+                "health check {name}: {problem}",
+                name=self.name,
+                problem=self.problem or "passes again",
+            )
+
+    def _failed(self, reason: str) -> None:
+        self._failures += 1
+        self._reason = reason
+
+
+@implementer(IHealth)
+@attrs.define(eq=False, slots=False)
+class Health(Service):
+    """Runs the checks; the first look is one interval after the start."""
+
+    _checks: tuple[Check, ...]
+    _clock: IReactorTime
+    _loops: list[LoopingCall] = attrs.field(factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether no check fails."""
+        return not any(check.problem for check in self._checks)
+
+    def problems(self) -> Mapping[str, str]:
+        """Give what is wrong, by the name of the check."""
+        return {check.name: check.problem for check in self._checks if check.problem}
+
+    def startService(self) -> None:
+        """Begin to look."""
+        super().startService()
+        for check in self._checks:
+            look: Callable[[], Any] = check.look
+            loop = LoopingCall(look)
+            loop.clock = self._clock
+            loop.start(check.interval, now=False)
+            self._loops.append(loop)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        loops, self._loops = self._loops, []
+        for loop in loops:
+            loop.stop()

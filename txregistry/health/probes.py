@@ -1,0 +1,74 @@
+"""What can be looked at: the storage, a file, a URL, a port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.web.http_headers import Headers
+
+from txregistry.flow.deferred import deferred
+from txregistry.health.checks import Probe
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+
+
+class Unhealthy(Exception):
+    """What was looked at is not as it should be."""
+
+
+def storage_probe(driver: IStorageDriver) -> Probe:
+    """Look at the root of the storage; one that is empty is healthy."""
+
+    @deferred
+    async def probe() -> None:
+        try:
+            await driver.stat(path="/")
+        except PathNotFound:
+            return
+
+    return probe
+
+
+def file_probe(path: str) -> Probe:
+    """Find a file that is not to be there: somebody takes this process out of use."""
+
+    def probe() -> Deferred[None]:
+        if os.path.exists(path):
+            return fail(Unhealthy("file exists"))
+        return succeed(None)
+
+    return probe
+
+
+def http_probe(
+    client: HTTPClient, url: str, headers: Mapping[str, Sequence[str]], status: int
+) -> Probe:
+    """Ask for the head of a URL, which is to have a status."""
+    sent = Headers({name: list(values) for name, values in headers.items()})
+
+    @deferred
+    async def probe() -> None:
+        response = await client.head(url, headers=sent, allow_redirects=False)
+        await response.content()
+        if response.code != status:
+            raise Unhealthy(f"downstream service returned {response.code}")
+
+    return probe
+
+
+def tcp_probe(endpoint: HostnameEndpoint) -> Probe:
+    """Connect to a port."""
+
+    @deferred
+    async def probe() -> None:
+        protocol = await endpoint.connect(Factory.forProtocol(Protocol))
+        transport = cast(Protocol, protocol).transport
+        cast(ITransport, transport).loseConnection()
+
+    return probe

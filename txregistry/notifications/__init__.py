@@ -1,0 +1,1 @@
+"""Notifications: telling others what happened, once it is safely queued."""

@@ -1,0 +1,183 @@
+"""One endpoint: events are posted in order, again and again until it takes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.web.http_headers import Headers
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.events import Event
+from txregistry.notifications.envelope import MEDIA_TYPE, Filter
+from txregistry.notifications.queue import EventQueue, Queued
+
+#: Events that are read from the queue together.
+_BATCH = 32
+
+#: Seconds before an event is posted again, while failures are still few.
+_PAUSE_SECONDS = 0.25
+
+
+@attrs.frozen
+class EndpointSettings:
+    """Where events go and how.
+
+    :ivar threshold: failures in a row after which to wait :attr:`backoff` seconds
+        before each further try.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
+    timeout: float = 1.0
+    threshold: int = 10
+    backoff: float = 1.0
+    filter: Filter = attrs.field(factory=Filter)
+
+
+@attrs.define
+class Tally:
+    """What became of the events of one endpoint.
+
+    :ivar pending: that wait.
+    :ivar dropped: that were not kept as too many waited, or the disk failed.
+    """
+
+    pending: int = 0
+    events: int = 0
+    successes: int = 0
+    failures: int = 0
+    errors: int = 0
+    dropped: int = 0
+    statuses: Counter[str] = attrs.field(factory=Counter)
+
+
+@attrs.define(eq=False)
+class Endpoint:
+    """Posts what is queued for one endpoint, one event at a time."""
+
+    settings: EndpointSettings
+    _queue: EventQueue
+    _client: HTTPClient
+    _clock: IReactorTime
+    tally: Tally = attrs.field(factory=Tally)
+    _loop: Deferred[None] | None = None
+    _idle: Deferred[None] | None = None
+    _failures: int = 0
+    _log = Logger()
+
+    def wants(self, event: Event) -> bool:
+        """Tell whether an event is to be kept for this endpoint."""
+        return self.settings.filter.passes(event)
+
+    def start(self) -> None:
+        """Begin to post."""
+        self._loop = self._run()
+
+    def stop(self) -> None:
+        """Post no more; what is left is posted by the next process."""
+        if self._loop is not None:
+            self._loop.cancel()
+
+    def wake(self) -> None:
+        """Look for new events."""
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            idle.callback(None)
+
+    @deferred
+    async def _run(self) -> None:
+        while True:
+            try:
+                told = await self._post_batch()
+            except CancelledError:
+                return
+            except Exception:
+                # A queue that cannot be read may be readable later.
+                self._log.failure("the queue of {name} failed", name=self.settings.name)
+                told = True
+                await self._wait(self.settings.backoff)
+            if not told and not await self._rest():
+                return
+
+    @deferred
+    async def _rest(self) -> bool:
+        """Wait for something to post; fire with whether to go on."""
+        self._idle = Deferred()
+        try:
+            await self._idle
+        except CancelledError:
+            return False
+        return True
+
+    @deferred
+    async def _wait(self, seconds: float) -> None:
+        await deferLater(self._clock, seconds)
+
+    @deferred
+    async def _post_batch(self) -> bool:
+        """Post the oldest events; fire with whether there were any."""
+        batch = await self._queue.next(self.settings.name, _BATCH)
+        for queued in batch:
+            await self._post_until_taken(queued)
+            # One that was told and is not forgotten, for a crash, is told again.
+            await self._queue.done([queued.number])
+            self.tally.pending -= 1
+        return bool(batch)
+
+    @deferred
+    async def _post_until_taken(self, queued: Queued) -> None:
+        while not await self._post(queued):
+            self._failures += 1
+            if self._failures == max(1, self.settings.threshold):
+                self._log.warn(
+                    "endpoint {name} takes no events; trying every {seconds:g} s",
+                    name=self.settings.name,
+                    seconds=self.settings.backoff,
+                )
+            waiting = self._failures >= self.settings.threshold
+            await self._wait(self.settings.backoff if waiting else _PAUSE_SECONDS)
+        self._failures = 0
+
+    @deferred
+    async def _post(self, queued: Queued) -> bool:
+        """Post one event; fire with whether it was taken."""
+        try:
+            status = await self._send(queued).addTimeout(
+                self.settings.timeout, self._clock
+            )
+        except CancelledError:
+            raise
+        except Exception as error:
+            # Refused, reset, late: whatever it is, it was not taken.
+            self.tally.errors += 1
+            self._log.debug(
+                "endpoint {name}: {error}", name=self.settings.name, error=str(error)
+            )
+            return False
+        self.tally.statuses[str(status)] += 1
+        taken = 200 <= status < 400
+        self.tally.successes += taken
+        self.tally.failures += not taken
+        return taken
+
+    @deferred
+    async def _send(self, queued: Queued) -> int:
+        headers = Headers({name: list(v) for name, v in self.settings.headers.items()})
+        headers.setRawHeaders("Content-Type", [MEDIA_TYPE])
+        response: Any = await self._client.post(
+            self.settings.url,
+            data=queued.envelope,
+            headers=headers,
+            allow_redirects=False,
+        )
+        await response.content()
+        return int(response.code)

@@ -1,0 +1,107 @@
+"""Events as distribution writes them: one per envelope, three spaces of indent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from txregistry.interfaces.events import Action, Event, Target
+from txregistry.spec.descriptor import Descriptor
+
+#: Of the envelope, as distribution 3 has it.
+MEDIA_TYPE = "application/vnd.docker.distribution.events.v2+json"
+
+
+@attrs.frozen
+class Source:
+    """The process that tells.
+
+    :ivar instance: an id of this run.
+    """
+
+    address: str
+    instance: str
+
+
+@attrs.frozen
+class Filter:
+    """What an endpoint does not want to hear of: either is enough to be left out."""
+
+    media_types: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+    def passes(self, event: Event) -> bool:
+        """Tell whether an event is for this endpoint."""
+        descriptor = event.target.descriptor
+        kind = "" if descriptor is None else descriptor.media_type
+        return kind not in self.media_types and event.action.value not in self.actions
+
+
+def write_envelope(
+    event: Event, event_id: str, now: float, source: Source, references: bool
+) -> bytes:
+    """Write the envelope of one event.
+
+    :param references: name what a manifest is made of as well.
+    """
+    requested = event.requested
+    moment = datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z")
+    document = {
+        "id": event_id,
+        "timestamp": moment,
+        "action": event.action.value,
+        "target": _target(event.target, event.action, references),
+        "request": _filled(
+            {
+                "id": requested.request_id,
+                "addr": requested.address,
+                "host": requested.host,
+                "method": requested.method,
+                "useragent": requested.user_agent,
+            }
+        ),
+        "actor": _filled({"name": requested.user}),
+        "source": _filled({"addr": source.address, "instanceID": source.instance}),
+    }
+    return json.dumps({"events": [document]}, indent=3).encode("utf-8")
+
+
+def _target(target: Target, action: Action, references: bool) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if target.descriptor is not None:
+        found |= _descriptor(target.descriptor)
+        found["length"] = target.descriptor.size
+    elif target.digest is not None:
+        found["digest"] = str(target.digest)
+    found["repository"] = str(target.repository)
+    found |= _filled(
+        {
+            "fromRepository": "" if target.source is None else str(target.source),
+            "url": target.url,
+            "tag": "" if target.tag is None else str(target.tag),
+        }
+    )
+    if references and target.references:
+        found["references"] = _references(target.references)
+    return found
+
+
+def _references(references: Sequence[Descriptor]) -> list[dict[str, object]]:
+    return [_descriptor(reference) for reference in references]
+
+
+def _descriptor(descriptor: Descriptor) -> dict[str, object]:
+    found: dict[str, object] = {
+        "mediaType": descriptor.media_type,
+        "digest": str(descriptor.digest),
+    }
+    if descriptor.size is not None:
+        found["size"] = descriptor.size
+    return found
+
+
+def _filled(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,166 @@
+"""Takes events, keeps them for every endpoint that wants them, and wakes those."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.events import Event, IEventSink
+from txregistry.notifications.endpoint import Endpoint
+from txregistry.notifications.envelope import Source, write_envelope
+from txregistry.notifications.queue import EventQueue
+
+Row = tuple[str, bytes]
+
+
+@implementer(IEventSink)
+@attrs.define(eq=False, slots=False)
+class Notifier(Service):
+    """All endpoints.
+
+    Events of one turn of the reactor are written together: one sync for all of them.
+
+    :param limit: events kept per endpoint; beyond it new ones are dropped and counted,
+        as older ones were promised first.
+    """
+
+    _endpoints: Sequence[Endpoint]
+    _queue: EventQueue
+    _source: Source
+    _references: bool
+    _limit: int
+    _clock: IReactorTime
+    _rows: list[Row] = attrs.field(factory=list)
+    _waiting: list[Deferred[None]] = attrs.field(factory=list)
+    _writing: bool = False
+    _settling: list[Deferred[None]] = attrs.field(factory=list)
+    listening: bool = True
+    _log = Logger()
+
+    @deferred
+    async def startService(self) -> None:
+        """Count what an earlier process left, and begin to tell it."""
+        super().startService()
+        names = [endpoint.settings.name for endpoint in self._endpoints]
+        counts = await self._queue.counts(names)
+        for endpoint in self._endpoints:
+            endpoint.tally.pending += counts.get(endpoint.settings.name, 0)
+            endpoint.start()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Write what is left; the next process goes on telling it."""
+        super().stopService()
+        for endpoint in self._endpoints:
+            endpoint.stop()
+        if self._writing:
+            await self._settled()
+        await self._write()
+        await self._queue.close()
+
+    def emit(self, event: Event) -> Deferred[None]:
+        """Keep an event for whoever wants it; fires when it is on disk."""
+        envelope = write_envelope(
+            event,
+            str(uuid.uuid4()),
+            self._clock.seconds(),
+            self._source,
+            self._references,
+        )
+        for endpoint in self._endpoints:
+            if endpoint.wants(event):
+                self._keep(endpoint, envelope)
+        # Whoever waits cannot be told sooner; cancelling only stops waiting.
+        done: Deferred[None] = Deferred()
+        self._waiting.append(done)
+        if not self._writing:
+            self._clock.callLater(0, self._write)
+        return done
+
+    def state(self) -> list[dict[str, Any]]:
+        """Give what became of the events of each endpoint, as distribution tells it."""
+        return [_state(endpoint) for endpoint in self._endpoints]
+
+    def _keep(self, endpoint: Endpoint, envelope: bytes) -> None:
+        tally = endpoint.tally
+        tally.events += 1
+        if tally.pending < self._limit:
+            tally.pending += 1
+            self._rows.append((endpoint.settings.name, envelope))
+            return
+        if not tally.dropped:
+            self._log.error(
+                "more than {limit} events wait for {name}: new ones are dropped",
+                limit=self._limit,
+                name=endpoint.settings.name,
+            )
+        tally.dropped += 1
+
+    @deferred
+    async def _write(self) -> None:
+        if self._writing:
+            return
+        rows, self._rows = self._rows, []
+        waiting, self._waiting = self._waiting, []
+        if not rows and not waiting:
+            return
+        self._writing = True
+        try:
+            await self._queue.put(rows)
+        except sqlite3.Error:
+            self._log.failure("events cannot be kept")
+            self._drop(rows)
+        finally:
+            self._writing = False
+        for done in waiting:
+            if not done.called:
+                done.callback(None)
+        for endpoint in self._endpoints:
+            endpoint.wake()
+        settling, self._settling = self._settling, []
+        for settled in settling:
+            settled.callback(None)
+        if self._waiting:
+            self._clock.callLater(0, self._write)
+
+    def _settled(self) -> Deferred[None]:
+        """Wait for the write under way, which ends by itself."""
+        settled: Deferred[None] = Deferred()
+        self._settling.append(settled)
+        return settled
+
+    def _drop(self, rows: Sequence[Row]) -> None:
+        by_name = {endpoint.settings.name: endpoint for endpoint in self._endpoints}
+        for name, _ in rows:
+            by_name[name].tally.pending -= 1
+            by_name[name].tally.dropped += 1
+
+
+def _state(endpoint: Endpoint) -> dict[str, Any]:
+    settings, tally = endpoint.settings, endpoint.tally
+    return {
+        "Name": settings.name,
+        "URL": settings.url,
+        "Timeout": settings.timeout,
+        "Threshold": settings.threshold,
+        "Backoff": settings.backoff,
+        "Metrics": {
+            "Pending": tally.pending,
+            "Events": tally.events,
+            "Successes": tally.successes,
+            "Failures": tally.failures,
+            "Errors": tally.errors,
+            "Dropped": tally.dropped,
+            "Statuses": dict(tally.statuses),
+        },
+    }

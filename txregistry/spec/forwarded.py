@@ -1,0 +1,61 @@
+"""Where a client thinks it is: ``Forwarded`` (RFC 7239) and ``X-Forwarded-*``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PAIR = re.compile(rf'[ \t]*({_WORD})=({_WORD}|"(?:[^"\\]|\\.)*")[ \t]*')
+_ESCAPE = re.compile(r"\\(.)")
+
+
+def parse_forwarded(header: str) -> Mapping[str, str] | None:
+    """Read the first element of a ``Forwarded`` header.
+
+    Names are in lower case. Empty pairs are passed over.
+
+    :return: ``None`` for one that is malformed, or has a name twice.
+    """
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(header) and header[position] != ",":
+        if header[position] in "; \t":
+            position += 1
+            continue
+        match = _PAIR.match(header, position)
+        if match is None or match[1].lower() in found:
+            return None
+        position = match.end()
+        if position < len(header) and header[position] not in ";,":
+            return None
+        found[match[1].lower()] = _unquote(match[2])
+    return found
+
+
+def _unquote(value: str) -> str:
+    return _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def client_base(
+    forwarded: str, proto: str, host: str, own_scheme: str, own_host: str
+) -> tuple[str, str]:
+    """Give the scheme and host by which a client reaches us.
+
+    :param forwarded: the ``Forwarded`` header; where it is present and well formed,
+        the others do not count.
+    :param proto: ``X-Forwarded-Proto``.
+    :param host: ``X-Forwarded-Host``.
+    """
+    pairs = parse_forwarded(forwarded) if forwarded.strip() else None
+    if pairs is not None:
+        proto, host = pairs.get("proto", ""), pairs.get("host", "")
+    proto = proto.partition(",")[0].strip().lower()
+    host = host.partition(",")[0].strip()
+    scheme = proto if proto in ("http", "https") else own_scheme
+    chosen = host if _is_host(host) else own_host
+    return scheme, chosen if _is_host(chosen) else ""
+
+
+def _is_host(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,255}", text) is not None

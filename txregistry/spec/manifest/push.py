@@ -1,0 +1,154 @@
+"""Which manifests may be pushed: media types, foreign layers, children of an index.
+
+Pure: what has to be looked up (is a layer there?) is given as a list of demands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import attrs
+
+from txregistry.spec import mediatypes
+from txregistry.spec.descriptor import Descriptor, Platform
+from txregistry.spec.errors import Denied, ManifestInvalid, RegistryError
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.manifest.parse import parse
+
+#: Types whose documents have to name themselves.
+_NAMED = (mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST)
+
+_CLASSES = {
+    "application/vnd.docker.container.image.v1+json": "image",
+    "application/vnd.oci.image.config.v1+json": "image",
+    "application/vnd.docker.plugin.v1+json": "plugin",
+}
+
+
+@attrs.frozen
+class PushPolicy:
+    """What the configuration asks of a manifest.
+
+    :ivar disabled: neither URLs nor children are looked at.
+    :ivar allow: patterns, one of which a foreign layer's URL has to contain; with none
+        at all no URL is allowed.
+    :ivar deny: patterns that it must not contain.
+    :ivar platforms: ``all``, ``none`` or ``list``: which children have to be there.
+    :ivar classes: of images that are taken; empty for all.
+    :ivar schema1: signed schema 1 is taken.
+    """
+
+    disabled: bool = False
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    platforms: str = "all"
+    platform_list: frozenset[Platform] = frozenset()
+    classes: tuple[str, ...] = ()
+    schema1: bool = False
+
+
+@attrs.frozen
+class Demands:
+    """What has to be there, and what is wrong however that may be."""
+
+    blobs: Sequence[Descriptor] = ()
+    manifests: Sequence[Descriptor] = ()
+    problems: Sequence[RegistryError] = ()
+
+
+def read_pushed(content: bytes, content_type: str, algorithm: str) -> Manifest:
+    """Read what a client sends as a manifest.
+
+    :param content_type: the request's; without one the document has to say.
+    :raise ManifestInvalid: it is none, or not of this type.
+    """
+    plain = content_type.partition(";")[0].strip().lower()
+    if plain and plain not in mediatypes.MANIFEST_TYPES:
+        raise ManifestInvalid({"Content-Type": plain[:200]})
+    manifest = parse(content, plain or None, algorithm)
+    if not plain and not manifest.names_itself:
+        raise ManifestInvalid({"Content-Type": "is missing"})
+    if manifest.media_type in _NAMED and not manifest.names_itself:
+        raise ManifestInvalid({"mediaType": "is missing"})
+    return manifest
+
+
+def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
+    """Say what has to be there for a manifest to be taken."""
+    if manifest.media_type in mediatypes.INDEX_TYPES:
+        return _of_index(manifest, policy)
+    problems: list[RegistryError] = _class_problems(manifest, policy)
+    wanted = []
+    for reference in _distinct(manifest.references):
+        if reference.media_type in mediatypes.FOREIGN_LAYERS:
+            problem = _foreign_problem(reference, policy)
+            problems += [problem] if problem is not None else []
+        else:
+            wanted.append(reference)
+    if manifest.media_type in mediatypes.SCHEMA1_TYPES and not policy.schema1:
+        reason = "compatibility.schema1.enabled is false"
+        problems.append(ManifestInvalid({"reason": reason}))
+    return Demands(blobs=wanted, problems=problems)
+
+
+def _of_index(manifest: Manifest, policy: PushPolicy) -> Demands:
+    wanted = [
+        child
+        for child in _distinct(manifest.references)
+        if _is_wanted(child.platform, policy)
+    ]
+    blobs = [c for c in wanted if c.media_type not in mediatypes.MANIFEST_TYPES]
+    manifests = [c for c in wanted if c.media_type in mediatypes.MANIFEST_TYPES]
+    return Demands(blobs, manifests)
+
+
+def _is_wanted(platform: Platform | None, policy: PushPolicy) -> bool:
+    if policy.disabled or policy.platforms == "none":
+        return False
+    if policy.platforms == "list":
+        return platform in policy.platform_list
+    return True
+
+
+def _distinct(references: Sequence[Descriptor]) -> list[Descriptor]:
+    return list({reference.digest: reference for reference in references}.values())
+
+
+def _class_problems(manifest: Manifest, policy: PushPolicy) -> list[RegistryError]:
+    config = manifest.references[0].media_type if manifest.references else ""
+    found = _CLASSES.get(config, "unknown")
+    if not policy.classes or found in policy.classes:
+        return []
+    return [Denied({"class": found, "allowed": list(policy.classes)})]
+
+
+def _foreign_problem(layer: Descriptor, policy: PushPolicy) -> RegistryError | None:
+    """Check where a layer that is not stored here is said to be."""
+    if not layer.urls:
+        if layer.media_type != mediatypes.DOCKER_FOREIGN_LAYER:
+            return None  # OCI leaves it to the client to find one
+        return ManifestInvalid({"layer": str(layer.digest), "reason": "has no URL"})
+    if policy.disabled:
+        return None
+    for url in layer.urls:
+        reason = _url_problem(url, policy)
+        if reason is not None:
+            facts = {"layer": str(layer.digest), "url": url[:200], "reason": reason}
+            return ManifestInvalid(facts)
+    return None
+
+
+def _url_problem(url: str, policy: PushPolicy) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "is no URL"
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
+        return "is no http or https URL without a fragment"
+    if not any(re.search(pattern, url) for pattern in policy.allow):
+        return "is not allowed by validation.manifests.urls.allow"
+    if any(re.search(pattern, url) for pattern in policy.deny):
+        return "is denied by validation.manifests.urls.deny"
+    return None

@@ -1,0 +1,74 @@
+"""Verify the JWS signatures of schema 1 manifests, in libtrust's form (RFC 7515).
+
+Each signature names its key itself, as ``jwk`` or as the chain ``x5c``, in a header
+that is not protected; the protected one says what part of the document was signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, RSAKey, import_key
+
+from txregistry.spec.errors import ManifestInvalid, ManifestUnverified
+from txregistry.spec.manifest import schema1
+from txregistry.spec.manifest.model import Manifest
+
+#: What libtrust signs with. No key of these can be mistaken for another kind.
+ALGORITHMS = ["ES256", "ES384", "ES512", "RS256", "RS384", "RS512"]
+
+#: Signatures of one manifest that are looked at; each costs a public key operation.
+MAX_SIGNATURES = 16
+
+
+def verify_signatures(manifest: Manifest) -> None:
+    """Check every signature of a manifest against the key it names.
+
+    :raise ManifestUnverified: one fails, there is none, or there are too many.
+    """
+    document = json.loads(manifest.content)
+    signatures = document.get("signatures")
+    if not isinstance(signatures, list) or not signatures:
+        raise ManifestUnverified({"reason": "the manifest is not signed"})
+    if len(signatures) > MAX_SIGNATURES:
+        raise ManifestUnverified({"reason": "too many signatures"})
+    for signature in signatures:
+        _verify(manifest.content, signature)
+
+
+def _verify(content: bytes, signature: Any) -> None:
+    try:
+        # Each one says for itself what it spans.
+        payload = schema1.payload(content, {"signatures": [signature]})
+        value: Any = {
+            "payload": base64.urlsafe_b64encode(payload).rstrip(b"=").decode(),
+            "protected": signature["protected"],
+            "header": _plain_header(signature["header"]),
+            "signature": signature["signature"],
+        }
+        key = _key(signature["header"])
+        registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+        jws.deserialize_json(value, key, registry=registry)
+    except (JoseError, ManifestInvalid, KeyError, TypeError, ValueError) as error:
+        raise ManifestUnverified({"reason": "a signature does not verify"}) from error
+
+
+def _plain_header(header: Any) -> dict[str, Any]:
+    # The key is given below; libtrust's ids of keys are no concern of this check.
+    return {"alg": header["alg"]}
+
+
+def _key(header: Any) -> Key:
+    chain = header.get("x5c")
+    if chain:
+        pem = base64.b64encode(base64.b64decode(chain[0])).decode()
+        certificate = f"-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"
+        kind = RSAKey if header["alg"].startswith("RS") else ECKey
+        return kind.import_key(certificate)
+    return import_key(
+        {name: header["jwk"][name] for name in header["jwk"] if name != "kid"}
+    )

@@ -1,0 +1,78 @@
+"""Tell whoever listens what a request has done."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+
+from txregistry.interfaces.events import Action, Event, IEventSink, Requested, Target
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.web.request import RegistryRequest
+
+
+@attrs.frozen
+class Announcements:
+    """Makes events of what happened; nothing is made while nobody listens."""
+
+    _sink: IEventSink
+
+    def blob(
+        self,
+        request: RegistryRequest,
+        action: Action,
+        name: RepositoryName,
+        descriptor: Descriptor,
+        url: str,
+        source: RepositoryName | None = None,
+    ) -> Deferred[None]:
+        """Tell of a blob that was pushed, pulled or mounted."""
+        target = Target(name, descriptor, source=source, url=url)
+        return self._emit(request, action, target)
+
+    def manifest(
+        self,
+        request: RegistryRequest,
+        action: Action,
+        name: RepositoryName,
+        manifest: Manifest,
+        url: str,
+        tag: Tag | None,
+    ) -> Deferred[None]:
+        """Tell of a manifest that was pushed or pulled."""
+        target = Target(
+            name, manifest.descriptor, url=url, tag=tag, references=manifest.references
+        )
+        return self._emit(request, action, target)
+
+    def deleted(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        digest: Digest | None = None,
+        tag: Tag | None = None,
+    ) -> Deferred[None]:
+        """Tell of something that is gone."""
+        return self._emit(request, Action.DELETE, Target(name, digest=digest, tag=tag))
+
+    @property
+    def listening(self) -> bool:
+        """Tell whether anybody wants to know."""
+        return self._sink.listening
+
+    def _emit(
+        self, request: RegistryRequest, action: Action, target: Target
+    ) -> Deferred[None]:
+        if not self._sink.listening:
+            return succeed(None)
+        requested = Requested(
+            request.identity,
+            request.peer,
+            request.header("Host"),
+            request.method.decode("ascii", "replace"),
+            request.header("User-Agent"),
+            request.actor,
+        )
+        return self._sink.emit(event=Event(action, target, requested))

@@ -1,0 +1,209 @@
+"""Connections: HTTP/1.1 and HTTP/2 with our limits, and the choice between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+import attrs
+from twisted.internet.interfaces import (
+    IAddress,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+# The class is private to Twisted for want of a promise; its site uses the same hooks.
+from twisted.web._http2 import H2Connection, H2Stream
+from twisted.web.http import HTTPChannel
+
+#: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+@attrs.frozen
+class ChannelLimits:
+    """What one connection may take.
+
+    :ivar header_bytes: of all headers of a request; multi-range headers of about 1,024
+        parts and large tokens fit below the default.
+    :ivar header_seconds: from the first byte of a head to its last.
+    :ivar idle_seconds: without a byte from a client that is expected to send.
+    :ivar connections: of the whole listener.
+    """
+
+    header_bytes: int = 128 * 1024
+    header_seconds: float = 30.0
+    idle_seconds: float = 60.0
+    connections: int = 10_000
+
+
+class Home(Protocol):
+    """The part of the site that requests and connections use."""
+
+    clock: IReactorTime
+    limits: ChannelLimits
+    headers: Mapping[str, tuple[str, ...]]
+    active: set[Any]
+    channels: set[Any]
+    draining: bool
+
+    def strip_prefix(self, path: bytes) -> bytes:
+        """Take the prefix off."""
+
+    def ended(self, request: Any) -> None:
+        """Take the report of a request."""
+
+
+def body_connection(channel: Any) -> IPushProducer:
+    """Give what is to be paused so that no more of a body comes."""
+    if isinstance(channel, H2Stream):
+        return cast(IPushProducer, channel)
+    return cast(IPushProducer, channel._networkProducer)
+
+
+def is_waiting_to_send(request: Any) -> bool:
+    """Tell whether a client has asked to be told before it sends a body."""
+    expected = request.requestHeaders.getRawHeaders(b"Expect", [b""])[0]
+    return bool(
+        expected.lower() == b"100-continue"
+        and request.clientproto != b"HTTP/1.0"
+        and not request.body.received
+        and not request.body.complete
+    )
+
+
+class RegistryChannel(HTTPChannel):
+    """An HTTP/1.1 connection that begins requests when their head is in."""
+
+    maxHeaders = 200
+    _head_began_at: float | None = None
+
+    def connectionMade(self) -> None:
+        """Let dead peers be noticed, and remember the connection for draining."""
+        self._home = cast(Home, self.factory)
+        self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
+        super().connectionMade()
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpKeepAlive(True)
+        self._home.channels.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the connection."""
+        self._home.channels.discard(self)
+        super().connectionLost(reason)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of a head, if the whole does not take too long.
+
+        A client that sends nothing at all is idle; one that sends a byte now and then
+        is caught here.
+        """
+        now = self._home.clock.seconds()
+        if self._head_began_at is None:
+            self._head_began_at = now
+        if now - self._head_began_at > self._home.limits.header_seconds:
+            cast(ITCPTransport, self.transport).abortConnection()
+            return
+        super().lineReceived(line)
+
+    def allHeadersReceived(self) -> None:
+        """Begin a request that has a body; others begin when they are complete."""
+        self._head_began_at = None
+        request = self.requests[-1]
+        self.persistent = self.checkPersistence(request, self._version)
+        request.gotLength(self.length)
+        if self.length != 0:
+            request.begin(self._command, self._path, self._version)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take part of a body, as long as there is a request that it belongs to."""
+        if self.requests or self._handlingRequest:
+            super().rawDataReceived(data)
+
+
+class RegistryH2Connection(H2Connection):
+    """An HTTP/2 connection that begins requests when their head is in."""
+
+    def connectionMade(self) -> None:
+        """Remember the connection for draining."""
+        self._home = cast(Home, self.factory)
+        self._continues: set[int] = set()
+        super().connectionMade()
+        self._home.channels.add(self)
+
+    def connectionLost(
+        self, reason: Failure = connectionDone, _cancelTimeouts: bool = True
+    ) -> None:
+        """Forget the connection."""
+        self._home.channels.discard(self)
+        super().connectionLost(reason, _cancelTimeouts)
+
+    def loseConnection(self) -> None:
+        """Close the connection."""
+        cast(ITCPTransport, self.transport).loseConnection()
+
+    def _requestReceived(self, event: Any) -> None:
+        self._continues.add(event.stream_id)
+        super()._requestReceived(event)
+        self._continues.discard(event.stream_id)
+        stream = self.streams[event.stream_id]
+        request = stream._request
+        if request.body.announced != 0 and event.stream_ended is None:
+            request.begin(stream.command, stream.path, b"HTTP/2")
+
+    def _send100Continue(self, stream_id: int) -> None:
+        # Not while the head is being read: whoever reads the body says so.
+        if stream_id not in self._continues:
+            super()._send100Continue(stream_id)
+
+
+class ChosenProtocol(TwistedProtocol):
+    """Becomes HTTP/1.1 or HTTP/2 with the first bytes.
+
+    :param cleartext: HTTP/2 may come without TLS, announced by its preface.
+    """
+
+    def __init__(self, site: Any, address: IAddress | None, cleartext: bool) -> None:
+        self._site = site
+        self._address = address
+        self._cleartext = cleartext
+        self._chosen: Any = None
+        self._early = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Choose, then pass on."""
+        if self._chosen is None:
+            self._early += data
+            if self._is_undecided():
+                return
+            data, self._early = self._early, b""
+            self._chosen = self._site.build(self._address, self._speaks_h2(data))
+            self._chosen.makeConnection(self.transport)
+            if isinstance(self._chosen, H2Connection):
+                self._register(self._chosen)
+        self._chosen.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Pass on."""
+        if self._chosen is not None:
+            self._chosen.connectionLost(reason)
+
+    def _register(self, chosen: Any) -> None:
+        if IPushProducer.providedBy(self.transport):
+            self.transport.registerProducer(chosen, True)
+
+    def _is_undecided(self) -> bool:
+        return (
+            self._cleartext
+            and len(self._early) < len(_PREFACE)
+            and _PREFACE.startswith(self._early)
+        )
+
+    def _speaks_h2(self, data: bytes) -> bool:
+        if self._cleartext:
+            return data.startswith(_PREFACE)
+        return getattr(self.transport, "negotiatedProtocol", None) == b"h2"

@@ -1,0 +1,219 @@
+"""``/v2/<name>/manifests/<reference>``: PUT and DELETE."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import attrs
+
+from txregistry.flow.streams import TooLong
+from txregistry.interfaces.access import Grant
+from txregistry.interfaces.events import Action
+from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.namespace import (
+    INamespace,
+    IRepository,
+    ISignedRepository,
+)
+from txregistry.interfaces.tags import ITagStore
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import CANONICAL, Digest
+from txregistry.spec.errors import (
+    BlobUnknown,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestTooLarge,
+    ManifestUnknown,
+    RegistryError,
+    Several,
+    Unsupported,
+    UriTooLong,
+)
+from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
+from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
+from txregistry.spec.reference import RepositoryName, Tag, parse_reference
+from txregistry.web.announcements import Announcements
+from txregistry.web.request import RegistryRequest
+from txregistry.web.urls import Urls
+
+#: Tags that one push may set.
+MAX_TAGS = 100
+
+
+@attrs.frozen
+class ManifestWrites:
+    """What changes manifests."""
+
+    _namespace: INamespace
+    _urls: Urls
+    _announcements: Announcements
+    _policy: PushPolicy
+
+    async def put(
+        self,
+        request: RegistryRequest,
+        grant: Grant,
+        name: RepositoryName,
+        reference: str,
+    ) -> bytes:
+        """Answer PUT: read, verify, store, tag."""
+        request.handler = "manifest"
+        wanted = parse_reference(reference)
+        tags = _tags(request, wanted)
+        repository = await self._namespace.repository(name=name)
+        manifests = _store(repository)
+        manifest = await self._read(request, wanted)
+        # What it refers to is pinned before it is looked for.
+        await manifests.pin(manifest=manifest)
+        await self._verify(repository, manifest)
+        await manifests.put(manifest=manifest, tag=None)
+        for tag in tags:
+            store = cast(ITagStore, repository.tags)
+            await store.tag(tag=tag, descriptor=manifest.descriptor)
+        await self._announce_push(request, name, manifest, wanted)
+        self._created(request, name, manifest, wanted, tags)
+        return b""
+
+    async def delete(
+        self,
+        request: RegistryRequest,
+        grant: Grant,
+        name: RepositoryName,
+        reference: str,
+    ) -> bytes:
+        """Answer DELETE: a tag alone, or a manifest and the tags that stand for it."""
+        request.handler = "manifest"
+        wanted = parse_reference(reference)
+        repository = await self._namespace.repository(name=name)
+        manifests, tags = _store(repository), cast(ITagStore, repository.tags)
+        if isinstance(wanted, Tag):
+            await tags.untag(tag=wanted)
+            await self._announcements.deleted(request, name, tag=wanted)
+        else:
+            await self._delete_digest(request, name, manifests, tags, wanted)
+        request.setResponseCode(202)
+        request.setHeader(b"Content-Length", b"0")
+        return b""
+
+    async def _delete_digest(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        manifests: IManifestStore,
+        tags: ITagStore,
+        digest: Digest,
+    ) -> None:
+        if not await manifests.linked(digest=digest):
+            raise ManifestUnknown(str(digest))
+        # Tags first: one that stands for nothing would be worse than none.
+        untagged = await tags.lookup(digest=digest)
+        for tag in untagged:
+            await tags.untag(tag=tag)
+        await manifests.delete(digest=digest)
+        await self._announcements.deleted(request, name, digest=digest)
+        for tag in untagged:
+            await self._announcements.deleted(request, name, tag=tag)
+
+    async def _read(self, request: RegistryRequest, wanted: Digest | Tag) -> Manifest:
+        try:
+            content = await request.body.collect(MAX_MANIFEST_BYTES)
+        except TooLong as error:
+            raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES}) from error
+        algorithm = wanted.algorithm if isinstance(wanted, Digest) else CANONICAL
+        kind = request.header("Content-Type")
+        manifest = read_pushed(content, kind, algorithm)
+        if isinstance(wanted, Digest) and manifest.digest != wanted:
+            raise DigestInvalid(
+                {"expected": str(wanted), "found": str(manifest.digest)}
+            )
+        return manifest
+
+    async def _verify(self, repository: IRepository, manifest: Manifest) -> None:
+        """Find everything that is wrong.
+
+        :raise Several: something is.
+        """
+        demands = demands_of(manifest, self._policy)
+        manifests = repository.manifests
+        problems: list[RegistryError] = [
+            *demands.problems,
+            *[
+                _missing(blob.digest)
+                for blob in demands.blobs
+                if not await _has_blob(repository, blob.digest)
+            ],
+            *[
+                _missing(child.digest)
+                for child in demands.manifests
+                if not await manifests.exists(digest=child.digest)
+            ],
+        ]
+        if problems:
+            raise Several(problems)
+        if manifest.media_type in mediatypes.SCHEMA1_TYPES:
+            signed = cast(ISignedRepository, repository)
+            await signed.signatures.verify(manifest=manifest)
+
+    async def _announce_push(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        manifest: Manifest,
+        wanted: Digest | Tag,
+    ) -> None:
+        url = self._urls.manifest(request, name, manifest.digest)
+        tag = wanted if isinstance(wanted, Tag) else None
+        await self._announcements.manifest(
+            request, Action.PUSH, name, manifest, url, tag
+        )
+
+    def _created(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        manifest: Manifest,
+        wanted: Digest | Tag,
+        tags: list[Tag],
+    ) -> None:
+        headers = request.responseHeaders
+        request.setResponseCode(201)
+        url = self._urls.manifest(request, name, manifest.digest)
+        headers.setRawHeaders("Location", [url])
+        headers.setRawHeaders("Docker-Content-Digest", [str(manifest.digest)])
+        headers.setRawHeaders("Content-Length", ["0"])
+        if manifest.subject is not None:
+            headers.setRawHeaders("OCI-Subject", [str(manifest.subject.digest)])
+        if isinstance(wanted, Digest) and tags:
+            headers.setRawHeaders("OCI-Tag", [str(tag) for tag in tags])
+
+
+def _tags(request: RegistryRequest, wanted: Digest | Tag) -> list[Tag]:
+    """Say which tags are to be set.
+
+    :raise TagInvalid: one of them is none.
+    :raise UriTooLong: there are too many.
+    """
+    if isinstance(wanted, Tag):
+        return [wanted]
+    given = request.queries("tag")
+    if len(given) > MAX_TAGS:
+        raise UriTooLong({"limit": MAX_TAGS})
+    return list(dict.fromkeys(Tag.parse(text) for text in given))
+
+
+def _store(repository: IRepository) -> IManifestStore:
+    if not IManifestStore.providedBy(repository.manifests):
+        raise Unsupported()
+    return repository.manifests
+
+
+def _missing(digest: Digest) -> RegistryError:
+    return ManifestBlobUnknown({"digest": str(digest)})
+
+
+async def _has_blob(repository: IRepository, digest: Digest) -> bool:
+    try:
+        await repository.blobs.stat(digest=digest)
+    except BlobUnknown:
+        return False
+    return True

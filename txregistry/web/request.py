@@ -1,0 +1,313 @@
+"""One request: begun when its head is in, aborted or ended once, and reported.
+
+Note [Early requests]. A channel calls ``requestReceived`` when a body is complete; by
+then twisted.web has spooled it somewhere. A request that has a body is begun here by
+:meth:`RegistryRequest.begin` as soon as its head is in, with a
+:class:`txregistry.web.body.Body` that holds the connection back until somebody reads.
+So access and limits are decided before a byte of it is read, and a client that sent
+``Expect: 100-continue`` is told to go on only then. An answer that is given before the
+body has ended is followed by dropping a bounded rest of it, or by closing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextvars import copy_context
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IProducer,
+    IPushProducer,
+    ITransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, parse_qs
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from txregistry.flow.context import request_id
+from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
+from txregistry.interfaces.observe import Exchange
+from txregistry.web.body import Body
+from txregistry.web.channels import Home, body_connection, is_waiting_to_send
+
+#: What is left of a body that nobody wants is read up to this; after that the
+#: connection is closed.
+MAX_DROPPED_BYTES = 1024 * 1024
+
+_NO_BODY = (204, 304)
+
+#: Query parameters beyond this many are not looked at.
+_MAX_PARAMETERS = 1000
+
+
+class _Spool:
+    """Stands where twisted.web would keep a body."""
+
+    def write(self, data: bytes) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+@implementer(IFileConsumer)
+class RegistryRequest(Request):
+    """A request that can be aborted, takes files, and reports its end once.
+
+    :ivar handler: the resource that answers, for metrics; set by the API.
+    :ivar actor: who asks, once that is known.
+    :ivar body: what the client sends after the head.
+    """
+
+    handler = "unknown"
+    identity = ""
+    actor = ""
+    aborted = False
+    body: Body
+    _home: Home | None = None
+    _began_at = 0.0
+    _begun = False
+    _answered = False
+
+    def gotLength(self, length: int | None) -> None:
+        """Learn how long the body is; the channel begins us next, if there is one."""
+        self.body = Body(self, length, complete=length == 0)
+        self.content = cast(Any, _Spool())
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take part of the body."""
+        self.body.feed(data)
+
+    def begin(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Begin to answer: the head is in."""
+        self._begun = True
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, query = path.partition(b"?")
+        self.args = _parse(query)
+        self.client = self.channel.getPeer()
+        self.host = self.channel.getHost()
+        self.process()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Hear that the body has come; without one, begin."""
+        if not self._begun:
+            self.begin(command, path, version)
+        self.body.end()
+
+    def process(self) -> None:
+        """Begin to answer, in a context of our own."""
+        # The channel is gone when an exchange has ended; the site is needed then.
+        site = self._home = cast(Home, self.channel.factory)
+        self.site = cast(Any, site)
+        self.identity = uuid.uuid4().hex
+        self._began_at = site.clock.seconds()
+        site.active.add(self)
+        self._make_readable()
+        self.path = site.strip_prefix(self.path)
+        for name, values in site.headers.items():
+            self.responseHeaders.setRawHeaders(name, list(values))
+        copy_context().run(self._process)
+
+    def _process(self) -> None:
+        request_id.set(self.identity)
+        super().process()
+
+    def _make_readable(self) -> None:
+        """See to it that the router can read what a client sent.
+
+        It answers bytes that are no UTF-8 in plain text; as a path without a route
+        they get the same JSON as any other.
+        """
+        scheme, found, rest = self.path.partition(b"://")
+        if found and scheme in (b"http", b"https"):
+            # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
+            self.path = b"/" + rest.partition(b"/")[2]
+        try:
+            unquote_to_bytes(self.path).decode("utf-8")
+        except UnicodeDecodeError:
+            self.path = b"/-"
+
+    def getRequestHostname(self) -> bytes:
+        """Give one name to all hosts: no route depends on it."""
+        return b"localhost"
+
+    def parseCookies(self) -> None:
+        """Look for none: no client of a registry has any."""
+
+    def pause_body(self) -> None:
+        """Hold the client back."""
+        if self.channel is not None:
+            body_connection(self.channel).pauseProducing()
+
+    def resume_body(self) -> None:
+        """Let the client send, telling it so if it waits for that."""
+        if self.channel is None:
+            return
+        if not self.body.received and is_waiting_to_send(self):
+            # Whoever waits to send is told so once.
+            self.requestHeaders.removeHeader(b"Expect")
+            if not self._answered:
+                self.channel._send100Continue()
+        body_connection(self.channel).resumeProducing()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless the exchange was aborted."""
+        if not self.aborted and not self.finished:
+            super().write(data)
+
+    def finish(self) -> None:
+        """End the answer, unless the exchange was aborted; first drop what is left."""
+        if self.aborted or self._disconnected:
+            return
+        self._answered = True
+        if self._home is not None and self._home.draining:
+            self.loseAfterwards()
+        if self.body.complete:
+            self._end()
+        else:
+            self._drop_rest()
+
+    def _drop_rest(self) -> None:
+        """Answer now, and end when the body has: it must not pass for a request."""
+        waits = is_waiting_to_send(self)
+        if waits or (self.body.announced or 0) > MAX_DROPPED_BYTES:
+            self.loseAfterwards()
+        if not self.startedWriting:
+            self.write(b"")
+        self.body.drop(0 if waits else MAX_DROPPED_BYTES, self._end)
+
+    def _end(self) -> None:
+        if self.finished or self._disconnected:
+            return
+        if not self.body.complete:
+            self.loseAfterwards()
+        channel = self.channel
+        super().finish()
+        self._report()
+        if not self.body.complete and not isinstance(channel, HTTPChannel):
+            channel.abortConnection()  # one stream of several: the others go on
+
+    def loseAfterwards(self) -> None:
+        """Keep the connection no longer than this answer."""
+        if not isinstance(self.channel, HTTPChannel):
+            return
+        if not self.startedWriting:
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        self.channel.persistent = False
+
+    def abort(self) -> None:
+        """Cut the connection, so that no client takes what it got for the whole."""
+        if self.aborted or self.channel is None:
+            return
+        self.aborted = True
+        channel: Any = self.channel
+        connection = channel.transport or channel  # a stream of HTTP/2 has none
+        connection.abortConnection()
+        if channel.transport is None:
+            self.connectionLost()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Hear that the client has gone."""
+        if self._disconnected:
+            return
+        self.aborted = True
+        self._report()
+        self.body.lost()
+        super().connectionLost(reason)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; one that comes after the client has gone is stopped."""
+        if self.channel is None:
+            producer.stopProducing()
+        else:
+            super().registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go, also after the client has gone."""
+        if self.channel is not None:
+            super().unregisterProducer()
+
+    def takes_files(self) -> bool:
+        """Tell whether this answer goes out uncoded on plain TCP."""
+        return (
+            not self.chunked
+            and self.channel is not None
+            and not self._disconnected
+            and isinstance(self.channel.transport, Connection)
+            and not getattr(self.channel.transport, "TLS", False)
+        )
+
+    def write_file(self, descriptor: int, offset: int, size: int) -> Deferred[None]:
+        """Send part of a file; see :class:`IFileConsumer`."""
+        if self.method == b"HEAD" or self.code in _NO_BODY:
+            return succeed(None)
+        if not self.startedWriting:
+            self.write(b"")
+        self.sentLength += size
+        channel = self.channel
+        sender = FileSender(
+            as_file_transport(cast(ITransport, channel.transport)),
+            cast(IPushProducer, channel),
+            descriptor,
+            offset,
+            size,
+        )
+        return sender.start()
+
+    def _report(self) -> None:
+        site, self._home = self._home, None
+        if site is not None:
+            site.active.discard(self)
+            site.ended(self)
+
+    def header(self, name: str) -> str:
+        """Give a request header as text; empty if absent."""
+        values = self.requestHeaders.getRawHeaders(name)
+        return "" if not values else values[-1]
+
+    def query(self, name: str) -> str | None:
+        """Give the last value of a query parameter, if there is any."""
+        values = self.queries(name)
+        return values[-1] if values else None
+
+    def queries(self, name: str) -> list[str]:
+        """Give all values of a query parameter."""
+        given = (self.args or {}).get(name.encode("ascii"), [])
+        return [value.decode("utf-8", "replace") for value in given]
+
+    @property
+    def peer(self) -> str:
+        """Give the address at the other end."""
+        return str(getattr(self.client, "host", "-"))
+
+    def record(self, now: float) -> Exchange:
+        """Say what became of the request."""
+        cached = self.responseHeaders.getRawHeaders("Cache-Status", [""])
+        return Exchange(
+            request_id=self.identity,
+            handler=self.handler,
+            peer=self.peer,
+            user=self.actor or "-",
+            method=self.method.decode("ascii", "replace"),
+            uri=self.uri.decode("ascii", "replace"),
+            protocol=self.clientproto.decode("ascii", "replace"),
+            status=int(self.code),
+            sent_bytes=self.sentLength,
+            seconds=max(0.0, now - self._began_at),
+            referer=self.header("Referer"),
+            user_agent=self.header("User-Agent"),
+            cache_status=cached[0],
+            aborted=self.aborted,
+        )
+
+
+def _parse(query: bytes) -> dict[bytes, list[bytes]]:
+    if query.count(b"&") + query.count(b";") > _MAX_PARAMETERS:
+        return {}
+    found: dict[bytes, list[bytes]] = parse_qs(query, True)
+    return found

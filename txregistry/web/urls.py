@@ -1,0 +1,64 @@
+"""The URLs that answers name: as the client would write them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import attrs
+
+from txregistry.spec.digest import Digest
+from txregistry.spec.forwarded import client_base
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.web.request import RegistryRequest
+
+
+@attrs.frozen
+class Urls:
+    """Builds the URLs of one registry.
+
+    :ivar host: scheme and host of all URLs (``http.host``); empty to go by the request.
+    :ivar prefix: stands before ``/v2/``; no slash at its end.
+    :ivar relative: without scheme and host (``http.relativeurls``).
+    """
+
+    host: str = ""
+    prefix: str = ""
+    relative: bool = False
+
+    def base(self, request: RegistryRequest) -> tuple[str, str]:
+        """Give the scheme and host by which a client reaches us."""
+        return client_base(
+            request.header("Forwarded"),
+            request.header("X-Forwarded-Proto"),
+            request.header("X-Forwarded-Host"),
+            "https" if request.isSecure() else "http",
+            request.header("Host"),
+        )
+
+    def root(self, request: RegistryRequest) -> str:
+        """Give what stands before ``/v2/``."""
+        if self.host:
+            return self.host.rstrip("/") + self.prefix
+        if self.relative:
+            return self.prefix
+        scheme, host = self.base(request)
+        return f"{scheme}://{host}{self.prefix}" if host else self.prefix
+
+    def blob(
+        self, request: RegistryRequest, name: RepositoryName, digest: Digest
+    ) -> str:
+        """Give the URL of a blob."""
+        return f"{self.root(request)}/v2/{name}/blobs/{digest}"
+
+    def manifest(
+        self, request: RegistryRequest, name: RepositoryName, reference: Digest | Tag
+    ) -> str:
+        """Give the URL of a manifest."""
+        return f"{self.root(request)}/v2/{name}/manifests/{reference}"
+
+    def upload(
+        self, request: RegistryRequest, name: RepositoryName, upload_id: str, state: str
+    ) -> str:
+        """Give the URL by which an upload goes on."""
+        root = f"{self.root(request)}/v2/{name}/blobs/uploads/{upload_id}"
+        return f"{root}?_state={quote(state, safe='')}"

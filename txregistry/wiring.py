@@ -1,0 +1,157 @@
+"""Turn sections of the configuration into what the rooms ask for."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.client import Agent
+
+from txregistry.config.model import Config, Endpoint, Health
+from txregistry.health.checks import Check
+from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
+from txregistry.interfaces.driver import IStorageDriver
+from txregistry.notifications.endpoint import EndpointSettings
+from txregistry.notifications.envelope import Filter
+from txregistry.spec.descriptor import Platform
+from txregistry.spec.gate import Gate
+from txregistry.spec.manifest.push import PushPolicy
+from txregistry.web.api import ApiSettings
+from txregistry.web.channels import ChannelLimits
+from txregistry.web.urls import Urls
+
+_log = Logger(namespace="txregistry.config")
+
+#: Seconds that the storage may take to answer a health check.
+_STORAGE_SECONDS = 10.0
+
+
+def api_settings(config: Config) -> ApiSettings:
+    """Say how the API is to behave."""
+    http = config.http
+    prefix = http.prefix.strip("/")
+    return ApiSettings(
+        secret=_secret(config),
+        urls=Urls(http.host, f"/{prefix}" if prefix else "", http.relativeurls),
+        gate=Gate(
+            bool(config.proxy.remoteurl),
+            config.storage.maintenance.readonly.enabled,
+            config.storage.delete.enabled,
+        ),
+        policy=push_policy(config),
+        max_upload_bytes=http.limits.uploadbytes,
+        max_tags=config.tags.maxtags,
+        max_repositories=config.catalog.maxentries,
+    )
+
+
+def _secret(config: Config) -> bytes:
+    if config.http.secret:
+        return config.http.secret.encode("utf-8")
+    if not config.proxy.remoteurl:
+        _log.info(
+            "http.secret is not set: uploads that are under way have to ask where they"
+            " stand after a restart"
+        )
+    return secrets.token_bytes(32)
+
+
+def push_policy(config: Config) -> PushPolicy:
+    """Say which manifests are taken."""
+    manifests = config.validation.manifests
+    return PushPolicy(
+        config.validation.disabled,
+        manifests.urls.allow,
+        manifests.urls.deny,
+        manifests.indexes.platforms,
+        frozenset(
+            Platform(item.architecture, item.os)
+            for item in manifests.indexes.platformlist
+        ),
+        config.policy.repository.classes,
+        config.compatibility.schema1.enabled,
+    )
+
+
+def channel_limits(config: Config) -> ChannelLimits:
+    """Say what one connection may take."""
+    limits = config.http.limits
+    return ChannelLimits(
+        limits.headerbytes, limits.headertime, limits.idletime, limits.connections
+    )
+
+
+def endpoint_settings(endpoint: Endpoint) -> EndpointSettings:
+    """Say where events go and how."""
+    return EndpointSettings(
+        endpoint.name,
+        endpoint.url,
+        endpoint.headers,
+        endpoint.timeout or 1.0,
+        endpoint.threshold or 10,
+        endpoint.backoff or 1.0,
+        Filter(
+            frozenset(endpoint.ignore.mediatypes), frozenset(endpoint.ignore.actions)
+        ),
+    )
+
+
+def health_checks(
+    health: Health, driver: IStorageDriver, reactor: Any
+) -> Sequence[Check]:
+    """Say what is to be looked at."""
+    clock: IReactorTime = reactor
+    checks = []
+    storage = health.storagedriver
+    if storage.enabled:
+        name = f"storagedriver_{driver.name}"
+        checks.append(
+            Check(
+                name,
+                storage_probe(driver),
+                storage.interval,
+                storage.threshold,
+                _STORAGE_SECONDS,
+                clock,
+            )
+        )
+    checks += [
+        Check(
+            item.file, file_probe(item.file), item.interval, item.threshold, 5.0, clock
+        )
+        for item in health.file
+    ]
+    client = HTTPClient(Agent(reactor))
+    checks += [
+        Check(
+            item.uri,
+            http_probe(client, item.uri, item.headers, item.statuscode),
+            item.interval,
+            item.threshold,
+            item.timeout,
+            clock,
+        )
+        for item in health.http
+    ]
+    checks += [
+        Check(
+            item.addr,
+            tcp_probe(_endpoint(reactor, item.addr)),
+            item.interval,
+            item.threshold,
+            item.timeout,
+            clock,
+        )
+        for item in health.tcp
+    ]
+    return checks
+
+
+def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:
+    host, _, port = address.rpartition(":")
+    return HostnameEndpoint(reactor, host.strip("[]").encode("ascii"), int(port))

@@ -34,6 +34,7 @@ from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import Limits, UpstreamClient, make_client
 from txregistry.remote.credentials import Credentials, StaticCredentials
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.tokens import Form
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.storage import layout
@@ -57,6 +58,7 @@ from txregistry.web.urls import Urls
 T = TypeVar("T")
 
 UPSTREAM = "http://upstream.example"
+REGISTRY = "http://registry.example"
 
 #: Steps of the clock after which something that has not happened never will.
 _STEPS = 20_000
@@ -128,6 +130,8 @@ class TestHouse:
     rebuild: Rebuild = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     site: RegistrySite = attrs.field(init=False)
+    registry: RegistrySite = attrs.field(init=False)
+    registry_wire: Wire = attrs.field(init=False)
     recorder: Recorder = attrs.field(factory=Recorder)
 
     def __attrs_post_init__(self) -> None:
@@ -145,6 +149,17 @@ class TestHouse:
             self.prefix,
         )
         self.wire = Wire(self.site, self.clock)
+        self.serve_registry()
+
+    def serve_registry(self, gate: Gate | None = None, **changes: Any) -> None:
+        """Serve the local namespace as a complete registry; see :meth:`send`.
+
+        :param gate: what may be changed; everything if not given.
+        :param changes: of the settings of the API.
+        """
+        api = self.api(self.local, gate or Gate(deletes=True), **changes)
+        self.registry = RegistrySite(api.resource(), self.clock, self.recorder)
+        self.registry_wire = Wire(self.registry, self.clock)
 
     def api(self, namespace: INamespace, gate: Gate, **changes: Any) -> Api:
         """Put the web room in front of a namespace.
@@ -233,7 +248,8 @@ class TestHouse:
 
     def pump(self) -> None:
         """Move all bytes that are waiting, on all wires."""
-        while self.wire.pump() | self.upstream_wire.pump():
+        wires = (self.wire, self.upstream_wire, self.registry_wire)
+        while any(wire.pump() for wire in wires):
             pass
 
     def settle(self, done: Deferred[T], step: float = 0.05) -> T:
@@ -265,6 +281,25 @@ class TestHouse:
             allow_redirects=False,
         )
         return asked.addCallback(_read)
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> Got:
+        """Send a request to the complete registry, letting time pass as it needs.
+
+        :param path: or the whole URL that an answer gave.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        path = path.removeprefix(REGISTRY)
+        asked = HTTPClient(self.registry_wire).request(
+            method,
+            f"{REGISTRY}{path}",
+            headers=named,  # type: ignore[arg-type]
+            data=None if body is None else Form(body),
+            unbuffered=True,
+            allow_redirects=False,
+        )
+        return self.settle(asked.addCallback(_read))
 
     def get(self, path: str, **headers: str) -> Got:
         """Fetch a path, letting as much time pass as it takes."""

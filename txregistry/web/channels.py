@@ -20,6 +20,9 @@ from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
 
+#: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
+_TLS_HELLO = b"\x16\x03"
+
 #: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -80,6 +83,7 @@ class RegistryChannel(HTTPChannel):
     """An HTTP/1.1 connection that begins requests when their head is in."""
 
     maxHeaders = 200
+    _spoken = False
     _head_began_at: float | None = None
 
     def connectionMade(self) -> None:
@@ -95,6 +99,18 @@ class RegistryChannel(HTTPChannel):
         """Forget the connection."""
         self._home.channels.discard(self)
         super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; a client that speaks TLS to us is told so by a closed door.
+
+        Many try TLS first, and would wait for an answer that cannot come.
+        """
+        if not self._spoken:
+            self._spoken = True
+            if data.startswith(_TLS_HELLO):
+                cast(ITCPTransport, self.transport).abortConnection()
+                return
+        super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of a head, if the whole does not take too long.

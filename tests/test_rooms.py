@@ -35,6 +35,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"interfaces", "spec", "flow"},
         CORE | {"joserfc", "bcrypt", "cryptography"},
     ),
+    "admin": ({"interfaces", "spec", "flow"}, CORE),
     "health": ({"interfaces", "spec", "flow"}, CORE | {"treq"}),
     "notifications": ({"interfaces", "spec", "flow"}, CORE | {"treq", "sqlite3"}),
     "observe": (
@@ -45,7 +46,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 #: Know everybody: they put the house together, or take it apart in tests.
-EVERYBODY = {"tap", "house", "services", "wiring", "tls", "testing"}
+EVERYBODY = {"tap", "house", "services", "wiring", "loading", "lock"}
+EVERYBODY |= {"tls", "testing", "cli"}
 
 CLOCKS = {"time", "random", "datetime"}
 

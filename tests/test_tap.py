@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import read_config
 from txregistry.house import House, own_path, remove_stale_socket, tcp_endpoint
-from txregistry.tap import Options, _streams, load
+from txregistry.loading import load
+from txregistry.tap import Options, _streams
 from txregistry.tls import make_options
 
 

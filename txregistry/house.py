@@ -22,8 +22,10 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
 )
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from txregistry.admin.control import ControlFactory
 from txregistry.auth.maker import make_controller
 from txregistry.config.model import Config, Proxy
 from txregistry.expiry.ledger_sqlite import SqliteLedger
@@ -39,6 +41,7 @@ from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.lock import DirectoryLock
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifications.envelope import Source
@@ -64,6 +67,7 @@ from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
+from txregistry.storage.collect import Collector
 from txregistry.storage.content import Content
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import SCHEMA, VERSION, TreeIndex
@@ -71,6 +75,7 @@ from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
 from txregistry.storage.protection import Protection
+from txregistry.storage.purge import UploadPurger, UploadPurging
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.maker import make_driver
 from txregistry.tls import wrap_endpoint
@@ -82,6 +87,14 @@ from txregistry.wiring import (
     endpoint_settings,
     health_checks,
 )
+
+#: Bytes of the path of a Unix socket that the kernel takes.
+_MAX_SOCKET_PATH = 107
+
+#: The first purge of uploads is at some time before this, in seconds from the start.
+_FIRST_PURGE_SECONDS = 3600.0
+
+_log = Logger(namespace="txregistry.house")
 
 #: Threads for blob data; the ledger has one of its own.
 DISK_THREADS = 16
@@ -115,6 +128,7 @@ class House:
     partials: PartialBlobs = attrs.field(init=False)
     controller: IAccessController = attrs.field(init=False)
     health: Health = attrs.field(init=False)
+    _collector: Collector = attrs.field(init=False)
     notification_state: NotificationState = attrs.field(default=list)
 
     def __attrs_post_init__(self) -> None:
@@ -151,7 +165,13 @@ class House:
             self.reactor,
             not self.config.compatibility.schema1.disablesignaturestore,
         )
+        self._collector = Collector(self.driver, self.content, self.local, self.reactor)
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
+
+    @property
+    def collector(self) -> Collector:
+        """What collects in the local store."""
+        return self._collector
 
     def _resumes_digests(self) -> bool:
         enabled = self.config.storage.resumabledigest.enabled
@@ -160,8 +180,10 @@ class House:
     def service(self) -> Registry:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
+        registry.add(DirectoryLock(own_path(self.config, "lock", ""), alone=False))
         for child in (self.disk, self.ledger_disk, Storage(self.driver)):
             registry.add(child)
+        self._add_purging(registry)
         rebuild = self._rebuild()
         registry.add(Index(self.index, self.reconciler))
         registry.add(Ledger(self.ledger, rebuild))
@@ -270,7 +292,34 @@ class House:
             registry.serve(
                 self._debug_site(), tcp_endpoint(self.reactor, http.debug.addr)
             )
+        self._add_control(registry)
         registry.serve(site, self._endpoint(site))
+
+    def _add_purging(self, registry: Registry) -> None:
+        purging = self.config.storage.maintenance.uploadpurging
+        if purging.enabled:
+            purger = UploadPurger(self.driver, self.reactor)
+            registry.add(
+                UploadPurging(
+                    purger,
+                    self.reactor,
+                    self.spread() * _FIRST_PURGE_SECONDS,
+                    purging.interval,
+                    purging.age,
+                    purging.dryrun,
+                )
+            )
+
+    def _add_control(self, registry: Registry) -> None:
+        path = own_path(self.config, "control.sock", "")
+        if not path or self.config.proxy.remoteurl:
+            return
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+            _log.warn("no control socket: {path} is too long for one", path=path)
+            return
+        remove_stale_socket(path)
+        endpoint = UNIXServerEndpoint(self.reactor, path, mode=0o600, wantPID=False)
+        registry.serve(ControlFactory(self.collector), endpoint)
 
     def _add_health(self, registry: Registry) -> None:
         checks = health_checks(self.config.health, self.driver, self.reactor)
@@ -364,10 +413,13 @@ def remove_stale_socket(path: str) -> None:
             os.unlink(path)
 
 
-def own_path(config: Config, name: str) -> str:
-    """Say where a database of ours lies: beside what it is about, or in memory."""
+def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
+    """Say where a file of ours lies: beside what it is about.
+
+    :param elsewhere: is given where the storage is no directory.
+    """
     if config.storage.driver != "filesystem":
-        return ":memory:"
+        return elsewhere
     root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
     return os.path.abspath(root) + f"{layout.OWN}/{name}"
 

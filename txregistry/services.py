@@ -10,7 +10,11 @@ from typing import Any
 import attrs
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -43,7 +47,9 @@ class Registry(Service):
     _drain_seconds: float
     _give_up: Callable[[], None]
     _parts: list[IService] = attrs.field(factory=list)
-    _listeners: list[tuple[Site, IStreamServerEndpoint]] = attrs.field(factory=list)
+    _listeners: list[tuple[IProtocolFactory, IStreamServerEndpoint]] = attrs.field(
+        factory=list
+    )
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _starting: Deferred[None] | None = None
     log_observer: ILogObserver | None = None
@@ -53,7 +59,7 @@ class Registry(Service):
         """Add a part that starts after those that are there."""
         self._parts.append(part)
 
-    def serve(self, site: Site, endpoint: IStreamServerEndpoint) -> None:
+    def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
         """Say what to listen with, once everything has started."""
         self._listeners.append((site, endpoint))
 

@@ -7,7 +7,6 @@ import gc
 import os
 import random
 import sys
-from collections.abc import Mapping
 from typing import Any, ClassVar, TextIO
 
 import yaml
@@ -15,15 +14,11 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
-from txregistry.config.defaults import EMBEDDED
-from txregistry.config.environment import override
-from txregistry.config.fields import Scalar
-from txregistry.config.model import Config
-from txregistry.config.read import ConfigurationError, read_config
+from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
+from txregistry.loading import load
 from txregistry.observe.logs import make_observer
 from txregistry.services import Registry
-from txregistry.storagedriver.maker import known_drivers
 
 #: What a process that cannot use its configuration ends with (sysexits, EX_CONFIG).
 EX_CONFIG = 78
@@ -69,83 +64,6 @@ class Options(TwistedOptions):
                 sys.stderr.write(f"warning: {warning}\n")
             yaml.safe_dump(effective(self.registry_config), sys.stdout)
             raise SystemExit(0)
-
-
-def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
-    """Read the configuration from a file and the environment.
-
-    :return: the configuration and warnings about it.
-    :raise ConfigurationError: with every problem.
-    """
-    path = path or environment.get("REGISTRY_CONFIGURATION_PATH")
-    mapping = EMBEDDED if path is None else _read_file(path)
-    if not isinstance(mapping, Mapping):
-        raise ConfigurationError([f"{path}: expected a mapping of keys"])
-    merged, warnings, problems = override(mapping, environment, _parse_yaml)
-    try:
-        config, more = read_config(merged)
-    except ConfigurationError as error:
-        raise ConfigurationError(problems + error.problems) from error
-    problems += _missing_files(config)
-    if config.storage.driver not in known_drivers():
-        listed = " or ".join(sorted(known_drivers()))
-        problems.append(f"storage.{config.storage.driver}: expected {listed}")
-    if problems:
-        raise ConfigurationError(problems)
-    return config, warnings + more
-
-
-def _missing_files(config: Config) -> list[str]:
-    paths = {
-        "http.tls.certificate": config.http.tls.certificate,
-        "http.tls.key": config.http.tls.key,
-        "proxy.tls.ca": config.proxy.tls.ca,
-        "proxy.tls.certificate": config.proxy.tls.certificate,
-        "proxy.tls.key": config.proxy.tls.key,
-    }
-    paths |= {
-        f"http.tls.clientcas[{index}]": path
-        for index, path in enumerate(config.http.tls.clientcas)
-    }
-    return [
-        f"{key}: cannot be read: {path}"
-        for key, path in paths.items()
-        if path and not os.access(path, os.R_OK)
-    ]
-
-
-def _read_file(path: str) -> object:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return _parse_yaml(file.read())
-    except OSError as error:
-        raise ConfigurationError([f"{path}: {error.strerror}"]) from error
-    except ValueError as error:
-        raise ConfigurationError([f"{path}: is not YAML: {error}"]) from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Keeps the text of plain scalars beside what YAML takes them for."""
-
-
-def _scalar(kind: str) -> None:
-    read = yaml.SafeLoader.yaml_constructors[kind]
-
-    def construct(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Scalar:
-        return Scalar(read(loader, node), str(node.value))
-
-    _Loader.add_constructor(kind, construct)
-
-
-for _kind in ("int", "float", "bool", "timestamp"):
-    _scalar(f"tag:yaml.org,2002:{_kind}")
-
-
-def _parse_yaml(text: str) -> object:
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).replace("\n", " ")) from error
 
 
 def makeService(options: Options) -> Registry:

@@ -11,7 +11,7 @@ from txregistry.config.fields import format_duration, parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.config.show import MASK, effective
-from txregistry.tap import _parse_yaml, load
+from txregistry.loading import _parse_yaml, load
 
 MINIMAL = {"version": "0.1", "storage": "inmemory"}
 

@@ -299,7 +299,8 @@ class TestHouse:
             unbuffered=True,
             allow_redirects=False,
         )
-        return self.settle(asked.addCallback(_read))
+        got: Got = self.settle(asked.addCallback(_read))
+        return got
 
     def get(self, path: str, **headers: str) -> Got:
         """Fetch a path, letting as much time pass as it takes."""

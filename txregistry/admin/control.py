@@ -1,0 +1,99 @@
+"""The control socket: one question per connection, in lines of JSON.
+
+A question is ``{"command": "collect", "options": {…}}``; what comes back is any number
+of ``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.collection import (
+    CollectionBusy,
+    CollectOptions,
+    ICollector,
+    Progress,
+)
+
+#: Longest question, in bytes.
+MAX_QUESTION = 64 * 1024
+
+
+class ControlProtocol(LineOnlyReceiver):
+    """One question and its answers."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_QUESTION
+
+    def __init__(self, collector: ICollector) -> None:
+        self._collector = collector
+        self._answering: Deferred[None] | None = None
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take the question."""
+        if self._answering is None:
+            self._answering = self._answer(line)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Stop what was asked for: whoever asked has gone."""
+        if self._answering is not None:
+            self._answering.cancel()
+
+    @deferred
+    async def _answer(self, line: bytes) -> None:
+        try:
+            options = _read(line)
+            report = await self._collector.collect(options=options, tell=self._tell)
+        except CancelledError:
+            return
+        except CollectionBusy:
+            self._say({"error": "a collection is under way already"})
+        except Exception as error:
+            # Whatever it is, whoever asked is told; the daemon goes on.
+            Logger(namespace="txregistry.admin").failure("a command failed")
+            self._say({"error": str(error) or type(error).__name__})
+        else:
+            self._say({"report": attrs.asdict(report)})
+        cast(ITransport, self.transport).loseConnection()
+
+    def _tell(self, progress: Progress) -> None:
+        self._say({"progress": attrs.asdict(progress)})
+
+    def _say(self, answer: dict[str, Any]) -> None:
+        self.sendLine(json.dumps(answer).encode("utf-8"))
+
+
+def _read(line: bytes) -> CollectOptions:
+    question = json.loads(line)
+    if not isinstance(question, dict) or question.get("command") != "collect":
+        raise ValueError("the only command is collect")
+    given = question.get("options") or {}
+    return CollectOptions(
+        bool(given.get("dry_run")),
+        bool(given.get("delete_untagged")),
+        float(given.get("grace_seconds", CollectOptions().grace_seconds)),
+    )
+
+
+@attrs.define(eq=False, slots=False)
+class ControlFactory(Factory):
+    """Answers questions about one store."""
+
+    _collector: ICollector
+    noisy = False
+
+    def buildProtocol(self, addr: Any) -> Protocol:
+        """Make a protocol for one question."""
+        protocol = ControlProtocol(self._collector)
+        protocol.factory = self
+        return protocol

@@ -1,0 +1,122 @@
+"""Have a store collected: by the daemon that serves it, or here."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.task import react
+
+from txregistry.config.model import Config
+from txregistry.flow.deferred import deferred
+from txregistry.house import House, own_path
+from txregistry.interfaces.collection import CollectOptions, CollectReport
+from txregistry.lock import DirectoryBusy, DirectoryLock
+
+#: What is told of progress: a stage, and how many were looked at.
+Tell = Callable[[str, int], None]
+
+Options = CollectOptions
+
+
+class CollectFailed(Exception):
+    """Nothing, or not all, was collected; says why."""
+
+
+def collect(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
+    """Collect; give the report.
+
+    :raise CollectFailed: it could not be done.
+    """
+    path = own_path(config, "control.sock")
+    connection = _connect(path)
+    if connection is None:
+        return _collect_here(config, options, tell)
+    with connection:
+        return _ask(connection, options, tell)
+
+
+def _connect(path: str) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, Any]:
+    question = {"command": "collect", "options": attrs.asdict(options)}
+    connection.sendall(json.dumps(question).encode("utf-8") + b"\n")
+    with connection.makefile("rb") as answers:
+        for line in answers:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise CollectFailed(str(answer["error"]))
+            if "report" in answer:
+                report: dict[str, Any] = answer["report"]
+                return report
+            tell(answer["progress"]["stage"], int(answer["progress"]["done"]))
+    raise CollectFailed("the daemon ended before it was done")
+
+
+def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
+    lock = DirectoryLock(own_path(config, "lock"), True)
+    try:
+        lock.startService()
+    except (DirectoryBusy, OSError) as error:
+        raise CollectFailed(
+            f"{error}, and its control socket does not answer"
+        ) from error
+    done: list[CollectReport] = []
+    problems: list[BaseException] = []
+
+    @deferred
+    async def main(reactor: Any) -> None:
+        try:
+            done.append(await _run(reactor, config, options, tell))
+        except Exception as error:
+            # Told below, when the reactor has ended.
+            problems.append(error)
+
+    try:
+        react(main)
+    except SystemExit as ended:
+        if ended.code and not problems:
+            raise
+    finally:
+        lock.stopService()
+    if problems:
+        raise CollectFailed(str(problems[0])) from problems[0]
+    return attrs.asdict(done[0])
+
+
+async def _run(
+    reactor: Any, config: Config, options: Options, tell: Tell
+) -> CollectReport:
+    house = House(
+        config,
+        reactor,
+        os.environ,
+        random.SystemRandom().random,
+        io.StringIO(),
+        lambda: None,
+    )
+    pools = (house.disk, house.ledger_disk)
+    for pool in pools:
+        pool.startService()
+    try:
+        return await house.collector.collect(
+            options=options, tell=lambda progress: tell(progress.stage, progress.done)
+        )
+    finally:
+        await house.index.close()
+        for pool in pools:
+            pool.stopService()

@@ -1,0 +1,161 @@
+"""``txregistry``: commands for whoever runs a registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from txregistry import __version__
+from txregistry.cli.collect import CollectFailed, Options, collect
+from txregistry.config.fields import parse_duration
+from txregistry.config.model import Config
+from txregistry.config.read import ConfigurationError
+from txregistry.loading import load
+
+#: What a command ends with that cannot use its configuration (sysexits, EX_CONFIG).
+EX_CONFIG = 78
+
+_STAGES = {
+    "mark": "marking: repositories",
+    "sweep": "sweeping: contents",
+    "links": "cleaning links: repositories",
+}
+
+
+class Seconds(click.ParamType[float]):
+    """A duration as the configuration has it."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, context: Any) -> float:
+        """Read one."""
+        try:
+            return float(parse_duration(value))
+        except ValueError as error:
+            self.fail(str(error), param, context)
+
+
+@click.group()
+@click.version_option(__version__, "-v", "--version", prog_name="txregistry")
+def main() -> None:
+    """Look after a registry."""
+
+
+@main.command("garbage-collect")
+@click.argument("config", required=False, type=click.Path(dir_okay=False))
+@click.option(
+    "-d", "--dry-run", is_flag=True, help="Delete nothing, say what would go."
+)
+@click.option(
+    "-m",
+    "--delete-untagged",
+    is_flag=True,
+    help="Delete manifests that no tag, index or subject keeps.",
+)
+@click.option(
+    "--grace",
+    type=Seconds(),
+    default="1h",
+    show_default=True,
+    help="Keep what was written or used since then.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+def garbage_collect(
+    config: str | None,
+    dry_run: bool,
+    delete_untagged: bool,
+    grace: float,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Delete content that nothing refers to any more.
+
+    A daemon that runs on the same storage does the work and goes on serving; without
+    one this command does it alone. CONFIG is the daemon's configuration file.
+    """
+    found = _load(config)
+    if found.proxy.remoteurl:
+        _fail(
+            "a pull-through cache is not collected: what is unused expires (proxy.ttl)"
+        )
+    options = Options(dry_run, delete_untagged, grace)
+    shown = _Shown(quiet or as_json or not sys.stderr.isatty())
+    try:
+        with shown:
+            report = collect(found, options, shown.tell)
+    except CollectFailed as error:
+        _fail(str(error))
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    elif not quiet:
+        _print(report)
+
+
+def _load(path: str | None) -> Config:
+    try:
+        config, _ = load(path, os.environ)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        raise SystemExit(EX_CONFIG) from error
+    return config
+
+
+def _fail(reason: str) -> NoReturn:
+    click.echo(reason, err=True)
+    raise SystemExit(1)
+
+
+def _print(report: dict[str, Any]) -> None:
+    verb = "would delete" if report["dry_run"] else "deleted"
+    for digest in report["deleted"]:
+        click.echo(f"{verb} {digest}")
+    for broken in report["broken"]:
+        click.echo(f"cannot be read, left alone: {broken}")
+    click.echo(
+        f"{report['repositories']} repositories: {verb}"
+        f" {report['manifests_deleted']} manifests,"
+        f" {report['blobs_deleted']} contents of {report['bytes_deleted']} bytes,"
+        f" {report['links_deleted']} links;"
+        f" kept {report['manifests_kept']} manifests, {report['blobs_kept']} contents"
+    )
+
+
+class _Shown:
+    """A line that shows how far a collection is, unless nobody looks."""
+
+    def __init__(self, hidden: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description} {task.completed:.0f}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=hidden,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self._progress.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @property
+    def tell(self) -> Callable[[str, int], None]:
+        """Give what is to be told of progress."""
+        return self._tell
+
+    def _tell(self, stage: str, done: int) -> None:
+        if stage not in self._tasks:
+            text = _STAGES.get(stage, stage)
+            self._tasks[stage] = self._progress.add_task(text, total=None)
+        self._progress.update(self._tasks[stage], completed=done)

@@ -1,0 +1,44 @@
+"""Which manifests of a repository stay: pure, from what refers to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from txregistry.spec.digest import Digest
+
+
+@attrs.frozen
+class Known:
+    """What a manifest refers to.
+
+    :ivar references: configuration and layers, or children.
+    :ivar subject: what it says something about.
+    """
+
+    references: tuple[Digest, ...] = ()
+    subject: Digest | None = None
+
+
+def kept(known: Mapping[Digest, Known], roots: Iterable[Digest]) -> set[Digest]:
+    """Give the manifests that stay if these do.
+
+    Children of an index stay with it, and so does what refers to something that stays:
+    signatures have no tag of their own. The index of a child does not stay for it.
+    """
+    about: dict[Digest, list[Digest]] = {}
+    for digest, manifest in known.items():
+        if manifest.subject is not None:
+            about.setdefault(manifest.subject, []).append(digest)
+    found: set[Digest] = set()
+    waiting = [digest for digest in roots if digest in known]
+    while waiting:
+        digest = waiting.pop()
+        if digest in found:
+            continue
+        found.add(digest)
+        children = (child for child in known[digest].references if child in known)
+        waiting.extend(children)
+        waiting.extend(about.get(digest, ()))
+    return found

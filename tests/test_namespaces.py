@@ -38,9 +38,8 @@ class Local:
     def put_manifest(self, name: str, content: bytes, *tags: str) -> Digest:
         manifests = self.repository(name).manifests
         manifest = parse(content)
-        for tag in tags or (None,):
-            named = None if tag is None else Tag(tag)
-            self.settle(manifests.put(manifest=manifest, tag=named))
+        named = [Tag(tag) for tag in tags]
+        self.settle(manifests.put(manifest=manifest, tags=named))
         return manifest.digest
 
     def repository(self, name: str):

@@ -250,10 +250,10 @@ class LinkTests(StorageCase):
     def test_tag_history(self) -> None:
         """A tag that moves keeps what it stood for in its index."""
         first = self.ok(
-            self.repository.manifests.put(parse(image_manifest()), Tag("v"))
+            self.repository.manifests.put(parse(image_manifest()), [Tag("v")])
         )
         newer = parse(image_manifest(note="2"))
-        second = self.ok(self.repository.manifests.put(newer, Tag("v")))
+        second = self.ok(self.repository.manifests.put(newer, [Tag("v")]))
         current = self.ok(self.repository.tags.get(tag=Tag("v")))
         self.assertEqual(current.digest, second.digest)
         for digest in (first.digest, second.digest):

@@ -125,6 +125,9 @@ class IBlobIngester(Interface):
         :return: fires with a descriptor if mounted, else with a writer.
         """
 
+    def begin(algorithm: str | None = None) -> Deferred[UploadStatus]:
+        """Begin an upload to go on with later, as by ``create`` and ``close``."""
+
     def status(upload_id: str) -> Deferred[UploadStatus]:
         """Fire with where an upload stands; fails with ``BlobUploadUnknown``."""
 

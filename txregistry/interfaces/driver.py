@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -27,6 +27,33 @@ class FileStat:
     size: int
     modified_at: float
     is_directory: bool
+
+
+@attrs.frozen
+class PutFile:
+    """Replace a small file."""
+
+    path: str
+    content: bytes
+
+
+@attrs.frozen
+class MoveFile:
+    """Move a file whose content is durable, replacing one that is there."""
+
+    source: str
+    destination: str
+
+
+@attrs.frozen
+class RemoveTree:
+    """Delete a directory with all below it, which need not be there or be durable."""
+
+    path: str
+
+
+#: One step of :meth:`IStorageDriver.apply`.
+Change = PutFile | MoveFile | RemoveTree
 
 
 class DriverError(Exception):
@@ -70,6 +97,14 @@ class IStorageDriver(Interface):
         """Replace a small file atomically.
 
         :param durable: wait until a power failure cannot take it back.
+        """
+
+    def apply(changes: Sequence[Change]) -> Deferred[None]:
+        """Make several changes, in order and durably, at the price of about one.
+
+        Each file appears whole or not at all, and none before those that stand before
+        it: content comes before what links it. When one fails, those before it may
+        have been made.
         """
 
     def reader(path: str) -> Deferred[IFileReader]:

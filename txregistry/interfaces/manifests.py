@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -27,8 +29,8 @@ class IManifestService(Interface):
 class IManifestStore(IManifestService):
     """Manifests that can be put and taken away."""
 
-    def put(manifest: Manifest, tag: Tag | None = None) -> Deferred[Descriptor]:
-        """Store a manifest, verbatim, and perhaps tag it.
+    def put(manifest: Manifest, tags: Sequence[Tag] = ()) -> Deferred[Descriptor]:
+        """Store a manifest, verbatim, and let tags stand for it.
 
         What it refers to is pinned first, so that a collection under way spares it;
         whether that is there is the caller's to find out, between pin and put.

@@ -89,9 +89,13 @@ class LinkedBlobs:
             mounted = await self._find_and_mount(mount)
             if mounted is not None:
                 return mounted
-        now = self._clock.seconds()
-        upload: Upload = await self._uploads.create(now=now, algorithm=algorithm)
+        begun = await self.begin(algorithm)
+        upload: Upload = await self._uploads.resume(begun.upload_id)
         return upload
+
+    def begin(self, algorithm: str | None = None) -> Deferred[UploadStatus]:
+        """Begin an upload that others go on with."""
+        return self._uploads.begin(now=self._clock.seconds(), algorithm=algorithm)
 
     def status(self, upload_id: str) -> Deferred[UploadStatus]:
         """Fire with where an upload stands."""
@@ -135,8 +139,12 @@ class LinkedBlobs:
             descriptor = await self._content.stat(canonical)
         except BlobUnknown:
             return None
+        changes = []
         for digest in {mount.digest, canonical}:
-            await links.write(layout.layer_link(self._name, digest), canonical)
+            link = layout.layer_link(self._name, digest)
+            changes += await links.change(link, canonical)
+        if changes:
+            await self._driver.apply(changes=changes)
         await self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(
             digest=mount.digest, descriptor=descriptor

@@ -127,12 +127,14 @@ class HashStates:
     @deferred
     async def _algorithms(self, directory: str) -> set[str]:
         """Tell which digests were begun: an upload may have been given a wish."""
-        try:
-            children = await self._driver.list(directory)
-        except PathNotFound:
-            return {CANONICAL}
-        names = {child.rpartition("/")[2] for child in children}
-        return {CANONICAL, *(names & set(FAMILIES))}
+        found = {CANONICAL}
+        for algorithm in FAMILIES:
+            try:
+                await self._driver.stat(path=f"{directory}/{algorithm}")
+            except PathNotFound:
+                continue
+            found.add(algorithm)
+        return found
 
     @deferred
     async def _find(

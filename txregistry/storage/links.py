@@ -7,7 +7,13 @@ import posixpath
 import attrs
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IPruner, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    Change,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+    PutFile,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid
 
@@ -40,10 +46,18 @@ class Links:
         return None
 
     @deferred
+    async def change(self, path: str, digest: Digest) -> list[Change]:
+        """Fire with what makes a link: nothing, if it says so already."""
+        if await self.read(path) == digest:
+            return []
+        return [PutFile(path, str(digest).encode("ascii"))]
+
+    @deferred
     async def write(self, path: str, digest: Digest) -> None:
         """Make a link, durably; one that says so already is left alone."""
-        if await self.read(path) != digest:
-            await self._driver.put(path, str(digest).encode("ascii"))
+        changes = await self.change(path, digest)
+        if changes:
+            await self._driver.apply(changes=changes)
 
     @deferred
     async def remove(self, path: str, stop: str, durable: bool = True) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.signatures import ISignatureService
-from txregistry.interfaces.tags import ITagStore
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -24,6 +25,7 @@ from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.tags import tag_changes
 
 
 @implementer(IManifestStore)
@@ -39,7 +41,6 @@ class LinkedManifests:
     _driver: IStorageDriver
     _content: Content
     _cache: RepositoryCache[Manifest]
-    _tags: ITagStore
     _signatures: ISignatureService
     _reconciler: Reconciler
 
@@ -71,20 +72,18 @@ class LinkedManifests:
         return manifest
 
     @deferred
-    async def put(self, manifest: Manifest, tag: Tag | None = None) -> Descriptor:
-        """Store a manifest durably, link it, and perhaps tag it."""
+    async def put(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> Descriptor:
+        """Store a manifest durably, link it and tag it, all in one go."""
         signatures, content = jws.take_apart(manifest)
         await self.pin(manifest)
         # Signatures add up over several pushes.
         self._cache.drop(self._name, manifest.digest)
         await self._content.locks.run(
-            manifest.digest, lambda: self._store(manifest.digest, content)
+            manifest.digest, lambda: self._store(manifest.digest, content, tags)
         )
         if signatures:
             await self._signatures.put(manifest.digest, *signatures)
-        await self._record(manifest)
-        if tag is not None:
-            await self._tags.tag(tag=tag, descriptor=manifest.descriptor)
+        await self._record(manifest, tags)
         return manifest.descriptor
 
     @deferred
@@ -96,6 +95,8 @@ class LinkedManifests:
             link = layout.layer_link(self._name, reference.digest)
             wanted.append(await links.read(link) or reference.digest)
         self._content.protection.pin(*wanted)
+        for digest in wanted:
+            self._content.protection.use(digest)
         for digest in wanted:
             await self._content.locks.settle(digest)
 
@@ -149,9 +150,10 @@ class LinkedManifests:
         return manifest
 
     @deferred
-    async def _record(self, manifest: Manifest) -> None:
+    async def _record(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> None:
+        facts = [index.tag_set(self._name, tag, manifest.digest) for tag in tags]
         fact = index.manifest_added(self._name, manifest)
-        await self._reconciler.added(self._name, fact)
+        await self._reconciler.added(self._name, fact, *facts)
 
     @deferred
     async def _read(self, digest: Digest, content: bytes) -> Manifest:
@@ -168,8 +170,21 @@ class LinkedManifests:
         return jws.put_together(manifest, signatures)
 
     @deferred
-    async def _store(self, digest: Digest, content: bytes) -> None:
-        await self._driver.put(layout.blob_data(digest), content)
-        await Links(self._driver).write(
-            layout.revision_link(self._name, digest), digest
-        )
+    async def _store(self, digest: Digest, content: bytes, tags: Sequence[Tag]) -> None:
+        links = Links(self._driver)
+        changes = await self._content_changes(digest, content)
+        changes += await links.change(layout.revision_link(self._name, digest), digest)
+        for tag in tags:
+            changes += await tag_changes(links, self._name, tag, digest)
+        if changes:
+            await self._driver.apply(changes=changes)
+
+    @deferred
+    async def _content_changes(self, digest: Digest, content: bytes) -> list[Change]:
+        path = layout.blob_data(digest)
+        try:
+            if await self._driver.get(path=path) == content:
+                return []
+        except PathNotFound:
+            pass  # it is new
+        return [PutFile(path, content)]

@@ -103,7 +103,6 @@ class LocalNamespace:
             self._driver,
             self._content,
             self._caches.manifests,
-            tags,
             signatures,
             self._reconciler,
         )

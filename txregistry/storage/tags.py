@@ -6,7 +6,7 @@ import attrs
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.driver import Change, IStorageDriver
 from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -46,10 +46,11 @@ class LinkedTags:
     @deferred
     async def tag(self, tag: Tag, descriptor: Descriptor) -> None:
         """Let a tag stand for a manifest; the history comes first."""
-        links = Links(self._driver)
         digest = descriptor.digest
-        await links.write(layout.tag_index(self._name, tag, digest), digest)
-        await links.write(layout.tag_current(self._name, tag), digest)
+        links = Links(self._driver)
+        changes = await tag_changes(links, self._name, tag, digest)
+        if changes:
+            await self._driver.apply(changes=changes)
         fact = index.tag_set(self._name, tag, digest)
         await self._reconciler.added(self._name, fact)
 
@@ -73,3 +74,14 @@ class LinkedTags:
     @deferred
     async def _current(self, tag: Tag) -> Digest | None:
         return await Links(self._driver).read(layout.tag_current(self._name, tag))
+
+
+@deferred
+async def tag_changes(
+    links: Links, name: RepositoryName, tag: Tag, digest: Digest
+) -> list[Change]:
+    """Fire with what lets a tag stand for a manifest; the history comes first."""
+    return [
+        *await links.change(layout.tag_index(name, tag, digest), digest),
+        *await links.change(layout.tag_current(name, tag), digest),
+    ]

@@ -15,7 +15,13 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.sessions import Session, Sessions
 from txregistry.interfaces.blobs import IBlobWriter, UploadStatus
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    Change,
+    IStorageDriver,
+    MoveFile,
+    PathNotFound,
+    RemoveTree,
+)
 from txregistry.interfaces.files import IFileWriter
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import CANONICAL, Digest, IncrementalHash
@@ -105,7 +111,8 @@ class Upload(Ingest):
         await self._content.locks.run(
             canonical.digest, lambda: self._store(canonical, provisional.digest)
         )
-        await self._forget()
+        self._session.leave()
+        await self._reconciler.added(self._name)
         return canonical
 
     @deferred
@@ -156,12 +163,16 @@ class Upload(Ingest):
     @deferred
     async def _store(self, canonical: Descriptor, alias: Digest) -> None:
         self._content.pin(canonical.digest)
-        # Moving over what is there heals content that was damaged.
-        await self._driver.move(self._path, layout.blob_data(canonical.digest))
         links = Links(self._driver)
+        # Moving over what is there heals content that was damaged.
+        changes: list[Change] = [
+            MoveFile(self._path, layout.blob_data(canonical.digest))
+        ]
         for digest in {canonical.digest, alias}:
-            await links.write(layout.layer_link(self._name, digest), canonical.digest)
-        await self._reconciler.added(self._name)
+            path = layout.layer_link(self._name, digest)
+            changes += await links.change(path, canonical.digest)
+        changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
+        await self._driver.apply(changes=changes)
 
     @deferred
     async def _forget(self) -> None:
@@ -186,25 +197,22 @@ class Uploads:
     _new_id: Callable[[], str] = attrs.field(default=lambda: str(uuid.uuid4()))
 
     @deferred
-    async def create(self, now: float, algorithm: str | None = None) -> Upload:
+    async def begin(self, now: float, algorithm: str | None = None) -> UploadStatus:
         """Begin an upload under a new id.
+
+        It is not durable: a client that lost it in a power failure begins again.
 
         :param algorithm: of the digest it will be committed under, if known.
         """
         upload_id = self._new_id()
-        session = await self._sessions.enter((self._name, upload_id))
-        hashes = self._states.begin(() if algorithm is None else (algorithm,))
         started = strftime(_RFC3339, gmtime(now)).encode("ascii")
         path = layout.upload_started_at(self._name, upload_id)
-        try:
-            await self._driver.put(path=path, content=started, durable=False)
-            if algorithm not in (None, CANONICAL):
-                states = layout.upload_hash_states(self._name, upload_id)
-                await self._states.save(states, hashes)
-            return await self._open(upload_id, float(int(now)), 0, hashes, session)
-        except BaseException:
-            session.leave()
-            raise
+        await self._driver.put(path=path, content=started, durable=False)
+        if algorithm not in (None, CANONICAL):
+            # That there is a state says that it is wanted.
+            states = layout.upload_hash_states(self._name, upload_id)
+            await self._states.save(states, self._states.begin((algorithm,)))
+        return UploadStatus(upload_id, 0, float(int(now)))
 
     @deferred
     async def status(self, upload_id: str) -> UploadStatus:
@@ -215,6 +223,7 @@ class Uploads:
     @deferred
     async def resume(self, upload_id: str) -> Upload:
         """Go on with an upload, after whoever is writing to it has left."""
+        # Nobody is made to leave for an upload that is not there.
         await self._started_at(upload_id)
         session = await self._sessions.enter((self._name, upload_id))
         try:

@@ -7,11 +7,9 @@ the directory; nothing is rewritten in place.
 from __future__ import annotations
 
 import os
-import shutil
 import stat as modes
-import uuid
-from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import attrs
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -20,16 +18,27 @@ from zope.interface import implementer
 
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
+    Change,
     DriverError,
     FileStat,
     InvalidOffset,
     IPruner,
     IStorageDriver,
+    MoveFile,
     PathNotFound,
     Paths,
+    PutFile,
 )
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
+from txregistry.storagedriver.changes import (
+    apply_changes,
+    delete,
+    in_directory,
+    prune,
+    put_quickly,
+    read_whole,
+)
 from txregistry.storagedriver.files import FileReader, FileWriter
 from txregistry.storagedriver.paths import (
     ROOT,
@@ -43,9 +52,6 @@ T = TypeVar("T")
 
 #: Files up to this size are read at once: link files and nearly all manifests.
 _SMALL_BYTES = 64 * 1024
-
-#: How often a directory may be pruned between our making and using it.
-_PRUNE_RACES = 3
 
 
 @implementer(IStorageDriver, IPruner)
@@ -67,7 +73,27 @@ class FilesystemDriver:
 
     def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         """Replace a file atomically."""
-        return self._there(path, _put, self._file, content, durable)
+        if durable:
+            return self.apply([PutFile(path, content)])
+        return self._here(path, put_quickly, self._file(path), content)
+
+    def apply(self, changes: Sequence[Change]) -> Deferred[None]:
+        """Make several changes with one wait for the disk."""
+        try:
+            located = [self._locate(change) for change in changes]
+        except DriverError:
+            return fail(Failure())
+        done: Deferred[None] = self._disk.run(apply_changes, located, self._root)
+        first = changes[0].source if isinstance(changes[0], MoveFile) else None
+        path = first or cast(PutFile, changes[0]).path
+        return done.addErrback(self._translate_failure, path)
+
+    def _locate(self, change: Change) -> Change:
+        """Give a change with paths of the real file system."""
+        if isinstance(change, MoveFile):
+            source, destination = change.source, change.destination
+            return MoveFile(self._file(source)(), self._file(destination)())
+        return attrs.evolve(change, path=self._file(change.path)())
 
     def reader(self, path: str) -> Deferred[IFileReader]:
         """Open a file for reading."""
@@ -77,6 +103,15 @@ class FilesystemDriver:
         self, path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
     ) -> Deferred[IFileWriter]:
         """Open a file for writing."""
+        try:
+            real = self._file(path)()
+            if os.path.isdir(os.path.dirname(real)):
+                # No more than a link file costs; there is nothing to make.
+                return succeed(self._open_writer(real, path, keep_bytes, hasher))
+        except OSError as error:
+            return fail(self._translate(path, error))
+        except DriverError as error:
+            return fail(error)
         return self._there(
             path, self._open_writer, self._file, path, keep_bytes, hasher
         )
@@ -91,19 +126,15 @@ class FilesystemDriver:
 
     def move(self, source: str, destination: str) -> Deferred[None]:
         """Move a file."""
-        try:
-            target = self._file(destination)()
-        except DriverError:
-            return fail(Failure())
-        return self._there(source, _move, self._file, target)
+        return self.apply([MoveFile(source, destination)])
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or a tree."""
-        return self._there(path, _delete, self._file, durable)
+        return self._there(path, delete, self._file, durable)
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
-        return self._there(path, _prune, self._file, self._root + stop)
+        return self._there(path, prune, self._file, self._root + stop)
 
     async def walk(self, path: str) -> AsyncIterator[FileStat]:
         """Visit all below a path, one directory at a time."""
@@ -171,7 +202,7 @@ class FilesystemDriver:
         with open(path, "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size <= _SMALL_BYTES:
                 return file.read()
-        return self._disk.run(_read_whole, path)
+        return self._disk.run(read_whole, path)
 
     def _open_reader(self, path: str) -> IFileReader:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -186,65 +217,12 @@ class FilesystemDriver:
     ) -> IFileWriter:
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         # The data will be moved to its place: only there it has to be found again.
-        descriptor = _in_directory(real, lambda: os.open(real, how, 0o666), False)
+        descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
         if not 0 <= keep_bytes <= os.fstat(descriptor).st_size:
             os.close(descriptor)
             raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
         os.ftruncate(descriptor, keep_bytes)
         return FileWriter(self._disk, real, descriptor, keep_bytes, hasher)
-
-
-def _read_whole(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _put(path: str, content: bytes, durable: bool) -> None:
-    temporary = f"{path}.{uuid.uuid4()}.tmp"
-    try:
-        with _in_directory(path, lambda: open(temporary, "xb", 0), durable) as file:
-            file.write(content)
-            if durable:
-                os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
-    if durable:
-        _sync_directory(os.path.dirname(path))
-
-
-def _in_directory(path: str, work: Callable[[], T], durable: bool = True) -> T:
-    """Do something in the directory of a path, which is made if need be."""
-    for _ in range(_PRUNE_RACES):
-        _make_directory(os.path.dirname(path), durable)
-        try:
-            return work()
-        except FileNotFoundError:
-            continue  # pruned since it was made
-    return work()
-
-
-def _make_directory(path: str, durable: bool) -> None:
-    """Make a directory and its parents, each entry durable if asked."""
-    if os.path.isdir(path):
-        return
-    _make_directory(os.path.dirname(path), durable)
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        return  # somebody else was faster
-    if durable:
-        _sync_directory(os.path.dirname(path))
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _stat(real: str, path: str) -> FileStat:
@@ -271,32 +249,3 @@ def _scan(real: str, path: str) -> list[FileStat]:
         except FileNotFoundError:
             continue  # gone since it was listed
     return found
-
-
-def _move(source: str, destination: str) -> None:
-    if os.path.isdir(source):
-        raise IsADirectoryError(21, "is a directory")
-    if not os.path.exists(source):
-        raise FileNotFoundError(2, "nothing to move")
-    _in_directory(destination, lambda: os.replace(source, destination))
-    _sync_directory(os.path.dirname(destination))
-
-
-def _prune(path: str, stop: str) -> None:
-    while path != stop and path.startswith(stop):
-        try:
-            os.rmdir(path)
-        except FileNotFoundError:
-            pass  # the parent may be empty all the same
-        except OSError:
-            return  # something is in it
-        path = os.path.dirname(path)
-
-
-def _delete(path: str, durable: bool) -> None:
-    if os.path.isdir(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
-    if durable:
-        _sync_directory(os.path.dirname(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 import attrs
@@ -18,12 +18,15 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.driver import (
+    Change,
     DriverError,
     FileStat,
     InvalidOffset,
     IStorageDriver,
+    MoveFile,
     PathNotFound,
     Paths,
+    PutFile,
 )
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
@@ -143,6 +146,24 @@ class MemoryDriver:
     async def put(self, path: str, content: bytes, durable: bool = True) -> None:
         """Replace a file."""
         self._files[self._new(path)] = _File(bytearray(content), self.now())
+
+    @deferred
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make several changes."""
+        for change in changes:
+            if isinstance(change, PutFile):
+                await self.put(change.path, change.content)
+            elif isinstance(change, MoveFile):
+                await self.move(change.source, change.destination)
+            else:
+                await self._remove(change.path)
+
+    @deferred
+    async def _remove(self, path: str) -> None:
+        try:
+            await self.delete(path)
+        except PathNotFound:
+            return
 
     @deferred
     async def reader(self, path: str) -> IFileReader:

@@ -66,10 +66,7 @@ class ManifestWrites:
         # What it refers to is pinned before it is looked for.
         await manifests.pin(manifest=manifest)
         await self._verify(repository, manifest)
-        await manifests.put(manifest=manifest, tag=None)
-        for tag in tags:
-            store = cast(ITagStore, repository.tags)
-            await store.tag(tag=tag, descriptor=manifest.descriptor)
+        await manifests.put(manifest=manifest, tags=tags)
         await self._announce_push(request, name, manifest, wanted)
         self._created(request, name, manifest, wanted, tags)
         return b""

@@ -65,14 +65,17 @@ class Uploads:
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
         mount = await self._mount(request, grant)
+        if mount is None and digest is None:
+            status = await blobs.begin(algorithm=algorithm)
+            return self._accepted(request, name, status, 202)
         begun = await blobs.create(mount=mount, algorithm=algorithm)
         if isinstance(begun, Descriptor):
             assert mount is not None
             return await self._mounted(request, name, mount)
-        if digest is None:
-            await begun.close()
-            return self._accepted(request, name, _status(begun), 202)
-        return await self._complete(request, name, begun, digest)
+        if digest is not None:
+            return await self._complete(request, name, begun, digest)
+        await begun.close()
+        return self._accepted(request, name, _status(begun), 202)
 
     async def status(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str

@@ -1,0 +1,116 @@
+"""What all benchmarks share: registry processes, and comparing them in turns."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MIB = 1024 * 1024
+TICKS = os.sysconf("SC_CLK_TCK")
+TWISTD = str(Path(sys.executable).parent / "twistd")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A registry process under measurement."""
+
+    def __init__(
+        self, directory: Path, name: str, ours: bool, remote: str = ""
+    ) -> None:
+        self.name, self.port = name, free_port()
+        self.root = directory / name
+        config: dict[str, Any] = {
+            "version": "0.1",
+            "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(self.root)},
+                "cache": {"blobdescriptor": "inmemory"},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": f"127.0.0.1:{self.port}"},
+        }
+        if remote:
+            config["proxy"] = {"remoteurl": remote}
+        path = directory / f"{name}.yml"
+        path.write_text(yaml.safe_dump(config))
+        argv = ["docker-registry", "serve", str(path)]
+        if ours:
+            argv = [TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)]
+        environment = {**os.environ, "NO_PROXY": "*", "OTEL_TRACES_EXPORTER": "none"}
+        with (directory / f"{name}.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                argv, stdout=log, stderr=log, env=environment, cwd=directory
+            )
+        self.wait()
+
+    def wait(self) -> None:
+        for _ in range(400):
+            try:
+                self.ask("GET", "/v2/")
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.name} does not answer")
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, Any, bytes]:
+        connection = self.connect()
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        found = response.status, response.headers, response.read()
+        connection.close()
+        return found
+
+    def cpu(self) -> float:
+        """Give the CPU seconds used so far, in hundredths."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text()
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def peak_memory(self) -> int:
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(found for found in text.splitlines() if found.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def compare(
+    rounds: int, ours: Callable[[], float], theirs: Callable[[], float]
+) -> dict[str, float]:
+    """Take turns; give both medians and the median of the ratios."""
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    return {
+        "ours": statistics.median(pair[0] for pair in pairs),
+        "theirs": statistics.median(pair[1] for pair in pairs),
+        "ratio": statistics.median(a / b for a, b in pairs if b) if pairs else 0.0,
+    }
+
+
+def print_table(figures: dict[str, Any]) -> None:
+    """Write ours, theirs and the ratio, a line each."""
+    for what, row in figures.items():
+        print(
+            f"{what:42} {row['ours']:12.6g} {row['theirs']:12.6g} {row['ratio']:8.3f}"
+        )

@@ -1,0 +1,179 @@
+"""Changes of files and directories, made durable together; blocking, for a thread.
+
+Note [Durable together]. Three rounds: write new contents beside their places and sync
+each; rename everything into place, in order; sync every directory that has changed. A
+file system that keeps a journal writes all of a round with the first sync that waits
+for it, and the others of the round find their work done. Nothing gets its name before
+its content is safe, so whatever a crash leaves is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
+
+T = TypeVar("T")
+
+#: How often a directory may be pruned between our making and using it.
+_PRUNE_RACES = 3
+
+
+def apply_changes(changes: Sequence[Change], root: str) -> None:
+    """Make changes whose paths are those of the real file system; see the note.
+
+    :param root: is never removed when what is below it is.
+    :raise OSError: one could not be made; those before it may have been.
+    """
+    touched: dict[str, None] = {}
+    moves: list[MoveFile] = []
+    try:
+        for change in changes:
+            moves += _as_moves(change, touched)
+        while moves:
+            _rename(moves[0], touched)
+            del moves[0]
+    finally:
+        for move in moves:
+            if move.source.endswith(".tmp"):
+                _unlink_if_there(move.source)
+    for directory in touched:
+        _sync_if_there(directory)
+    for change in changes:
+        if isinstance(change, RemoveTree):
+            shutil.rmtree(change.path, ignore_errors=True)
+            prune(os.path.dirname(change.path), root)
+
+
+def _as_moves(change: Change, touched: dict[str, None]) -> list[MoveFile]:
+    """Write what is new beside its place, to be moved there."""
+    if isinstance(change, PutFile):
+        temporary = _write_beside(change.path, change.content, touched)
+        return [MoveFile(temporary, change.path)]
+    return [change] if isinstance(change, MoveFile) else []
+
+
+def _write_beside(path: str, content: bytes, touched: dict[str, None]) -> str:
+    temporary = f"{path}.{uuid.uuid4()}.tmp"
+    try:
+        with in_directory(path, lambda: open(temporary, "xb", 0), touched) as file:
+            file.write(content)
+            os.fsync(file.fileno())
+    except BaseException:
+        _unlink_if_there(temporary)
+        raise
+    return temporary
+
+
+def _rename(move: MoveFile, touched: dict[str, None]) -> None:
+    source, destination = move.source, move.destination
+    if os.path.isdir(source):
+        raise IsADirectoryError(21, "is a directory")
+    if not os.path.exists(source):
+        raise FileNotFoundError(2, "nothing to move")
+    in_directory(destination, lambda: os.replace(source, destination), touched)
+    touched[os.path.dirname(destination)] = None
+
+
+def put_quickly(path: str, content: bytes) -> None:
+    """Replace a small file whole, without waiting for the disk.
+
+    :raise OSError: it could not be done; nothing has changed.
+    """
+    temporary = f"{path}.{uuid.uuid4()}.tmp"
+    try:
+        with in_directory(path, lambda: open(temporary, "xb", 0)) as file:
+            file.write(content)
+        os.rename(temporary, path)
+    except BaseException:
+        _unlink_if_there(temporary)
+        raise
+
+
+def read_whole(path: str) -> bytes:
+    """Read a file that is not so small."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def in_directory(
+    path: str, work: Callable[[], T], touched: dict[str, None] | None = None
+) -> T:
+    """Do something in the directory of a path, which is made if need be.
+
+    :param touched: is told of every directory that has a new entry.
+    """
+    touched = {} if touched is None else touched
+    for _ in range(_PRUNE_RACES):
+        _make_directory(os.path.dirname(path), touched)
+        try:
+            return work()
+        except FileNotFoundError:
+            continue  # pruned since it was made
+    return work()
+
+
+def _make_directory(path: str, touched: dict[str, None]) -> None:
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    _make_directory(parent, touched)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        # Somebody else was faster, and may not have synced it yet.
+        touched[parent] = None
+        return
+    touched[parent] = None
+
+
+def _sync_if_there(path: str) -> None:
+    try:
+        sync_directory(path)
+    except FileNotFoundError:
+        return  # pruned since: there is nothing left in it to be lost
+
+
+def sync_directory(path: str) -> None:
+    """Wait until the entries of a directory are safe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def prune(path: str, stop: str) -> None:
+    """Remove a directory if it is empty, then its parent, up to one that stays."""
+    while path != stop and path.startswith(stop):
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            pass  # the parent may be empty all the same
+        except OSError:
+            return  # something is in it
+        path = os.path.dirname(path)
+
+
+def delete(path: str, durable: bool) -> None:
+    """Delete a file, or a directory with all below it.
+
+    :raise OSError: it could not be done, or it is not there.
+    """
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+    if durable:
+        _sync_if_there(os.path.dirname(path))
+
+
+def _unlink_if_there(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return  # it was not made, or has been renamed

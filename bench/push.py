@@ -135,6 +135,9 @@ def push_large(server: Server, patch: bool, count: int, size: int) -> float:
         client.push("bench/large", content, digest, patch)
     used = server.cpu() - before
     client.close()
+    # The memory of what was written is used again: on a virtual machine, memory that
+    # nobody has touched yet costs more than all the rest.
+    shutil.rmtree(server.root / "docker" / "registry" / "v2" / "blobs")
     return used / (count * size / 1e9)
 
 
@@ -172,6 +175,9 @@ def row(pairs: list[tuple[float, float]]) -> dict[str, float]:
 
 def measure(figures: dict[str, Any], ours: Server, theirs: Server, quick: bool) -> None:
     rounds, size = (2, 32 * MIB) if quick else (5, 128 * MIB)
+    for server in (ours, theirs):
+        push_large(server, False, 3, size)
+        push_images(server, 20, 1)
     for patch, what in ((False, "POST+PUT"), (True, "POST+PATCH+PUT")):
         figures[f"CPU s per GB pushed, {what}"] = row(
             [

@@ -21,7 +21,7 @@ from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
 
 #: A producer is paused when this many bytes wait for the disk.
-HIGH_WATER_BYTES = 1024 * 1024
+HIGH_WATER_BYTES = 2 * 1024 * 1024
 LOW_WATER_BYTES = HIGH_WATER_BYTES // 4
 
 

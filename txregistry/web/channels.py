@@ -20,6 +20,9 @@ from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
 
+#: A body is read from its socket in pieces of at most this: each costs a turn.
+BODY_READ_BYTES = 1024 * 1024
+
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
 
@@ -133,6 +136,7 @@ class RegistryChannel(HTTPChannel):
         self.persistent = self.checkPersistence(request, self._version)
         request.gotLength(self.length)
         if self.length != 0:
+            self.transport.bufferSize = BODY_READ_BYTES
             request.begin(self._command, self._path, self._version)
 
     def rawDataReceived(self, data: bytes) -> None:

@@ -26,6 +26,7 @@ setup(
         "attrs>=23.2",
         "bcrypt>=4.1",
         "click>=8.1",
+        "cryptography>=42",
         "joserfc>=1.0",
         "klein>=24.8",
         "prometheus-client>=0.20",
@@ -39,7 +40,13 @@ setup(
         "zope.interface>=6.0",
     ],
     extras_require={
-        "test": ["coverage>=7.4", "hypothesis>=6.100"],
+        "test": [
+            "coverage>=7.4",
+            "cryptography>=42",
+            "hypothesis>=6.100",
+            "oras>=0.2.43",
+            "python-dxf>=12.1",
+        ],
         "lint": [
             "mypy>=1.13",
             "mypy-zope>=1.0.9",

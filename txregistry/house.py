@@ -149,7 +149,7 @@ class House:
     def _build_storage(self) -> None:
         # A cache of no entries is one that remembers nothing.
         cached = self.config.storage.cache
-        limit = cached.blobdescriptorsize if cached.blobdescriptor == "inmemory" else 1
+        limit = cached.blobdescriptorsize if cached.blobdescriptor else 1
         caches = Caches(RepositoryCache(limit))
         protection = Protection(self.reactor)
         self.content = Content(self.driver, caches, self.ledger, protection)

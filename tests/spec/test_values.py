@@ -323,8 +323,9 @@ class PaginationTests(SynchronousTestCase):
         self.assertEqual(parse_page("5", "x", 1000).limit, 5)
         self.assertEqual(parse_page("0", None, 1000).limit, 0)
         self.assertEqual(parse_page("99999", None, 1000).limit, 1000)
-        self.assertIsNone(parse_page(None, None, 1000).limit)
-        for text in ("-1", "x", "", "1.5", "9" * 30, "٣"):
+        for absent in (None, ""):
+            self.assertIsNone(parse_page(absent, None, 1000).limit)
+        for text in ("-1", "x", "1.5", "9" * 30, "٣"):
             with self.assertRaises(PaginationNumberInvalid):
                 parse_page(text, None, 1000)
 

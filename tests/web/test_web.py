@@ -64,7 +64,7 @@ class BaseTests(WebCase):
             ("/v2/A/manifests/v1", (400, "NAME_INVALID")),
             ("/v2/a//b/manifests/v1", (400, "NAME_INVALID")),
             ("/v2/a/../b/manifests/v1", (400, "NAME_INVALID")),
-            ("/v2/a/b/manifests/-bad", (400, "TAG_INVALID")),
+            ("/v2/a/b/manifests/-bad", (404, "MANIFEST_UNKNOWN")),
             ("/v2/a/b/manifests/sha256:bad", (400, "DIGEST_INVALID")),
             ("/v2/a/b/blobs/sha257:bad", (400, "DIGEST_INVALID")),
             (f"/v2/a/b/blobs/{other}", (404, "BLOB_UNKNOWN")),

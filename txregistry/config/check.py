@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from txregistry.config.model import Config, Redis, Tls, Validation
+from txregistry.config.model import Config, Tls, Validation
 
 #: As Go names them, best first where it matters.
 CLIENT_AUTH = (
@@ -54,7 +54,7 @@ def check(config: Config) -> list[str]:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
     problems += _check_tls(config.http.tls) + _check_lists(config)
-    problems += _check_redis(config.redis) + _check_validation(config.validation)
+    problems += _check_validation(config.validation)
     if config.proxy.remoteurl:
         problems += _check_remote(config.proxy.remoteurl)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
@@ -77,9 +77,7 @@ def _check_storage(config: Config) -> list[str]:
     problems = []
     storage = config.storage
     cache = storage.cache.blobdescriptor
-    if cache == "redis" and not config.redis.addrs:
-        problems.append("redis.addr: is missing, and the descriptor cache is redis")
-    elif cache not in ("", "inmemory", "redis"):
+    if cache not in ("", "inmemory", "redis"):
         problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
@@ -149,19 +147,6 @@ def _check_lists(config: Config) -> list[str]:
     return problems
 
 
-def _check_redis(redis: Redis) -> list[str]:
-    problems = []
-    for index, address in enumerate(redis.addrs):
-        problems += _check_address(f"redis.addrs[{index}]", address)
-    if len(redis.addrs) > 1 or redis.mastername:
-        problems.append("redis.addrs: clusters and sentinels are not supported")
-    if redis.username:
-        problems.append("redis.username: is not supported; use redis.password")
-    if redis.tls.certificate or redis.tls.key or redis.tls.rootcas:
-        problems.append("redis.tls: is not supported; use a local tunnel")
-    return problems
-
-
 def _check_validation(validation: Validation) -> list[str]:
     path = "validation.manifests"
     platforms = validation.manifests.indexes.platforms
@@ -174,3 +159,11 @@ def _check_validation(validation: Validation) -> list[str]:
             except re.error as error:
                 problems.append(f"{path}.urls.{name}[{index}]: {error}")
     return problems
+
+
+def remarks(config: Config) -> list[str]:
+    """Say what works in another way than one might expect."""
+    if config.storage.cache.blobdescriptor != "redis":
+        return []
+    why = "descriptors are remembered in memory, as files need no cache that is shared"
+    return [f"storage.cache.blobdescriptor: redis is accepted; {why}"]

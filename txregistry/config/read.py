@@ -10,7 +10,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 import attrs
 
 from txregistry.config.aliases import apply_aliases
-from txregistry.config.check import check
+from txregistry.config.check import check, remarks
 from txregistry.config.fields import (
     NO_EFFECT,
     Duration,
@@ -220,6 +220,7 @@ def read_config(mapping: object) -> tuple[Config, list[str]]:
     if config is not None and not reader.problems:
         config = apply_aliases(config)
         reader.problems += check(config)
+        reader.warnings += remarks(config)
     if reader.problems:
         raise ConfigurationError(reader.problems)
     return cast(Config, config), reader.warnings

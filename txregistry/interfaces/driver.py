@@ -39,10 +39,14 @@ class PutFile:
 
 @attrs.frozen
 class MoveFile:
-    """Move a file whose content is durable, replacing one that is there."""
+    """Move a file, replacing one that is there.
+
+    :ivar sync: its content is made durable first.
+    """
 
     source: str
     destination: str
+    sync: bool = False
 
 
 @attrs.frozen

@@ -28,6 +28,16 @@ def none_match_fails(headers: Iterable[str], digest: Digest) -> bool:
     return False
 
 
+def match_holds(headers: Iterable[str], digest: Digest) -> bool:
+    """Tell whether ``If-Match`` lets a request go on: only strong tags match."""
+    wanted = str(digest)
+    for header in headers:
+        for part in header.split(","):
+            if part.strip() in ("*", wanted, f'"{wanted}"'):
+                return True
+    return False
+
+
 def range_applies(if_range: str | None, digest: Digest) -> bool:
     """Tell whether ``If-Range`` lets a ``Range`` be honoured.
 

@@ -61,6 +61,14 @@ class BadRequest(RegistryError):
     message = "malformed request"
 
 
+class PreconditionFailed(RegistryError):
+    """The content is not what the client makes its condition (RFC 9110, 13.1.1)."""
+
+    code = "PRECONDITION_FAILED"
+    status = 412
+    message = "precondition failed"
+
+
 class Unauthorized(RegistryError):
     """Somebody has to authenticate first; ``challenge`` tells how."""
 

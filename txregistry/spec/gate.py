@@ -35,11 +35,21 @@ class Gate:
 
         :raise Unsupported: it is not permitted; says why.
         """
+        reason = self._objection(change)
+        if reason:
+            raise Unsupported({"reason": reason})
+
+    def permits(self, change: Change) -> bool:
+        """Tell whether a change would pass."""
+        return not self._objection(change)
+
+    def _objection(self, change: Change) -> str:
         if change is Change.NOTHING:
-            return
+            return ""
         if self.is_cache:
-            raise Unsupported({"reason": "this registry is a pull-through cache"})
+            return "this registry is a pull-through cache"
         if self.read_only:
-            raise Unsupported({"reason": "this registry is read-only for maintenance"})
+            return "this registry is read-only for maintenance"
         if change is Change.DELETE and not self.deletes:
-            raise Unsupported({"reason": "storage.delete.enabled is false"})
+            return "storage.delete.enabled is false"
+        return ""

@@ -30,7 +30,7 @@ def parse_page(n: str | None, last: str | None, most: int | None) -> Page:
     :param most: a larger ``n`` is clamped to this.
     :raise PaginationNumberInvalid: ``n`` is no whole number from 0 up.
     """
-    if n is None:
+    if not n:
         return Page(None, last or "")
     if not n.isascii() or not n.isdigit() or len(n) > 18:
         raise PaginationNumberInvalid({"n": n[:40]})

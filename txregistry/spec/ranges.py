@@ -38,12 +38,14 @@ def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
     """Decide what a ``Range`` header asks of ``size`` bytes.
 
     :return: the satisfiable parts in the order asked for, or ``None`` where the
-        whole is to be sent: no header, another unit, a malformed one, too many
-        parts, or parts that together exceed twice the whole (an amplification).
+        whole is to be sent: no header, another unit, a malformed one, nothing to
+        cut, too many parts, or parts that together exceed twice the whole (an
+        amplification).
     :raise RangeInvalid: well formed, and no part of it exists.
     """
     specs = _split(header)
-    if specs is None or len(specs) > MAX_PARTS:
+    if specs is None or len(specs) > MAX_PARTS or not size:
+        # Some clients send a range with every request, and take 416 for the end.
         return None
     parts = []
     for spec in specs:

@@ -145,7 +145,7 @@ class LinkedBlobs:
             changes += await links.change(link, canonical)
         if changes:
             await self._driver.apply(changes=changes)
-        await self._reconciler.added(self._name)
+        self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(
             digest=mount.digest, descriptor=descriptor
         )

@@ -83,7 +83,7 @@ class HashStates:
 
     @deferred
     async def save(self, directory: str, hashes: Hashes) -> None:
-        """Write the states of all digests, replacing older ones of each.
+        """Write the states of all digests, in the place of older ones.
 
         Call when the bytes are synced: a state must not outlive what it speaks of.
         """
@@ -93,6 +93,13 @@ class HashStates:
                 path = f"{directory}/{state.algorithm}/{state.length}"
                 content = encode_state(state)
                 await self._driver.put(path=path, content=content, durable=False)
+                await self._forget_others(path)
+
+    @deferred
+    async def _forget_others(self, path: str) -> None:
+        for other in await self._driver.list(path=path.rpartition("/")[0]):
+            if other != path:
+                await self._driver.delete(path=other, durable=False)
 
     @deferred
     async def load(self, directory: str, data: str, size: int) -> Hashes:
@@ -128,7 +135,7 @@ class HashStates:
     async def _algorithms(self, directory: str) -> set[str]:
         """Tell which digests were begun: an upload may have been given a wish."""
         found = {CANONICAL}
-        for algorithm in FAMILIES:
+        for algorithm in FAMILIES.keys() - found:
             try:
                 await self._driver.stat(path=f"{directory}/{algorithm}")
             except PathNotFound:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
@@ -75,13 +77,38 @@ class TreeIndex:
 
     _database: Database
     _journals: list[list[Statement]] = attrs.field(factory=list)
+    _pending: list[Statement] = attrs.field(factory=list)
+    _flushing: bool = False
+    on_failure: Callable[[], None] = attrs.field(default=lambda: None)
+    _log = Logger()
 
-    @deferred
-    async def write(self, *statements: Statement) -> None:
-        """Keep step with a change of the tree."""
+    def write(self, *statements: Statement) -> None:
+        """Keep step with a change of the tree.
+
+        Nobody waits: every question is put after what was written before it, and what
+        is lost in a crash is found again by a look at the tree.
+        """
         for journal in self._journals:
             journal.extend(statements)
-        await self._database.run(lambda db: _execute(db, statements))
+        self._pending.extend(statements)
+        if self._pending and not self._flushing:
+            self._flushing = True
+            flushed = self._database.run(self._flush)
+            flushed.addErrback(self._not_written)
+            flushed.addBoth(self._flushed)
+
+    def _flush(self, db: sqlite3.Connection) -> None:
+        # Taken on the database's thread, so that what came meanwhile goes along.
+        pending, self._pending = self._pending, []
+        _execute(db, pending)
+
+    def _flushed(self, _: None) -> None:
+        self._flushing = False
+        self.write()
+
+    def _not_written(self, failure: Failure) -> None:
+        self._log.failure("the index has lost step with the tree", failure)
+        self.on_failure()
 
     @deferred
     async def renew(self, look: Callable[[], Any]) -> None:
@@ -165,7 +192,11 @@ class TreeIndex:
         ]
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> Any:
-        return self._database.run(lambda db: db.execute(query, values).fetchall())
+        def ask(db: sqlite3.Connection) -> list[Any]:
+            self._flush(db)
+            return db.execute(query, values).fetchall()
+
+        return self._database.run(ask)
 
 
 def _limit(limit: int | None) -> int:

@@ -83,7 +83,7 @@ class LinkedManifests:
         )
         if signatures:
             await self._signatures.put(manifest.digest, *signatures)
-        await self._record(manifest, tags)
+        self._record(manifest, tags)
         return manifest.descriptor
 
     @deferred
@@ -146,14 +146,13 @@ class LinkedManifests:
         self._content.pin(digest)
         link = layout.revision_link(self._name, digest)
         await Links(self._driver).write(link, digest)
-        await self._record(manifest)
+        self._record(manifest)
         return manifest
 
-    @deferred
-    async def _record(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> None:
+    def _record(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> None:
         facts = [index.tag_set(self._name, tag, manifest.digest) for tag in tags]
         fact = index.manifest_added(self._name, manifest)
-        await self._reconciler.added(self._name, fact, *facts)
+        self._reconciler.added(self._name, fact, *facts)
 
     @deferred
     async def _read(self, digest: Digest, content: bytes) -> Manifest:

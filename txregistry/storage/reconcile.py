@@ -13,7 +13,12 @@ from twisted.internet.task import deferLater
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.spec.digest import HEX_LENGTHS, Digest
-from txregistry.spec.errors import ManifestInvalid, NameInvalid, TagInvalid
+from txregistry.spec.errors import (
+    DigestInvalid,
+    ManifestInvalid,
+    NameInvalid,
+    TagInvalid,
+)
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import index, layout
@@ -65,12 +70,15 @@ class Reconciler:
         key = (name, "referrers")
         await self._ensure(key, lambda: self._look_for_manifests(name))
 
-    @deferred
-    async def added(self, name: RepositoryName, *statements: Statement) -> None:
+    def __attrs_post_init__(self) -> None:
+        # What is no longer known for certain is looked at again.
+        self.index.on_failure = self._ensured.clear
+
+    def added(self, name: RepositoryName, *statements: Statement) -> None:
         """Record that a repository holds something, and perhaps more."""
         if name in self._seen and not statements:
             return
-        await self.index.write(index.repository_added(name), *statements)
+        self.index.write(index.repository_added(name), *statements)
         if len(self._seen) >= MAX_ENSURED:
             self._seen.clear()
         self._seen.add(name)
@@ -81,7 +89,7 @@ class Reconciler:
         if not await self.is_there(name):
             self._seen.discard(name)
             statements += (index.repository_gone(name),)
-        await self.index.write(*statements)
+        self.index.write(*statements)
 
     @deferred
     async def is_there(self, name: RepositoryName) -> bool:
@@ -151,6 +159,8 @@ class Reconciler:
             manifest = parse(content, algorithm=digest.algorithm)
         except (DriverError, ManifestInvalid):
             return []  # a link to nothing refers to nothing
+        if Digest.of(content, digest.algorithm) != digest:
+            return []  # neither does what is damaged
         return [index.manifest_added(name, attrs.evolve(manifest, digest=digest))]
 
     async def _breathe(self, done: int) -> None:
@@ -214,8 +224,10 @@ async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:
     algorithm = posixpath.basename(path)
     for child in paths:
         digits = posixpath.basename(child)
-        if len(digits) == HEX_LENGTHS[algorithm]:
-            yield Digest(algorithm, digits)
+        try:
+            yield Digest.parse(f"{algorithm}:{digits}")
+        except DigestInvalid:
+            continue  # something else lies there
 
 
 def _name(path: str) -> RepositoryName | None:

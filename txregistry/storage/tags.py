@@ -52,7 +52,7 @@ class LinkedTags:
         if changes:
             await self._driver.apply(changes=changes)
         fact = index.tag_set(self._name, tag, digest)
-        await self._reconciler.added(self._name, fact)
+        self._reconciler.added(self._name, fact)
 
     @deferred
     async def untag(self, tag: Tag) -> None:

@@ -105,14 +105,15 @@ class Upload(Ingest):
     @deferred
     async def commit(self, provisional: Descriptor) -> Descriptor:
         """Verify, move into place, link; see :class:`IBlobWriter`."""
-        await self.file.commit()
+        # It is synced with the move: one wait for the disk instead of two.
+        await self.file.close()
         await self._verify(provisional)
         canonical = Descriptor(Digest(CANONICAL, self.hasher.hexdigest()), self.size)
         await self._content.locks.run(
             canonical.digest, lambda: self._store(canonical, provisional.digest)
         )
         self._session.leave()
-        await self._reconciler.added(self._name)
+        self._reconciler.added(self._name)
         return canonical
 
     @deferred
@@ -166,7 +167,7 @@ class Upload(Ingest):
         links = Links(self._driver)
         # Moving over what is there heals content that was damaged.
         changes: list[Change] = [
-            MoveFile(self._path, layout.blob_data(canonical.digest))
+            MoveFile(self._path, layout.blob_data(canonical.digest), sync=True)
         ]
         for digest in {canonical.digest, alias}:
             path = layout.layer_link(self._name, digest)

@@ -54,7 +54,19 @@ def _as_moves(change: Change, touched: dict[str, None]) -> list[MoveFile]:
     if isinstance(change, PutFile):
         temporary = _write_beside(change.path, change.content, touched)
         return [MoveFile(temporary, change.path)]
-    return [change] if isinstance(change, MoveFile) else []
+    if not isinstance(change, MoveFile):
+        return []
+    if change.sync:
+        _sync_file(change.source)
+    return [change]
+
+
+def _sync_file(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_beside(path: str, content: bytes, touched: dict[str, None]) -> str:

@@ -92,7 +92,9 @@ class FilesystemDriver:
         """Give a change with paths of the real file system."""
         if isinstance(change, MoveFile):
             source, destination = change.source, change.destination
-            return MoveFile(self._file(source)(), self._file(destination)())
+            return MoveFile(
+                self._file(source)(), self._file(destination)(), change.sync
+            )
         return attrs.evolve(change, path=self._file(change.path)())
 
     def reader(self, path: str) -> Deferred[IFileReader]:

@@ -12,6 +12,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
+from txregistry.spec.errors import UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName
@@ -22,7 +23,7 @@ from txregistry.web.door import CATALOGUE, Door, wanted_access
 from txregistry.web.manifests import Manifests
 from txregistry.web.manifestwrites import ManifestWrites
 from txregistry.web.referrers import ReferrerLists
-from txregistry.web.request import RegistryRequest
+from txregistry.web.request import MAX_PARAMETERS, RegistryRequest
 from txregistry.web.tags import Lists
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
@@ -150,10 +151,16 @@ class Api:
 
     def _route(self, path: str, **table: Work) -> None:
         is_upload = "/blobs/uploads/" in path
+        allowed = self._allowed(table)
 
         async def endpoint(request: RegistryRequest, **parts: Any) -> Any:
             _mark(request)
+            request.allowed = allowed
             self._door.check_health()
+            if request.method == b"OPTIONS":
+                return _options(request)
+            if request.overfull:
+                raise UriTooLong({"limit": MAX_PARAMETERS})
             work = table[_verb(request)]
             name = None
             if "name" in parts:
@@ -164,7 +171,22 @@ class Api:
             grant = await self._door.admit(request, wanted, work.change)
             return await work.do(request, grant, **parts)
 
-        self._app.route(path, methods=list(table), endpoint=path)(endpoint)
+        methods = [*table, "OPTIONS"]
+        self._app.route(path, methods=methods, endpoint=path)(endpoint)
+
+    def _allowed(self, table: Table) -> str:
+        """Say which methods of a route would pass the gate (RFC 9110, 10.2.1)."""
+        permits = self._settings.gate.permits
+        found = [verb for verb, work in table.items() if permits(work.change)]
+        found += ["HEAD"] if "GET" in found else []
+        return ", ".join(sorted(found))
+
+
+def _options(request: RegistryRequest) -> bytes:
+    """Say what may be asked, as browsers want to know first."""
+    request.setHeader(b"Allow", request.allowed)
+    request.setHeader(b"Content-Length", b"0")
+    return b""
 
 
 def _verb(request: RegistryRequest) -> str:

@@ -136,7 +136,8 @@ class RegistryChannel(HTTPChannel):
         self.persistent = self.checkPersistence(request, self._version)
         request.gotLength(self.length)
         if self.length != 0:
-            self.transport.bufferSize = BODY_READ_BYTES
+            transport: Any = self.transport
+            transport.bufferSize = BODY_READ_BYTES
             request.begin(self._command, self._path, self._version)
 
     def rawDataReceived(self, data: bytes) -> None:

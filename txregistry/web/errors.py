@@ -52,6 +52,8 @@ def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer an error of the specification."""
     error = failure.value
     assert isinstance(error, RegistryError)
+    if isinstance(error, Unsupported):
+        request.setHeader(b"Allow", request.allowed)
     if request.startedWriting:
         _log.warn("answer broken off: {error}", error=str(error))
     return answer(request, *(error.errors if isinstance(error, Several) else (error,)))
@@ -62,7 +64,9 @@ def http_error(request: RegistryRequest, failure: Failure) -> bytes:
     error = failure.value
     assert isinstance(error, HTTPException)
     if isinstance(error, MethodNotAllowed):
-        request.setHeader(b"Allow", ", ".join(sorted(error.valid_methods or ())))
+        # OPTIONS is there for browsers, and every route has it.
+        methods = set(error.valid_methods or ()) - {"OPTIONS"}
+        request.setHeader(b"Allow", ", ".join(sorted(methods)))
         return answer(request, Unsupported())
     return answer(request, NotFound() if isinstance(error, NoRoute) else BadRequest())
 

@@ -12,9 +12,9 @@ from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import ITagFallback
 from txregistry.spec import mediatypes
 from txregistry.spec.accept import accepts
-from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.descriptor import Descriptor, Platform
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestUnknown, RegistryError
+from txregistry.spec.errors import ManifestUnknown, RegistryError, TagInvalid
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.announcements import Announcements
@@ -23,9 +23,15 @@ from txregistry.web.request import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
 from txregistry.web.urls import Urls
 
-#: Types that are sent to a client whether it asked for them or not, as distribution
-#: does by digest: it either knows them or could not have meant another.
+#: Types that are sent to a client whether it asked for them or not: it either knows
+#: them or could not have meant another.
 _ALWAYS = frozenset(mediatypes.SCHEMA1_TYPES)
+
+#: Types that are sent as well to whoever names the digest, as distribution does.
+_BY_DIGEST = _ALWAYS | {mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST}
+
+#: What a client is given that knows no lists, in the place of one.
+_OLD_CLIENTS = Platform("amd64", "linux")
 
 
 @attrs.frozen
@@ -45,7 +51,7 @@ class Manifests:
     ) -> bytes | None:
         """Answer GET and HEAD."""
         request.handler = "manifest"
-        wanted = parse_reference(reference)
+        wanted = known_reference(reference)
         repository = await self._namespace.repository(name=name)
         with collect_status(request):
             if isinstance(wanted, Digest):
@@ -53,7 +59,7 @@ class Manifests:
                 manifest = await self._find(request, repository, descriptor)
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
-        answer = _respond(request, manifest)
+        answer = _respond(request, manifest, isinstance(wanted, Digest))
         if self._announcements.listening and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
         return answer
@@ -76,13 +82,33 @@ class Manifests:
     ) -> Descriptor | Manifest:
         descriptor = await repository.tags.get(tag=tag)
         try:
-            return await self._find(request, repository, descriptor)
+            found = await self._find(request, repository, descriptor)
+            return await self._for_old_clients(request, repository, found)
         except RegistryError as error:
             if not ITagFallback.providedBy(repository.tags):
                 raise
             older = cast(ITagFallback, repository.tags)
             descriptor = await older.instead(tag=tag, error=error)
         return await repository.manifests.get(digest=descriptor.digest)
+
+    async def _for_old_clients(
+        self,
+        request: RegistryRequest,
+        repository: IRepository,
+        found: Descriptor | Manifest,
+    ) -> Descriptor | Manifest:
+        """Give a client that knows no lists the image it would choose from one."""
+        kind = _descriptor_of(found).media_type
+        given = request.requestHeaders.getRawHeaders("Accept", [])
+        if kind != mediatypes.DOCKER_LIST or accepts(given, kind):
+            return found
+        manifest = found
+        if isinstance(manifest, Descriptor):
+            manifest = await repository.manifests.get(digest=manifest.digest)
+        for child in manifest.references:
+            if child.platform == _OLD_CLIENTS and accepts(given, child.media_type):
+                return await repository.manifests.get(digest=child.digest)
+        return found
 
     async def _find(
         self, request: RegistryRequest, repository: IRepository, wanted: Descriptor
@@ -93,9 +119,27 @@ class Manifests:
         return await repository.manifests.get(digest=wanted.digest)
 
 
-def _respond(request: RegistryRequest, found: Descriptor | Manifest) -> bytes | None:
-    descriptor = found.descriptor if isinstance(found, Manifest) else found
-    _check_accept(request, descriptor)
+def known_reference(text: str) -> Digest | Tag:
+    """Read a reference to something that may be there.
+
+    :raise ManifestUnknown: it can be no tag, so that nothing has it.
+    :raise DigestInvalid: it is meant as a digest and is none.
+    """
+    try:
+        return parse_reference(text)
+    except TagInvalid as error:
+        raise ManifestUnknown({"tag": text[:200]}) from error
+
+
+def _descriptor_of(found: Descriptor | Manifest) -> Descriptor:
+    return found.descriptor if isinstance(found, Manifest) else found
+
+
+def _respond(
+    request: RegistryRequest, found: Descriptor | Manifest, by_digest: bool
+) -> bytes | None:
+    descriptor = _descriptor_of(found)
+    _check_accept(request, descriptor, _BY_DIGEST if by_digest else _ALWAYS)
     describe(request, descriptor, descriptor.media_type)
     if is_known_to_client(request, descriptor) or isinstance(found, Descriptor):
         return None
@@ -116,10 +160,12 @@ def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
     return manifest.content[part.start : part.end]
 
 
-def _check_accept(request: RegistryRequest, descriptor: Descriptor) -> None:
+def _check_accept(
+    request: RegistryRequest, descriptor: Descriptor, always: frozenset[str]
+) -> None:
     given = request.requestHeaders.getRawHeaders("Accept", [])
     kind = descriptor.media_type
-    if kind not in _ALWAYS and not accepts(given, kind):
+    if kind not in always and not accepts(given, kind):
         raise ManifestUnknown(
             {"mediaType": kind, "reason": "not in the Accept header of the request"}
         )

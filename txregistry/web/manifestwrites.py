@@ -33,6 +33,7 @@ from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
 from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.announcements import Announcements
+from txregistry.web.manifests import known_reference
 from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
 
@@ -80,7 +81,7 @@ class ManifestWrites:
     ) -> bytes:
         """Answer DELETE: a tag alone, or a manifest and the tags that stand for it."""
         request.handler = "manifest"
-        wanted = parse_reference(reference)
+        wanted = known_reference(reference)
         repository = await self._namespace.repository(name=name)
         manifests, tags = _store(repository), cast(ITagStore, repository.tags)
         if isinstance(wanted, Tag):

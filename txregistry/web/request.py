@@ -41,8 +41,8 @@ MAX_DROPPED_BYTES = 1024 * 1024
 
 _NO_BODY = (204, 304)
 
-#: Query parameters beyond this many are not looked at.
-_MAX_PARAMETERS = 1000
+#: A query of more parameters than this is refused.
+MAX_PARAMETERS = 1000
 
 
 class _Spool:
@@ -61,6 +61,8 @@ class RegistryRequest(Request):
 
     :ivar handler: the resource that answers, for metrics; set by the API.
     :ivar actor: who asks, once that is known.
+    :ivar allowed: the methods that the resource has and the gate lets pass.
+    :ivar overfull: the query has more parameters than are looked at.
     :ivar body: what the client sends after the head.
     """
 
@@ -68,6 +70,8 @@ class RegistryRequest(Request):
     identity = ""
     actor = ""
     aborted = False
+    overfull = False
+    allowed = ""
     body: Body
     _home: Home | None = None
     _began_at = 0.0
@@ -88,7 +92,8 @@ class RegistryRequest(Request):
         self._begun = True
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
-        self.args = _parse(query)
+        parsed = _parse(query)
+        self.overfull, self.args = parsed is None, parsed or {}
         self.client = self.channel.getPeer()
         self.host = self.channel.getHost()
         self.process()
@@ -306,8 +311,8 @@ class RegistryRequest(Request):
         )
 
 
-def _parse(query: bytes) -> dict[bytes, list[bytes]]:
-    if query.count(b"&") + query.count(b";") > _MAX_PARAMETERS:
-        return {}
+def _parse(query: bytes) -> dict[bytes, list[bytes]] | None:
+    if query.count(b"&") + query.count(b";") > MAX_PARAMETERS:
+        return None
     found: dict[bytes, list[bytes]] = parse_qs(query, True)
     return found

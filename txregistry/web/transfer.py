@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 from txregistry.flow.gate import open_passage
 from txregistry.interfaces.files import IFileReader
-from txregistry.spec.conditional import none_match_fails, range_applies
+from txregistry.spec.conditional import (
+    etag,
+    match_holds,
+    none_match_fails,
+    range_applies,
+)
 from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.errors import PreconditionFailed
 from txregistry.spec.ranges import ByteRange, parse_range
 from txregistry.web.request import RegistryRequest
 
@@ -26,12 +32,19 @@ def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) 
 
 
 def is_known_to_client(request: RegistryRequest, descriptor: Descriptor) -> bool:
-    """Answer 304 if the client has the content; tell whether it was."""
+    """Answer 304 if the client has the content; tell whether it was.
+
+    :raise PreconditionFailed: the client wants it only if it were something else.
+    """
+    wanted = request.requestHeaders.getRawHeaders("If-Match")
+    if wanted and not match_holds(wanted, descriptor.digest):
+        raise PreconditionFailed({"ETag": etag(descriptor.digest)})
     given = request.requestHeaders.getRawHeaders("If-None-Match")
     if not given or not none_match_fails(given, descriptor.digest):
         return False
     request.setResponseCode(304)
-    request.responseHeaders.removeHeader(b"Content-Length")
+    for header in (b"Content-Length", b"Content-Type", b"Accept-Ranges"):
+        request.responseHeaders.removeHeader(header)
     return True
 
 

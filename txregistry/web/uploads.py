@@ -26,6 +26,7 @@ from txregistry.spec.errors import (
     BlobTooLarge,
     BlobUploadUnknown,
     DigestInvalid,
+    RegistryError,
     Unsupported,
     UploadRangeInvalid,
 )
@@ -82,8 +83,9 @@ class Uploads:
     ) -> bytes:
         """Answer GET and HEAD: how much is there."""
         request.handler = "blob_upload_chunk"
+        upload_id = self._check_state(request, name, upload)
         blobs = await self._ingester(name)
-        status = await blobs.status(upload_id=_upload_id(upload))
+        status = await blobs.status(upload_id=upload_id)
         return self._accepted(request, name, status, 204)
 
     async def append(
@@ -121,10 +123,10 @@ class Uploads:
     ) -> bytes:
         """Answer DELETE: throw an upload away."""
         request.handler = "blob_upload_chunk"
-        blobs = await self._ingester(name)
-        writer = await blobs.resume(upload_id=_upload_id(upload))
+        writer = await self._resume(request, name, upload)
         await writer.cancel()
         request.setResponseCode(204)
+        request.setHeader(b"Docker-Upload-UUID", writer.upload_id)
         return b""
 
     async def _ingester(self, name: RepositoryName) -> IBlobIngester:
@@ -136,12 +138,22 @@ class Uploads:
     async def _resume(
         self, request: RegistryRequest, name: RepositoryName, upload: str
     ) -> IBlobWriter:
+        upload_id = self._check_state(request, name, upload)
+        blobs = await self._ingester(name)
+        return await blobs.resume(upload_id=upload_id)
+
+    def _check_state(
+        self, request: RegistryRequest, name: RepositoryName, upload: str
+    ) -> str:
+        """Give the upload's id, if the state that the client sends is its.
+
+        :raise BlobUploadInvalid: it is not; a client that sends none is believed.
+        """
         upload_id = _upload_id(upload)
         token = request.query("_state")
         if token is not None:
             unseal(token, self._secret, name, upload_id)
-        blobs = await self._ingester(name)
-        return await blobs.resume(upload_id=upload_id)
+        return upload_id
 
     async def _mount(self, request: RegistryRequest, grant: Grant) -> BlobMount | None:
         """Decide what is to be mounted from where, if anything."""
@@ -234,6 +246,9 @@ class Uploads:
             raise
         try:
             descriptor = await writer.commit(provisional=Descriptor(digest, None))
+        except RegistryError:
+            await writer.cancel()
+            raise
         except BaseException:
             # Nobody can make a blob of it any more.
             _later(writer.cancel(), "an upload could not be thrown away")

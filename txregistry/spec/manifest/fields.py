@@ -37,13 +37,22 @@ def as_list(value: object, where: str) -> Sequence[object]:
 def as_text(value: object, where: str) -> str:
     """Give the value if it is text; absent and null are empty.
 
-    :raise ManifestInvalid: it is something else.
+    :raise ManifestInvalid: it is something else, or holds half a character, which
+        JSON can write and nothing else can.
     """
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_whole(value):
         raise ManifestInvalid({"field": where, "expected": "text"})
     return value
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_size(value: object, where: str) -> int:

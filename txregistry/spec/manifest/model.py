@@ -21,6 +21,7 @@ class Manifest:
     :ivar references: what it is made of: configuration and layers, or children.
     :ivar subject: the manifest that this one refers to, if any.
     :ivar names_itself: the document says of what type it is.
+    :ivar schema_version: what the document says it is.
     :ivar artifact_type: of an artifact; of an image, its configuration's type.
     """
 
@@ -32,6 +33,7 @@ class Manifest:
     artifact_type: str | None = None
     annotations: Mapping[str, str] = attrs.field(factory=dict)
     names_itself: bool = False
+    schema_version: object = None
 
     @property
     def descriptor(self) -> Descriptor:

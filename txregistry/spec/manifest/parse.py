@@ -40,9 +40,14 @@ def parse(
         raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
     document = _load(content)
     found = _media_type(document, media_type)
-    named = bool(document.get("mediaType")) or document.get("schemaVersion") == 1
-    digest = Digest.of(content, algorithm)
-    bare = Manifest(found, content, digest, names_itself=named)
+    version = document.get("schemaVersion")
+    bare = Manifest(
+        found,
+        content,
+        Digest.of(content, algorithm),
+        names_itself=bool(document.get("mediaType")) or version == 1,
+        schema_version=version,
+    )
     changes = _READERS[found](document, bare)
     return attrs.evolve(bare, **changes)  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ import attrs
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor, Platform
 from txregistry.spec.errors import Denied, ManifestInvalid, RegistryError
+from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
 
@@ -70,6 +71,11 @@ def read_pushed(content: bytes, content_type: str, algorithm: str) -> Manifest:
     manifest = parse(content, plain or None, algorithm)
     if not plain and not manifest.names_itself:
         raise ManifestInvalid({"Content-Type": "is missing"})
+    version = 1 if manifest.media_type in mediatypes.SCHEMA1_TYPES else 2
+    if manifest.schema_version != version or manifest.schema_version is True:
+        raise ManifestInvalid({"schemaVersion": f"expected {version}"})
+    if version == 1:
+        schema1.check_history(content)
     if manifest.media_type in _NAMED and not manifest.names_itself:
         raise ManifestInvalid({"mediaType": "is missing"})
     return manifest

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= $(CURDIR)/.data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check unit integration bench format clean
+.PHONY: run test check unit integration bench soak format clean
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -35,6 +35,13 @@ coverage: $(VENV)/tools
 
 bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/cache.py
+	$(BIN)/python bench/push.py
+	$(BIN)/python bench/names.py
+
+# A thousand times killed; half an hour.
+soak: $(VENV)/peers $(VENV)/tools
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
+		--temp-directory=_trial_temp/soak tests.integration.test_kills
 
 format: $(VENV)/tools
 	$(BIN)/ruff format .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,6 +59,9 @@ class Work:
     do: Callable[..., Any]
     change: Change = Change.NOTHING
 
+
+#: A host, perhaps with a port, as containerd names an upstream.
+_NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
 
 Table = Mapping[str, Work]
 
@@ -169,6 +173,8 @@ class Api:
             if path == "/v2/_catalog":
                 wanted = [*CATALOGUE]
             grant = await self._door.admit(request, wanted, work.change)
+            if self._settings.gate.is_cache:
+                _name_namespace(request)
             return await work.do(request, grant, **parts)
 
         methods = [*table, "OPTIONS"]
@@ -180,6 +186,17 @@ class Api:
         found = [verb for verb, work in table.items() if permits(work.change)]
         found += ["HEAD"] if "GET" in found else []
         return ", ".join(sorted(found))
+
+
+def _name_namespace(request: RegistryRequest) -> None:
+    """Tell a client that asks for a namespace that it gets what it asks for.
+
+    OCI distribution-spec after 1.1, "Registry Proxying". This cache has one upstream:
+    what that is called is for whoever configures clients.
+    """
+    namespace = request.query("ns")
+    if namespace and _NAMESPACE.fullmatch(namespace):
+        request.setHeader(b"OCI-Namespace", namespace)
 
 
 def _options(request: RegistryRequest) -> bytes:

@@ -233,6 +233,9 @@ class LinkTests(StorageCase):
         self.ok(self.house.driver.put(layout.blob_data(digest), content))
         link = layout.layer_link(NAME, digest)
         self.ok(self.house.driver.put(link, str(digest).encode()))
+        # It had put signatures where the link should have been.
+        signed = layout.signature_link(NAME, digest, Digest.of(b"signature"))
+        self.ok(self.house.driver.put(signed, str(Digest.of(b"signature")).encode()))
         found = self.ok(self.repository.manifests.get(digest=digest))
         self.assertEqual(found.content, content)
         self.ok(self.repository.manifests.delete(digest=digest))

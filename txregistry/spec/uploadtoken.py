@@ -82,5 +82,5 @@ def _read(document: bytes) -> UploadState | None:
             int(fields["Offset"]),
             str(fields["StartedAt"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -112,28 +112,39 @@ class LinkedManifests:
 
     @deferred
     async def _link(self, digest: Digest) -> Digest | None:
-        # 2.1.0 linked manifests among the layers, and such trees are still about.
-        return await Links(self._driver).read_first(
-            layout.revision_link(self._name, digest),
-            layout.layer_link(self._name, digest),
-        )
+        links = Links(self._driver)
+        found = await links.read(layout.revision_link(self._name, digest))
+        if found is None and await self._is_old_style(digest):
+            found = await links.read(layout.layer_link(self._name, digest))
+        return found
+
+    @deferred
+    async def _is_old_style(self, digest: Digest) -> bool:
+        """Tell what 2.1.0 left: signatures of a revision that it linked as a layer."""
+        try:
+            await self._driver.stat(path=layout.signatures(self._name, digest))
+            await self._driver.stat(path=layout.revision_link(self._name, digest))
+        except PathNotFound as missing:
+            return missing.path == layout.revision_link(self._name, digest)
+        return False
 
     @deferred
     async def delete(self, digest: Digest) -> None:
         """Unlink a manifest from this repository."""
         self._cache.drop(self._name, digest)
         links = Links(self._driver)
+        old_style = await self._is_old_style(digest)
         revision = await links.remove(
             layout.revision(self._name, digest), layout.REPOSITORIES
         )
-        old_style = await links.remove(
-            layout.layer_link(self._name, digest), layout.REPOSITORIES
-        )
+        if old_style:
+            layer = layout.layer_link(self._name, digest)
+            await links.remove(layer, layout.REPOSITORIES)
         # Whoever looked in between has it remembered again.
         self._cache.drop(self._name, digest)
         fact = index.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
-        if not revision and not old_style:
+        if not revision:
             raise ManifestUnknown(str(digest))
 
     @deferred

@@ -86,6 +86,7 @@ class LocalNamespace:
     ) -> RepositoryName | None:
         """Fire with a repository that links a blob; see :class:`IBlobFinder`."""
         if candidates is None:
+            await self._reconciler.repositories()
             candidates = await self._reconciler.index.repositories("", MAX_CANDIDATES)
         links = Links(self._driver)
         for name in candidates[:MAX_CANDIDATES]:

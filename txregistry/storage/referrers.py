@@ -17,7 +17,7 @@ from txregistry.interfaces.tags import ITagService
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
-from txregistry.spec.manifest.listing import entries_of
+from txregistry.spec.manifest.listing import good_entries_of
 from txregistry.spec.reference import RepositoryName, schema_tag
 from txregistry.storage.reconcile import Reconciler
 
@@ -65,7 +65,9 @@ class IndexedReferrers:
             return []
         return [
             Referrer(descriptor, artifact_type, annotations)
-            for descriptor, artifact_type, annotations in entries_of(manifest.content)
+            for descriptor, artifact_type, annotations in good_entries_of(
+                manifest.content
+            )
             if await self._manifests.exists(digest=descriptor.digest)
         ]
 

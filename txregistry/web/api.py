@@ -13,7 +13,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
-from txregistry.spec.errors import UriTooLong
+from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName
@@ -165,7 +165,9 @@ class Api:
                 return _options(request)
             if request.overfull:
                 raise UriTooLong({"limit": MAX_PARAMETERS})
-            work = table[_verb(request)]
+            work = table.get(_verb(request))
+            if work is None:
+                raise Unsupported()  # the router takes methods in lower case as well
             name = None
             if "name" in parts:
                 name = parts["name"] = RepositoryName.parse(parts["name"])
@@ -207,7 +209,7 @@ def _options(request: RegistryRequest) -> bytes:
 
 
 def _verb(request: RegistryRequest) -> str:
-    method: str = request.method.decode("ascii")
+    method: str = request.method.decode("ascii", "replace")
     return "GET" if method == "HEAD" else method
 
 

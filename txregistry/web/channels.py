@@ -140,6 +140,11 @@ class RegistryChannel(HTTPChannel):
             transport.bufferSize = BODY_READ_BYTES
             request.begin(self._command, self._path, self._version)
 
+    def allContentReceived(self) -> None:
+        """Hear of the end of a body, unless its request has been answered and gone."""
+        if self.requests:
+            super().allContentReceived()
+
     def rawDataReceived(self, data: bytes) -> None:
         """Take part of a body, as long as there is a request that it belongs to."""
         if self.requests or self._handlingRequest:

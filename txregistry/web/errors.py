@@ -22,6 +22,7 @@ from txregistry.spec.errors import (
     Unsupported,
     envelope,
 )
+from txregistry.web.body import BodyBroken
 from txregistry.web.request import RegistryRequest
 
 _log = Logger(namespace="txregistry.web")
@@ -100,7 +101,7 @@ def any_error(request: RegistryRequest, failure: Failure) -> bytes:
 HANDLERS = (
     (RegistryError, registry_error),
     (HTTPException, http_error),
-    ((ConsumerStopped, CancelledError), gone),
+    ((ConsumerStopped, BodyBroken, CancelledError), gone),
     (InvalidPath, unstorable),
     (DriverError, storage_error),
     (Exception, any_error),

@@ -99,7 +99,7 @@ class Manifests:
     ) -> Descriptor | Manifest:
         """Give a client that knows no lists the image it would choose from one."""
         kind = _descriptor_of(found).media_type
-        given = request.requestHeaders.getRawHeaders("Accept", [])
+        given = request.headers_named("Accept")
         if kind != mediatypes.DOCKER_LIST or accepts(given, kind):
             return found
         manifest = found
@@ -163,7 +163,7 @@ def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
 def _check_accept(
     request: RegistryRequest, descriptor: Descriptor, always: frozenset[str]
 ) -> None:
-    given = request.requestHeaders.getRawHeaders("Accept", [])
+    given = request.headers_named("Accept")
     kind = descriptor.media_type
     if kind not in always and not accepts(given, kind):
         raise ManifestUnknown(

@@ -78,6 +78,11 @@ class RegistryRequest(Request):
     _begun = False
     _answered = False
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        # A head that is never complete has none either.
+        self.body = Body(self, 0, complete=True)
+
     def gotLength(self, length: int | None) -> None:
         """Learn how long the body is; the channel begins us next, if there is one."""
         self.body = Body(self, length, complete=length == 0)
@@ -162,8 +167,11 @@ class RegistryRequest(Request):
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless the exchange was aborted."""
-        if not self.aborted and not self.finished:
-            super().write(data)
+        if self.aborted or self.finished:
+            return
+        if not self.startedWriting and self._leaves_much():
+            self.loseAfterwards()
+        super().write(data)
 
     def finish(self) -> None:
         """End the answer, unless the exchange was aborted; first drop what is left."""
@@ -179,12 +187,17 @@ class RegistryRequest(Request):
 
     def _drop_rest(self) -> None:
         """Answer now, and end when the body has: it must not pass for a request."""
-        waits = is_waiting_to_send(self)
-        if waits or (self.body.announced or 0) > MAX_DROPPED_BYTES:
-            self.loseAfterwards()
         if not self.startedWriting:
             self.write(b"")
+        waits = is_waiting_to_send(self)
         self.body.drop(0 if waits else MAX_DROPPED_BYTES, self._end)
+
+    def _leaves_much(self) -> bool:
+        """Tell whether more of the body is to come than is worth reading."""
+        if self.body.complete:
+            return False
+        rest = (self.body.announced or 0) - self.body.received
+        return is_waiting_to_send(self) or rest > MAX_DROPPED_BYTES
 
     def _end(self) -> None:
         if self.finished or self._disconnected:
@@ -272,8 +285,13 @@ class RegistryRequest(Request):
 
     def header(self, name: str) -> str:
         """Give a request header as text; empty if absent."""
-        values = self.requestHeaders.getRawHeaders(name)
-        return "" if not values else values[-1]
+        values = self.headers_named(name)
+        return values[-1] if values else ""
+
+    def headers_named(self, name: str) -> list[str]:
+        """Give all lines of a request header as text; any bytes are some text."""
+        raw = self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
+        return [value.decode("latin-1") for value in raw]
 
     def query(self, name: str) -> str | None:
         """Give the last value of a query parameter, if there is any."""

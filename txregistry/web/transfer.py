@@ -36,10 +36,10 @@ def is_known_to_client(request: RegistryRequest, descriptor: Descriptor) -> bool
 
     :raise PreconditionFailed: the client wants it only if it were something else.
     """
-    wanted = request.requestHeaders.getRawHeaders("If-Match")
+    wanted = request.headers_named("If-Match")
     if wanted and not match_holds(wanted, descriptor.digest):
         raise PreconditionFailed({"ETag": etag(descriptor.digest)})
-    given = request.requestHeaders.getRawHeaders("If-None-Match")
+    given = request.headers_named("If-None-Match")
     if not given or not none_match_fails(given, descriptor.digest):
         return False
     request.setResponseCode(304)

@@ -9,7 +9,6 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from txregistry.flow.streams import ConsumerStopped
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.blobs import (
     BlobMount,
@@ -26,6 +25,7 @@ from txregistry.spec.errors import (
     BlobTooLarge,
     BlobUploadUnknown,
     DigestInvalid,
+    NameInvalid,
     RegistryError,
     Unsupported,
     UploadRangeInvalid,
@@ -33,7 +33,6 @@ from txregistry.spec.errors import (
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.announcements import Announcements
-from txregistry.web.body import BodyBroken
 from txregistry.web.door import mount_source
 from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
@@ -176,11 +175,7 @@ class Uploads:
         finder = cast(IBlobFinder, self._namespace)
         candidates = None
         if not grant.everything:
-            candidates = [
-                RepositoryName(access.name)
-                for access in grant.access
-                if access.kind == "repository" and access.action in ("pull", "*")
-            ]
+            candidates = _readable(grant)
         return await finder.holder(digest=digest, candidates=candidates)
 
     async def _mounted(
@@ -224,10 +219,7 @@ class Uploads:
         if request.body.announced == 0:
             return
         most = self._max_bytes - writer.size if self._max_bytes else None
-        try:
-            await request.body.read(writer, most)
-        except BodyBroken as error:
-            raise ConsumerStopped from error
+        await request.body.read(writer, most)
         if request.body.overflowed:
             raise BlobTooLarge({"limit": self._max_bytes})
         await writer.flush()
@@ -304,6 +296,18 @@ def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
     if wanted not in HEX_LENGTHS:
         raise DigestInvalid({"digest-algorithm": wanted[:40]})
     return wanted
+
+
+def _readable(grant: Grant) -> list[RepositoryName]:
+    """Give the repositories that a client may pull from."""
+    found = []
+    for access in grant.access:
+        if access.kind == "repository" and access.action in ("pull", "*"):
+            try:
+                found.append(RepositoryName.parse(access.name))
+            except NameInvalid:
+                continue  # a token may speak of anything
+    return found
 
 
 def _status(writer: IBlobWriter) -> UploadStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from txregistry.spec.descriptor import Descriptor, Platform
@@ -9,7 +10,26 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid, ManifestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
 
+#: Sizes are 64 bits with a sign (OCI image-spec, "Descriptors").
+MAX_SIZE = 2**63 - 1
+
 Document = Mapping[str, object]
+
+
+def load(content: bytes) -> Document:
+    """Read a document: an object in JSON as everybody understands it (RFC 8259).
+
+    :raise ManifestInvalid: it is none, is not in UTF-8, or has numbers that are none.
+    """
+    try:
+        document = json.loads(content.decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ManifestInvalid({"expected": "a JSON document"}) from error
+    return as_mapping(document, "document")
+
+
+def _no_number(text: str) -> object:
+    raise ValueError(f"{text} is no number")
 
 
 def as_mapping(value: object, where: str) -> Document:
@@ -61,7 +81,9 @@ def as_size(value: object, where: str) -> int:
     :raise ManifestInvalid: it is negative or no integer.
     """
     # bool is an int to Python, not to JSON.
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ManifestInvalid({"field": where, "expected": "a size in bytes"})
+    if not 0 <= value <= MAX_SIZE:
         raise ManifestInvalid({"field": where, "expected": "a size in bytes"})
     return value
 

@@ -21,14 +21,24 @@ Entry = tuple[Descriptor, str | None, Mapping[str, str]]
 def entries_of(content: bytes) -> list[Entry]:
     """Read a list of referrers.
 
-    :raise ManifestInvalid: it is no image index.
+    :raise ManifestInvalid: it is no image index, or an entry is malformed.
     """
-    try:
-        document = fields.as_mapping(json.loads(content), "document")
-    except (ValueError, RecursionError) as error:
-        raise ManifestInvalid({"expected": "a JSON document"}) from error
-    listed = fields.as_list(document.get("manifests"), "manifests")
+    listed = fields.as_list(fields.load(content).get("manifests"), "manifests")
     return [_entry(item, f"manifests[{index}]") for index, item in enumerate(listed)]
+
+
+def good_entries_of(content: bytes) -> list[Entry]:
+    """Read what can be read of a list that anybody may have pushed.
+
+    One bad entry must not hide the others.
+    """
+    found = []
+    for item in fields.as_list(fields.load(content).get("manifests"), "manifests"):
+        try:
+            found.append(_entry(item, "manifests"))
+        except ManifestInvalid:
+            continue
+    return found
 
 
 def _entry(value: object, where: str) -> Entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -38,7 +37,7 @@ def parse(
     """
     if len(content) > MAX_MANIFEST_BYTES:
         raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
-    document = _load(content)
+    document = fields.load(content)
     found = _media_type(document, media_type)
     version = document.get("schemaVersion")
     bare = Manifest(
@@ -57,14 +56,7 @@ def media_type_of(content: bytes) -> str:
 
     :raise ManifestInvalid: it cannot be told.
     """
-    return _media_type(_load(content), None)
-
-
-def _load(content: bytes) -> fields.Document:
-    try:
-        return fields.as_mapping(json.loads(content), "document")
-    except (ValueError, RecursionError) as error:
-        raise ManifestInvalid({"expected": "a JSON document"}) from error
+    return _media_type(fields.load(content), None)
 
 
 def _media_type(document: fields.Document, given: str | None) -> str:

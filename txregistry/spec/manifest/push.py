@@ -100,11 +100,9 @@ def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
 
 
 def _of_index(manifest: Manifest, policy: PushPolicy) -> Demands:
-    wanted = [
-        child
-        for child in _distinct(manifest.references)
-        if _is_wanted(child.platform, policy)
-    ]
+    # A child that is there for several platforms is wanted if one of them is.
+    children = manifest.references
+    wanted = _distinct([c for c in children if _is_wanted(c.platform, policy)])
     blobs = [c for c in wanted if c.media_type not in mediatypes.MANIFEST_TYPES]
     manifests = [c for c in wanted if c.media_type in mediatypes.MANIFEST_TYPES]
     return Demands(blobs, manifests)

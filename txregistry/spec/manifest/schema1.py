@@ -40,7 +40,7 @@ def check_history(content: bytes) -> None:
 
     :raise ManifestInvalid: it does not.
     """
-    document = fields.as_mapping(json.loads(content), "document")
+    document = fields.load(content)
     history = fields.as_list(document.get("history"), "history")
     if len(history) != len(fields.as_list(document.get("fsLayers"), "fsLayers")):
         raise ManifestInvalid({"field": "history", "expected": "one per layer"})

@@ -1,0 +1,105 @@
+"""The control socket: questions in lines of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from txregistry.admin.control import MAX_QUESTION, ControlFactory
+from txregistry.interfaces.collection import (
+    CollectionBusy,
+    CollectOptions,
+    CollectReport,
+    ICollector,
+    Progress,
+)
+
+
+@implementer(ICollector)
+@attrs.define(eq=False)
+class Collecting:
+    """A collection that ends when the test says so."""
+
+    asked: list[Any] = attrs.field(factory=list)
+    tell: Any = None
+    done: Deferred[CollectReport] = attrs.field(factory=Deferred)
+
+    def collect(self, options: CollectOptions, tell: Any) -> Deferred[CollectReport]:
+        self.asked.append(options)
+        self.tell = tell
+        return self.done
+
+
+class ControlTests(SynchronousTestCase):
+    """One question, its progress and its end."""
+
+    def setUp(self) -> None:
+        self.collector = Collecting()
+        self.protocol = ControlFactory(self.collector).buildProtocol(None)
+        self.transport = StringTransportWithDisconnection()
+        self.transport.protocol = self.protocol
+        self.protocol.makeConnection(self.transport)
+
+    def ask(self, question: object) -> None:
+        self.protocol.dataReceived(json.dumps(question).encode() + b"\n")
+
+    def answers(self) -> list[Any]:
+        return [json.loads(line) for line in self.transport.value().splitlines()]
+
+    def test_collection(self) -> None:
+        """Progress as it goes, the report at the end, then the connection ends."""
+        wanted = {"dry_run": True, "delete_untagged": True, "grace_seconds": 5}
+        self.ask({"command": "collect", "options": wanted})
+        self.assertEqual(self.collector.asked, [CollectOptions(True, True, 5.0)])
+        self.collector.tell(Progress("mark", 3))
+        self.assertEqual(self.answers(), [{"progress": {"stage": "mark", "done": 3}}])
+        self.collector.done.callback(CollectReport(blobs_deleted=7))
+        self.assertEqual(self.answers()[-1]["report"]["blobs_deleted"], 7)
+        self.assertFalse(self.transport.connected)
+
+    def test_busy(self) -> None:
+        """A second collection is told that there is a first."""
+        self.ask({"command": "collect"})
+        self.collector.done.errback(CollectionBusy())
+        self.assertIn("under way", self.answers()[0]["error"])
+
+    def test_failure(self) -> None:
+        """What went wrong is told to whoever asked, and logged."""
+        self.ask({"command": "collect"})
+        self.collector.done.errback(OSError("disk"))
+        self.assertEqual(self.answers(), [{"error": "disk"}])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_whoever_leaves_stops_it(self) -> None:
+        """When the client goes the collection is given up."""
+        stopped: list[object] = []
+        self.collector.done = Deferred(stopped.append)
+        self.ask({"command": "collect"})
+        self.transport.loseConnection()
+        self.assertEqual(len(stopped), 1)
+
+    def test_one_question_per_connection(self) -> None:
+        """Further lines are not looked at."""
+        self.ask({"command": "collect"})
+        self.ask({"command": "collect"})
+        self.assertEqual(len(self.collector.asked), 1)
+
+    def test_nonsense(self) -> None:
+        """What is no question is an error, and collects nothing."""
+        for question in (b"{", b"[]", b'{"command": "x"}', b'{"command": null}'):
+            self.setUp()
+            self.protocol.dataReceived(question + b"\n")
+            self.assertIn("error", self.answers()[0])
+            self.assertEqual(self.collector.asked, [])
+        self.assertGreater(len(self.flushLoggedErrors()), 0)
+
+    def test_endless_question(self) -> None:
+        """A line without end ends the connection."""
+        self.protocol.dataReceived(b"x" * (MAX_QUESTION + 1))
+        self.assertFalse(self.transport.connected)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -40,6 +40,9 @@ _VERSIONS = {
     "tls1.3": TLSVersion.TLSv1_3,
 }
 
+#: Versions that are weak by themselves.
+_WEAK = ("tls1.0", "tls1.1")
+
 #: Go's names of how much a client has to show.
 _CLIENT_AUTH = {
     "request-client-cert": SSL.VERIFY_PEER,
@@ -69,9 +72,20 @@ class TlsEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen; fires with the port."""
-        wrapped = TLSMemoryBIOFactory(self._creator, False, protocolFactory)
+        wrapped = _TlsFactory(
+            self._creator, False, protocolFactory, self._creator.clock
+        )
         done: Deferred[IListeningPort] = self._endpoint.listen(wrapped)
         return done
+
+
+class _TlsFactory(TLSMemoryBIOFactory):
+    """Puts TLS around what another factory makes, if it makes something."""
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Make a connection; none where the other factory wants none."""
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return None if inner is None else self.protocol(self, inner)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -85,7 +99,7 @@ class ReloadingCreator:
 
     _tls: Tls
     _protocols: Sequence[bytes]
-    _clock: IReactorTime
+    clock: IReactorTime
     _options: CertificateOptions | None = None
     _stamp: Stamp = ()
     _looked_at: float = 0.0
@@ -98,8 +112,12 @@ class ReloadingCreator:
         :raise ValueError: one holds no usable PEM.
         """
         self._stamp = _stamp(self._tls)
-        self._options = make_options(self._tls, self._protocols)
-        self._looked_at = self._clock.seconds()
+        try:
+            self._options = make_options(self._tls, self._protocols)
+        except (SSL.Error, crypto.Error) as error:
+            reason = f"certificate and key cannot be used: {error}"
+            raise ValueError(f"{self._tls.certificate}: {reason}") from error
+        self._looked_at = self.clock.seconds()
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """Make a connection."""
@@ -108,7 +126,7 @@ class ReloadingCreator:
         return self._options.serverConnectionForTLS(tlsProtocol)
 
     def _refresh(self) -> None:
-        now = self._clock.seconds()
+        now = self.clock.seconds()
         if now - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = now
@@ -116,7 +134,7 @@ class ReloadingCreator:
             if _stamp(self._tls) != self._stamp:
                 self.load()
                 self._log.info("certificates were read again")
-        except (OSError, ValueError, SSL.Error) as error:
+        except (OSError, ValueError) as error:
             self._log.error(
                 "certificates have changed and cannot be used: {error}",
                 error=str(error),
@@ -175,9 +193,13 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
         acceptableProtocols=list(protocols),
         **options,
     )
+    context = made.getContext()
+    if tls.minimumtls in _WEAK:
+        # OpenSSL 3 leaves these versions out unless told that weakness is meant.
+        context.set_cipher_list(f"{':'.join(names) or 'DEFAULT'}:@SECLEVEL=0".encode())
     if tls.clientcas:
         believe = _believe if tls.clientauth in _UNVERIFIED else None
-        made.getContext().set_verify(_CLIENT_AUTH[tls.clientauth], believe)
+        context.set_verify(_CLIENT_AUTH[tls.clientauth], believe)
     return made
 
 

@@ -114,10 +114,10 @@ class BaseTests(WebCase):
         for size in (1000, 3_000_000):
             from treq.client import HTTPClient
 
-            from txregistry.remote.tokens import Form
+            from txregistry.flow.smallbody import SmallBody
 
             asked = HTTPClient(self.house.wire).put(
-                "http://cache.example/v2/a/b/manifests/v1", data=Form(b"x" * size)
+                "http://cache.example/v2/a/b/manifests/v1", data=SmallBody(b"x" * size)
             )
             self.assertEqual(self.house.settle(asked).code, 405)
         self.house.pump()

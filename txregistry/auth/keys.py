@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import is_
 from typing import Any
 
 import attrs
@@ -16,11 +17,36 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
 
+from txregistry.auth.files import WatchedFile
+
 _END = b"-----END CERTIFICATE-----"
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 #: Certificates of one chain.
 MAX_CHAIN = 8
+
+
+@attrs.define(eq=False)
+class KeySource:
+    """The keys of several files, the same value as long as none of them changes."""
+
+    _files: Sequence[WatchedFile[TrustedKeys]]
+    _parts: list[TrustedKeys] = attrs.field(factory=list)
+    _joined: TrustedKeys | None = None
+
+    def read(self) -> TrustedKeys:
+        """Give the keys of the moment.
+
+        :raise OSError: a file cannot be read.
+        :raise ValueError: a file never held usable keys.
+        """
+        parts = [file.read() for file in self._files]
+        same = len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
+        if self._joined is None or not same:
+            self._parts, self._joined = parts, parts[0]
+            for part in parts[1:]:
+                self._joined = self._joined.joined(part)
+        return self._joined
 
 
 @attrs.frozen

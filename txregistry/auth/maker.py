@@ -11,7 +11,12 @@ from twisted.logger import Logger
 
 from txregistry.auth.files import WatchedFile
 from txregistry.auth.htpasswd import HtpasswdAccess, make_file, parse_entries
-from txregistry.auth.keys import TrustedKeys, keys_of_bundle, keys_of_set
+from txregistry.auth.keys import (
+    KeySource,
+    TrustedKeys,
+    keys_of_bundle,
+    keys_of_set,
+)
 from txregistry.auth.open import OpenAccess
 from txregistry.auth.silly import SillyAccess
 from txregistry.auth.token import ALGORITHMS, TokenAccess, TokenSettings
@@ -100,11 +105,6 @@ def _trusted(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
     if not files:
         raise ValueError("auth.token: rootcertbundle or jwks is missing")
 
-    def keys() -> TrustedKeys:
-        found = TrustedKeys({}, {})
-        for file in files:
-            found = found.joined(file.read())
-        return found
-
-    keys()
-    return keys
+    source = KeySource(files)
+    source.read()
+    return source.read

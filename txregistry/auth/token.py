@@ -11,12 +11,14 @@ import attrs
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
 from txregistry.auth.keys import TrustedKeys
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.spec.errors import Unavailable
 
 ALGORITHMS = (
     "EdDSA",
@@ -25,6 +27,9 @@ ALGORITHMS = (
 
 #: How far the clocks of two machines may be apart, in seconds.
 LEEWAY_SECONDS = 60.0
+
+#: No time of a token is as far away, in seconds: tens of thousands of years.
+_END_OF_TIME = 1e12
 
 #: Tokens whose signature was checked and need not be checked again.
 MAX_REMEMBERED = 4096
@@ -84,6 +89,8 @@ class TokenAccess:
     _keys: Callable[[], TrustedKeys]
     _clock: IReactorTime
     _remembered: OrderedDict[bytes, Claims] = attrs.field(factory=OrderedDict)
+    _last_keys: TrustedKeys | None = None
+    _log = Logger()
 
     @deferred
     async def authorize(self, facts: RequestFacts, wanted: Sequence[Access]) -> Grant:
@@ -112,17 +119,30 @@ class TokenAccess:
         :raise ValueError: it is not genuine, or does not hold now.
         """
         now = self._clock.seconds()
+        keys = self._trusted()
         proof = hashlib.sha256(token.encode("utf-8")).digest()
         claims = self._remembered.get(proof)
         if claims is None:
-            claims = self._verify(token, now)
+            claims = self._verify(token, keys, now)
             self._remembered[proof] = claims
             while len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         claims.check_time(now)
         return claims
 
-    def _verify(self, token: str, now: float) -> Claims:
+    def _trusted(self) -> TrustedKeys:
+        """Give the keys of the moment; with others, all tokens are verified anew."""
+        try:
+            keys = self._keys()
+        except OSError as error:
+            self._log.error("keys cannot be read: {error}", error=str(error))
+            raise Unavailable({"reason": "the trusted keys cannot be read"}) from error
+        if keys is not self._last_keys:
+            self._remembered.clear()
+            self._last_keys = keys
+        return keys
+
+    def _verify(self, token: str, keys: TrustedKeys, now: float) -> Claims:
         if len(token) > MAX_TOKEN:
             raise ValueError("the token is too long")
         algorithms = list(self._settings.algorithms)
@@ -131,9 +151,9 @@ class TokenAccess:
         registry.max_header_length = MAX_TOKEN
         try:
             header = jws.extract_compact(token.encode("utf-8"), registry=registry)
-            key = self._keys().of_header(header.headers(), now)
+            key = keys.of_header(header.headers(), now)
             decoded = jwt.decode(token, key, registry=registry)
-        except (JoseError, TypeError, KeyError) as error:
+        except (JoseError, TypeError, KeyError, RecursionError) as error:
             raise ValueError("the token is not genuine") from error
         return self._read(decoded.claims)
 
@@ -155,6 +175,8 @@ class TokenAccess:
 def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a time of the token is missing")
+    if not abs(value) < _END_OF_TIME:
+        raise ValueError("a time of the token is none")
     return float(value)
 
 

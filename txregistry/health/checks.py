@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
@@ -37,6 +37,7 @@ class Check:
     _clock: IReactorTime
     _failures: int = 0
     _reason: str = ""
+    _probing: Deferred[None] | None = None
     _log = Logger()
 
     @property
@@ -48,8 +49,10 @@ class Check:
     async def look(self) -> None:
         """Probe once; never fails."""
         before = self.problem
+        probing: Deferred[None] = maybeDeferred(self._probe)
+        self._probing = probing.addTimeout(self._timeout, self._clock)
         try:
-            await self._probe().addTimeout(self._timeout, self._clock)
+            await self._probing
         except CancelledError:
             return
         except DeferredTimeout:
@@ -65,6 +68,11 @@ class Check:
                 name=self.name,
                 problem=self.problem or "passes again",
             )
+
+    def stop(self) -> None:
+        """Give up a look under way."""
+        if self._probing is not None:
+            self._probing.cancel()
 
     def _failed(self, reason: str) -> None:
         self._failures += 1
@@ -105,3 +113,5 @@ class Health(Service):
         loops, self._loops = self._loops, []
         for loop in loops:
             loop.stop()
+        for check in self._checks:
+            check.stop()

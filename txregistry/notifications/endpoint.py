@@ -15,6 +15,8 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.discard import discard
+from txregistry.flow.smallbody import SmallBody
 from txregistry.interfaces.events import Event
 from txregistry.notifications.envelope import MEDIA_TYPE, Filter
 from txregistry.notifications.queue import EventQueue, Queued
@@ -72,6 +74,7 @@ class Endpoint:
     _loop: Deferred[None] | None = None
     _idle: Deferred[None] | None = None
     _failures: int = 0
+    _stopped: bool = False
     _log = Logger()
 
     def wants(self, event: Event) -> bool:
@@ -84,6 +87,7 @@ class Endpoint:
 
     def stop(self) -> None:
         """Post no more; what is left is posted by the next process."""
+        self._stopped = True
         if self._loop is not None:
             self._loop.cancel()
 
@@ -95,28 +99,31 @@ class Endpoint:
 
     @deferred
     async def _run(self) -> None:
-        while True:
-            try:
-                told = await self._post_batch()
-            except CancelledError:
-                return
-            except Exception:
-                # A queue that cannot be read may be readable later.
-                self._log.failure("the queue of {name} failed", name=self.settings.name)
-                told = True
-                await self._wait(self.settings.backoff)
-            if not told and not await self._rest():
-                return
+        try:
+            while True:
+                if not await self._post_batch_or_wait():
+                    await self._rest()
+        except CancelledError:
+            return
 
     @deferred
-    async def _rest(self) -> bool:
-        """Wait for something to post; fire with whether to go on."""
-        self._idle = Deferred()
+    async def _post_batch_or_wait(self) -> bool:
+        """Post the oldest events; fire with whether there may be more."""
         try:
-            await self._idle
+            return await self._post_batch()
         except CancelledError:
-            return False
+            raise
+        except Exception:
+            # A queue that cannot be read may be readable later.
+            self._log.failure("the queue of {name} failed", name=self.settings.name)
+        await self._wait(self.settings.backoff)
         return True
+
+    @deferred
+    async def _rest(self) -> None:
+        """Wait for something to post."""
+        self._idle = Deferred()
+        await self._idle
 
     @deferred
     async def _wait(self, seconds: float) -> None:
@@ -157,6 +164,9 @@ class Endpoint:
         except CancelledError:
             raise
         except Exception as error:
+            if self._stopped:
+                # A request that is cancelled says so in many ways.
+                raise CancelledError from error
             # Refused, reset, late: whatever it is, it was not taken.
             self.tally.errors += 1
             self._log.debug(
@@ -175,9 +185,11 @@ class Endpoint:
         headers.setRawHeaders("Content-Type", [MEDIA_TYPE])
         response: Any = await self._client.post(
             self.settings.url,
-            data=queued.envelope,
+            data=SmallBody(queued.envelope),
             headers=headers,
             allow_redirects=False,
+            unbuffered=True,
         )
-        await response.content()
+        # The status is all there is to know.
+        discard(response, self._clock)
         return int(response.code)

@@ -54,15 +54,12 @@ def write_envelope(
         "timestamp": moment,
         "action": event.action.value,
         "target": _target(event.target, event.action, references),
-        "request": _filled(
-            {
-                "id": requested.request_id,
-                "addr": requested.address,
-                "host": requested.host,
-                "method": requested.method,
-                "useragent": requested.user_agent,
-            }
-        ),
+        "request": {
+            "id": requested.request_id,
+            **_filled({"addr": requested.address, "host": requested.host}),
+            "method": requested.method,
+            "useragent": requested.user_agent,
+        },
         "actor": _filled({"name": requested.user}),
         "source": _filled({"addr": source.address, "instanceID": source.instance}),
     }

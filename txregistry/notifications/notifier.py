@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -117,7 +116,8 @@ class Notifier(Service):
         self._writing = True
         try:
             await self._queue.put(rows)
-        except sqlite3.Error:
+        except Exception:
+            # Whatever the disk says: what was done is done, and goes on.
             self._log.failure("events cannot be kept")
             self._drop(rows)
         finally:

@@ -26,10 +26,11 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.discard import discard
 from txregistry.flow.retry import backoff, retry
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.answers import parse_retry_after
-from txregistry.remote.body import discard, header
+from txregistry.remote.body import header
 from txregistry.remote.circuit import Circuit
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import (

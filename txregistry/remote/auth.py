@@ -14,7 +14,7 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.remote.body import discard
+from txregistry.flow.discard import discard
 from txregistry.remote.credentials import ICredentialStore
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.tokens import TokenKey, Tokens, basic

@@ -27,10 +27,6 @@ from txregistry.flow.streams import (
 )
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
-#: The body of an answer that nobody wants is read up to this, so that the
-#: connection can serve again; past it, closing is cheaper.
-_DISCARD_BYTES = 64 * 1024
-
 
 class BodyBroken(UpstreamFailed):
     """A body ended before it should have, or stood still for too long."""
@@ -191,33 +187,3 @@ async def collect(
     except (TooLong, ConsumerStopped) as error:
         facts = {"upstream": upstream, "reason": "answer too long"}
         raise UpstreamFailed(facts) from error
-
-
-@attrs.define(eq=False, slots=False)
-class _Discard(Protocol):
-    _clock: IReactorTime
-    _size: int = 0
-
-    def connectionMade(self) -> None:
-        self._timer = IdleTimer(self._clock, 5.0, self._close)
-        self._timer.arm()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > _DISCARD_BYTES:
-            self._close()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._timer.disarm()
-
-    def _close(self) -> None:
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-
-def discard(response: IResponse, clock: IReactorTime) -> None:
-    """Get rid of a body that nobody wants, and keep the connection if that is cheap."""
-    protocol = _Discard(clock)
-    if (length_of(response) or 0) > _DISCARD_BYTES:
-        protocol.dataReceived = lambda data: protocol._close()  # type: ignore[method-assign]
-    response.deliverBody(protocol)

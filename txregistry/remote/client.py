@@ -13,6 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.discard import discard
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.agents import (
     BreakerAgent,
@@ -23,7 +24,7 @@ from txregistry.remote.agents import (
 )
 from txregistry.remote.answers import error_of, parse_retry_after
 from txregistry.remote.auth import AuthAgent
-from txregistry.remote.body import collect, deliver, discard, header
+from txregistry.remote.body import collect, deliver, header
 from txregistry.remote.credentials import ICredentialStore
 from txregistry.remote.origin import Origin
 from txregistry.remote.tokens import Tokens

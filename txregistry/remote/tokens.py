@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 
 import attrs
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IResponse
 
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.discard import discard
+from txregistry.flow.smallbody import SmallBody
 from txregistry.remote.answers import error_of, parse_retry_after
-from txregistry.remote.body import collect, discard, header
+from txregistry.remote.body import collect, header
 from txregistry.remote.credentials import Credentials, ICredentialStore
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
@@ -131,7 +131,7 @@ class Tokens:
         fields = {"service": key.service, "scope": key.scope, "client_id": CLIENT_ID}
         return await self._client.post(
             key.realm,
-            data=Form(urlencode({**fields, **form}).encode("ascii")),
+            data=SmallBody(urlencode({**fields, **form}).encode("ascii")),
             headers=Headers({"Content-Type": ["application/x-www-form-urlencoded"]}),
             allow_redirects=False,
             unbuffered=True,
@@ -145,33 +145,6 @@ class Tokens:
         if response.code == 400:
             return Unauthorized({"upstream": host, "status": 400})
         return error_of(response.code, host, missing, wait)
-
-
-@implementer(IBodyProducer)
-@attrs.define(eq=False)
-class Form:
-    """A small body, written at once: no need to take turns with anybody."""
-
-    _content: bytes = attrs.field(repr=False)
-
-    @property
-    def length(self) -> int:
-        """Count its bytes."""
-        return len(self._content)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write everything."""
-        consumer.write(self._content)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Have nothing left to hold back."""
-
-    def resumeProducing(self) -> None:
-        """Have nothing left to write."""
-
-    def stopProducing(self) -> None:
-        """Have nothing left to stop."""
 
 
 def basic(who: Credentials) -> str:

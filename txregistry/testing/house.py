@@ -21,6 +21,7 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
+from txregistry.flow.smallbody import SmallBody
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.driver import IStorageDriver
@@ -34,7 +35,6 @@ from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import Limits, UpstreamClient, make_client
 from txregistry.remote.credentials import Credentials, StaticCredentials
 from txregistry.remote.namespace import RemoteNamespace
-from txregistry.remote.tokens import Form
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.storage import layout
@@ -295,7 +295,7 @@ class TestHouse:
             method,
             f"{REGISTRY}{path}",
             headers=named,  # type: ignore[arg-type]
-            data=None if body is None else Form(body),
+            data=None if body is None else SmallBody(body),
             unbuffered=True,
             allow_redirects=False,
         )

@@ -1,4 +1,4 @@
-"""Connections: HTTP/1.1 and HTTP/2 with our limits, and the choice between them."""
+"""Connections: HTTP/1.1 with our limits, and the choice between it and HTTP/2."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
-
-# The class is private to Twisted for want of a promise; its site uses the same hooks.
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
 
@@ -106,28 +105,24 @@ class RegistryChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a client that speaks TLS to us is told so by a closed door.
 
-        Many try TLS first, and would wait for an answer that cannot come.
+        Many try TLS first, and would wait for an answer that cannot come. A client that
+        sends nothing at all is idle; one that sends a byte of a head now and then is
+        caught here.
         """
-        if not self._spoken:
-            self._spoken = True
-            if data.startswith(_TLS_HELLO):
-                cast(ITCPTransport, self.transport).abortConnection()
-                return
+        is_tls = not self._spoken and data.startswith(_TLS_HELLO)
+        self._spoken = True
+        if is_tls or self._head_is_late():
+            cast(ITCPTransport, self.transport).abortConnection()
+            return
         super().dataReceived(data)
 
-    def lineReceived(self, line: bytes) -> None:
-        """Take a line of a head, if the whole does not take too long.
-
-        A client that sends nothing at all is idle; one that sends a byte now and then
-        is caught here.
-        """
+    def _head_is_late(self) -> bool:
+        if not self.line_mode:
+            return False
         now = self._home.clock.seconds()
         if self._head_began_at is None:
             self._head_began_at = now
-        if now - self._head_began_at > self._home.limits.header_seconds:
-            cast(ITCPTransport, self.transport).abortConnection()
-            return
-        super().lineReceived(line)
+        return now - self._head_began_at > self._home.limits.header_seconds
 
     def allHeadersReceived(self) -> None:
         """Begin a request that has a body; others begin when they are complete."""
@@ -151,43 +146,7 @@ class RegistryChannel(HTTPChannel):
             super().rawDataReceived(data)
 
 
-class RegistryH2Connection(H2Connection):
-    """An HTTP/2 connection that begins requests when their head is in."""
-
-    def connectionMade(self) -> None:
-        """Remember the connection for draining."""
-        self._home = cast(Home, self.factory)
-        self._continues: set[int] = set()
-        super().connectionMade()
-        self._home.channels.add(self)
-
-    def connectionLost(
-        self, reason: Failure = connectionDone, _cancelTimeouts: bool = True
-    ) -> None:
-        """Forget the connection."""
-        self._home.channels.discard(self)
-        super().connectionLost(reason, _cancelTimeouts)
-
-    def loseConnection(self) -> None:
-        """Close the connection."""
-        cast(ITCPTransport, self.transport).loseConnection()
-
-    def _requestReceived(self, event: Any) -> None:
-        self._continues.add(event.stream_id)
-        super()._requestReceived(event)
-        self._continues.discard(event.stream_id)
-        stream = self.streams[event.stream_id]
-        request = stream._request
-        if request.body.announced != 0 and event.stream_ended is None:
-            request.begin(stream.command, stream.path, b"HTTP/2")
-
-    def _send100Continue(self, stream_id: int) -> None:
-        # Not while the head is being read: whoever reads the body says so.
-        if stream_id not in self._continues:
-            super()._send100Continue(stream_id)
-
-
-class ChosenProtocol(TwistedProtocol):
+class ChosenProtocol(TwistedProtocol, TimeoutMixin):
     """Becomes HTTP/1.1 or HTTP/2 with the first bytes.
 
     :param cleartext: HTTP/2 may come without TLS, announced by its preface.
@@ -199,6 +158,20 @@ class ChosenProtocol(TwistedProtocol):
         self._cleartext = cleartext
         self._chosen: Any = None
         self._early = b""
+        self.callLater = site.clock.callLater  # type: ignore[method-assign]
+
+    def connectionMade(self) -> None:
+        """Count, and wait no longer than for any other byte."""
+        self._site.channels.add(self)
+        self.setTimeout(self._site.limits.idle_seconds)
+
+    def timeoutConnection(self) -> None:
+        """Close a connection over which nothing came."""
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def loseConnection(self) -> None:
+        """Close the connection."""
+        cast(ITCPTransport, self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Choose, then pass on."""
@@ -207,6 +180,7 @@ class ChosenProtocol(TwistedProtocol):
             if self._is_undecided():
                 return
             data, self._early = self._early, b""
+            self._forget()
             self._chosen = self._site.build(self._address, self._speaks_h2(data))
             self._chosen.makeConnection(self.transport)
             if isinstance(self._chosen, H2Connection):
@@ -215,8 +189,13 @@ class ChosenProtocol(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Pass on."""
+        self._forget()
         if self._chosen is not None:
             self._chosen.connectionLost(reason)
+
+    def _forget(self) -> None:
+        self.setTimeout(None)
+        self._site.channels.discard(self)
 
     def _register(self, chosen: Any) -> None:
         if IPushProducer.providedBy(self.transport):

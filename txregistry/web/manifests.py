@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import attrs
+from twisted.web.http import NOT_MODIFIED
 
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.events import Action
@@ -60,7 +61,8 @@ class Manifests:
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
         answer = _respond(request, manifest, isinstance(wanted, Digest))
-        if self._announcements.listening and isinstance(manifest, Manifest):
+        told = self._announcements.listening and request.code != NOT_MODIFIED
+        if told and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
         return answer
 

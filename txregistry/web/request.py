@@ -204,11 +204,8 @@ class RegistryRequest(Request):
             return
         if not self.body.complete:
             self.loseAfterwards()
-        channel = self.channel
         super().finish()
         self._report()
-        if not self.body.complete and not isinstance(channel, HTTPChannel):
-            channel.abortConnection()  # one stream of several: the others go on
 
     def loseAfterwards(self) -> None:
         """Keep the connection no longer than this answer."""

@@ -15,8 +15,8 @@ from txregistry.web.channels import (
     ChannelLimits,
     ChosenProtocol,
     RegistryChannel,
-    RegistryH2Connection,
 )
+from txregistry.web.http2 import RegistryH2Connection
 from txregistry.web.request import RegistryRequest
 
 
@@ -66,7 +66,9 @@ class RegistrySite(Site):
 
     def build(self, address: Any, speaks_http2: bool) -> Any:
         """Make a connection that speaks one of the two."""
-        channel: Any = RegistryH2Connection() if speaks_http2 else RegistryChannel()
+        channel: Any = RegistryChannel()
+        if speaks_http2:
+            channel = RegistryH2Connection(self.clock)
         channel.factory = channel.site = self
         channel.requestFactory = RegistryRequest
         channel.timeOut = self.limits.idle_seconds

@@ -180,8 +180,8 @@ class House:
     def service(self) -> Registry:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
-        registry.add(DirectoryLock(own_path(self.config, "lock", ""), alone=False))
-        for child in (self.disk, self.ledger_disk, Storage(self.driver)):
+        lock = DirectoryLock(own_path(self.config, "lock", ""), alone=False)
+        for child in (self.disk, self.ledger_disk, Storage(self.driver), lock):
             registry.add(child)
         self._add_purging(registry)
         rebuild = self._rebuild()

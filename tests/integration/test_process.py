@@ -316,7 +316,7 @@ class ProcessTests(IntegrationCase):
         certificate, key = make_certificate(self.directory, "upstream")
         upstream = FakeUpstream(reactor)
         digest = upstream.add_blob("a", b"over TLS")
-        options = make_options(Tls(certificate=str(certificate), key=str(key)))
+        options = make_options(Tls(certificate=str(certificate), key=str(key)), ())
         self.assertIsInstance(options, CertificateOptions)
         port = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -360,7 +360,7 @@ class ProcessTests(IntegrationCase):
         paths = {"certificate": str(certificate), "key": str(key)}
         upstream = FakeUpstream(reactor)
         digest = upstream.add_blob("a", b"for friends")
-        options = make_options(Tls(**paths, clientcas=(str(certificate),)))
+        options = make_options(Tls(**paths, clientcas=(str(certificate),)), ())
         port = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         url = f"https://127.0.0.1:{port.getHost().port}"
@@ -378,7 +378,7 @@ class ProcessTests(IntegrationCase):
         certificate, key = make_certificate(self.directory, "upstream")
         upstream = FakeUpstream(reactor)
         digest = upstream.add_blob("a", os.urandom(500_000))
-        options = make_options(Tls(certificate=str(certificate), key=str(key)))
+        options = make_options(Tls(certificate=str(certificate), key=str(key)), ())
         plain = reactor.listenTCP(0, Site(upstream), interface="127.0.0.1")
         secure = reactor.listenSSL(0, Site(upstream), options, interface="127.0.0.1")
         relay = Factory.forProtocol(Relay)

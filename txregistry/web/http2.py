@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import connectionDone
@@ -40,6 +41,8 @@ class RegistryH2Connection(H2Connection):
     ) -> None:
         """Forget the connection."""
         self._home.channels.discard(self)
+        # A request that ends takes its stream out, and the others are still to be told.
+        self.streams = dict(self.streams)
         super().connectionLost(reason, _cancelTimeouts)
 
     def loseConnection(self) -> None:
@@ -63,9 +66,34 @@ class RegistryH2Connection(H2Connection):
         # it sent meanwhile must not use up the window of all others.
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
-        if event.stream_ended is None:
-            self.conn.reset_stream(event.stream_id, ErrorCodes.NO_ERROR)
         self._tryToWriteControlData()
+
+    def writeHeaders(
+        self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
+    ) -> None:
+        """Send the head of an answer.
+
+        A client that is refused may end its body at once, shorter than it announced;
+        h2 would take that for a reason to end the whole connection.
+        """
+        stream = self.streams.get(stream_id)
+        if stream is not None and not stream._request.body.complete:
+            self.conn.streams[stream_id]._expected_content_length = None
+        super().writeHeaders(version, code, reason, headers, stream_id)
+
+    def _requestDone(self, stream_id: int) -> None:
+        """End a stream; one that was answered early is closed to its client as well.
+
+        RFC 9113, 8.1: after a whole answer, without an error.
+        """
+        early = not self.streams[stream_id]._request.body.complete
+        super()._requestDone(stream_id)
+        if early:
+            try:
+                self.conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+            except ProtocolError:
+                return  # it has ended in another way
+            self._tryToWriteControlData()
 
     def _requestEnded(self, event: Any) -> None:
         if event.stream_id in self.streams:

@@ -189,8 +189,12 @@ class RegistryRequest(Request):
         """Answer now, and end when the body has: it must not pass for a request."""
         if not self.startedWriting:
             self.write(b"")
-        waits = is_waiting_to_send(self)
-        self.body.drop(0 if waits else MAX_DROPPED_BYTES, self._end)
+        if is_waiting_to_send(self) or not isinstance(self.channel, HTTPChannel):
+            # Nothing is to come, or a stream of HTTP/2 ends without the others.
+            self.body.drop(0, _nothing)
+            self._end()
+        else:
+            self.body.drop(MAX_DROPPED_BYTES, self._end)
 
     def _leaves_much(self) -> bool:
         """Tell whether more of the body is to come than is worth reading."""
@@ -200,7 +204,7 @@ class RegistryRequest(Request):
         return is_waiting_to_send(self) or rest > MAX_DROPPED_BYTES
 
     def _end(self) -> None:
-        if self.finished or self._disconnected:
+        if self.finished or self._disconnected or self.aborted:
             return
         if not self.body.complete:
             self.loseAfterwards()
@@ -232,8 +236,8 @@ class RegistryRequest(Request):
             return
         self.aborted = True
         self._report()
-        self.body.lost()
         super().connectionLost(reason)
+        self.body.lost()
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Take a producer; one that comes after the client has gone is stopped."""
@@ -324,6 +328,10 @@ class RegistryRequest(Request):
             cache_status=cached[0],
             aborted=self.aborted,
         )
+
+
+def _nothing() -> None:
+    """Stand for what is done when the rest of a body has come."""
 
 
 def _parse(query: bytes) -> dict[bytes, list[bytes]] | None:

@@ -10,38 +10,30 @@ from txregistry.lock import DirectoryBusy, DirectoryLock
 
 
 class LockTests(SynchronousTestCase):
-    """Daemons share, a collection is alone."""
+    """One process at a time."""
 
     def setUp(self) -> None:
         self.path = os.path.join(self.mktemp(), "own", "lock")
 
-    def lock(self, alone: bool = False) -> DirectoryLock:
-        found = DirectoryLock(self.path, alone)
+    def lock(self) -> DirectoryLock:
+        found = DirectoryLock(self.path)
         self.addCleanup(found.stopService)
         return found
 
-    def test_daemons_share(self) -> None:
-        """Any number of daemons."""
-        self.lock().startService()
-        self.lock().startService()
-
-    def test_alone(self) -> None:
-        """A collection without a daemon excludes daemons, and they exclude it."""
-        daemon, collection = self.lock(), self.lock(alone=True)
-        daemon.startService()
+    def test_one_at_a_time(self) -> None:
+        """A second process is told, until the first has ended."""
+        first, second = self.lock(), self.lock()
+        first.startService()
         with self.assertRaises(DirectoryBusy) as caught:
-            collection.startService()
-        self.assertIn("a daemon works on", str(caught.exception))
-        daemon.stopService()
-        collection.startService()
-        with self.assertRaises(DirectoryBusy):
-            daemon.startService()
-        collection.stopService()
-        daemon.startService()
+            second.startService()
+        self.assertIn("another process works on", str(caught.exception))
+        self.assertFalse(second.running)
+        first.stopService()
+        second.startService()
 
     def test_nowhere(self) -> None:
         """Storage that is no directory has no lock."""
-        lock = DirectoryLock("", True)
+        lock = DirectoryLock("")
         lock.startService()
         lock.stopService()
         self.assertFalse(lock.running)

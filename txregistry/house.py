@@ -11,7 +11,7 @@ import socket
 import stat
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import attrs
 from treq.client import HTTPClient
@@ -96,6 +96,9 @@ _FIRST_PURGE_SECONDS = 3600.0
 
 _log = Logger(namespace="txregistry.house")
 
+#: Threads that check passwords, apart from the others: they are slow by design.
+AUTH_THREADS = 2
+
 #: Threads for blob data; the ledger has one of its own.
 DISK_THREADS = 16
 
@@ -118,6 +121,7 @@ class House:
     give_up: Callable[[], None]
     disk: DiskPool = attrs.field(init=False)
     ledger_disk: DiskPool = attrs.field(init=False)
+    auth_disk: DiskPool = attrs.field(init=False)
     driver: IStorageDriver = attrs.field(init=False)
     ledger: SqliteLedger = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
@@ -133,7 +137,9 @@ class House:
 
     def __attrs_post_init__(self) -> None:
         config = self.config
-        self.disk = DiskPool.create(self.reactor, DISK_THREADS, "disk")
+        threads = cast(int, config.storage.parameters.get("maxthreads") or DISK_THREADS)
+        self.disk = DiskPool.create(self.reactor, threads, "disk")
+        self.auth_disk = DiskPool.create(self.reactor, AUTH_THREADS, "auth")
         self.ledger_disk = DiskPool.create(self.reactor, 1, "ledger")
         self.driver = make_driver(
             config.storage.driver, config.storage.parameters, self.disk, self.reactor
@@ -143,7 +149,7 @@ class House:
         self._build_storage()
         auth = config.auth
         self.controller = make_controller(
-            auth.controller, auth.parameters, self.disk, self.reactor
+            auth.controller, auth.parameters, self.auth_disk, self.reactor
         )
 
     def _build_storage(self) -> None:
@@ -180,8 +186,9 @@ class House:
     def service(self) -> Registry:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
-        lock = DirectoryLock(own_path(self.config, "lock", ""), alone=False)
-        for child in (self.disk, self.ledger_disk, Storage(self.driver), lock):
+        lock = DirectoryLock(own_path(self.config, "lock", ""))
+        pools = (self.disk, self.ledger_disk, self.auth_disk)
+        for child in (*pools, Storage(self.driver), lock):
             registry.add(child)
         self._add_purging(registry)
         rebuild = self._rebuild()

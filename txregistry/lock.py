@@ -1,4 +1,4 @@
-"""Who works on a storage directory: any number of daemons, or one collection alone."""
+"""Who works on a storage directory: one process, a daemon or a collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from twisted.application.service import Service
 
 
 class DirectoryBusy(Exception):
-    """Somebody else works on the directory, so that this process must not."""
+    """Another process works on the directory, so that this one must not.
+
+    What is remembered of the tree, and what protects it from a collection, is in the
+    memory of one process.
+    """
 
 
 @attrs.define(eq=False, slots=False)
@@ -18,33 +22,18 @@ class DirectoryLock(Service):
     """Holds a lock on a file while it runs.
 
     :param path: of the file, which stays when the lock goes; empty for no lock.
-    :param alone: nobody else may hold it.
     """
 
     _path: str
-    _alone: bool
     _descriptor: int = -1
 
     def startService(self) -> None:
         """Take the lock.
 
-        :raise DirectoryBusy: somebody else holds it in a way that excludes us.
+        :raise DirectoryBusy: another process holds it.
         """
-        if not self._path:
-            super().startService()
-            return
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        how = fcntl.LOCK_EX if self._alone else fcntl.LOCK_SH
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            who = "a daemon" if self._alone else "a collection without a daemon"
-            raise DirectoryBusy(
-                f"{who} works on {os.path.dirname(self._path)}"
-            ) from error
-        self._descriptor = descriptor
+        if self._path:
+            self._descriptor = self._take()
         super().startService()
 
     def stopService(self) -> None:
@@ -53,3 +42,14 @@ class DirectoryLock(Service):
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    def _take(self) -> int:
+        directory = os.path.dirname(self._path)
+        os.makedirs(directory, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise DirectoryBusy(f"another process works on {directory}") from error
+        return descriptor

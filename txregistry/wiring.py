@@ -27,6 +27,9 @@ from txregistry.web.urls import Urls
 
 _log = Logger(namespace="txregistry.config")
 
+#: Seconds between two looks, and that one may take, where 0 is configured.
+_HEALTH_SECONDS = 10.0
+
 #: Seconds that the storage may take to answer a health check.
 _STORAGE_SECONDS = 10.0
 
@@ -114,7 +117,7 @@ def health_checks(
             Check(
                 name,
                 storage_probe(driver),
-                storage.interval,
+                storage.interval or _HEALTH_SECONDS,
                 storage.threshold,
                 _STORAGE_SECONDS,
                 clock,
@@ -122,7 +125,12 @@ def health_checks(
         )
     checks += [
         Check(
-            item.file, file_probe(item.file), item.interval, item.threshold, 5.0, clock
+            item.file,
+            file_probe(item.file),
+            item.interval or _HEALTH_SECONDS,
+            item.threshold,
+            5.0,
+            clock,
         )
         for item in health.file
     ]
@@ -131,9 +139,9 @@ def health_checks(
         Check(
             item.uri,
             http_probe(client, item.uri, item.headers, item.statuscode),
-            item.interval,
+            item.interval or _HEALTH_SECONDS,
             item.threshold,
-            item.timeout,
+            item.timeout or _HEALTH_SECONDS,
             clock,
         )
         for item in health.http
@@ -142,9 +150,9 @@ def health_checks(
         Check(
             item.addr,
             tcp_probe(_endpoint(reactor, item.addr)),
-            item.interval,
+            item.interval or _HEALTH_SECONDS,
             item.threshold,
-            item.timeout,
+            item.timeout or _HEALTH_SECONDS,
             clock,
         )
         for item in health.tcp

@@ -117,7 +117,7 @@ class MainTests(SynchronousTestCase):
     def test_daemon_out_of_reach(self) -> None:
         """With a daemon at work that does not answer, nothing is collected."""
         path = os.path.abspath(os.path.join(self.root, "txregistry", "lock"))
-        daemon = DirectoryLock(path, False)
+        daemon = DirectoryLock(path)
         daemon.startService()
         self.addCleanup(daemon.stopService)
         result = self.run_command()

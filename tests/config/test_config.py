@@ -95,7 +95,7 @@ class ReadTests(SynchronousTestCase):
             config.storage.parameters["rootdirectory"], "/var/lib/registry"
         )
         silent = {line.partition(":")[0] for line in warnings}
-        self.assertEqual(silent, {"reporting", "proxy.cachewritetimeout"})
+        self.assertEqual(silent, {"reporting", "proxy.cachewritetimeout", "redis"})
 
     def test_secrets_are_taken_as_written(self) -> None:
         """What looks like a number, a date or a truth is text where text is meant."""

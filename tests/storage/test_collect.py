@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -15,6 +15,7 @@ from txregistry.interfaces.collection import (
     CollectReport,
     ICollector,
 )
+from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.storage import layout
@@ -238,15 +239,67 @@ class KeepingTests(CollectCase):
         self.assertEqual([p for p in self.house.paths() if digits in p], [])
 
     def test_broken_manifest(self) -> None:
-        """One that cannot be read is told, left alone, and ends nothing."""
-        first, _ = self.image("one")
-        orphan = self.blob()
+        """What a damaged one refers to is not known: nothing of its repository goes,
+        and what others hold is collected all the same."""
+        first, layer = self.image("one")
+        orphan = self.blob("c/d")
         path = layout.blob_data(Digest.parse(first))
         self.house.settle(self.house.driver.put(path, b"damaged"))
         report = self.collect()
         self.assertEqual(report.broken, [f"a/b@{first}"])
         self.assertIn(first, self.manifests())
+        self.assertIn(layer, self.contents())
         self.assertNotIn(orphan, self.contents())
+
+    def test_missing_manifest(self) -> None:
+        """One whose content is gone keeps nothing but its link."""
+        first, layer = self.image("one")
+        path = layout.blob_data(Digest.parse(first))
+        self.house.settle(self.house.driver.delete(path))
+        report = self.collect()
+        self.assertEqual(report.broken, [f"a/b@{first}"])
+        self.assertNotIn(layer, self.contents())
+
+    def test_storage_that_fails(self) -> None:
+        """What cannot be read now may be readable later: nothing is deleted."""
+        first, layer = self.image("one")
+        self.blob()
+        before = self.contents()
+        real = self.house.driver.get
+        broken = layout.blob_data(Digest.parse(first))
+
+        def get(path: str) -> Any:
+            if path == broken:
+                return fail(DriverError("inmemory", path, "input/output error"))
+            return real(path=path)
+
+        self.patch(type(self.house.driver), "get", lambda _, path: get(path))
+        with self.assertRaises(DriverError):
+            self.collect(delete_untagged=True)
+        self.assertEqual(self.contents(), before)
+        self.assertIn(layer, before)
+
+    def test_child_that_an_index_has_just_called_for(self) -> None:
+        """A child that a new index refers to stays with all that it refers to."""
+        child, layer = self.image()
+        for _ in range(40):
+            self.image()
+        collecting = self.start(delete_untagged=True, grace_seconds=0.0)
+        got = self.house.send(
+            "PUT",
+            "/v2/a/b/manifests/late",
+            json.dumps(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": mediatypes.OCI_INDEX,
+                    "manifests": [self.descriptor(child, mediatypes.OCI_MANIFEST)],
+                }
+            ).encode(),
+            Content_Type=mediatypes.OCI_INDEX,
+        )
+        self.house.settle(collecting)
+        there = child in self.manifests() and {child, layer} <= self.contents()
+        self.assertEqual(got.status == 201, there, got.body)
 
     def test_a_push_after_it(self) -> None:
         """What was collected can be pushed again, though it was known before."""

@@ -27,6 +27,9 @@ from txregistry.flow.disk import Disk
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 
+#: Passwords that are checked or wait to be; more than this is an attack or a storm.
+MAX_CHECKS = 256
+
 #: Successes that are remembered.
 MAX_REMEMBERED = 10_000
 
@@ -107,13 +110,13 @@ class HtpasswdAccess:
         if self._remembered.get(proof) == hashed and hashed:
             self._remembered.move_to_end(proof)
             return True
+        if len(self._flights) >= MAX_CHECKS:
+            raise Unavailable({"reason": "too many passwords to check"}, 1.0)
+        usable = hashed if _is_bcrypt(hashed) else _stand_in(entries) or self._nobody
         matches = await self._flights.join(
-            proof,
-            lambda: self._disk.run(
-                _matches, hashed or _stand_in(entries) or self._nobody, password
-            ),
+            proof, lambda: self._disk.run(_matches, usable, password)
         )
-        if not hashed or not matches:
+        if usable is not hashed or not matches:
             return False
         self._remember(proof, hashed)
         return True
@@ -125,8 +128,13 @@ class HtpasswdAccess:
 
 
 def _stand_in(entries: Entries) -> bytes:
-    """Give what costs as much to compare with as the hashes of the file do."""
-    return next((found for found in entries.values() if found[:2] == b"$2"), b"")
+    """Give what costs as much to compare with as any hash of the file does."""
+    hashes = [found for found in entries.values() if _is_bcrypt(found)]
+    return max(hashes, key=lambda found: found[4:6], default=b"")
+
+
+def _is_bcrypt(hashed: bytes) -> bool:
+    return hashed[:2] == b"$2"
 
 
 def _matches(hashed: bytes, password: bytes) -> bool:

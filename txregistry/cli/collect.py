@@ -68,7 +68,7 @@ def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, A
 
 
 def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
-    lock = DirectoryLock(own_path(config, "lock"), True)
+    lock = DirectoryLock(own_path(config, "lock", ""))
     try:
         lock.startService()
     except (DirectoryBusy, OSError) as error:
@@ -109,7 +109,7 @@ async def _run(
         io.StringIO(),
         lambda: None,
     )
-    pools = (house.disk, house.ledger_disk)
+    pools = (house.disk, house.ledger_disk, house.auth_disk)
     for pool in pools:
         pool.startService()
     try:

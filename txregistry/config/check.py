@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import cast
 from urllib.parse import urlsplit
 
-from txregistry.config.model import Config, Tls, Validation
+from txregistry.config.model import Auth, Config, Redis, Tls, Validation
+
+#: What a token may be signed with.
+ALGORITHMS = (
+    "EdDSA",
+    *(f"{kind}{bits}" for kind in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
+)
 
 #: As Go names them, best first where it matters.
 CLIENT_AUTH = (
@@ -54,7 +62,7 @@ def check(config: Config) -> list[str]:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
     problems += _check_tls(config.http.tls) + _check_lists(config)
-    problems += _check_validation(config.validation)
+    problems += _check_validation(config.validation) + _check_auth(config.auth)
     if config.proxy.remoteurl:
         problems += _check_remote(config.proxy.remoteurl)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
@@ -79,6 +87,9 @@ def _check_storage(config: Config) -> list[str]:
     cache = storage.cache.blobdescriptor
     if cache not in ("", "inmemory", "redis"):
         problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
+    threads = storage.parameters.get("maxthreads", 25)
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        problems.append(f"storage.{storage.driver}.maxthreads: expected 1 or more")
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
@@ -139,11 +150,33 @@ def _check_lists(config: Config) -> list[str]:
         problems.append("catalog.maxentries: expected 1 or more")
     if config.tags.maxtags <= 0:
         problems.append("tags.maxtags: expected 1 or more")
+    names = [endpoint.name for endpoint in config.notifications.endpoints]
+    problems += [
+        f"notifications.endpoints: more than one is named {name!r}"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    for index, item in enumerate(config.health.tcp):
+        problems += _check_address(f"health.tcp[{index}].addr", item.addr)
     for index, endpoint in enumerate(config.notifications.endpoints):
         if not endpoint.url.startswith(("http://", "https://")):
             problems.append(
                 f"notifications.endpoints[{index}].url: expected an http or https URL"
             )
+    return problems
+
+
+def _check_auth(auth: Auth) -> list[str]:
+    if auth.controller != "token":
+        return []
+    problems = []
+    if not auth.parameters.get("rootcertbundle") and not auth.parameters.get("jwks"):
+        problems.append("auth.token: rootcertbundle or jwks is missing")
+    algorithms = cast("tuple[str, ...]", auth.parameters.get("signingalgorithms", ()))
+    problems += [
+        f"auth.token.signingalgorithms: {name!r} is no algorithm"
+        for name in algorithms
+        if name not in ALGORITHMS
+    ]
     return problems
 
 
@@ -163,7 +196,19 @@ def _check_validation(validation: Validation) -> list[str]:
 
 def remarks(config: Config) -> list[str]:
     """Say what works in another way than one might expect."""
-    if config.storage.cache.blobdescriptor != "redis":
-        return []
+    found = []
     why = "descriptors are remembered in memory, as files need no cache that is shared"
-    return [f"storage.cache.blobdescriptor: redis is accepted; {why}"]
+    if config.storage.cache.blobdescriptor == "redis":
+        found.append(f"storage.cache.blobdescriptor: redis is accepted; {why}")
+    elif config.redis != Redis():
+        found.append(f"redis: is accepted and has no effect: {why}")
+    if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
+        found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
+    if config.storage.driver == "filesystem":
+        known = ["rootdirectory", "maxthreads"]
+        for name in config.storage.parameters.keys() - set(known):
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            path = f"storage.filesystem.{name}"
+            found.append(f"{path}: is not a known key and is ignored{hint}")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
@@ -11,6 +12,9 @@ from txregistry.config.fields import SECRET, Duration, format_duration
 from txregistry.config.model import Auth, Config, Storage
 
 MASK = "********"
+
+#: A name and a password in a URL.
+_USERINFO = re.compile(r"(://)[^/@]*@")
 
 #: Parameters of any driver whose names contain one of these are masked.
 _SECRET_WORDS = ("secret", "password", "key", "token", "credential")
@@ -56,6 +60,8 @@ def _plain(value: Any, hint: Any) -> Any:
         return format_duration(value)
     if hint is object:
         return _masked(value)
+    if isinstance(value, str) and "://" in value:
+        return _USERINFO.sub(rf"\1{MASK}@", value)
     if isinstance(value, Mapping):
         return {name: _plain(item, None) for name, item in value.items()}
     if isinstance(value, tuple):

@@ -30,6 +30,26 @@ def deferred(
     return call
 
 
+def shielded(
+    work: Coroutine[Any, Any, T], stray: Callable[[Failure], None]
+) -> Deferred[T]:
+    """Wait for work that goes on to its end whoever waits for it.
+
+    :param stray: is given the failure of work that nobody waits for any more.
+    :return: fires and fails as the work does. Cancelling only stops waiting.
+    """
+    waiter: Deferred[T] = Deferred()
+
+    def settle(result: T | Failure) -> None:
+        if not waiter.called:
+            waiter.callback(result)
+        elif isinstance(result, Failure):
+            stray(result)
+
+    Deferred.fromCoroutine(work).addBoth(settle)
+    return waiter
+
+
 @attrs.define(eq=False)
 class _Flight(Generic[T]):
     """One piece of work and everybody who waits for it."""
@@ -56,6 +76,9 @@ class Flights(Generic[K, T]):
     def is_under_way(self, key: K) -> bool:
         """Tell whether joining would share work that has begun."""
         return key in self._flights
+
+    def __len__(self) -> int:
+        return len(self._flights)
 
     def join(self, key: K, start: Callable[[], Deferred[T]]) -> Deferred[T]:
         """Wait for the work of this key, starting it if nobody has.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from txregistry.interfaces.tags import Tags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
@@ -49,11 +50,16 @@ class IManifestStore(IManifestService):
         ``ManifestUnknown`` if the content is not there.
         """
 
-    def linked(digest: Digest) -> Deferred[bool]:
-        """Fire with whether this repository links a manifest, readable or not."""
+    def delete(digest: Digest) -> Deferred[Tags]:
+        """Unlink a manifest from this repository, and the tags that stand for it.
 
-    def delete(digest: Digest) -> Deferred[None]:
-        """Unlink a manifest from this repository; its data stays.
+        Its data stays.
 
-        Fails with ``ManifestUnknown``.
+        :return: fires with the tags that are gone. Fails with ``ManifestUnknown``.
+        """
+
+    def collect(digest: Digest, since: float) -> Deferred[bool]:
+        """Unlink a manifest that nothing keeps, unless it was used after a time.
+
+        :return: fires with whether it is gone.
         """

@@ -145,6 +145,7 @@ class LinkedBlobs:
             changes += await links.change(link, canonical)
         if changes:
             await self._driver.apply(changes=changes)
+        self._content.use(canonical)
         self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(
             digest=mount.digest, descriptor=descriptor

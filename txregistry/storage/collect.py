@@ -26,11 +26,11 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
-from txregistry.interfaces.driver import DriverError, FileStat, IStorageDriver
+from txregistry.interfaces.driver import FileStat, IStorageDriver, PathNotFound
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.digest import HEX_LENGTHS, Digest
-from txregistry.spec.errors import ManifestInvalid, ManifestUnknown
+from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
@@ -115,6 +115,7 @@ class _Run:
     _tell: Tell
     _since: float
     _marks: set[bytes] = attrs.field(factory=set)
+    _unsure: set[RepositoryName] = attrs.field(factory=set)
     _steps: int = 0
     report: CollectReport = attrs.field(factory=CollectReport)
 
@@ -164,11 +165,20 @@ class _Run:
         aliases = await self._mark_layers(name)
         for digest in stays:
             await self._mark_manifest(name, digest, known[digest], aliases)
-        gone = set(known) - stays
         self.report.manifests_kept += len(stays)
-        for digest in sorted(gone):
+        gone = set()
+        for digest in sorted(set(known) - stays):
             await self._breathe()
-            await self._drop(name, digest)
+            if digest in stays:
+                continue  # something that somebody has just put again refers to it
+            if await self._drop(name, digest):
+                gone.add(digest)
+                continue
+            spared = kept(known, [digest]) - stays - gone
+            for child in spared:
+                await self._mark_manifest(name, child, known[child], aliases)
+            stays |= spared
+            self.report.manifests_kept += len(spared)
         if gone and not self._options.dry_run:
             await self._drop_history(name, gone)
 
@@ -184,15 +194,24 @@ class _Run:
     async def _read(self, name: RepositoryName, digest: Digest) -> Known:
         try:
             content = await self._driver.get(path=layout.blob_data(digest))
+            if Digest.of(content, digest.algorithm) != digest:
+                raise ManifestInvalid(str(digest))
             manifest = parse(content, algorithm=digest.algorithm)
-        except (DriverError, ManifestInvalid):
-            # It may be mended by a push; until then it keeps nothing but its link.
-            if len(self.report.broken) < MAX_NAMED:
-                self.report.broken.append(f"{name}@{digest}")
+        except PathNotFound:
+            self._tell_broken(name, digest)
+            return Known()
+        except ManifestInvalid:
+            # What it referred to is not known: nothing of this repository goes.
+            self._tell_broken(name, digest)
+            self._unsure.add(name)
             return Known()
         subject = None if manifest.subject is None else manifest.subject.digest
         references = tuple(reference.digest for reference in manifest.references)
         return Known(references, subject)
+
+    def _tell_broken(self, name: RepositoryName, digest: Digest) -> None:
+        if len(self.report.broken) < MAX_NAMED:
+            self.report.broken.append(f"{name}@{digest}")
 
     @deferred
     async def _roots(
@@ -217,7 +236,7 @@ class _Run:
     async def _is_young(self, path: str) -> bool:
         try:
             found = await self._driver.stat(path=path)
-        except DriverError:
+        except PathNotFound:
             return False
         return found.modified_at >= self._since
 
@@ -227,7 +246,7 @@ class _Run:
         aliases: dict[Digest, Digest] = {}
         async for link, item in self._layers(name):
             await self._breathe()
-            young = item.modified_at >= self._since
+            young = item.modified_at >= self._since or name in self._unsure
             if link.algorithm == "sha256" and not young:
                 continue
             path = layout.layer_link(name, link)
@@ -273,28 +292,16 @@ class _Run:
         self._marks.add(_short(digest))
 
     @deferred
-    async def _drop(self, name: RepositoryName, digest: Digest) -> None:
-        """Unlink a manifest, unless somebody has just put it again."""
-        if self._options.dry_run:
-            self.report.manifests_deleted += 1
-            return
-        gone = await self._content.locks.run(digest, lambda: self._unlink(name, digest))
+    async def _drop(self, name: RepositoryName, digest: Digest) -> bool:
+        """Unlink a manifest, unless somebody has just put or needed it again."""
+        gone = True
+        if not self._options.dry_run:
+            repository = await self._namespace.repository(name=name)
+            manifests = repository.manifests
+            assert IManifestStore.providedBy(manifests)
+            gone = await manifests.collect(digest=digest, since=self._since)
         self.report.manifests_deleted += gone
-        if not gone:
-            self._mark(digest)
-
-    @deferred
-    async def _unlink(self, name: RepositoryName, digest: Digest) -> bool:
-        if self._content.protection.spares(digest, self._since):
-            return False
-        repository = await self._namespace.repository(name=name)
-        manifests = repository.manifests
-        assert IManifestStore.providedBy(manifests)
-        try:
-            await manifests.delete(digest=digest)
-        except ManifestUnknown:
-            return False
-        return True
+        return gone
 
     @deferred
     async def _drop_history(self, name: RepositoryName, gone: set[Digest]) -> None:
@@ -345,7 +352,7 @@ class _Run:
     async def _remove(self, name: RepositoryName, link: Digest, target: Digest) -> bool:
         try:
             await self._driver.stat(path=layout.blob_data(target))
-        except DriverError:
+        except PathNotFound:
             repository = await self._namespace.repository(name=name)
             blobs = repository.blobs
             assert IBlobDeleter.providedBy(blobs)

@@ -104,6 +104,23 @@ class Content:
         """Spare content from a collection; see Note [Pins]."""
         self.protection.pin(digest)
 
+    def use(self, digest: Digest) -> None:
+        """Spare content that was linked from a collection that has begun meanwhile.
+
+        Called under the digest's lock, for which the collection waits as well.
+        """
+        self.protection.use(digest)
+
+    @deferred
+    async def forget_if_damaged(self, digest: Digest, size: int) -> None:
+        """Forget what is remembered of content that has not the length it should."""
+        try:
+            found = await self._driver.stat(path=layout.blob_data(digest))
+        except PathNotFound:
+            return
+        if found.size != size:
+            self._caches.drop_everywhere(digest)
+
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
         """Delete content that a collection has found nobody refers to.
 

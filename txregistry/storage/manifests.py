@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.signatures import ISignatureService
+from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -27,6 +30,9 @@ from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.tags import tag_changes
 
+#: References that are looked at before others get their turn.
+_PER_TURN = 64
+
 
 @implementer(IManifestStore)
 @attrs.define(eq=False)
@@ -41,8 +47,10 @@ class LinkedManifests:
     _driver: IStorageDriver
     _content: Content
     _cache: RepositoryCache[Manifest]
+    _tags: ITagStore
     _signatures: ISignatureService
     _reconciler: Reconciler
+    _clock: IReactorTime
 
     @deferred
     async def exists(self, digest: Digest) -> bool:
@@ -68,6 +76,8 @@ class LinkedManifests:
         except PathNotFound as error:
             raise ManifestUnknown(str(digest)) from error
         manifest = await self._read(canonical, content)
+        if await self._link(digest) != canonical:
+            raise ManifestUnknown(str(digest))  # deleted while it was read
         self._cache.remember(self._name, digest, manifest)
         return manifest
 
@@ -97,18 +107,15 @@ class LinkedManifests:
         self._content.protection.pin(*wanted)
         for digest in wanted:
             self._content.protection.use(digest)
-        for digest in wanted:
+        for count, digest in enumerate(wanted):
             await self._content.locks.settle(digest)
+            if count % _PER_TURN == _PER_TURN - 1:
+                await deferLater(self._clock, 0)
 
     @deferred
     async def mount(self, digest: Digest) -> Manifest:
         """Link a manifest whose content is there."""
         return await self._content.locks.run(digest, lambda: self._mount(digest))
-
-    @deferred
-    async def linked(self, digest: Digest) -> bool:
-        """Fire with whether there is a link."""
-        return await self._link(digest) is not None
 
     @deferred
     async def _link(self, digest: Digest) -> Digest | None:
@@ -128,24 +135,49 @@ class LinkedManifests:
             return missing.path == layout.revision_link(self._name, digest)
         return False
 
+    def delete(self, digest: Digest) -> Deferred[Tags]:
+        """Unlink a manifest from this repository, and the tags that stand for it."""
+        return self._content.locks.run(digest, lambda: self._delete(digest))
+
+    def collect(self, digest: Digest, since: float) -> Deferred[bool]:
+        """Unlink a manifest that nothing keeps, unless it was used after a time."""
+        return self._content.locks.run(digest, lambda: self._collect(digest, since))
+
     @deferred
-    async def delete(self, digest: Digest) -> None:
-        """Unlink a manifest from this repository."""
+    async def _collect(self, digest: Digest, since: float) -> bool:
+        if self._content.protection.spares(digest, since):
+            return False
+        try:
+            await self._delete(digest)
+        except ManifestUnknown:
+            return False
+        return True
+
+    @deferred
+    async def _delete(self, digest: Digest) -> Tags:
+        if await self._link(digest) is None:
+            raise ManifestUnknown(str(digest))
+        # Tags first: one that stands for nothing would be worse than none.
+        untagged: Tags = await self._tags.lookup(digest=digest)
+        for tag in untagged:
+            await self._tags.untag(tag=tag)
         self._cache.drop(self._name, digest)
-        links = Links(self._driver)
-        old_style = await self._is_old_style(digest)
-        revision = await links.remove(
-            layout.revision(self._name, digest), layout.REPOSITORIES
-        )
-        if old_style:
-            layer = layout.layer_link(self._name, digest)
-            await links.remove(layer, layout.REPOSITORIES)
+        await self._unlink(digest)
         # Whoever looked in between has it remembered again.
         self._cache.drop(self._name, digest)
         fact = index.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
-        if not revision:
-            raise ManifestUnknown(str(digest))
+        return untagged
+
+    @deferred
+    async def _unlink(self, digest: Digest) -> None:
+        links = Links(self._driver)
+        old_style = await self._is_old_style(digest)
+        revision = layout.revision(self._name, digest)
+        await links.remove(revision, layout.REPOSITORIES)
+        if old_style:
+            layer = layout.layer_link(self._name, digest)
+            await links.remove(layer, layout.REPOSITORIES)
 
     @deferred
     async def _mount(self, digest: Digest) -> Manifest:
@@ -157,6 +189,7 @@ class LinkedManifests:
         self._content.pin(digest)
         link = layout.revision_link(self._name, digest)
         await Links(self._driver).write(link, digest)
+        self._content.use(digest)
         self._record(manifest)
         return manifest
 
@@ -188,6 +221,7 @@ class LinkedManifests:
             changes += await tag_changes(links, self._name, tag, digest)
         if changes:
             await self._driver.apply(changes=changes)
+        self._content.use(digest)
 
     @deferred
     async def _content_changes(self, digest: Digest, content: bytes) -> list[Change]:

@@ -104,8 +104,10 @@ class LocalNamespace:
             self._driver,
             self._content,
             self._caches.manifests,
+            tags,
             signatures,
             self._reconciler,
+            self._clock,
         )
         referrers = IndexedReferrers(name, self._reconciler, tags, manifests)
         blobs = self._compose_blobs(name)

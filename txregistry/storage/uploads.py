@@ -165,6 +165,7 @@ class Upload(Ingest):
     async def _store(self, canonical: Descriptor, alias: Digest) -> None:
         self._content.pin(canonical.digest)
         links = Links(self._driver)
+        await self._content.forget_if_damaged(canonical.digest, self.size)
         # Moving over what is there heals content that was damaged.
         changes: list[Change] = [
             MoveFile(self._path, layout.blob_data(canonical.digest), sync=True)
@@ -174,6 +175,7 @@ class Upload(Ingest):
             changes += await links.change(path, canonical.digest)
         changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
         await self._driver.apply(changes=changes)
+        self._content.use(canonical.digest)
 
     @deferred
     async def _forget(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from klein import Klein
 
+from txregistry.flow.deferred import shielded
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.health import IHealth
@@ -177,7 +178,11 @@ class Api:
             grant = await self._door.admit(request, wanted, work.change)
             if self._settings.gate.is_cache:
                 _name_namespace(request)
-            return await work.do(request, grant, **parts)
+            doing = work.do(request, grant, **parts)
+            if work.change is Change.NOTHING:
+                return await doing
+            # A change is made to its end, told and recorded, though its client left.
+            return await shielded(doing, errors.stray)
 
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(endpoint)

@@ -32,9 +32,6 @@ class Source(Protocol):
     def resume_body(self) -> None:
         """Read on; the first time, tell a client that waits to send."""
 
-    def abort(self) -> None:
-        """Cut the connection."""
-
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
@@ -56,7 +53,6 @@ class Body:
     _done: Deferred[int] | None = None
     _paused: bool = True
     _lost: bool = False
-    _gentle: bool = False
     _dropping: Callable[[], None] | None = None
     _may_drop: int = 0
     _may_take: int | None = None
@@ -69,7 +65,7 @@ class Body:
             :attr:`overflowed`.
         :return: fires with the number of bytes when the last was written. Fails with
             ``BodyBroken`` if the client goes first, ``ConsumerStopped`` if the
-            consumer stops us, after which the connection is cut. Cancelling stops.
+            consumer stops us. Cancelling stops.
         """
         if self._lost:
             return fail(BodyBroken())
@@ -89,8 +85,10 @@ class Body:
         if self.announced is not None and self.announced > max_bytes:
             raise TooLong(f"more than {max_bytes} bytes")
         consumer = BoundedConsumer(max_bytes)
-        self._gentle = True
-        await self.read(consumer)
+        try:
+            await self.read(consumer)
+        except ConsumerStopped as error:
+            raise TooLong(f"more than {max_bytes} bytes") from error
         return consumer.content
 
     def drop(self, max_bytes: int, ended: Callable[[], None]) -> None:
@@ -168,12 +166,9 @@ class Body:
             self._source.resume_body()
 
     def stopProducing(self) -> None:
-        """Give up: whoever reads cannot go on, and the client must not either."""
-        if self._gentle:
-            self._finish(Failure(TooLong("a body is longer than it may be")))
-            return
+        """Give up: whoever reads cannot go on, and says so to the client."""
+        self._source.pause_body()
         self._finish(Failure(ConsumerStopped()))
-        self._source.abort()
 
     def _dropped(self) -> None:
         ended, self._dropping = self._dropping, _ignore

@@ -8,8 +8,10 @@ from typing import Any, Protocol, cast
 import attrs
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IPushProducer,
     IReactorTime,
+    ISSLTransport,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -18,6 +20,10 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
+
+#: How long a client is read that goes on sending after its answer.
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 64 * 1024 * 1024
 
 #: A body is read from its socket in pieces of at most this: each costs a turn.
 BODY_READ_BYTES = 1024 * 1024
@@ -86,6 +92,9 @@ class RegistryChannel(HTTPChannel):
 
     maxHeaders = 200
     _spoken = False
+    _lingers = False
+    _lingering: IDelayedCall | None = None
+    _lingered = 0
     _head_began_at: float | None = None
 
     def connectionMade(self) -> None:
@@ -100,6 +109,9 @@ class RegistryChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
         self._home.channels.discard(self)
+        lingering, self._lingering = self._lingering, None
+        if lingering is not None and lingering.active():
+            lingering.cancel()
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
@@ -109,6 +121,11 @@ class RegistryChannel(HTTPChannel):
         sends nothing at all is idle; one that sends a byte of a head now and then is
         caught here.
         """
+        if self._lingering is not None:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                cast(ITCPTransport, self.transport).abortConnection()
+            return
         is_tls = not self._spoken and data.startswith(_TLS_HELLO)
         self._spoken = True
         if is_tls or self._head_is_late():
@@ -134,6 +151,29 @@ class RegistryChannel(HTTPChannel):
             transport: Any = self.transport
             transport.bufferSize = BODY_READ_BYTES
             request.begin(self._command, self._path, self._version)
+
+    def linger_after_answer(self) -> None:
+        """Say that the client may still be sending when its answer is out."""
+        self._lingers = ITCPTransport.providedBy(self.transport) and not (
+            ISSLTransport.providedBy(self.transport)
+        )
+
+    def loseConnection(self) -> None:
+        """Close the connection; to a client that sends, in two steps (RFC 9112, 9.6).
+
+        Closing at once would reset the connection, and many clients never see the
+        answer to what they are still sending.
+        """
+        if not self._lingers or self._lingering is not None:
+            super().loseConnection()
+            return
+        transport = cast(ITCPTransport, self.transport)
+        self.setTimeout(None)
+        self._lingering = self.callLater(LINGER_SECONDS, transport.abortConnection)
+        network: Any = self._networkProducer
+        network.unregisterProducer()
+        transport.loseWriteConnection()
+        network.resumeProducing()
 
     def allContentReceived(self) -> None:
         """Hear of the end of a body, unless its request has been answered and gone."""

@@ -91,6 +91,12 @@ def gone(request: RegistryRequest, failure: Failure) -> bytes:
     return b""
 
 
+def stray(failure: Failure) -> None:
+    """Log what went wrong after a client had gone, unless it is about its going."""
+    if not failure.check(ConsumerStopped, BodyBroken, CancelledError, RegistryError):
+        _log.failure("a change whose client has gone failed", failure)
+
+
 def any_error(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer something unforeseen with an id that is in the log."""
     _log.failure("unforeseen error", failure)

@@ -23,7 +23,6 @@ from txregistry.spec.errors import (
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestTooLarge,
-    ManifestUnknown,
     RegistryError,
     Several,
     Unsupported,
@@ -36,6 +35,9 @@ from txregistry.web.announcements import Announcements
 from txregistry.web.manifests import known_reference
 from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
+
+#: What is wrong with one manifest is told up to this many times.
+MAX_PROBLEMS = 100
 
 #: Tags that one push may set.
 MAX_TAGS = 100
@@ -83,34 +85,18 @@ class ManifestWrites:
         request.handler = "manifest"
         wanted = known_reference(reference)
         repository = await self._namespace.repository(name=name)
-        manifests, tags = _store(repository), cast(ITagStore, repository.tags)
+        manifests = _store(repository)
         if isinstance(wanted, Tag):
-            await tags.untag(tag=wanted)
+            await cast(ITagStore, repository.tags).untag(tag=wanted)
             await self._announcements.deleted(request, name, tag=wanted)
         else:
-            await self._delete_digest(request, name, manifests, tags, wanted)
+            untagged = await manifests.delete(digest=wanted)
+            await self._announcements.deleted(request, name, digest=wanted)
+            for tag in untagged:
+                await self._announcements.deleted(request, name, tag=tag)
         request.setResponseCode(202)
         request.setHeader(b"Content-Length", b"0")
         return b""
-
-    async def _delete_digest(
-        self,
-        request: RegistryRequest,
-        name: RepositoryName,
-        manifests: IManifestStore,
-        tags: ITagStore,
-        digest: Digest,
-    ) -> None:
-        if not await manifests.linked(digest=digest):
-            raise ManifestUnknown(str(digest))
-        # Tags first: one that stands for nothing would be worse than none.
-        untagged = await tags.lookup(digest=digest)
-        for tag in untagged:
-            await tags.untag(tag=tag)
-        await manifests.delete(digest=digest)
-        await self._announcements.deleted(request, name, digest=digest)
-        for tag in untagged:
-            await self._announcements.deleted(request, name, tag=tag)
 
     async def _read(self, request: RegistryRequest, wanted: Digest | Tag) -> Manifest:
         try:
@@ -147,7 +133,7 @@ class ManifestWrites:
             ],
         ]
         if problems:
-            raise Several(problems)
+            raise Several(problems[:MAX_PROBLEMS])
         if manifest.media_type in mediatypes.SCHEMA1_TYPES:
             signed = cast(ISignedRepository, repository)
             await signed.signatures.verify(manifest=manifest)

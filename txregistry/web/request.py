@@ -11,6 +11,7 @@ body has ended is followed by dropping a bounded rest of it, or by closing.
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextvars import copy_context
 from typing import Any, cast
@@ -33,13 +34,21 @@ from txregistry.flow.context import request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
 from txregistry.interfaces.observe import Exchange
 from txregistry.web.body import Body
-from txregistry.web.channels import Home, body_connection, is_waiting_to_send
+from txregistry.web.channels import (
+    Home,
+    RegistryChannel,
+    body_connection,
+    is_waiting_to_send,
+)
 
 #: What is left of a body that nobody wants is read up to this; after that the
 #: connection is closed.
 MAX_DROPPED_BYTES = 1024 * 1024
 
 _NO_BODY = (204, 304)
+
+#: What a log is not to hold: whoever has it can go on with somebody's upload.
+_SEALED = re.compile(r"([?&]_state=)[^&]*")
 
 #: A query of more parameters than this is refused.
 MAX_PARAMETERS = 1000
@@ -208,6 +217,8 @@ class RegistryRequest(Request):
             return
         if not self.body.complete:
             self.loseAfterwards()
+            if isinstance(self.channel, RegistryChannel):
+                self.channel.linger_after_answer()
         super().finish()
         self._report()
 
@@ -318,7 +329,7 @@ class RegistryRequest(Request):
             peer=self.peer,
             user=self.actor or "-",
             method=self.method.decode("ascii", "replace"),
-            uri=self.uri.decode("ascii", "replace"),
+            uri=_SEALED.sub(r"\1-", self.uri.decode("ascii", "replace")),
             protocol=self.clientproto.decode("ascii", "replace"),
             status=int(self.code),
             sent_bytes=self.sentLength,

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from txregistry.flow.streams import ConsumerStopped
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.blobs import (
     BlobMount,
@@ -27,6 +28,7 @@ from txregistry.spec.errors import (
     DigestInvalid,
     NameInvalid,
     RegistryError,
+    SizeInvalid,
     Unsupported,
     UploadRangeInvalid,
 )
@@ -94,7 +96,7 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         try:
-            self._check_place(request, name, writer)
+            self._check_place(request, name, _status(writer))
             await self._take(request, writer)
         except BaseException:
             # What came is kept: the client may go on from there.
@@ -111,7 +113,7 @@ class Uploads:
         digest = Digest.parse(request.query("digest") or "")
         writer = await self._resume(request, name, upload)
         try:
-            self._check_place(request, name, writer)
+            self._check_place(request, name, _status(writer))
         except BaseException:
             _close_later(writer)
             raise
@@ -139,6 +141,10 @@ class Uploads:
     ) -> IBlobWriter:
         upload_id = self._check_state(request, name, upload)
         blobs = await self._ingester(name)
+        if request.method != b"DELETE":
+            # Nobody is made to give way for what is refused anyway.
+            status = await blobs.status(upload_id=upload_id)
+            self._check_place(request, name, status)
         return await blobs.resume(upload_id=upload_id)
 
     def _check_state(
@@ -190,7 +196,7 @@ class Uploads:
         return b""
 
     def _check_place(
-        self, request: RegistryRequest, name: RepositoryName, writer: IBlobWriter
+        self, request: RegistryRequest, name: RepositoryName, status: UploadStatus
     ) -> None:
         """See to it that what comes belongs where the upload stands.
 
@@ -198,15 +204,13 @@ class Uploads:
         """
         chunk = parse_chunk(request.header("Content-Range"))
         check_chunk(chunk, request.body.announced)
-        token, there = request.query("_state"), writer.size
+        token, there = request.query("_state"), status.size
         expected = {there} if chunk is None else {there, chunk.start}
         if token is not None:
-            state = unseal(token, self._secret, name, writer.upload_id)
+            state = unseal(token, self._secret, name, status.upload_id)
             expected.add(state.offset)
         if expected != {there}:
-            raise UploadRangeInvalid(
-                there, self._location(request, name, _status(writer))
-            )
+            raise UploadRangeInvalid(there, self._location(request, name, status))
         self._check_length(request, there)
 
     def _check_length(self, request: RegistryRequest, there: int) -> None:
@@ -218,11 +222,21 @@ class Uploads:
         """Move the body into the upload."""
         if request.body.announced == 0:
             return
+        chunk = parse_chunk(request.header("Content-Range"))
         most = self._max_bytes - writer.size if self._max_bytes else None
-        await request.body.read(writer, most)
+        if chunk is not None:
+            most = chunk.end - chunk.start
+        try:
+            received = await request.body.read(writer, most)
+        except ConsumerStopped:
+            # The disk says what is wrong; if nothing is, another request took over.
+            await writer.flush()
+            raise
+        await writer.flush()
+        if chunk is not None and (request.body.overflowed or received != most):
+            raise SizeInvalid({"expected": most, "received": received})
         if request.body.overflowed:
             raise BlobTooLarge({"limit": self._max_bytes})
-        await writer.flush()
 
     async def _complete(
         self,

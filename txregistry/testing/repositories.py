@@ -19,6 +19,7 @@ from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.manifests import IManifestService
 from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.interfaces.referrers import IReferrerService, Referrer
 from txregistry.interfaces.tags import ITagService
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
@@ -41,9 +42,14 @@ class Furnished(Protocol):
         """Let bytes and time move until a Deferred fires; give its result."""
 
 
-def image_manifest(config: Digest = Digest.of(b"{}"), note: str = "") -> bytes:
-    """Give an OCI image manifest of no layers."""
-    document = {
+def image_manifest(
+    config: Digest = Digest.of(b"{}"),
+    note: str = "",
+    subject: Digest | None = None,
+    artifact_type: str = "",
+) -> bytes:
+    """Give an OCI image manifest of no layers, perhaps one that refers to another."""
+    document: dict[str, object] = {
         "schemaVersion": 2,
         "mediaType": mediatypes.OCI_MANIFEST,
         "config": {
@@ -54,6 +60,11 @@ def image_manifest(config: Digest = Digest.of(b"{}"), note: str = "") -> bytes:
         "layers": [],
         "annotations": {"note": note},
     }
+    if artifact_type:
+        document["artifactType"] = artifact_type
+    if subject is not None:
+        about = {"mediaType": mediatypes.OCI_MANIFEST, "size": 1}
+        document["subject"] = {**about, "digest": str(subject)}
     return json.dumps(document).encode()
 
 
@@ -98,6 +109,7 @@ def namespace_suite(
             verifyObject(IBlobService, self.repository.blobs)
             verifyObject(IManifestService, self.repository.manifests)
             verifyObject(ITagService, self.repository.tags)
+            verifyObject(IReferrerService, self.repository.referrers)
             verifyObject(IBlobReader, self.open())
 
         def test_stat(self) -> None:
@@ -202,5 +214,45 @@ def namespace_suite(
             """A repository without tags is not known."""
             with self.assertRaises(NameUnknown):
                 self.settle(self.repo("no/such").tags.list())
+
+        def refer(self, subject: Digest, note: str, kind: str) -> Digest:
+            content = image_manifest(note=note, subject=subject, artifact_type=kind)
+            return self.house.put_manifest("a/b", content)
+
+        def referrers(self, subject: Digest, **options: Any) -> list[Referrer]:
+            found = self.repository.referrers.list(digest=subject, **options)
+            listed: list[Referrer] = self.settle(found)
+            return listed
+
+        def test_referrers(self) -> None:
+            """What names a manifest as its subject is listed, sorted by digest, with
+            its type and annotations; the subject need not be there."""
+            subject = Digest.of(b"not there")
+            wanted = sorted(self.refer(subject, note, "x/y") for note in "abc")
+            self.refer(Digest.of(b"other"), "d", "x/y")
+            found = self.referrers(subject)
+            self.assertEqual([item.descriptor.digest for item in found], wanted)
+            self.assertEqual({item.artifact_type for item in found}, {"x/y"})
+            notes = {item.annotations["note"] for item in found}
+            self.assertEqual(notes, set("abc"))
+
+        def test_referrers_of_one_type(self) -> None:
+            """They can be had of one type only."""
+            subject = Digest.of(b"subject")
+            wanted = self.refer(subject, "a", "x/signature")
+            self.refer(subject, "b", "x/sbom")
+            found = self.referrers(subject, artifact_type="x/signature")
+            self.assertEqual([item.descriptor.digest for item in found], [wanted])
+
+        def test_pages_of_referrers(self) -> None:
+            """A page has what comes after a digest, up to a number."""
+            subject = Digest.of(b"subject")
+            wanted = sorted(self.refer(subject, note, "x/y") for note in "abcd")
+            found = self.referrers(subject, after=str(wanted[0]), limit=2)
+            self.assertEqual([item.descriptor.digest for item in found], wanted[1:3])
+
+        def test_no_referrers(self) -> None:
+            """Where nothing refers there is an empty list, not an error."""
+            self.assertEqual(self.referrers(Digest.of(b"alone")), [])
 
     return NamespaceSuite

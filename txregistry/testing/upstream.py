@@ -20,7 +20,9 @@ from twisted.web.server import NOT_DONE_YET
 
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RangeInvalid
-from txregistry.spec.manifest.parse import media_type_of
+from txregistry.spec.manifest.listing import write_listing
+from txregistry.spec.manifest.parse import media_type_of, parse
+from txregistry.spec.mediatypes import OCI_INDEX
 from txregistry.spec.ranges import parse_range
 
 #: Seconds between two pieces of a slow body.
@@ -75,6 +77,7 @@ class FakeUpstream(Resource):
     :ivar token: a bearer token that is demanded; empty for none.
     :ivar basic: a Basic authorization that is demanded; empty for none.
     :ivar challenge: sent with 401.
+    :ivar has_referrers: lists referrers itself; otherwise they are under tags.
     """
 
     clock: IReactorTime
@@ -84,6 +87,7 @@ class FakeUpstream(Resource):
     challenge: str = ""
     ranges: bool = True
     digest_on_head: bool = True
+    has_referrers: bool = True
     asked: list[Asked] = attrs.field(factory=list)
     faults: list[Fault] = attrs.field(factory=list)
     blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
@@ -144,6 +148,8 @@ class FakeUpstream(Resource):
         name, kind, reference = "/".join(parts[2:-2]), parts[-2], parts[-1]
         if kind == "tags":
             return self._tags(request, name)
+        if kind == "referrers":
+            return self._referrers(request, name, reference)
         held = self.blobs if kind == "blobs" else self.manifests
         content = held.get((name, reference))
         if content is None:
@@ -155,6 +161,18 @@ class FakeUpstream(Resource):
             request.setHeader("Docker-Content-Digest", str(Digest.of(content)))
         request.setHeader("ETag", f'"{Digest.of(content)}"')
         return self._send(request, content, fault or Fault(""))
+
+    def _referrers(self, request: Request, name: str, subject: str) -> bytes:
+        if not self.has_referrers:
+            return cast(bytes, _answer(request, 404, {}))
+        request.setHeader("Content-Type", OCI_INDEX)
+        return write_listing(
+            (manifest.descriptor, manifest.artifact_type, manifest.annotations)
+            for (held, reference), content in self.manifests.items()
+            if held == name and ":" in reference
+            for manifest in [parse(content)]
+            if manifest.subject is not None and str(manifest.subject.digest) == subject
+        )
 
     def _tags(self, request: Request, name: str) -> bytes:
         tags = sorted(

@@ -158,7 +158,7 @@ def jwk(key: Any) -> dict[str, str]:
     if isinstance(public, ec.EllipticCurvePublicKey):
         point, size = public.public_numbers(), (public.curve.key_size + 7) // 8
         x, y = number(point.x, size), number(point.y, size)
-        return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+        return {"kty": "EC", "crv": f"P-{public.key_size}", "x": x, "y": y}
     raw = public.public_bytes(
         serialization.Encoding.Raw, serialization.PublicFormat.Raw
     )
@@ -199,7 +199,9 @@ def algorithm_of(key: Any) -> str:
         return "HS256"
     if isinstance(key, rsa.RSAPrivateKey):
         return "RS256"
-    return "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "EdDSA"
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return {256: "ES256", 384: "ES384", 521: "ES512"}[key.key_size]
+    return "EdDSA"
 
 
 def sign(key: Any, claims: Mapping[str, Any], **header: Any) -> str:
@@ -209,10 +211,11 @@ def sign(key: Any, claims: Mapping[str, Any], **header: Any) -> str:
     """
     algorithm = header.setdefault("alg", algorithm_of(key))
     signed = f"{_part({'typ': 'JWT', **header})}.{_part(claims)}".encode()
-    return f"{signed.decode()}.{b64(_signature(key, algorithm, signed))}"
+    return f"{signed.decode()}.{b64(signature(key, algorithm, signed))}"
 
 
-def _signature(key: Any, algorithm: str, signed: bytes) -> bytes:
+def signature(key: Any, algorithm: str, signed: bytes) -> bytes:
+    """Sign as RFC 7518 has it; without a key there is no signature."""
     if key is None:
         return b""
     if isinstance(key, bytes):
@@ -221,8 +224,9 @@ def _signature(key: Any, algorithm: str, signed: bytes) -> bytes:
         return key.sign(signed)
     hashed = _HASHES[algorithm[2:]]
     if isinstance(key, ec.EllipticCurvePrivateKey):
+        size = (key.key_size + 7) // 8
         r, s = utils.decode_dss_signature(key.sign(signed, ec.ECDSA(hashed)))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return r.to_bytes(size, "big") + s.to_bytes(size, "big")
     if algorithm.startswith("PS"):
         how: Any = padding.PSS(padding.MGF1(hashed), padding.PSS.DIGEST_LENGTH)
     else:

@@ -705,7 +705,7 @@ class MalformedTests(TokenCase):
         head = {"alg": "RS256", "kid": keys.libtrust(rsa_key())}
         for body in (b"7", b"[]", b"null", b"{", b"\xff", b""):
             signed = f"{b64(json.dumps(head).encode())}.{b64(body)}".encode()
-            signature = keys._signature(rsa_key(), "RS256", signed)
+            signature = keys.signature(rsa_key(), "RS256", signed)
             self.assertInvalid(
                 f"{signed.decode()}.{b64(signature)}", note=repr(body[:9])
             )
@@ -716,7 +716,7 @@ class MalformedTests(TokenCase):
         for deep in (b"[" * 30_000, b'{"a":' * 8_000):
             self.assertInvalid(f"{b64(deep)}.{body}.{signature}")
             signed = f"{head}.{b64(deep)}".encode()
-            by_us = keys._signature(rsa_key(), "RS256", signed)
+            by_us = keys.signature(rsa_key(), "RS256", signed)
             self.assertInvalid(f"{signed.decode()}.{b64(by_us)}")
 
     def test_long(self) -> None:

@@ -87,6 +87,8 @@ def identity(
     hosts: Sequence[str] = (),
     begin: datetime = BEGIN,
     end: datetime = END,
+    path_length: int | None = None,
+    usage: x509.KeyUsage | None = None,
 ) -> Identity:
     """Make a certificate, signed by its issuer or by itself."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -98,8 +100,10 @@ def identity(
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(end)
-        .add_extension(x509.BasicConstraints(may_issue, None), critical=True)
+        .add_extension(x509.BasicConstraints(may_issue, path_length), critical=True)
     )
+    if usage is not None:
+        builder = builder.add_extension(usage, critical=True)
     if hosts:
         names = [_general_name(host) for host in hosts]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
@@ -108,6 +112,17 @@ def identity(
         None if isinstance(signer, ed25519.Ed25519PrivateKey) else (hashes.SHA256())
     )
     return Identity(key, builder.sign(signer, method), issuer)
+
+
+def key_usage(signs_certificates: bool) -> x509.KeyUsage:
+    """Say what the key of a certificate is for: signing, and perhaps certificates."""
+    others = ("content_commitment", "key_encipherment", "data_encipherment")
+    more = ("key_agreement", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=signs_certificates,
+        **dict.fromkeys((*others, *more), False),
+    )
 
 
 def _general_name(host: str) -> x509.GeneralName:

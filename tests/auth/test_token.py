@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth import keys
-from tests.auth.keys import b64, ec_key, identity, jwk, rsa_key, sign
+from tests.auth.keys import b64, ec_key, identity, jwk, key_usage, rsa_key, sign
 from txregistry.auth.keys import keys_of_set, libtrust_id
 from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import InlineDisk
@@ -413,6 +413,22 @@ class ChainTests(TokenCase):
         forged = identity("forged", ec_key(52), leaf)
         header = {"x5c": keys.x5c([forged, leaf])}
         self.assertInvalid(self.token(forged.key, header))
+
+    def test_authority_within_its_limits(self) -> None:
+        """How far an authority reaches, and what its key is for, is respected."""
+        for length, signs, passes in (
+            (1, True, True),
+            (None, True, True),
+            (0, True, False),
+            (None, False, False),
+        ):
+            usage = key_usage(signs)
+            root = identity("root", ec_key(70), None, True, (), path_length=length)
+            middle = identity("middle", ec_key(71), root, True, usage=usage)
+            leaf = identity("leaf", ec_key(72), middle)
+            self.trust(root.pem)
+            token = self.token(leaf.key, {"x5c": keys.x5c(leaf.chain())})
+            (self.assertPasses if passes else self.assertInvalid)(token)
 
     def test_expired_leaf(self) -> None:
         """A certificate that has ended, or has not begun, vouches for nothing."""

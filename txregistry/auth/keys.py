@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import is_
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from cryptography import x509
@@ -18,6 +18,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
 
 from txregistry.auth.files import WatchedFile
+
+_Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 _END = b"-----END CERTIFICATE-----"
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
@@ -125,12 +127,12 @@ def check_chain(
     :raise ValueError: it does not.
     """
     current, rest = chain[0], list(chain[1:])
-    for _ in range(MAX_CHAIN):
+    for below in range(MAX_CHAIN):
         if not current.not_valid_before_utc <= moment <= current.not_valid_after_utc:
             raise ValueError("a certificate of the chain is not valid now")
         if current in roots:
             return
-        issuer = _issuer(current, [*roots, *rest])
+        issuer = _issuer(current, [*roots, *rest], below)
         if issuer is None:
             break
         current = issuer
@@ -138,24 +140,34 @@ def check_chain(
 
 
 def _issuer(
-    certificate: x509.Certificate, candidates: Sequence[x509.Certificate]
+    certificate: x509.Certificate, candidates: Sequence[x509.Certificate], below: int
 ) -> x509.Certificate | None:
     for candidate in candidates:
         try:
             certificate.verify_directly_issued_by(candidate)
         except (ValueError, TypeError, InvalidSignature):
             continue
-        if candidate != certificate and _may_issue(candidate):
+        if candidate != certificate and _may_issue(candidate, below):
             return candidate
     return None
 
 
-def _may_issue(certificate: x509.Certificate) -> bool:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
+def _may_issue(certificate: x509.Certificate, below: int) -> bool:
+    """Tell if one is an authority with this many others below it (RFC 5280, 4.2.1)."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    if constraints is None or not constraints.ca:
         return False
-    return bool(found.value.ca)
+    if usage is not None and not usage.key_cert_sign:
+        return False
+    return constraints.path_length is None or below <= constraints.path_length
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def keys_of_bundle(content: bytes) -> TrustedKeys:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
 
 import yaml
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import read_config
-from txregistry.house import House, own_path, remove_stale_socket, tcp_endpoint
+from txregistry.house import House, own_path
+from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoint
 from txregistry.loading import load
 from txregistry.tap import Options, _streams
 from txregistry.tls import make_options
@@ -159,6 +162,17 @@ class HouseTests(SynchronousTestCase):
         ):
             endpoint = tcp_endpoint(Clock(), address)
             self.assertEqual((endpoint._interface, endpoint._port), (interface, 1))
+
+    def test_inherited_socket(self) -> None:
+        """One that is handed over replaces the address; several are refused."""
+        with socket.socket() as opened:
+            opened.bind(("127.0.0.1", 0))
+            http = self.house().config.http
+            endpoint = main_endpoint(Clock(), http, (), [opened.fileno()])
+            self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
+            self.assertEqual(endpoint.addressFamily, socket.AF_INET)
+            with self.assertRaisesRegex(ValueError, "several sockets"):
+                main_endpoint(Clock(), http, (), [opened.fileno()] * 2)
 
     def test_ledger_lies_beside_the_data(self) -> None:
         """In the storage directory, or in memory with storage in memory."""

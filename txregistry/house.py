@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, cast
@@ -16,12 +15,7 @@ from typing import Any, TextIO, cast
 import attrs
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import (
-    TCP4ServerEndpoint,
-    TCP6ServerEndpoint,
-    UNIXServerEndpoint,
-)
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.logger import Logger
 from twisted.web.client import Agent, HTTPConnectionPool
 
@@ -41,6 +35,12 @@ from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.listening import (
+    inherited_sockets,
+    main_endpoint,
+    remove_stale_socket,
+    tcp_endpoint,
+)
 from txregistry.lock import DirectoryLock
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
@@ -78,7 +78,6 @@ from txregistry.storage.protection import Protection
 from txregistry.storage.purge import UploadPurger, UploadPurging
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.maker import make_driver
-from txregistry.tls import wrap_endpoint
 from txregistry.web.api import Api
 from txregistry.web.site import RegistrySite
 from txregistry.wiring import (
@@ -300,7 +299,10 @@ class House:
                 self._debug_site(), tcp_endpoint(self.reactor, http.debug.addr)
             )
         self._add_control(registry)
-        registry.serve(site, self._endpoint(site))
+        inherited = inherited_sockets(self.reactor)
+        protocols = site.acceptableProtocols()
+        endpoint = main_endpoint(self.reactor, http, protocols, inherited)
+        registry.serve(site, endpoint)
 
     def _add_purging(self, registry: Registry) -> None:
         purging = self.config.storage.maintenance.uploadpurging
@@ -383,41 +385,6 @@ class House:
 
     def _check_storage(self) -> Deferred[None]:
         return self.driver.stat("/").addCallback(lambda _: None)
-
-    def _endpoint(self, site: RegistrySite) -> IStreamServerEndpoint:
-        http = self.config.http
-        endpoint: IStreamServerEndpoint
-        if http.net == "unix":
-            remove_stale_socket(http.addr)
-            endpoint = UNIXServerEndpoint(self.reactor, http.addr, wantPID=False)
-        else:
-            endpoint = tcp_endpoint(self.reactor, http.addr)
-        if not http.tls.certificate:
-            return endpoint
-        return wrap_endpoint(
-            endpoint, http.tls, site.acceptableProtocols(), self.reactor
-        )
-
-
-def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
-    """Make an endpoint from ``host:port``; an empty host is every address."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    if ":" in host or not host:
-        return TCP6ServerEndpoint(reactor, int(port), interface=host or "::")
-    interface = "127.0.0.1" if host == "localhost" else host
-    return TCP4ServerEndpoint(reactor, int(port), interface=interface)
-
-
-def remove_stale_socket(path: str) -> None:
-    """Remove a socket that a process left behind; one that answers stays."""
-    if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
 
 
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:

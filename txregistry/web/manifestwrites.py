@@ -42,6 +42,9 @@ MAX_PROBLEMS = 100
 #: Tags that one push may set.
 MAX_TAGS = 100
 
+#: References that are looked up before others have their turn.
+_PER_TURN = 64
+
 
 @attrs.frozen
 class ManifestWrites:
@@ -68,7 +71,7 @@ class ManifestWrites:
         manifest = await self._read(request, wanted)
         # What it refers to is pinned before it is looked for.
         await manifests.pin(manifest=manifest)
-        await self._verify(repository, manifest)
+        await self._verify(request, repository, manifest)
         await manifests.put(manifest=manifest, tags=tags)
         await self._announce_push(request, name, manifest, wanted)
         self._created(request, name, manifest, wanted, tags)
@@ -112,26 +115,21 @@ class ManifestWrites:
             )
         return manifest
 
-    async def _verify(self, repository: IRepository, manifest: Manifest) -> None:
+    async def _verify(
+        self, request: RegistryRequest, repository: IRepository, manifest: Manifest
+    ) -> None:
         """Find everything that is wrong.
 
         :raise Several: something is.
         """
         demands = demands_of(manifest, self._policy)
-        manifests = repository.manifests
-        problems: list[RegistryError] = [
-            *demands.problems,
-            *[
-                _missing(blob.digest)
-                for blob in demands.blobs
-                if not await _has_blob(repository, blob.digest)
-            ],
-            *[
-                _missing(child.digest)
-                for child in demands.manifests
-                if not await manifests.exists(digest=child.digest)
-            ],
-        ]
+        problems: list[RegistryError] = [*demands.problems]
+        for count, wanted in enumerate([*demands.blobs, *demands.manifests], 1):
+            there = _has_blob if count <= len(demands.blobs) else _has_manifest
+            if not await there(repository, wanted.digest):
+                problems.append(_missing(wanted.digest))
+            if count % _PER_TURN == 0:
+                await request.next_turn()
         if problems:
             raise Several(problems[:MAX_PROBLEMS])
         if manifest.media_type in mediatypes.SCHEMA1_TYPES:
@@ -193,6 +191,10 @@ def _store(repository: IRepository) -> IManifestStore:
 
 def _missing(digest: Digest) -> RegistryError:
     return ManifestBlobUnknown({"digest": str(digest)})
+
+
+async def _has_manifest(repository: IRepository, digest: Digest) -> bool:
+    return await repository.manifests.exists(digest=digest)
 
 
 async def _has_blob(repository: IRepository, digest: Digest) -> bool:

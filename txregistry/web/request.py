@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
+from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, parse_qs
@@ -157,6 +158,10 @@ class RegistryRequest(Request):
 
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""
+
+    def next_turn(self) -> Deferred[None]:
+        """Let others have theirs; fires in the next turn of the reactor."""
+        return deferLater(cast(Home, self.site).clock, 0)
 
     def pause_body(self) -> None:
         """Hold the client back."""

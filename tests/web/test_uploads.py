@@ -150,6 +150,12 @@ class ChunkTests(UploadCase):
         self.assertEqual(self.code(got), (404, "BLOB_UPLOAD_UNKNOWN"))
         self.assertEqual(self.leftovers(), [])
 
+    def test_names_that_no_upload_has(self) -> None:
+        """They are as unknown as any other."""
+        for name in ("abc", "a=b", "..", "-", "a" * 200):
+            got = self.house.send("GET", f"/v2/a/b/blobs/uploads/{name}")
+            self.assertEqual(self.code(got), (404, "BLOB_UPLOAD_UNKNOWN"), name)
+
     def test_foreign_state(self) -> None:
         """A state that this registry did not give is refused."""
         location = self.begin().partition("?")[0]

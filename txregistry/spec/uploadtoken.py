@@ -21,7 +21,7 @@ from txregistry.spec.reference import RepositoryName
 _MAC_BYTES = 32
 
 #: What may name an upload.
-UPLOAD_ID = re.compile(r"[A-Za-z0-9._=-]{1,128}", re.ASCII)
+UPLOAD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 @attrs.frozen

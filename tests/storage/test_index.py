@@ -406,8 +406,7 @@ class WalkTests(TreeCase):
         self.assertEqual(self.collect(walk_repositories(self.driver)), [])
         self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
         self.assertEqual(self.collect(layers_in_tree(self.driver, NAME)), [])
-        done = Deferred.fromCoroutine(tags_in_tree(self.driver, NAME))
-        self.assertEqual(self.successResultOf(done), [])
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
 
     def test_digests(self) -> None:
         """Digests of all algorithms are found, and other directories are not."""
@@ -425,6 +424,15 @@ class WalkTests(TreeCase):
         self.put(f"{layout.revisions(NAME)}/sha256/{'X' * 64}/link", b"x")
         self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
         self.assertEqual(self.referrers(Digest.of(b"subject")), [])
+
+    def test_what_a_crash_left(self) -> None:
+        """A directory without its link is neither a tag nor a manifest."""
+        digest = Digest.of(b"a")
+        self.link(f"{layout.tag(NAME, Tag('half'))}/index/sha256/x/link", digest)
+        self.put(f"{layout.revisions(NAME)}/sha256/{digest.hex}/signatures/x", b"x")
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.tags(), [])
 
 
 class ProtectionTests(SynchronousTestCase):

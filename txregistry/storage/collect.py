@@ -219,7 +219,7 @@ class _Run:
     ) -> set[Digest]:
         """Give the manifests that stay for themselves: tagged, young or pinned."""
         roots = set()
-        for tag in await tags_in_tree(self._driver, name):
+        async for tag in tags_in_tree(self._driver, name):
             await self._breathe()
             link = layout.tag_current(name, tag)
             digest = await Links(self._driver).read(link)
@@ -307,7 +307,7 @@ class _Run:
     async def _drop_history(self, name: RepositoryName, gone: set[Digest]) -> None:
         """Remove what tags remember of manifests that are gone."""
         links = Links(self._driver)
-        for tag in await tags_in_tree(self._driver, name):
+        async for tag in tags_in_tree(self._driver, name):
             await self._breathe()
             current = await links.read(layout.tag_current(name, tag))
             directory = f"{layout.tag(name, tag)}/index"

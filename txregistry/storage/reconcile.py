@@ -122,12 +122,15 @@ class Reconciler:
         return found
 
     async def _look_for_tags(self, name: RepositoryName) -> list[Statement]:
-        present = await tags_in_tree(self._driver, name)
+        present: set[Tag] = set()
+        async for tag in tags_in_tree(self._driver, name):
+            await self._breathe(len(present))
+            present.add(tag)
         known = set(await self.index.tags(name, "", None))
         return [
             index.digests_unread(name),
-            *(index.tag_gone(name, tag) for tag in known - set(present)),
-            *(index.tag_seen(name, tag) for tag in set(present) - known),
+            *(index.tag_gone(name, tag) for tag in known - present),
+            *(index.tag_seen(name, tag) for tag in present - known),
         ]
 
     async def _read_tags(self, name: RepositoryName) -> list[Statement]:
@@ -142,13 +145,16 @@ class Reconciler:
 
     async def _look_for_manifests(self, name: RepositoryName) -> list[Statement]:
         known = await self.index.manifests(name)
-        present = {str(item) async for item in revisions_in_tree(self._driver, name)}
+        present: set[str] = set()
+        async for digest in revisions_in_tree(self._driver, name):
+            await self._breathe(len(present))
+            present.add(str(digest))
         found = [
             index.manifest_gone(name, Digest.parse(gone)) for gone in known - present
         ]
-        for digest in sorted(present - known):
+        for new in sorted(present - known):
             await self._breathe(len(found))
-            found += await self._read_manifest(name, Digest.parse(digest))
+            found += await self._read_manifest(name, Digest.parse(new))
         return found
 
     async def _read_manifest(
@@ -188,14 +194,21 @@ async def walk_repositories(
                 yield name
 
 
-async def tags_in_tree(driver: IStorageDriver, name: RepositoryName) -> list[Tag]:
-    """Give the tags that have a directory, sorted."""
+async def tags_in_tree(
+    driver: IStorageDriver, name: RepositoryName
+) -> AsyncIterator[Tag]:
+    """Visit the tags that stand for something, sorted.
+
+    One of which a crash left the directory does not, in whichever order its links came.
+    """
     try:
         paths = await driver.list(path=layout.tags(name))
     except PathNotFound:
-        return []
-    found = (_tag(posixpath.basename(path)) for path in paths)
-    return [tag for tag in found if tag is not None]
+        return
+    for path in paths:
+        tag = _tag(posixpath.basename(path))
+        if tag is not None and await _is_there(driver, layout.tag_current(name, tag)):
+            yield tag
 
 
 async def revisions_in_tree(
@@ -225,9 +238,19 @@ async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:
     for child in paths:
         digits = posixpath.basename(child)
         try:
-            yield Digest.parse(f"{algorithm}:{digits}")
+            digest = Digest.parse(f"{algorithm}:{digits}")
         except DigestInvalid:
             continue  # something else lies there
+        if await _is_there(driver, f"{child}/link"):
+            yield digest
+
+
+async def _is_there(driver: IStorageDriver, path: str) -> bool:
+    try:
+        await driver.stat(path=path)
+    except PathNotFound:
+        return False
+    return True
 
 
 def _name(path: str) -> RepositoryName | None:

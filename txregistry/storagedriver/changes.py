@@ -13,6 +13,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
@@ -20,7 +21,7 @@ from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
 T = TypeVar("T")
 
 #: How often a directory may be pruned between our making and using it.
-_PRUNE_RACES = 3
+_PRUNE_RACES = 30
 
 
 def apply_changes(changes: Sequence[Change], root: str) -> None:
@@ -121,11 +122,11 @@ def in_directory(
     """
     touched = {} if touched is None else touched
     for _ in range(_PRUNE_RACES):
-        _make_directory(os.path.dirname(path), touched)
-        try:
+        # What is made may be pruned at once, also on the way to what is in it.
+        with suppress(FileNotFoundError):
+            _make_directory(os.path.dirname(path), touched)
             return work()
-        except FileNotFoundError:
-            continue  # pruned since it was made
+    _make_directory(os.path.dirname(path), touched)
     return work()
 
 

@@ -169,3 +169,15 @@ class AskTests(SynchronousTestCase):
         """A connection that ends early is a failure."""
         with self.assertRaises(module.CollectFailed):
             self.ask({"progress": {"stage": "mark", "done": 1}})
+
+    def test_daemon_that_is_killed(self) -> None:
+        """Half a line, and a connection that is reset, are failures as well."""
+        for send in (b'{"progress": {"st', None):
+            ours, theirs = socket.socketpair()
+            with ours, self.assertRaisesRegex(module.CollectFailed, "ended before"):
+                if send is not None:
+                    theirs.sendall(send)
+                # Closed with our question unread, it resets the connection.
+                theirs.shutdown(socket.SHUT_WR) if send else theirs.close()
+                module._ask(ours, CollectOptions(), lambda *_: None)
+            theirs.close()

@@ -7,7 +7,7 @@ import json
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -23,6 +23,8 @@ from txregistry.lock import DirectoryBusy, DirectoryLock
 Tell = Callable[[str, int], None]
 
 Options = CollectOptions
+
+_ENDED = "the daemon ended before it was done"
 
 
 class CollectFailed(Exception):
@@ -53,18 +55,27 @@ def _connect(path: str) -> socket.socket | None:
 
 
 def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, Any]:
+    for answer in _answers(connection, options):
+        if "error" in answer:
+            raise CollectFailed(str(answer["error"]))
+        if "report" in answer:
+            report: dict[str, Any] = answer["report"]
+            return report
+        tell(answer["progress"]["stage"], int(answer["progress"]["done"]))
+    raise CollectFailed(_ENDED)
+
+
+def _answers(
+    connection: socket.socket, options: Options
+) -> Iterator[Mapping[str, Any]]:
     question = {"command": "collect", "options": attrs.asdict(options)}
-    connection.sendall(json.dumps(question).encode("utf-8") + b"\n")
-    with connection.makefile("rb") as answers:
-        for line in answers:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise CollectFailed(str(answer["error"]))
-            if "report" in answer:
-                report: dict[str, Any] = answer["report"]
-                return report
-            tell(answer["progress"]["stage"], int(answer["progress"]["done"]))
-    raise CollectFailed("the daemon ended before it was done")
+    try:
+        connection.sendall(json.dumps(question).encode("utf-8") + b"\n")
+        with connection.makefile("rb") as lines:
+            yield from map(json.loads, lines)
+    except (OSError, ValueError) as error:
+        # Killed, it resets the connection, or leaves half a line.
+        raise CollectFailed(_ENDED) from error
 
 
 def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any]:

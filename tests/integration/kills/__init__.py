@@ -1,0 +1,1 @@
+"""What kills a registry at random, and what has to be there afterwards."""

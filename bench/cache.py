@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from peers import MIB, Server, compare, print_table
+from peers import MIB, Server, compare, show
 
 ACCEPT = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
 
@@ -318,10 +318,7 @@ def main() -> None:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     figures.pop("_cpu", None)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-        return
-    print_table(figures)
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

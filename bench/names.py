@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from peers import Server, print_table
+from peers import Server, show
 
 PAGE = 100
 SIZES = (1000, 10_000, 100_000)
@@ -211,10 +211,7 @@ def main() -> None:
             figures |= list_both(directory, sizes, tags)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print_table(figures)
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import statistics
@@ -108,8 +109,11 @@ def compare(
     }
 
 
-def print_table(figures: dict[str, Any]) -> None:
-    """Write ours, theirs and the ratio, a line each."""
+def show(figures: dict[str, Any], as_json: bool) -> None:
+    """Write ours, theirs and the ratio, a line each, or all of it as JSON."""
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
     for what, row in figures.items():
         print(
             f"{what:42} {row['ours']:12.6g} {row['theirs']:12.6g} {row['ratio']:8.3f}"

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers import MIB, Server, print_table
+from peers import MIB, Server, show
 
 OCI = "application/vnd.oci.image"
 
@@ -218,10 +218,7 @@ def main() -> None:
         }
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    if options.json:
-        print(json.dumps(figures, indent=2))
-    else:
-        print_table(figures)
+    show(figures, options.json)
 
 
 if __name__ == "__main__":

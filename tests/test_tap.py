@@ -14,11 +14,12 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import read_config
-from txregistry.house import House, own_path
+from txregistry.house import House
 from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoint
 from txregistry.loading import load
 from txregistry.tap import Options, _streams
 from txregistry.tls import make_options
+from txregistry.wiring import own_path
 
 
 class OptionsTests(SynchronousTestCase):

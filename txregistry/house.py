@@ -21,7 +21,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 
 from txregistry.admin.control import ControlFactory
 from txregistry.auth.maker import make_controller
-from txregistry.config.model import Config, Proxy
+from txregistry.config.model import Config
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import Plan
 from txregistry.expiry.reaper import Reaper
@@ -60,8 +60,7 @@ from txregistry.remote.credentials import (
     StaticCredentials,
 )
 from txregistry.remote.namespace import RemoteNamespace
-from txregistry.remote.origin import Origin
-from txregistry.remote.transport import TlsFiles, make_core_agent
+from txregistry.remote.transport import make_core_agent
 from txregistry.services import DebugSite, Index, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
@@ -85,6 +84,9 @@ from txregistry.wiring import (
     channel_limits,
     endpoint_settings,
     health_checks,
+    own_path,
+    read_tls_files,
+    upstream_name,
 )
 
 #: Bytes of the path of a Unix socket that the kernel takes.
@@ -144,7 +146,7 @@ class House:
             config.storage.driver, config.storage.parameters, self.disk, self.reactor
         )
         self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
-        self.metrics = Metrics(_upstream_name(config.proxy))
+        self.metrics = Metrics(upstream_name(config.proxy))
         self._build_storage()
         auth = config.auth
         self.controller = make_controller(
@@ -228,7 +230,7 @@ class House:
         core = make_core_agent(
             self.reactor,
             pool,
-            _read_tls_files(proxy),
+            read_tls_files(proxy),
             proxy.connecttimeout,
             self.environment,
         )
@@ -385,34 +387,3 @@ class House:
 
     def _check_storage(self) -> Deferred[None]:
         return self.driver.stat("/").addCallback(lambda _: None)
-
-
-def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
-    """Say where a file of ours lies: beside what it is about.
-
-    :param elsewhere: is given where the storage is no directory.
-    """
-    if config.storage.driver != "filesystem":
-        return elsewhere
-    root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
-    return os.path.abspath(root) + f"{layout.OWN}/{name}"
-
-
-def _upstream_name(proxy: Proxy) -> str:
-    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""
-
-
-def _read_tls_files(proxy: Proxy) -> TlsFiles:
-    return TlsFiles(
-        _read(proxy.tls.ca),
-        _read(proxy.tls.certificate),
-        _read(proxy.tls.key),
-        proxy.tls.insecure,
-    )
-
-
-def _read(path: str) -> bytes:
-    if not path:
-        return b""
-    with open(path, "rb") as file:
-        return file.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -12,15 +13,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.client import Agent
 
-from txregistry.config.model import Config, Endpoint, Health
+from txregistry.config.model import Config, Endpoint, Health, Proxy
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.notifications.endpoint import EndpointSettings
 from txregistry.notifications.envelope import Filter
+from txregistry.remote.origin import Origin
+from txregistry.remote.transport import TlsFiles
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.storage import layout
 from txregistry.web.api import ApiSettings
 from txregistry.web.channels import ChannelLimits
 from txregistry.web.urls import Urls
@@ -163,3 +167,39 @@ def health_checks(
 def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:
     host, _, port = address.rpartition(":")
     return HostnameEndpoint(reactor, host.strip("[]").encode("ascii"), int(port))
+
+
+def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
+    """Say where a file of ours lies: beside what it is about.
+
+    :param elsewhere: is given where the storage is no directory.
+    """
+    if config.storage.driver != "filesystem":
+        return elsewhere
+    root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
+    return os.path.abspath(root) + f"{layout.OWN}/{name}"
+
+
+def upstream_name(proxy: Proxy) -> str:
+    """Name the upstream in figures: its host and port, or nothing without one."""
+    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""
+
+
+def read_tls_files(proxy: Proxy) -> TlsFiles:
+    """Read how an upstream is verified, and who we are to it.
+
+    :raise OSError: a file cannot be read.
+    """
+    return TlsFiles(
+        _read(proxy.tls.ca),
+        _read(proxy.tls.certificate),
+        _read(proxy.tls.key),
+        proxy.tls.insecure,
+    )
+
+
+def _read(path: str) -> bytes:
+    if not path:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()

@@ -15,9 +15,10 @@ from twisted.internet.task import react
 
 from txregistry.config.model import Config
 from txregistry.flow.deferred import deferred
-from txregistry.house import House, own_path
+from txregistry.house import House
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.lock import DirectoryBusy, DirectoryLock
+from txregistry.wiring import own_path
 
 #: What is told of progress: a stage, and how many were looked at.
 Tell = Callable[[str, int], None]

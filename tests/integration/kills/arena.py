@@ -199,6 +199,7 @@ class Arena:
         else:
             self.collecting_seconds["offline"] = time.monotonic() - began
         assert loaded.returncode in (0, -signal.SIGKILL), self._said()
+        assert "Traceback" not in self._said(), self._said()
         self._count(f"offline {loaded.returncode}")
         self.model.end_collection()
 
@@ -216,6 +217,7 @@ class Arena:
             self._count(f"beside {code}")
         self._running.clear()
         self._change(self.model.end_collection)
+        assert "Traceback" not in self._said(), self._said()
 
     def _ask_for_collection(self) -> None:
         """Ask as the command does; what is begun after the first word is spared."""
@@ -325,7 +327,6 @@ class Arena:
         daemon.kill()
         daemon.wait()
         self._running.remove(daemon)
-        assert "Traceback" not in self._said(), self._said()
 
     def _said(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

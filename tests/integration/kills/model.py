@@ -66,7 +66,7 @@ class Model:
         about = tuple(word for word in about if "/" not in word)
         lines = [
             line
-            for line in self._trace
+            for line in list(self._trace)  # others go on noting
             if line.startswith("===") or any(word in line for word in about)
         ]
         return "\n".join(lines[-60:])

@@ -22,6 +22,7 @@ from tests.integration.kills import tree
 from tests.integration.kills.client import Client, Gone
 from tests.integration.kills.inspector import Inspector
 from tests.integration.kills.model import Model
+from tests.integration.kills.pace import Pace
 from tests.integration.kills.worker import THEMES, Worker
 from tests.integration.support import TWISTD, free_port
 
@@ -35,6 +36,9 @@ LOADED = (
     " main(sys.argv[1:], prog_name='txregistry')"
 )
 
+#: Seconds after which each kind of collection is killed at the latest, to begin with.
+LONGEST = {"offline": 0.5, "asked": 0.3, "loaded": 0.4, "command": 1.3, "patient": 1.3}
+
 #: Workers that are busy at the same time.
 WORKERS = 3
 
@@ -47,7 +51,7 @@ class Arena:
     """Kills, and looks at what is left.
 
     :ivar delay: seconds that a kill comes after the work has begun, at most.
-    :ivar collecting_seconds: what a collection took that was left to end, of each form.
+    :ivar counts: what was done how often, and how collections ended.
     """
 
     directory: Path
@@ -55,17 +59,19 @@ class Arena:
     port: int = attrs.field(factory=free_port)
     model: Model = attrs.field(factory=Model)
     delay: float = 0.3
-    collecting_seconds: dict[str, float] = attrs.field(factory=dict)
     counts: dict[str, int] = attrs.field(factory=dict)
     _daemon: subprocess.Popen[bytes] | None = None
     _running: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
+    _reported: bool = False
     _dice: random.Random = attrs.field(init=False)
+    _pace: Pace = attrs.field(init=False)
     _killed: threading.Event = attrs.field(factory=threading.Event)
     _threads: list[threading.Thread] = attrs.field(factory=list)
     _failures: list[BaseException] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self._dice = random.Random(self.seed)
+        self._pace = Pace(self._dice, dict(LONGEST))
         config = {
             "version": "0.1",
             "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -141,10 +147,9 @@ class Arena:
         for number in range(WORKERS):
             self._thread(self._work, number, theme, f"{self._dice.random()}")
         if collection is not None:
-            after = self._collect_beside(collection, loaded)
+            self._collect_beside(collection, loaded)
         else:
-            after = self._dice.uniform(0, self.delay)
-        self._wait(after)
+            self._wait(self._dice.uniform(0, self.delay))
         self._killed.set()
         self._kill_daemon()
         while self._threads:
@@ -157,8 +162,8 @@ class Arena:
 
     def _collect_beside(
         self, form: str, loaded: subprocess.Popen[bytes] | None
-    ) -> float:
-        """Begin a collection; give the seconds after which to kill.
+    ) -> None:
+        """Begin a collection, and wait until it is time to kill.
 
         With ``patient`` it has a grace, and takes nothing away.
         """
@@ -167,40 +172,41 @@ class Arena:
         else:
             self._change(self.model.begin_collection)
         if form == "asked":
+            self._reported = False
             self._thread(self._ask_for_collection)
         elif form == "command":
             self._run(self._arguments("0s"))
         elif loaded is not None:
             self._let_go(loaded)
-        usual = self.collecting_seconds.get(form, 1.0 if loaded is None else 0.3)
-        low = 0.5 * usual if form in ("command", "patient") else 0.0
-        after = self._dice.uniform(low, 1.3 * usual)
         self.model.note("collection:", form)
+        self._wait(self._pace.draw(form))
+        ended = self._reported if form == "asked" else self._running[-1].poll() == 0
+        self._pace.learn(form, ended)
+        self._count(f"{form} {'ended' if ended else 'killed'}")
         if form != "asked" and self._dice.random() < 0.25:
             # The one who asked for it is killed first.
-            self._wait(after)
             self._running[-1].kill()
-            after = self._dice.uniform(0, 0.1)
-        return after
+            self._wait(self._dice.uniform(0, 0.1))
 
     def _collect_offline(self) -> None:
         """Collect without a daemon, and kill that."""
         self._kill_daemon()
         loaded = self._load("0s")
         self.model.begin_collection()
-        usual = self.collecting_seconds.get("offline", 0.5)
-        began = time.monotonic()
+        before = tree.names(self.root)
         self._let_go(loaded)
         try:
-            loaded.wait(self._dice.uniform(0, 1.2 * usual))
+            loaded.wait(self._pace.draw("offline"))
         except subprocess.TimeoutExpired:
             loaded.kill()
             loaded.wait()
-        else:
-            self.collecting_seconds["offline"] = time.monotonic() - began
+        ended = loaded.returncode == 0
+        self._pace.learn("offline", ended)
         assert loaded.returncode in (0, -signal.SIGKILL), self._said()
         assert "Traceback" not in self._said(), self._said()
-        self._count(f"offline {loaded.returncode}")
+        at_work = not ended and tree.names(self.root) != before
+        how = "ended" if ended else "killed at work" if at_work else "killed"
+        self._count(f"offline {how}")
         self.model.end_collection()
 
     def _kill_while_starting(self) -> None:
@@ -214,7 +220,6 @@ class Arena:
         for process in self._running:
             code = process.wait(PATIENCE)
             assert code in (0, 1, -signal.SIGKILL), (code, self._said())
-            self._count(f"beside {code}")
         self._running.clear()
         self._change(self.model.end_collection)
         assert "Traceback" not in self._said(), self._said()
@@ -223,24 +228,22 @@ class Arena:
         """Ask as the command does; what is begun after the first word is spared."""
         options = {"delete_untagged": True, "grace_seconds": 0}
         question = {"command": "collect", "options": options}
-        began = time.monotonic()
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(PATIENCE)
             try:
                 connection.connect(str(self.root / "txregistry" / "control.sock"))
                 connection.sendall(json.dumps(question).encode() + b"\n")
-                self._listen(connection, began)
+                self._listen(connection)
             except OSError:
                 return
 
-    def _listen(self, connection: socket.socket, began: float) -> None:
+    def _listen(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as answers:
             for line in answers:
                 if b"progress" in line:
                     self._change(self._see)
                 if b"report" in line:
-                    self.collecting_seconds["asked"] = time.monotonic() - began
-                    self._count("asked to its end")
+                    self._reported = True
                 if b"error" in line:
                     self._failures.append(AssertionError(line))
 

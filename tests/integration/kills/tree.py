@@ -43,6 +43,11 @@ def stored(root: Path) -> set[str]:
     return found
 
 
+def names(root: Path) -> set[str]:
+    """Give the paths of all contents and links."""
+    return {path.as_posix() for path in _files(root / V2)}
+
+
 def _files(directory: Path) -> Iterator[Path]:
     for path in sorted(directory.rglob("*")):
         if path.is_file() and not path.name.endswith(".tmp"):

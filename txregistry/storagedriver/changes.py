@@ -53,7 +53,7 @@ def apply_changes(changes: Sequence[Change], root: str) -> None:
 def _as_moves(change: Change, touched: dict[str, None]) -> list[MoveFile]:
     """Write what is new beside its place, to be moved there."""
     if isinstance(change, PutFile):
-        temporary = _write_beside(change.path, change.content, touched)
+        temporary = _write_beside(change.path, change.content, touched, sync=True)
         return [MoveFile(temporary, change.path)]
     if not isinstance(change, MoveFile):
         return []
@@ -70,16 +70,31 @@ def _sync_file(path: str) -> None:
         os.close(descriptor)
 
 
-def _write_beside(path: str, content: bytes, touched: dict[str, None]) -> str:
+def _write_beside(
+    path: str, content: bytes, touched: dict[str, None], sync: bool
+) -> str:
     temporary = f"{path}.{uuid.uuid4()}.tmp"
     try:
         with in_directory(path, lambda: open(temporary, "xb", 0), touched) as file:
-            file.write(content)
-            os.fsync(file.fileno())
+            write_all(file.fileno(), content)
+            if sync:
+                os.fsync(file.fileno())
     except BaseException:
         _unlink_if_there(temporary)
         raise
     return temporary
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of some content.
+
+    A disk that is nearly full takes a part first, and says what is wrong only then.
+
+    :raise OSError: not all of it could be written.
+    """
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _rename(move: MoveFile, touched: dict[str, None]) -> None:
@@ -97,10 +112,8 @@ def put_quickly(path: str, content: bytes) -> None:
 
     :raise OSError: it could not be done; nothing has changed.
     """
-    temporary = f"{path}.{uuid.uuid4()}.tmp"
+    temporary = _write_beside(path, content, {}, sync=False)
     try:
-        with in_directory(path, lambda: open(temporary, "xb", 0)) as file:
-            file.write(content)
         os.rename(temporary, path)
     except BaseException:
         _unlink_if_there(temporary)

@@ -19,6 +19,7 @@ from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
+from txregistry.storagedriver.changes import write_all
 
 #: A producer is paused when this many bytes wait for the disk.
 HIGH_WATER_BYTES = 2 * 1024 * 1024
@@ -217,16 +218,11 @@ class FileWriter:
 def _append(
     descriptor: int, batch: Sequence[bytes], hasher: IncrementalHash | None
 ) -> int:
-    count = 0
     for chunk in batch:
         if hasher is not None:
             hasher.update(chunk)
-        view = memoryview(chunk)
-        while view:
-            written = os.write(descriptor, view)
-            count += written
-            view = view[written:]
-    return count
+        write_all(descriptor, chunk)
+    return sum(map(len, batch))
 
 
 def _unlink(path: str) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 
+import attrs
 import yaml
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,22 +15,24 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry import __version__
 from txregistry.cli import collect as module
 from txregistry.cli.main import main
-from txregistry.interfaces.collection import CollectOptions
+from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.lock import DirectoryLock
 
-REPORT = {
-    "dry_run": False,
-    "repositories": 2,
-    "manifests_kept": 3,
-    "manifests_deleted": 1,
-    "blobs_kept": 4,
-    "blobs_deleted": 1,
-    "bytes_deleted": 99,
-    "links_deleted": 5,
-    "seconds": 0.1,
-    "broken": ["a@sha256:x"],
-    "deleted": ["sha256:y"],
-}
+REPORT = attrs.asdict(
+    CollectReport(
+        repositories=2,
+        manifests_kept=3,
+        manifests_deleted=1,
+        blobs_kept=4,
+        blobs_deleted=1,
+        bytes_deleted=99,
+        links_deleted=5,
+        leftovers_deleted=6,
+        seconds=0.1,
+        broken=["a@sha256:x"],
+        deleted=["sha256:y"],
+    )
+)
 
 
 class MainTests(SynchronousTestCase):
@@ -88,6 +91,7 @@ class MainTests(SynchronousTestCase):
         self.assertIn("deleted sha256:y", output)
         self.assertIn("left alone: a@sha256:x", output)
         self.assertIn("1 contents of 99 bytes", output)
+        self.assertIn("5 links, 6 unfinished files", output)
         self.assertEqual(json.loads(self.run_command("--json").output), REPORT)
         self.assertEqual(self.run_command("-q").output, "")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
@@ -20,6 +23,8 @@ from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.storage import layout
 from txregistry.storage.collect import Collector
+from txregistry.storage.purge import LEFTOVER_SECONDS
+from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.testing.house import TestHouse
 
 #: Long enough for what was pushed before to be old.
@@ -311,6 +316,28 @@ class KeepingTests(CollectCase):
         self.assertEqual(
             self.house.send("GET", f"/v2/a/b/blobs/{layer}").body, b"again"
         )
+
+
+class LeftoverTests(SynchronousTestCase):
+    """What crashes left beside what is there."""
+
+    def test_go_with_a_collection(self) -> None:
+        """When they are old, whatever the grace is, and not in a dry run."""
+        root = self.mktemp()
+        house = TestHouse(driver=FilesystemDriver(root, InlineDisk()))
+        house.settle(house.driver.put("/docker/registry/v2/blobs/x", b"x"))
+        directory = f"{root}/docker/registry/v2/blobs"
+        for age in (LEFTOVER_SECONDS + 1, LEFTOVER_SECONDS - 1):
+            with open(f"{directory}/x.{uuid.uuid4()}.tmp", "xb") as file:
+                os.utime(file.fileno(), (0, house.clock.seconds() - age))
+        collector = Collector(house.driver, house.content, house.local, house.clock)
+        found = []
+        for dry_run in (True, False):
+            options = CollectOptions(dry_run, False, 0.0)
+            done = collector.collect(options=options, tell=lambda _: None)
+            found.append(house.settle(done).leftovers_deleted)
+        self.assertEqual(found, [0, 1])
+        self.assertEqual(len(os.listdir(directory)), 2)
 
 
 class MeanwhileTests(CollectCase):

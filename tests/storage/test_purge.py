@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import uuid
+
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
-from txregistry.storage.purge import UploadPurger, UploadPurging
+from txregistry.storage.purge import LEFTOVER_SECONDS, UploadPurger, UploadPurging
+from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.testing.house import TestHouse
 
 
@@ -65,6 +71,21 @@ class PurgeTests(PurgeCase):
         self.house.clock.advance(1000)
         self.purge(500)
         self.assertLessEqual(set(paths), set(self.house.paths()))
+
+    def test_leftovers_of_crashes(self) -> None:
+        """They go with the uploads, when no process can still be at them."""
+        root, clock = self.mktemp(), Clock()
+        driver = FilesystemDriver(root, InlineDisk())
+        self.successResultOf(driver.put("/a/link", b"x"))
+        for age in (LEFTOVER_SECONDS + 1, LEFTOVER_SECONDS - 1):
+            with open(f"{root}/a/link.{uuid.uuid4()}.tmp", "xb") as file:
+                os.utime(file.fileno(), (0, 1e6 - age))
+        clock.advance(1e6)
+        purger = UploadPurger(driver, clock)
+        dry = self.successResultOf(purger.purge(before=0.0, dry_run=True))
+        done = self.successResultOf(purger.purge(before=0.0))
+        self.assertEqual((dry.leftovers, done.leftovers), (0, 1))
+        self.assertEqual(len(os.listdir(f"{root}/a")), 2)
 
     def test_a_failure_keeps_none_of_the_others(self) -> None:
         """One that cannot be deleted is told, and the rest goes."""

@@ -124,7 +124,8 @@ def _print(report: dict[str, Any]) -> None:
         f"{report['repositories']} repositories: {verb}"
         f" {report['manifests_deleted']} manifests,"
         f" {report['blobs_deleted']} contents of {report['bytes_deleted']} bytes,"
-        f" {report['links_deleted']} links;"
+        f" {report['links_deleted']} links,"
+        f" {report['leftovers_deleted']} unfinished files;"
         f" kept {report['manifests_kept']} manifests, {report['blobs_kept']} contents"
     )
 

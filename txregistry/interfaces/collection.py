@@ -28,6 +28,7 @@ class CollectReport:
     """What was found and what went; with ``dry_run``, what would have gone.
 
     :ivar broken: manifests that are linked and cannot be read; they are left alone.
+    :ivar leftovers_deleted: files of writes that a crash cut off over an hour ago.
     :ivar deleted: digests of content that went, up to a bound.
     """
 
@@ -39,6 +40,7 @@ class CollectReport:
     blobs_deleted: int = 0
     bytes_deleted: int = 0
     links_deleted: int = 0
+    leftovers_deleted: int = 0
     seconds: float = 0.0
     broken: list[str] = attrs.field(factory=list)
     deleted: list[str] = attrs.field(factory=list)

@@ -152,7 +152,15 @@ class IStorageDriver(Interface):
 
 
 class IPruner(Interface):
-    """Optional: a driver whose directories have to be removed when empty."""
+    """Optional: a driver that has empty directories, and files left by crashes."""
+
+    def sweep(path: str, before: float) -> Deferred[int]:
+        """Delete the files of writes that a crash has cut off, anywhere below a path.
+
+        :param before: seconds since the epoch; a younger one may be under way.
+        :return: fires with how many there were. Fails with ``DriverError``.
+            Cancelling stops between two looks.
+        """
 
     def prune(path: str, stop: str) -> Deferred[None]:
         """Remove a directory if it is empty, then its parent, and so on.

@@ -37,6 +37,7 @@ from txregistry.storage import layout
 from txregistry.storage.content import Content
 from txregistry.storage.keep import Known, kept
 from txregistry.storage.links import Links
+from txregistry.storage.purge import LEFTOVER_SECONDS, sweep_leftovers
 from txregistry.storage.reconcile import (
     revisions_in_tree,
     tags_in_tree,
@@ -130,7 +131,7 @@ class _Run:
 
     @deferred
     async def sweep(self) -> None:
-        """Delete content without a mark."""
+        """Delete content without a mark, and what crashes have left of writes."""
         looked = 0
         async for item in self._driver.walk(path=layout.BLOBS):
             digest = _digest_of(item)
@@ -142,6 +143,9 @@ class _Run:
             if looked % 100 == 0:
                 self._tell(Progress("sweep", looked))
         self._tell(Progress("sweep", looked))
+        if not self._options.dry_run:
+            before = self._clock.seconds() - LEFTOVER_SECONDS
+            self.report.leftovers_deleted = await sweep_leftovers(self._driver, before)
 
     @deferred
     async def remove_links(self) -> None:

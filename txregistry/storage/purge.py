@@ -15,7 +15,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+)
 from txregistry.storage import layout
 from txregistry.storage.links import Links
 
@@ -23,20 +28,26 @@ from txregistry.storage.links import Links
 _PER_TURN = 16
 
 
+#: A file of a write that is older than this is of no process that runs, in seconds.
+LEFTOVER_SECONDS = 3600.0
+
+
 @attrs.frozen
 class PurgeReport:
     """What went; with ``dry_run``, what would have gone.
 
     :ivar failed: uploads that could not be looked at or deleted.
+    :ivar leftovers: files of writes that were cut off; a dry run looks for none.
     """
 
     deleted: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    leftovers: int = 0
 
 
 @attrs.define(eq=False)
 class UploadPurger:
-    """Deletes uploads that began long ago and that nobody wrote to since."""
+    """Deletes uploads that nobody goes on with, and what crashes have left."""
 
     _driver: IStorageDriver
     _clock: IReactorTime
@@ -47,7 +58,7 @@ class UploadPurger:
         """Delete uploads that were begun and last written before a time.
 
         One that does not say when it began is left alone. One that fails does not keep
-        the others.
+        the others. After them goes what a crash has left of a write long ago.
         """
         deleted, failed, looked = [], [], 0
         async for path in walk_uploads(self._driver):
@@ -63,7 +74,13 @@ class UploadPurger:
             except DriverError as error:
                 failed.append(path)
                 self._log.warn("upload not purged: {error}", error=str(error))
-        return PurgeReport(tuple(deleted), tuple(failed))
+        leftovers = 0 if dry_run else await self._sweep()
+        return PurgeReport(tuple(deleted), tuple(failed), leftovers)
+
+    @deferred
+    async def _sweep(self) -> int:
+        before = self._clock.seconds() - LEFTOVER_SECONDS
+        return await sweep_leftovers(self._driver, before)
 
     @deferred
     async def _last_use(self, path: str) -> float:
@@ -78,6 +95,18 @@ class UploadPurger:
         except PathNotFound:
             written = 0.0
         return max(float(began), written)
+
+
+@deferred
+async def sweep_leftovers(driver: IStorageDriver, before: float) -> int:
+    """Delete what writes of crashed processes have left, on a driver that has such.
+
+    :param before: seconds since the epoch; younger files stay.
+    :return: fires with how many there were. Fails with ``DriverError``.
+    """
+    if not IPruner.providedBy(driver):
+        return 0
+    return await IPruner(driver).sweep(path="/", before=before)
 
 
 async def walk_uploads(
@@ -152,7 +181,8 @@ class UploadPurging(Service):
             self._log.warn("uploads not purged: {error}", error=str(error))
             return
         self._log.info(
-            "purged {count} uploads{note}",
+            "purged {count} uploads and {leftovers} unfinished files{note}",
             count=len(report.deleted),
+            leftovers=report.leftovers,
             note=" (dry run)" if self._dry_run else "",
         )

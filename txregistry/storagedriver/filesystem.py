@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
@@ -47,6 +48,7 @@ from txregistry.storagedriver.paths import (
     child,
     is_temporary,
 )
+from txregistry.storagedriver.sweep import Directory, sweep_some
 
 T = TypeVar("T")
 
@@ -137,6 +139,22 @@ class FilesystemDriver:
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
         return self._there(path, prune, self._file, self._root + stop)
+
+    @deferred
+    async def sweep(self, path: str, before: float) -> int:
+        """Delete what writes that were cut off have left."""
+        directories = os.walk(self._directory(path)())
+        found, some = 0, await self._sweep_some(path, directories, before)
+        while some is not None:
+            found += some
+            some = await self._sweep_some(path, directories, before)
+        return found
+
+    def _sweep_some(
+        self, path: str, directories: Iterator[Directory], before: float
+    ) -> Deferred[int | None]:
+        done = self._disk.run(sweep_some, directories, before)
+        return done.addErrback(self._translate_failure, path)
 
     async def walk(self, path: str) -> AsyncIterator[FileStat]:
         """Visit all below a path, one directory at a time."""

@@ -1,0 +1,42 @@
+"""Delete the temporary files of writes that a crash has cut off; blocking."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from txregistry.storagedriver.paths import is_temporary
+
+#: Directories that are looked at in one go, so that others get the thread.
+_DIRECTORIES = 256
+
+#: What ``os.walk`` gives of one directory.
+Directory = tuple[str, Sequence[str], Sequence[str]]
+
+
+def sweep_some(directories: Iterator[Directory], before: float) -> int | None:
+    """Delete old temporary files in the next few directories.
+
+    :param directories: from ``os.walk``, which goes on where it was left.
+    :param before: seconds since the epoch; younger files stay.
+    :return: how many there were, or ``None`` when all directories were looked at.
+    :raise OSError: one could not be deleted.
+    """
+    found, count = [], 0
+    for directory, _, names in directories:
+        found += [os.path.join(directory, name) for name in names if is_temporary(name)]
+        count += 1
+        if count == _DIRECTORIES:
+            break
+    if not count:
+        return None
+    return sum(_delete_if_old(path, before) for path in found)
+
+
+def _delete_if_old(path: str, before: float) -> bool:
+    with suppress(FileNotFoundError):  # it has got its name meanwhile
+        if os.stat(path).st_mtime < before:
+            os.unlink(path)
+            return True
+    return False

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +22,8 @@ from tests.auth.keys import (
 )
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import layout
 from txregistry.storage.verify import MAX_SIGNATURES
 from txregistry.testing.house import Got, TestHouse
 
@@ -207,3 +210,21 @@ class StoreTests(SignatureCase):
 
 
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+class MeanwhileTests(SignatureCase):
+    """Signatures are content like any other."""
+
+    def test_waits_for_whoever_deletes_the_same(self) -> None:
+        """A collection that is just deleting a signature does not lose the new one."""
+        house, signature = self.house, b'{"signature": "x"}'
+        name, manifest = Digest.of(signature), Digest.of(self.payload)
+        deleting: Deferred[None] = Deferred()
+        house.content.locks.run(name, lambda: deleting)
+        repository = house.settle(house.local.repository(RepositoryName.parse("a/b")))
+        done = repository.signatures.put(manifest, signature)
+        self.assertNotIn(layout.blob_data(name), house.paths())
+        deleting.callback(None)
+        house.settle(done)
+        self.assertIn(layout.blob_data(name), house.paths())
+        self.assertEqual(house.settle(repository.signatures.get(manifest)), [signature])

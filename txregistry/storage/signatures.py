@@ -8,7 +8,7 @@ import attrs
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.spec.digest import CANONICAL, HEX_LENGTHS, Digest
 from txregistry.spec.manifest.model import Manifest
@@ -63,9 +63,15 @@ class LinkedSignatures:
     async def _store(self, digest: Digest, signature: bytes) -> None:
         name = Digest.of(signature)
         self._content.pin(name)
-        await self._driver.put(path=layout.blob_data(name), content=signature)
+        await self._content.locks.run(name, lambda: self._link(digest, name, signature))
+
+    @deferred
+    async def _link(self, digest: Digest, name: Digest, signature: bytes) -> None:
         link = layout.signature_link(self._name, digest, name)
-        await Links(self._driver).write(link, name)
+        changes: list[Change] = [PutFile(layout.blob_data(name), signature)]
+        changes += await Links(self._driver).change(link, name)
+        await self._driver.apply(changes=changes)
+        self._content.use(name)
 
     @deferred
     async def _read(self, hex_digits: str) -> bytes | None:

@@ -7,9 +7,13 @@ import json
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.interfaces.referrers import Referrer
+from txregistry.proxy import referrers
+from txregistry.remote import referrers as remote
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.listing import write_listing
 from txregistry.spec.manifest.parse import parse
+from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
@@ -64,6 +68,61 @@ class ReferrerTests(SynchronousTestCase):
         tag = f"sha256-{SUBJECT.hex}"
         upstream.add_manifest("a/b", write_listing([entry]), tag)
         self.assertEqual(self.listed(self.get()), [self.signature])
+
+    def add(self, count: int) -> list[str]:
+        """Let more refer to the same subject; give all digests, sorted."""
+        for number in range(count):
+            content = image_manifest(subject=SUBJECT, artifact_type=f"x/{number}")
+            self.house.upstream.add_manifest("a/b", content)
+        held = self.house.upstream.manifests.values()
+        return sorted(str(Digest.of(content)) for content in held)
+
+    def test_pages(self) -> None:
+        """All pages of the upstream make one list."""
+        self.house.upstream.referrers_page = 3
+        everything = self.add(9)
+        self.assertEqual(self.listed(self.get()), everything)
+        self.assertEqual(self.house.upstream.count("GET", "/referrers/"), 4)
+
+    def test_list_without_an_end(self) -> None:
+        """A part of a list is never served for the whole."""
+        self.house.upstream.referrers_page = 3
+        self.add(9)
+        self.patch(remote, "MAX_PAGES", 3)
+        self.assertIn(b"too long a list", self.get().body)
+
+    def test_list_too_long_to_hold(self) -> None:
+        """Nor is more of it held than there is room for."""
+        self.house.upstream.referrers_page = 3
+        self.add(9)
+        self.patch(remote, "MAX_LIST_BYTES", 1500)
+        self.assertIn(b"too long a list", self.get().body)
+
+    def test_pages_of_another_host(self) -> None:
+        """Nobody is sent elsewhere for the next page."""
+        link = {"Link": '<http://elsewhere.example/v2/>; rel="next"'}
+        fault = Fault("/referrers/", status=200, headers=link, times=99)
+        self.house.upstream.faults.append(fault)
+        got = self.get()
+        self.assertEqual(got.status, 502)
+        self.assertIn(b"another host", got.body)
+        hosts = {asked.path.partition("/v2/")[0] for asked in self.house.upstream.asked}
+        self.assertEqual(hosts, {""})
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        """The oldest lists go, by their number and by their entries."""
+        entry = Referrer(self.manifest.descriptor)
+        self.patch(referrers, "MAX_LISTS", 3)
+        self.patch(referrers, "MAX_ENTRIES", 10)
+        memory = referrers.ReferrerMemory()
+        keys = [(RepositoryName("a"), Digest.of(b"%d" % n)) for n in range(5)]
+        for key in (*keys[:4], keys[3]):
+            memory.remember(key, referrers.Seen([entry], 0.0))
+        there = [memory.find(key) is not None for key in keys]
+        self.assertEqual(there, [False, True, True, True, False])
+        memory.remember(keys[4], referrers.Seen([entry] * 9, 0.0))
+        there = [memory.find(key) is not None for key in keys]
+        self.assertEqual(there, [False, False, False, True, True])
 
     def test_outage_without_a_list(self) -> None:
         """A failure is a failure: an empty list would say that nothing is signed."""

@@ -21,7 +21,7 @@ from txregistry.proxy.blobs import ProxyBlobs
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.pending import PendingTags
-from txregistry.proxy.referrers import ProxyReferrers
+from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory
 from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.freshness import TagPolicy
@@ -59,6 +59,7 @@ class ProxyNamespace:
     _clock: IReactorTime
     _started_at: float
     _pending: PendingTags = attrs.field(factory=PendingTags)
+    _lists: ReferrerMemory = attrs.field(factory=ReferrerMemory)
     _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
@@ -120,7 +121,9 @@ class ProxyNamespace:
                 self._clock,
                 self._started_at,
             ),
-            ProxyReferrers(remote.referrers, self._policy, self._clock),
+            ProxyReferrers(
+                name, remote.referrers, self._lists, self._policy, self._clock
+            ),
         )
         while len(self._known) > MAX_REPOSITORIES:
             self._known.popitem(last=False)

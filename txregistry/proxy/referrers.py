@@ -15,9 +15,11 @@ from txregistry.proxy.outage import is_outage
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
 from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.reference import RepositoryName
 
-#: Lists that are remembered, per repository.
-MAX_REMEMBERED = 200
+#: What is remembered of all repositories: lists, and the entries of all of them.
+MAX_LISTS = 10_000
+MAX_ENTRIES = 50_000
 
 
 @attrs.frozen
@@ -26,6 +28,35 @@ class Seen:
 
     referrers: Referrers
     confirmed_at: float
+
+
+#: Names a list.
+Key = tuple[RepositoryName, Digest]
+
+
+@attrs.define(eq=False)
+class ReferrerMemory:
+    """The lists of all repositories; the one renewed longest ago goes first."""
+
+    _seen: OrderedDict[Key, Seen] = attrs.field(factory=OrderedDict)
+    _entries: int = 0
+
+    def find(self, key: Key) -> Seen | None:
+        """Give what was last seen."""
+        return self._seen.get(key)
+
+    def remember(self, key: Key, seen: Seen) -> None:
+        """Keep a list, and others as long as there is room."""
+        self._forget(key)
+        self._seen[key] = seen
+        self._entries += len(seen.referrers)
+        while len(self._seen) > MAX_LISTS or self._entries > MAX_ENTRIES:
+            self._forget(next(iter(self._seen)))
+
+    def _forget(self, key: Key) -> None:
+        gone = self._seen.pop(key, None)
+        if gone is not None:
+            self._entries -= len(gone.referrers)
 
 
 @implementer(IReferrerService)
@@ -37,10 +68,11 @@ class ProxyReferrers:
     and never an empty list.
     """
 
+    _name: RepositoryName
     _remote: IReferrerService
+    _memory: ReferrerMemory
     _policy: TagPolicy
     _clock: IReactorTime
-    _seen: OrderedDict[Digest, Seen] = attrs.field(factory=OrderedDict)
     _flights: Flights[Digest, Referrers] = attrs.field(factory=Flights)
 
     @deferred
@@ -63,7 +95,7 @@ class ProxyReferrers:
     @deferred
     async def _whole(self, digest: Digest) -> Referrers:
         now, status = self._clock.seconds(), current_status()
-        seen = self._seen.get(digest)
+        seen = self._memory.find((self._name, digest))
         if seen and self._policy.judge(seen.confirmed_at, now) is Verdict.FRESH:
             status.hit = True
             return seen.referrers
@@ -82,8 +114,6 @@ class ProxyReferrers:
     @deferred
     async def _ask(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
-        self._seen[digest] = Seen(found, self._clock.seconds())
-        self._seen.move_to_end(digest)
-        while len(self._seen) > MAX_REMEMBERED:
-            self._seen.popitem(last=False)
+        seen = Seen(found, self._clock.seconds())
+        self._memory.remember((self._name, digest), seen)
         return found

@@ -21,8 +21,10 @@ from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
 from txregistry.spec.pagination import parse_next
 from txregistry.spec.reference import RepositoryName, schema_tag
 
-#: Pages that are read at most.
+#: Pages of a list that are read at most, and their bytes together. A list that goes on
+#: is an error: who reads a part of one would take the rest for unsigned.
 MAX_PAGES = 100
+MAX_LIST_BYTES = 16 * 1024 * 1024
 
 
 @implementer(IReferrerService)
@@ -58,17 +60,21 @@ class RemoteReferrers:
         return [wanted[key] for key in sorted(wanted) if key > after][:limit]
 
     async def _pages(self, digest: Digest) -> AsyncIterator[Referrers]:
-        path = f"/v2/{self._name}/referrers/{digest}"
+        path, left = f"/v2/{self._name}/referrers/{digest}", MAX_LIST_BYTES
         for _ in range(MAX_PAGES):
             response = await self._client.ask(
                 "GET", path, not_found=lambda: ManifestUnknown(str(digest))
             )
             link = parse_next(header(response, "Link"))
             body = await self._client.collect(response, MAX_MANIFEST_BYTES)
+            left -= len(body)
+            if left < 0:
+                break
             yield self._read(body)
             if link is None:
                 return
             path = self._same_origin(urljoin(urljoin(self._client.url, path), link))
+        raise self._unusable("sent too long a list of referrers")
 
     @deferred
     async def _by_tag(self, digest: Digest) -> Referrers:

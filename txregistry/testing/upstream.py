@@ -21,6 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RangeInvalid
 from txregistry.spec.manifest.listing import write_listing
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import media_type_of, parse
 from txregistry.spec.mediatypes import OCI_INDEX
 from txregistry.spec.ranges import parse_range
@@ -78,6 +79,7 @@ class FakeUpstream(Resource):
     :ivar basic: a Basic authorization that is demanded; empty for none.
     :ivar challenge: sent with 401.
     :ivar has_referrers: lists referrers itself; otherwise they are under tags.
+    :ivar referrers_page: how many at a time.
     """
 
     clock: IReactorTime
@@ -88,6 +90,7 @@ class FakeUpstream(Resource):
     ranges: bool = True
     digest_on_head: bool = True
     has_referrers: bool = True
+    referrers_page: int = 1000
     asked: list[Asked] = attrs.field(factory=list)
     faults: list[Fault] = attrs.field(factory=list)
     blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
@@ -166,13 +169,29 @@ class FakeUpstream(Resource):
         if not self.has_referrers:
             return cast(bytes, _answer(request, 404, {}))
         request.setHeader("Content-Type", OCI_INDEX)
+        args = cast("dict[bytes, list[bytes]]", request.args)
+        last = args.get(b"last", [b""])[0].decode()
+        later = [item for item in self._referring(name, subject) if item[0] > last]
+        page = later[: self.referrers_page]
+        if len(later) > len(page):
+            where = f"/v2/{name}/referrers/{subject}?last={page[-1][0]}"
+            request.setHeader("Link", f'<{where}>; rel="next"')
         return write_listing(
             (manifest.descriptor, manifest.artifact_type, manifest.annotations)
-            for (held, reference), content in self.manifests.items()
-            if held == name and ":" in reference
-            for manifest in [parse(content)]
-            if manifest.subject is not None and str(manifest.subject.digest) == subject
+            for _, manifest in page
         )
+
+    def _referring(self, name: str, subject: str) -> list[tuple[str, Manifest]]:
+        found = [
+            (reference, parse(content))
+            for (held, reference), content in sorted(self.manifests.items())
+            if held == name and ":" in reference
+        ]
+        return [
+            (reference, manifest)
+            for reference, manifest in found
+            if manifest.subject is not None and str(manifest.subject.digest) == subject
+        ]
 
     def _tags(self, request: Request, name: str) -> bytes:
         tags = sorted(

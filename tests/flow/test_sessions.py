@@ -49,6 +49,15 @@ class SessionsTests(SynchronousTestCase):
         self.successResultOf(waiting).leave()
         self.assertEqual(len(self.sessions), 0)
 
+    def test_is_held(self) -> None:
+        """From entering to leaving, for that key."""
+        session = self.enter()
+        self.assertEqual(
+            (self.sessions.is_held("k"), self.sessions.is_held("j")), (True, False)
+        )
+        session.leave()
+        self.assertFalse(self.sessions.is_held("k"))
+
     def test_told_once(self) -> None:
         """Several newcomers do not tell the same holder several times."""
         first = self.enter()

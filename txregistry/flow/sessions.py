@@ -55,6 +55,10 @@ class Sessions(Generic[K]):
     _locks: dict[K, DeferredLock] = attrs.field(factory=dict)
     _holders: dict[K, Session] = attrs.field(factory=dict)
 
+    def is_held(self, key: K) -> bool:
+        """Tell whether somebody would be asked to leave."""
+        return key in self._holders
+
     @deferred
     async def enter(self, key: K) -> Session:
         """Fire with a session once whoever holds the key has left.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from calendar import timegm
 from collections.abc import AsyncIterator
-from time import strptime
 
 import attrs
 from twisted.application.service import Service
@@ -15,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.rfc3339 import read_time
 from txregistry.interfaces.driver import (
     DriverError,
     IPruner,
@@ -86,15 +85,14 @@ class UploadPurger:
     async def _last_use(self, path: str) -> float:
         """Fire with when an upload was last used; for ever if that is not known."""
         try:
-            text = await self._driver.get(path=f"{path}/startedat")
-            began = timegm(strptime(text.decode("ascii"), "%Y-%m-%dT%H:%M:%SZ"))
+            began = read_time(await self._driver.get(path=f"{path}/startedat"))
         except (PathNotFound, ValueError):
             return float("inf")
         try:
             written = (await self._driver.stat(path=f"{path}/data")).modified_at
         except PathNotFound:
             written = 0.0
-        return max(float(began), written)
+        return max(began, written)
 
 
 @deferred

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from calendar import timegm
 from collections.abc import Callable
-from time import gmtime, strftime, strptime
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -13,6 +11,7 @@ from twisted.internet.interfaces import IConsumer, IProducer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.rfc3339 import read_time, write_time
 from txregistry.flow.sessions import Session, Sessions
 from txregistry.interfaces.blobs import IBlobWriter, UploadStatus
 from txregistry.interfaces.driver import (
@@ -32,8 +31,6 @@ from txregistry.storage.content import Content
 from txregistry.storage.hashing import Hashes, HashStates, hash_file
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
-
-_RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 #: Names an upload in all of the store.
 UploadKey = tuple[RepositoryName, str]
@@ -208,7 +205,7 @@ class Uploads:
         :param algorithm: of the digest it will be committed under, if known.
         """
         upload_id = self._new_id()
-        started = strftime(_RFC3339, gmtime(now)).encode("ascii")
+        started = write_time(now).encode("ascii")
         path = layout.upload_started_at(self._name, upload_id)
         await self._driver.put(path=path, content=started, durable=False)
         if algorithm not in (None, CANONICAL):
@@ -226,9 +223,11 @@ class Uploads:
     @deferred
     async def resume(self, upload_id: str) -> Upload:
         """Go on with an upload, after whoever is writing to it has left."""
-        # Nobody is made to leave for an upload that is not there.
-        await self._started_at(upload_id)
-        session = await self._sessions.enter((self._name, upload_id))
+        key = (self._name, upload_id)
+        if self._sessions.is_held(key):
+            # Nobody is made to leave for an upload that is not there.
+            await self._started_at(upload_id)
+        session = await self._sessions.enter(key)
         try:
             status = await self.status(upload_id)
             hashes = await self._states.load(
@@ -272,8 +271,7 @@ class Uploads:
     async def _started_at(self, upload_id: str) -> float:
         try:
             path = layout.upload_started_at(self._name, upload_id)
-            text = (await self._driver.get(path=path)).decode("ascii")
-            return float(timegm(strptime(text, _RFC3339)))
+            return read_time(await self._driver.get(path=path))
         except (PathNotFound, ValueError) as error:
             raise BlobUploadUnknown({"upload": upload_id}) from error
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from time import gmtime, strftime
 from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from txregistry.flow.rfc3339 import write_time
 from txregistry.flow.streams import ConsumerStopped
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.blobs import (
@@ -293,7 +293,7 @@ class Uploads:
     def _location(
         self, request: RegistryRequest, name: RepositoryName, status: UploadStatus
     ) -> str:
-        started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(status.started_at))
+        started = write_time(status.started_at)
         state = UploadState(name, status.upload_id, status.size, started)
         sealed = seal(state, self._secret)
         return self._urls.upload(request, name, status.upload_id, sealed)

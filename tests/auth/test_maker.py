@@ -67,20 +67,6 @@ class MakerTests(SynchronousTestCase):
         for word in ("auth.ldap", "htpasswd", "silly", "token"):
             self.assertIn(word, str(error))
 
-    def test_unknown_algorithm(self) -> None:
-        """An algorithm that is not known is refused by its name."""
-        given = {**self.token, "signingalgorithms": ["ES256", "none", "XX1"]}
-        error = self.assertRaises(ValueError, self.make, "token", **given)
-        self.assertIn("XX1", str(error))
-        self.assertIn("none", str(error))
-        self.assertNotIn("ES256", str(error))
-
-    def test_nobody_to_trust(self) -> None:
-        """A token controller without certificates and without keys is refused."""
-        del self.token["rootcertbundle"]
-        error = self.assertRaises(ValueError, self.make, "token", **self.token)
-        self.assertIn("rootcertbundle", str(error))
-
     def test_missing_bundle(self) -> None:
         """A bundle that is not there is told of at the start."""
         self.bundle.unlink()

@@ -213,6 +213,28 @@ class ReadTests(SynchronousTestCase):
             (warning,) = self.warnings(storage=storage, redis=redis)
             self.assertIn("remembered in memory", warning)
 
+    def test_token_algorithms(self) -> None:
+        """Each algorithm that is not known is refused by its name, none among them."""
+        token: dict[str, object] = {"realm": "r", "service": "s", "issuer": "i"}
+        token["rootcertbundle"] = "/x"
+        token["signingalgorithms"] = ["ES256", "none", "XX1"]
+        found = self.problems(auth={"token": token})
+        self.assertEqual(
+            found,
+            [
+                "auth.token.signingalgorithms: 'none' is no algorithm",
+                "auth.token.signingalgorithms: 'XX1' is no algorithm",
+            ],
+        )
+
+    def test_token_with_nobody_to_trust(self) -> None:
+        """A token controller trusts a bundle of certificates or a set of keys."""
+        token = {"realm": "r", "service": "s", "issuer": "i"}
+        found = self.problems(auth={"token": token})
+        self.assertEqual(found, ["auth.token: rootcertbundle or jwks is missing"])
+        for name in ("rootcertbundle", "jwks"):
+            self.assertEqual(self.warnings(auth={"token": {**token, name: "/x"}}), [])
+
     def test_durations(self) -> None:
         """Go's way of writing them."""
         for text, seconds in (

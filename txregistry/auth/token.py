@@ -19,11 +19,7 @@ from txregistry.auth.keys import TrustedKeys
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
-
-ALGORITHMS = (
-    "EdDSA",
-    *(f"{kind}{bits}" for kind in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
-)
+from txregistry.spec.signing import ALGORITHMS
 
 #: How far the clocks of two machines may be apart, in seconds.
 LEEWAY_SECONDS = 60.0

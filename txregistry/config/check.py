@@ -9,12 +9,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from txregistry.config.model import Auth, Config, Redis, Tls, Validation
-
-#: What a token may be signed with.
-ALGORITHMS = (
-    "EdDSA",
-    *(f"{kind}{bits}" for kind in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
-)
+from txregistry.spec.signing import ALGORITHMS
 
 #: As Go names them, best first where it matters.
 CLIENT_AUTH = (

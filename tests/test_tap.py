@@ -194,7 +194,7 @@ class HouseTests(SynchronousTestCase):
 
     def test_certificates_without_a_certificate(self) -> None:
         """A file that holds none is told by its name."""
-        from txregistry.config.model import Tls
+        from txregistry.config.http import Tls
 
         path = self.mktemp()
         with open(path, "w") as file:

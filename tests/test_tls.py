@@ -31,7 +31,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.auth.keys import Identity, ec_key, identity, rsa_key
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
-from txregistry.config.model import Tls
+from txregistry.config.http import Tls
 from txregistry.spec.digest import Digest
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import TestHouse

@@ -18,7 +18,7 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import IStreamServerEndpoint
 
-from txregistry.config.model import Http
+from txregistry.config.http import Http
 from txregistry.tls import wrap_endpoint
 
 

@@ -29,7 +29,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from txregistry.config.check import CIPHER_SUITES
-from txregistry.config.model import Tls
+from txregistry.config.http import Tls
 
 _END = b"-----END CERTIFICATE-----"
 

@@ -13,7 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.client import Agent
 
-from txregistry.config.model import Config, Endpoint, Health, Proxy
+from txregistry.config.health import Health
+from txregistry.config.model import Config, Proxy
+from txregistry.config.notifications import Endpoint
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver

@@ -32,7 +32,7 @@ from tests.integration.support import (
     sleep,
     start,
 )
-from txregistry.config.model import Tls
+from txregistry.config.http import Tls
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.tls import make_options
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from txregistry.config.model import Config, Endpoint, Redis
+from txregistry.config.model import Config
+from txregistry.config.notifications import Endpoint
+from txregistry.config.redis import Redis
 
 
 def apply_aliases(config: Config) -> Config:

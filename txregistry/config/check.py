@@ -8,7 +8,10 @@ from difflib import get_close_matches
 from typing import cast
 from urllib.parse import urlsplit
 
-from txregistry.config.model import Auth, Config, Redis, Tls, Validation
+from txregistry.config.access import Auth
+from txregistry.config.http import Tls
+from txregistry.config.model import Config, Validation
+from txregistry.config.redis import Redis
 from txregistry.spec.signing import ALGORITHMS
 
 #: As Go names them, best first where it matters.

@@ -13,7 +13,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
-from txregistry.config.model import Auth, Config, Storage
+from txregistry.config.access import Auth
+from txregistry.config.model import Config
+from txregistry.config.storage import Storage
 
 PREFIX = "REGISTRY_"
 

@@ -31,6 +31,11 @@ def secret(default: Any = "") -> Any:
     return attrs.field(default=default, metadata={SECRET: True})
 
 
+def section(cls: type) -> Any:
+    """Declare a section that need not be there; then it has its defaults."""
+    return attrs.field(factory=cls)
+
+
 def no_effect(why: str, default: Any = None) -> Any:
     """Declare a key of distribution that is accepted and does nothing, and say why."""
     return attrs.field(default=default, metadata={NO_EFFECT: why})

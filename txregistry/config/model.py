@@ -8,15 +8,16 @@ typed as ``object`` is known and accepted as a whole.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
-from txregistry.config.fields import Duration, no_effect, secret
-
-
-def _section(cls: type) -> Any:
-    return attrs.field(factory=cls)
+from txregistry.config.access import Auth
+from txregistry.config.fields import Duration, no_effect, secret, section
+from txregistry.config.health import Health
+from txregistry.config.http import Http
+from txregistry.config.notifications import Notifications
+from txregistry.config.redis import Redis
+from txregistry.config.storage import Storage
 
 
 @attrs.frozen
@@ -33,360 +34,9 @@ class Log:
     level: str = "info"
     formatter: str = "text"
     fields: Mapping[str, str] = attrs.field(factory=dict)
-    accesslog: AccessLog = _section(AccessLog)
+    accesslog: AccessLog = section(AccessLog)
     reportcaller: object = no_effect("events name their source by namespace")
     hooks: object = no_effect("let whoever collects the log send mail")
-
-
-@attrs.frozen
-class DescriptorCache:
-    """``storage.cache``."""
-
-    blobdescriptor: str = ""
-    layerinfo: str = ""
-    blobdescriptorsize: int = 10000
-
-
-@attrs.frozen
-class Delete:
-    """``storage.delete``."""
-
-    enabled: bool = False
-
-
-@attrs.frozen
-class Redirect:
-    """``storage.redirect``; no driver of this release can redirect."""
-
-    disable: bool = False
-
-
-@attrs.frozen
-class ReadOnly:
-    """``storage.maintenance.readonly``."""
-
-    enabled: bool = False
-
-
-@attrs.frozen
-class UploadPurging:
-    """``storage.maintenance.uploadpurging``: what becomes of uploads left alone."""
-
-    enabled: bool = True
-    age: Duration = Duration(168 * 3600.0)
-    interval: Duration = Duration(24 * 3600.0)
-    dryrun: bool = False
-
-
-@attrs.frozen
-class Maintenance:
-    """``storage.maintenance``."""
-
-    uploadpurging: UploadPurging = _section(UploadPurging)
-    readonly: ReadOnly = _section(ReadOnly)
-
-
-@attrs.frozen
-class ResumableDigest:
-    """``storage.resumabledigest``: hash states beside an upload."""
-
-    enabled: bool = True
-
-
-@attrs.frozen
-class Storage:
-    """``storage``: one driver and what goes for all of them."""
-
-    driver: str
-    parameters: Mapping[str, object] = attrs.field(factory=dict)
-    cache: DescriptorCache = _section(DescriptorCache)
-    delete: Delete = _section(Delete)
-    redirect: Redirect = _section(Redirect)
-    maintenance: Maintenance = _section(Maintenance)
-    tag: object = no_effect("tags are looked up in an index, not by many reads")
-    resumabledigest: ResumableDigest = _section(ResumableDigest)
-
-
-@attrs.frozen
-class Silly:
-    """``auth.silly``: any credentials will do."""
-
-    realm: str
-    service: str
-
-
-@attrs.frozen
-class Htpasswd:
-    """``auth.htpasswd``."""
-
-    realm: str
-    path: str
-
-
-@attrs.frozen
-class Token:
-    """``auth.token``."""
-
-    realm: str
-    service: str
-    issuer: str
-    rootcertbundle: str = ""
-    jwks: str = ""
-    signingalgorithms: tuple[str, ...] = ()
-    autoredirect: bool = False
-    autoredirectpath: str = "/auth/token"
-
-
-@attrs.frozen
-class Auth:
-    """``auth``: one access controller and its parameters.
-
-    :ivar controller: its name; empty for none.
-    """
-
-    controller: str = ""
-    parameters: Mapping[str, object] = attrs.field(factory=dict)
-
-
-#: The parameters of the access controllers that come with the house.
-CONTROLLERS: Mapping[str, type[Any]] = {
-    "silly": Silly,
-    "htpasswd": Htpasswd,
-    "token": Token,
-}
-
-
-@attrs.frozen
-class Tls:
-    """``http.tls``."""
-
-    certificate: str = ""
-    key: str = ""
-    clientcas: tuple[str, ...] = ()
-    clientauth: str = "require-and-verify-client-cert"
-    minimumtls: str = "tls1.2"
-    ciphersuites: tuple[str, ...] = ()
-    letsencrypt: Mapping[str, object] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class Prometheus:
-    """``http.debug.prometheus``."""
-
-    enabled: bool = False
-    path: str = "/metrics"
-
-
-@attrs.frozen
-class Debug:
-    """``http.debug``."""
-
-    addr: str = ""
-    prometheus: Prometheus = _section(Prometheus)
-
-
-@attrs.frozen
-class Http2:
-    """``http.http2``."""
-
-    disabled: bool = False
-
-
-@attrs.frozen
-class H2c:
-    """``http.h2c``: HTTP/2 without TLS, to clients that know of it."""
-
-    enabled: bool = False
-
-
-@attrs.frozen
-class HttpLimits:
-    """``http.limits``: what one client may take.
-
-    :ivar headerbytes: of all headers of a request.
-    :ivar headertime: from the first byte of a request's head to its last.
-    :ivar idletime: without a byte from a client that is expected to send.
-    :ivar connections: at once; further ones are closed.
-    :ivar uploadbytes: of one blob; 0 for no limit.
-    """
-
-    headerbytes: int = 131072
-    headertime: Duration = Duration(30.0)
-    idletime: Duration = Duration(60.0)
-    connections: int = 10000
-    uploadbytes: int = 0
-
-
-@attrs.frozen
-class Http:
-    """``http``."""
-
-    addr: str = "127.0.0.1:5000"
-    net: str = "tcp"
-    host: str = ""
-    prefix: str = ""
-    secret: str = secret()
-    relativeurls: bool = False
-    draintimeout: Duration = Duration(10.0)
-    headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    tls: Tls = _section(Tls)
-    debug: Debug = _section(Debug)
-    http2: Http2 = _section(Http2)
-    h2c: H2c = _section(H2c)
-    limits: HttpLimits = _section(HttpLimits)
-
-
-@attrs.frozen
-class Ignore:
-    """``notifications.endpoints[].ignore``."""
-
-    mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Endpoint:
-    """``notifications.endpoints[]``."""
-
-    name: str
-    url: str
-    disabled: bool = False
-    headers: Mapping[str, tuple[str, ...]] = attrs.field(
-        factory=dict, metadata={"secret": True}
-    )
-    timeout: Duration = Duration(1.0)
-    threshold: int = 10
-    backoff: Duration = Duration(1.0)
-    ignoredmediatypes: tuple[str, ...] = ()
-    ignore: Ignore = _section(Ignore)
-
-
-@attrs.frozen
-class Events:
-    """``notifications.events``."""
-
-    includereferences: bool = False
-
-
-@attrs.frozen
-class Notifications:
-    """``notifications``.
-
-    :ivar queuelimit: events kept per endpoint; beyond it new ones are dropped.
-    """
-
-    events: Events = _section(Events)
-    endpoints: tuple[Endpoint, ...] = ()
-    queuelimit: int = 100_000
-
-
-@attrs.frozen
-class RedisPool:
-    """``redis.pool``, of distribution 2."""
-
-    maxidle: int = 0
-    maxactive: int = 0
-    idletimeout: Duration = Duration(0.0)
-
-
-@attrs.frozen
-class RedisTls:
-    """``redis.tls``; ``clientcas`` is what 3.0 called ``rootcas``."""
-
-    certificate: str = ""
-    key: str = ""
-    rootcas: tuple[str, ...] = ()
-    clientcas: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Redis:
-    """``redis``: the keys of distribution 2 and of distribution 3."""
-
-    addr: str = ""
-    addrs: tuple[str, ...] = ()
-    username: str = ""
-    password: str = secret()
-    db: int = 0
-    dialtimeout: Duration = Duration(5.0)
-    readtimeout: Duration = Duration(3.0)
-    writetimeout: Duration = Duration(3.0)
-    pool: RedisPool = _section(RedisPool)
-    tls: RedisTls = _section(RedisTls)
-    poolsize: int = 0
-    mastername: str = ""
-    sentinelusername: str = ""
-    sentinelpassword: str = secret()
-    contexttimeoutenabled: object = no_effect("each question has a limit")
-    pooltimeout: object = no_effect("no question waits for a connection")
-    poolfifo: object = no_effect("connections take turns")
-    minidleconns: object = no_effect("connections stay open")
-    maxidleconns: object = no_effect("connections stay open")
-    maxactiveconns: object = no_effect("poolsize says how many")
-    connmaxidletime: object = no_effect("connections stay open")
-    connmaxlifetime: object = no_effect("connections stay open")
-    protocol: object = no_effect("RESP 2 is spoken")
-    clientname: object = no_effect("connections have no names")
-    maxretries: object = no_effect("storage answers instead")
-    minretrybackoff: object = no_effect("storage answers instead")
-    maxretrybackoff: object = no_effect("storage answers instead")
-    maxredirects: object = no_effect("of clusters")
-    readonly: object = no_effect("of clusters")
-    routebylatency: object = no_effect("of clusters")
-    routerandomly: object = no_effect("of clusters")
-    disableidentity: object = no_effect("connections tell no identity")
-    identitysuffix: object = no_effect("connections tell no identity")
-    unstableresp3: object = no_effect("RESP 2 is spoken")
-
-
-@attrs.frozen
-class StorageHealth:
-    """``health.storagedriver``."""
-
-    enabled: bool = False
-    interval: Duration = Duration(10.0)
-    threshold: int = 0
-
-
-@attrs.frozen
-class FileHealth:
-    """``health.file[]``: unhealthy while the file is there."""
-
-    file: str
-    interval: Duration = Duration(10.0)
-    threshold: int = 0
-
-
-@attrs.frozen
-class HttpHealth:
-    """``health.http[]``."""
-
-    uri: str
-    headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
-    statuscode: int = 200
-    timeout: Duration = Duration(5.0)
-    interval: Duration = Duration(10.0)
-    threshold: int = 0
-
-
-@attrs.frozen
-class TcpHealth:
-    """``health.tcp[]``."""
-
-    addr: str
-    timeout: Duration = Duration(5.0)
-    interval: Duration = Duration(10.0)
-    threshold: int = 0
-
-
-@attrs.frozen
-class Health:
-    """``health``."""
-
-    storagedriver: StorageHealth = _section(StorageHealth)
-    file: tuple[FileHealth, ...] = ()
-    http: tuple[HttpHealth, ...] = ()
-    tcp: tuple[TcpHealth, ...] = ()
 
 
 @attrs.frozen
@@ -431,8 +81,8 @@ class Indexes:
 class Manifests:
     """``validation.manifests``."""
 
-    urls: Urls = _section(Urls)
-    indexes: Indexes = _section(Indexes)
+    urls: Urls = section(Urls)
+    indexes: Indexes = section(Indexes)
 
 
 @attrs.frozen
@@ -441,7 +91,7 @@ class Validation:
 
     disabled: bool = False
     enabled: bool | None = None
-    manifests: Manifests = _section(Manifests)
+    manifests: Manifests = section(Manifests)
 
 
 @attrs.frozen
@@ -455,7 +105,7 @@ class RepositoryPolicy:
 class Policy:
     """``policy``."""
 
-    repository: RepositoryPolicy = _section(RepositoryPolicy)
+    repository: RepositoryPolicy = section(RepositoryPolicy)
 
 
 @attrs.frozen
@@ -474,7 +124,7 @@ class Schema1:
 class Compatibility:
     """``compatibility``."""
 
-    schema1: Schema1 = _section(Schema1)
+    schema1: Schema1 = section(Schema1)
 
 
 @attrs.frozen
@@ -503,7 +153,7 @@ class Proxy:
     username: str = ""
     password: str = secret()
     ttl: Duration = Duration(168 * 3600.0)
-    exec: Exec = _section(Exec)
+    exec: Exec = section(Exec)
     cachewritetimeout: object = no_effect("a fill may take as long as it moves")
     tagttl: Duration = Duration(60.0)
     maxstale: Duration | None = None
@@ -511,7 +161,7 @@ class Proxy:
     connecttimeout: Duration = Duration(10.0)
     firstbytetimeout: Duration = Duration(20.0)
     idletimeout: Duration = Duration(30.0)
-    tls: UpstreamTls = _section(UpstreamTls)
+    tls: UpstreamTls = section(UpstreamTls)
 
 
 @attrs.frozen
@@ -520,18 +170,18 @@ class Config:
 
     version: str
     storage: Storage
-    log: Log = _section(Log)
+    log: Log = section(Log)
     loglevel: str = ""
-    http: Http = _section(Http)
-    proxy: Proxy = _section(Proxy)
-    auth: Auth = _section(Auth)
+    http: Http = section(Http)
+    proxy: Proxy = section(Proxy)
+    auth: Auth = section(Auth)
     middleware: object = no_effect("blobs are served by this process itself")
-    notifications: Notifications = _section(Notifications)
-    redis: Redis = _section(Redis)
-    health: Health = _section(Health)
-    catalog: Catalog = _section(Catalog)
-    tags: Tags = _section(Tags)
-    validation: Validation = _section(Validation)
-    policy: Policy = _section(Policy)
-    compatibility: Compatibility = _section(Compatibility)
+    notifications: Notifications = section(Notifications)
+    redis: Redis = section(Redis)
+    health: Health = section(Health)
+    catalog: Catalog = section(Catalog)
+    tags: Tags = section(Tags)
+    validation: Validation = section(Validation)
+    policy: Policy = section(Policy)
+    compatibility: Compatibility = section(Compatibility)
     reporting: object = no_effect("reports go to the log only")

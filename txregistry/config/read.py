@@ -9,6 +9,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
+from txregistry.config.access import CONTROLLERS, Auth
 from txregistry.config.aliases import apply_aliases
 from txregistry.config.check import check, remarks
 from txregistry.config.fields import (
@@ -18,7 +19,8 @@ from txregistry.config.fields import (
     parse_duration,
     plain,
 )
-from txregistry.config.model import CONTROLLERS, Auth, Config, Storage
+from txregistry.config.model import Config
+from txregistry.config.storage import Storage
 
 _STORAGE_SECTIONS = frozenset(
     field.name

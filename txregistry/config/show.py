@@ -8,8 +8,10 @@ from typing import Any, get_type_hints
 
 import attrs
 
+from txregistry.config.access import Auth
 from txregistry.config.fields import SECRET, Duration, format_duration
-from txregistry.config.model import Auth, Config, Storage
+from txregistry.config.model import Config
+from txregistry.config.storage import Storage
 
 MASK = "********"
 

@@ -1,0 +1,59 @@
+"""``health``: what is looked at every so often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from txregistry.config.fields import Duration, section
+
+
+@attrs.frozen
+class StorageHealth:
+    """``health.storagedriver``."""
+
+    enabled: bool = False
+    interval: Duration = Duration(10.0)
+    threshold: int = 0
+
+
+@attrs.frozen
+class FileHealth:
+    """``health.file[]``: unhealthy while the file is there."""
+
+    file: str
+    interval: Duration = Duration(10.0)
+    threshold: int = 0
+
+
+@attrs.frozen
+class HttpHealth:
+    """``health.http[]``."""
+
+    uri: str
+    headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    statuscode: int = 200
+    timeout: Duration = Duration(5.0)
+    interval: Duration = Duration(10.0)
+    threshold: int = 0
+
+
+@attrs.frozen
+class TcpHealth:
+    """``health.tcp[]``."""
+
+    addr: str
+    timeout: Duration = Duration(5.0)
+    interval: Duration = Duration(10.0)
+    threshold: int = 0
+
+
+@attrs.frozen
+class Health:
+    """``health``."""
+
+    storagedriver: StorageHealth = section(StorageHealth)
+    file: tuple[FileHealth, ...] = ()
+    http: tuple[HttpHealth, ...] = ()
+    tcp: tuple[TcpHealth, ...] = ()

@@ -1,0 +1,89 @@
+"""``http``: where we listen, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from txregistry.config.fields import Duration, secret, section
+
+
+@attrs.frozen
+class Tls:
+    """``http.tls``."""
+
+    certificate: str = ""
+    key: str = ""
+    clientcas: tuple[str, ...] = ()
+    clientauth: str = "require-and-verify-client-cert"
+    minimumtls: str = "tls1.2"
+    ciphersuites: tuple[str, ...] = ()
+    letsencrypt: Mapping[str, object] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Prometheus:
+    """``http.debug.prometheus``."""
+
+    enabled: bool = False
+    path: str = "/metrics"
+
+
+@attrs.frozen
+class Debug:
+    """``http.debug``."""
+
+    addr: str = ""
+    prometheus: Prometheus = section(Prometheus)
+
+
+@attrs.frozen
+class Http2:
+    """``http.http2``."""
+
+    disabled: bool = False
+
+
+@attrs.frozen
+class H2c:
+    """``http.h2c``: HTTP/2 without TLS, to clients that know of it."""
+
+    enabled: bool = False
+
+
+@attrs.frozen
+class HttpLimits:
+    """``http.limits``: what one client may take.
+
+    :ivar headerbytes: of all headers of a request.
+    :ivar headertime: from the first byte of a request's head to its last.
+    :ivar idletime: without a byte from a client that is expected to send.
+    :ivar connections: at once; further ones are closed.
+    :ivar uploadbytes: of one blob; 0 for no limit.
+    """
+
+    headerbytes: int = 131072
+    headertime: Duration = Duration(30.0)
+    idletime: Duration = Duration(60.0)
+    connections: int = 10000
+    uploadbytes: int = 0
+
+
+@attrs.frozen
+class Http:
+    """``http``."""
+
+    addr: str = "127.0.0.1:5000"
+    net: str = "tcp"
+    host: str = ""
+    prefix: str = ""
+    secret: str = secret()
+    relativeurls: bool = False
+    draintimeout: Duration = Duration(10.0)
+    headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    tls: Tls = section(Tls)
+    debug: Debug = section(Debug)
+    http2: Http2 = section(Http2)
+    h2c: H2c = section(H2c)
+    limits: HttpLimits = section(HttpLimits)

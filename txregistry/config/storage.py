@@ -1,0 +1,78 @@
+"""``storage``: one driver, and what goes for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from txregistry.config.fields import Duration, no_effect, section
+
+
+@attrs.frozen
+class DescriptorCache:
+    """``storage.cache``."""
+
+    blobdescriptor: str = ""
+    layerinfo: str = ""
+    blobdescriptorsize: int = 10000
+
+
+@attrs.frozen
+class Delete:
+    """``storage.delete``."""
+
+    enabled: bool = False
+
+
+@attrs.frozen
+class Redirect:
+    """``storage.redirect``; no driver of this release can redirect."""
+
+    disable: bool = False
+
+
+@attrs.frozen
+class ReadOnly:
+    """``storage.maintenance.readonly``."""
+
+    enabled: bool = False
+
+
+@attrs.frozen
+class UploadPurging:
+    """``storage.maintenance.uploadpurging``: what becomes of uploads left alone."""
+
+    enabled: bool = True
+    age: Duration = Duration(168 * 3600.0)
+    interval: Duration = Duration(24 * 3600.0)
+    dryrun: bool = False
+
+
+@attrs.frozen
+class Maintenance:
+    """``storage.maintenance``."""
+
+    uploadpurging: UploadPurging = section(UploadPurging)
+    readonly: ReadOnly = section(ReadOnly)
+
+
+@attrs.frozen
+class ResumableDigest:
+    """``storage.resumabledigest``: hash states beside an upload."""
+
+    enabled: bool = True
+
+
+@attrs.frozen
+class Storage:
+    """``storage``: one driver and what goes for all of them."""
+
+    driver: str
+    parameters: Mapping[str, object] = attrs.field(factory=dict)
+    cache: DescriptorCache = section(DescriptorCache)
+    delete: Delete = section(Delete)
+    redirect: Redirect = section(Redirect)
+    maintenance: Maintenance = section(Maintenance)
+    tag: object = no_effect("tags are looked up in an index, not by many reads")
+    resumabledigest: ResumableDigest = section(ResumableDigest)

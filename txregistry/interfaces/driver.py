@@ -135,6 +135,13 @@ class IStorageDriver(Interface):
     def list(path: str) -> Deferred[Paths]:
         """Fire with the full paths of the direct children, sorted by code point."""
 
+    def scan(path: str) -> AsyncIterator[str]:
+        """Visit the full paths of the direct children, in no order; await each.
+
+        For directories of any length: they are those of one moment, and take little
+        more memory than their names have bytes. Fails with ``PathNotFound``.
+        """
+
     def move(source: str, destination: str) -> Deferred[None]:
         """Move a file durably, replacing one that is there."""
 

@@ -41,6 +41,7 @@ from txregistry.storagedriver.changes import (
     read_whole,
 )
 from txregistry.storagedriver.files import FileReader, FileWriter
+from txregistry.storagedriver.names import pack, unpacked
 from txregistry.storagedriver.paths import (
     ROOT,
     check_directory,
@@ -128,6 +129,11 @@ class FilesystemDriver:
         """List the children of a directory."""
         return self._there(path, _list, self._directory, path)
 
+    async def scan(self, path: str) -> AsyncIterator[str]:
+        """Visit the children of a directory that may be long."""
+        for name in unpacked(await self._there(path, pack, self._directory)):
+            yield child(path, name)
+
     def move(self, source: str, destination: str) -> Deferred[None]:
         """Move a file."""
         return self.apply([MoveFile(source, destination)])
@@ -160,7 +166,7 @@ class FilesystemDriver:
         """Visit all below a path, one directory at a time."""
         try:
             found: list[FileStat] = await self._there(
-                path, _scan, self._directory, path
+                path, _stat_all, self._directory, path
             )
         except PathNotFound:
             return
@@ -261,7 +267,7 @@ def _list(real: str, path: str) -> list[str]:
     return [child(path, name) for name in sorted(names) if not is_temporary(name)]
 
 
-def _scan(real: str, path: str) -> list[FileStat]:
+def _stat_all(real: str, path: str) -> list[FileStat]:
     found = []
     for item in _list(real, path):
         try:

@@ -200,6 +200,11 @@ class MemoryDriver:
         """List the children of a directory."""
         return self._children(path)
 
+    async def scan(self, path: str) -> AsyncIterator[str]:
+        """Visit the children of a directory."""
+        for found in await self.list(path):
+            yield found
+
     @deferred
     async def move(self, source: str, destination: str) -> None:
         """Move a file."""

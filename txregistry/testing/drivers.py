@@ -250,6 +250,45 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             self.assertEqual(found, ["/d/a", "/d/b", "/d/c"])
             self.assertIn("/d", self.successResultOf(self.driver.list(path="/")))
 
+        def test_scan(self) -> None:
+            """As a list, but in any order; what is written meanwhile is not met."""
+            for path in ("/d/b", "/d/a/x", "/d/c", "/da"):
+                self.put(path, b"")
+            name = "/d/link.0f8fad5b-d9cb-469f-a165-70867728950e.tmp"
+            self.ok(self.write(name, 0, b"half").close())
+            self.assertEqual(sorted(self.scan("/d")), ["/d/a", "/d/b", "/d/c"])
+            self.assertIn("/d", self.scan("/"))
+
+        def test_scan_of_nothing(self) -> None:
+            """What is not there, or is a file, cannot be looked through."""
+            self.put("/f", b"")
+            for path in ("/none", "/f"):
+                self.failureResultOf(self.scanning(path), PathNotFound)
+
+        def test_scan_is_of_one_moment(self) -> None:
+            """Children that go after it began are met, and none twice."""
+            wanted = [f"/m/{number:04}" for number in range(2000)]
+            for path in wanted:
+                self.put(path, b"")
+
+            @deferred
+            async def delete_what_is_met() -> list[str]:
+                met = []
+                async for path in self.driver.scan(path="/m"):
+                    met.append(path)
+                    await self.driver.delete(path=path, durable=False)
+                return met
+
+            met = self.successResultOf(delete_what_is_met())
+            self.assertEqual(sorted(met), wanted)
+
+        def scan(self, path: str) -> list[str]:
+            return self.successResultOf(self.scanning(path))
+
+        @deferred
+        async def scanning(self, path: str) -> list[str]:
+            return [item async for item in self.driver.scan(path=path)]
+
         def test_list_of_the_empty_root(self) -> None:
             """The root can always be listed."""
             self.assertEqual(self.successResultOf(self.driver.list(path="/")), [])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,14 +16,15 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import Paths
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import Unavailable
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import index, layout
-from txregistry.storage.index import SCHEMA, VERSION, TreeIndex
+from txregistry.storage import facts, layout
+from txregistry.storage.facts import SCHEMA, VERSION
+from txregistry.storage.index import TreeIndex
 from txregistry.storage.protection import MAX_REMEMBERED, Protection
-from txregistry.storage.reconcile import (
-    Reconciler,
-    layers_in_tree,
+from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.tree import (
     revisions_in_tree,
     tags_in_tree,
     walk_repositories,
@@ -71,9 +73,9 @@ class TreeCase(SynchronousTestCase):
 
     def start_anew(self) -> None:
         """Begin as another process does."""
-        database = Database(self.path, InlineDisk(), SCHEMA, VERSION)
-        self.addCleanup(database.close)
-        self.index = TreeIndex(database)
+        self.database = Database(self.path, InlineDisk(), SCHEMA, VERSION)
+        self.addCleanup(self.database.close)
+        self.index = TreeIndex(self.database)
         self.reconciler = Reconciler(self.driver, self.index, self.clock)
 
     def put(self, path: str, content: bytes) -> None:
@@ -185,8 +187,8 @@ class TagIndexTests(TreeCase):
         self.add_tag("old", digest)
         self.driver.waiting = []
         asked = self.reconciler.tags(NAME)
-        new, gone = index.tag_set(NAME, Tag("new"), digest), tags("old")[0]
-        self.index.write(new, index.tag_gone(NAME, gone))
+        new, gone = facts.tag_set(NAME, Tag("new"), digest), tags("old")[0]
+        self.index.write(new, facts.tag_gone(NAME, gone))
         self.driver.go_on()
         self.finish(asked)
         self.assertEqual(self.tags(), tags("new"))
@@ -232,6 +234,59 @@ class TagIndexTests(TreeCase):
         self.assertEqual(len(self.tags_of(digest)), 300)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_more_than_a_batch(self) -> None:
+        """Names that fill several batches are all there, and only in the end."""
+        wanted = tags(*(f"{number:04}" for number in range(1500)))
+        for tag in wanted:
+            self.link(layout.tag_current(NAME, tag), Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+        self.assertNoResult(done)
+        self.assertEqual(self.known_tags(), [])
+        self.finish(done)
+        self.assertEqual(self.known_tags(), wanted)
+        self.assertEqual(self.rows_seen(), 0)
+
+    def known_tags(self) -> list[Tag]:
+        return self.successResultOf(self.index.tags(NAME, "", None))
+
+    def rows_seen(self) -> int:
+        count = self.database.run(
+            lambda db: db.execute("SELECT count(*) FROM seen").fetchone()[0]
+        )
+        return self.successResultOf(count)
+
+    def test_untagged_while_links_are_read(self) -> None:
+        """What was read of a tag neither brings it back nor undoes what was set."""
+        one, two = Digest.of(b"1"), Digest.of(b"2")
+        for name in ("gone", "kept", "moved"):
+            self.add_tag(name, one)
+        self.tags()
+        gone, moved = tags("gone", "moved")
+        self.index.write(facts.tag_gone(NAME, gone), facts.tag_set(NAME, moved, two))
+        for tag in (gone, moved):
+            self.index.write(facts.tag_read(NAME, tag, one))
+        self.assertEqual(self.known_tags(), tags("kept", "moved"))
+        self.assertEqual(self.tags_of(one), tags("kept"))
+        self.assertEqual(self.tags_of(two), tags("moved"))
+
+    def test_look_that_is_given_up(self) -> None:
+        """What was seen by a look that nobody waits for any more is forgotten."""
+        for number in range(700):
+            self.add_tag(f"{number:03}", Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+
+        def give_up_in_the_middle() -> None:
+            if self.rows_seen():
+                done.cancel()
+            else:
+                self.clock.callLater(0, give_up_in_the_middle)
+
+        give_up_in_the_middle()
+        self.clock.advance(0)
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual((self.rows_seen(), self.known_tags()), (0, []))
+        self.assertEqual(len(self.tags()), 700)
+
     def test_look_that_fails(self) -> None:
         """A look that fails is not believed, and is tried again."""
         self.add_tag("a", Digest.of(b"a"))
@@ -240,7 +295,66 @@ class TagIndexTests(TreeCase):
         waiting, self.driver.waiting = self.driver.waiting, None
         waiting[0].errback(OSError("no disk"))
         self.failureResultOf(done, OSError)
-        self.assertEqual(self.index._journals, [])
+        self.assertEqual(self.index._looks, [])
+        self.assertEqual(self.tags(), tags("a"))
+
+
+class DamageTests(TreeCase):
+    """A file that turns out to be damaged while it is in use."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        self.start_anew()
+        self.add_tag("a", Digest.of(b"a"))
+        self.add_manifest(name=NAME)
+
+    def damage(self) -> None:
+        """Let the next question meet what is no database."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if not self.database.generation:
+                raise sqlite3.DatabaseError("malformed")
+
+        self.successResultOf(self.database.run(work))
+        self.assertEqual(self.database.generation, 1)
+
+    def test_nothing_is_answered_from_a_new_file(self) -> None:
+        """One question is refused for now; then the tree has been looked at again."""
+        self.assertEqual(self.tags(), tags("a"))
+        self.damage()
+        self.finish(self.reconciler.tags(NAME))
+        self.failureResultOf(self.index.tags(NAME, "", None), Unavailable)
+        self.assertEqual(self.tags(), tags("a"))
+        self.assertEqual(self.tags_of(Digest.of(b"a")), tags("a"))
+        self.assertEqual(self.repositories(), [str(NAME)])
+
+    def test_lost_during_a_look(self) -> None:
+        """What was seen before is gone with the file: the look is not believed."""
+        for number in range(700):
+            self.add_tag(f"{number:03}", Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+        self.assertNoResult(done)
+        self.damage()
+        for _ in range(1000):
+            self.clock.advance(0)
+        self.failureResultOf(done, Unavailable)
+        self.assertEqual(len(self.tags()), 701)
+
+    def test_damaged_before_the_start(self) -> None:
+        """A file that is none costs nobody an answer."""
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        os.makedirs(os.path.dirname(self.path))
+        with open(self.path, "wb") as file:
+            file.write(b"no database" * 1000)
+        self.start_anew()
+        self.assertEqual(self.tags(), tags("a"))
+
+    def test_damaged_between_two_looks(self) -> None:
+        """What another look found is forgotten as well."""
+        self.assertEqual(self.tags(), tags("a"))
+        self.damage()
+        self.assertEqual(self.repositories(), [str(NAME)])
         self.assertEqual(self.tags(), tags("a"))
 
 
@@ -381,7 +495,7 @@ class ReferrerIndexTests(TreeCase):
         """Only of what refers to something are annotations kept."""
         digest = self.add_manifest(None, note="long")
         content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
-        _, values = index.manifest_added(NAME, parse(content))
+        _, values = facts.manifest_added(NAME, parse(content))
         self.assertEqual(values[-1], "{}")
 
     def test_half_a_character(self) -> None:
@@ -405,7 +519,6 @@ class WalkTests(TreeCase):
         """Where there is nothing, nothing is found."""
         self.assertEqual(self.collect(walk_repositories(self.driver)), [])
         self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
-        self.assertEqual(self.collect(layers_in_tree(self.driver, NAME)), [])
         self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
 
     def test_digests(self) -> None:
@@ -416,7 +529,6 @@ class WalkTests(TreeCase):
             self.link(layout.revision_link(NAME, digest), digest)
         self.put(f"{layout.layers(NAME)}/sha256/short/link", b"x")
         self.put(f"{layout.layers(NAME)}/md5/{'0' * 32}/link", b"x")
-        self.assertEqual(self.collect(layers_in_tree(self.driver, NAME)), found)
         self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), found)
 
     def test_directories_that_look_like_digests(self) -> None:

@@ -38,7 +38,7 @@ from txregistry.storage.content import Content
 from txregistry.storage.keep import Known, kept
 from txregistry.storage.links import Links
 from txregistry.storage.purge import LEFTOVER_SECONDS, sweep_leftovers
-from txregistry.storage.reconcile import (
+from txregistry.storage.tree import (
     revisions_in_tree,
     tags_in_tree,
     walk_repositories,

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import attrs
@@ -26,59 +27,82 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.referrers import Referrer, Referrers
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.errors import Unavailable
 from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage import facts
+from txregistry.storage.facts import Statement, sort_key
 
-VERSION = 1
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS repositories (
-    sort_key TEXT PRIMARY KEY
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tags (
-    repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT,
-    PRIMARY KEY (repository, tag)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tags_by_digest ON tags (repository, digest);
-CREATE TABLE IF NOT EXISTS manifests (
-    repository TEXT NOT NULL, digest TEXT NOT NULL, subject TEXT,
-    media_type TEXT NOT NULL, size INTEGER NOT NULL,
-    artifact_type TEXT, annotations TEXT NOT NULL,
-    PRIMARY KEY (repository, digest)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS manifests_by_subject
-    ON manifests (repository, subject, digest);
-"""
-
-Statement = tuple[str, tuple[Any, ...]]
-
-_ADD_REPOSITORY = "INSERT OR IGNORE INTO repositories VALUES (?)"
-_DROP_REPOSITORY = "DELETE FROM repositories WHERE sort_key = ?"
-_SET_TAG = "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)"
-_ADD_TAG = "INSERT OR IGNORE INTO tags VALUES (?, ?, NULL)"
-_DROP_TAG = "DELETE FROM tags WHERE repository = ? AND tag = ?"
-_FORGET_DIGESTS = "UPDATE tags SET digest = NULL WHERE repository = ?"
-_SET_MANIFEST = "INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?)"
-_DROP_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
 _REFERRERS = (
     "SELECT digest, size, media_type, artifact_type, annotations FROM manifests"
     " WHERE repository = ? AND subject = ? AND digest > ?"
     " AND (? IS NULL OR artifact_type = ?) ORDER BY digest LIMIT ?"
 )
+_MANIFESTS_UNREAD = (
+    "SELECT name FROM seen WHERE look = ? AND name > ? AND NOT EXISTS"
+    " (SELECT 1 FROM manifests WHERE repository = ? AND digest = name)"
+    " ORDER BY name LIMIT ?"
+)
 
 
-def sort_key(name: str) -> str:
-    """Give what sorts by code point as names sort by component."""
-    return name.replace("/", "\x01")
+#: Statements of a look that wait for being executed together.
+_BATCH = 512
+
+
+@attrs.define(eq=False)
+class Look:
+    """A look at the tree that is under way.
+
+    :ivar number: in :func:`facts.seen`.
+    :ivar generation: of the file when it began.
+    :ivar journal: what was written since then.
+    """
+
+    _database: Database
+    number: int
+    generation: int
+    journal: list[Statement] = attrs.field(factory=list)
+    _batch: list[Statement] = attrs.field(factory=list)
+
+    async def see(self, name: str) -> None:
+        """Take note of a name."""
+        await self.write(facts.seen(self.number, name))
+
+    async def write(self, *statements: Statement) -> None:
+        """Write what harms nobody before this look has ended."""
+        self._batch.extend(statements)
+        if len(self._batch) >= _BATCH:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Fire when all that was seen and written can be asked for."""
+        batch, self._batch = self._batch, []
+        await self._database.run(lambda db: _execute(db, batch))
+
+    async def end(self, found: Sequence[Statement]) -> None:
+        """Let all become true at once."""
+        last = [*self._batch, *found, *self.journal, facts.seen_no_more(self.number)]
+
+        def work(db: sqlite3.Connection) -> None:
+            if self._database.generation != self.generation:
+                raise _lost()  # and with it what was seen
+            _execute(db, last)
+
+        await self._database.run(work)
 
 
 @attrs.define(eq=False)
 class TreeIndex:
-    """The rows, and what has been written since a look at the tree began."""
+    """The rows, and the looks at the tree that are under way.
+
+    :ivar on_failure: is called when nothing that was known can be believed any more.
+    """
 
     _database: Database
-    _journals: list[list[Statement]] = attrs.field(factory=list)
+    _looks: list[Look] = attrs.field(factory=list)
+    _numbers: Iterator[int] = attrs.field(factory=count)
     _pending: list[Statement] = attrs.field(factory=list)
     _flushing: bool = False
+    _generation: int = 0
     on_failure: Callable[[], None] = attrs.field(default=lambda: None)
     _log = Logger()
 
@@ -88,8 +112,8 @@ class TreeIndex:
         Nobody waits: every question is put after what was written before it, and what
         is lost in a crash is found again by a look at the tree.
         """
-        for journal in self._journals:
-            journal.extend(statements)
+        for look in self._looks:
+            look.journal.extend(statements)
         self._pending.extend(statements)
         if self._pending and not self._flushing:
             self._flushing = True
@@ -111,18 +135,24 @@ class TreeIndex:
         self.on_failure()
 
     @deferred
-    async def renew(self, look: Callable[[], Any]) -> None:
+    async def renew(self, look: Callable[[Look], Awaitable[list[Statement]]]) -> None:
         """Put what a look at the tree gives in place of what was known.
 
-        :param look: a coroutine function that gives statements.
+        :param look: gives statements that become true together, at its end.
+        :return: fails with ``Unavailable`` when the file was lost meanwhile.
         """
-        journal: list[Statement] = []
-        self._journals.append(journal)
+        # What is wrong with the file shows best before the first row is written.
+        await self._database.run(lambda db: None)
+        self._notice()
+        looking = Look(self._database, next(self._numbers), self._generation)
+        self._looks.append(looking)
         try:
-            found: Sequence[Statement] = await look()
-            await self._database.run(lambda db: _execute(db, [*found, *journal]))
+            await looking.end(await look(looking))
+        except BaseException:
+            self.write(facts.seen_no_more(looking.number))
+            raise
         finally:
-            self._journals.remove(journal)
+            self._looks.remove(looking)
 
     @deferred
     async def repositories(self, after: str, limit: int | None) -> list[RepositoryName]:
@@ -154,21 +184,24 @@ class TreeIndex:
         return [Tag(tag) for (tag,) in rows]
 
     @deferred
-    async def tags_unread(self, name: RepositoryName, limit: int) -> Any:
-        """Fire with tags of which it is not known what they stand for."""
+    async def tags_unread(self, name: RepositoryName, after: str, limit: int) -> Any:
+        """Fire with tags of which it is not known what they stand for, sorted."""
         rows = await self._rows(
-            "SELECT tag FROM tags WHERE repository = ? AND digest IS NULL LIMIT ?",
-            (str(name), limit),
+            "SELECT tag FROM tags WHERE repository = ? AND tag > ?"
+            " AND digest IS NULL ORDER BY tag LIMIT ?",
+            (str(name), after, limit),
         )
         return [Tag(tag) for (tag,) in rows]
 
     @deferred
-    async def manifests(self, name: RepositoryName) -> set[str]:
-        """Fire with the digests of all manifests that are known."""
-        rows = await self._rows(
-            "SELECT digest FROM manifests WHERE repository = ?", (str(name),)
-        )
-        return {digest for (digest,) in rows}
+    async def manifests_unread(
+        self, name: RepositoryName, look: Look, after: str, limit: int
+    ) -> list[Digest]:
+        """Fire with manifests that a look has met and that are not known, sorted."""
+        await look.flush()
+        values = (look.number, after, str(name), limit)
+        rows = await self._rows(_MANIFESTS_UNREAD, values)
+        return [Digest.parse(digest) for (digest,) in rows]
 
     @deferred
     async def referrers(
@@ -194,9 +227,26 @@ class TreeIndex:
     def _rows(self, query: str, values: tuple[Any, ...]) -> Any:
         def ask(db: sqlite3.Connection) -> list[Any]:
             self._flush(db)
-            return db.execute(query, values).fetchall()
+            rows = db.execute(query, values).fetchall()
+            if self._database.generation != self._generation:
+                raise _lost()
+            return rows
 
-        return self._database.run(ask)
+        return self._database.run(ask).addErrback(self._doubt)
+
+    def _doubt(self, failure: Failure) -> Failure:
+        self._notice()
+        return failure
+
+    def _notice(self) -> None:
+        """Believe nothing of a file that is not the one it was about."""
+        if self._generation != self._database.generation:
+            self._generation = self._database.generation
+            self.on_failure()
+
+
+def _lost() -> Unavailable:
+    return Unavailable("the index of names was damaged and is made anew")
 
 
 def _limit(limit: int | None) -> int:
@@ -206,53 +256,3 @@ def _limit(limit: int | None) -> int:
 def _execute(db: sqlite3.Connection, statements: Sequence[Statement]) -> None:
     for query, values in statements:
         db.execute(query, values)
-
-
-def repository_added(name: RepositoryName) -> Statement:
-    """Say that a repository is there."""
-    return _ADD_REPOSITORY, (sort_key(str(name)),)
-
-
-def repository_gone(name: RepositoryName) -> Statement:
-    """Say that a repository holds nothing any more."""
-    return _DROP_REPOSITORY, (sort_key(str(name)),)
-
-
-def tag_set(name: RepositoryName, tag: Tag, digest: Digest) -> Statement:
-    """Say what a tag stands for."""
-    return _SET_TAG, (str(name), str(tag), str(digest))
-
-
-def tag_seen(name: RepositoryName, tag: Tag) -> Statement:
-    """Say that there is a tag, whatever it stands for."""
-    return _ADD_TAG, (str(name), str(tag))
-
-
-def tag_gone(name: RepositoryName, tag: Tag) -> Statement:
-    """Say that a tag is gone."""
-    return _DROP_TAG, (str(name), str(tag))
-
-
-def digests_unread(name: RepositoryName) -> Statement:
-    """Say that it is not known what the tags of a repository stand for."""
-    return _FORGET_DIGESTS, (str(name),)
-
-
-def manifest_added(name: RepositoryName, manifest: Manifest) -> Statement:
-    """Say what a manifest refers to."""
-    subject = manifest.subject
-    annotations = json.dumps(dict(manifest.annotations))
-    return _SET_MANIFEST, (
-        str(name),
-        str(manifest.digest),
-        None if subject is None else str(subject.digest),
-        manifest.media_type,
-        len(manifest.content),
-        manifest.artifact_type,
-        annotations if subject is not None else "{}",
-    )
-
-
-def manifest_gone(name: RepositoryName, digest: Digest) -> Statement:
-    """Say that a manifest is gone."""
-    return _DROP_MANIFEST, (str(name), str(digest))

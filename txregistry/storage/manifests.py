@@ -23,7 +23,7 @@ from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import index, layout
+from txregistry.storage import facts, layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.content import Content
 from txregistry.storage.links import Links
@@ -165,7 +165,7 @@ class LinkedManifests:
         await self._unlink(digest)
         # Whoever looked in between has it remembered again.
         self._cache.drop(self._name, digest)
-        fact = index.manifest_gone(self._name, digest)
+        fact = facts.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
         return untagged
 
@@ -194,9 +194,9 @@ class LinkedManifests:
         return manifest
 
     def _record(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> None:
-        facts = [index.tag_set(self._name, tag, manifest.digest) for tag in tags]
-        fact = index.manifest_added(self._name, manifest)
-        self._reconciler.added(self._name, fact, *facts)
+        tagged = [facts.tag_set(self._name, tag, manifest.digest) for tag in tags]
+        fact = facts.manifest_added(self._name, manifest)
+        self._reconciler.added(self._name, fact, *tagged)
 
     @deferred
     async def _read(self, digest: Digest, content: bytes) -> Manifest:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -12,18 +12,19 @@ from twisted.internet.task import deferLater
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
-from txregistry.spec.digest import HEX_LENGTHS, Digest
-from txregistry.spec.errors import (
-    DigestInvalid,
-    ManifestInvalid,
-    NameInvalid,
-    TagInvalid,
-)
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.parse import parse
-from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import index, layout
-from txregistry.storage.index import Statement, TreeIndex
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import facts, layout
+from txregistry.storage.facts import Statement
+from txregistry.storage.index import Look, TreeIndex
 from txregistry.storage.links import Links
+from txregistry.storage.tree import (
+    revisions_in_tree,
+    tags_in_tree,
+    walk_repositories,
+)
 
 #: Parts of an index that are believed; beyond this many all are looked at again.
 MAX_ENSURED = 100_000
@@ -41,44 +42,42 @@ class Reconciler:
     _clock: IReactorTime
     _ensured: set[Hashable] = attrs.field(factory=set)
     _seen: set[RepositoryName] = attrs.field(factory=set)
+    _looks_lost: int = 0
     _flights: Flights[Hashable, None] = attrs.field(factory=Flights)
-
-    @property
-    def knows_repositories(self) -> bool:
-        """Tell whether the catalogue can be believed."""
-        return "repositories" in self._ensured
 
     @deferred
     async def repositories(self) -> None:
         """Ensure the catalogue."""
-        await self._ensure("repositories", self._look_for_repositories)
+        await self._ensure(
+            "repositories", lambda: self.index.renew(self._look_for_repositories)
+        )
 
     @deferred
     async def tags(self, name: RepositoryName) -> None:
         """Ensure the names of a repository's tags."""
-        await self._ensure((name, "tags"), lambda: self._look_for_tags(name))
+        look = partial(self._look_for_tags, name)
+        await self._ensure((name, "tags"), lambda: self.index.renew(look))
 
     @deferred
     async def digests(self, name: RepositoryName) -> None:
         """Ensure what a repository's tags stand for."""
-        await self.tags(name)
         await self._ensure((name, "digests"), lambda: self._read_tags(name))
 
     @deferred
     async def referrers(self, name: RepositoryName) -> None:
         """Ensure what a repository's manifests refer to."""
-        key = (name, "referrers")
-        await self._ensure(key, lambda: self._look_for_manifests(name))
+        look = partial(self._look_for_manifests, name)
+        await self._ensure((name, "referrers"), lambda: self.index.renew(look))
 
     def __attrs_post_init__(self) -> None:
         # What is no longer known for certain is looked at again.
-        self.index.on_failure = self._ensured.clear
+        self.index.on_failure = self._forget
 
     def added(self, name: RepositoryName, *statements: Statement) -> None:
         """Record that a repository holds something, and perhaps more."""
         if name in self._seen and not statements:
             return
-        self.index.write(index.repository_added(name), *statements)
+        self.index.write(facts.repository_added(name), *statements)
         if len(self._seen) >= MAX_ENSURED:
             self._seen.clear()
         self._seen.add(name)
@@ -88,7 +87,7 @@ class Reconciler:
         """Record that something is gone, and the repository if that was all."""
         if not await self.is_there(name):
             self._seen.discard(name)
-            statements += (index.repository_gone(name),)
+            statements += (facts.repository_gone(name),)
         self.index.write(*statements)
 
     @deferred
@@ -104,58 +103,71 @@ class Reconciler:
 
     @deferred
     async def _ensure(self, key: Hashable, look: Callable[[], Any]) -> None:
-        if key not in self._ensured:
+        while key not in self._ensured:
             await self._flights.join(key, lambda: self._renew(key, look))
 
     @deferred
     async def _renew(self, key: Hashable, look: Callable[[], Any]) -> None:
-        await self.index.renew(look)
+        looks_lost = self._looks_lost
+        await look()
+        if looks_lost != self._looks_lost:
+            return  # what it stood on is not believed any more: it is done again
         if len(self._ensured) >= MAX_ENSURED:
-            self._ensured.intersection_update({"repositories"})
+            kept = self._ensured & {"repositories"}  # which takes longest by far
+            self._forget()
+            self._ensured |= kept
         self._ensured.add(key)
 
-    async def _look_for_repositories(self) -> list[Statement]:
-        found: list[Statement] = [("DELETE FROM repositories", ())]
+    def _forget(self) -> None:
+        """Believe nothing; what is asked for is looked at again."""
+        self._ensured.clear()
+        self._looks_lost += 1
+
+    async def _look_for_repositories(self, look: Look) -> list[Statement]:
+        met = 0
         async for name in walk_repositories(self._driver):
-            found.append(index.repository_added(name))
-            await self._breathe(len(found))
-        return found
+            await self._breathe(met)
+            met += 1
+            await look.see(facts.sort_key(str(name)))
+        return facts.repositories_are_seen(look.number)
 
-    async def _look_for_tags(self, name: RepositoryName) -> list[Statement]:
-        present: set[Tag] = set()
+    async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Statement]:
+        met = 0
         async for tag in tags_in_tree(self._driver, name):
-            await self._breathe(len(present))
-            present.add(tag)
-        known = set(await self.index.tags(name, "", None))
-        return [
-            index.digests_unread(name),
-            *(index.tag_gone(name, tag) for tag in known - present),
-            *(index.tag_seen(name, tag) for tag in present - known),
-        ]
+            await self._breathe(met)
+            met += 1
+            await look.see(str(tag))
+        return facts.tags_are_seen(name, look.number)
 
-    async def _read_tags(self, name: RepositoryName) -> list[Statement]:
-        found: list[Statement] = []
-        for tag in await self.index.tags_unread(name, -1):
-            await self._breathe(len(found))
-            link = layout.tag_current(name, tag)
-            digest = await Links(self._driver).read(link)
-            if digest is not None:
-                found.append(index.tag_set(name, tag, digest))
-        return found
+    @deferred
+    async def _read_tags(self, name: RepositoryName) -> None:
+        await self.tags(name)
+        links = Links(self._driver)
+        unread = await self.index.tags_unread(name, "", _PER_TURN)
+        while unread:
+            for tag in unread:
+                digest = await links.read(layout.tag_current(name, tag))
+                if digest is not None:
+                    self.index.write(facts.tag_read(name, tag, digest))
+            unread = await self.index.tags_unread(name, str(unread[-1]), _PER_TURN)
 
-    async def _look_for_manifests(self, name: RepositoryName) -> list[Statement]:
-        known = await self.index.manifests(name)
-        present: set[str] = set()
+    async def _look_for_manifests(
+        self, name: RepositoryName, look: Look
+    ) -> list[Statement]:
+        met = 0
         async for digest in revisions_in_tree(self._driver, name):
-            await self._breathe(len(present))
-            present.add(str(digest))
-        found = [
-            index.manifest_gone(name, Digest.parse(gone)) for gone in known - present
-        ]
-        for new in sorted(present - known):
-            await self._breathe(len(found))
-            found += await self._read_manifest(name, Digest.parse(new))
-        return found
+            await self._breathe(met)
+            met += 1
+            await look.see(str(digest))
+        await self._read_manifests(name, look)
+        return facts.manifests_are_seen(name, look.number)
+
+    async def _read_manifests(self, name: RepositoryName, look: Look) -> None:
+        after = ""
+        while unread := await self.index.manifests_unread(name, look, after, _PER_TURN):
+            for digest in unread:
+                await look.write(*await self._read_manifest(name, digest))
+            after = str(unread[-1])
 
     async def _read_manifest(
         self, name: RepositoryName, digest: Digest
@@ -167,101 +179,8 @@ class Reconciler:
             return []  # a link to nothing refers to nothing
         if Digest.of(content, digest.algorithm) != digest:
             return []  # neither does what is damaged
-        return [index.manifest_added(name, attrs.evolve(manifest, digest=digest))]
+        return [facts.manifest_added(name, attrs.evolve(manifest, digest=digest))]
 
     async def _breathe(self, done: int) -> None:
         if done % _PER_TURN == _PER_TURN - 1:
             await deferLater(self._clock, 0)
-
-
-async def walk_repositories(
-    driver: IStorageDriver, path: str = layout.REPOSITORIES
-) -> AsyncIterator[RepositoryName]:
-    """Visit the names that hold blobs or manifests, in the order of names."""
-    try:
-        children = await driver.list(path=path)
-    except PathNotFound:
-        return
-    names = [posixpath.basename(child) for child in children]
-    if layout.LAYERS in names or layout.MANIFESTS in names:
-        name = _name(path)
-        if name is not None:
-            yield name
-    for child, name_part in zip(children, names, strict=True):
-        # What begins with an underscore is ours, not a part of a name.
-        if not name_part.startswith("_"):
-            async for name in walk_repositories(driver, child):
-                yield name
-
-
-async def tags_in_tree(
-    driver: IStorageDriver, name: RepositoryName
-) -> AsyncIterator[Tag]:
-    """Visit the tags that stand for something, sorted.
-
-    One of which a crash left the directory does not, in whichever order its links came.
-    """
-    try:
-        paths = await driver.list(path=layout.tags(name))
-    except PathNotFound:
-        return
-    for path in paths:
-        tag = _tag(posixpath.basename(path))
-        if tag is not None and await _is_there(driver, layout.tag_current(name, tag)):
-            yield tag
-
-
-async def revisions_in_tree(
-    driver: IStorageDriver, name: RepositoryName
-) -> AsyncIterator[Digest]:
-    """Visit the digests of the manifests that are linked."""
-    for algorithm in HEX_LENGTHS:
-        async for digest in _digests(driver, f"{layout.revisions(name)}/{algorithm}"):
-            yield digest
-
-
-async def layers_in_tree(
-    driver: IStorageDriver, name: RepositoryName
-) -> AsyncIterator[Digest]:
-    """Visit the digests of the blobs that are linked, aliases included."""
-    for algorithm in HEX_LENGTHS:
-        async for digest in _digests(driver, f"{layout.layers(name)}/{algorithm}"):
-            yield digest
-
-
-async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:
-    try:
-        paths = await driver.list(path=path)
-    except PathNotFound:
-        return
-    algorithm = posixpath.basename(path)
-    for child in paths:
-        digits = posixpath.basename(child)
-        try:
-            digest = Digest.parse(f"{algorithm}:{digits}")
-        except DigestInvalid:
-            continue  # something else lies there
-        if await _is_there(driver, f"{child}/link"):
-            yield digest
-
-
-async def _is_there(driver: IStorageDriver, path: str) -> bool:
-    try:
-        await driver.stat(path=path)
-    except PathNotFound:
-        return False
-    return True
-
-
-def _name(path: str) -> RepositoryName | None:
-    try:
-        return RepositoryName.parse(path.removeprefix(f"{layout.REPOSITORIES}/"))
-    except NameInvalid:
-        return None
-
-
-def _tag(name: str) -> Tag | None:
-    try:
-        return Tag.parse(name)
-    except TagInvalid:
-        return None  # something else lies there

@@ -12,7 +12,7 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown, NameUnknown
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import index, layout
+from txregistry.storage import facts, layout
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 
@@ -51,7 +51,7 @@ class LinkedTags:
         changes = await tag_changes(links, self._name, tag, digest)
         if changes:
             await self._driver.apply(changes=changes)
-        fact = index.tag_set(self._name, tag, digest)
+        fact = facts.tag_set(self._name, tag, digest)
         self._reconciler.added(self._name, fact)
 
     @deferred
@@ -60,7 +60,7 @@ class LinkedTags:
         removed = await Links(self._driver).remove(
             layout.tag(self._name, tag), layout.REPOSITORIES
         )
-        await self._reconciler.removed(self._name, index.tag_gone(self._name, tag))
+        await self._reconciler.removed(self._name, facts.tag_gone(self._name, tag))
         if not removed:
             raise ManifestUnknown({"tag": str(tag)})
 

@@ -41,8 +41,9 @@ from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
+from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.hashing import HashStates
-from txregistry.storage.index import SCHEMA, VERSION, TreeIndex
+from txregistry.storage.index import TreeIndex
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs

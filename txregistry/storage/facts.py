@@ -1,0 +1,151 @@
+"""Facts about the tree of names, as statements of SQL for the index.
+
+What a look at the tree meets is kept as seen until the look has ended: then it takes
+the place of what was known in one step, and how much there is costs no memory.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from txregistry.spec.digest import Digest
+from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.reference import RepositoryName, Tag
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS repositories (
+    sort_key TEXT PRIMARY KEY
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tags (
+    repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT,
+    PRIMARY KEY (repository, tag)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tags_by_digest ON tags (repository, digest);
+CREATE TABLE IF NOT EXISTS manifests (
+    repository TEXT NOT NULL, digest TEXT NOT NULL, subject TEXT,
+    media_type TEXT NOT NULL, size INTEGER NOT NULL,
+    artifact_type TEXT, annotations TEXT NOT NULL,
+    PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS manifests_by_subject
+    ON manifests (repository, subject, digest);
+CREATE TABLE IF NOT EXISTS seen (
+    look INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (look, name)
+) WITHOUT ROWID;
+DELETE FROM seen;
+"""
+
+Statement = tuple[str, tuple[Any, ...]]
+
+_ADD_REPOSITORY = "INSERT OR IGNORE INTO repositories VALUES (?)"
+_DROP_REPOSITORY = "DELETE FROM repositories WHERE sort_key = ?"
+_DROP_REPOSITORIES = "DELETE FROM repositories"
+_SET_TAG = "INSERT OR REPLACE INTO tags VALUES (?, ?, ?)"
+_READ_TAG = (
+    "UPDATE tags SET digest = ? WHERE repository = ? AND tag = ? AND digest IS NULL"
+)
+_DROP_TAG = "DELETE FROM tags WHERE repository = ? AND tag = ?"
+_FORGET_DIGESTS = "UPDATE tags SET digest = NULL WHERE repository = ?"
+_SET_MANIFEST = "INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DROP_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+_SEE = "INSERT OR IGNORE INTO seen VALUES (?, ?)"
+_FORGET_SEEN = "DELETE FROM seen WHERE look = ?"
+_KEEP_SEEN_TAGS = (
+    "DELETE FROM tags WHERE repository = ? AND NOT EXISTS"
+    " (SELECT 1 FROM seen WHERE look = ? AND name = tag)"
+)
+_ADD_SEEN_TAGS = (
+    "INSERT OR IGNORE INTO tags SELECT ?, name, NULL FROM seen WHERE look = ?"
+)
+_KEEP_SEEN_MANIFESTS = (
+    "DELETE FROM manifests WHERE repository = ? AND NOT EXISTS"
+    " (SELECT 1 FROM seen WHERE look = ? AND name = digest)"
+)
+_ADD_SEEN_REPOSITORIES = (
+    "INSERT OR IGNORE INTO repositories SELECT name FROM seen WHERE look = ?"
+)
+
+
+def sort_key(name: str) -> str:
+    """Give what sorts by code point as names sort by component."""
+    return name.replace("/", "\x01")
+
+
+def repository_added(name: RepositoryName) -> Statement:
+    """Say that a repository is there."""
+    return _ADD_REPOSITORY, (sort_key(str(name)),)
+
+
+def repository_gone(name: RepositoryName) -> Statement:
+    """Say that a repository holds nothing any more."""
+    return _DROP_REPOSITORY, (sort_key(str(name)),)
+
+
+def tag_set(name: RepositoryName, tag: Tag, digest: Digest) -> Statement:
+    """Say what a tag stands for."""
+    return _SET_TAG, (str(name), str(tag), str(digest))
+
+
+def tag_read(name: RepositoryName, tag: Tag, digest: Digest) -> Statement:
+    """Say what a tag was found to stand for, unless it was set or deleted since."""
+    return _READ_TAG, (str(digest), str(name), str(tag))
+
+
+def tag_gone(name: RepositoryName, tag: Tag) -> Statement:
+    """Say that a tag is gone."""
+    return _DROP_TAG, (str(name), str(tag))
+
+
+def manifest_added(name: RepositoryName, manifest: Manifest) -> Statement:
+    """Say what a manifest refers to."""
+    subject = manifest.subject
+    annotations = json.dumps(dict(manifest.annotations))
+    return _SET_MANIFEST, (
+        str(name),
+        str(manifest.digest),
+        None if subject is None else str(subject.digest),
+        manifest.media_type,
+        len(manifest.content),
+        manifest.artifact_type,
+        annotations if subject is not None else "{}",
+    )
+
+
+def manifest_gone(name: RepositoryName, digest: Digest) -> Statement:
+    """Say that a manifest is gone."""
+    return _DROP_MANIFEST, (str(name), str(digest))
+
+
+def seen(look: int, name: str) -> Statement:
+    """Say that a look has met a name: of a repository its :func:`sort_key`."""
+    return _SEE, (look, name)
+
+
+def seen_no_more(look: int) -> Statement:
+    """Say that a look has ended."""
+    return _FORGET_SEEN, (look,)
+
+
+def repositories_are_seen(look: int) -> list[Statement]:
+    """Say that what a look has met are all repositories there are."""
+    return [(_DROP_REPOSITORIES, ()), (_ADD_SEEN_REPOSITORIES, (look,))]
+
+
+def tags_are_seen(name: RepositoryName, look: int) -> list[Statement]:
+    """Say that what a look has met are all tags there are.
+
+    It is not known any more what they stand for.
+    """
+    values = (str(name), look)
+    return [
+        (_KEEP_SEEN_TAGS, values),
+        (_FORGET_DIGESTS, (str(name),)),
+        (_ADD_SEEN_TAGS, values),
+    ]
+
+
+def manifests_are_seen(name: RepositoryName, look: int) -> list[Statement]:
+    """Say that there are no manifests that a look has not met."""
+    return [(_KEEP_SEEN_MANIFESTS, (str(name), look))]

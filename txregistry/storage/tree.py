@@ -1,0 +1,92 @@
+"""Look through the tree for repositories, tags and manifests, in no order."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import AsyncIterator
+
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.spec.digest import HEX_LENGTHS, Digest
+from txregistry.spec.errors import DigestInvalid, NameInvalid, TagInvalid
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage import layout
+
+
+async def walk_repositories(
+    driver: IStorageDriver, path: str = layout.REPOSITORIES
+) -> AsyncIterator[RepositoryName]:
+    """Visit the names that hold blobs or manifests."""
+    is_repository = False
+    async for child in _children(driver, path):
+        last = posixpath.basename(child)
+        is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
+        # What begins with an underscore is ours, not a part of a name.
+        if not last.startswith("_"):
+            async for name in walk_repositories(driver, child):
+                yield name
+    if is_repository and (found := _name(path)) is not None:
+        yield found
+
+
+async def tags_in_tree(
+    driver: IStorageDriver, name: RepositoryName
+) -> AsyncIterator[Tag]:
+    """Visit the tags that stand for something.
+
+    One of which a crash left the directory does not, in whichever order its links came.
+    """
+    async for path in _children(driver, layout.tags(name)):
+        tag = _tag(posixpath.basename(path))
+        if tag is not None and await _is_there(driver, layout.tag_current(name, tag)):
+            yield tag
+
+
+async def revisions_in_tree(
+    driver: IStorageDriver, name: RepositoryName
+) -> AsyncIterator[Digest]:
+    """Visit the digests of the manifests that are linked."""
+    for algorithm in HEX_LENGTHS:
+        async for digest in _digests(driver, f"{layout.revisions(name)}/{algorithm}"):
+            yield digest
+
+
+async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:
+    algorithm = posixpath.basename(path)
+    async for child in _children(driver, path):
+        digits = posixpath.basename(child)
+        try:
+            digest = Digest.parse(f"{algorithm}:{digits}")
+        except DigestInvalid:
+            continue  # something else lies there
+        if await _is_there(driver, f"{child}/link"):
+            yield digest
+
+
+async def _children(driver: IStorageDriver, path: str) -> AsyncIterator[str]:
+    try:
+        async for child in driver.scan(path=path):
+            yield child
+    except PathNotFound:
+        return
+
+
+async def _is_there(driver: IStorageDriver, path: str) -> bool:
+    try:
+        await driver.stat(path=path)
+    except PathNotFound:
+        return False
+    return True
+
+
+def _name(path: str) -> RepositoryName | None:
+    try:
+        return RepositoryName.parse(path.removeprefix(f"{layout.REPOSITORIES}/"))
+    except NameInvalid:
+        return None
+
+
+def _tag(name: str) -> Tag | None:
+    try:
+        return Tag.parse(name)
+    except TagInvalid:
+        return None  # something else lies there

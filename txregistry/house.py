@@ -134,7 +134,7 @@ class House:
     partials: PartialBlobs = attrs.field(init=False)
     controller: IAccessController = attrs.field(init=False)
     health: Health = attrs.field(init=False)
-    _collector: Collector = attrs.field(init=False)
+    collector: Collector = attrs.field(init=False)
     notification_state: NotificationState = attrs.field(default=list)
 
     def __attrs_post_init__(self) -> None:
@@ -173,13 +173,8 @@ class House:
             self.reactor,
             not self.config.compatibility.schema1.disablesignaturestore,
         )
-        self._collector = Collector(self.driver, self.content, self.local, self.reactor)
+        self.collector = Collector(self.driver, self.content, self.local, self.reactor)
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
-
-    @property
-    def collector(self) -> Collector:
-        """What collects in the local store."""
-        return self._collector
 
     def _resumes_digests(self) -> bool:
         enabled = self.config.storage.resumabledigest.enabled

@@ -37,15 +37,6 @@ class Links:
             return None
 
     @deferred
-    async def read_first(self, *paths: str) -> Digest | None:
-        """Fire with what the first good link of several names, or ``None``."""
-        for path in paths:
-            found = await self.read(path)
-            if found is not None:
-                return found
-        return None
-
-    @deferred
     async def change(self, path: str, digest: Digest) -> list[Change]:
         """Fire with what makes a link: nothing, if it says so already."""
         if await self.read(path) == digest:

@@ -14,6 +14,9 @@ from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.storagedriver.maker import known_drivers
 
+#: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).
+EX_CONFIG = 78
+
 
 def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
     """Read the configuration from a file and the environment.

@@ -16,12 +16,9 @@ from twisted.python.usage import Options as TwistedOptions
 from txregistry import __version__
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
-from txregistry.loading import load
+from txregistry.loading import EX_CONFIG, load
 from txregistry.observe.logs import make_observer
 from txregistry.services import Registry
-
-#: What a process that cannot use its configuration ends with (sysexits, EX_CONFIG).
-EX_CONFIG = 78
 
 _log = Logger(namespace="txregistry.config")
 

@@ -17,10 +17,7 @@ from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.config.fields import parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
-from txregistry.loading import load
-
-#: What a command ends with that cannot use its configuration (sysexits, EX_CONFIG).
-EX_CONFIG = 78
+from txregistry.loading import EX_CONFIG, load
 
 _STAGES = {
     "mark": "marking: repositories",

@@ -249,7 +249,7 @@ class Worker:
                     model.tags.narrow((repository, tag), document.digest)
                 model.accepted(repository, document, fresh)
                 return True
-            refused = answer.status in (400, 404) and b"BLOB_UNKNOWN" in answer.body
+            refused = answer.status == 400 and b"BLOB_UNKNOWN" in answer.body
             unsure |= self._lacks(repository, document)
             self._expect(refused and unsure, answer, key)
             if not was_there:

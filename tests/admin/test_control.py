@@ -63,6 +63,21 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.answers()[-1]["report"]["blobs_deleted"], 7)
         self.assertFalse(self.transport.connected)
 
+    def test_who_does_not_read(self) -> None:
+        """Is told no progress until it reads again, and the report in any case."""
+        self.ask({"command": "collect"})
+        self.transport.producer.pauseProducing()
+        for done in range(1000):
+            self.collector.tell(Progress("mark", done))
+        self.assertEqual(self.answers(), [])
+        self.transport.producer.resumeProducing()
+        self.collector.tell(Progress("mark", 1000))
+        self.assertEqual(self.answers()[0]["progress"]["done"], 1000)
+        self.transport.producer.pauseProducing()
+        self.collector.done.callback(CollectReport(blobs_deleted=7))
+        self.assertEqual(self.answers()[-1]["report"]["blobs_deleted"], 7)
+        self.assertFalse(self.transport.connected)
+
     def test_busy(self) -> None:
         """A second collection is told that there is a first."""
         self.ask({"command": "collect"})

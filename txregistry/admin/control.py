@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import ITransport
+from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.collection import (
@@ -29,8 +30,12 @@ from txregistry.interfaces.collection import (
 MAX_QUESTION = 64 * 1024
 
 
+@implementer(IPushProducer)
 class ControlProtocol(LineOnlyReceiver):
-    """One question and its answers."""
+    """One question and its answers.
+
+    Progress is not told to who does not read: the next that is told says it all.
+    """
 
     delimiter = b"\n"
     MAX_LENGTH = MAX_QUESTION
@@ -38,6 +43,23 @@ class ControlProtocol(LineOnlyReceiver):
     def __init__(self, collector: ICollector) -> None:
         self._collector = collector
         self._answering: Deferred[None] | None = None
+        self._is_read = True
+
+    def connectionMade(self) -> None:
+        """Learn whether what is said is read."""
+        cast(IConsumer, self.transport).registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        """Tell no progress for now."""
+        self._is_read = False
+
+    def resumeProducing(self) -> None:
+        """Tell progress again."""
+        self._is_read = True
+
+    def stopProducing(self) -> None:
+        """Tell no progress any more."""
+        self._is_read = False
 
     def lineReceived(self, line: bytes) -> None:
         """Take the question."""
@@ -64,10 +86,12 @@ class ControlProtocol(LineOnlyReceiver):
             self._say({"error": str(error) or type(error).__name__})
         else:
             self._say({"report": attrs.asdict(report)})
+        cast(IConsumer, self.transport).unregisterProducer()
         cast(ITransport, self.transport).loseConnection()
 
     def _tell(self, progress: Progress) -> None:
-        self._say({"progress": attrs.asdict(progress)})
+        if self._is_read:
+            self._say({"progress": attrs.asdict(progress)})
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.sendLine(json.dumps(answer).encode("utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -64,19 +64,33 @@ class Door:
         return grant
 
 
-def wanted_access(
-    request: RegistryRequest, name: RepositoryName | None, upload: bool
-) -> list[Access]:
-    """Say what a request wants to do to a repository.
+#: Say what a request wants, of the repository that its path names.
+Wants = Callable[[RegistryRequest, RepositoryName | None], list[Access]]
 
-    Deleting an upload is a part of pushing, as is reading from where to mount.
-    """
-    if name is None:
-        return []
+
+def nothing(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+    """Want no more than an answer."""
+    return []
+
+
+def catalogue(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+    """Want to see the names of all repositories."""
+    return [Access("registry", "catalog", "*")]
+
+
+def content(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+    """Want to do to a repository what the method says."""
     method = request.method.decode("ascii")
-    actions = _ACTIONS["PUT" if upload else method]
-    found = [Access("repository", str(name), action) for action in actions]
-    source = mount_source(request) if method == "POST" else None
+    return [Access("repository", str(name), action) for action in _ACTIONS[method]]
+
+
+def upload(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+    """Want to push to a repository.
+
+    Deleting an upload is a part of that, as is reading from where to mount.
+    """
+    found = [Access("repository", str(name), action) for action in _ACTIONS["PUT"]]
+    source = mount_source(request) if request.method == b"POST" else None
     if source is not None:
         found.append(Access("repository", str(source), "pull"))
     return found
@@ -89,6 +103,3 @@ def mount_source(request: RegistryRequest) -> RepositoryName | None:
         return RepositoryName.parse(source) if source else None
     except NameInvalid:
         return None
-
-
-CATALOGUE = (Access("registry", "catalog", "*"),)

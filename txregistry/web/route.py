@@ -1,0 +1,112 @@
+"""One path of the API, and what its methods do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from txregistry.flow.deferred import shielded
+from txregistry.spec.errors import Unsupported, UriTooLong
+from txregistry.spec.gate import Change, Gate
+from txregistry.spec.reference import RepositoryName
+from txregistry.web import errors
+from txregistry.web.door import Door, Wants
+from txregistry.web.request import MAX_PARAMETERS, RegistryRequest
+
+#: A host, perhaps with a port, as containerd names an upstream.
+_NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
+
+
+@attrs.frozen
+class Work:
+    """What a method of a route does.
+
+    :ivar do: is called with the request, the grant and the parts of the path; gives a
+        body, or an awaitable of one.
+    :ivar change: what it does to the registry.
+    """
+
+    do: Callable[..., Any]
+    change: Change = Change.NOTHING
+
+
+@attrs.frozen
+class Route:
+    """Decides before the body is read whether a request is answered, and by what."""
+
+    _door: Door
+    _gate: Gate
+    _wants: Wants
+    _table: Mapping[str, Work]
+    _allowed: str = attrs.field(init=False)
+
+    @_allowed.default
+    def _allow(self) -> str:
+        """Say which methods would pass the gate (RFC 9110, 10.2.1)."""
+        permits = self._gate.permits
+        found = {verb for verb, work in self._table.items() if permits(work.change)}
+        return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
+
+    async def answer(self, request: RegistryRequest, **parts: Any) -> Any:
+        """Give the body of the answer; the parts of the path are still text."""
+        mark(request).allowed = self._allowed
+        self._door.check_health()
+        if request.method == b"OPTIONS":
+            return _options(request)
+        work = self._work(request)
+        name = None
+        if "name" in parts:
+            name = parts["name"] = RepositoryName.parse(parts["name"])
+        wanted = self._wants(request, name)
+        grant = await self._door.admit(request, wanted, work.change)
+        if self._gate.is_cache:
+            _name_namespace(request)
+        return await _done(work, work.do(request, grant, **parts))
+
+    def _work(self, request: RegistryRequest) -> Work:
+        if request.overfull:
+            raise UriTooLong({"limit": MAX_PARAMETERS})
+        work = self._table.get(_verb(request))
+        if work is None:
+            raise Unsupported()  # the router takes methods in lower case as well
+        return work
+
+
+async def _done(work: Work, doing: Any) -> Any:
+    if work.change is Change.NOTHING:
+        return await doing
+    # A change is made to its end, told and recorded, though its client left.
+    return await shielded(doing, errors.stray)
+
+
+def _name_namespace(request: RegistryRequest) -> None:
+    """Tell a client that asks for a namespace that it gets what it asks for.
+
+    OCI distribution-spec after 1.1, "Registry Proxying". This cache has one upstream:
+    what that is called is for whoever configures clients.
+    """
+    namespace = request.query("ns")
+    if namespace and _NAMESPACE.fullmatch(namespace):
+        request.setHeader(b"OCI-Namespace", namespace)
+
+
+def _options(request: RegistryRequest) -> bytes:
+    """Say what may be asked, as browsers want to know first."""
+    request.setHeader(b"Allow", request.allowed)
+    request.setHeader(b"Content-Length", b"0")
+    return b""
+
+
+def _verb(request: RegistryRequest) -> str:
+    method: str = request.method.decode("ascii", "replace")
+    return "GET" if method == "HEAD" else method
+
+
+def mark(request: RegistryRequest) -> RegistryRequest:
+    """Say on an answer that this is a registry, and give its request."""
+    if request.path != b"/":
+        request.setHeader(b"Docker-Distribution-Api-Version", b"registry/2.0")
+    return request

@@ -5,11 +5,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 
 from tests.integration.images import Layout
-from tests.integration.support import IntegrationCase, Registry, require, run, which
+from tests.integration.support import (
+    IntegrationCase,
+    Registry,
+    free_port,
+    require,
+    run,
+    which,
+)
 
 ACCEPT = "application/vnd.oci.image.manifest.v1+json"
+
+#: Shared by the registries of one directory: it signs where an upload goes on.
+SECRET = "between us two"
+
+#: Where an upload is broken off; not at the end of a block of the digest.
+CUT = 1_234_567
 
 
 class LayoutTests(IntegrationCase):
@@ -81,3 +95,68 @@ class LayoutTests(IntegrationCase):
         again = await self.debian_registry("cache", merge={"proxy": proxy})
         await self.pull(again, digest)
         self.assertNotIn("panic", again.process.text())
+
+
+class UploadTests(IntegrationCase):
+    """An upload that one registry began is finished by the other, on one directory."""
+
+    async def begin(self, registry: Registry, content: bytes) -> str:
+        """Send the first part; give where to go on, on whichever host."""
+        response = await self.http.post(f"{registry.url}/v2/a/b/blobs/uploads/")
+        await response.content()
+        response = await self.http.patch(
+            response.headers.getRawHeaders("location")[0],
+            data=content,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        await response.content()
+        self.assertEqual(response.code, 202)
+        location = response.headers.getRawHeaders("location")[0]
+        return location.removeprefix(registry.url)
+
+    async def finish(self, registry: Registry, location: str, content: bytes) -> None:
+        """Send the rest; look at every byte of the whole."""
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        response = await self.http.put(
+            f"{registry.url}{location}&digest={digest}",
+            data=content[CUT:],
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        self.assertEqual((response.code, await response.content()), (201, b""))
+        code, _, found = await self.get(f"{registry.url}/v2/a/b/blobs/{digest}")
+        self.assertEqual((code, found == content), (200, True))
+
+    async def ours(self) -> Registry:
+        port = free_port()
+        http = {"addr": f"127.0.0.1:{port}", "secret": SECRET}
+        return await self.daemon("shared", port, {"http": http})
+
+    async def theirs(self) -> Registry:
+        port = free_port()
+        http = {"addr": f"127.0.0.1:{port}", "secret": SECRET}
+        return await self.debian_registry("shared", port, merge={"http": http})
+
+    def states(self) -> list[str]:
+        """Give at which offsets the state of the digest is kept."""
+        found = (self.directory / "shared").rglob("hashstates/sha256/*")
+        return [path.name for path in found]
+
+    async def test_begun_by_us(self) -> None:
+        """docker-registry takes our token, our bytes and our state of the digest."""
+        content = random.Random(1).randbytes(3_000_017)
+        ours = await self.ours()
+        location = await self.begin(ours, content[:CUT])
+        self.assertEqual(self.states(), [str(CUT)])
+        await ours.process.end()
+        await self.finish(await self.theirs(), location, content)
+
+    async def test_begun_by_docker_registry(self) -> None:
+        """We take its token, its bytes and its state of the digest."""
+        require("docker-registry")
+        content = random.Random(2).randbytes(3_000_017)
+        theirs = await self.theirs()
+        location = await self.begin(theirs, content[:CUT])
+        self.assertEqual(self.states(), ["0", str(CUT)])
+        await theirs.process.end()
+        await self.finish(await self.ours(), location, content)
+        self.assertEqual(self.states(), [])

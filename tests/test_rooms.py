@@ -23,7 +23,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "interfaces": ({"spec"}, CORE),
     "flow": (set(), CORE | {"sqlite3"}),
     "storagedriver": ({"interfaces", "spec", "flow"}, CORE),
-    "storage": ({"interfaces", "spec", "flow"}, CORE | {"joserfc", "sqlite3"}),
+    "storage": (
+        {"interfaces", "spec", "flow"},
+        CORE | {"joserfc", "sqlite3", "txredisapi"},
+    ),
     "remote": (
         {"interfaces", "spec", "flow"},
         CORE | {"treq", "OpenSSL", "publicsuffixlist"},

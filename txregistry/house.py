@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 import attrs
 from treq.client import HTTPClient
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.logger import Logger
@@ -31,6 +32,7 @@ from txregistry.flow.database import Database
 from txregistry.flow.disk import DiskPool
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
@@ -64,10 +66,10 @@ from txregistry.remote.transport import make_core_agent
 from txregistry.services import DebugSite, Index, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
-from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
 from txregistry.storage.collect import Collector
 from txregistry.storage.content import Content
+from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
@@ -77,6 +79,8 @@ from txregistry.storage.partials import PartialBlobs
 from txregistry.storage.protection import Protection
 from txregistry.storage.purge import UploadPurger, UploadPurging
 from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.redis import Redis
+from txregistry.storage.shared import RedisDescriptors
 from txregistry.storagedriver.maker import make_driver
 from txregistry.web.api import Api
 from txregistry.web.site import RegistrySite
@@ -85,6 +89,7 @@ from txregistry.wiring import (
     channel_limits,
     endpoint_settings,
     health_checks,
+    make_redis,
     own_path,
     read_tls_files,
     upstream_name,
@@ -125,6 +130,7 @@ class House:
     ledger_disk: DiskPool = attrs.field(init=False)
     auth_disk: DiskPool = attrs.field(init=False)
     driver: IStorageDriver = attrs.field(init=False)
+    redis: Redis | None = attrs.field(init=False)
     ledger: SqliteLedger = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     content: Content = attrs.field(init=False)
@@ -148,6 +154,7 @@ class House:
         )
         self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
         self.metrics = Metrics(upstream_name(config.proxy))
+        self.redis = make_redis(config, self.reactor)
         self._build_storage()
         auth = config.auth
         self.controller = make_controller(
@@ -155,10 +162,7 @@ class House:
         )
 
     def _build_storage(self) -> None:
-        # A cache of no entries is one that remembers nothing.
-        cached = self.config.storage.cache
-        limit = cached.blobdescriptorsize if cached.blobdescriptor else 1
-        caches = Caches(RepositoryCache(limit))
+        caches = Caches(self._descriptors())
         protection = Protection(self.reactor)
         self.content = Content(self.driver, caches, self.ledger, protection)
         index = own_path(self.config, "index.sqlite3")
@@ -176,6 +180,21 @@ class House:
         self.collector = Collector(self.driver, self.content, self.local, self.reactor)
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
 
+    def _descriptors(self) -> IDescriptorCache:
+        cached = self.config.storage.cache
+        if self.redis is not None:
+            return RedisDescriptors(self.redis)
+        # A cache of no entries is one that remembers nothing.
+        return MemoryDescriptors(
+            cached.blobdescriptorsize if cached.blobdescriptor else 1
+        )
+
+    @property
+    def foundations(self) -> Sequence[Service]:
+        """What storage stands on, in the order in which it starts."""
+        pools = (self.disk, self.ledger_disk, self.auth_disk)
+        return pools if self.redis is None else (*pools, self.redis)
+
     def _resumes_digests(self) -> bool:
         enabled = self.config.storage.resumabledigest.enabled
         return enabled and not self.config.proxy.remoteurl
@@ -184,8 +203,7 @@ class House:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
         lock = DirectoryLock(own_path(self.config, "lock", ""))
-        pools = (self.disk, self.ledger_disk, self.auth_disk)
-        for child in (*pools, Storage(self.driver), lock):
+        for child in (*self.foundations, Storage(self.driver), lock):
             registry.add(child)
         self._add_purging(registry)
         rebuild = self._rebuild()

@@ -49,6 +49,12 @@ def _missing_files(config: Config) -> list[str]:
         "proxy.tls.ca": config.proxy.tls.ca,
         "proxy.tls.certificate": config.proxy.tls.certificate,
         "proxy.tls.key": config.proxy.tls.key,
+        "redis.tls.certificate": config.redis.tls.certificate,
+        "redis.tls.key": config.redis.tls.key,
+    }
+    paths |= {
+        f"redis.tls.rootcas[{index}]": path
+        for index, path in enumerate(config.redis.tls.rootcas)
     }
     paths |= {
         f"http.tls.clientcas[{index}]": path

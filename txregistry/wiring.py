@@ -8,25 +8,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.web.client import Agent
 
 from txregistry.config.health import Health
 from txregistry.config.model import Config, Proxy
 from txregistry.config.notifications import Endpoint
+from txregistry.config.redis import Redis as RedisConfig
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.notifications.endpoint import EndpointSettings
 from txregistry.notifications.envelope import Filter
 from txregistry.remote.origin import Origin
-from txregistry.remote.transport import TlsFiles
+from txregistry.remote.transport import TlsFiles, UpstreamPolicy
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.storage import layout
+from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
 from txregistry.web.api import ApiSettings
 from txregistry.web.channels import ChannelLimits
 from txregistry.web.urls import Urls
@@ -68,6 +70,37 @@ def _secret(config: Config) -> bytes:
             " stand after a restart"
         )
     return secrets.token_bytes(32)
+
+
+def make_redis(config: Config, reactor: Any) -> Redis | None:
+    """Make what remembers descriptors, where that is to be redis."""
+    if config.storage.cache.blobdescriptor != "redis":
+        return None
+    redis = config.redis
+    settings = RedisSettings(
+        redis.username,
+        redis.password,
+        redis.db,
+        redis.poolsize or CONNECTIONS,
+        redis.readtimeout or 3.0,
+    )
+    return Redis(_redis_endpoint(redis, reactor), settings, reactor)
+
+
+def _redis_endpoint(redis: RedisConfig, reactor: Any) -> IStreamClientEndpoint:
+    host, _, port = redis.addrs[0].rpartition(":")
+    plain = HostnameEndpoint(reactor, host, int(port), redis.dialtimeout or 5.0)
+    tls = redis.tls
+    if not (tls.certificate or tls.rootcas):
+        return plain
+    files = TlsFiles(
+        b"".join(_read(path) for path in tls.rootcas),
+        _read(tls.certificate),
+        _read(tls.key),
+    )
+    policy = UpstreamPolicy(files)
+    creator = policy.creatorForNetloc(host.encode("idna"), int(port))
+    return wrapClientTLS(creator, plain)
 
 
 def push_policy(config: Config) -> PushPolicy:

@@ -95,7 +95,15 @@ class ReadTests(SynchronousTestCase):
             config.storage.parameters["rootdirectory"], "/var/lib/registry"
         )
         silent = {line.partition(":")[0] for line in warnings}
-        self.assertEqual(silent, {"reporting", "proxy.cachewritetimeout", "redis"})
+        self.assertEqual(
+            silent,
+            {
+                "reporting",
+                "proxy.cachewritetimeout",
+                "redis",
+                "redis.pool.maxidle",
+            },
+        )
 
     def test_secrets_are_taken_as_written(self) -> None:
         """What looks like a number, a date or a truth is text where text is meant."""
@@ -205,13 +213,28 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(config.storage.cache.blobdescriptor, "inmemory")
 
     def test_redis(self) -> None:
-        """Both shapes of the section are read, and what it comes to is said."""
+        """Both shapes of the section are read, and are of use as a cache only."""
         storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
         for redis in ({"addr": "h:6379"}, {"addrs": ["h:6379"]}):
             config = self.read(storage=storage, redis=redis)
             self.assertEqual(config.redis.addrs, ("h:6379",))
-            (warning,) = self.warnings(storage=storage, redis=redis)
-            self.assertIn("remembered in memory", warning)
+            self.assertEqual(self.warnings(storage=storage, redis=redis), [])
+            (warning,) = self.warnings(redis=redis)
+            self.assertIn("storage.cache.blobdescriptor", warning)
+
+    def test_redis_that_cannot_be_asked(self) -> None:
+        """None, several, half a certificate or no address are refused as they are."""
+        storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
+        one = {"addrs": ["h:6379"]}
+        for redis, word in (
+            ({}, "redis.addrs: is missing"),
+            ({"addrs": ["h"]}, "redis.addrs[0]: expected host:port"),
+            ({"addrs": ["h:1", "h:2"]}, "cluster"),
+            ({**one, "mastername": "m"}, "Sentinel"),
+            ({**one, "tls": {"key": "/k"}}, "redis.tls: certificate and key"),
+        ):
+            (problem,) = self.problems(storage=storage, redis=redis)
+            self.assertIn(word, problem)
 
     def test_token_algorithms(self) -> None:
         """Each algorithm that is not known is refused by its name, none among them."""

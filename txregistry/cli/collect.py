@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
 from txregistry.config.model import Config
@@ -121,14 +122,15 @@ async def _run(
         io.StringIO(),
         lambda: None,
     )
-    pools = (house.disk, house.ledger_disk, house.auth_disk)
-    for pool in pools:
-        pool.startService()
+    for service in house.foundations:
+        service.startService()
+    if house.redis is not None:
+        await house.redis.ready()  # it is told what goes
     try:
         return await house.collector.collect(
             options=options, tell=lambda progress: tell(progress.stage, progress.done)
         )
     finally:
         await house.index.close()
-        for pool in pools:
-            pool.stopService()
+        for service in reversed(house.foundations):
+            await maybeDeferred(service.stopService)

@@ -85,6 +85,8 @@ def _check_storage(config: Config) -> list[str]:
     cache = storage.cache.blobdescriptor
     if cache not in ("", "inmemory", "redis"):
         problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
+    if cache == "redis":
+        problems += _check_redis(config.redis)
     threads = storage.parameters.get("maxthreads", 25)
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         problems.append(f"storage.{storage.driver}.maxthreads: expected 1 or more")
@@ -93,6 +95,20 @@ def _check_storage(config: Config) -> list[str]:
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
     if storage.cache.blobdescriptorsize < 0:
         problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
+    return problems
+
+
+def _check_redis(redis: Redis) -> list[str]:
+    if not redis.addrs:
+        return ["redis.addrs: is missing, and storage.cache.blobdescriptor is redis"]
+    problems = _check_address("redis.addrs[0]", redis.addrs[0])
+    if len(redis.addrs) > 1 or redis.mastername:
+        problems.append(
+            "redis: neither a cluster nor Sentinel is asked here; name the one server"
+            " that takes writes, or let storage.cache.blobdescriptor be inmemory"
+        )
+    if bool(redis.tls.certificate) != bool(redis.tls.key):
+        problems.append("redis.tls: certificate and key go together")
     return problems
 
 
@@ -195,11 +211,9 @@ def _check_validation(validation: Validation) -> list[str]:
 def remarks(config: Config) -> list[str]:
     """Say what works in another way than one might expect."""
     found = []
-    why = "descriptors are remembered in memory, as files need no cache that is shared"
-    if config.storage.cache.blobdescriptor == "redis":
-        found.append(f"storage.cache.blobdescriptor: redis is accepted; {why}")
-    elif config.redis != Redis():
-        found.append(f"redis: is accepted and has no effect: {why}")
+    cache = config.storage.cache.blobdescriptor
+    if cache != "redis" and config.redis != Redis():
+        found.append("redis: is asked only as storage.cache.blobdescriptor")
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
     if config.storage.driver == "filesystem":

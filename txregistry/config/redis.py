@@ -1,4 +1,4 @@
-"""``redis``: the keys of distribution 2 and 3. None is asked here; see ``remarks``."""
+"""``redis``: the keys of distribution 2 and of distribution 3."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import attrs
 
 from txregistry.config.fields import Duration, no_effect, secret, section
 
-_UNUSED = "no redis is asked: descriptors are remembered in memory"
+_POOL = "connections are kept open, and each answers many questions at a time"
+_AGAIN = "nothing is asked twice: without an answer the storage is looked at"
+_CLUSTER = "one server is asked"
+_PROTOCOL = "commands are those that every version of redis has"
 
 
 @attrs.frozen
 class RedisPool:
     """``redis.pool``, of distribution 2."""
 
-    maxidle: int = 0
+    maxidle: object = no_effect(_POOL)
     maxactive: int = 0
-    idletimeout: Duration = Duration(0.0)
+    idletimeout: object = no_effect(_POOL)
 
 
 @attrs.frozen
@@ -30,7 +33,11 @@ class RedisTls:
 
 @attrs.frozen
 class Redis:
-    """``redis``: the keys of distribution 2 and of distribution 3."""
+    """``redis``.
+
+    :ivar addrs: ``host:port``; exactly one is asked.
+    :ivar poolsize: connections; 0 for as many as are of use.
+    """
 
     addr: str = ""
     addrs: tuple[str, ...] = ()
@@ -39,30 +46,30 @@ class Redis:
     db: int = 0
     dialtimeout: Duration = Duration(5.0)
     readtimeout: Duration = Duration(3.0)
-    writetimeout: Duration = Duration(3.0)
+    writetimeout: object = no_effect("an answer has to come within readtimeout")
     pool: RedisPool = section(RedisPool)
     tls: RedisTls = section(RedisTls)
     poolsize: int = 0
     mastername: str = ""
     sentinelusername: str = ""
     sentinelpassword: str = secret()
-    contexttimeoutenabled: object = no_effect(_UNUSED)
-    pooltimeout: object = no_effect(_UNUSED)
-    poolfifo: object = no_effect(_UNUSED)
-    minidleconns: object = no_effect(_UNUSED)
-    maxidleconns: object = no_effect(_UNUSED)
-    maxactiveconns: object = no_effect(_UNUSED)
-    connmaxidletime: object = no_effect(_UNUSED)
-    connmaxlifetime: object = no_effect(_UNUSED)
-    protocol: object = no_effect(_UNUSED)
-    clientname: object = no_effect(_UNUSED)
-    maxretries: object = no_effect(_UNUSED)
-    minretrybackoff: object = no_effect(_UNUSED)
-    maxretrybackoff: object = no_effect(_UNUSED)
-    maxredirects: object = no_effect(_UNUSED)
-    readonly: object = no_effect(_UNUSED)
-    routebylatency: object = no_effect(_UNUSED)
-    routerandomly: object = no_effect(_UNUSED)
-    disableidentity: object = no_effect(_UNUSED)
-    identitysuffix: object = no_effect(_UNUSED)
-    unstableresp3: object = no_effect(_UNUSED)
+    contexttimeoutenabled: object = no_effect(_AGAIN)
+    pooltimeout: object = no_effect(_POOL)
+    poolfifo: object = no_effect(_POOL)
+    minidleconns: object = no_effect(_POOL)
+    maxidleconns: object = no_effect(_POOL)
+    maxactiveconns: object = no_effect(_POOL)
+    connmaxidletime: object = no_effect(_POOL)
+    connmaxlifetime: object = no_effect(_POOL)
+    protocol: object = no_effect(_PROTOCOL)
+    clientname: object = no_effect(_PROTOCOL)
+    maxretries: object = no_effect(_AGAIN)
+    minretrybackoff: object = no_effect(_AGAIN)
+    maxretrybackoff: object = no_effect(_AGAIN)
+    maxredirects: object = no_effect(_CLUSTER)
+    readonly: object = no_effect(_CLUSTER)
+    routebylatency: object = no_effect(_CLUSTER)
+    routerandomly: object = no_effect(_CLUSTER)
+    disableidentity: object = no_effect(_PROTOCOL)
+    identitysuffix: object = no_effect(_PROTOCOL)
+    unstableresp3: object = no_effect(_PROTOCOL)

@@ -159,6 +159,20 @@ class IBlobDescriptorService(IBlobStatter):
         """Forget a digest; one that is not known is no error."""
 
 
+class IDescriptorCache(Interface):
+    """Remembers the descriptors of many repositories."""
+
+    is_shared: bool = Attribute(
+        "Whether others write to it as well, so that it cannot say who may see what."
+    )
+
+    def repository(name: RepositoryName) -> IBlobDescriptorService:
+        """Give what remembers for one repository."""
+
+    def forget(digest: Digest) -> Deferred[None]:
+        """Forget a digest in all repositories, as its content is to be deleted."""
+
+
 class IContent(IBlobStatter):
     """The content of all repositories, without regard to who may see it."""
 

@@ -43,10 +43,15 @@ class LinkedStatter:
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with the canonical descriptor if there is a link and the content."""
+        return await self._content.stat(await self.linked(digest))
+
+    @deferred
+    async def linked(self, digest: Digest) -> Digest:
+        """Fire with the digest to which one is linked; fail with ``BlobUnknown``."""
         canonical = await self._links.read(layout.layer_link(self._name, digest))
         if canonical is None:
             raise BlobUnknown(str(digest))
-        return await self._content.stat(canonical)
+        return canonical
 
 
 @implementer(IBlobService, IBlobIngester, IBlobDeleter)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import Deferred
 
-from txregistry.spec.descriptor import Descriptor
+from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.storage.cache import RepositoryCache
@@ -22,10 +23,10 @@ def _manifests() -> RepositoryCache[Manifest]:
 class Caches:
     """The caches of one local registry."""
 
-    descriptors: RepositoryCache[Descriptor]
+    descriptors: IDescriptorCache
     manifests: RepositoryCache[Manifest] = attrs.field(factory=_manifests)
 
-    def drop_everywhere(self, digest: Digest) -> None:
+    def forget(self, digest: Digest) -> Deferred[None]:
         """Forget a digest in every repository."""
-        self.descriptors.drop_everywhere(digest)
         self.manifests.drop_everywhere(digest)
+        return self.descriptors.forget(digest=digest)

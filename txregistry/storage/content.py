@@ -119,7 +119,7 @@ class Content:
         except PathNotFound:
             return
         if found.size != size:
-            self._caches.drop_everywhere(digest)
+            await self._caches.forget(digest)
 
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
         """Delete content that a collection has found nobody refers to.
@@ -144,5 +144,5 @@ class Content:
 
     @deferred
     async def _delete(self, digest: Digest) -> bool:
-        self._caches.drop_everywhere(digest)
+        await self._caches.forget(digest)
         return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)

@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.sessions import Sessions
+from txregistry.interfaces.blobs import IBlobDescriptorService
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.namespace import (
     IBlobFinder,
@@ -24,7 +25,7 @@ from txregistry.storage import layout
 from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
-from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
+from txregistry.storage.descriptors import CachedStatter, SharedStatter
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests
@@ -124,14 +125,20 @@ class LocalNamespace:
         )
 
     def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
-        statter = LinkedStatter(name, Links(self._driver), self._content)
-        cached = RepositoryDescriptors(self._caches.descriptors, name)
         return LinkedBlobs(
             name,
             self._driver,
             self._content,
-            CachedStatter(cached, statter),
+            self._descriptors(name),
             self._uploads(name),
             self._reconciler,
             self._clock,
         )
+
+    def _descriptors(self, name: RepositoryName) -> IBlobDescriptorService:
+        cache = self._caches.descriptors
+        remembered = cache.repository(name=name)
+        statter = LinkedStatter(name, Links(self._driver), self._content)
+        if cache.is_shared:
+            return SharedStatter(remembered, statter.linked, self._content)
+        return CachedStatter(remembered, statter)

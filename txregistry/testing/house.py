@@ -24,6 +24,7 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.flow.smallbody import SmallBody
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
@@ -38,9 +39,9 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.storage import layout
-from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
+from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
@@ -113,6 +114,7 @@ class TestHouse:
     prefix: str = ""
     clock: Clock = attrs.field(factory=Clock)
     driver: IStorageDriver | None = None
+    descriptors: IDescriptorCache | None = None
     controller: IAccessController = attrs.field(factory=OpenAccess)
     events: IEventSink = attrs.field(factory=Silence)
     upstream: FakeUpstream = attrs.field(init=False)
@@ -197,7 +199,7 @@ class TestHouse:
         driver = self.driver or MemoryDriver(self.clock)
         self.driver = driver
         self.ledger = SqliteLedger(":memory:", InlineDisk())
-        caches = Caches(RepositoryCache(100))
+        caches = Caches(self.descriptors or MemoryDescriptors(100))
         protection = Protection(self.clock)
         self.content = Content(driver, caches, self.ledger, protection)
         database = Database(":memory:", InlineDisk(), SCHEMA, VERSION)

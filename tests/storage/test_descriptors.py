@@ -1,0 +1,299 @@
+"""Descriptors that are remembered, in memory and in redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+from txredisapi import ResponseError
+
+from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage import shared
+from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.redis import RETRY_SECONDS, Redis, RedisAway, RedisSettings
+from txregistry.storage.shared import ENTRY_SECONDS, RedisDescriptors
+from txregistry.testing.descriptors import (
+    ALIAS,
+    CONTENT,
+    DESCRIPTOR,
+    DIGEST,
+    descriptor_cache_suite,
+)
+from txregistry.testing.house import TestHouse
+
+Answer = Deferred[Any]
+
+
+@attrs.define(eq=False)
+class Commands:
+    """Redis in a dictionary, as its library offers its commands."""
+
+    hashes: dict[str, dict[str, str]] = attrs.field(factory=dict)
+    sets: dict[str, set[str]] = attrs.field(factory=dict)
+    ends: dict[str, int] = attrs.field(factory=dict)
+
+    def sismember(self, key: str, member: str) -> Answer:
+        return succeed(member in self.sets.get(key, ()))
+
+    def sadd(self, key: str, member: str) -> Answer:
+        self.sets.setdefault(key, set()).add(member)
+        return succeed(1)
+
+    def srem(self, key: str, member: str) -> Answer:
+        self.sets.get(key, set()).discard(member)
+        return succeed(1)
+
+    def hmget(self, key: str, fields: list[str]) -> Answer:
+        return succeed([self.hashes.get(key, {}).get(field) for field in fields])
+
+    def hmset(self, key: str, fields: dict[str, str]) -> Answer:
+        self.hashes.setdefault(key, {}).update(fields)
+        return succeed("OK")
+
+    def expire(self, key: str, seconds: int) -> Answer:
+        self.ends[key] = seconds
+        return succeed(1)
+
+    def delete(self, keys: list[str]) -> Answer:
+        return succeed(sum(self.hashes.pop(key, None) is not None for key in keys))
+
+
+@attrs.define(eq=False)
+class Factory:
+    """Connections that are there, or not."""
+
+    handler: Commands
+    size: int = 0
+    endpoint: Any = None
+
+    def startConnecting(self, endpoint: Any) -> None:
+        self.endpoint = endpoint
+        self.size = 2
+
+    def disconnect(self) -> Deferred[None]:
+        self.size = 0
+        return succeed(None)
+
+
+class FakeRedis(Redis):
+    """The real client over the commands in a dictionary."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.commands = Commands()
+        super().__init__("endpoint", RedisSettings(answer_seconds=3.0), clock)
+        self.startService()
+
+    def _make_factory(self) -> Factory:
+        return Factory(self.commands)
+
+    @property
+    def factory(self) -> Factory:
+        return self._factory
+
+
+class MemoryTests(descriptor_cache_suite()):  # type: ignore[misc]
+    """In memory."""
+
+    def make(self) -> IDescriptorCache:
+        return MemoryDescriptors(100)
+
+
+class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
+    """In redis, which may be away."""
+
+    def make(self) -> IDescriptorCache:
+        self.clock = Clock()
+        self.redis = FakeRedis(self.clock)
+        self.commands = self.redis.commands
+        return RedisDescriptors(self.redis)
+
+    def test_keys(self) -> None:
+        """The keys and fields are distribution's, and none is for ever."""
+        self.set("a/b", DIGEST, DESCRIPTOR)
+        kind = {"mediatype": "application/octet-stream"}
+        self.assertEqual(
+            self.commands.hashes,
+            {
+                f"blobs::{DIGEST}": {"digest": str(DIGEST), "size": "7", **kind},
+                f"repository::a/b::blobs::{DIGEST}": kind,
+            },
+        )
+        self.assertEqual(self.commands.sets, {"repository::a/b::blobs": {str(DIGEST)}})
+        keys = [*self.commands.hashes, *self.commands.sets]
+        self.assertEqual(self.commands.ends, dict.fromkeys(keys, ENTRY_SECONDS))
+
+    def test_alias_brings_the_canonical(self) -> None:
+        """Who sets an alias sets the digest that it stands for as well."""
+        self.set("a", ALIAS, DESCRIPTOR)
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+
+    def test_clear_leaves_nothing(self) -> None:
+        """Membership and both entries go."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+        self.assertEqual(self.commands.hashes, {})
+        self.assertEqual(self.commands.sets, {"repository::a::blobs": set()})
+
+    def test_what_others_wrote(self) -> None:
+        """What is no descriptor is none, whoever wrote it."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        entry = self.commands.hashes[f"blobs::{DIGEST}"]
+        for field, value in (
+            ("size", "-1"),
+            ("size", "many"),
+            ("size", ""),
+            ("digest", "sha256:short"),
+            ("digest", ""),
+        ):
+            was, entry[field] = entry[field], value
+            self.assertUnknown("a", DIGEST)
+            entry[field] = was
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+        del entry["size"]
+        self.assertUnknown("a", DIGEST)
+
+    def break_it(self, failure: Exception | None = None) -> None:
+        """Let the next question fail."""
+        failure = failure or ConnectionLost()
+        self.failureResultOf(self.redis.ask(lambda _: fail(failure)), RedisAway)
+
+    def test_away(self) -> None:
+        """Without redis nothing is known, and nothing fails."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        self.break_it()
+        self.assertUnknown("a", DIGEST)
+        self.set("a", ALIAS, DESCRIPTOR)
+        self.assertNotIn(f"blobs::{ALIAS}", self.commands.hashes)
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+
+    def test_forgotten_when_it_is_back(self) -> None:
+        """What was to be forgotten meanwhile is, before anything is believed."""
+        for name in ("a", "b"):
+            self.set(name, DIGEST, DESCRIPTOR)
+        other = Digest.of(b"other")
+        self.set("b", other, Descriptor(other, 5))
+        self.break_it()
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+        self.successResultOf(self.cache.forget(digest=other))
+        self.clock.advance(RETRY_SECONDS)
+        self.assertUnknown("a", DIGEST)
+        self.assertUnknown("b", other)
+        self.assertNotIn(f"repository::a::blobs::{DIGEST}", self.commands.hashes)
+        self.assertNotIn(f"blobs::{other}", self.commands.hashes)
+
+    def test_away_for_long(self) -> None:
+        """What is to be forgotten is kept up to a limit, and that is told."""
+        self.patch(shared, "MAX_OWED", 3)
+        self.break_it()
+        with capturedLogs() as logs:
+            for number in range(5):
+                digest = Digest.of(b"%d" % number)
+                self.successResultOf(self.cache.forget(digest=digest))
+        self.assertEqual(len(self.cache._owed), 3)
+        self.assertTrue(any("away for long" in e["log_format"] for e in logs))
+
+    def test_failures(self) -> None:
+        """A lost connection, an error and no answer at all leave it alone a while."""
+        for failure in (ConnectionLost(), ResponseError("OOM")):
+            self.break_it(failure)
+            self.failureResultOf(self.redis.ask(lambda r: r.sadd("x", "y")), RedisAway)
+            self.assertEqual(self.commands.sets, {})
+            self.clock.advance(RETRY_SECONDS)
+        silent: Deferred[None] = Deferred()
+        done = self.redis.ask(lambda _: silent)
+        self.clock.advance(2.9)
+        self.assertNoResult(done)
+        self.clock.advance(0.1)
+        self.failureResultOf(done, RedisAway)
+
+    def test_one_of_several(self) -> None:
+        """When one of several questions fails, all have."""
+        several = [succeed(1), fail(ResponseError("x"))]
+        done = self.redis.ask(lambda _: gatherResults(several, consumeErrors=True))
+        self.failureResultOf(done, RedisAway)
+
+    def test_mistakes_of_ours(self) -> None:
+        """What is no fault of redis is not taken for one."""
+        done = self.redis.ask(lambda _: fail(ZeroDivisionError()))
+        self.failureResultOf(done, ZeroDivisionError)
+        self.assertEqual(self.successResultOf(self.redis.ask(lambda _: succeed(1))), 1)
+
+    def test_not_connected(self) -> None:
+        """It is not asked before it is there, nor after the end."""
+        self.redis.factory.size = 0
+        self.failureResultOf(self.redis.ask(lambda _: succeed(1)), RedisAway)
+        ready = self.redis.ready()
+        self.clock.advance(1)
+        self.assertNoResult(ready)
+        self.redis.factory.size = 1
+        self.clock.advance(1)
+        self.successResultOf(ready)
+        self.successResultOf(self.redis.stopService())
+        self.failureResultOf(self.redis.ask(lambda _: succeed(1)), RedisAway)
+
+    def test_never_connected(self) -> None:
+        """Who waits for it waits no longer than for an answer."""
+        self.redis.factory.size = 0
+        ready = self.redis.ready()
+        self.clock.pump([0.1] * 40)
+        self.successResultOf(ready)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class SharedTests(SynchronousTestCase):
+    """A local repository over a cache that others write to as well."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        self.redis = FakeRedis(clock)
+        self.house = TestHouse(clock=clock, descriptors=RedisDescriptors(self.redis))
+        self.blobs = self.successResultOf(
+            self.house.local.repository(RepositoryName("a"))
+        ).blobs
+
+    def push(self) -> None:
+        upload = self.successResultOf(self.blobs.create())
+        upload.write(CONTENT)
+        self.successResultOf(upload.commit(DESCRIPTOR))
+
+    def test_believed_about_content(self) -> None:
+        """What is remembered is not looked up again."""
+        self.push()
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 7)
+        self.redis.commands.hashes[f"blobs::{DIGEST}"]["size"] = "8"
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 8)
+
+    def test_not_believed_about_access(self) -> None:
+        """Only a link gives access, whatever the cache says."""
+        self.push()
+        found = self.successResultOf(self.house.local.repository(RepositoryName("b")))
+        commands = self.redis.commands
+        commands.sadd("repository::b::blobs", str(DIGEST))
+        commands.hmset(f"repository::b::blobs::{DIGEST}", {"mediatype": "x/y"})
+        self.failureResultOf(found.blobs.stat(DIGEST), BlobUnknown)
+        self.failureResultOf(found.blobs.open(DIGEST), BlobUnknown)
+
+    def test_not_believed_about_another_digest(self) -> None:
+        """What a digest stands for is what it is linked to."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        other = Digest.of(b"other")
+        self.redis.commands.hashes[f"blobs::{DIGEST}"]["digest"] = str(other)
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)), DESCRIPTOR)
+
+    def test_deleted(self) -> None:
+        """What was deleted is gone from the cache, and content with all its entries."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.successResultOf(self.blobs.delete(DIGEST))
+        self.assertEqual(self.redis.commands.hashes, {})
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)

@@ -1,0 +1,36 @@
+"""How the process of a daemon holds memory; set once, before it serves."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+
+#: Of glibc's mallopt(3): from which length on a block is mapped for itself, and how
+#: much unused memory at the end of the heap goes back to the system.
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
+_MAPPED_BYTES = 4 * 1024 * 1024
+_KEPT_BYTES = 16 * 1024 * 1024
+
+
+def calm_collector() -> None:
+    """Spare the cycle collector what never becomes garbage.
+
+    Everything built so far lives as long as the process, and a request leaves few
+    cycles behind: looking through it all every 700 objects is a tenth of the CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def keep_buffers() -> None:
+    """Let freed buffers be used again rather than go back to the system at once.
+
+    A body is read in pieces of a megabyte. glibc gives each back when it is freed, and
+    the next has to be cleared by the kernel page by page: a third of the CPU of a push.
+    Where the C library has no such settings, nothing is done.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -20,8 +20,8 @@ async def walk_repositories(
     async for child in _children(driver, path):
         last = posixpath.basename(child)
         is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
-        # What begins with an underscore is ours, not a part of a name.
-        if not last.startswith("_"):
+        # Whatever else lies there is no part of a name, and may be no path of ours.
+        if _name(child) is not None:
             async for name in walk_repositories(driver, child):
                 yield name
     if is_repository and (found := _name(path)) is not None:

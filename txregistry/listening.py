@@ -18,6 +18,7 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from txregistry.config.fields import host_and_port
 from txregistry.config.http import Http
 from txregistry.tls import wrap_endpoint
 
@@ -70,12 +71,11 @@ def _adopted(reactor: Any, inherited: Sequence[int]) -> IStreamServerEndpoint:
 
 def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
     """Make an endpoint from ``host:port``; an empty host is every address."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
+    host, port = host_and_port(address)
     if ":" in host or not host:
-        return TCP6ServerEndpoint(reactor, int(port), interface=host or "::")
+        return TCP6ServerEndpoint(reactor, port, interface=host or "::")
     interface = "127.0.0.1" if host == "localhost" else host
-    return TCP4ServerEndpoint(reactor, int(port), interface=interface)
+    return TCP4ServerEndpoint(reactor, port, interface=interface)
 
 
 def remove_stale_socket(path: str) -> None:

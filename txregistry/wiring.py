@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.web.client import Agent
 
+from txregistry.config.fields import host_and_port
 from txregistry.config.health import Health
 from txregistry.config.model import Config, Proxy
 from txregistry.config.notifications import Endpoint
@@ -88,8 +89,8 @@ def make_redis(config: Config, reactor: Any) -> Redis | None:
 
 
 def _redis_endpoint(redis: RedisConfig, reactor: Any) -> IStreamClientEndpoint:
-    host, _, port = redis.addrs[0].rpartition(":")
-    plain = HostnameEndpoint(reactor, host, int(port), redis.dialtimeout or 5.0)
+    host, port = host_and_port(redis.addrs[0])
+    plain = HostnameEndpoint(reactor, host, port, redis.dialtimeout or 5.0)
     tls = redis.tls
     if not (tls.certificate or tls.rootcas):
         return plain
@@ -99,7 +100,7 @@ def _redis_endpoint(redis: RedisConfig, reactor: Any) -> IStreamClientEndpoint:
         _read(tls.key),
     )
     policy = UpstreamPolicy(files)
-    creator = policy.creatorForNetloc(host.encode("idna"), int(port))
+    creator = policy.creatorForNetloc(host.encode("idna"), port)
     return wrapClientTLS(creator, plain)
 
 
@@ -200,8 +201,8 @@ def health_checks(
 
 
 def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:
-    host, _, port = address.rpartition(":")
-    return HostnameEndpoint(reactor, host.strip("[]").encode("ascii"), int(port))
+    host, port = host_and_port(address)
+    return HostnameEndpoint(reactor, host.encode("ascii"), port)
 
 
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:

@@ -139,7 +139,7 @@ class UploadTests(IntegrationCase):
     def states(self) -> list[str]:
         """Give at which offsets the state of the digest is kept."""
         found = (self.directory / "shared").rglob("hashstates/sha256/*")
-        return [path.name for path in found]
+        return sorted((path.name for path in found), key=int)
 
     async def test_begun_by_us(self) -> None:
         """docker-registry takes our token, our bytes and our state of the digest."""

@@ -84,6 +84,12 @@ def _seconds(part: str) -> float:
     return float(number) * _UNITS[part[len(number) :]]
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """Take an address apart that has been checked; IPv6 stands in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def format_duration(seconds: float) -> str:
     """Write a duration so that :func:`parse_duration` reads it."""
     return f"{seconds:g}s" if seconds else "0"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -47,6 +47,7 @@ class RedisDescriptors:
     _redis: Redis
     is_shared: bool = True
     _owed: OrderedDict[Owed, None] = attrs.field(factory=OrderedDict)
+    _paying: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
@@ -116,6 +117,11 @@ class RedisDescriptors:
 
     @deferred
     async def _pay(self) -> None:
+        if self._owed:
+            await self._paying.run(self._pay_all)
+
+    @deferred
+    async def _pay_all(self) -> None:
         while self._owed:
             name, digest = next(iter(self._owed))
             await self._clear(name, digest)

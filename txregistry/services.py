@@ -28,6 +28,7 @@ from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver
 from txregistry.remote.client import UpstreamClient
+from txregistry.spec.errors import Unavailable
 from txregistry.storage import layout
 from txregistry.storage.reconcile import Reconciler
 from txregistry.web.site import RegistrySite
@@ -164,7 +165,7 @@ class Index(Service):
             await self._reconciler.repositories()
         except CancelledError:
             return
-        except (DriverError, sqlite3.Error) as error:
+        except (DriverError, sqlite3.Error, Unavailable) as error:
             # Whoever asks for the catalogue will try again.
             self._log.warn("no catalogue yet: {error}", error=str(error))
 

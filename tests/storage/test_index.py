@@ -20,14 +20,15 @@ from txregistry.spec.errors import Unavailable
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
-from txregistry.storage.facts import SCHEMA, VERSION
-from txregistry.storage.index import TreeIndex
+from txregistry.storage.facts import SCHEMA, VERSION, Fact
+from txregistry.storage.index import Look, TreeIndex
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.tree import (
     revisions_in_tree,
     tags_in_tree,
     walk_repositories,
 )
+from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.storagedriver.memory import MemoryDriver
 
 NAME = RepositoryName("a/b")
@@ -322,7 +323,6 @@ class DamageTests(TreeCase):
         """One question is refused for now; then the tree has been looked at again."""
         self.assertEqual(self.tags(), tags("a"))
         self.damage()
-        self.finish(self.reconciler.tags(NAME))
         self.failureResultOf(self.index.tags(NAME, "", None), Unavailable)
         self.assertEqual(self.tags(), tags("a"))
         self.assertEqual(self.tags_of(Digest.of(b"a")), tags("a"))
@@ -494,8 +494,25 @@ class ReferrerIndexTests(TreeCase):
         """Only of what refers to something are annotations kept."""
         digest = self.add_manifest(None, note="long")
         content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
-        _, values = facts.manifest_added(NAME, parse(content))
-        self.assertEqual(values[-1], "{}")
+        self.assertEqual(facts.manifest_added(NAME, parse(content)).values[-1], "{}")
+
+    def test_long_annotations(self) -> None:
+        """However much manifests say, little of it waits for being written."""
+        subject = Digest.of(b"subject")
+        note = "x" * 100_000
+        found = {self.add_manifest(subject, note=f"{n}{note}") for n in range(20)}
+        longest = 0
+        write = Look.write
+
+        async def watch(look: Look, *written: Fact) -> None:
+            nonlocal longest
+            await write(look, *written)
+            longest = max(longest, look._batch_length)
+
+        self.patch(Look, "write", watch)
+        self.assertEqual(set(self.referrers(subject)), found)
+        self.assertGreater(longest, 100_000)
+        self.assertLess(longest, 400_000)
 
     def test_half_a_character(self) -> None:
         """Text that SQLite cannot take does not keep a repository from being read."""
@@ -519,6 +536,16 @@ class WalkTests(TreeCase):
         self.assertEqual(self.collect(walk_repositories(self.driver)), [])
         self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
         self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+
+    def test_what_is_no_name(self) -> None:
+        """Directories that others put among repositories are passed over."""
+        root = os.path.abspath(self.mktemp())
+        self.driver = FilesystemDriver(root, InlineDisk())
+        self.add_manifest()
+        for name in ("@eaDir", "lost+found", "UPPER", "a/-x", "caf\udce9"):
+            os.makedirs(f"{root}{layout.REPOSITORIES}/{name}/_layers")
+        found = self.collect(walk_repositories(self.driver))
+        self.assertEqual(found, [NAME])
 
     def test_digests(self) -> None:
         """Digests of all algorithms are found, and other directories are not."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
+
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
@@ -37,7 +39,21 @@ CREATE TABLE IF NOT EXISTS seen (
 DELETE FROM seen;
 """
 
-Statement = tuple[str, tuple[Any, ...]]
+
+@attrs.frozen
+class Fact:
+    """A statement of SQL.
+
+    :ivar part: what it is about: a repository by its name, or the catalogue.
+    """
+
+    part: str
+    query: str
+    values: tuple[Any, ...]
+
+
+#: The part of an index that is no repository's.
+CATALOGUE = ""
 
 _ADD_REPOSITORY = "INSERT OR IGNORE INTO repositories VALUES (?)"
 _DROP_REPOSITORY = "DELETE FROM repositories WHERE sort_key = ?"
@@ -73,36 +89,36 @@ def sort_key(name: str) -> str:
     return name.replace("/", "\x01")
 
 
-def repository_added(name: RepositoryName) -> Statement:
+def repository_added(name: RepositoryName) -> Fact:
     """Say that a repository is there."""
-    return _ADD_REPOSITORY, (sort_key(str(name)),)
+    return Fact(CATALOGUE, _ADD_REPOSITORY, (sort_key(str(name)),))
 
 
-def repository_gone(name: RepositoryName) -> Statement:
+def repository_gone(name: RepositoryName) -> Fact:
     """Say that a repository holds nothing any more."""
-    return _DROP_REPOSITORY, (sort_key(str(name)),)
+    return Fact(CATALOGUE, _DROP_REPOSITORY, (sort_key(str(name)),))
 
 
-def tag_set(name: RepositoryName, tag: Tag, digest: Digest) -> Statement:
+def tag_set(name: RepositoryName, tag: Tag, digest: Digest) -> Fact:
     """Say what a tag stands for."""
-    return _SET_TAG, (str(name), str(tag), str(digest))
+    return Fact(str(name), _SET_TAG, (str(name), str(tag), str(digest)))
 
 
-def tag_read(name: RepositoryName, tag: Tag, digest: Digest) -> Statement:
+def tag_read(name: RepositoryName, tag: Tag, digest: Digest) -> Fact:
     """Say what a tag was found to stand for, unless it was set or deleted since."""
-    return _READ_TAG, (str(digest), str(name), str(tag))
+    return Fact(str(name), _READ_TAG, (str(digest), str(name), str(tag)))
 
 
-def tag_gone(name: RepositoryName, tag: Tag) -> Statement:
+def tag_gone(name: RepositoryName, tag: Tag) -> Fact:
     """Say that a tag is gone."""
-    return _DROP_TAG, (str(name), str(tag))
+    return Fact(str(name), _DROP_TAG, (str(name), str(tag)))
 
 
-def manifest_added(name: RepositoryName, manifest: Manifest) -> Statement:
+def manifest_added(name: RepositoryName, manifest: Manifest) -> Fact:
     """Say what a manifest refers to."""
     subject = manifest.subject
     annotations = json.dumps(dict(manifest.annotations))
-    return _SET_MANIFEST, (
+    values = (
         str(name),
         str(manifest.digest),
         None if subject is None else str(subject.digest),
@@ -111,41 +127,45 @@ def manifest_added(name: RepositoryName, manifest: Manifest) -> Statement:
         manifest.artifact_type,
         annotations if subject is not None else "{}",
     )
+    return Fact(str(name), _SET_MANIFEST, values)
 
 
-def manifest_gone(name: RepositoryName, digest: Digest) -> Statement:
+def manifest_gone(name: RepositoryName, digest: Digest) -> Fact:
     """Say that a manifest is gone."""
-    return _DROP_MANIFEST, (str(name), str(digest))
+    return Fact(str(name), _DROP_MANIFEST, (str(name), str(digest)))
 
 
-def seen(look: int, name: str) -> Statement:
+def seen(part: str, look: int, name: str) -> Fact:
     """Say that a look has met a name: of a repository its :func:`sort_key`."""
-    return _SEE, (look, name)
+    return Fact(part, _SEE, (look, name))
 
 
-def seen_no_more(look: int) -> Statement:
+def seen_no_more(part: str, look: int) -> Fact:
     """Say that a look has ended."""
-    return _FORGET_SEEN, (look,)
+    return Fact(part, _FORGET_SEEN, (look,))
 
 
-def repositories_are_seen(look: int) -> list[Statement]:
+def repositories_are_seen(look: int) -> list[Fact]:
     """Say that what a look has met are all repositories there are."""
-    return [(_DROP_REPOSITORIES, ()), (_ADD_SEEN_REPOSITORIES, (look,))]
+    return [
+        Fact(CATALOGUE, _DROP_REPOSITORIES, ()),
+        Fact(CATALOGUE, _ADD_SEEN_REPOSITORIES, (look,)),
+    ]
 
 
-def tags_are_seen(name: RepositoryName, look: int) -> list[Statement]:
+def tags_are_seen(name: RepositoryName, look: int) -> list[Fact]:
     """Say that what a look has met are all tags there are.
 
     It is not known any more what they stand for.
     """
-    values = (str(name), look)
+    part, values = str(name), (str(name), look)
     return [
-        (_KEEP_SEEN_TAGS, values),
-        (_FORGET_DIGESTS, (str(name),)),
-        (_ADD_SEEN_TAGS, values),
+        Fact(part, _KEEP_SEEN_TAGS, values),
+        Fact(part, _FORGET_DIGESTS, (part,)),
+        Fact(part, _ADD_SEEN_TAGS, values),
     ]
 
 
-def manifests_are_seen(name: RepositoryName, look: int) -> list[Statement]:
+def manifests_are_seen(name: RepositoryName, look: int) -> list[Fact]:
     """Say that there are no manifests that a look has not met."""
-    return [(_KEEP_SEEN_MANIFESTS, (str(name), look))]
+    return [Fact(str(name), _KEEP_SEEN_MANIFESTS, (str(name), look))]

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,7 +32,9 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts
-from txregistry.storage.facts import Statement, sort_key
+from txregistry.storage.facts import Fact, sort_key
+
+T = TypeVar("T")
 
 _REFERRERS = (
     "SELECT digest, size, media_type, artifact_type, annotations FROM manifests"
@@ -44,112 +48,145 @@ _MANIFESTS_UNREAD = (
 )
 
 
-#: Statements of a look that wait for being executed together.
-_BATCH = 512
+#: Facts of a look that wait for being written together, and their text in characters.
+_BATCH, _BATCH_LENGTH = 512, 256 * 1024
+
+#: The file, by how often it was set aside, and how often writing to it has failed.
+Epoch = tuple[int, int]
 
 
 @attrs.define(eq=False)
 class Look:
-    """A look at the tree that is under way.
+    """A look at a part of the tree that is under way.
 
     :ivar number: in :func:`facts.seen`.
-    :ivar generation: of the file when it began.
-    :ivar journal: what was written since then.
+    :ivar part: of the facts that are recorded; see :class:`facts.Fact`.
+    :ivar journal: what was written about the part since it began.
+    :ivar is_over: nothing of it counts any more. Jobs may run after that which nobody
+        waits for.
     """
 
-    _database: Database
+    _index: TreeIndex
     number: int
-    generation: int
-    journal: list[Statement] = attrs.field(factory=list)
-    _batch: list[Statement] = attrs.field(factory=list)
+    part: str
+    epoch: Epoch
+    journal: list[Fact] = attrs.field(factory=list)
+    is_over: bool = False
+    _batch: list[Fact] = attrs.field(factory=list)
+    _batch_length: int = 0
 
     async def see(self, name: str) -> None:
         """Take note of a name."""
-        await self.write(facts.seen(self.number, name))
+        await self.write(facts.seen(self.part, self.number, name))
 
-    async def write(self, *statements: Statement) -> None:
+    async def write(self, *found: Fact) -> None:
         """Write what harms nobody before this look has ended."""
-        self._batch.extend(statements)
-        if len(self._batch) >= _BATCH:
+        self._batch.extend(found)
+        self._batch_length += sum(map(_length, found))
+        if len(self._batch) >= _BATCH or self._batch_length >= _BATCH_LENGTH:
             await self.flush()
 
     async def flush(self) -> None:
         """Fire when all that was seen and written can be asked for."""
-        batch, self._batch = self._batch, []
-        await self._database.run(lambda db: _execute(db, batch))
+        batch, self._batch, self._batch_length = self._batch, [], 0
+        await self._index.do(lambda db: self._execute(db, batch))
 
-    async def end(self, found: Sequence[Statement]) -> None:
+    async def end(self, found: Sequence[Fact]) -> None:
         """Let all become true at once."""
-        last = [*self._batch, *found, *self.journal, facts.seen_no_more(self.number)]
+        await self._index.do(lambda db: self._end(db, found))
 
-        def work(db: sqlite3.Connection) -> None:
-            if self._database.generation != self.generation:
-                raise _lost()  # and with it what was seen
-            _execute(db, last)
+    def _end(self, db: sqlite3.Connection, found: Sequence[Fact]) -> None:
+        # The journal is read here, on the database's thread: what came meanwhile may
+        # have been written already, and would be undone by a journal without it.
+        forgotten = facts.seen_no_more(self.part, self.number)
+        self._execute(db, [*self._batch, *found, *self.journal, forgotten])
 
-        await self._database.run(work)
+    def _execute(self, db: sqlite3.Connection, found: Sequence[Fact]) -> None:
+        if self.is_over:
+            return
+        if self._index.epoch != self.epoch:
+            raise _lost()  # and with it what was seen
+        _execute(db, found)
 
 
 @attrs.define(eq=False)
 class TreeIndex:
     """The rows, and the looks at the tree that are under way.
 
-    :ivar on_failure: is called when nothing that was known can be believed any more.
+    :ivar believed: the epoch to which belongs what whoever asks was told to believe.
     """
 
     _database: Database
+    believed: Epoch = (0, 0)
     _looks: list[Look] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
-    _pending: list[Statement] = attrs.field(factory=list)
-    _flushing: bool = False
-    _generation: int = 0
-    on_failure: Callable[[], None] = attrs.field(default=lambda: None)
+    _pending: deque[Fact] = attrs.field(factory=deque)
+    _is_flushing: bool = False
+    _failures: int = 0
     _log = Logger()
 
-    def write(self, *statements: Statement) -> None:
+    @property
+    def epoch(self) -> Epoch:
+        """Give the present one; it changes on the database's thread."""
+        return self._database.generation, self._failures
+
+    def open(self) -> Deferred[None]:
+        """Fire when the file is open: what is wrong with it shows best then."""
+        return self.do(lambda db: None)
+
+    def do(self, work: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+        """Do work in a transaction on the database's thread."""
+        return self._database.run(work)
+
+    def write(self, *written: Fact) -> None:
         """Keep step with a change of the tree.
 
         Nobody waits: every question is put after what was written before it, and what
         is lost in a crash is found again by a look at the tree.
         """
         for look in self._looks:
-            look.journal.extend(statements)
-        self._pending.extend(statements)
-        if self._pending and not self._flushing:
-            self._flushing = True
-            flushed = self._database.run(self._flush)
+            look.journal.extend(fact for fact in written if fact.part == look.part)
+        self._pending.extend(written)
+        if self._pending and not self._is_flushing:
+            self._is_flushing = True
+            flushed = self.do(self._flush)
             flushed.addErrback(self._not_written)
             flushed.addBoth(self._flushed)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         # Taken on the database's thread, so that what came meanwhile goes along.
-        pending, self._pending = self._pending, []
-        _execute(db, pending)
+        pending = [self._pending.popleft() for _ in range(len(self._pending))]
+        try:
+            _execute(db, pending)
+            db.commit()
+        except BaseException:
+            self._failures += 1
+            raise
 
     def _flushed(self, _: None) -> None:
-        self._flushing = False
+        self._is_flushing = False
         self.write()
 
     def _not_written(self, failure: Failure) -> None:
         self._log.failure("the index has lost step with the tree", failure)
-        self.on_failure()
 
     @deferred
-    async def renew(self, look: Callable[[Look], Awaitable[list[Statement]]]) -> None:
+    async def renew(
+        self, part: str, look: Callable[[Look], Awaitable[list[Fact]]]
+    ) -> None:
         """Put what a look at the tree gives in place of what was known.
 
-        :param look: gives statements that become true together, at its end.
+        :param part: that is looked at; see :class:`facts.Fact`.
+        :param look: gives facts that become true together, at its end.
         :return: fails with ``Unavailable`` when the file was lost meanwhile.
         """
-        # What is wrong with the file shows best before the first row is written.
-        await self._database.run(lambda db: None)
-        self._notice()
-        looking = Look(self._database, next(self._numbers), self._generation)
+        looking = Look(self, next(self._numbers), part, self.believed)
         self._looks.append(looking)
         try:
             await looking.end(await look(looking))
         except BaseException:
-            self.write(facts.seen_no_more(looking.number))
+            looking.is_over = True
+            self.write(facts.seen_no_more(part, looking.number))
             raise
         finally:
             self._looks.remove(looking)
@@ -224,35 +261,31 @@ class TreeIndex:
             for digest, size, media_type, kind, annotations in rows
         ]
 
-    def _rows(self, query: str, values: tuple[Any, ...]) -> Any:
+    def _rows(self, query: str, values: tuple[Any, ...]) -> Deferred[list[Any]]:
+        believed = self.believed
+
         def ask(db: sqlite3.Connection) -> list[Any]:
             self._flush(db)
             rows = db.execute(query, values).fetchall()
-            if self._database.generation != self._generation:
+            if self.epoch != believed:
                 raise _lost()
             return rows
 
-        return self._database.run(ask).addErrback(self._doubt)
-
-    def _doubt(self, failure: Failure) -> Failure:
-        self._notice()
-        return failure
-
-    def _notice(self) -> None:
-        """Believe nothing of a file that is not the one it was about."""
-        if self._generation != self._database.generation:
-            self._generation = self._database.generation
-            self.on_failure()
+        return self.do(ask)
 
 
 def _lost() -> Unavailable:
-    return Unavailable("the index of names was damaged and is made anew")
+    return Unavailable("the index of names was lost and is made anew")
 
 
 def _limit(limit: int | None) -> int:
     return -1 if limit is None else limit
 
 
-def _execute(db: sqlite3.Connection, statements: Sequence[Statement]) -> None:
-    for query, values in statements:
-        db.execute(query, values)
+def _execute(db: sqlite3.Connection, found: Sequence[Fact]) -> None:
+    for fact in found:
+        db.execute(fact.query, fact.values)
+
+
+def _length(fact: Fact) -> int:
+    return sum(len(value) for value in fact.values if isinstance(value, str))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import Flights, KeyedLocks, deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.parse import parse
-from txregistry.spec.reference import RepositoryName
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
-from txregistry.storage.facts import Statement
+from txregistry.storage.facts import CATALOGUE, Fact
 from txregistry.storage.index import Look, TreeIndex
 from txregistry.storage.links import Links
 from txregistry.storage.tree import (
@@ -35,28 +35,33 @@ _PER_TURN = 64
 
 @attrs.define(eq=False)
 class Reconciler:
-    """Ensures the parts of an index, each once."""
+    """Ensures the parts of an index, each once.
+
+    :ivar tagging: whoever changes a tag holds its lock from the look at the link until
+        the index knows. Those who hold the lock of a digest as well took that first.
+    """
 
     _driver: IStorageDriver
     index: TreeIndex
     _clock: IReactorTime
     _ensured: set[Hashable] = attrs.field(factory=set)
     _seen: set[RepositoryName] = attrs.field(factory=set)
-    _looks_lost: int = 0
+    tagging: KeyedLocks[tuple[RepositoryName, Tag]] = attrs.field(factory=KeyedLocks)
+    _forgotten: int = 0
     _flights: Flights[Hashable, None] = attrs.field(factory=Flights)
 
     @deferred
     async def repositories(self) -> None:
         """Ensure the catalogue."""
-        await self._ensure(
-            "repositories", lambda: self.index.renew(self._look_for_repositories)
+        await self._ensure_by_look(
+            "repositories", CATALOGUE, self._look_for_repositories
         )
 
     @deferred
     async def tags(self, name: RepositoryName) -> None:
         """Ensure the names of a repository's tags."""
         look = partial(self._look_for_tags, name)
-        await self._ensure((name, "tags"), lambda: self.index.renew(look))
+        await self._ensure_by_look((name, "tags"), str(name), look)
 
     @deferred
     async def digests(self, name: RepositoryName) -> None:
@@ -67,28 +72,24 @@ class Reconciler:
     async def referrers(self, name: RepositoryName) -> None:
         """Ensure what a repository's manifests refer to."""
         look = partial(self._look_for_manifests, name)
-        await self._ensure((name, "referrers"), lambda: self.index.renew(look))
+        await self._ensure_by_look((name, "referrers"), str(name), look)
 
-    def __attrs_post_init__(self) -> None:
-        # What is no longer known for certain is looked at again.
-        self.index.on_failure = self._forget
-
-    def added(self, name: RepositoryName, *statements: Statement) -> None:
+    def added(self, name: RepositoryName, *written: Fact) -> None:
         """Record that a repository holds something, and perhaps more."""
-        if name in self._seen and not statements:
+        if name in self._seen and not written:
             return
-        self.index.write(facts.repository_added(name), *statements)
+        self.index.write(facts.repository_added(name), *written)
         if len(self._seen) >= MAX_ENSURED:
             self._seen.clear()
         self._seen.add(name)
 
     @deferred
-    async def removed(self, name: RepositoryName, *statements: Statement) -> None:
+    async def removed(self, name: RepositoryName, *written: Fact) -> None:
         """Record that something is gone, and the repository if that was all."""
         if not await self.is_there(name):
             self._seen.discard(name)
-            statements += (facts.repository_gone(name),)
-        self.index.write(*statements)
+            written += (facts.repository_gone(name),)
+        self.index.write(*written)
 
     @deferred
     async def is_there(self, name: RepositoryName) -> bool:
@@ -101,16 +102,34 @@ class Reconciler:
             return True
         return False
 
-    @deferred
-    async def _ensure(self, key: Hashable, look: Callable[[], Any]) -> None:
-        while key not in self._ensured:
-            await self._flights.join(key, lambda: self._renew(key, look))
+    def _ensure_by_look(
+        self,
+        key: Hashable,
+        part: str,
+        look: Callable[[Look], Awaitable[list[Fact]]],
+    ) -> Deferred[None]:
+        return self._ensure(key, lambda: self.index.renew(part, look))
 
     @deferred
-    async def _renew(self, key: Hashable, look: Callable[[], Any]) -> None:
-        looks_lost = self._looks_lost
+    async def _ensure(self, key: Hashable, look: Callable[[], Deferred[None]]) -> None:
+        while not self._is_ensured(key):
+            await self._flights.join(key, lambda: self._renew(key, look))
+
+    def _is_ensured(self, key: Hashable) -> bool:
+        epoch = self.index.epoch
+        if self.index.believed != epoch:
+            self.index.believed = epoch
+            self._forget()
+        return key in self._ensured
+
+    @deferred
+    async def _renew(self, key: Hashable, look: Callable[[], Deferred[None]]) -> None:
+        await self.index.open()
+        if self._is_ensured(key):
+            return
+        forgotten = self._forgotten
         await look()
-        if looks_lost != self._looks_lost:
+        if self._is_ensured(key) or forgotten != self._forgotten:
             return  # what it stood on is not believed any more: it is done again
         if len(self._ensured) >= MAX_ENSURED:
             kept = self._ensured & {"repositories"}  # which takes longest by far
@@ -121,9 +140,9 @@ class Reconciler:
     def _forget(self) -> None:
         """Believe nothing; what is asked for is looked at again."""
         self._ensured.clear()
-        self._looks_lost += 1
+        self._forgotten += 1
 
-    async def _look_for_repositories(self, look: Look) -> list[Statement]:
+    async def _look_for_repositories(self, look: Look) -> list[Fact]:
         met = 0
         async for name in walk_repositories(self._driver):
             await self._breathe(met)
@@ -131,7 +150,7 @@ class Reconciler:
             await look.see(facts.sort_key(str(name)))
         return facts.repositories_are_seen(look.number)
 
-    async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Statement]:
+    async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Fact]:
         met = 0
         async for tag in tags_in_tree(self._driver, name):
             await self._breathe(met)
@@ -151,9 +170,7 @@ class Reconciler:
                     self.index.write(facts.tag_read(name, tag, digest))
             unread = await self.index.tags_unread(name, str(unread[-1]), _PER_TURN)
 
-    async def _look_for_manifests(
-        self, name: RepositoryName, look: Look
-    ) -> list[Statement]:
+    async def _look_for_manifests(self, name: RepositoryName, look: Look) -> list[Fact]:
         met = 0
         async for digest in revisions_in_tree(self._driver, name):
             await self._breathe(met)
@@ -169,9 +186,7 @@ class Reconciler:
                 await look.write(*await self._read_manifest(name, digest))
             after = str(unread[-1])
 
-    async def _read_manifest(
-        self, name: RepositoryName, digest: Digest
-    ) -> list[Statement]:
+    async def _read_manifest(self, name: RepositoryName, digest: Digest) -> list[Fact]:
         try:
             content = await self._driver.get(path=layout.blob_data(digest))
             manifest = parse(content, algorithm=digest.algorithm)

@@ -68,7 +68,10 @@ class Reaper:
         repository = await self._namespace.repository(entry.key.repository)
         tags = cast(ITagStore, repository.tags)
         for tag in await tags.lookup(digest=digest):
-            await tags.untag(tag=tag)
+            try:
+                await tags.untag(tag=tag, digest=digest)
+            except ManifestUnknown:
+                continue  # since then it stands for another one, or is gone
             self._usage.forget(EntryKey(entry.key.repository, Kind.TAG, str(tag)))
         try:
             await cast(IManifestStore, repository.manifests).delete(digest=digest)

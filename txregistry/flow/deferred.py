@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -125,6 +125,17 @@ class KeyedLocks(Generic[K]):
         lock = self._locks.setdefault(key, DeferredLock())
         done: Deferred[T] = lock.run(work)
         return done.addBoth(lambda result: self._tidy(key, lock, result))
+
+    def run_all(
+        self, keys: Sequence[K], work: Callable[[], Deferred[T]]
+    ) -> Deferred[T]:
+        """Do work while holding the locks of several keys, taken in their order.
+
+        :param keys: each once, and in an order that is the same for everybody.
+        """
+        if not keys:
+            return work()
+        return self.run(keys[0], lambda: self.run_all(keys[1:], work))
 
     def settle(self, key: K) -> Deferred[None]:
         """Wait until nobody holds the key's lock who holds it now."""

@@ -46,8 +46,11 @@ class ITagStore(ITagService):
     def tag(tag: Tag, descriptor: Descriptor) -> Deferred[None]:
         """Let a tag stand for a manifest."""
 
-    def untag(tag: Tag) -> Deferred[None]:
-        """Remove a tag; fails with ``ManifestUnknown``."""
+    def untag(tag: Tag, digest: Digest | None = None) -> Deferred[None]:
+        """Remove a tag; fails with ``ManifestUnknown``.
+
+        :param digest: of the manifest that it has to stand for, if any will not do.
+        """
 
     def lookup(digest: Digest) -> Deferred[Tags]:
         """Fire with the tags that stand for a manifest, sorted."""

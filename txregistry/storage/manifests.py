@@ -88,12 +88,15 @@ class LinkedManifests:
         await self.pin(manifest)
         # Signatures add up over several pushes.
         self._cache.drop(self._name, manifest.digest)
+        keys = [(self._name, tag) for tag in sorted(set(tags), key=str)]
         await self._content.locks.run(
-            manifest.digest, lambda: self._store(manifest.digest, content, tags)
+            manifest.digest,
+            lambda: self._reconciler.tagging.run_all(
+                keys, lambda: self._store(manifest, content, tags)
+            ),
         )
         if signatures:
             await self._signatures.put(manifest.digest, *signatures)
-        self._record(manifest, tags)
         return manifest.descriptor
 
     @deferred
@@ -158,15 +161,24 @@ class LinkedManifests:
         if await self._link(digest) is None:
             raise ManifestUnknown(str(digest))
         # Tags first: one that stands for nothing would be worse than none.
-        untagged: Tags = await self._tags.lookup(digest=digest)
-        for tag in untagged:
-            await self._tags.untag(tag=tag)
+        untagged = await self._untag(digest)
         self._cache.drop(self._name, digest)
         await self._unlink(digest)
         # Whoever looked in between has it remembered again.
         self._cache.drop(self._name, digest)
         fact = facts.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
+        return untagged
+
+    @deferred
+    async def _untag(self, digest: Digest) -> Tags:
+        untagged = []
+        for tag in await self._tags.lookup(digest=digest):
+            try:
+                await self._tags.untag(tag=tag, digest=digest)
+            except ManifestUnknown:
+                continue  # since then it stands for another one, or is gone
+            untagged.append(tag)
         return untagged
 
     @deferred
@@ -213,8 +225,10 @@ class LinkedManifests:
         return jws.put_together(manifest, signatures)
 
     @deferred
-    async def _store(self, digest: Digest, content: bytes, tags: Sequence[Tag]) -> None:
-        links = Links(self._driver)
+    async def _store(
+        self, manifest: Manifest, content: bytes, tags: Sequence[Tag]
+    ) -> None:
+        digest, links = manifest.digest, Links(self._driver)
         changes = await self._content_changes(digest, content)
         changes += await links.change(layout.revision_link(self._name, digest), digest)
         for tag in tags:
@@ -222,6 +236,7 @@ class LinkedManifests:
         if changes:
             await self._driver.apply(changes=changes)
         self._content.use(digest)
+        self._record(manifest, tags)
 
     @deferred
     async def _content_changes(self, digest: Digest, content: bytes) -> list[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
@@ -43,10 +44,14 @@ class LinkedTags:
             raise NameUnknown({"name": str(self._name)})
         return found
 
-    @deferred
-    async def tag(self, tag: Tag, descriptor: Descriptor) -> None:
+    def tag(self, tag: Tag, descriptor: Descriptor) -> Deferred[None]:
         """Let a tag stand for a manifest; the history comes first."""
-        digest = descriptor.digest
+        return self._reconciler.tagging.run(
+            (self._name, tag), lambda: self._tag(tag, descriptor.digest)
+        )
+
+    @deferred
+    async def _tag(self, tag: Tag, digest: Digest) -> None:
         links = Links(self._driver)
         changes = await tag_changes(links, self._name, tag, digest)
         if changes:
@@ -54,9 +59,16 @@ class LinkedTags:
         fact = facts.tag_set(self._name, tag, digest)
         self._reconciler.added(self._name, fact)
 
-    @deferred
-    async def untag(self, tag: Tag) -> None:
+    def untag(self, tag: Tag, digest: Digest | None = None) -> Deferred[None]:
         """Remove a tag and its history."""
+        return self._reconciler.tagging.run(
+            (self._name, tag), lambda: self._untag(tag, digest)
+        )
+
+    @deferred
+    async def _untag(self, tag: Tag, digest: Digest | None) -> None:
+        if digest is not None and await self._current(tag) != digest:
+            raise ManifestUnknown({"tag": str(tag)})
         removed = await Links(self._driver).remove(
             layout.tag(self._name, tag), layout.REPOSITORIES
         )

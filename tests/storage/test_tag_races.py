@@ -1,0 +1,71 @@
+"""Changes of one tag at the same time: the index and the link say the same."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from tests.storage.test_index import NAME, SlowDriver, TreeCase, tags
+from txregistry.interfaces.driver import IPruner
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import ManifestUnknown
+from txregistry.spec.reference import Tag
+from txregistry.storage import layout
+from txregistry.storage.tags import LinkedTags
+
+ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
+TAG = Tag("t")
+
+
+@implementer(IPruner)
+@attrs.define(eq=False)
+class PruningDriver(SlowDriver):
+    """Prunes when it is told to."""
+
+    pruning: list[Deferred[None]] = attrs.field(factory=list)
+
+    def prune(self, path: str, stop: str) -> Deferred[None]:
+        self.pruning.append(Deferred())
+        return self.pruning[-1]
+
+    async def sweep(self, path: str, before: float) -> int:
+        return 0
+
+
+class TagRaceTests(TreeCase):
+    """A tag that is removed and set at the same time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.driver = PruningDriver(self.clock)
+        self.start_anew()
+        self.add_manifest()
+        self.add_tag("t", ONE)
+        self.tags()
+        self.linked = LinkedTags(NAME, self.driver, self.reconciler)
+
+    def current(self) -> bytes:
+        return self.successResultOf(self.driver.get(layout.tag_current(NAME, TAG)))
+
+    def test_set_while_it_is_removed(self) -> None:
+        """Whoever comes later waits, and has the last word in both places."""
+        removed = self.linked.untag(TAG)
+        added = self.linked.tag(TAG, Descriptor(TWO, None))
+        self.assertNoResult(added)
+        self.driver.pruning[0].callback(None)
+        self.successResultOf(removed)
+        self.successResultOf(added)
+        self.assertEqual(self.current(), str(TWO).encode())
+        self.assertEqual(self.tags(), tags("t"))
+
+    def test_removed_only_from_one_manifest(self) -> None:
+        """A tag that has gone on to another manifest is not taken from that."""
+        done = self.linked.untag(TAG, TWO)
+        self.failureResultOf(done, ManifestUnknown)
+        self.assertEqual(self.current(), str(ONE).encode())
+        done = self.linked.untag(TAG, ONE)
+        self.driver.pruning[0].callback(None)
+        self.successResultOf(done)
+        self.assertEqual(self.tags(), [])

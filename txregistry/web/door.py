@@ -18,9 +18,7 @@ from txregistry.web.urls import Urls
 _ACTIONS = {
     "GET": ("pull",),
     "HEAD": ("pull",),
-    "POST": ("pull", "push"),
     "PUT": ("pull", "push"),
-    "PATCH": ("pull", "push"),
     "DELETE": ("delete",),
 }
 

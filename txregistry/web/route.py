@@ -24,8 +24,8 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
 class Work:
     """What a method of a route does.
 
-    :ivar do: is called with the request, the grant and the parts of the path; gives a
-        body, or an awaitable of one.
+    :ivar do: is called with the request, the grant and the parts of the path; gives an
+        awaitable of the body.
     :ivar change: what it does to the registry.
     """
 

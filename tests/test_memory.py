@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from txregistry.memory import GIVE_BACK_SECONDS, GiveBack
+from txregistry.testing.disk import QueueDisk
 
 #: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
 CHURN = """
@@ -22,17 +27,59 @@ for _ in range(100):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 """
 
+#: Frees a hundred buffers that have small things in use between them; prints how
+#: many megabytes of that go back.
+BURST = """
+from txregistry.memory import give_back, keep_buffers
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
+keep_buffers()
+kept, buffers = [], []
+for _ in range(100):
+    buffers.append(b"x" * 2**20)
+    kept.append(bytes(2000))
+buffers.clear()
+before = resident()
+give_back()
+print(before - resident())
+"""
+
 PAGES = 2 * 100 * 256
 
 
 class MemoryTests(SynchronousTestCase):
     """What glibc does with freed buffers."""
 
-    def churn(self, wanted: bool) -> int:
-        command = [sys.executable, "-c", CHURN.format(wanted=wanted)]
+    def run_in_process(self, program: str) -> int:
+        command = [sys.executable, "-c", program]
         found = subprocess.run(command, check=True, capture_output=True, text=True)
         return int(found.stdout)
 
     def test_buffers_are_used_again(self) -> None:
         """The kernel clears hardly a page for buffers that follow one another."""
-        self.assertLess(self.churn(True), PAGES // 20)
+        if not hasattr(ctypes.CDLL(None), "mallopt"):
+            raise SkipTest("another C library than glibc")
+        self.assertGreater(self.run_in_process(CHURN.format(wanted=False)), PAGES // 2)
+        self.assertLess(self.run_in_process(CHURN.format(wanted=True)), PAGES // 20)
+
+    def test_given_back(self) -> None:
+        """What lies between things in use goes back all the same."""
+        if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+            raise SkipTest("another C library than glibc")
+        self.assertGreater(self.run_in_process(BURST), 90)
+
+
+class GiveBackTests(SynchronousTestCase):
+    """Once a minute, on a thread."""
+
+    def test_once_a_minute(self) -> None:
+        """From a minute after the start to the end of the service."""
+        clock, disk = Clock(), QueueDisk()
+        service = GiveBack(disk, clock)
+        service.startService()
+        for wanted in (0, 1, 2):
+            self.assertEqual(len(disk.jobs), min(wanted, 1))
+            disk.settle()
+            clock.advance(GIVE_BACK_SECONDS)
+        service.stopService()
+        self.assertEqual(clock.getDelayedCalls(), [])

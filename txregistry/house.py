@@ -44,6 +44,7 @@ from txregistry.listening import (
     tcp_endpoint,
 )
 from txregistry.lock import DirectoryLock
+from txregistry.memory import GiveBack
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifications.envelope import Source
@@ -205,6 +206,7 @@ class House:
         lock = DirectoryLock(own_path(self.config, "lock", ""))
         for child in (*self.foundations, Storage(self.driver), lock):
             registry.add(child)
+        registry.add(GiveBack(self.disk, self.reactor))
         self._add_purging(registry)
         rebuild = self._rebuild()
         registry.add(Index(self.index, self.reconciler))

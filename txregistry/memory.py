@@ -5,6 +5,16 @@ from __future__ import annotations
 import ctypes
 import gc
 
+import attrs
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from txregistry.flow.disk import Disk
+
+#: How often memory that is not used any more goes back.
+GIVE_BACK_SECONDS = 60.0
+
 #: Of glibc's mallopt(3): from which length on a block is mapped for itself, and how
 #: much unused memory at the end of the heap goes back to the system.
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
@@ -34,3 +44,34 @@ def keep_buffers() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def give_back() -> None:
+    """Give the system what is not used any more; blocking, for milliseconds.
+
+    What many uploads at a time have freed lies between what is in use, and would stay.
+    """
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(_KEPT_BYTES)
+
+
+@attrs.define(eq=False, slots=False)
+class GiveBack(Service):
+    """Gives memory back once a minute."""
+
+    _disk: Disk
+    _clock: IReactorTime
+    _loop: LoopingCall = attrs.field(init=False)
+
+    def startService(self) -> None:
+        """Begin."""
+        super().startService()
+        self._loop = LoopingCall(self._disk.run, give_back)
+        self._loop.clock = self._clock
+        self._loop.start(GIVE_BACK_SECONDS, now=False)
+
+    def stopService(self) -> None:
+        """End."""
+        super().stopService()
+        self._loop.stop()

@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 P = ParamSpec("P")
@@ -112,19 +113,41 @@ class Flights(Generic[K, T]):
 
 @attrs.define(eq=False)
 class KeyedLocks(Generic[K]):
-    """A lock per key; locks nobody holds or awaits take no memory."""
+    """A lock per key; locks nobody holds or awaits take no memory.
+
+    Work that has begun goes on to its end, and holds its lock until then, though nobody
+    waits for it any more: what a thread has begun to do it does as well.
+    """
 
     _locks: dict[K, DeferredLock] = attrs.field(factory=dict)
+    _log = Logger()
 
     def run(self, key: K, work: Callable[[], Deferred[T]]) -> Deferred[T]:
         """Do work while holding the key's lock.
 
         :return: fires and fails as the work does. Cancelled while waiting, it
-            never begins.
+            never begins; after that, cancelling only stops waiting.
         """
         lock = self._locks.setdefault(key, DeferredLock())
-        done: Deferred[T] = lock.run(work)
-        return done.addBoth(lambda result: self._tidy(key, lock, result))
+        acquiring = lock.acquire()
+        waiter: Deferred[T] = Deferred(lambda _: acquiring.cancel())
+
+        def begin(_: DeferredLock) -> None:
+            maybeDeferred(work).addBoth(end)
+
+        def end(result: T | Failure) -> None:
+            lock.release()
+            settle(result)
+
+        def settle(result: T | Failure) -> None:
+            self._tidy(key, lock)
+            if not waiter.called:
+                waiter.callback(result)
+            elif isinstance(result, Failure):
+                self._log.failure("what nobody waits for any more has failed", result)
+
+        acquiring.addCallbacks(begin, settle)
+        return waiter
 
     def run_all(
         self, keys: Sequence[K], work: Callable[[], Deferred[T]]
@@ -143,7 +166,6 @@ class KeyedLocks(Generic[K]):
             return succeed(None)
         return self.run(key, lambda: succeed(None))
 
-    def _tidy(self, key: K, lock: DeferredLock, result: T) -> T:
+    def _tidy(self, key: K, lock: DeferredLock) -> None:
         if not lock.locked and not lock.waiting and self._locks.get(key) is lock:
             del self._locks[key]
-        return result

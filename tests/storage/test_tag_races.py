@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from tests.storage.test_index import NAME, SlowDriver, TreeCase, tags
-from txregistry.interfaces.driver import IPruner
+from txregistry.interfaces.driver import FileStat, IPruner, PathNotFound
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
@@ -25,6 +25,13 @@ class PruningDriver(SlowDriver):
     """Prunes when it is told to."""
 
     pruning: list[Deferred[None]] = attrs.field(factory=list)
+    slow: list[Deferred[FileStat]] | None = None
+
+    def stat(self, path: str) -> Deferred[FileStat]:
+        if self.slow is None:
+            return super().stat(path)
+        self.slow.append(Deferred())
+        return self.slow[-1]
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         self.pruning.append(Deferred())
@@ -59,6 +66,31 @@ class TagRaceTests(TreeCase):
         self.successResultOf(added)
         self.assertEqual(self.current(), str(TWO).encode())
         self.assertEqual(self.tags(), tags("t"))
+
+    def test_given_up(self) -> None:
+        """A change that nobody waits for any more is made in both places."""
+        removed = self.linked.untag(TAG)
+        removed.cancel()
+        self.failureResultOf(removed, CancelledError)
+        added = self.linked.tag(TAG, Descriptor(TWO, None))
+        self.assertNoResult(added)
+        self.driver.pruning[0].callback(None)
+        self.successResultOf(added)
+        self.assertEqual(self.current(), str(TWO).encode())
+        self.assertEqual(self.tags(), tags("t"))
+        self.assertEqual(self.tags_of(TWO), tags("t"))
+
+    def test_repository_that_is_added_to_as_it_goes(self) -> None:
+        """It stays in the catalogue when content comes while the last is removed."""
+        self.assertEqual(self.repositories(), [str(NAME)])
+        self.reconciler.added(NAME)
+        self.driver.slow = []
+        removed = self.reconciler.removed(NAME)
+        self.reconciler.added(NAME)
+        while self.driver.slow:
+            self.driver.slow.pop(0).errback(PathNotFound("slow", "/x"))
+        self.successResultOf(removed)
+        self.assertEqual(self.repositories(), [str(NAME)])
 
     def test_removed_only_from_one_manifest(self) -> None:
         """A tag that has gone on to another manifest is not taken from that."""

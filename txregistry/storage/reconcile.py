@@ -86,8 +86,9 @@ class Reconciler:
     @deferred
     async def removed(self, name: RepositoryName, *written: Fact) -> None:
         """Record that something is gone, and the repository if that was all."""
-        if not await self.is_there(name):
-            self._seen.discard(name)
+        self._seen.discard(name)
+        is_there = await self.is_there(name)
+        if not is_there and name not in self._seen:  # nor has anybody added to it since
             written += (facts.repository_gone(name),)
         self.index.write(*written)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -11,14 +12,19 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from txredisapi import ResponseError
+from zope.interface import implementer
 
-from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.interfaces.blobs import IBlobStatter, IDescriptorCache
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import shared
-from txregistry.storage.descriptors import MemoryDescriptors
+from txregistry.storage.descriptors import (
+    CachedStatter,
+    MemoryDescriptors,
+    SharedStatter,
+)
 from txregistry.storage.redis import RETRY_SECONDS, Redis, RedisAway, RedisSettings
 from txregistry.storage.shared import ENTRY_SECONDS, RedisDescriptors
 from txregistry.testing.descriptors import (
@@ -247,6 +253,45 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
         self.clock.pump([0.1] * 40)
         self.successResultOf(ready)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class DeletedMeanwhileTests(SynchronousTestCase):
+    """A blob that is deleted while its length is looked up."""
+
+    def setUp(self) -> None:
+        self.looks: list[Deferred[Any]] = []
+
+    def look(self, digest: Digest) -> Deferred[Any]:
+        self.looks.append(Deferred())
+        return self.looks[-1]
+
+    def test_in_memory(self) -> None:
+        """It is not remembered, and is unknown."""
+        cache = MemoryDescriptors(10).repository(RepositoryName("a"))
+        done = CachedStatter(cache, Looking(self.look)).stat(DIGEST)
+        self.looks[0].callback(DESCRIPTOR)
+        self.looks[1].errback(BlobUnknown(str(DIGEST)))
+        self.failureResultOf(done, BlobUnknown)
+        self.failureResultOf(cache.stat(digest=DIGEST), BlobUnknown)
+
+    def test_shared(self) -> None:
+        """Nor do others learn of it."""
+        redis = FakeRedis(Clock())
+        cache = RedisDescriptors(redis).repository(RepositoryName("a"))
+        content = Looking(lambda digest: succeed(DESCRIPTOR))
+        done = SharedStatter(cache, self.look, content).stat(DIGEST)
+        self.looks[0].callback(DIGEST)
+        self.looks[1].errback(BlobUnknown(str(DIGEST)))
+        self.failureResultOf(done, BlobUnknown)
+        self.assertEqual(redis.commands.hashes, {})
+
+
+@implementer(IBlobStatter)
+@attrs.define(eq=False)
+class Looking:
+    """Looks where it is told to."""
+
+    stat: Callable[[Digest], Deferred[Descriptor]]
 
 
 class SharedTests(SynchronousTestCase):

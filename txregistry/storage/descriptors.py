@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -86,6 +87,7 @@ class CachedStatter:
         except BlobUnknown:
             descriptor = await self._backend.stat(digest=digest)
         await self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+        await _confirm(self._cache, digest, self._backend.stat)
         return descriptor
 
     def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
@@ -119,6 +121,7 @@ class SharedStatter:
             return found
         descriptor = await self._content.stat(digest=canonical)
         await self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+        await _confirm(self._cache, digest, self._linked)
         return descriptor
 
     @deferred
@@ -135,3 +138,16 @@ class SharedStatter:
     def clear(self, digest: Digest) -> Deferred[None]:
         """Forget a digest."""
         return self._cache.clear(digest=digest)
+
+
+async def _confirm(
+    cache: IBlobDescriptorService,
+    digest: Digest,
+    look: Callable[[Digest], Deferred[Any]],
+) -> None:
+    """Forget what was deleted between our look and our remembering it."""
+    try:
+        await look(digest)
+    except BlobUnknown:
+        await cache.clear(digest=digest)
+        raise

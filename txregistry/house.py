@@ -132,6 +132,7 @@ class House:
     auth_disk: DiskPool = attrs.field(init=False)
     driver: IStorageDriver = attrs.field(init=False)
     redis: Redis | None = attrs.field(init=False)
+    descriptors: IDescriptorCache = attrs.field(init=False)
     ledger: SqliteLedger = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     content: Content = attrs.field(init=False)
@@ -163,7 +164,8 @@ class House:
         )
 
     def _build_storage(self) -> None:
-        caches = Caches(self._descriptors())
+        self.descriptors = self._make_descriptors()
+        caches = Caches(self.descriptors)
         protection = Protection(self.reactor)
         self.content = Content(self.driver, caches, self.ledger, protection)
         index = own_path(self.config, "index.sqlite3")
@@ -181,10 +183,10 @@ class House:
         self.collector = Collector(self.driver, self.content, self.local, self.reactor)
         self.partials = PartialBlobs(self.driver, self.content, self.reactor)
 
-    def _descriptors(self) -> IDescriptorCache:
+    def _make_descriptors(self) -> IDescriptorCache:
         cached = self.config.storage.cache
         if self.redis is not None:
-            return RedisDescriptors(self.redis)
+            return RedisDescriptors(self.redis, self.reactor)
         # A cache of no entries is one that remembers nothing.
         return MemoryDescriptors(
             cached.blobdescriptorsize if cached.blobdescriptor else 1

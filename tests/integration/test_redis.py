@@ -236,13 +236,38 @@ class AccessTests(RedisCase):
         wrong = await self.ours(password="wrong")
         for _ in range(200):
             self.assertEqual(await self.size(wrong), 7)
-            if "redis is not used" in wrong.process.text():
+            if "redis does not let us in" in wrong.process.text():
                 return
             await sleep(0.05)
         raise AssertionError(wrong.process.text())
 
-    async def test_tls(self) -> None:
-        """A server is asked over TLS, and only if its authority is ours."""
+    async def test_login_that_hangs(self) -> None:
+        """A login without an answer is tried again, and let in when there is one."""
+        plain = ("--port", str(self.port))
+        await self.start_redis(*plain, "--requirepass", PASSWORD)
+        assert self.redis is not None
+        self.redis.transport.signalProcess(signal.SIGSTOP)
+        ours = await self.ours(password=PASSWORD)
+        for _ in range(400):
+            if "does not let us in" in ours.process.text():
+                break
+            await sleep(0.05)
+        self.assertIn("does not let us in", ours.process.text())
+        self.redis.transport.signalProcess(signal.SIGCONT)
+        await self.push(ours)
+        await self.remembered(ours, "--no-auth-warning", "-a", PASSWORD)
+
+    async def test_stop_while_it_hangs(self) -> None:
+        """A server that says no more over TLS does not keep a daemon from ending."""
+        trusting, ours = await self.over_tls()
+        await self.remembered(ours, *trusting)
+        assert self.redis is not None
+        self.redis.transport.signalProcess(signal.SIGSTOP)
+        await ours.process.end()
+        self.redis.transport.signalProcess(signal.SIGCONT)
+
+    async def over_tls(self) -> tuple[tuple[str, ...], Registry]:
+        """Start both; give what redis-cli needs to trust the server as well."""
         authority = Authority(self.directory / "tls")
         issued = authority.issue("redis")
         await self.start_redis(
@@ -254,7 +279,11 @@ class AccessTests(RedisCase):
         )
         ours = await self.ours(tls={"rootcas": [str(authority.path)]})
         await self.push(ours)
-        trusting = ("--tls", "--cacert", str(authority.path))
+        return ("--tls", "--cacert", str(authority.path)), ours
+
+    async def test_tls(self) -> None:
+        """A server is asked over TLS, and only if its authority is ours."""
+        trusting, ours = await self.over_tls()
         await self.remembered(ours, *trusting)
         await ours.process.end()
         await self.cli(*trusting, "flushall")

@@ -46,6 +46,7 @@ class Commands:
     hashes: dict[str, dict[str, str]] = attrs.field(factory=dict)
     sets: dict[str, set[str]] = attrs.field(factory=dict)
     ends: dict[str, int] = attrs.field(factory=dict)
+    asked: int = 0
 
     def sismember(self, key: str, member: str) -> Answer:
         return succeed(member in self.sets.get(key, ()))
@@ -54,8 +55,9 @@ class Commands:
         self.sets.setdefault(key, set()).add(member)
         return succeed(1)
 
-    def srem(self, key: str, member: str) -> Answer:
-        self.sets.get(key, set()).discard(member)
+    def srem(self, key: str, members: list[str]) -> Answer:
+        self.asked += 1
+        self.sets.get(key, set()).difference_update(members)
         return succeed(1)
 
     def hmget(self, key: str, fields: list[str]) -> Answer:
@@ -70,6 +72,7 @@ class Commands:
         return succeed(1)
 
     def delete(self, keys: list[str]) -> Answer:
+        self.asked += 1
         return succeed(sum(self.hashes.pop(key, None) is not None for key in keys))
 
 
@@ -85,7 +88,7 @@ class Factory:
         self.endpoint = endpoint
         self.size = 2
 
-    def disconnect(self) -> Deferred[None]:
+    def abort(self) -> Deferred[None]:
         self.size = 0
         return succeed(None)
 
@@ -120,7 +123,7 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
         self.clock = Clock()
         self.redis = FakeRedis(self.clock)
         self.commands = self.redis.commands
-        return RedisDescriptors(self.redis)
+        return RedisDescriptors(self.redis, self.clock)
 
     def test_keys(self) -> None:
         """The keys and fields are distribution's, and none is for ever."""
@@ -159,13 +162,26 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
             ("size", ""),
             ("digest", "sha256:short"),
             ("digest", ""),
+            ("size", "9" * 5000),
+            ("size", b"\xff"),
+            ("digest", b"\xff"),
         ):
             was, entry[field] = entry[field], value
             self.assertUnknown("a", DIGEST)
             entry[field] = was
         self.assertKnown("a", DIGEST, DESCRIPTOR)
+        entry["mediatype"] = self.commands.hashes[f"repository::a::blobs::{DIGEST}"][
+            "mediatype"
+        ] = b"\xff"  # type: ignore[assignment]
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
         del entry["size"]
         self.assertUnknown("a", DIGEST)
+
+    def test_password_is_not_shown(self) -> None:
+        """Whoever prints the cache does not print the password."""
+        settings = RedisSettings(password="hunter2")
+        redis = Redis("endpoint", settings, Clock())
+        self.assertNotIn("hunter2", repr(RedisDescriptors(redis, Clock())))
 
     def break_it(self, failure: Exception | None = None) -> None:
         """Let the next question fail."""
@@ -182,7 +198,7 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
         self.successResultOf(self.of("a").clear(digest=DIGEST))
 
     def test_forgotten_when_it_is_back(self) -> None:
-        """What was to be forgotten meanwhile is, before anything is believed."""
+        """What was to be forgotten meanwhile is, by itself, once it is asked again."""
         for name in ("a", "b"):
             self.set(name, DIGEST, DESCRIPTOR)
         other = Digest.of(b"other")
@@ -190,11 +206,51 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
         self.break_it()
         self.successResultOf(self.of("a").clear(digest=DIGEST))
         self.successResultOf(self.cache.forget(digest=other))
+        self.assertEqual(self.cache.owes, 2)
         self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.cache.owes, 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertUnknown("a", DIGEST)
         self.assertUnknown("b", other)
         self.assertNotIn(f"repository::a::blobs::{DIGEST}", self.commands.hashes)
         self.assertNotIn(f"blobs::{other}", self.commands.hashes)
+
+    def test_nothing_is_believed_before(self) -> None:
+        """Until then nothing is believed and nothing is set, and nobody waits."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        other = Digest.of(b"other")
+        self.set("a", other, Descriptor(other, 5))
+        self.break_it()
+        self.successResultOf(self.of("a").clear(digest=other))
+        self.redis._retry_at = 0.0
+        self.assertUnknown("a", DIGEST)
+        self.set("b", DIGEST, DESCRIPTOR)
+        self.clock.advance(RETRY_SECONDS)
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+        self.assertUnknown("b", DIGEST)
+
+    def test_still_away(self) -> None:
+        """It is tried again and again, by one call at a time."""
+        self.redis.factory.size = 0
+        for number in range(5):
+            digest = Digest.of(b"%d" % number)
+            self.successResultOf(self.cache.forget(digest=digest))
+        for _ in range(3):
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.clock.advance(RETRY_SECONDS)
+        self.redis.factory.size = 1
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual((self.cache.owes, self.clock.getDelayedCalls()), (0, []))
+
+    def test_many_are_forgotten_at_once(self) -> None:
+        """Two commands are enough for hundreds."""
+        self.break_it()
+        for number in range(400):
+            digest = Digest.of(b"%d" % number)
+            self.successResultOf(self.of("a").clear(digest=digest))
+        self.assertEqual(self.commands.asked, 0)
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual((self.cache.owes, self.commands.asked), (0, 2))
 
     def test_away_for_long(self) -> None:
         """What is to be forgotten is kept up to a limit, and that is told."""
@@ -204,8 +260,9 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
             for number in range(5):
                 digest = Digest.of(b"%d" % number)
                 self.successResultOf(self.cache.forget(digest=digest))
-        self.assertEqual(len(self.cache._owed), 3)
-        self.assertTrue(any("away for long" in e["log_format"] for e in logs))
+        self.assertEqual(self.cache.owes, 3)
+        told = [e for e in logs if "away for long" in e.get("log_format", "")]
+        self.assertEqual(len(told), 1)
 
     def test_failures(self) -> None:
         """A lost connection, an error and no answer at all leave it alone a while."""
@@ -277,7 +334,7 @@ class DeletedMeanwhileTests(SynchronousTestCase):
     def test_shared(self) -> None:
         """Nor do others learn of it."""
         redis = FakeRedis(Clock())
-        cache = RedisDescriptors(redis).repository(RepositoryName("a"))
+        cache = RedisDescriptors(redis, Clock()).repository(RepositoryName("a"))
         content = Looking(lambda digest: succeed(DESCRIPTOR))
         done = SharedStatter(cache, self.look, content).stat(DIGEST)
         self.looks[0].callback(DIGEST)
@@ -300,7 +357,9 @@ class SharedTests(SynchronousTestCase):
     def setUp(self) -> None:
         clock = Clock()
         self.redis = FakeRedis(clock)
-        self.house = TestHouse(clock=clock, descriptors=RedisDescriptors(self.redis))
+        self.house = TestHouse(
+            clock=clock, descriptors=RedisDescriptors(self.redis, clock)
+        )
         self.blobs = self.successResultOf(
             self.house.local.repository(RepositoryName("a"))
         ).blobs

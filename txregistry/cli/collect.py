@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.house import House
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.lock import DirectoryBusy, DirectoryLock
+from txregistry.storage.shared import RedisDescriptors
 from txregistry.wiring import own_path
 
 #: What is told of progress: a stage, and how many were looked at.
@@ -131,6 +133,16 @@ async def _run(
             options=options, tell=lambda progress: tell(progress.stage, progress.done)
         )
     finally:
+        _warn_of_redis(house)
         await house.index.close()
         for service in reversed(house.foundations):
             await maybeDeferred(service.stopService)
+
+
+def _warn_of_redis(house: House) -> None:
+    descriptors = house.descriptors
+    if isinstance(descriptors, RedisDescriptors) and descriptors.owes:
+        sys.stderr.write(
+            f"redis is away: it keeps the entries of {descriptors.owes} deleted blobs"
+            " until they end\n"
+        )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, FirstError
+from twisted.internet.defer import Deferred, FirstError, succeed
 from twisted.internet.defer import TimeoutError as AnswerTimeout
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -34,6 +34,27 @@ class RedisAway(Exception):
     """Redis cannot be asked now."""
 
 
+class _Factory(RedisFactory):  # type: ignore[misc]  # of a library without types
+    """Connections that are tried again, whatever ended the last one."""
+
+    noisy = False
+
+    def stopTrying(self) -> Deferred[None]:
+        """Go on: its library gives up for good on anything that fails in a login.
+
+        That is also an answer that did not come, or one connection too many.
+        """
+        return succeed(None)
+
+    def abort(self) -> Deferred[None]:
+        """Drop the connections and make no more; waits for no peer."""
+        for slot in self.slots:
+            if slot.protocol is not None:
+                slot.protocol.transport.abortConnection()
+        done: Deferred[None] = self.disconnect()
+        return done
+
+
 @attrs.frozen
 class RedisSettings:
     """How redis is asked.
@@ -43,7 +64,7 @@ class RedisSettings:
     """
 
     user: str = ""
-    password: str = ""
+    password: str = attrs.field(default="", repr=False)
     database: int = 0
     connections: int = CONNECTIONS
     answer_seconds: float = 3.0
@@ -70,7 +91,7 @@ class Redis(Service):
         """Close the connections."""
         super().stopService()
         factory, self._factory = self._factory, None
-        done: Deferred[None] = factory.disconnect()
+        done: Deferred[None] = factory.abort()
         return done
 
     @deferred
@@ -113,7 +134,7 @@ class Redis(Service):
 
     def _make_factory(self) -> Any:
         settings = self._settings
-        factory = RedisFactory(
+        factory = _Factory(
             "descriptors",
             settings.database or None,
             settings.connections,
@@ -129,7 +150,10 @@ class Redis(Service):
         return factory
 
     def _refused(self, failure: Failure) -> None:
-        self._log.error("redis is not used: {error}", error=failure.getErrorMessage())
+        self._log.error(
+            "redis does not let us in, and is tried again: {error}",
+            error=failure.getErrorMessage(),
+        )
 
 
 def _unwrap(failure: Failure) -> Failure:

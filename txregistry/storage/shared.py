@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -23,13 +26,19 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, DigestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.redis import Redis, RedisAway
+from txregistry.storage.redis import RETRY_SECONDS, Redis, RedisAway
+
+#: Of a length in bytes.
+_MAX_SIZE_DIGITS = 18
 
 #: How long an entry stays that nobody writes again: others may leave stale ones.
 ENTRY_SECONDS = 24 * 3600
 
 #: What redis has to forget when it is back; beyond this the oldest is given up.
 MAX_OWED = 10_000
+
+#: As much of it is told at once.
+_PAID_AT_ONCE = 500
 
 #: What is to be forgotten, of one repository or of all.
 Owed = tuple[RepositoryName | None, Digest]
@@ -40,14 +49,16 @@ Owed = tuple[RepositoryName | None, Digest]
 class RedisDescriptors:
     """Remembers in redis, as long as it answers; without it nothing is remembered.
 
-    What could not be forgotten while redis was away is forgotten before it is believed
-    again.
+    What could not be forgotten while redis was away is *owed*: until it is forgotten
+    nothing is believed. It is not kept beyond the end of the process.
     """
 
     _redis: Redis
+    _clock: IReactorTime
     is_shared: bool = True
     _owed: OrderedDict[Owed, None] = attrs.field(factory=OrderedDict)
-    _paying: DeferredLock = attrs.field(factory=DeferredLock)
+    _retry: IDelayedCall | None = None
+    _gave_up: bool = False
     _log = Logger()
 
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
@@ -58,23 +69,30 @@ class RedisDescriptors:
         """Forget a digest in all repositories."""
         return self.clear(None, digest)
 
+    @property
+    def owes(self) -> int:
+        """Count what redis has still to forget."""
+        return len(self._owed)
+
     @deferred
     async def clear(self, name: RepositoryName | None, digest: Digest) -> None:
-        """Forget a digest in one repository, or in all; never fails."""
-        self._owed[name, digest] = None
-        if len(self._owed) > MAX_OWED:
-            self._owed.popitem(last=False)
-            self._log.warn("redis is away for long: it keeps what has been deleted")
+        """Forget a digest in one repository, or in all; never fails.
+
+        Redis is told, or if it is away, later.
+        """
+        owed = (name, digest)
+        self._owe(owed)
         try:
-            await self._pay()
+            await self._pay([owed])
         except RedisAway:
-            return  # and is told when it is back
+            self._pay_later()
 
     @deferred
     async def find(self, name: RepositoryName, digest: Digest) -> Descriptor | None:
         """Fire with what is remembered."""
+        if self._owed:
+            return None
         try:
-            await self._pay()
             answers = await self._redis.ask(
                 lambda redis: gatherResults(
                     [
@@ -95,17 +113,15 @@ class RedisDescriptors:
         self, name: RepositoryName, digest: Digest, descriptor: Descriptor
     ) -> None:
         """Remember a descriptor; never fails."""
+        if self._owed:
+            return
+        kind = {"mediatype": descriptor.media_type}
         try:
-            await self._pay()
             await self._redis.ask(
                 lambda redis: gatherResults(
                     [
                         *_put(redis, _content(digest), _fields(descriptor)),
-                        *_put(
-                            redis,
-                            _entry(name, digest),
-                            {"mediatype": descriptor.media_type},
-                        ),
+                        *_put(redis, _entry(name, digest), kind),
                         redis.sadd(_members(name), str(digest)),
                         redis.expire(_members(name), ENTRY_SECONDS),
                     ],
@@ -115,26 +131,43 @@ class RedisDescriptors:
         except RedisAway:
             return  # the next who asks looks at the storage again
 
-    @deferred
-    async def _pay(self) -> None:
-        if self._owed:
-            await self._paying.run(self._pay_all)
+    def _owe(self, owed: Owed) -> None:
+        self._owed[owed] = None
+        if len(self._owed) > MAX_OWED:
+            self._owed.popitem(last=False)
+            if not self._gave_up:
+                self._log.warn("redis is away for long: it keeps what has been deleted")
+            self._gave_up = True
+
+    def _pay_later(self) -> None:
+        if self._retry is None:
+            self._retry = self._clock.callLater(RETRY_SECONDS, self._pay_all)
 
     @deferred
     async def _pay_all(self) -> None:
-        while self._owed:
-            name, digest = next(iter(self._owed))
-            await self._clear(name, digest)
-            self._owed.pop((name, digest), None)
+        self._retry = None
+        try:
+            while self._owed:
+                await self._pay(list(islice(self._owed, _PAID_AT_ONCE)))
+        except RedisAway:
+            self._pay_later()
+            return
+        self._gave_up = False
 
     @deferred
-    async def _clear(self, name: RepositoryName | None, digest: Digest) -> None:
-        keys = [_content(digest)]
-        if name is not None:
-            # First who may see it: what is left over then grants nothing.
-            await self._redis.ask(lambda r: r.srem(_members(name), str(digest)))
-            keys.append(_entry(name, digest))
+    async def _pay(self, owed: Sequence[Owed]) -> None:
+        members: dict[RepositoryName, list[str]] = {}
+        for name, digest in owed:
+            if name is not None:
+                members.setdefault(name, []).append(str(digest))
+        # First who may see it: what is left over then grants nothing.
+        for name, digests in members.items():
+            await self._redis.ask(partial(_remove, _members(name), digests))
+        keys = [_content(digest) for _, digest in owed]
+        keys += [_entry(name, digest) for name, digest in owed if name is not None]
         await self._redis.ask(lambda redis: redis.delete(keys))
+        for paid in owed:
+            self._owed.pop(paid, None)
 
 
 @implementer(IBlobDescriptorService)
@@ -188,13 +221,26 @@ def _put(redis: Any, key: str, fields: dict[str, str]) -> list[Deferred[Any]]:
     return [redis.hmset(key, fields), redis.expire(key, ENTRY_SECONDS)]
 
 
-def _read(fields: Sequence[str | None], media_type: str | None) -> Descriptor | None:
+def _remove(key: str, members: Sequence[str], redis: Any) -> Deferred[Any]:
+    removed: Deferred[Any] = redis.srem(key, members)
+    return removed
+
+
+def _read(fields: Sequence[object], media_type: object) -> Descriptor | None:
     """Read what anybody may have written."""
-    digest, size, kind = fields
-    if digest is None or size is None or not size.isdecimal():
+    digest, size, kind = (field if _is_plain(field) else None for field in fields)
+    if not isinstance(digest, str) or not isinstance(size, str):
+        return None
+    if not size.isdecimal() or len(size) > _MAX_SIZE_DIGITS:
         return None
     try:
         canonical = Digest.parse(digest)
     except DigestInvalid:
         return None
-    return Descriptor(canonical, int(size), media_type or kind or OCTET_STREAM)
+    named = media_type if _is_plain(media_type) else kind
+    return Descriptor(canonical, int(size), str(named or OCTET_STREAM))
+
+
+def _is_plain(field: object) -> bool:
+    """Tell text of headers from what a library gives as bytes, and the like."""
+    return isinstance(field, str) and field.isascii() and field.isprintable()

@@ -274,6 +274,26 @@ async def pages_are_linked(c: Client) -> None:
     equal(sorted(found), sorted(expected))
 
 
+@case(LIST, MAY)
+async def long_lists_come_in_pages(c: Client) -> None:
+    """A list is no longer than a manifest may be, whatever referrers say."""
+    subject = await push_image(c, "v1")
+    expected = []
+    for number in range(5):
+        notes = {"n": f"{number}" + "x" * 1_500_000}
+        artifact = await push_artifact(c, SBOM, subject, annotations=notes)
+        expected.append(artifact.digest)
+    path: str | None = url(c, "referrers", subject.digest)
+    found, pages = [], 0
+    while path is not None:
+        got = expect(await get(c, path), 200)
+        holds(len(got.body) < 4 * 1024 * 1024, "a page of less than 4 MiB")
+        found += [entry["digest"] for entry in got.json()["manifests"]]
+        path, pages = next_page(got), pages + 1
+    equal(sorted(found), sorted(expected))
+    equal(pages, 3)
+
+
 @case("main: Content Digests", MUST)
 async def referrer_by_sha512(c: Client) -> None:
     """What was pushed by its sha512 is listed by a digest that it can be pulled by."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 import attrs
+from twisted.internet.defer import Deferred
 
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.referrers import Referrer, Referrers
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.listing import write_listing
 from txregistry.spec.mediatypes import OCI_INDEX
@@ -17,8 +21,15 @@ from txregistry.web.provenance import collect_status
 from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
 
-#: Entries of one page: with their annotations they stay well below 4 MiB.
+#: Entries of one page.
 MAX_PAGE = 1000
+
+#: What a client has to be able to take of a manifest (distribution-spec, "Push"), it
+#: takes of a list.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+#: Referrers that are asked for together.
+_AT_ONCE = 16
 
 
 @attrs.frozen
@@ -38,17 +49,14 @@ class ReferrerLists:
         limit = page.limit or MAX_PAGE
         wanted = request.query("artifactType")
         repository = await self._namespace.repository(name=name)
+        ask = partial(
+            repository.referrers.list, digest=subject, artifact_type=wanted or None
+        )
         with collect_status(request):
-            found = await repository.referrers.list(
-                digest=subject,
-                artifact_type=wanted or None,
-                after=page.after,
-                limit=limit + 1,
-            )
+            found, is_cut = await _page(ask, page.after, limit)
         if wanted:
             request.setHeader(b"OCI-Filters-Applied", b"artifactType")
-        if len(found) > limit:
-            found = found[:limit]
+        if is_cut:
             last = str(found[-1].descriptor.digest)
             request.setHeader(b"Link", self._next(name, subject, limit, last, wanted))
         body = write_listing(
@@ -69,3 +77,27 @@ class ReferrerLists:
         kind = f"artifactType={quote(wanted, safe='')}&" if wanted else ""
         path = f"{self._urls.prefix}/v2/{name}/referrers/{subject}"
         return f'<{path}?{kind}last={quote(last, safe="")}&n={limit}>; rel="next"'
+
+
+async def _page(
+    ask: Callable[..., Deferred[Referrers]], after: str, limit: int
+) -> tuple[Referrers, bool]:
+    """Gather a page, a few at a time as each may be long; tell if there is more."""
+    found: Referrers = []
+    length = 0
+    while True:
+        some = await ask(after=after, limit=_AT_ONCE)
+        for item in some:
+            length += _length(item)
+            if found and (len(found) == limit or length > MAX_PAGE_BYTES):
+                return found, True
+            found.append(item)
+        if len(some) < _AT_ONCE:
+            return found, False
+        after = str(found[-1].descriptor.digest)
+
+
+def _length(item: Referrer) -> int:
+    """Give about what one takes in a listing."""
+    notes = sum(len(key) + len(value) for key, value in item.annotations.items())
+    return notes + 300

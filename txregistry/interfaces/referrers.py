@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -30,6 +30,11 @@ Referrers = list[Referrer]
 
 class IReferrerService(Interface):
     """Who refers to the manifests of one repository."""
+
+    at_once: int | None = Attribute(
+        "How many are asked for together, as each may hold megabytes of annotations;"
+        " ``None`` where all that there are have been read anyway."
+    )
 
     def list(
         digest: Digest,

@@ -38,6 +38,7 @@ class RemoteReferrers:
 
     _client: UpstreamClient
     _name: RepositoryName
+    at_once: int | None = None
 
     @deferred
     async def list(

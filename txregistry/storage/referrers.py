@@ -31,6 +31,7 @@ class IndexedReferrers:
     _reconciler: Reconciler
     _tags: ITagService
     _manifests: IManifestService
+    at_once: int | None = 16
 
     @deferred
     async def list(

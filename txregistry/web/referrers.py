@@ -28,9 +28,6 @@ MAX_PAGE = 1000
 #: takes of a list.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
-#: Referrers that are asked for together.
-_AT_ONCE = 16
-
 
 @attrs.frozen
 class ReferrerLists:
@@ -53,7 +50,8 @@ class ReferrerLists:
             repository.referrers.list, digest=subject, artifact_type=wanted or None
         )
         with collect_status(request):
-            found, is_cut = await _page(ask, page.after, limit)
+            at_once = repository.referrers.at_once or limit + 1
+            found, is_cut = await _page(ask, page.after, limit, at_once)
         if wanted:
             request.setHeader(b"OCI-Filters-Applied", b"artifactType")
         if is_cut:
@@ -80,19 +78,19 @@ class ReferrerLists:
 
 
 async def _page(
-    ask: Callable[..., Deferred[Referrers]], after: str, limit: int
+    ask: Callable[..., Deferred[Referrers]], after: str, limit: int, at_once: int
 ) -> tuple[Referrers, bool]:
     """Gather a page, a few at a time as each may be long; tell if there is more."""
     found: Referrers = []
     length = 0
     while True:
-        some = await ask(after=after, limit=_AT_ONCE)
+        some = await ask(after=after, limit=at_once)
         for item in some:
             length += _length(item)
             if found and (len(found) == limit or length > MAX_PAGE_BYTES):
                 return found, True
             found.append(item)
-        if len(some) < _AT_ONCE:
+        if len(some) < at_once:
             return found, False
         after = str(found[-1].descriptor.digest)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import shutil
 import socket
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -155,8 +155,10 @@ class IntegrationCase(TestCase):
     def setUp(self) -> None:
         if not os.environ.get("TXREGISTRY_INTEGRATION"):
             raise SkipTest("set TXREGISTRY_INTEGRATION=1, or run make integration")
-        # Short, as podman and Unix sockets want it.
-        self.directory = Path(tempfile.mkdtemp(prefix="txr-", dir="/tmp"))
+        # Short, as Unix sockets want it, and without the underscores of ``mkdtemp``:
+        # podman takes a path of images for a name, which must not begin with one.
+        self.directory = Path(f"/tmp/txr-{secrets.token_hex(4)}")
+        self.directory.mkdir(mode=0o700)
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.processes: list[Process] = []
         self.http = HTTPClient(Agent(reactor))

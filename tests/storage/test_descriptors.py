@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    fail,
+    gatherResults,
+    succeed,
+)
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
@@ -39,7 +45,7 @@ from txregistry.testing.house import TestHouse
 Answer = Deferred[Any]
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Commands:
     """Redis in a dictionary, as its library offers its commands."""
 
@@ -109,21 +115,23 @@ class FakeRedis(Redis):
         return self._factory
 
 
-class MemoryTests(descriptor_cache_suite()):  # type: ignore[misc]
+def in_memory(case: SynchronousTestCase) -> IDescriptorCache:
+    return MemoryDescriptors(100)
+
+
+def in_redis(case: RedisTests) -> IDescriptorCache:
+    case.clock = Clock()
+    case.redis = FakeRedis(case.clock)
+    case.commands = case.redis.commands
+    return RedisDescriptors(case.redis, case.clock)
+
+
+class MemoryTests(descriptor_cache_suite(in_memory)):  # type: ignore[misc]
     """In memory."""
 
-    def make(self) -> IDescriptorCache:
-        return MemoryDescriptors(100)
 
-
-class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
+class RedisTests(descriptor_cache_suite(in_redis)):  # type: ignore[misc]
     """In redis, which may be away."""
-
-    def make(self) -> IDescriptorCache:
-        self.clock = Clock()
-        self.redis = FakeRedis(self.clock)
-        self.commands = self.redis.commands
-        return RedisDescriptors(self.redis, self.clock)
 
     def test_keys(self) -> None:
         """The keys and fields are distribution's, and none is for ever."""
@@ -228,6 +236,20 @@ class RedisTests(descriptor_cache_suite()):  # type: ignore[misc]
         self.clock.advance(RETRY_SECONDS)
         self.assertKnown("a", DIGEST, DESCRIPTOR)
         self.assertUnknown("b", DIGEST)
+
+    def test_clearing_that_is_given_up(self) -> None:
+        """What nobody waits for any more is forgotten all the same."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        silent: Answer = Deferred()
+        self.patch(self.commands, "srem", lambda key, members: silent)
+        done = self.of("a").clear(digest=DIGEST)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(self.cache.owes, 1)
+        self.patch(self.commands, "srem", lambda *a: Commands.srem(self.commands, *a))
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.cache.owes, 0)
+        self.assertUnknown("a", DIGEST)
 
     def test_still_away(self) -> None:
         """It is tried again and again, by one call at a time."""

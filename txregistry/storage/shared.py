@@ -85,7 +85,10 @@ class RedisDescriptors:
         try:
             await self._pay([owed])
         except RedisAway:
-            self._pay_later()
+            return
+        finally:
+            if owed in self._owed:  # also when nobody waits for it any more
+                self._pay_later()
 
     @deferred
     async def find(self, name: RepositoryName, digest: Digest) -> Descriptor | None:

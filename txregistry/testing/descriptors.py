@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -17,19 +20,20 @@ ALIAS = Digest.of(CONTENT, "sha512")
 DESCRIPTOR = Descriptor(DIGEST, len(CONTENT))
 
 
-def descriptor_cache_suite() -> type[SynchronousTestCase]:
-    """Make the suite; a subclass has ``make()``, which gives an empty cache."""
+def descriptor_cache_suite(
+    make: Callable[[Any], IDescriptorCache],
+) -> type[SynchronousTestCase]:
+    """Make the suite.
+
+    :param make: is given the test, and makes a cache that knows nothing.
+    """
 
     class DescriptorCacheSuite(SynchronousTestCase):
         """What every provider does."""
 
-        def make(self) -> IDescriptorCache:
-            """Make one that knows nothing."""
-            raise NotImplementedError
-
         def setUp(self) -> None:
             super().setUp()
-            self.cache = self.make()
+            self.cache = make(self)
 
         def of(self, name: str) -> IBlobDescriptorService:
             return self.cache.repository(name=RepositoryName(name))

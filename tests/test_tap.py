@@ -19,6 +19,7 @@ from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoin
 from txregistry.loading import load
 from txregistry.tap import Options, _streams
 from txregistry.tls import make_options
+from txregistry.upstream import credentials
 from txregistry.wiring import own_path
 
 
@@ -150,7 +151,8 @@ class HouseTests(SynchronousTestCase):
             ({}, "StaticCredentials"),
         ):
             house = self.house(proxy={"remoteurl": "http://x", **proxy})
-            self.assertEqual(type(house._credentials()).__name__, expected)
+            found = credentials(house.config.proxy, self.reactor)
+            self.assertEqual(type(found).__name__, expected)
 
     def test_addresses(self) -> None:
         """IPv4, IPv6, every address, a name for loopback."""

@@ -55,15 +55,7 @@ from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics, NotificationState, Observers
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
-from txregistry.remote.client import Limits, UpstreamClient, make_client
-from txregistry.remote.credentials import (
-    Credentials,
-    HelperCredentials,
-    ICredentialStore,
-    StaticCredentials,
-)
 from txregistry.remote.namespace import RemoteNamespace
-from txregistry.remote.transport import make_core_agent
 from txregistry.services import DebugSite, Index, Ledger, Preload, Registry, Storage
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
@@ -83,6 +75,7 @@ from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.redis import Redis
 from txregistry.storage.shared import RedisDescriptors
 from txregistry.storagedriver.maker import make_driver
+from txregistry.upstream import upstream_client
 from txregistry.web.api import Api
 from txregistry.web.site import RegistrySite
 from txregistry.wiring import (
@@ -92,7 +85,6 @@ from txregistry.wiring import (
     health_checks,
     make_redis,
     own_path,
-    read_tls_files,
     upstream_name,
 )
 
@@ -225,7 +217,9 @@ class House:
         pool = HTTPConnectionPool(self.reactor, persistent=True)
         pool.maxPersistentPerHost = 16
         pool.cachedConnectionTimeout = 30
-        client = self._client(pool)
+        client = upstream_client(
+            proxy, self.reactor, pool, self.spread, self.environment, self.metrics
+        )
         fills = Fills(self.partials, self.reactor, self.spread, self.metrics)
         uses_credentials = bool(proxy.username or proxy.exec.command)
         registry.add(Preload(client, pool, uses_credentials))
@@ -242,36 +236,6 @@ class House:
             self.reactor,
             self.reactor.seconds(),
         )
-
-    def _client(self, pool: HTTPConnectionPool) -> UpstreamClient:
-        proxy = self.config.proxy
-        core = make_core_agent(
-            self.reactor,
-            pool,
-            read_tls_files(proxy),
-            proxy.connecttimeout,
-            self.environment,
-        )
-        return make_client(
-            proxy.remoteurl,
-            core,
-            self.reactor,
-            self.spread,
-            self._credentials(),
-            proxy.trustedrealms,
-            Limits(proxy.firstbytetimeout, proxy.idletimeout),
-            self.metrics,
-        )
-
-    def _credentials(self) -> ICredentialStore:
-        proxy = self.config.proxy
-        if proxy.exec.command:
-            return HelperCredentials(
-                self.reactor, self.reactor, proxy.exec.command, proxy.exec.lifetime
-            )
-        if not proxy.username:
-            return StaticCredentials(None)
-        return StaticCredentials(Credentials(proxy.username, proxy.password))
 
     def _rebuild(self) -> Rebuild:
         return Rebuild(

@@ -1,0 +1,61 @@
+"""The client of the upstream, from ``proxy`` of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.web.client import HTTPConnectionPool
+
+from txregistry.config.model import Proxy
+from txregistry.interfaces.observe import IMeter
+from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.credentials import (
+    Credentials,
+    HelperCredentials,
+    ICredentialStore,
+    StaticCredentials,
+)
+from txregistry.remote.transport import make_core_agent
+from txregistry.wiring import read_tls_files
+
+
+def upstream_client(
+    proxy: Proxy,
+    reactor: Any,
+    pool: HTTPConnectionPool,
+    spread: Callable[[], float],
+    environment: Mapping[str, str],
+    meter: IMeter,
+) -> UpstreamClient:
+    """Make the client; nothing is asked yet.
+
+    :param spread: gives random numbers from 0 to 1.
+    :param environment: its egress proxies count; see ``make_core_agent``.
+    :raise OSError: a file of ``proxy.tls`` cannot be read.
+    :raise ValueError: it holds no usable PEM.
+    """
+    core = make_core_agent(
+        reactor, pool, read_tls_files(proxy), proxy.connecttimeout, environment
+    )
+    return make_client(
+        proxy.remoteurl,
+        core,
+        reactor,
+        spread,
+        credentials(proxy, reactor),
+        proxy.trustedrealms,
+        Limits(proxy.firstbytetimeout, proxy.idletimeout),
+        meter,
+    )
+
+
+def credentials(proxy: Proxy, reactor: Any) -> ICredentialStore:
+    """Say who we are to the upstream: whom a helper names, a pair, or nobody."""
+    if proxy.exec.command:
+        return HelperCredentials(
+            reactor, reactor, proxy.exec.command, proxy.exec.lifetime
+        )
+    if not proxy.username:
+        return StaticCredentials(None)
+    return StaticCredentials(Credentials(proxy.username, proxy.password))

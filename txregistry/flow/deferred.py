@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
 from functools import wraps
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
+from twisted.internet.defer import (
+    Deferred,
+    DeferredLock,
+    fail,
+    maybeDeferred,
+    succeed,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,14 +27,47 @@ def deferred(
 ) -> Callable[P, Deferred[T]]:
     """Publish a coroutine function as one that returns a Deferred.
 
-    Cancelling the Deferred cancels what the coroutine awaits.
+    Cancelling the Deferred cancels what the coroutine awaits. Up to where it first
+    waits it runs at once, in the context of its caller.
     """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return Deferred.fromCoroutine(function(*args, **kwargs))
+        coroutine = function(*args, **kwargs)
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration as done:
+            # Most have nothing to wait for: the machinery of waiting is spared.
+            return succeed(done.value)
+        except BaseException:
+            return fail()
+        return Deferred.fromCoroutine(_go_on(coroutine, awaited))
 
     return call
+
+
+def _go_on(
+    coroutine: Coroutine[Any, Any, T], awaited: Any
+) -> Generator[Deferred[Any], Any, T]:
+    """Give what is left of a coroutine that has begun to wait."""
+    return (yield from _Begun(coroutine, awaited))
+
+
+class _Begun(Generic[T]):
+    """A coroutine that has begun, as what ``yield from`` takes."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:
+        self._awaited: Any = awaited
+        self.send = coroutine.send
+        self.throw = coroutine.throw
+        self.close = coroutine.close
+
+    def __iter__(self) -> Generator[Any, Any, T]:
+        return cast("Generator[Any, Any, T]", self)
+
+    def __next__(self) -> Any:
+        awaited, self._awaited = self._awaited, None
+        return self.send(None) if awaited is None else awaited
 
 
 def shielded(

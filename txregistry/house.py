@@ -56,7 +56,15 @@ from txregistry.observe.metrics import Metrics, NotificationState, Observers
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.namespace import RemoteNamespace
-from txregistry.services import DebugSite, Index, Ledger, Preload, Registry, Storage
+from txregistry.services import (
+    DebugSite,
+    Index,
+    Journaling,
+    Ledger,
+    Preload,
+    Registry,
+    Storage,
+)
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
 from txregistry.storage.caches import Caches
@@ -190,6 +198,11 @@ class House:
         pools = (self.disk, self.ledger_disk, self.auth_disk)
         return pools if self.redis is None else (*pools, self.redis)
 
+    @property
+    def journaling(self) -> Journaling:
+        """Keeps the journal of whoever holds the lock on the storage."""
+        return Journaling(self.driver, self.reactor)
+
     def _resumes_digests(self) -> bool:
         enabled = self.config.storage.resumabledigest.enabled
         return enabled and not self.config.proxy.remoteurl
@@ -198,7 +211,7 @@ class House:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
         lock = DirectoryLock(own_path(self.config, "lock", ""))
-        for child in (*self.foundations, Storage(self.driver), lock):
+        for child in (*self.foundations, Storage(self.driver), lock, self.journaling):
             registry.add(child)
         registry.add(GiveBack(self.disk, self.reactor))
         self._add_purging(registry)

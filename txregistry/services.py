@@ -13,8 +13,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
+    IReactorTime,
     IStreamServerEndpoint,
 )
+from twisted.internet.task import LoopingCall
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -26,12 +28,15 @@ from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import DriverError, IStorageDriver
+from txregistry.interfaces.driver import DriverError, IJournaled, IStorageDriver
 from txregistry.remote.client import UpstreamClient
 from txregistry.spec.errors import Unavailable
 from txregistry.storage import layout
 from txregistry.storage.reconcile import Reconciler
 from txregistry.web.site import RegistrySite
+
+#: How often what a journal says is made safe, so that it need not say it any more.
+CHECKPOINT_SECONDS = 5.0
 
 
 @attrs.define(eq=False, slots=False)
@@ -135,6 +140,50 @@ class Storage(Service):
         path = f"{layout.OWN}/writable-{os.getpid()}"
         await self._driver.put(path, b"")
         await self._driver.delete(path)
+
+
+@attrs.define(eq=False, slots=False)
+class Journaling(Service):
+    """Lets a driver write changes down before it makes them, if it can.
+
+    It starts when nobody else works on the directory any more, and before anything
+    is read from it.
+    """
+
+    _driver: IStorageDriver
+    _clock: IReactorTime
+    _loop: LoopingCall | None = None
+    _log = Logger()
+
+    @deferred
+    async def startService(self) -> None:
+        """Make good what a power failure undid; fail with the driver's own error."""
+        super().startService()
+        if not IJournaled.providedBy(self._driver):
+            return
+        mended = await IJournaled(self._driver).open_journal(path=layout.JOURNAL)
+        if mended:
+            self._log.warn(
+                "the machine stopped before all was written: {count} files were made"
+                " good from the journal",
+                count=mended,
+            )
+        self._loop = LoopingCall(self._checkpoint)
+        self._loop.clock = self._clock
+        self._loop.start(CHECKPOINT_SECONDS, now=False)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Make all changes safe; nothing of the journal is left."""
+        super().stopService()
+        if self._loop is not None:
+            self._loop.stop()
+            await IJournaled(self._driver).close_journal()
+
+    @deferred
+    async def _checkpoint(self) -> None:
+        with self._log.failuresHandled("changes are not safe yet; they are kept"):
+            await IJournaled(self._driver).checkpoint()
 
 
 @attrs.define(eq=False, slots=False)

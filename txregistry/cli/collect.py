@@ -128,6 +128,8 @@ async def _run(
         service.startService()
     if house.redis is not None:
         await house.redis.ready()  # it is told what goes
+    journaling = house.journaling
+    await journaling.startService()
     try:
         return await house.collector.collect(
             options=options, tell=lambda progress: tell(progress.stage, progress.done)
@@ -135,6 +137,7 @@ async def _run(
     finally:
         _warn_of_redis(house)
         await house.index.close()
+        await journaling.stopService()
         for service in reversed(house.foundations):
             await maybeDeferred(service.stopService)
 

@@ -158,6 +158,29 @@ class IStorageDriver(Interface):
         """
 
 
+class IJournaled(Interface):
+    """Optional: a driver that can write changes down before it makes them.
+
+    Between ``open_journal`` and ``close_journal`` one process uses the directory.
+    """
+
+    def open_journal(path: str) -> Deferred[int]:
+        """Make good what a power failure undid, and use a journal from now on.
+
+        :param path: the journal's directory, which is made.
+        :return: fires with how many files were made good. Fails with ``DriverError``.
+        """
+
+    def checkpoint() -> Deferred[None]:
+        """Make safe what the journal says, so that it need not say it any more.
+
+        To be called every few seconds. Fails with ``DriverError``.
+        """
+
+    def close_journal() -> Deferred[None]:
+        """Make all changes safe and leave no journal; fails with ``DriverError``."""
+
+
 class IPruner(Interface):
     """Optional: a driver that has empty directories, and files left by crashes."""
 

@@ -31,6 +31,7 @@ BLOBS = f"{ROOT}/blobs"
 REPOSITORIES = f"{ROOT}/repositories"
 OWN = "/txregistry"
 FILLS = f"{OWN}/fills"
+JOURNAL = f"{OWN}/journal"
 SCHEDULER_STATE = "/scheduler-state.json"
 
 #: Directories of a repository that are no part of a longer name.
@@ -111,9 +112,14 @@ def tag_index(name: RepositoryName, of: Tag, digest: Digest) -> str:
     return f"{_by_digest(f'{tag(name, of)}/index', digest)}/link"
 
 
+def uploads(name: RepositoryName) -> str:
+    """Give the directory of a repository's uploads."""
+    return f"{repository(name)}/{UPLOADS}"
+
+
 def upload(name: RepositoryName, upload_id: str) -> str:
     """Give the directory of an upload."""
-    return f"{repository(name)}/{UPLOADS}/{upload_id}"
+    return f"{uploads(name)}/{upload_id}"
 
 
 def upload_data(name: RepositoryName, upload_id: str) -> str:

@@ -11,7 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred
-from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.parse import parse
@@ -90,7 +95,15 @@ class Reconciler:
         is_there = await self.is_there(name)
         if not is_there and name not in self._seen:  # nor has anybody added to it since
             written += (facts.repository_gone(name),)
+            await self._prune(name)
         self.index.write(*written)
+
+    @deferred
+    async def _prune(self, name: RepositoryName) -> None:
+        """Remove what uploads left empty."""
+        if IPruner.providedBy(self._driver):
+            path = layout.uploads(name)
+            await IPruner(self._driver).prune(path=path, stop=layout.REPOSITORIES)
 
     @deferred
     async def is_there(self, name: RepositoryName) -> bool:

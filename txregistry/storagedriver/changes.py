@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
+
+import attrs
 
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
 
@@ -24,10 +27,9 @@ T = TypeVar("T")
 _PRUNE_RACES = 30
 
 
-def apply_changes(changes: Sequence[Change], root: str) -> None:
+def apply_changes(changes: Sequence[Change]) -> None:
     """Make changes whose paths are those of the real file system; see the note.
 
-    :param root: is never removed when what is below it is.
     :raise OSError: one could not be made; those before it may have been.
     """
     touched: dict[str, None] = {}
@@ -41,13 +43,42 @@ def apply_changes(changes: Sequence[Change], root: str) -> None:
     finally:
         for move in moves:
             if move.source.endswith(".tmp"):
-                _unlink_if_there(move.source)
+                unlink_if_there(move.source)
     for directory in touched:
         _sync_if_there(directory)
     for change in changes:
         if isinstance(change, RemoveTree):
-            shutil.rmtree(change.path, ignore_errors=True)
-            prune(os.path.dirname(change.path), root)
+            remove_tree(change.path)
+
+
+def remove_tree(path: str) -> None:
+    """Delete a directory with all below it, as far as that can be done."""
+    with suppress(OSError):
+        for name in os.listdir(path):
+            _remove(os.path.join(path, name))
+        os.rmdir(path)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except IsADirectoryError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def paths_of(change: Change) -> Sequence[str]:
+    """Give the paths that a change names."""
+    if isinstance(change, MoveFile):
+        return (change.source, change.destination)
+    return (change.path,)
+
+
+def located(change: Change, root: str) -> Change:
+    """Give a change with paths of the real file system."""
+    if isinstance(change, MoveFile):
+        source, destination = root + change.source, root + change.destination
+        return MoveFile(source, destination, change.sync)
+    return attrs.evolve(change, path=root + change.path)
 
 
 def _as_moves(change: Change, touched: dict[str, None]) -> list[MoveFile]:
@@ -80,7 +111,7 @@ def _write_beside(
             if sync:
                 os.fsync(file.fileno())
     except BaseException:
-        _unlink_if_there(temporary)
+        unlink_if_there(temporary)
         raise
     return temporary
 
@@ -99,10 +130,8 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 def _rename(move: MoveFile, touched: dict[str, None]) -> None:
     source, destination = move.source, move.destination
-    if os.path.isdir(source):
+    if stat.S_ISDIR(os.stat(source).st_mode):
         raise IsADirectoryError(21, "is a directory")
-    if not os.path.exists(source):
-        raise FileNotFoundError(2, "nothing to move")
     in_directory(destination, lambda: os.replace(source, destination), touched)
     touched[os.path.dirname(destination)] = None
 
@@ -116,7 +145,7 @@ def put_quickly(path: str, content: bytes) -> None:
     try:
         os.rename(temporary, path)
     except BaseException:
-        _unlink_if_there(temporary)
+        unlink_if_there(temporary)
         raise
 
 
@@ -135,25 +164,24 @@ def in_directory(
     """
     touched = {} if touched is None else touched
     for _ in range(_PRUNE_RACES):
+        with suppress(FileNotFoundError):
+            return work()
         # What is made may be pruned at once, also on the way to what is in it.
         with suppress(FileNotFoundError):
             _make_directory(os.path.dirname(path), touched)
-            return work()
-    _make_directory(os.path.dirname(path), touched)
     return work()
 
 
 def _make_directory(path: str, touched: dict[str, None]) -> None:
-    if os.path.isdir(path):
-        return
     parent = os.path.dirname(path)
-    _make_directory(parent, touched)
     try:
         os.mkdir(path)
+    except FileNotFoundError:
+        _make_directory(parent, touched)
+        with suppress(FileExistsError):
+            os.mkdir(path)
     except FileExistsError:
-        # Somebody else was faster, and may not have synced it yet.
-        touched[parent] = None
-        return
+        pass  # somebody else was faster, and may not have synced it yet
     touched[parent] = None
 
 
@@ -198,7 +226,8 @@ def delete(path: str, durable: bool) -> None:
         _sync_if_there(os.path.dirname(path))
 
 
-def _unlink_if_there(path: str) -> None:
+def unlink_if_there(path: str) -> None:
+    """Delete a file, if there is one."""
     try:
         os.unlink(path)
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -22,6 +22,7 @@ from txregistry.interfaces.driver import (
     Change,
     DriverError,
     FileStat,
+    IJournaled,
     InvalidOffset,
     IPruner,
     IStorageDriver,
@@ -36,11 +37,15 @@ from txregistry.storagedriver.changes import (
     apply_changes,
     delete,
     in_directory,
+    located,
+    paths_of,
     prune,
     put_quickly,
     read_whole,
 )
+from txregistry.storagedriver.commits import Commits
 from txregistry.storagedriver.files import FileReader, FileWriter
+from txregistry.storagedriver.journal import Journal, boot_id
 from txregistry.storagedriver.names import pack, unpacked
 from txregistry.storagedriver.paths import (
     ROOT,
@@ -49,6 +54,7 @@ from txregistry.storagedriver.paths import (
     child,
     is_temporary,
 )
+from txregistry.storagedriver.records import Delete
 from txregistry.storagedriver.sweep import Directory, sweep_some
 
 T = TypeVar("T")
@@ -57,18 +63,22 @@ T = TypeVar("T")
 _SMALL_BYTES = 64 * 1024
 
 
-@implementer(IStorageDriver, IPruner)
+@implementer(IStorageDriver, IPruner, IJournaled)
 @attrs.define(eq=False)
 class FilesystemDriver:
     """Files below ``root``; blocking work is done on ``disk``.
 
     A file that is read whole and is small is read in the reactor thread, as is a
     ``stat``; all else goes to the pool.
+
+    :param boot_id: names this run of the kernel; empty if that is not known.
     """
 
     _root: str
     _disk: Disk
     name: str = "filesystem"
+    _boot_id: Callable[[], str] = boot_id
+    _commits: Commits | None = None
 
     def get(self, path: str) -> Deferred[bytes]:
         """Read a small file whole."""
@@ -82,23 +92,19 @@ class FilesystemDriver:
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
         """Make several changes with one wait for the disk."""
+        paths = [path for change in changes for path in paths_of(change)]
         try:
-            located = [self._locate(change) for change in changes]
+            for path in paths:
+                check_file(self.name, path)
         except DriverError:
             return fail(Failure())
-        done: Deferred[None] = self._disk.run(apply_changes, located, self._root)
-        first = changes[0].source if isinstance(changes[0], MoveFile) else None
-        path = first or cast(PutFile, changes[0]).path
-        return done.addErrback(self._translate_failure, path)
+        return self._apply(changes).addErrback(self._translate_failure, paths[0])
 
-    def _locate(self, change: Change) -> Change:
-        """Give a change with paths of the real file system."""
-        if isinstance(change, MoveFile):
-            source, destination = change.source, change.destination
-            return MoveFile(
-                self._file(source)(), self._file(destination)(), change.sync
-            )
-        return attrs.evolve(change, path=self._file(change.path)())
+    def _apply(self, changes: Sequence[Change]) -> Deferred[None]:
+        if self._commits is not None:
+            return self._commits.apply(changes)
+        real = [located(change, self._root) for change in changes]
+        return self._disk.run(apply_changes, real)
 
     def reader(self, path: str) -> Deferred[IFileReader]:
         """Open a file for reading."""
@@ -140,7 +146,35 @@ class FilesystemDriver:
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or a tree."""
-        return self._there(path, delete, self._file, durable)
+        if not durable or self._commits is None:
+            return self._there(path, delete, self._file, durable)
+        # Nothing is written down for what is not there.
+        return self._here(path, self._delete, self._file(path), path)
+
+    @deferred
+    async def open_journal(self, path: str) -> int:
+        """Make good what a power failure undid; see :class:`IJournaled`."""
+        directory = check_file(self.name, path)
+        journal = Journal(self._root, directory, self._boot_id())
+        mended: int = await self._on_journal(path, self._disk.run(journal.open))
+        self._commits = Commits(self._root, self._disk, journal)
+        return mended
+
+    @deferred
+    async def checkpoint(self) -> None:
+        """Make safe what the journal says."""
+        if self._commits is not None:
+            await self._on_journal(ROOT, self._commits.checkpoint())
+
+    @deferred
+    async def close_journal(self) -> None:
+        """Make all changes safe and leave no journal."""
+        commits, self._commits = self._commits, None
+        if commits is not None:
+            await self._on_journal(ROOT, commits.close())
+
+    def _on_journal(self, path: str, done: Deferred[T]) -> Deferred[T]:
+        return done.addErrback(self._translate_failure, path)
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
@@ -223,6 +257,11 @@ class FilesystemDriver:
             # A file in the middle of a path, or a directory read as a file.
             return PathNotFound(self.name, path, error.strerror or "")
         return DriverError(self.name, path, error.strerror or str(error))
+
+    def _delete(self, real: str, path: str) -> Deferred[None]:
+        os.lstat(real)
+        assert self._commits is not None  # only asked for where there is a journal
+        return self._commits.commit([Delete(path)])
 
     def _get(self, path: str) -> bytes | Deferred[bytes]:
         with open(path, "rb", buffering=0) as file:

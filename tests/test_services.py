@@ -1,0 +1,86 @@
+"""The journal of a driver lives as long as the service, and is settled meanwhile."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.defer import succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.flow.disk import InlineDisk
+from txregistry.services import CHECKPOINT_SECONDS, Journaling
+from txregistry.storage import layout
+from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.memory import MemoryDriver
+
+
+class JournalingTests(SynchronousTestCase):
+    """Keeping a journal."""
+
+    def setUp(self) -> None:
+        self.root = self.mktemp()
+        self.clock = Clock()
+
+    def start(self, boot: str) -> Journaling:
+        self.driver = FilesystemDriver(self.root, InlineDisk(), boot_id=lambda: boot)
+        service = Journaling(self.driver, self.clock)
+        self.successResultOf(service.startService())
+        return service
+
+    def put(self, content: bytes) -> None:
+        self.successResultOf(self.driver.put("/a", content))
+
+    def spoil(self) -> None:
+        with open(f"{self.root}/a", "wb"):
+            pass
+
+    def content(self) -> bytes:
+        return self.successResultOf(self.driver.get("/a"))
+
+    def test_power_failure(self) -> None:
+        """What was put is there again after the start."""
+        self.start("first")
+        self.put(b"1")
+        self.spoil()
+        self.start("second")
+        self.assertEqual(self.content(), b"1")
+
+    def test_checkpoints(self) -> None:
+        """After some seconds the journal does not count any more."""
+        self.start("first")
+        self.put(b"1")
+        self.clock.advance(CHECKPOINT_SECONDS)
+        self.spoil()
+        self.start("second")
+        self.assertEqual(self.content(), b"")
+
+    def test_stops(self) -> None:
+        """Nothing is left of the journal, and nothing is to come."""
+        service = self.start("first")
+        self.put(b"1")
+        self.successResultOf(service.stopService())
+        self.assertFalse(os.path.exists(self.root + layout.JOURNAL))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_failing_checkpoint(self) -> None:
+        """It is told in the log, and tried again."""
+        self.start("first")
+        tried = []
+
+        def checkpoint():
+            tried.append(self.clock.seconds())
+            return succeed(None) if len(tried) > 1 else succeed(1 // 0)
+
+        self.patch(FilesystemDriver, "checkpoint", lambda _: checkpoint())
+        self.clock.advance(CHECKPOINT_SECONDS)
+        self.clock.advance(CHECKPOINT_SECONDS)
+        self.assertEqual(len(tried), 2)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_driver_without(self) -> None:
+        """A driver that has none is left alone."""
+        service = Journaling(MemoryDriver(self.clock), self.clock)
+        self.successResultOf(service.startService())
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calendar import timegm
-from time import gmtime, strftime, strptime
+from datetime import datetime
+from time import gmtime, strftime
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -18,4 +18,7 @@ def read_time(content: bytes) -> float:
 
     :raise ValueError: it is no time in this form.
     """
-    return float(timegm(strptime(content.decode("ascii"), _FORM)))
+    found = datetime.fromisoformat(content.decode("ascii"))
+    if found.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return found.timestamp()

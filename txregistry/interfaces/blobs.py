@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
@@ -131,11 +133,16 @@ class IBlobIngester(Interface):
     def status(upload_id: str) -> Deferred[UploadStatus]:
         """Fire with where an upload stands; fails with ``BlobUploadUnknown``."""
 
-    def resume(upload_id: str) -> Deferred[IBlobWriter]:
+    def resume(
+        upload_id: str, check: Callable[[UploadStatus], None]
+    ) -> Deferred[IBlobWriter]:
         """Go on with an upload; fails with ``BlobUploadUnknown``.
 
         One writer at a time: another one that is at work is stopped first, its
         producer as well, and what it wrote is kept.
+
+        :param check: is told where the upload stands, and raises what is wrong with
+            that; nobody is stopped for what is refused.
         """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -95,7 +97,7 @@ class LinkedBlobs:
             if mounted is not None:
                 return mounted
         begun = await self.begin(algorithm)
-        upload: Upload = await self._uploads.resume(begun.upload_id)
+        upload: Upload = await self._uploads.resume(begun.upload_id, _accept)
         return upload
 
     def begin(self, algorithm: str | None = None) -> Deferred[UploadStatus]:
@@ -107,9 +109,11 @@ class LinkedBlobs:
         return self._uploads.status(upload_id)
 
     @deferred
-    async def resume(self, upload_id: str) -> IBlobWriter:
+    async def resume(
+        self, upload_id: str, check: Callable[[UploadStatus], None]
+    ) -> IBlobWriter:
         """Go on with an upload."""
-        upload: Upload = await self._uploads.resume(upload_id)
+        upload: Upload = await self._uploads.resume(upload_id, check)
         return upload
 
     @deferred
@@ -156,3 +160,7 @@ class LinkedBlobs:
             digest=mount.digest, descriptor=descriptor
         )
         return descriptor
+
+
+def _accept(status: UploadStatus) -> None:
+    """Find nothing wrong with an upload that has just begun."""

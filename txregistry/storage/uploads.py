@@ -19,6 +19,7 @@ from txregistry.interfaces.driver import (
     IStorageDriver,
     MoveFile,
     PathNotFound,
+    PutFile,
     RemoveTree,
 )
 from txregistry.interfaces.files import IFileWriter
@@ -29,6 +30,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.content import Content
 from txregistry.storage.hashing import Hashes, HashStates, hash_file
+from txregistry.storage.latefile import LateFile
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 
@@ -71,6 +73,7 @@ class Ingest:
 class Upload(Ingest):
     """An upload to a repository, while this is the one who writes to it."""
 
+    file: LateFile
     hasher: Hashes
     upload_id: str
     started_at: float
@@ -104,10 +107,17 @@ class Upload(Ingest):
         """Verify, move into place, link; see :class:`IBlobWriter`."""
         # It is synced with the move: one wait for the disk instead of two.
         await self.file.close()
-        await self._verify(provisional)
+        content = self.file.content
+        if content is not None:
+            self.hasher.update(content)
+        await self._verify(provisional, content)
         canonical = Descriptor(Digest(CANONICAL, self.hasher.hexdigest()), self.size)
+        path = layout.blob_data(canonical.digest)
+        place: Change = MoveFile(self._path, path, sync=True)
+        if content is not None:
+            place = PutFile(path, content)
         await self._content.locks.run(
-            canonical.digest, lambda: self._store(canonical, provisional.digest)
+            canonical.digest, lambda: self._store(canonical, provisional.digest, place)
         )
         self._session.leave()
         self._reconciler.added(self._name)
@@ -138,7 +148,7 @@ class Upload(Ingest):
             self._producer.stopProducing()
 
     @deferred
-    async def _verify(self, provisional: Descriptor) -> None:
+    async def _verify(self, provisional: Descriptor, content: bytes | None) -> None:
         if provisional.size is not None and provisional.size != self.size:
             raise SizeInvalid({"expected": provisional.size, "received": self.size})
         wanted = provisional.digest
@@ -146,7 +156,10 @@ class Upload(Ingest):
         if hasher is None:
             # Only now is it known that this algorithm is wanted.
             hasher = wanted.hasher()
-            await hash_file(self._driver, self._path, self.size, hasher)
+            if content is not None:
+                hasher.update(content)
+            else:
+                await hash_file(self._driver, self._path, self.size, hasher)
         if not wanted.matches(hasher):
             raise DigestInvalid(str(wanted))
 
@@ -159,14 +172,12 @@ class Upload(Ingest):
         return layout.upload_hash_states(self._name, self.upload_id)
 
     @deferred
-    async def _store(self, canonical: Descriptor, alias: Digest) -> None:
+    async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
         self._content.pin(canonical.digest)
         links = Links(self._driver)
         await self._content.forget_if_damaged(canonical.digest, self.size)
-        # Moving over what is there heals content that was damaged.
-        changes: list[Change] = [
-            MoveFile(self._path, layout.blob_data(canonical.digest), sync=True)
-        ]
+        # Writing over what is there heals content that was damaged.
+        changes = [place]
         for digest in {canonical.digest, alias}:
             path = layout.layer_link(self._name, digest)
             changes += await links.change(path, canonical.digest)
@@ -221,15 +232,18 @@ class Uploads:
         return UploadStatus(upload_id, await self._size(upload_id), started_at)
 
     @deferred
-    async def resume(self, upload_id: str) -> Upload:
+    async def resume(
+        self, upload_id: str, check: Callable[[UploadStatus], None]
+    ) -> Upload:
         """Go on with an upload, after whoever is writing to it has left."""
         key = (self._name, upload_id)
         if self._sessions.is_held(key):
-            # Nobody is made to leave for an upload that is not there.
-            await self._started_at(upload_id)
+            # Nobody is made to leave for what is refused anyway.
+            check(await self.status(upload_id))
         session = await self._sessions.enter(key)
         try:
             status = await self.status(upload_id)
+            check(status)
             hashes = await self._states.load(
                 layout.upload_hash_states(self._name, upload_id),
                 layout.upload_data(self._name, upload_id),
@@ -252,7 +266,11 @@ class Uploads:
         session: Session,
     ) -> Upload:
         path = layout.upload_data(self._name, upload_id)
-        file = await self._driver.writer(path, keep_bytes=size, hasher=hashes)
+        file = LateFile(
+            lambda: self._driver.writer(path, keep_bytes=size, hasher=hashes)
+        )
+        if size:
+            await file.make()
         return Upload(
             file=file,
             hasher=hashes,

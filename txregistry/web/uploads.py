@@ -96,7 +96,6 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         try:
-            self._check_place(request, name, _status(writer))
             await self._take(request, writer)
         except BaseException:
             # What came is kept: the client may go on from there.
@@ -112,11 +111,6 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         digest = Digest.parse(request.query("digest") or "")
         writer = await self._resume(request, name, upload)
-        try:
-            self._check_place(request, name, _status(writer))
-        except BaseException:
-            _close_later(writer)
-            raise
         return await self._complete(request, name, writer, digest)
 
     async def cancel(
@@ -141,11 +135,12 @@ class Uploads:
     ) -> IBlobWriter:
         upload_id = self._check_state(request, name, upload)
         blobs = await self._ingester(name)
-        if request.method != b"DELETE":
-            # Nobody is made to give way for what is refused anyway.
-            status = await blobs.status(upload_id=upload_id)
-            self._check_place(request, name, status)
-        return await blobs.resume(upload_id=upload_id)
+
+        def check(status: UploadStatus) -> None:
+            if request.method != b"DELETE":
+                self._check_place(request, name, status)
+
+        return await blobs.resume(upload_id=upload_id, check=check)
 
     def _check_state(
         self, request: RegistryRequest, name: RepositoryName, upload: str

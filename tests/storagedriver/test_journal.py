@@ -22,6 +22,7 @@ from txregistry.interfaces.driver import (
     PutFile,
     RemoveTree,
 )
+from txregistry.storagedriver import changes as changes_module
 from txregistry.storagedriver import commits, segment
 from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.storagedriver.segment import JournalUnreadable
@@ -87,6 +88,14 @@ class JournalCase(SynchronousTestCase):
 
     def ok(self, done: Deferred):
         return self.successResultOf(done)
+
+    def start_on(self, disk: Slow) -> FilesystemDriver:
+        """Open another directory, on a disk of its own."""
+        driver = FilesystemDriver(self.mktemp(), disk)
+        opening = driver.open_journal(DIRECTORY)
+        disk.do()
+        self.ok(opening)
+        return driver
 
     def put(self, path: str, content: bytes) -> None:
         self.ok(self.driver.put(path, content))
@@ -260,10 +269,7 @@ class WritingTests(JournalCase):
     def test_those_that_wait_share_a_sync(self) -> None:
         """Changes that come while the disk is busy are written down together."""
         disk = Slow()
-        driver = FilesystemDriver(self.mktemp(), disk)
-        opening = driver.open_journal(DIRECTORY)
-        disk.do()
-        self.ok(opening)
+        driver = self.start_on(disk)
         synced = Mock(side_effect=os.fdatasync)
         self.patch(os, "fdatasync", synced)
         waiting = [driver.put(f"/{number}", b"x") for number in range(20)]
@@ -276,13 +282,41 @@ class WritingTests(JournalCase):
         # The first alone, the others together, and what a failure settles.
         self.assertLessEqual(synced.call_count, 4)
 
+    def test_given_up_while_it_moves(self) -> None:
+        """The journal hears of it all the same: what it said before is settled."""
+        self.put("/a/data", b"old")
+        self.ok(self.driver.delete("/a"))
+        self.stage("/up", b"new")
+        disk = self.driver._commits._disk = Slow()
+        moving = self.driver.apply([MoveFile("/up", "/a/data", sync=True)])
+        moving.cancel()
+        self.failureResultOf(moving, CancelledError)
+        disk.do()
+        self.start("second")
+        self.assertEqual(contents(self.root), {"/a/data": b"new"})
+
+    def test_directories_above_are_synced(self) -> None:
+        """Those that a change before it made without a sync."""
+        self.put("/a/b/small", b"1")
+        self.stage("/up", b"new")
+        synced = Mock()
+        self.patch(changes_module, "_sync_if_there", synced)
+        self.ok(self.driver.apply([MoveFile("/up", "/a/b/c/data", sync=True)]))
+        for path in ("", "/a", "/a/b", "/a/b/c"):
+            synced.assert_any_call(self.root + path)
+
+    def test_move_that_fails(self) -> None:
+        """What was changed before it is safe, and it is not made later."""
+        self.put("/a", b"1")
+        self.failureResultOf(self.driver.move("/none", "/b"), PathNotFound)
+        self.lose("/a")
+        self.start("second")
+        self.assertEqual(contents(self.root), {"/a": b""})
+
     def test_closing_waits(self) -> None:
         """What was asked for before is made first."""
         disk = Slow()
-        driver = FilesystemDriver(self.mktemp(), disk)
-        opening = driver.open_journal(DIRECTORY)
-        disk.do()
-        self.ok(opening)
+        driver = self.start_on(disk)
         first, second = driver.put("/a", b"1"), driver.put("/b", b"2")
         second.cancel()
         self.failureResultOf(second, CancelledError)

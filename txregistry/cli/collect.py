@@ -129,8 +129,8 @@ async def _run(
     if house.redis is not None:
         await house.redis.ready()  # it is told what goes
     journaling = house.journaling
-    await journaling.startService()
     try:
+        await journaling.startService()
         return await house.collector.collect(
             options=options, tell=lambda progress: tell(progress.stage, progress.done)
         )

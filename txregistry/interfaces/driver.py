@@ -51,7 +51,10 @@ class MoveFile:
 
 @attrs.frozen
 class RemoveTree:
-    """Delete a directory with all below it, which need not be there or be durable."""
+    """Delete a directory with all below it, which need not be there or be durable.
+
+    What it was in stays, also if that is empty now.
+    """
 
     path: str
 

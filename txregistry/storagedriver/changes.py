@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -27,9 +27,11 @@ T = TypeVar("T")
 _PRUNE_RACES = 30
 
 
-def apply_changes(changes: Sequence[Change]) -> None:
+def apply_changes(changes: Sequence[Change], root: str | None = None) -> None:
     """Make changes whose paths are those of the real file system; see the note.
 
+    :param root: where others make directories without syncing them: those above what
+        has changed are synced as well, up to this one.
     :raise OSError: one could not be made; those before it may have been.
     """
     touched: dict[str, None] = {}
@@ -44,11 +46,21 @@ def apply_changes(changes: Sequence[Change]) -> None:
         for move in moves:
             if move.source.endswith(".tmp"):
                 unlink_if_there(move.source)
-    for directory in touched:
+    for directory in touched if root is None else _with_those_above(touched, root):
         _sync_if_there(directory)
     for change in changes:
         if isinstance(change, RemoveTree):
             remove_tree(change.path)
+
+
+def _with_those_above(directories: Iterable[str], root: str) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for path in directories:
+        above = path
+        while above.startswith(root) and above not in found:
+            found[above] = None
+            above = os.path.dirname(above)
+    return found
 
 
 def remove_tree(path: str) -> None:

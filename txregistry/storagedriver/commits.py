@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -67,11 +68,20 @@ class Commits:
             await self.commit([])
         await self._disk.run(self._journal.close)
 
-    @deferred
-    async def _apply_apart(self, changes: Sequence[Change]) -> None:
-        real = [located(change, self._root) for change in changes]
-        await self._disk.run(apply_changes, real)
-        await self.commit([Settled(path) for path in _places(changes)])
+    def _apply_apart(self, changes: Sequence[Change]) -> Deferred[None]:
+        # In one job: what was made has to be told to the journal, whoever waits.
+        return self._disk.run(self._make_apart, changes)
+
+    def _make_apart(self, changes: Sequence[Change]) -> None:
+        try:
+            real = [located(change, self._root) for change in changes]
+            apply_changes(real, self._root)
+        except OSError:
+            with suppress(OSError):  # the first failure says more
+                self._journal.turn()
+                self._journal.settle()
+            raise
+        self._journal.commit([[Settled(path) for path in _places(changes)]])
 
     def _next(self) -> None:
         self._busy = bool(self._waiting)

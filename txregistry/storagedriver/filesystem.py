@@ -1,7 +1,7 @@
 """The filesystem driver: files below a root directory.
 
-Every small write is a temporary file in the same directory, fsync, rename, fsync of
-the directory; nothing is rewritten in place.
+Every small write is a temporary file in the same directory and a rename, made durable
+by a journal or, without one, by fsync of both; nothing is rewritten in place.
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
+from txregistry.interfaces.driver import DriverError
 from txregistry.services import CHECKPOINT_SECONDS, Journaling
 from txregistry.storage import layout
 from txregistry.storagedriver.filesystem import FilesystemDriver
@@ -62,6 +63,44 @@ class JournalingTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertFalse(os.path.exists(self.root + layout.JOURNAL))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_while_it_opens(self) -> None:
+        """Whoever stops it waits: a thread is at work on the directory."""
+        opening: Deferred[int] = Deferred()
+        self.patch(FilesystemDriver, "open_journal", lambda _, path: opening)
+        closed = self.patch_close()
+        driver = FilesystemDriver(self.root, InlineDisk())
+        service = Journaling(driver, self.clock)
+        starting = service.startService()
+        starting.cancel()
+        self.failureResultOf(starting, CancelledError)
+        stopping = service.stopService()
+        self.assertNoResult(stopping)
+        opening.callback(0)
+        self.successResultOf(stopping)
+        self.assertEqual(closed, [driver])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def patch_close(self) -> list[FilesystemDriver]:
+        """Have a list of all whose journals were closed."""
+        closed = []
+
+        def close(driver: FilesystemDriver) -> Deferred[None]:
+            closed.append(driver)
+            return succeed(None)
+
+        self.patch(FilesystemDriver, "close_journal", close)
+        return closed
+
+    def test_not_opened_and_stopped(self) -> None:
+        """A start that failed is told, and leaves nothing to close."""
+        failing = fail(DriverError("filesystem", "/", "broken"))
+        self.patch(FilesystemDriver, "open_journal", lambda _, path: failing)
+        closed = self.patch_close()
+        service = Journaling(FilesystemDriver(self.root, InlineDisk()), self.clock)
+        self.failureResultOf(service.startService(), DriverError)
+        self.successResultOf(service.stopService())
+        self.assertEqual(closed, [])
 
     def test_failing_checkpoint(self) -> None:
         """It is told in the log, and tried again."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import IService, Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -27,7 +27,7 @@ from twisted.web.server import Site
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.database import Database
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, shielded
 from txregistry.interfaces.driver import DriverError, IJournaled, IStorageDriver
 from txregistry.remote.client import UpstreamClient
 from txregistry.spec.errors import Unavailable
@@ -153,14 +153,27 @@ class Journaling(Service):
     _driver: IStorageDriver
     _clock: IReactorTime
     _loop: LoopingCall | None = None
+    _turn: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
     @deferred
     async def startService(self) -> None:
-        """Make good what a power failure undid; fail with the driver's own error."""
+        """Make good what a power failure undid; fail with the driver's own error.
+
+        Cancelling only stops waiting: whoever stops us waits for what has begun.
+        """
         super().startService()
-        if not IJournaled.providedBy(self._driver):
-            return
+        if IJournaled.providedBy(self._driver):
+            await shielded(self._open_in_turn(), self._not_opened)
+
+    async def _open_in_turn(self) -> None:
+        await self._turn.run(self._open)
+
+    def _not_opened(self, failure: Failure) -> None:
+        self._log.failure("the journal cannot be opened", failure)
+
+    @deferred
+    async def _open(self) -> None:
         mended = await IJournaled(self._driver).open_journal(path=layout.JOURNAL)
         if mended:
             self._log.warn(
@@ -176,6 +189,10 @@ class Journaling(Service):
     async def stopService(self) -> None:
         """Make all changes safe; nothing of the journal is left."""
         super().stopService()
+        await self._turn.run(self._close)
+
+    @deferred
+    async def _close(self) -> None:
         if self._loop is not None:
             self._loop.stop()
             await IJournaled(self._driver).close_journal()

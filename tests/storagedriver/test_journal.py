@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -23,9 +23,10 @@ from txregistry.interfaces.driver import (
     RemoveTree,
 )
 from txregistry.storagedriver import changes as changes_module
-from txregistry.storagedriver import commits, segment
+from txregistry.storagedriver import recovery, segment
 from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.segment import JournalUnreadable
+from txregistry.storagedriver.journal import Journal
+from txregistry.storagedriver.records import Delete
 from txregistry.testing.drivers import driver_suite
 
 DIRECTORY = "/own/journal"
@@ -43,6 +44,21 @@ class JournaledDriverTests(driver_suite(journaled)):
     def test_list_of_the_empty_root(self) -> None:
         """It has the journal."""
         self.assertEqual(self.ok(self.driver.list(path="/")), ["/own"])
+
+
+class MonkeyPatch:
+    """Puts something in the place of a part of a module, for a while."""
+
+    def __init__(self, module: object, name: str, value: object) -> None:
+        self._undo = lambda: setattr(module, name, was)
+        was = getattr(module, name)
+        setattr(module, name, value)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self._undo()
 
 
 class Slow:
@@ -195,9 +211,10 @@ class RecoveryTests(JournalCase):
     def test_other_version(self) -> None:
         """A journal that a later version has written is not passed over."""
         self.put("/a", b"1")
-        self.patch(segment, "_VERSION", 2)
+        self.patch(segment, "_VERSION", 3)
         driver = FilesystemDriver(self.root, InlineDisk(), boot_id=lambda: "second")
-        self.failureResultOf(driver.open_journal(DIRECTORY), JournalUnreadable)
+        failed = self.failureResultOf(driver.open_journal(DIRECTORY), DriverError)
+        self.assertIn("version 2", str(failed.value))
 
     def test_broken_head(self) -> None:
         """A head that was not written whole had no records that were acknowledged."""
@@ -210,7 +227,91 @@ class RecoveryTests(JournalCase):
         """The driver's own error says where."""
         Path(self.root + "/file").write_bytes(b"")
         driver = FilesystemDriver(self.root, InlineDisk())
-        self.failureResultOf(driver.open_journal("/file/journal"), DriverError)
+        failed = self.failureResultOf(driver.open_journal("/file/journal"), DriverError)
+        self.assertIn(f"{self.root}/file", str(failed.value))
+
+    def test_what_came_later(self) -> None:
+        """What has changed well after the journal was written is not undone."""
+        self.put("/tag", b"ours")
+        self.put("/gone/link", b"ours")
+        self.put("/kept", b"ours")
+        self.put("/blob/data", b"ours")
+        self.ok(self.driver.delete("/blob"))
+        self.change_later("/tag", b"theirs")
+        self.change_later("/blob/data", b"theirs")
+        self.lose("/kept")
+        os.unlink(self.root + "/gone/link")
+        later = self.later()
+        os.utime(self.root + "/gone", (later, later))
+        self.start("second")
+        self.assertEqual(
+            contents(self.root),
+            {"/tag": b"theirs", "/blob/data": b"theirs", "/kept": b"ours"},
+        )
+        self.assertEqual(self.mended, 1)
+
+    def later(self) -> float:
+        """Give a time that is well after all that was done."""
+        return time.time() + recovery.TOLERANCE_SECONDS + 10
+
+    def change_later(self, path: str, content: bytes) -> None:
+        """Let another registry write, after some minutes."""
+        real = Path(self.root + path)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_bytes(content)
+        os.utime(real, (self.later(), self.later()))
+
+    def test_broken_off(self) -> None:
+        """A start that did not come to its end is made up for by the next."""
+        for number in range(5):
+            self.put(f"/a/{number}", b"content")
+        expected = contents(self.root)
+        for number in range(5):
+            os.unlink(f"{self.root}/a/{number}")
+        done = []
+
+        def put(path: str, content: bytes) -> None:
+            if len(done) == 2:
+                raise OSError(5, "broken", path)
+            done.append(path)
+            changes_module.put_quickly(path, content)
+
+        with MonkeyPatch(recovery, "put_quickly", put):
+            driver = FilesystemDriver(self.root, InlineDisk(), boot_id=lambda: "second")
+            failed = self.failureResultOf(driver.open_journal(DIRECTORY), DriverError)
+        self.assertIn("/a/", str(failed.value))
+        # Much later, so that what was made good looks new.
+        os.utime(self.root + "/a", (self.later() - 20, self.later() - 20))
+        self.start("third")
+        self.assertEqual(contents(self.root), expected)
+
+    def test_damaged(self) -> None:
+        """What can be read of a damaged journal is made good, and the rest told."""
+        self.put("/a", b"ours")
+        self.put("/b", b"too")
+        path = Path(f"{self.root}{DIRECTORY}/0")
+        path.write_bytes(path.read_bytes().replace(b"ours", b"o***"))
+        self.lose("/b")
+        self.patch(Journal, "_log", Mock())
+        self.start("second")
+        self.assertEqual(contents(self.root), {"/a": b"ours", "/b": b"too"})
+        self.assertEqual(Journal._log.error.call_count, 1)
+
+    def test_paths_stay_below_the_root(self) -> None:
+        """A journal that says otherwise is not believed."""
+        journal = self.driver._commits._journal
+        journal._append([PutFile("/../a", b"x")])
+        driver = FilesystemDriver(self.root, InlineDisk(), boot_id=lambda: "second")
+        self.failureResultOf(driver.open_journal(DIRECTORY), DriverError)
+
+    def test_a_file_where_a_directory_was(self) -> None:
+        """What was deleted below it is gone all the same."""
+        self.put("/a/b", b"1")
+        self.ok(self.driver.delete("/a/b"))
+        self.ok(self.driver.delete("/a"))
+        self.put("/a", b"2")
+        self.start("second")
+        self.assertEqual(contents(self.root), {"/a": b"2"})
 
 
 class WritingTests(JournalCase):
@@ -306,12 +407,12 @@ class WritingTests(JournalCase):
             synced.assert_any_call(self.root + path)
 
     def test_move_that_fails(self) -> None:
-        """What was changed before it is safe, and it is not made later."""
+        """What was changed before it counts, and it is not made later."""
         self.put("/a", b"1")
         self.failureResultOf(self.driver.move("/none", "/b"), PathNotFound)
         self.lose("/a")
         self.start("second")
-        self.assertEqual(contents(self.root), {"/a": b""})
+        self.assertEqual(contents(self.root), {"/a": b"1"})
 
     def test_closing_waits(self) -> None:
         """What was asked for before is made first."""
@@ -331,83 +432,113 @@ class WritingTests(JournalCase):
         """A checkpoint says so, and the journal is kept."""
         self.put("/a", b"1")
         failing = Mock(side_effect=OSError(5, "broken"))
-        self.driver._commits._journal._sync = failing
+        self.driver._commits._journal._systems._sync = failing
         self.failureResultOf(self.driver.checkpoint(), DriverError)
         self.lose("/a")
         self.start("second")
         self.assertEqual(contents(self.root), {"/a": b"1"})
 
     def test_full_and_cannot_sync(self) -> None:
-        """It is told once in the log, and what comes is written down still."""
+        """What comes is written down as long as there is room, then refused."""
         self.patch(segment, "SEGMENT_BYTES", 600)
-        self.driver._commits._journal._sync = Mock(side_effect=OSError(5, "broken"))
+        broken = Mock(side_effect=OSError(5, "broken"))
+        self.driver._commits._journal._systems._sync = broken
         self.put("/a", b"1" * 300)
-        self.put("/b", b"2")
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
-
-
-PATHS = ("/a", "/b/c", "/b/d", "/b/e/f")
-NEW = st.binary(min_size=1, max_size=12)
-STEPS = st.one_of(
-    st.tuples(st.just("put"), st.sampled_from(PATHS), NEW),
-    st.tuples(st.just("move"), st.sampled_from(PATHS), NEW),
-    st.tuples(st.just("delete"), st.sampled_from((*PATHS, "/b", "/b/e")), st.just(b"")),
-    st.tuples(st.just("checkpoint"), st.just(""), st.just(b"")),
-)
-
-
-class PowerFailureTests(JournalCase):
-    """Any history, any loss: what was acknowledged is there, and nothing else."""
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.lists(STEPS, max_size=14), st.data())
-    def test_any(self, steps: list[tuple[str, str, bytes]], data) -> None:
-        """Each file may have any state it had since it was safe, or be torn."""
-        self.setUp()
-        self.patch(commits, "JOURNALED_BYTES", 10)
-        self.patch(segment, "SEGMENT_BYTES", 700)
-        synced = self.driver._commits._journal._sync = Mock()
-        model: dict[str, bytes] = {}
-        states: dict[str, list[bytes | None]] = {path: [None] for path in PATHS}
-        for number, (kind, path, content) in enumerate(steps):
-            safe: set[str] = set()
-            if kind == "put":
-                self.put(path, content)
-                model[path] = content
-                safe = {path} if len(content) > 10 else set()
-            elif kind == "move":
-                source = self.stage(f"/up/{number}", content)
-                self.ok(self.driver.apply([MoveFile(source, path, sync=True)]))
-                model[path] = content
-                safe = {path}
-            elif kind == "delete":
-                there = os.path.exists(self.root + path)
-                deleted = self.driver.delete(path)
-                self.ok(deleted) if there else self.failureResultOf(deleted)
-                model = {
-                    it: model[it] for it in model if not f"{it}/".startswith(f"{path}/")
-                }
-            else:
-                self.ok(self.driver.checkpoint())
-                safe = set(PATHS)
-            if synced.called:
-                # A full file was settled: what was there before is safe.
-                states = {known: found[-1:] for known, found in states.items()}
-                synced.reset_mock()
-            for known in PATHS:
-                now = model.get(known)
-                if known in safe:
-                    states[known] = [now]
-                elif states[known][-1] != now:
-                    states[known].append(now)
-        for path in PATHS:
-            torn = [b""] if len(states[path]) > 1 else []
-            lost = data.draw(st.sampled_from([*states[path], *torn]))
-            real = Path(self.root + path)
-            if lost is not None:
-                real.parent.mkdir(parents=True, exist_ok=True)
-                real.write_bytes(lost)
-            elif real.exists():
-                real.unlink()
+        self.put("/b", b"2" * 300)
+        self.failureResultOf(self.driver.put("/c", b"3"), DriverError)
+        # Once for the file that is full, once for what was refused.
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+        self.lose("/a")
+        self.lose("/b")
         self.start("second")
-        self.assertEqual(contents(self.root), model)
+        self.assertEqual(contents(self.root), {"/a": b"1" * 300, "/b": b"2" * 300})
+
+    def test_closing_beside_a_checkpoint(self) -> None:
+        """Nothing that counts is thrown away before it is safe."""
+        synced = Mock()
+        journal = Journal(self.mktemp(), DIRECTORY, "first")
+        journal.open()
+        journal._systems._sync = synced
+        journal.commit([[PutFile("/a", b"1")]])
+        with journal._writing:
+            # The checkpoint has begun to turn.
+            closing = threading.Thread(target=journal.close)
+            closing.start()
+            journal._turn()
+            self.assertEqual(synced.call_count, 0)
+        closing.join(60)
+        self.assertEqual(synced.call_count, 1)
+        self.assertFalse(os.path.exists(journal._root + DIRECTORY))
+
+    def test_change_while_closing(self) -> None:
+        """It does not overtake what waits."""
+        disk = Slow()
+        driver = self.start_on(disk)
+        first = driver.put("/a", b"1")
+        closing = driver.close_journal()
+        second = driver.put("/a", b"2")
+        disk.do()
+        for done in (first, closing, second):
+            self.ok(done)
+        self.assertEqual(self.ok(driver.get("/a")), b"2")
+
+    def test_file_system_that_cannot_be_waited_for(self) -> None:
+        """What is changed there is made durable by itself."""
+        self.driver._commits._journal._systems._believes = lambda _: False
+        self.driver._commits._journal._systems.close()
+        synced = Mock(side_effect=os.fsync)
+        self.patch(os, "fsync", synced)
+        self.put("/a/b", b"1")
+        self.assertGreaterEqual(synced.call_count, 3)
+        self.ok(self.driver.delete("/a/b"))
+        self.assertEqual(contents(self.root), {})
+
+    def test_failures_are_settled_together(self) -> None:
+        """Each would hold everybody up; and what failed is not made later."""
+        disk = Slow()
+        driver = self.start_on(disk)
+        self.ok_on(disk, driver.put("/file", b"1"))
+        synced = driver._commits._journal._systems._sync = Mock()
+        failing = [driver.put(f"/file/{number}", b"2") for number in range(30)]
+        disk.do()
+        for done in failing:
+            self.failureResultOf(done, PathNotFound)
+        self.assertIn(synced.call_count, (1, 2, 3))
+        journal = driver._commits._journal
+        self.assertFalse(any(item.counts for item in journal._segments))
+
+    def ok_on(self, disk: Slow, done: Deferred):
+        """Let a disk work until something is done."""
+        disk.do()
+        return self.ok(done)
+
+    def test_threads(self) -> None:
+        """Writers, checkpoints and changes apart get along, and nothing is lost."""
+        root = self.mktemp()
+        journal = Journal(root, DIRECTORY, "first")
+        journal.open()
+        self.patch(segment, "SEGMENT_BYTES", 2000)
+        journal._systems._sync = Mock()
+        outcomes = []
+
+        def write(number: int) -> None:
+            for count in range(60):
+                path = f"/{number}/{count % 5}"
+                outcomes.extend(journal.commit([[PutFile(path, b"%d" % count)]]))
+                journal.forget([f"/{number}/{(count + 1) % 5}"])
+
+        def settle() -> None:
+            for _ in range(40):
+                journal.turn()
+                journal.settle()
+
+        jobs = [threading.Thread(target=write, args=(it,)) for it in range(3)]
+        jobs += [threading.Thread(target=settle) for _ in range(2)]
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join(60)
+        self.assertEqual(outcomes, [None] * 180)
+        journal.commit([[Delete("/0/0")]])
+        journal.close()
+        self.assertEqual(contents(root)["/2/4"], b"59")

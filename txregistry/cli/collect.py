@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
+from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
@@ -136,10 +137,20 @@ async def _run(
         )
     finally:
         _warn_of_redis(house)
-        await house.index.close()
-        await journaling.stopService()
-        for service in reversed(house.foundations):
+        try:
+            await house.index.close()
+        finally:
+            await _stop(journaling, *reversed(house.foundations))
+
+
+async def _stop(*services: Service) -> None:
+    """Stop services one after the other, whatever comes of each."""
+    for position, service in enumerate(services, 1):
+        try:
             await maybeDeferred(service.stopService)
+        except Exception:
+            await _stop(*services[position:])
+            raise
 
 
 def _warn_of_redis(house: House) -> None:

@@ -128,16 +128,21 @@ def _write_beside(
     return temporary
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes, offset: int | None = None) -> None:
     """Write all of some content.
 
     A disk that is nearly full takes a part first, and says what is wrong only then.
 
+    :param offset: where to; if not given, where the file stands, which moves on.
     :raise OSError: not all of it could be written.
     """
     view = memoryview(content)
     while view:
-        view = view[os.write(descriptor, view) :]
+        if offset is None:
+            view = view[os.write(descriptor, view) :]
+        else:
+            done = len(content) - len(view)
+            view = view[os.pwrite(descriptor, view, offset + done) :]
 
 
 def _rename(move: MoveFile, touched: dict[str, None]) -> None:
@@ -242,5 +247,5 @@ def unlink_if_there(path: str) -> None:
     """Delete a file, if there is one."""
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return  # it was not made, or has been renamed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,7 +14,6 @@ from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import Change, MoveFile, PutFile
 from txregistry.storagedriver.changes import apply_changes, located
 from txregistry.storagedriver.journal import Journal, Work
-from txregistry.storagedriver.records import Settled
 
 #: More content than this is not written twice: it is made durable by itself.
 JOURNALED_BYTES = 128 * 1024
@@ -37,6 +35,7 @@ class Commits:
     _waiting: list[tuple[Work, Deferred[None]]] = attrs.field(factory=list)
     _busy: bool = False
     _settling: bool = False
+    _overdue: bool = False
     _log = Logger()
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
@@ -63,49 +62,49 @@ class Commits:
 
     @deferred
     async def close(self) -> None:
-        """Settle all and leave no journal; nothing may be asked for afterwards."""
+        """Settle all and leave no journal; fails with ``OSError``."""
         if self._busy:
             await self.commit([])
         await self._disk.run(self._journal.close)
 
     def _apply_apart(self, changes: Sequence[Change]) -> Deferred[None]:
-        # In one job: what was made has to be told to the journal, whoever waits.
         return self._disk.run(self._make_apart, changes)
 
     def _make_apart(self, changes: Sequence[Change]) -> None:
-        try:
-            real = [located(change, self._root) for change in changes]
-            apply_changes(real, self._root)
-        except OSError:
-            with suppress(OSError):  # the first failure says more
-                self._journal.turn()
-                self._journal.settle()
-            raise
-        self._journal.commit([[Settled(path) for path in _places(changes)]])
+        self._journal.forget(_places(changes))
+        apply_changes([located(change, self._root) for change in changes], self._root)
 
     def _next(self) -> None:
         self._busy = bool(self._waiting)
         if not self._busy:
             return
         batch = self._take()
-        done = self._disk.run(self._journal.commit, [work for work, _ in batch])
         waiters = [waiter for _, waiter in batch]
-        done.addCallbacks(
+        made = self._disk.run(self._journal.commit, [work for work, _ in batch])
+        has_failed: Deferred[bool] = made.addCallbacks(
             _answer, _fail, callbackArgs=(waiters,), errbackArgs=(waiters,)
         )
-        done.addCallback(lambda _: self._settle_if_behind())
-        done.addCallback(lambda _: self._next())
+        has_failed.addCallback(self._settle_if_need_be)
+        has_failed.addCallback(lambda _: self._next())
 
-    def _settle_if_behind(self) -> None:
-        if self._journal.is_behind and not self._settling:
+    def _settle_if_need_be(self, has_failed: bool) -> None:
+        # What failed is not to be made by the next start.
+        self._overdue = self._overdue or has_failed
+        if not self._settling and (self._overdue or self._journal.is_behind):
             self._settling = True
             self._settle()
 
     @deferred
     async def _settle(self) -> None:
+        overdue, self._overdue = self._overdue, False
         with self._log.failuresHandled("the file system cannot write everything"):
-            await self._disk.run(self._journal.settle)
+            if overdue:
+                await self.checkpoint()
+            else:
+                await self._disk.run(self._journal.settle)
         self._settling = False
+        if self._overdue:
+            self._settle_if_need_be(True)
 
     def _take(self) -> list[tuple[Work, Deferred[None]]]:
         size = count = 0
@@ -133,14 +132,17 @@ def _places(changes: Sequence[Change]) -> list[str]:
     return places
 
 
-def _answer(outcomes: list[OSError | None], waiters: list[Deferred[None]]) -> None:
+def _answer(outcomes: list[OSError | None], waiters: list[Deferred[None]]) -> bool:
+    """Tell all what became of their changes; give whether one failed."""
     for outcome, waiter in zip(outcomes, waiters, strict=True):
         if outcome is None:
             waiter.callback(None)
         else:
             waiter.errback(outcome)
+    return any(outcomes)
 
 
-def _fail(failure: Failure, waiters: list[Deferred[None]]) -> None:
+def _fail(failure: Failure, waiters: list[Deferred[None]]) -> bool:
     for waiter in waiters:
         waiter.errback(failure)
+    return True

@@ -54,7 +54,7 @@ from txregistry.storagedriver.paths import (
     child,
     is_temporary,
 )
-from txregistry.storagedriver.records import Delete
+from txregistry.storagedriver.records import Delete, JournalUnreadable
 from txregistry.storagedriver.sweep import Directory, sweep_some
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class FilesystemDriver:
         if self._commits is not None:
             return self._commits.apply(changes)
         real = [located(change, self._root) for change in changes]
-        return self._disk.run(apply_changes, real)
+        return self._disk.run(apply_changes, real, self._root)
 
     def reader(self, path: str) -> Deferred[IFileReader]:
         """Open a file for reading."""
@@ -169,12 +169,20 @@ class FilesystemDriver:
     @deferred
     async def close_journal(self) -> None:
         """Make all changes safe and leave no journal."""
-        commits, self._commits = self._commits, None
-        if commits is not None:
-            await self._on_journal(ROOT, commits.close())
+        if self._commits is not None:
+            await self._on_journal(ROOT, self._commits.close())
+        self._commits = None
 
-    def _on_journal(self, path: str, done: Deferred[T]) -> Deferred[T]:
-        return done.addErrback(self._translate_failure, path)
+    @deferred
+    async def _on_journal(self, path: str, done: Deferred[T]) -> T:
+        try:
+            return await done
+        except OSError as error:
+            # It may be about any file below the root.
+            where = f"{error.strerror or error}: {error.filename or path}"
+            raise DriverError(self.name, path, where) from error
+        except JournalUnreadable as error:
+            raise DriverError(self.name, path, str(error)) from error
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
@@ -264,9 +272,13 @@ class FilesystemDriver:
         return self._commits.commit([Delete(path)])
 
     def _get(self, path: str) -> bytes | Deferred[bytes]:
-        with open(path, "rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size <= _SMALL_BYTES:
-                return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, _SMALL_BYTES + 1)
+        finally:
+            os.close(descriptor)
+        if len(content) <= _SMALL_BYTES:
+            return content
         return self._disk.run(read_whole, path)
 
     def _open_reader(self, path: str) -> IFileReader:

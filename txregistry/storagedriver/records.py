@@ -1,7 +1,8 @@
 """Steps as bytes, for a journal, and what they come to; pure.
 
-A record holds the steps of one or more commits. Its checksum says that it is whole,
-its epoch that it belongs to this use of the file: journals are written over.
+A record holds the steps of one or more commits. Its checksum says that it is whole, its
+salt that it belongs to this use of the file. Journals are written over and hold what
+clients send; as nobody knows a salt before it is used, nobody can send a record.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ import attrs
 
 from txregistry.interfaces.driver import PutFile
 
-#: Checksum of all that follows, length of the steps, epoch.
-_HEAD = struct.Struct(">IIQ")
+#: Of a salt.
+SALT_BYTES = 16
+
+#: Checksum of all that follows, length of the steps, when (Unix time), salt.
+_HEAD = struct.Struct(f">IId{SALT_BYTES}s")
+_SALT_OFFSET = 16
 
 #: Kind, length of the path, length of the content.
 _STEP = struct.Struct(">BII")
+
+
+class JournalUnreadable(Exception):
+    """A journal was written by another version, which alone knows what it says."""
 
 
 @attrs.frozen
@@ -28,20 +37,13 @@ class Delete:
     path: str
 
 
-@attrs.frozen
-class Settled:
-    """A path is what it should be, and safe: no earlier step counts any more."""
-
-    path: str
-
-
 #: What a journal remembers.
-Step = PutFile | Delete | Settled
+Step = PutFile | Delete
 
-_KINDS: tuple[type[Step], ...] = (PutFile, Delete, Settled)
+_KINDS: tuple[type[Step], ...] = (PutFile, Delete)
 
 
-def encode(steps: Iterable[Step], epoch: int) -> bytes:
+def encode(steps: Iterable[Step], salt: bytes, now: float) -> bytes:
     """Give the record of some steps."""
     parts: list[bytes] = []
     for step in steps:
@@ -50,20 +52,51 @@ def encode(steps: Iterable[Step], epoch: int) -> bytes:
         head = _STEP.pack(_KINDS.index(type(step)), len(path), len(content))
         parts += (head, path, content)
     body = b"".join(parts)
-    head = _HEAD.pack(0, len(body), epoch)[4:]
+    head = _HEAD.pack(0, len(body), now, salt)[4:]
     return struct.pack(">I", zlib.crc32(body, zlib.crc32(head))) + head + body
 
 
-def decode(data: bytes, epoch: int) -> Iterator[Step]:
-    """Give the steps of all records of an epoch, up to the first that is not whole."""
+@attrs.frozen
+class Told:
+    """What a journal says.
+
+    :ivar until: when the last record was written; 0 if there is none.
+    :ivar end: how many bytes, up to the end of the last record.
+    :ivar is_damaged: something that was written before that cannot be read any more.
+    """
+
+    steps: Sequence[Step] = attrs.field(factory=list)
+    until: float = 0.0
+    end: int = 0
+    is_damaged: bool = False
+
+
+def decode(data: bytes, salt: bytes) -> Told:
+    """Read all records with a salt that are whole.
+
+    :raise JournalUnreadable: there are steps of a kind that is not known.
+    """
+    steps: list[Step] = []
+    end, until, is_damaged = 0, 0.0, False
+    for start, stop, when in _records(data, salt):
+        is_damaged = is_damaged or start != end
+        steps += _steps(data, start + _HEAD.size, stop)
+        end, until = stop, when
+    return Told(steps, until, end, is_damaged)
+
+
+def _records(data: bytes, salt: bytes) -> Iterator[tuple[int, int, float]]:
+    """Give where each whole record begins and ends, and when it was written."""
     offset = 0
-    while len(data) - offset >= _HEAD.size:
-        checksum, length, found = _HEAD.unpack_from(data, offset)
-        end = offset + _HEAD.size + length
-        if found != epoch or zlib.crc32(data[offset + 4 : end]) != checksum:
-            return
-        yield from _steps(data, offset + _HEAD.size, end)
-        offset = end
+    while (found := data.find(salt, offset + _SALT_OFFSET)) >= 0:
+        start = found - _SALT_OFFSET
+        checksum, length, when, _ = _HEAD.unpack_from(data, start)
+        stop = start + _HEAD.size + length
+        if stop <= len(data) and zlib.crc32(data[start + 4 : stop]) == checksum:
+            yield start, stop, when
+            offset = stop
+        else:
+            offset = start + 1
 
 
 def _steps(data: bytes, offset: int, end: int) -> Iterator[Step]:
@@ -72,11 +105,14 @@ def _steps(data: bytes, offset: int, end: int) -> Iterator[Step]:
         offset += _STEP.size
         path = data[offset : offset + path_length].decode("utf-8", "surrogateescape")
         offset += path_length
-        if _KINDS[kind] is PutFile:
-            yield PutFile(path, data[offset : offset + content_length])
-        else:
-            yield Delete(path) if _KINDS[kind] is Delete else Settled(path)
+        yield _step(kind, path, data[offset : offset + content_length])
         offset += content_length
+
+
+def _step(kind: int, path: str, content: bytes) -> Step:
+    if kind >= len(_KINDS):
+        raise JournalUnreadable(f"there is a step of kind {kind}")
+    return PutFile(path, content) if _KINDS[kind] is PutFile else Delete(path)
 
 
 @attrs.frozen
@@ -84,34 +120,33 @@ class Outcome:
     """What steps come to, whichever of them had reached the disk.
 
     :ivar deleted: paths at and below which only what is in ``files`` stays.
-    :ivar files: the content that a path should have; ``None`` for the one it has.
+    :ivar files: the content that a path should have.
     """
 
     deleted: Sequence[str]
-    files: dict[str, bytes | None]
+    files: dict[str, bytes]
 
 
 def last_words(steps: Iterable[Step]) -> Outcome:
     """Let the last step that speaks of a path decide about it."""
     deleted: dict[str, int] = {}
-    files: dict[str, tuple[int, bytes | None]] = {}
+    files: dict[str, tuple[int, bytes]] = {}
     for number, step in enumerate(steps):
         if isinstance(step, Delete):
             deleted[step.path] = number
         else:
-            content = step.content if isinstance(step, PutFile) else None
-            files[step.path] = (number, content)
+            files[step.path] = (number, step.content)
     return Outcome(
         tuple(deleted),
         {
             path: content
             for path, (number, content) in files.items()
-            if not any(deleted.get(above, -1) > number for above in _upwards(path))
+            if not any(deleted.get(above, -1) > number for above in upwards(path))
         },
     )
 
 
-def _upwards(path: str) -> Iterator[str]:
+def upwards(path: str) -> Iterator[str]:
     """Give a path and all directories above it."""
     while path:
         yield path

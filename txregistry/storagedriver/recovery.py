@@ -1,52 +1,121 @@
-"""Make good what a power failure undid; blocking, before anything is served."""
+"""Make good what a power failure undid; blocking, before anything is served.
+
+Note [What came later]. A journal may be found long after it was written: another
+registry may have had the directory meanwhile, or it came back with a backup. What has
+changed clearly after the last record is not undone. So all is looked at first, and
+only then changed.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import attrs
+
 from txregistry.storagedriver.changes import put_quickly, unlink_if_there
+from txregistry.storagedriver.paths import check_file
 from txregistry.storagedriver.records import Outcome
 
+#: Times of files are coarse, and clocks are set: what is newer than the last record
+#: by less than this is ours.
+TOLERANCE_SECONDS = 60.0
 
-def make_good(outcome: Outcome, root: str) -> int:
-    """See to it that files are what steps came to.
+
+@attrs.define
+class Plan:
+    """What is to be changed.
+
+    :ivar mended: how many files are not what they should be.
+    :ivar left: how many of them have changed since, and are left.
+    """
+
+    deletions: list[str] = attrs.field(factory=list)
+    directories: list[str] = attrs.field(factory=list)
+    files: dict[str, bytes] = attrs.field(factory=dict)
+    mended: int = 0
+    left: int = 0
+
+
+def plan(outcome: Outcome, root: str, until: float, rewrite: bool = False) -> Plan:
+    """Look for what is not as steps left it; changes nothing.
 
     :param root: the real directory under which the paths are.
-    :return: how many were not.
-    :raise OSError: a file cannot be read, written or deleted.
+    :param until: when the last step was written down; Unix time.
+    :param rewrite: files that seem right are put again as well.
+    :raise OSError: something cannot be read.
+    :raise InvalidPath: a path is none.
     """
-    kept = {root + path: content for path, content in outcome.files.items()}
-    deleted = sum(_delete_all_but(root + path, kept) for path in outcome.deleted)
-    wanted = ((path, it) for path, it in kept.items() if it is not None)
-    return deleted + sum(_write(path, content) for path, content in wanted)
-
-
-def _delete_all_but(path: str, kept: Mapping[str, bytes | None]) -> int:
-    if not os.path.isdir(path):
-        return _delete(path) if path not in kept else 0
-    count = 0
-    for directory, _, names in os.walk(path, topdown=False):
-        found = (os.path.join(directory, name) for name in names)
-        count += sum(_delete(file) for file in found if file not in kept)
-        with suppress(OSError):  # something in it is kept
-            os.rmdir(directory)
-    return count
-
-
-def _delete(path: str) -> bool:
-    found = os.path.lexists(path)
-    unlink_if_there(path)
+    latest = until + TOLERANCE_SECONDS
+    found = Plan()
+    kept = {
+        root + check_file("journal", path): it for path, it in outcome.files.items()
+    }
+    for path in outcome.deleted:
+        real = root + check_file("journal", path)
+        for file in _files_below(real):
+            if file not in kept:
+                _add_deletion(found, file, latest)
+        if os.path.isdir(real):
+            found.directories.append(real)
+    for path, content in kept.items():
+        _add_file(found, path, content, latest, rewrite)
     return found
 
 
-def _write(path: str, content: bytes) -> bool:
-    if _read(path) == content:
-        return False
-    put_quickly(path, content)
-    return True
+def carry_out(found: Plan) -> None:
+    """Make the changes; done again, it comes to the same.
+
+    :raise OSError: a file cannot be written or deleted.
+    """
+    for path in found.deletions:
+        unlink_if_there(path)
+    for path in found.directories:
+        for directory, _, _ in os.walk(path, topdown=False):
+            with suppress(OSError):  # something in it is kept
+                os.rmdir(directory)
+    for path, content in found.files.items():
+        put_quickly(path, content)
+
+
+def _add_deletion(found: Plan, path: str, latest: float) -> None:
+    if _changed_after(path, latest):
+        found.left += 1
+    else:
+        found.deletions.append(path)
+        found.mended += 1
+
+
+def _add_file(
+    found: Plan, path: str, content: bytes, latest: float, rewrite: bool
+) -> None:
+    if is_wrong := _read(path) != content:
+        if _changed_after(path, latest):
+            found.left += 1
+            return
+    elif not rewrite:
+        return
+    found.mended += is_wrong
+    found.files[path] = content
+
+
+def _changed_after(path: str, latest: float) -> bool:
+    """Tell whether a file, or the directory that lacks it, has changed since."""
+    while True:
+        try:
+            return os.lstat(path).st_mtime > latest
+        except (FileNotFoundError, NotADirectoryError):
+            path = os.path.dirname(path)
+
+
+def _files_below(path: str) -> Iterator[str]:
+    if os.path.isdir(path):
+        for directory, _, names in os.walk(path):
+            yield from (os.path.join(directory, name) for name in names)
+    elif os.path.lexists(path):
+        yield path
 
 
 def _read(path: str) -> bytes | None:

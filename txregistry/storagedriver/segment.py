@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 import attrs
 
 from txregistry.storagedriver.changes import write_all
-from txregistry.storagedriver.records import Step, decode, encode
+from txregistry.storagedriver.records import (
+    SALT_BYTES,
+    Delete,
+    JournalUnreadable,
+    Step,
+    Told,
+    decode,
+    encode,
+    upwards,
+)
 
 #: A segment that has grown to this is left for the other.
 SEGMENT_BYTES = 4 * 1024 * 1024
 
-#: Checksum of all that follows, magic, version, whether records count, epoch, boot.
-_HEAD = struct.Struct(">I4sB?Q36s")
+#: Checksum of all that follows, magic, version, whether it counts, epoch, boot, salt.
+_HEAD = struct.Struct(f">I4sB?Q36s{SALT_BYTES}s")
 _HEAD_BYTES = 512
-_MAGIC, _VERSION = b"txrj", 1
-
-
-class JournalUnreadable(Exception):
-    """A journal was written by another version, which alone knows what it says."""
+_MAGIC, _VERSION = b"txrj", 2
 
 
 @attrs.define(eq=False)
@@ -30,7 +35,8 @@ class Segment:
     """A file that is written over, so that it costs no new blocks.
 
     :ivar epoch: of the records that are in it; each use has a higher one.
-    :ivar boot: names the run of the kernel that they were written in.
+    :ivar boot: names the run of the kernel that they were written in; empty if what
+        the kernel says of the files is not to be believed.
     :ivar counts: what is in it has to be made good after a power failure.
     """
 
@@ -38,53 +44,86 @@ class Segment:
     epoch: int = 0
     boot: str = ""
     counts: bool = False
+    _salt: bytes = b""
     _end: int = _HEAD_BYTES
     _descriptor: int = -1
+    _put: set[str] = attrs.field(factory=set)
+    _deleted: set[str] = attrs.field(factory=set)
 
     def open(self) -> None:
-        """Open the file, and read its head.
+        """Open the file, and read its head; one that is not whole never counted.
 
         :raise JournalUnreadable: it is of another version.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self.path, flags, 0o600)
         head = os.pread(self._descriptor, _HEAD.size, 0)
-        if len(head) == _HEAD.size and zlib.crc32(head[4:]) == _HEAD.unpack(head)[0]:
-            _, magic, version, self.counts, self.epoch, boot = _HEAD.unpack(head)
+        if len(head) < _HEAD.size:
+            return
+        checksum, magic, version, counts, epoch, boot, salt = _HEAD.unpack(head)
+        if magic == _MAGIC and version != _VERSION:
+            raise JournalUnreadable(f"{self.path} is of version {version}")
+        if zlib.crc32(head[4:]) == checksum:
+            self.counts, self.epoch, self._salt = counts, epoch, salt
             self.boot = boot.rstrip(b"\0").decode("ascii")
-            if (magic, version) != (_MAGIC, _VERSION):
-                raise JournalUnreadable(f"{self.path} is of version {version}")
 
-    def steps(self) -> Iterator[Step]:
-        """Give what was written in this epoch."""
+    def read(self) -> Told:
+        """Give what was written since it was begun."""
         size = os.fstat(self._descriptor).st_size
-        return decode(os.pread(self._descriptor, size, _HEAD_BYTES), self.epoch)
+        told = decode(os.pread(self._descriptor, size, _HEAD_BYTES), self._salt)
+        self._end = _HEAD_BYTES + told.end
+        return told
 
     @property
     def is_full(self) -> bool:
         """Tell whether no more should be written."""
         return self._end >= SEGMENT_BYTES
 
+    def speaks_of(self, path: str) -> bool:
+        """Tell whether what is in it decides about a path."""
+        if not self.counts:
+            return False
+        deleted = self._deleted
+        return path in self._put or any(above in deleted for above in upwards(path))
+
     def begin(self, epoch: int, boot: str) -> None:
         """Begin to write over what was in it; safe with the first record."""
-        self._write_head(True, epoch, boot)
+        salt = os.urandom(SALT_BYTES)
+        self._write_head(True, epoch, boot, salt)
+        self.epoch, self.boot, self._salt = epoch, boot, salt
         self._end = _HEAD_BYTES
+        self._put, self._deleted = set(), set()
+        self.counts = True
 
-    def append(self, steps: Iterable[Step]) -> None:
+    def append(self, steps: Sequence[Step], now: float) -> None:
         """Write a record, and wait until it is safe.
 
-        :raise OSError: it is not; the next one takes its place.
+        :param now: Unix time.
+        :raise OSError: it may be or not; the next one takes its place.
         """
-        record = encode(steps, self.epoch)
-        os.lseek(self._descriptor, self._end, os.SEEK_SET)
-        write_all(self._descriptor, record)
+        for step in steps:
+            (self._deleted if isinstance(step, Delete) else self._put).add(step.path)
+        record = encode(steps, self._salt, now)
+        write_all(self._descriptor, record, self._end)
         os.fdatasync(self._descriptor)
         self._end += len(record)
 
+    def disown(self) -> None:
+        """Say that what is in it is to be made good whichever kernel runs.
+
+        Only whoever starts under this kernel has to know: it is not synced.
+        """
+        self._write_head(self.counts, self.epoch, "", self._salt)
+        self.boot = ""
+
     def end(self) -> None:
-        """Say that nothing in it counts any more."""
-        self._write_head(False, self.epoch, self.boot)
+        """Say that nothing in it counts any more.
+
+        :raise OSError: that is not safe; it does still.
+        """
+        self._write_head(False, self.epoch, self.boot, self._salt)
         os.fdatasync(self._descriptor)
+        self.counts = False
 
     def close(self) -> None:
         """Close the file."""
@@ -92,9 +131,8 @@ class Segment:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _write_head(self, counts: bool, epoch: int, boot: str) -> None:
-        fields = (_MAGIC, _VERSION, counts, epoch, boot.encode("ascii"))
+    def _write_head(self, counts: bool, epoch: int, boot: str, salt: bytes) -> None:
+        fields = (_MAGIC, _VERSION, counts, epoch, boot.encode("ascii"), salt)
         checked = _HEAD.pack(0, *fields)[4:]
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        write_all(self._descriptor, struct.pack(">I", zlib.crc32(checked)) + checked)
-        self.counts, self.epoch, self.boot = counts, epoch, boot
+        head = struct.pack(">I", zlib.crc32(checked)) + checked
+        write_all(self._descriptor, head, 0)

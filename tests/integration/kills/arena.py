@@ -23,6 +23,7 @@ from tests.integration.kills.client import Client, Gone
 from tests.integration.kills.inspector import Inspector
 from tests.integration.kills.model import Model
 from tests.integration.kills.pace import Pace
+from tests.integration.kills.power import lose_power
 from tests.integration.kills.worker import THEMES, Worker
 from tests.integration.support import TWISTD, free_port
 
@@ -108,6 +109,10 @@ class Arena:
         else:
             self._kill_at_work(theme)
         self._check_files()
+        if self._dice.random() < 0.5:
+            spoiled = lose_power(self.root, self._dice)
+            self.model.note("power lost:", spoiled)
+            self._count("power lost" if spoiled else "power lost, all safe")
         self._daemon = self._start()
         self._settle()
 

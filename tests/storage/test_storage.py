@@ -36,7 +36,11 @@ from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
 from txregistry.storage.cache import RepositoryCache
-from txregistry.storage.descriptors import CachedStatter, RepositoryDescriptors
+from txregistry.storage.descriptors import (
+    CachedStatter,
+    MemoryDescriptors,
+    RepositoryDescriptors,
+)
 from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -222,6 +226,49 @@ class MountTests(StorageCase):
     def test_unknown_content(self) -> None:
         """So does content that is nowhere."""
         verifyObject(IBlobWriter, self.mount(Digest.of(b"x"), None))
+
+
+class RememberingTests(StorageCase):
+    """What was pushed is known, until it is deleted."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse(descriptors=MemoryDescriptors(10))
+        self.repository = self.ok(self.house.local.repository(NAME))
+
+    def remembered(self, digest: Digest) -> Descriptor | None:
+        cache = self.house.descriptors.repository(name=NAME)
+        return self.ok(cache.stat(digest=digest).addErrback(lambda _: None))
+
+    def test_pushed(self) -> None:
+        """By the digest that the client gave."""
+        found = self.commit(b"content", "sha512")
+        wanted = Digest.of(b"content", "sha512")
+        self.assertEqual(self.remembered(wanted), found)
+        self.ok(self.repository.blobs.delete(digest=wanted))
+        self.assertIsNone(self.remembered(wanted))
+
+    def test_deleted_while_it_is_pushed(self) -> None:
+        """It waits for the lock, and then takes away what has just been linked."""
+        digest = Digest.of(b"content")
+        writer = self.upload(b"content")
+        held: Deferred[None] = Deferred()
+        self.house.content.locks.run(digest, lambda: held)
+        committing = writer.commit(provisional=Descriptor(digest, None))
+        deleting = self.repository.blobs.delete(digest=digest)
+        held.callback(None)
+        self.ok(committing)
+        self.ok(deleting)
+        self.assertIsNone(self.remembered(digest))
+        self.failureResultOf(self.repository.blobs.stat(digest=digest), BlobUnknown)
+
+    def test_dangling(self) -> None:
+        """A link whose content is there stays."""
+        digest = self.commit(b"content").digest
+        blobs = self.repository.blobs
+        self.assertFalse(self.ok(blobs.delete_dangling(digest=digest)))
+        self.ok(self.house.driver.delete(layout.blob_data(digest)))
+        self.assertTrue(self.ok(blobs.delete_dangling(digest=digest)))
+        self.assertFalse(self.ok(blobs.delete_dangling(digest=digest)))
 
 
 class LinkTests(StorageCase):

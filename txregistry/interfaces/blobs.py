@@ -155,6 +155,9 @@ class IBlobDeleter(Interface):
         Fails with ``BlobUnknown``.
         """
 
+    def delete_dangling(digest: Digest) -> Deferred[bool]:
+        """Unlink a blob if its data is not there; fires with whether it was so."""
+
 
 class IBlobDescriptorService(IBlobStatter):
     """Remembers descriptors."""

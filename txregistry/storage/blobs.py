@@ -21,7 +21,6 @@ from txregistry.interfaces.blobs import (
     IBlobWriter,
     UploadStatus,
 )
-from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
@@ -62,7 +61,7 @@ class LinkedBlobs:
     """The blobs of one repository."""
 
     _name: RepositoryName
-    _driver: IStorageDriver
+    _links: Links
     _content: Content
     _descriptors: IBlobDescriptorService
     _uploads: Uploads
@@ -118,9 +117,38 @@ class LinkedBlobs:
 
     @deferred
     async def delete(self, digest: Digest) -> None:
-        """Unlink a blob from this repository."""
+        """Unlink a blob from this repository.
+
+        Under the lock of its content, so that nobody who links it remembers it after.
+        """
+        linked = await self._links.read(layout.layer_link(self._name, digest))
+        key = digest if linked is None else linked
+        await self._content.locks.run(key, lambda: self._delete(digest))
+
+    @deferred
+    async def delete_dangling(self, digest: Digest) -> bool:
+        """Unlink a blob if its data is not there."""
+        linked = await self._links.read(layout.layer_link(self._name, digest))
+        if linked is None:
+            return False
+        target = linked
+        return await self._content.locks.run(
+            target, lambda: self._delete_if_dangling(digest, target)
+        )
+
+    @deferred
+    async def _delete_if_dangling(self, digest: Digest, target: Digest) -> bool:
+        try:
+            await self._content.stat(target)
+        except BlobUnknown:
+            await self._delete(digest)
+            return True
+        return False
+
+    @deferred
+    async def _delete(self, digest: Digest) -> None:
         await self._descriptors.clear(digest=digest)
-        removed = await Links(self._driver).remove(
+        removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
         # Whoever looked in between has it remembered again.
@@ -134,7 +162,7 @@ class LinkedBlobs:
         canonical: Digest | None = mount.digest
         if mount.source is not None:
             link = layout.layer_link(mount.source, mount.digest)
-            canonical = await Links(self._driver).read(link)
+            canonical = await self._links.read(link)
         if canonical is None:
             return None
         found = canonical
@@ -142,7 +170,6 @@ class LinkedBlobs:
 
     @deferred
     async def _mount(self, mount: BlobMount, canonical: Digest) -> Descriptor | None:
-        links = Links(self._driver)
         self._content.pin(canonical)
         try:
             descriptor = await self._content.stat(canonical)
@@ -151,9 +178,8 @@ class LinkedBlobs:
         changes = []
         for digest in {mount.digest, canonical}:
             link = layout.layer_link(self._name, digest)
-            changes += await links.change(link, canonical)
-        if changes:
-            await self._driver.apply(changes=changes)
+            changes += await self._links.change(link, canonical)
+        await self._links.apply(changes)
         self._content.use(canonical)
         self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -343,26 +344,10 @@ class _Run:
 
     @deferred
     async def _remove_if_dangling(self, name: RepositoryName, link: Digest) -> None:
-        path = layout.layer_link(name, link)
-        target = await Links(self._driver).read(path)
-        if target is None:
-            return
-        removed = await self._content.locks.run(
-            target, lambda: self._remove(name, link, target)
-        )
+        repository = await self._namespace.repository(name=name)
+        blobs = repository.blobs
+        removed = await cast(IBlobDeleter, blobs).delete_dangling(digest=link)
         self.report.links_deleted += removed
-
-    @deferred
-    async def _remove(self, name: RepositoryName, link: Digest, target: Digest) -> bool:
-        try:
-            await self._driver.stat(path=layout.blob_data(target))
-        except PathNotFound:
-            repository = await self._namespace.repository(name=name)
-            blobs = repository.blobs
-            assert IBlobDeleter.providedBy(blobs)
-            await blobs.delete(digest=link)
-            return True
-        return False
 
     @deferred
     async def _breathe(self) -> None:

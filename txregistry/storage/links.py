@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 import attrs
 
@@ -46,7 +47,11 @@ class Links:
     @deferred
     async def write(self, path: str, digest: Digest) -> None:
         """Make a link, durably; one that says so already is left alone."""
-        changes = await self.change(path, digest)
+        await self.apply(await self.change(path, digest))
+
+    @deferred
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make what :meth:`change` has found to be done, durably."""
         if changes:
             await self._driver.apply(changes=changes)
 

@@ -17,7 +17,7 @@ from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
-from txregistry.spec.digest import Digest
+from txregistry.spec.digest import CANONICAL, Digest
 from txregistry.spec.errors import ManifestInvalid, ManifestUnknown
 from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import Manifest
@@ -102,11 +102,8 @@ class LinkedManifests:
     @deferred
     async def pin(self, manifest: Manifest) -> None:
         """Spare what a manifest refers to, and itself; see Note [Pins]."""
-        wanted = [manifest.digest]
-        for reference in manifest.references:
-            links = Links(self._driver)
-            link = layout.layer_link(self._name, reference.digest)
-            wanted.append(await links.read(link) or reference.digest)
+        named = [await self._canonical(found.digest) for found in manifest.references]
+        wanted = [manifest.digest, *named]
         self._content.protection.pin(*wanted)
         for digest in wanted:
             self._content.protection.use(digest)
@@ -114,6 +111,14 @@ class LinkedManifests:
             await self._content.locks.settle(digest)
             if count % _PER_TURN == _PER_TURN - 1:
                 await deferLater(self._clock, 0)
+
+    @deferred
+    async def _canonical(self, digest: Digest) -> Digest:
+        """Fire with the digest under which content lies: links know other names."""
+        if digest.algorithm == CANONICAL:
+            return digest
+        link = layout.layer_link(self._name, digest)
+        return await Links(self._driver).read(link) or digest
 
     @deferred
     async def mount(self, digest: Digest) -> Manifest:
@@ -233,8 +238,7 @@ class LinkedManifests:
         changes += await links.change(layout.revision_link(self._name, digest), digest)
         for tag in tags:
             changes += await tag_changes(links, self._name, tag, digest)
-        if changes:
-            await self._driver.apply(changes=changes)
+        await links.apply(changes)
         self._content.use(digest)
         self._record(manifest, tags)
 

@@ -114,23 +114,27 @@ class LocalNamespace:
         blobs = self._compose_blobs(name)
         return LocalRepository(name, blobs, manifests, tags, referrers, signatures)
 
-    def _uploads(self, name: RepositoryName) -> Uploads:
+    def _uploads(
+        self, name: RepositoryName, descriptors: IBlobDescriptorService
+    ) -> Uploads:
         return Uploads(
             name,
             self._driver,
             self._content,
+            descriptors,
             self._states,
             self._reconciler,
             self._sessions,
         )
 
     def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
+        descriptors = self._descriptors(name)
         return LinkedBlobs(
             name,
-            self._driver,
+            Links(self._driver),
             self._content,
-            self._descriptors(name),
-            self._uploads(name),
+            descriptors,
+            self._uploads(name, descriptors),
             self._reconciler,
             self._clock,
         )

@@ -54,8 +54,7 @@ class LinkedTags:
     async def _tag(self, tag: Tag, digest: Digest) -> None:
         links = Links(self._driver)
         changes = await tag_changes(links, self._name, tag, digest)
-        if changes:
-            await self._driver.apply(changes=changes)
+        await links.apply(changes)
         fact = facts.tag_set(self._name, tag, digest)
         self._reconciler.added(self._name, fact)
 

@@ -13,7 +13,11 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time, write_time
 from txregistry.flow.sessions import Session, Sessions
-from txregistry.interfaces.blobs import IBlobWriter, UploadStatus
+from txregistry.interfaces.blobs import (
+    IBlobDescriptorService,
+    IBlobWriter,
+    UploadStatus,
+)
 from txregistry.interfaces.driver import (
     Change,
     IStorageDriver,
@@ -80,6 +84,7 @@ class Upload(Ingest):
     _name: RepositoryName
     _driver: IStorageDriver
     _content: Content
+    _descriptors: IBlobDescriptorService
     _states: HashStates
     _reconciler: Reconciler
     _session: Session
@@ -184,6 +189,8 @@ class Upload(Ingest):
         changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
         await self._driver.apply(changes=changes)
         self._content.use(canonical.digest)
+        # A manifest that refers to it is the next thing to come.
+        await self._descriptors.set_descriptor(digest=alias, descriptor=canonical)
 
     @deferred
     async def _forget(self) -> None:
@@ -202,6 +209,7 @@ class Uploads:
     _name: RepositoryName
     _driver: IStorageDriver
     _content: Content
+    _descriptors: IBlobDescriptorService
     _states: HashStates
     _reconciler: Reconciler
     _sessions: Sessions[UploadKey]
@@ -279,6 +287,7 @@ class Uploads:
             name=self._name,
             driver=self._driver,
             content=self._content,
+            descriptors=self._descriptors,
             states=self._states,
             reconciler=self._reconciler,
             session=session,

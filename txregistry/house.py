@@ -33,7 +33,7 @@ from txregistry.flow.disk import DiskPool
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.blobs import IDescriptorCache
-from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.driver import IJournaled, IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
@@ -67,6 +67,7 @@ from txregistry.services import (
 )
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage import layout
+from txregistry.storage.beginnings import HELD_SECONDS, Beginnings
 from txregistry.storage.caches import Caches
 from txregistry.storage.collect import Collector
 from txregistry.storage.content import Content
@@ -137,6 +138,7 @@ class House:
     metrics: Metrics = attrs.field(init=False)
     content: Content = attrs.field(init=False)
     index: Database = attrs.field(init=False)
+    beginnings: Beginnings = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     partials: PartialBlobs = attrs.field(init=False)
@@ -171,12 +173,18 @@ class House:
         index = own_path(self.config, "index.sqlite3")
         self.index = Database(index, self.ledger_disk, SCHEMA, VERSION)
         self.reconciler = Reconciler(self.driver, TreeIndex(self.index), self.reactor)
+        # A driver that keeps a journal has its directory to itself.
+        is_alone = IJournaled.providedBy(self.driver)
+        self.beginnings = Beginnings(
+            self.driver, self.reactor, HELD_SECONDS if is_alone else 0.0
+        )
         self.local = LocalNamespace(
             self.driver,
             self.content,
             caches,
             self.reconciler,
             HashStates(self.driver, self._resumes_digests()),
+            self.beginnings,
             self.reactor,
             not self.config.compatibility.schema1.disablesignaturestore,
         )
@@ -213,6 +221,7 @@ class House:
         lock = DirectoryLock(own_path(self.config, "lock", ""))
         for child in (*self.foundations, Storage(self.driver), lock, self.journaling):
             registry.add(child)
+        registry.add(self.beginnings)
         registry.add(GiveBack(self.disk, self.reactor))
         self._add_purging(registry)
         rebuild = self._rebuild()

@@ -223,6 +223,19 @@ class RecoveryTests(JournalCase):
         self.start("second")
         self.assertEqual(contents(self.root), {"/a": b"1"})
 
+    def test_head_that_is_not_whole(self) -> None:
+        """It is not believed, whatever it says."""
+        self.put("/a", b"1")
+        self.ok(self.driver.checkpoint())
+        path = Path(f"{self.root}{DIRECTORY}/0")
+        head = bytearray(path.read_bytes())
+        self.assertEqual(head[9], 0)
+        head[9] = 1  # as if it counted
+        path.write_bytes(head)
+        self.lose("/a")
+        self.start("second")
+        self.assertEqual(contents(self.root), {"/a": b""})
+
     def test_it_cannot_be_made(self) -> None:
         """The driver's own error says where."""
         Path(self.root + "/file").write_bytes(b"")
@@ -262,12 +275,16 @@ class RecoveryTests(JournalCase):
         os.utime(real, (self.later(), self.later()))
 
     def test_broken_off(self) -> None:
-        """A start that did not come to its end is made up for by the next."""
+        """A start that did not come to its end is made up for by the next, which does
+        not take what was made good for what came later."""
+        long_ago = time.time() - 10_000
+        self.driver._commits._journal._now = lambda: long_ago
         for number in range(5):
             self.put(f"/a/{number}", b"content")
         expected = contents(self.root)
         for number in range(5):
             os.unlink(f"{self.root}/a/{number}")
+        os.utime(self.root + "/a", (long_ago, long_ago))
         done = []
 
         def put(path: str, content: bytes) -> None:
@@ -280,8 +297,6 @@ class RecoveryTests(JournalCase):
             driver = FilesystemDriver(self.root, InlineDisk(), boot_id=lambda: "second")
             failed = self.failureResultOf(driver.open_journal(DIRECTORY), DriverError)
         self.assertIn("/a/", str(failed.value))
-        # Much later, so that what was made good looks new.
-        os.utime(self.root + "/a", (self.later() - 20, self.later() - 20))
         self.start("third")
         self.assertEqual(contents(self.root), expected)
 
@@ -438,6 +453,17 @@ class WritingTests(JournalCase):
         self.start("second")
         self.assertEqual(contents(self.root), {"/a": b"1"})
 
+    def test_what_was_taken_away_stays_away(self) -> None:
+        """When all is put again, also what was deleted without being written down."""
+        self.put("/a", b"1")
+        self.put("/b", b"2")
+        self.ok(self.driver.delete("/a", durable=False))
+        broken = Mock(side_effect=[OSError(5, "broken"), None])
+        self.driver._commits._journal._systems._sync = broken
+        self.failureResultOf(self.driver.checkpoint(), DriverError)
+        self.ok(self.driver.checkpoint())
+        self.assertEqual(contents(self.root), {"/b": b"2"})
+
     def test_full_and_cannot_sync(self) -> None:
         """What comes is written down as long as there is room, then refused."""
         self.patch(segment, "SEGMENT_BYTES", 600)
@@ -477,10 +503,14 @@ class WritingTests(JournalCase):
         first = driver.put("/a", b"1")
         closing = driver.close_journal()
         second = driver.put("/a", b"2")
+        disk.jobs.reverse()  # whatever comes first
         disk.do()
-        for done in (first, closing, second):
+        third = driver.put("/b", b"3")
+        disk.do()
+        for done in (first, closing, second, third):
             self.ok(done)
         self.assertEqual(self.ok(driver.get("/a")), b"2")
+        self.assertEqual(self.ok(driver.get("/b")), b"3")
 
     def test_file_system_that_cannot_be_waited_for(self) -> None:
         """What is changed there is made durable by itself."""

@@ -110,7 +110,7 @@ class MalformedCase(SynchronousTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(self.house.registry.active, set())
         self.assertEqual(self.house.registry_wire.open_connections, 0)
-        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+        self.assertEqual(self.house.timers(), [])
         self.assertEqual(len(self.house.local._sessions), 0)
 
     def exchange(self, sent: bytes) -> list[Answer]:

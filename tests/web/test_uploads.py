@@ -170,3 +170,48 @@ class ChunkTests(UploadCase):
         self.assertEqual((len(content), content[:4]), (108, b"sha\x03"))
         got = self.patch_chunk(got.header("Location"), self.content[1000:])
         self.assertEqual(self.put(got.header("Location")).status, 201)
+
+
+class KilledTests(UploadCase):
+    """A process that was killed has told clients of uploads that it only held."""
+
+    def kill(self, seconds: float = 1.0) -> None:
+        """Start anew on what is on the disk, some seconds later."""
+        old = self.house
+        old.beginnings._held.clear()
+        old.clock.advance(seconds)
+        self.house = TestHouse(driver=old.driver, clock=old.clock)
+
+    def test_goes_on_by_its_state(self) -> None:
+        """Its client asks, and sends, as if nothing had been."""
+        location = self.begin()
+        self.kill()
+        self.assertEqual(self.leftovers(), [])
+        got = self.house.send("GET", location)
+        self.assertEqual((got.status, got.header("Range")), (204, "0-0"))
+        self.assertEqual(self.put(location, self.content).status, 201)
+        self.assertEqual(self.blob().body, self.content)
+        self.assertEqual(self.put(location, self.content).status, 404)
+
+    def test_chunk(self) -> None:
+        """Whichever way it sends."""
+        location = self.begin()
+        self.kill()
+        got = self.house.send("PATCH", location, self.content[:1000])
+        self.assertEqual((got.status, got.header("Range")), (202, "0-999"))
+        got = self.put(got.header("Location"), self.content[1000:])
+        self.assertEqual(got.status, 201)
+
+    def test_others_do_not(self) -> None:
+        """One without a state, of long ago, or with something in it."""
+        location, early = self.begin(), self.begin()
+        got = self.house.send("PATCH", location, b"some")
+        full = got.header("Location")
+        self.house.send("DELETE", full)
+        self.kill()
+        for gone in (early.partition("?")[0], full):
+            got = self.house.send("GET", gone)
+            self.assertEqual(self.code(got), (404, "BLOB_UPLOAD_UNKNOWN"))
+        self.kill(100)
+        got = self.house.send("GET", early)
+        self.assertEqual(self.code(got), (404, "BLOB_UPLOAD_UNKNOWN"))

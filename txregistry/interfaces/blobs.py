@@ -130,11 +130,17 @@ class IBlobIngester(Interface):
     def begin(algorithm: str | None = None) -> Deferred[UploadStatus]:
         """Begin an upload to go on with later, as by ``create`` and ``close``."""
 
-    def status(upload_id: str) -> Deferred[UploadStatus]:
-        """Fire with where an upload stands; fails with ``BlobUploadUnknown``."""
+    def status(upload_id: str, begun_at: float | None = None) -> Deferred[UploadStatus]:
+        """Fire with where an upload stands; fails with ``BlobUploadUnknown``.
+
+        :param begun_at: when it was begun, from a client that can prove that, and that
+            nothing has come since; seconds since the epoch.
+        """
 
     def resume(
-        upload_id: str, check: Callable[[UploadStatus], None]
+        upload_id: str,
+        check: Callable[[UploadStatus], None],
+        begun_at: float | None = None,
     ) -> Deferred[IBlobWriter]:
         """Go on with an upload; fails with ``BlobUploadUnknown``.
 
@@ -143,6 +149,7 @@ class IBlobIngester(Interface):
 
         :param check: is told where the upload stands, and raises what is wrong with
             that; nobody is stopped for what is refused.
+        :param begun_at: as in ``status``.
         """
 
 

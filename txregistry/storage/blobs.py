@@ -27,9 +27,10 @@ from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.storage.content import Content
+from txregistry.storage.ingest import Upload
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
-from txregistry.storage.uploads import Upload, Uploads
+from txregistry.storage.uploads import Uploads
 
 
 @implementer(IBlobStatter)
@@ -103,16 +104,21 @@ class LinkedBlobs:
         """Begin an upload that others go on with."""
         return self._uploads.begin(now=self._clock.seconds(), algorithm=algorithm)
 
-    def status(self, upload_id: str) -> Deferred[UploadStatus]:
+    def status(
+        self, upload_id: str, begun_at: float | None = None
+    ) -> Deferred[UploadStatus]:
         """Fire with where an upload stands."""
-        return self._uploads.status(upload_id)
+        return self._uploads.status(upload_id, begun_at)
 
     @deferred
     async def resume(
-        self, upload_id: str, check: Callable[[UploadStatus], None]
+        self,
+        upload_id: str,
+        check: Callable[[UploadStatus], None],
+        begun_at: float | None = None,
     ) -> IBlobWriter:
         """Go on with an upload."""
-        upload: Upload = await self._uploads.resume(upload_id, check)
+        upload: Upload = await self._uploads.resume(upload_id, check, begun_at)
         return upload
 
     @deferred

@@ -22,6 +22,7 @@ from txregistry.interfaces.namespace import (
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
+from txregistry.storage.beginnings import Beginnings, UploadKey
 from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
@@ -33,7 +34,7 @@ from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.referrers import IndexedReferrers
 from txregistry.storage.signatures import LinkedSignatures
 from txregistry.storage.tags import LinkedTags
-from txregistry.storage.uploads import UploadKey, Uploads
+from txregistry.storage.uploads import Uploads
 
 #: Repositories that are looked into for a blob that might be anywhere.
 MAX_CANDIDATES = 256
@@ -65,6 +66,7 @@ class LocalNamespace:
     _caches: Caches
     _reconciler: Reconciler
     _states: HashStates
+    _beginnings: Beginnings
     _clock: IReactorTime
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
@@ -122,6 +124,7 @@ class LocalNamespace:
             self._driver,
             self._content,
             descriptors,
+            self._beginnings,
             self._states,
             self._reconciler,
             self._sessions,

@@ -32,8 +32,8 @@ from txregistry.spec.errors import DigestInvalid, SizeInvalid
 from txregistry.storage import layout
 from txregistry.storage.content import Content
 from txregistry.storage.hashing import hash_file
+from txregistry.storage.ingest import Ingest
 from txregistry.storage.links import Links
-from txregistry.storage.uploads import Ingest
 
 
 @implementer(IPartialBlob)

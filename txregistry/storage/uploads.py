@@ -1,4 +1,4 @@
-"""Taking blobs in: bytes are hashed as they are written, verified, then linked."""
+"""The uploads of one repository: how they begin, and go on."""
 
 from __future__ import annotations
 
@@ -6,197 +6,23 @@ import uuid
 from collections.abc import Callable
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IProducer
-from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.rfc3339 import read_time, write_time
+from txregistry.flow.rfc3339 import read_time
 from txregistry.flow.sessions import Session, Sessions
-from txregistry.interfaces.blobs import (
-    IBlobDescriptorService,
-    IBlobWriter,
-    UploadStatus,
-)
-from txregistry.interfaces.driver import (
-    Change,
-    IStorageDriver,
-    MoveFile,
-    PathNotFound,
-    PutFile,
-    RemoveTree,
-)
+from txregistry.interfaces.blobs import IBlobDescriptorService, UploadStatus
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.files import IFileWriter
-from txregistry.spec.descriptor import Descriptor
-from txregistry.spec.digest import CANONICAL, Digest, IncrementalHash
-from txregistry.spec.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
+from txregistry.spec.digest import CANONICAL
+from txregistry.spec.errors import BlobUploadUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
+from txregistry.storage.beginnings import Beginnings, UploadKey
 from txregistry.storage.content import Content
-from txregistry.storage.hashing import Hashes, HashStates, hash_file
+from txregistry.storage.hashing import Hashes, HashStates
+from txregistry.storage.ingest import Upload
 from txregistry.storage.latefile import LateFile
-from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
-
-#: Names an upload in all of the store.
-UploadKey = tuple[RepositoryName, str]
-
-
-@implementer(IConsumer)
-@attrs.define(eq=False, kw_only=True)
-class Ingest:
-    """Bytes on their way to a place in the store: a file, and a hash of it."""
-
-    file: IFileWriter
-    hasher: IncrementalHash
-
-    @property
-    def size(self) -> int:
-        """Count the bytes written."""
-        return self.file.size
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer, paused while the disk is behind."""
-        self.file.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Let the producer go."""
-        self.file.unregisterProducer()
-
-    def write(self, data: bytes) -> None:
-        """Take in bytes."""
-        self.file.write(data)
-
-    def flush(self, durable: bool = False) -> Deferred[None]:
-        """Wait until what was taken in is written."""
-        return self.file.flush(durable=durable)
-
-
-@implementer(IBlobWriter)
-@attrs.define(eq=False, kw_only=True)
-class Upload(Ingest):
-    """An upload to a repository, while this is the one who writes to it."""
-
-    file: LateFile
-    hasher: Hashes
-    upload_id: str
-    started_at: float
-    _name: RepositoryName
-    _driver: IStorageDriver
-    _content: Content
-    _descriptors: IBlobDescriptorService
-    _states: HashStates
-    _reconciler: Reconciler
-    _session: Session
-    _began_with: int
-    _producer: IProducer | None = None
-    _closing: Deferred[None] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        self._session.on_takeover(self._give_way)
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer; it is stopped when another request takes over."""
-        self._producer = producer
-        super().registerProducer(producer, streaming)
-        if self._session.asked_to_leave:
-            self._give_way()
-
-    def unregisterProducer(self) -> None:
-        """Let the producer go."""
-        self._producer = None
-        super().unregisterProducer()
-
-    @deferred
-    async def commit(self, provisional: Descriptor) -> Descriptor:
-        """Verify, move into place, link; see :class:`IBlobWriter`."""
-        # It is synced with the move: one wait for the disk instead of two.
-        await self.file.close()
-        content = self.file.content
-        if content is not None:
-            self.hasher.update(content)
-        await self._verify(provisional, content)
-        canonical = Descriptor(Digest(CANONICAL, self.hasher.hexdigest()), self.size)
-        path = layout.blob_data(canonical.digest)
-        place: Change = MoveFile(self._path, path, sync=True)
-        if content is not None:
-            place = PutFile(path, content)
-        await self._content.locks.run(
-            canonical.digest, lambda: self._store(canonical, provisional.digest, place)
-        )
-        self._session.leave()
-        self._reconciler.added(self._name)
-        return canonical
-
-    @deferred
-    async def cancel(self) -> None:
-        """Delete the upload."""
-        try:
-            await self.file.cancel()
-            await self._forget()
-        finally:
-            self._session.leave()
-
-    @deferred
-    async def close(self) -> None:
-        """Sync what is there and keep it, with the state of its digests."""
-        try:
-            if self.size != self._began_with:
-                await self.file.flush(durable=True)
-                await self._states.save(self._states_path, self.hasher)
-            await self.file.close()
-        finally:
-            self._session.leave()
-
-    def _give_way(self) -> None:
-        if self._producer is not None:
-            self._producer.stopProducing()
-
-    @deferred
-    async def _verify(self, provisional: Descriptor, content: bytes | None) -> None:
-        if provisional.size is not None and provisional.size != self.size:
-            raise SizeInvalid({"expected": provisional.size, "received": self.size})
-        wanted = provisional.digest
-        hasher = self.hasher.by_algorithm.get(wanted.algorithm)
-        if hasher is None:
-            # Only now is it known that this algorithm is wanted.
-            hasher = wanted.hasher()
-            if content is not None:
-                hasher.update(content)
-            else:
-                await hash_file(self._driver, self._path, self.size, hasher)
-        if not wanted.matches(hasher):
-            raise DigestInvalid(str(wanted))
-
-    @property
-    def _path(self) -> str:
-        return layout.upload_data(self._name, self.upload_id)
-
-    @property
-    def _states_path(self) -> str:
-        return layout.upload_hash_states(self._name, self.upload_id)
-
-    @deferred
-    async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
-        self._content.pin(canonical.digest)
-        links = Links(self._driver)
-        await self._content.forget_if_damaged(canonical.digest, self.size)
-        # Writing over what is there heals content that was damaged.
-        changes = [place]
-        for digest in {canonical.digest, alias}:
-            path = layout.layer_link(self._name, digest)
-            changes += await links.change(path, canonical.digest)
-        changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
-        await self._driver.apply(changes=changes)
-        self._content.use(canonical.digest)
-        # A manifest that refers to it is the next thing to come.
-        await self._descriptors.set_descriptor(digest=alias, descriptor=canonical)
-
-    @deferred
-    async def _forget(self) -> None:
-        directory = layout.upload(self._name, self.upload_id)
-        await Links(self._driver).remove(directory, layout.REPOSITORIES, durable=False)
-        self._session.leave()
 
 
 @attrs.define(eq=False)
@@ -210,6 +36,7 @@ class Uploads:
     _driver: IStorageDriver
     _content: Content
     _descriptors: IBlobDescriptorService
+    _beginnings: Beginnings
     _states: HashStates
     _reconciler: Reconciler
     _sessions: Sessions[UploadKey]
@@ -224,74 +51,91 @@ class Uploads:
         :param algorithm: of the digest it will be committed under, if known.
         """
         upload_id = self._new_id()
-        started = write_time(now).encode("ascii")
-        path = layout.upload_started_at(self._name, upload_id)
-        await self._driver.put(path=path, content=started, durable=False)
+        key, started_at = (self._name, upload_id), float(int(now))
+        await self._beginnings.begin(key, started_at)
         if algorithm not in (None, CANONICAL):
             # That there is a state says that it is wanted.
+            await self._beginnings.write(key)
             states = layout.upload_hash_states(self._name, upload_id)
             await self._states.save(states, self._states.begin((algorithm,)))
-        return UploadStatus(upload_id, 0, float(int(now)))
+        return UploadStatus(upload_id, 0, started_at)
 
     @deferred
-    async def status(self, upload_id: str) -> UploadStatus:
-        """Fire with where an upload stands."""
-        started_at = await self._started_at(upload_id)
+    async def status(
+        self, upload_id: str, begun_at: float | None = None
+    ) -> UploadStatus:
+        """Fire with where an upload stands; see :meth:`IBlobIngester.status`."""
+        key = (self._name, upload_id)
+        held = self._beginnings.started_at(key)
+        if held is not None:
+            return UploadStatus(upload_id, 0, held)
+        try:
+            started_at = await self._started_at(upload_id)
+        except BlobUploadUnknown:
+            if begun_at is None or not await self._beginnings.revive(key, begun_at):
+                raise
+            return UploadStatus(upload_id, 0, begun_at)
         return UploadStatus(upload_id, await self._size(upload_id), started_at)
 
     @deferred
     async def resume(
-        self, upload_id: str, check: Callable[[UploadStatus], None]
+        self,
+        upload_id: str,
+        check: Callable[[UploadStatus], None],
+        begun_at: float | None = None,
     ) -> Upload:
         """Go on with an upload, after whoever is writing to it has left."""
         key = (self._name, upload_id)
         if self._sessions.is_held(key):
             # Nobody is made to leave for what is refused anyway.
-            check(await self.status(upload_id))
+            check(await self.status(upload_id, begun_at))
         session = await self._sessions.enter(key)
         try:
-            status = await self.status(upload_id)
+            status = await self.status(upload_id, begun_at)
             check(status)
-            hashes = await self._states.load(
-                layout.upload_hash_states(self._name, upload_id),
-                layout.upload_data(self._name, upload_id),
-                status.size,
-            )
-            return await self._open(
-                upload_id, status.started_at, status.size, hashes, session
-            )
+            hashes = await self._hashes(status)
+            return await self._open(status, hashes, session)
         except BaseException:
             session.leave()
             raise
 
     @deferred
-    async def _open(
-        self,
-        upload_id: str,
-        started_at: float,
-        size: int,
-        hashes: Hashes,
-        session: Session,
-    ) -> Upload:
-        path = layout.upload_data(self._name, upload_id)
-        file = LateFile(
-            lambda: self._driver.writer(path, keep_bytes=size, hasher=hashes)
+    async def _hashes(self, status: UploadStatus) -> Hashes:
+        key = (self._name, status.upload_id)
+        if self._beginnings.started_at(key) is not None:
+            return self._states.begin()  # there is nothing yet to be hashed
+        states, data = layout.upload_hash_states(*key), layout.upload_data(*key)
+        return await self._states.load(states, data, status.size)
+
+    @deferred
+    async def _make_file(self, status: UploadStatus, hashes: Hashes) -> IFileWriter:
+        key = (self._name, status.upload_id)
+        await self._beginnings.write(key)
+        return await self._driver.writer(
+            layout.upload_data(*key), keep_bytes=status.size, hasher=hashes
         )
-        if size:
+
+    @deferred
+    async def _open(
+        self, status: UploadStatus, hashes: Hashes, session: Session
+    ) -> Upload:
+        file = LateFile(lambda: self._make_file(status, hashes))
+        if status.size:
             await file.make()
         return Upload(
             file=file,
             hasher=hashes,
-            upload_id=upload_id,
-            started_at=started_at,
+            upload_id=status.upload_id,
+            started_at=status.started_at,
             name=self._name,
             driver=self._driver,
             content=self._content,
             descriptors=self._descriptors,
+            beginnings=self._beginnings,
             states=self._states,
             reconciler=self._reconciler,
             session=session,
-            began_with=size,
+            began_with=status.size,
         )
 
     @deferred

@@ -57,6 +57,7 @@ class Segment:
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self.path, flags, 0o600)
+        self._end = max(_HEAD_BYTES, os.fstat(self._descriptor).st_size)
         head = os.pread(self._descriptor, _HEAD.size, 0)
         if len(head) < _HEAD.size:
             return
@@ -68,8 +69,11 @@ class Segment:
             self.boot = boot.rstrip(b"\0").decode("ascii")
 
     def read(self) -> Told:
-        """Give what was written since it was begun."""
-        size = os.fstat(self._descriptor).st_size
+        """Give what was written since it was begun.
+
+        A record that could not be made safe is only read by who has not written it.
+        """
+        size = self._end - _HEAD_BYTES
         told = decode(os.pread(self._descriptor, size, _HEAD_BYTES), self._salt)
         self._end = _HEAD_BYTES + told.end
         return told

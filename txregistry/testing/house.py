@@ -8,6 +8,7 @@ import attrs
 import treq
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.server import Site
@@ -39,6 +40,7 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.storage import layout
+from txregistry.storage.beginnings import Beginnings
 from txregistry.storage.caches import Caches
 from txregistry.storage.content import Content
 from txregistry.storage.descriptors import MemoryDescriptors
@@ -122,6 +124,7 @@ class TestHouse:
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
+    beginnings: Beginnings = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     remote: RemoteNamespace = attrs.field(init=False)
     proxy: INamespace = attrs.field(init=False)
@@ -204,12 +207,14 @@ class TestHouse:
         self.content = Content(driver, caches, self.ledger, protection)
         database = Database(":memory:", InlineDisk(), SCHEMA, VERSION)
         self.reconciler = Reconciler(driver, TreeIndex(database), self.clock)
+        self.beginnings = Beginnings(driver, self.clock)
         self.local = LocalNamespace(
             driver,
             self.content,
             caches,
             self.reconciler,
             HashStates(driver),
+            self.beginnings,
             self.clock,
         )
         self.partials = PartialBlobs(driver, self.content, self.clock)
@@ -248,6 +253,11 @@ class TestHouse:
         self.scheduler = ExpiryScheduler(
             self.clock, plan, self.ledger, reaper, self.rebuild
         )
+
+    def timers(self) -> list[IDelayedCall]:
+        """Give what is to happen later, but for writing down what has begun."""
+        calls = self.clock.getDelayedCalls()
+        return [call for call in calls if call is not self.beginnings._timer]
 
     def pump(self) -> None:
         """Move all bytes that are waiting, on all wires."""

@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from txregistry.flow.rfc3339 import write_time
+from txregistry.flow.rfc3339 import read_time, write_time
 from txregistry.flow.streams import ConsumerStopped
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.blobs import (
@@ -84,9 +84,10 @@ class Uploads:
     ) -> bytes:
         """Answer GET and HEAD: how much is there."""
         request.handler = "blob_upload_chunk"
-        upload_id = self._check_state(request, name, upload)
+        upload_id = _upload_id(upload)
+        state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
-        status = await blobs.status(upload_id=upload_id)
+        status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
         return self._accepted(request, name, status, 204)
 
     async def append(
@@ -133,27 +134,27 @@ class Uploads:
     async def _resume(
         self, request: RegistryRequest, name: RepositoryName, upload: str
     ) -> IBlobWriter:
-        upload_id = self._check_state(request, name, upload)
+        upload_id = _upload_id(upload)
+        state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
 
         def check(status: UploadStatus) -> None:
             if request.method != b"DELETE":
-                self._check_place(request, name, status)
+                self._check_place(request, name, status, state)
 
-        return await blobs.resume(upload_id=upload_id, check=check)
+        return await blobs.resume(
+            upload_id=upload_id, check=check, begun_at=_begun_at(state)
+        )
 
-    def _check_state(
-        self, request: RegistryRequest, name: RepositoryName, upload: str
-    ) -> str:
-        """Give the upload's id, if the state that the client sends is its.
+    def _state(
+        self, request: RegistryRequest, name: RepositoryName, upload_id: str
+    ) -> UploadState | None:
+        """Give the state that the client sends; one that sends none is believed.
 
-        :raise BlobUploadInvalid: it is not; a client that sends none is believed.
+        :raise BlobUploadInvalid: it is not the upload's.
         """
-        upload_id = _upload_id(upload)
         token = request.query("_state")
-        if token is not None:
-            unseal(token, self._secret, name, upload_id)
-        return upload_id
+        return None if token is None else unseal(token, self._secret, name, upload_id)
 
     async def _mount(self, request: RegistryRequest, grant: Grant) -> BlobMount | None:
         """Decide what is to be mounted from where, if anything."""
@@ -191,7 +192,11 @@ class Uploads:
         return b""
 
     def _check_place(
-        self, request: RegistryRequest, name: RepositoryName, status: UploadStatus
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        status: UploadStatus,
+        state: UploadState | None,
     ) -> None:
         """See to it that what comes belongs where the upload stands.
 
@@ -199,10 +204,9 @@ class Uploads:
         """
         chunk = parse_chunk(request.header("Content-Range"))
         check_chunk(chunk, request.body.announced)
-        token, there = request.query("_state"), status.size
+        there = status.size
         expected = {there} if chunk is None else {there, chunk.start}
-        if token is not None:
-            state = unseal(token, self._secret, name, status.upload_id)
+        if state is not None:
             expected.add(state.offset)
         if expected != {there}:
             raise UploadRangeInvalid(there, self._location(request, name, status))
@@ -321,6 +325,16 @@ def _readable(grant: Grant) -> list[RepositoryName]:
 
 def _status(writer: IBlobWriter) -> UploadStatus:
     return UploadStatus(writer.upload_id, writer.size, writer.started_at)
+
+
+def _begun_at(state: UploadState | None) -> float | None:
+    """Say when an upload was begun to which nothing had come when its client heard."""
+    if state is None or state.offset:
+        return None
+    try:
+        return read_time(state.started_at.encode("ascii"))
+    except ValueError:
+        return None
 
 
 def _upload_id(text: str) -> str:

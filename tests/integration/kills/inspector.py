@@ -73,6 +73,9 @@ class Inspector:
         """See where an upload stands, and perhaps bring it to its end."""
         about = (pending.upload_id, pending.digest)
         path = f"/v2/{pending.repository}/blobs/uploads/{pending.upload_id}"
+        if not pending.acknowledged:
+            # What has only begun may be known to nobody but its client.
+            path = pending.location
         answer = self.client.ask("GET", path)
         if answer.status == 404 and pending.ending:
             del self.model.uploads[pending.upload_id]

@@ -284,7 +284,7 @@ class TagIndexTests(TreeCase):
         give_up_in_the_middle()
         self.clock.advance(0)
         self.failureResultOf(done, CancelledError)
-        self.assertEqual((self.rows_seen(), self.known_tags()), (0, []))
+        self.assertEqual((self.known_tags(), self.rows_seen()), ([], 0))
         self.assertEqual(len(self.tags()), 700)
 
     def test_look_that_fails(self) -> None:

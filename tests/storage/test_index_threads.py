@@ -16,6 +16,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts
+from txregistry.storage import index as index_module
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.index import TreeIndex
 from txregistry.storage.reconcile import Reconciler
@@ -28,6 +29,13 @@ TAG = Tag("t")
 
 class QueueCase(TreeCase):
     """The tree, and an index whose jobs wait to be done."""
+
+    #: How many facts wait for a question.
+    pending = 1
+
+    def setUp(self) -> None:
+        self.patch(index_module, "_PENDING", self.pending)
+        super().setUp()
 
     def start_anew(self) -> None:
         self.disk = QueueDisk()
@@ -229,3 +237,42 @@ class LossTests(QueueCase):
         self.finish(self.reconciler.repositories())
         found = self.finish(self.index.repositories("", None))
         self.assertEqual(len(found), 101)
+
+
+class PendingTests(QueueCase):
+    """What is written waits for a question, or for more."""
+
+    pending = 3
+
+    def write(self, *names: str) -> None:
+        digest = Digest.of(b"a")
+        for name in names:
+            self.index.write(facts.tag_set(NAME, Tag(name), digest))
+
+    def test_question(self) -> None:
+        """It is asked after what came before it."""
+        self.write("a", "b")
+        self.assertEqual(self.disk.jobs, [])
+        self.assertEqual(self.known(), tags("a", "b"))
+
+    def test_enough(self) -> None:
+        """Memory is bounded, though nobody asks."""
+        self.write("a", "b", "c", "d")
+        self.assertEqual(len(self.disk.jobs), 1)
+        self.disk.settle()
+        self.assertEqual(len(self.index._pending), 0)
+
+    def test_long(self) -> None:
+        """Also where there are few that are long."""
+        self.patch(index_module, "_BATCH_LENGTH", 50)
+        self.write("a" * 100)
+        self.assertEqual(len(self.disk.jobs), 1)
+        self.disk.settle()
+        self.write("b")
+        self.assertEqual(self.disk.jobs, [])
+
+    def test_before_a_look(self) -> None:
+        """The tree says what is true, whatever was written before."""
+        self.write("gone")
+        self.finish(self.reconciler.tags(NAME))
+        self.assertEqual(self.known(), [])

@@ -35,6 +35,7 @@ from txregistry.spec.errors import (
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
+from txregistry.storage.beginnings import HELD_SECONDS
 from txregistry.storage.cache import RepositoryCache
 from txregistry.storage.descriptors import (
     CachedStatter,
@@ -159,6 +160,7 @@ class UploadTests(StorageCase):
         """RFC 3339 without a fraction; a broken one is no upload."""
         writer = self.upload(b"")
         path = layout.upload_started_at(NAME, writer.upload_id)
+        self.house.clock.advance(HELD_SECONDS)
         text = self.ok(self.house.driver.get(path))
         self.assertEqual(text, b"2023-11-14T22:13:20Z")
         self.ok(self.house.driver.put(path, b"yesterday"))

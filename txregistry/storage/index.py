@@ -51,6 +51,9 @@ _MANIFESTS_UNREAD = (
 #: Facts of a look that wait for being written together, and their text in characters.
 _BATCH, _BATCH_LENGTH = 512, 256 * 1024
 
+#: Facts that wait for the next question.
+_PENDING = 512
+
 #: The file, by how often it was set aside, and how often writing to it has failed.
 Epoch = tuple[int, int]
 
@@ -99,6 +102,7 @@ class Look:
         # The journal is read here, on the database's thread: what came meanwhile may
         # have been written already, and would be undone by a journal without it.
         forgotten = facts.seen_no_more(self.part, self.number)
+        self._index.flush(db)  # what came before the look
         self._execute(db, [*self._batch, *found, *self.journal, forgotten])
 
     def _execute(self, db: sqlite3.Connection, found: Sequence[Fact]) -> None:
@@ -121,6 +125,7 @@ class TreeIndex:
     _looks: list[Look] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
     _pending: deque[Fact] = attrs.field(factory=deque)
+    _pending_length: int = 0
     _is_flushing: bool = False
     _failures: int = 0
     _log = Logger()
@@ -141,21 +146,27 @@ class TreeIndex:
     def write(self, *written: Fact) -> None:
         """Keep step with a change of the tree.
 
-        Nobody waits: every question is put after what was written before it, and what
-        is lost in a crash is found again by a look at the tree.
+        Nobody waits, and nothing is written before there is enough of it: every
+        question writes first what came before it, and what is lost with the process is
+        found again by a look at the tree.
         """
         for look in self._looks:
             look.journal.extend(fact for fact in written if fact.part == look.part)
         self._pending.extend(written)
-        if self._pending and not self._is_flushing:
+        self._pending_length += sum(map(_length, written))
+        length = self._pending_length
+        is_enough = len(self._pending) >= _PENDING or length >= _BATCH_LENGTH
+        if is_enough and not self._is_flushing:
             self._is_flushing = True
-            flushed = self.do(self._flush)
+            flushed = self.do(self.flush)
             flushed.addErrback(self._not_written)
             flushed.addBoth(self._flushed)
 
-    def _flush(self, db: sqlite3.Connection) -> None:
+    def flush(self, db: sqlite3.Connection) -> None:
+        """Write all that was given, on the database's thread; fails with its error."""
         # Taken on the database's thread, so that what came meanwhile goes along.
         pending = [self._pending.popleft() for _ in range(len(self._pending))]
+        self._pending_length = 0
         try:
             _execute(db, pending)
             db.commit()
@@ -265,7 +276,7 @@ class TreeIndex:
         believed = self.believed
 
         def ask(db: sqlite3.Connection) -> list[Any]:
-            self._flush(db)
+            self.flush(db)
             rows = db.execute(query, values).fetchall()
             if self.epoch != believed:
                 raise _lost()

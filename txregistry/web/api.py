@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 from klein import Klein
@@ -22,7 +21,8 @@ from txregistry.web.manifests import Manifests
 from txregistry.web.manifestwrites import ManifestWrites
 from txregistry.web.referrers import ReferrerLists
 from txregistry.web.request import RegistryRequest
-from txregistry.web.route import Route, Work, mark
+from txregistry.web.route import Route, Work
+from txregistry.web.router import Router
 from txregistry.web.tags import Lists
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
@@ -63,16 +63,14 @@ class Api:
         settings = self._settings
         self._door = Door(self._controller, self._health, settings.gate, settings.urls)
 
-    def resource(self) -> Any:
+    def resource(self) -> Router:
         """Give the resource for a site."""
         # No redirects: a client's path is right or it is not found.
         self._app.url_map.strict_slashes = self._app.url_map.merge_slashes = False
         self._add_base()
         self._add_content()
         self._add_uploads()
-        for kinds, handle in errors.HANDLERS:
-            _handle(self._app, kinds, handle)
-        return self._app.resource()
+        return Router(self._app, errors.HANDLERS)
 
     def _add_base(self) -> None:
         settings = self._settings
@@ -143,12 +141,3 @@ class Api:
         route = Route(self._door, self._settings.gate, wants, table)
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)
-
-
-def _handle(app: Klein, kinds: Any, handle: Any) -> None:
-    listed = kinds if isinstance(kinds, tuple) else (kinds,)
-
-    def handler(request: Any, failure: Any) -> Any:
-        return handle(mark(request), failure)
-
-    app.handle_errors(*listed)(handler)

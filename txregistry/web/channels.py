@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
 import attrs
@@ -20,6 +20,9 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
+
+from txregistry.flow.sendnow import send_now
 
 #: How long a client is read that goes on sending after its answer.
 LINGER_SECONDS = 5.0
@@ -59,6 +62,7 @@ class Home(Protocol):
     limits: ChannelLimits
     headers: Mapping[str, tuple[str, ...]]
     active: set[Any]
+    resource: Any
     channels: set[Any]
     draining: bool
 
@@ -92,6 +96,7 @@ class RegistryChannel(HTTPChannel):
 
     maxHeaders = 200
     _spoken = False
+    _head = b""
     _lingers = False
     _lingering: IDelayedCall | None = None
     _lingered = 0
@@ -151,6 +156,35 @@ class RegistryChannel(HTTPChannel):
             transport: Any = self.transport
             transport.bufferSize = BODY_READ_BYTES
             request.begin(self._command, self._path, self._version)
+
+    def writeHeaders(
+        self, version: bytes, code: bytes, reason: bytes, headers: Headers
+    ) -> None:
+        """Hold the head of an answer until what goes with it, or :meth:`send_head`."""
+        lines = [b"%b %b %b" % (version, code, reason)]
+        for name, values in headers.getAllRawHeaders():
+            lines += [b"%b: %b" % (name, value) for value in values]
+        self._head = b"\r\n".join((*lines, b"", b""))
+
+    def write(self, data: bytes) -> None:
+        """Send part of an answer; the head with the first."""
+        head, self._head = self._head, b""
+        if head:
+            send_now(self.transport, head + data)
+        else:
+            super().write(data)
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Send part of an answer; the head with the first."""
+        if self._head:
+            self.write(b"".join(iovec))
+        else:
+            super().writeSequence(iovec)
+
+    def send_head(self) -> None:
+        """Send the head of an answer of which no more may come soon."""
+        if self._head:
+            self.write(b"")
 
     def linger_after_answer(self) -> None:
         """Say that the client may still be sending when its answer is out."""

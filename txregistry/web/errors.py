@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -23,7 +24,8 @@ from txregistry.spec.errors import (
     envelope,
 )
 from txregistry.web.body import BodyBroken
-from txregistry.web.request import RegistryRequest
+from txregistry.web.request import RegistryRequest, mark
+from txregistry.web.router import Handler
 
 _log = Logger(namespace="txregistry.web")
 
@@ -37,6 +39,7 @@ def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
     if request.startedWriting:
         request.abort()
         return b""
+    mark(request)
     request.setResponseCode(errors[0].status)
     body = json.dumps(envelope(*errors)).encode("utf-8")
     headers = request.responseHeaders
@@ -103,8 +106,8 @@ def any_error(request: RegistryRequest, failure: Failure) -> bytes:
     return answer(request, RegistryError({"request": request.identity}))
 
 
-#: In the order in which Klein tries them.
-HANDLERS = (
+#: In the order in which they are tried.
+HANDLERS: Sequence[Handler] = (
     (RegistryError, registry_error),
     (HTTPException, http_error),
     ((ConsumerStopped, BodyBroken, CancelledError), gone),

@@ -17,10 +17,9 @@ def collect_status(request: RegistryRequest) -> Iterator[CacheStatus]:
     Set also when they fail: an error may have a history too.
     """
     status = CacheStatus()
-    token = cache_status.set(status)
+    cache_status.set(status)  # in the context of this request, which ends with it
     try:
         yield status
     finally:
-        cache_status.reset(token)
         for name, value in status.headers().items():
             request.setHeader(name, value)

@@ -11,8 +11,8 @@ body has ended is followed by dropping a bounded rest of it, or by closing.
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from contextvars import copy_context
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
@@ -25,14 +25,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
-from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, parse_qs
-from twisted.web.server import Request
+from twisted.web.http import HTTPChannel, datetimeToString, parse_qs
+from twisted.web.server import Request, version
 from zope.interface import implementer
 
 from txregistry.flow.context import request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
+from txregistry.flow.sendnow import is_plain_tcp
 from txregistry.interfaces.observe import Exchange
 from txregistry.web.body import Body
 from txregistry.web.channels import (
@@ -74,6 +74,7 @@ class RegistryRequest(Request):
     :ivar allowed: the methods that the resource has and the gate lets pass.
     :ivar overfull: the query has more parameters than are looked at.
     :ivar body: what the client sends after the head.
+    :ivar base: by which scheme and host the client reaches us, once that is known.
     """
 
     handler = "unknown"
@@ -83,6 +84,7 @@ class RegistryRequest(Request):
     overfull = False
     allowed = ""
     body: Body
+    base: tuple[str, str] | None = None
     _home: Home | None = None
     _began_at = 0.0
     _begun = False
@@ -124,10 +126,10 @@ class RegistryRequest(Request):
         # The channel is gone when an exchange has ended; the site is needed then.
         site = self._home = cast(Home, self.channel.factory)
         self.site = cast(Any, site)
-        self.identity = uuid.uuid4().hex
+        self.identity = os.urandom(16).hex()
         self._began_at = site.clock.seconds()
         site.active.add(self)
-        self._make_readable()
+        self._strip_host()
         self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
             self.responseHeaders.setRawHeaders(name, list(values))
@@ -135,26 +137,34 @@ class RegistryRequest(Request):
 
     def _process(self) -> None:
         request_id.set(self.identity)
-        super().process()
+        if self.path == b"*":
+            super().process()
+            return
+        self.setHeader(b"Server", version)
+        self.setHeader(b"Date", datetimeToString())
+        try:
+            cast(Home, self.site).resource.render(self)
+        except BaseException:
+            self.processingFailed(Failure())
 
-    def _make_readable(self) -> None:
-        """See to it that the router can read what a client sent.
-
-        It answers bytes that are no UTF-8 in plain text; as a path without a route
-        they get the same JSON as any other.
-        """
+    def _strip_host(self) -> None:
         scheme, found, rest = self.path.partition(b"://")
         if found and scheme in (b"http", b"https"):
             # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
             self.path = b"/" + rest.partition(b"/")[2]
-        try:
-            unquote_to_bytes(self.path).decode("utf-8")
-        except UnicodeDecodeError:
-            self.path = b"/-"
 
-    def getRequestHostname(self) -> bytes:
-        """Give one name to all hosts: no route depends on it."""
-        return b"localhost"
+    @property
+    def readable(self) -> str:
+        """Give the path as text; no route has one that is no UTF-8."""
+        try:
+            return unquote_to_bytes(self.path).decode("utf-8")
+        except UnicodeDecodeError:
+            return "/-"
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether no more can be said to the client."""
+        return bool(self.finished or self._disconnected)
 
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""
@@ -186,6 +196,8 @@ class RegistryRequest(Request):
         if not self.startedWriting and self._leaves_much():
             self.loseAfterwards()
         super().write(data)
+        if isinstance(self.channel, RegistryChannel):
+            self.channel.send_head()
 
     def finish(self) -> None:
         """End the answer, unless the exchange was aborted; first drop what is left."""
@@ -273,8 +285,7 @@ class RegistryRequest(Request):
             not self.chunked
             and self.channel is not None
             and not self._disconnected
-            and isinstance(self.channel.transport, Connection)
-            and not getattr(self.channel.transport, "TLS", False)
+            and is_plain_tcp(self.channel.transport)
         )
 
     def write_file(self, descriptor: int, offset: int, size: int) -> Deferred[None]:
@@ -302,8 +313,8 @@ class RegistryRequest(Request):
 
     def header(self, name: str) -> str:
         """Give a request header as text; empty if absent."""
-        values = self.headers_named(name)
-        return values[-1] if values else ""
+        raw = self.requestHeaders.getRawHeaders(name.encode("ascii"))
+        return raw[-1].decode("latin-1") if raw else ""
 
     def headers_named(self, name: str) -> list[str]:
         """Give all lines of a request header as text; any bytes are some text."""
@@ -327,23 +338,31 @@ class RegistryRequest(Request):
 
     def record(self, now: float) -> Exchange:
         """Say what became of the request."""
-        cached = self.responseHeaders.getRawHeaders("Cache-Status", [""])
+        cached = self.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
+        uri = self.uri.decode("ascii", "replace")
         return Exchange(
             request_id=self.identity,
             handler=self.handler,
             peer=self.peer,
             user=self.actor or "-",
             method=self.method.decode("ascii", "replace"),
-            uri=_SEALED.sub(r"\1-", self.uri.decode("ascii", "replace")),
+            uri=_SEALED.sub(r"\1-", uri) if "_state=" in uri else uri,
             protocol=self.clientproto.decode("ascii", "replace"),
             status=int(self.code),
             sent_bytes=self.sentLength,
             seconds=max(0.0, now - self._began_at),
             referer=self.header("Referer"),
             user_agent=self.header("User-Agent"),
-            cache_status=cached[0],
+            cache_status=cached[-1].decode("latin-1"),
             aborted=self.aborted,
         )
+
+
+def mark(request: RegistryRequest) -> RegistryRequest:
+    """Say on an answer that this is a registry, and give its request."""
+    if request.path != b"/":
+        request.setHeader(b"Docker-Distribution-Api-Version", b"registry/2.0")
+    return request
 
 
 def _nothing() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from txregistry.flow.deferred import shielded
+from txregistry.flow.deferred import deferred, shielded
 from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
 from txregistry.web.door import Door, Wants
-from txregistry.web.request import MAX_PARAMETERS, RegistryRequest
+from txregistry.web.request import MAX_PARAMETERS, RegistryRequest, mark
 
 #: A host, perhaps with a port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
@@ -50,6 +50,7 @@ class Route:
         found = {verb for verb, work in self._table.items() if permits(work.change)}
         return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
+    @deferred
     async def answer(self, request: RegistryRequest, **parts: Any) -> Any:
         """Give the body of the answer; the parts of the path are still text."""
         mark(request).allowed = self._allowed
@@ -103,10 +104,3 @@ def _options(request: RegistryRequest) -> bytes:
 def _verb(request: RegistryRequest) -> str:
     method: str = request.method.decode("ascii", "replace")
     return "GET" if method == "HEAD" else method
-
-
-def mark(request: RegistryRequest) -> RegistryRequest:
-    """Say on an answer that this is a registry, and give its request."""
-    if request.path != b"/":
-        request.setHeader(b"Docker-Distribution-Api-Version", b"registry/2.0")
-    return request

@@ -27,6 +27,11 @@ class Urls:
 
     def base(self, request: RegistryRequest) -> tuple[str, str]:
         """Give the scheme and host by which a client reaches us."""
+        if request.base is None:
+            request.base = self._base(request)
+        return request.base
+
+    def _base(self, request: RegistryRequest) -> tuple[str, str]:
         return client_base(
             request.header("Forwarded"),
             request.header("X-Forwarded-Proto"),

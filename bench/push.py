@@ -2,7 +2,8 @@
 
 Large blobs by POST and PUT and by POST, PATCH and PUT: CPU of the registry per
 gigabyte. A hundred small images, over one connection and over four: images per second
-and CPU per image. Ours syncs what it acknowledges to the disk; theirs does not.
+and CPU per image. Both sync their files before they acknowledge; ours, also the
+directories that name them.
 
 Requests are written by hand on kept connections, so that the client costs little.
 

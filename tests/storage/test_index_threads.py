@@ -264,7 +264,7 @@ class PendingTests(QueueCase):
 
     def test_long(self) -> None:
         """Also where there are few that are long."""
-        self.patch(index_module, "_BATCH_LENGTH", 50)
+        self.patch(index_module, "_BATCH_LENGTH", 100)
         self.write("a" * 100)
         self.assertEqual(len(self.disk.jobs), 1)
         self.disk.settle()

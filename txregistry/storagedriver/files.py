@@ -131,7 +131,7 @@ class FileWriter:
         try:
             await self._reach(self._accepted)
         finally:
-            self._shut()
+            await self._shut()
 
     @deferred
     async def cancel(self) -> None:
@@ -166,7 +166,8 @@ class FileWriter:
             # The descriptor belongs to the batch under way until it is written.
             idle = Deferred()
             self._busy.chainDeferred(idle)
-        return idle.addBoth(lambda _: os.close(self._descriptor))
+        # Closing may write: file systems of a network send then what they hold.
+        return idle.addBoth(lambda _: self._disk.run(os.close, self._descriptor))
 
     def _drain(self) -> None:
         if self._busy is not None or not self._pending:

@@ -295,10 +295,12 @@ class FilesystemDriver:
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         # The data will be moved to its place: only there it has to be found again.
         descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
-        if not 0 <= keep_bytes <= os.fstat(descriptor).st_size:
+        size = os.fstat(descriptor).st_size
+        if not 0 <= keep_bytes <= size:
             os.close(descriptor)
             raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
-        os.ftruncate(descriptor, keep_bytes)
+        if keep_bytes < size:
+            os.ftruncate(descriptor, keep_bytes)
         return FileWriter(self._disk, real, descriptor, keep_bytes, hasher)
 
 

@@ -29,7 +29,7 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 64 * 1024 * 1024
 
 #: A body is read from its socket in pieces of at most this: each costs a turn.
-BODY_READ_BYTES = 1024 * 1024
+BODY_READ_BYTES = 2 * 1024 * 1024
 
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"

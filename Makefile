@@ -3,6 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(CURDIR)/.data
+# Debian's own, which is installed below and what the package will run on; another one
+# that is found first may be built without optimisation, and is then a fifth slower.
+PYTHON ?= /usr/bin/python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test check unit integration bench soak format clean
@@ -52,7 +55,7 @@ clean:
 
 $(VENV)/installed: setup.py Makefile scripts/system-packages
 	scripts/system-packages python3 python3-venv ca-certificates
-	python3 -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip "setuptools<90" wheel
 	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e .
 	touch $@

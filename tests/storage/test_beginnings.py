@@ -90,18 +90,27 @@ class BeginningsTests(SynchronousTestCase):
         self.clock.advance(1000)
         started = Beginnings(self.driver, self.clock)
         self.clock.advance(100)
-        times = {"a": 939.0, "b": 940.0, "c": 999.0, "d": 1000.0}
+        times = {"a": 939.0, "b": 940.0, "c": 1000.0, "d": 1001.0}
         revived = {
             upload
             for upload, begun in times.items()
             if self.successResultOf(started.revive((NAME, upload), begun))
         }
         self.assertEqual(revived, {"b", "c"})
-        self.assertEqual(started.started_at((NAME, "c")), 999.0)
+        self.assertEqual(started.started_at((NAME, "c")), 1000.0)
         # Once: after that we know ourselves what has become of it.
-        self.assertFalse(self.successResultOf(started.revive((NAME, "c"), 999.0)))
+        self.assertFalse(self.successResultOf(started.revive((NAME, "c"), 1000.0)))
         shared = Beginnings(self.driver, self.clock, 0.0)
         self.assertFalse(self.successResultOf(shared.revive((NAME, "e"), 1099.0)))
+
+    def test_begun_in_the_second_of_our_start(self) -> None:
+        """By us or the one before: times have whole seconds, so we remember ours."""
+        self.clock.advance(1000.7)
+        started = Beginnings(self.driver, self.clock)
+        self.successResultOf(started.begin((NAME, "ours"), 1000.0))
+        self.assertTrue(self.successResultOf(started.drop((NAME, "ours"))))
+        self.assertFalse(self.successResultOf(started.revive((NAME, "ours"), 1000.0)))
+        self.assertTrue(self.successResultOf(started.revive((NAME, "theirs"), 1000.0)))
 
     def test_stops(self) -> None:
         """The next process goes on with what this one has begun."""

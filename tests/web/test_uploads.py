@@ -194,9 +194,9 @@ class KilledTests(UploadCase):
         self.assertEqual(self.put(location, self.content).status, 404)
 
     def test_chunk(self) -> None:
-        """Whichever way it sends."""
+        """Whichever way it sends, and however soon."""
         location = self.begin()
-        self.kill()
+        self.kill(0.0)
         got = self.house.send("PATCH", location, self.content[:1000])
         self.assertEqual((got.status, got.header("Range")), (202, "0-999"))
         got = self.put(got.header("Location"), self.content[1000:])

@@ -54,7 +54,7 @@ class Beginnings(Service):
     _held: dict[UploadKey, float] = attrs.field(factory=dict)
     _since: float = attrs.field(init=False)
     _writing: Flights[UploadKey, None] = attrs.field(factory=Flights)
-    _revived: set[UploadKey] = attrs.field(factory=set)
+    _ours: set[UploadKey] = attrs.field(factory=set)
     _timer: IDelayedCall | None = None
     _log = Logger()
 
@@ -72,6 +72,9 @@ class Beginnings(Service):
 
     def begin(self, key: UploadKey, started_at: float) -> Deferred[None]:
         """Have a new upload; fails with ``DriverError`` if it is to be written."""
+        if started_at <= self._since:
+            # It began in the second in which we did, or was revived.
+            self._ours.add(key)
         self._held[key] = started_at
         if not self._held_seconds or len(self._held) > MAX_HELD:
             return self.write(key).addErrback(self._not_begun, key)
@@ -91,11 +94,10 @@ class Beginnings(Service):
             :meth:`begin` does.
         """
         ago = self._since - started_at
-        if not self._held_seconds or not 1 <= ago <= LOST_SECONDS:
+        if not self._held_seconds or not 0 <= ago <= LOST_SECONDS:
             return False
-        if key in self._revived:
+        if key in self._ours:
             return False  # it has ended since
-        self._revived.add(key)
         await self.begin(key, started_at)
         return True
 

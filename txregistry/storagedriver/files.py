@@ -138,8 +138,10 @@ class FileWriter:
         """Close and delete the file."""
         if self._open:
             self._pending.clear()
-            await self._shut()
-            await self._disk.run(_unlink, self._path)
+            try:
+                await self._shut()
+            finally:
+                await self._disk.run(_unlink, self._path)
 
     @deferred
     async def _sync(self) -> None:
@@ -161,13 +163,15 @@ class FileWriter:
             return succeed(None)
         self._open = False
         self._pending.clear()
-        idle: Deferred[None] = succeed(None)
-        if self._busy is not None:
-            # The descriptor belongs to the batch under way until it is written.
-            idle = Deferred()
-            self._busy.chainDeferred(idle)
+        # The descriptor belongs to the batch under way until it is written.
+        idle = succeed(None) if self._busy is None else self._busy
         # Closing may write: file systems of a network send then what they hold.
-        return idle.addBoth(lambda _: self._disk.run(os.close, self._descriptor))
+        idle.addBoth(lambda _: self._disk.run(os.close, self._descriptor))
+        idle.addErrback(self._explained)
+        # Cancelling only stops waiting.
+        closed: Deferred[None] = Deferred()
+        idle.chainDeferred(closed)
+        return closed
 
     def _drain(self) -> None:
         if self._busy is not None or not self._pending:
@@ -195,15 +199,17 @@ class FileWriter:
 
     def _broken(self, failure: Failure) -> None:
         self._busy = None
-        reason = getattr(failure.value, "strerror", None) or str(failure.value)
-        failure = Failure(DriverError("filesystem", self._path, reason))
-        self._failure = failure
+        self._failure = failure = self._explained(failure)
         self._pending.clear()
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.errback(failure)
         if self._producer is not None:
             self._producer.stopProducing()
+
+    def _explained(self, failure: Failure) -> Failure:
+        reason = getattr(failure.value, "strerror", None) or str(failure.value)
+        return Failure(DriverError("filesystem", self._path, reason))
 
     def _pause(self) -> None:
         if self._streaming and not self._paused and self._producer is not None:

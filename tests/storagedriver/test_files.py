@@ -1,0 +1,80 @@
+"""Files that are written to, when closing them goes wrong or nobody waits for it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.interfaces.driver import DriverError
+from txregistry.storagedriver import files
+from txregistry.storagedriver.files import FileWriter
+from txregistry.testing.disk import QueueDisk
+
+
+class CloseTests(SynchronousTestCase):
+    """A descriptor is closed once, on a thread, after what is being written."""
+
+    def setUp(self) -> None:
+        self.disk = QueueDisk()
+        self.path = self.mktemp()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT)
+        self.writer = FileWriter(self.disk, self.path, descriptor, 0)
+        self.closed: list[int] = []
+        close = os.close
+
+        def closing(descriptor: int) -> None:
+            close(descriptor)
+            self.closed.append(descriptor)
+
+        self.patch(files.os, "close", closing)
+
+    def refuse(self) -> None:
+        """Let closing fail, as on a file system of a network that is full."""
+        close = os.close
+
+        def closing(descriptor: int) -> None:
+            close(descriptor)
+            raise OSError(28, "No space left on device")
+
+        self.patch(files.os, "close", closing)
+
+    def finish(self, done: Deferred[None]) -> Any:
+        """Say how it ended: the kind of its failure, if any."""
+        ended: list[Any] = []
+        done.addBoth(lambda result: ended.append(getattr(result, "type", None)))
+        self.disk.settle()
+        (result,) = ended
+        return result
+
+    def test_on_a_thread(self) -> None:
+        """The caller's does not wait for it."""
+        self.writer.write(b"some")
+        done = self.writer.close()
+        self.disk.step()
+        self.assertEqual((len(self.closed), len(self.disk.jobs)), (0, 1))
+        self.assertIsNone(self.finish(done))
+        self.assertEqual(len(self.closed), 1)
+
+    def test_failure(self) -> None:
+        """It is told in the terms of drivers; what is cancelled is deleted all the
+        same."""
+        self.refuse()
+        self.writer.write(b"some")
+        self.assertIs(self.finish(self.writer.close()), DriverError)
+        descriptor = os.open(self.path, os.O_WRONLY)
+        writer = FileWriter(self.disk, self.path, descriptor, 0)
+        self.assertIs(self.finish(writer.cancel()), DriverError)
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_nobody_waits(self) -> None:
+        """The batch that is being written keeps its descriptor."""
+        self.writer.write(b"some")
+        done = self.writer.cancel()
+        done.cancel()
+        self.assertEqual(self.closed, [])
+        self.assertIs(self.finish(done), CancelledError)
+        self.assertEqual(len(self.closed), 1)
+        self.assertFalse(os.path.exists(self.path))

@@ -31,6 +31,9 @@ LINGER_BYTES = 64 * 1024 * 1024
 #: A body is read from its socket in pieces of at most this: each costs a turn.
 BODY_READ_BYTES = 2 * 1024 * 1024
 
+#: All else is, and no more of answers waits to be sent before we stop reading.
+HEAD_READ_BYTES = 64 * 1024
+
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
 
@@ -192,6 +195,17 @@ class RegistryChannel(HTTPChannel):
             ISSLTransport.providedBy(self.transport)
         )
 
+    def requestDone(self, request: Any) -> None:
+        """Go on to the next, and read none after it while answers are not taken.
+
+        A client that sends one request after another and reads nothing would else have
+        us keep all the answers.
+        """
+        if self._waitingForTransport and self.persistent:
+            network: Any = self._networkProducer
+            network.pauseProducing()
+        super().requestDone(request)
+
     def loseConnection(self) -> None:
         """Close the connection; to a client that sends, in two steps (RFC 9112, 9.6).
 
@@ -211,6 +225,8 @@ class RegistryChannel(HTTPChannel):
 
     def allContentReceived(self) -> None:
         """Hear of the end of a body, unless its request has been answered and gone."""
+        transport: Any = self.transport
+        transport.bufferSize = HEAD_READ_BYTES
         if self.requests:
             super().allContentReceived()
 

@@ -49,7 +49,7 @@ class Router(Resource):
             request.notifyFinish().addErrback(lambda _: done.cancel())
         done.addErrback(self._handle, request)
         done.addCallback(self._write, request)
-        done.addErrback(self._not_told)
+        done.addErrback(self._not_told, request)
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:
@@ -76,5 +76,11 @@ class Router(Resource):
             request.write(body)
         request.finish()
 
-    def _not_told(self, failure: Failure) -> None:
+    def _not_told(self, failure: Failure, request: RegistryRequest) -> None:
         self._log.failure("an error could not be told", failure)
+        if request.is_over:
+            return
+        if request.startedWriting:
+            request.abort()
+        else:
+            request.processingFailed(failure)

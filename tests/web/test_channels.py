@@ -1,0 +1,63 @@
+"""One connection of HTTP/1.1, as its transport sees it."""
+
+from __future__ import annotations
+
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.testing.house import TestHouse
+from txregistry.web import router
+from txregistry.web.channels import BODY_READ_BYTES, HEAD_READ_BYTES
+
+ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Full(StringTransport):
+    """Has more to send than it wants to hold, whatever it is given."""
+
+    bufferSize = HEAD_READ_BYTES
+
+    def setTcpKeepAlive(self, on: bool) -> None:
+        """Take note."""
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        self.producer.pauseProducing()
+
+
+class ChannelTests(SynchronousTestCase):
+    """What is read when."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+        self.channel = self.house.registry.buildProtocol(None)
+        self.transport = Full()
+        self.channel.makeConnection(self.transport)
+
+    def test_answers_that_are_not_taken(self) -> None:
+        """A client that sends requests and reads nothing is not read either."""
+        self.channel.dataReceived(ASK)
+        self.assertIn(b"200 OK", self.transport.value())
+        self.assertEqual(self.transport.producerState, "paused")
+        self.transport.clear()
+        self.channel.resumeProducing()
+        self.assertEqual(self.transport.producerState, "producing")
+        self.channel.dataReceived(ASK)
+        self.assertIn(b"200 OK", self.transport.value())
+
+    def test_length_of_reads(self) -> None:
+        """Only a body is read in large pieces."""
+        head = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
+        self.channel.dataReceived(head + b"Content-Length: 2\r\n\r\n")
+        self.assertEqual(self.transport.bufferSize, BODY_READ_BYTES)
+        self.channel.dataReceived(b"ab")
+        self.assertEqual(self.transport.bufferSize, HEAD_READ_BYTES)
+
+    def test_error_that_cannot_be_told(self) -> None:
+        """Its client gets an answer all the same."""
+        self.patch(router.Router, "_handle", lambda *_: 1 / 0)
+        self.patch(router.Router, "_run", lambda *_: 1 / 0)
+        self.channel.dataReceived(ASK)
+        self.assertIn(b"500 Internal Server Error", self.transport.value())
+        self.assertEqual(self.house.registry.active, set())
+        self.assertGreaterEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

@@ -271,6 +271,20 @@ class PendingTests(QueueCase):
         self.write("b")
         self.assertEqual(self.disk.jobs, [])
 
+    def test_file_that_cannot_be_opened(self) -> None:
+        """It is tried once for what has gathered, which is not kept for ever."""
+        self.use_a_file()
+        os.makedirs(self.path)
+        self.write("a", "b", "c", "d")
+        epoch = self.index.epoch
+        self.assertEqual(len(self.disk.jobs), 1)
+        self.disk.settle()
+        self.assertEqual(self.disk.jobs, [])
+        self.assertEqual(len(self.flushLoggedErrors(sqlite3.Error, OSError)), 1)
+        self.assertNotEqual(self.index.epoch, epoch)
+        self.write("e")
+        self.assertEqual((self.disk.jobs, len(self.index._pending)), ([], 1))
+
     def test_before_a_look(self) -> None:
         """The tree says what is true, whatever was written before."""
         self.write("gone")

@@ -159,13 +159,13 @@ class TreeIndex:
         if is_enough and not self._is_flushing:
             self._is_flushing = True
             flushed = self.do(self.flush)
-            flushed.addErrback(self._not_written)
-            flushed.addBoth(self._flushed)
+            flushed.addCallbacks(self._flushed, self._not_written)
 
     def flush(self, db: sqlite3.Connection) -> None:
         """Write all that was given, on the database's thread; fails with its error."""
         # Taken on the database's thread, so that what came meanwhile goes along.
-        pending = [self._pending.popleft() for _ in range(len(self._pending))]
+        waiting = self._pending
+        pending = [waiting.popleft() for _ in range(len(waiting))]
         self._pending_length = 0
         try:
             _execute(db, pending)
@@ -179,7 +179,14 @@ class TreeIndex:
         self.write()
 
     def _not_written(self, failure: Failure) -> None:
+        """Forget what waits, and with it what the index was believed to know.
+
+        Trying again at once would be all that is done while a file cannot be opened.
+        """
         self._log.failure("the index has lost step with the tree", failure)
+        self._is_flushing = False
+        self._failures += 1
+        self._pending, self._pending_length = deque(), 0
 
     @deferred
     async def renew(

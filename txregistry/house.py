@@ -56,6 +56,7 @@ from txregistry.observe.metrics import Metrics, NotificationState, Observers
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.secret import Secret
 from txregistry.services import (
     DebugSite,
     Index,
@@ -93,6 +94,7 @@ from txregistry.wiring import (
     endpoint_settings,
     health_checks,
     make_redis,
+    make_secret,
     own_path,
     upstream_name,
 )
@@ -138,6 +140,7 @@ class House:
     metrics: Metrics = attrs.field(init=False)
     content: Content = attrs.field(init=False)
     index: Database = attrs.field(init=False)
+    secret: Secret = attrs.field(init=False)
     beginnings: Beginnings = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
@@ -159,6 +162,7 @@ class House:
         self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
         self.metrics = Metrics(upstream_name(config.proxy))
         self.redis = make_redis(config, self.reactor)
+        self.secret = make_secret(config)
         self._build_storage()
         auth = config.auth
         self.controller = make_controller(
@@ -221,6 +225,7 @@ class House:
         lock = DirectoryLock(own_path(self.config, "lock", ""))
         for child in (*self.foundations, Storage(self.driver), lock, self.journaling):
             registry.add(child)
+        registry.add(self.secret)
         registry.add(self.beginnings)
         registry.add(GiveBack(self.disk, self.reactor))
         self._add_purging(registry)
@@ -288,7 +293,11 @@ class House:
         if not self.config.log.accesslog.disabled:
             observers += (AccessLog(self.access_stream, self.reactor),)
         api = Api(
-            namespace, api_settings(self.config), self.controller, events, self.health
+            namespace,
+            api_settings(self.config, self.secret.value),
+            self.controller,
+            events,
+            self.health,
         )
         site = RegistrySite(
             api.resource(),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from treq.client import HTTPClient
@@ -25,6 +24,7 @@ from txregistry.notifications.endpoint import EndpointSettings
 from txregistry.notifications.envelope import Filter
 from txregistry.remote.origin import Origin
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy
+from txregistry.secret import Secret
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
@@ -43,12 +43,15 @@ _HEALTH_SECONDS = 10.0
 _STORAGE_SECONDS = 10.0
 
 
-def api_settings(config: Config) -> ApiSettings:
-    """Say how the API is to behave."""
+def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
+    """Say how the API is to behave.
+
+    :param secret: is asked for each time; see :class:`ApiSettings`.
+    """
     http = config.http
     prefix = http.prefix.strip("/")
     return ApiSettings(
-        secret=_secret(config),
+        secret=secret,
         urls=Urls(http.host, f"/{prefix}" if prefix else "", http.relativeurls),
         gate=Gate(
             bool(config.proxy.remoteurl),
@@ -62,15 +65,11 @@ def api_settings(config: Config) -> ApiSettings:
     )
 
 
-def _secret(config: Config) -> bytes:
-    if config.http.secret:
-        return config.http.secret.encode("utf-8")
-    if not config.proxy.remoteurl:
-        _log.info(
-            "http.secret is not set: uploads that are under way have to ask where they"
-            " stand after a restart"
-        )
-    return secrets.token_bytes(32)
+def make_secret(config: Config) -> Secret:
+    """Make what keeps a secret if the configuration gives none."""
+    # A cache seals nothing.
+    path = "" if config.proxy.remoteurl else own_path(config, "secret", "")
+    return Secret(config.http.secret.encode("utf-8"), path)
 
 
 def make_redis(config: Config, reactor: Any) -> Redis | None:

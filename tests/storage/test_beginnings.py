@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces.driver import DriverError, PathNotFound
+from txregistry.interfaces.driver import DriverError
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import beginnings, layout
 from txregistry.storage.beginnings import HELD_SECONDS, Beginnings
@@ -33,7 +35,7 @@ class BeginningsTests(SynchronousTestCase):
         return {path.split("/")[-2] for path in paths if path.endswith("/startedat")}
 
     def drop(self, upload: str) -> bool:
-        return self.successResultOf(self.beginnings.drop((NAME, upload)))
+        return self.successResultOf(self.beginnings.drop((NAME, upload), 12.0))
 
     def test_gone_at_once(self) -> None:
         """What is a blob a moment later leaves no trace."""
@@ -108,9 +110,69 @@ class BeginningsTests(SynchronousTestCase):
         self.clock.advance(1000.7)
         started = Beginnings(self.driver, self.clock)
         self.successResultOf(started.begin((NAME, "ours"), 1000.0))
-        self.assertTrue(self.successResultOf(started.drop((NAME, "ours"))))
+        self.assertTrue(self.successResultOf(started.drop((NAME, "ours"), 1000.0)))
         self.assertFalse(self.successResultOf(started.revive((NAME, "ours"), 1000.0)))
         self.assertTrue(self.successResultOf(started.revive((NAME, "theirs"), 1000.0)))
+
+    def test_ended_since(self) -> None:
+        """One that was written down before our start, and that we have ended."""
+        self.clock.advance(1000.7)
+        started = Beginnings(self.driver, self.clock)
+        self.assertFalse(self.successResultOf(started.drop((NAME, "a"), 990.0)))
+        self.assertFalse(self.successResultOf(started.revive((NAME, "a"), 990.0)))
+        for upload, begun in (("old", 100.0), ("new", 1001.0)):
+            self.successResultOf(started.begin((NAME, upload), begun))
+            self.successResultOf(started.drop((NAME, upload), begun))
+        # What cannot be revived anyway is not remembered.
+        self.assertEqual(started._ours, {(NAME, "a")})
+
+    def test_name_that_no_storage_takes(self) -> None:
+        """Its client hears so at once, and nobody else waits for it."""
+        for name in ("localhost:5000/a", "a" * 300 + ".x/a"):
+            key = (RepositoryName(name), "a")
+            begun: list[object] = []
+            self.beginnings.begin(key, 12.0).addBoth(begun.append)
+            self.assertEqual(len(begun), 1)
+            self.assertIsNone(self.beginnings.started_at(key))
+
+    def test_one_that_cannot_be_written(self) -> None:
+        """The others are; it is given up in the end."""
+        put = MemoryDriver.put
+
+        def denied(*args: Any, **named: Any) -> Any:
+            if "/a/" in named["path"]:
+                return fail(DriverError("memory", "/", "denied"))
+            return put(*args, **named)
+
+        self.patch(MemoryDriver, "put", denied)
+        self.beginnings.startService()
+        self.begin("a", "b")
+        self.clock.advance(HELD_SECONDS)
+        self.assertEqual(self.written(), {"b"})
+        self.begin("c")
+        self.assertIsNotNone(self.beginnings.started_at((NAME, "a")))
+        self.successResultOf(self.beginnings.stopService())
+        self.assertEqual(self.written(), {"b", "c"})
+        self.clock.advance(100)
+        self.successResultOf(self.beginnings.stopService())
+        self.assertIsNone(self.beginnings.started_at((NAME, "a")))
+
+    def test_kept(self) -> None:
+        """What is to hold something acknowledged outlives a power failure."""
+        put = MemoryDriver.put
+        durable: list[bool] = []
+
+        def recording(*args: Any, **named: Any) -> Any:
+            durable.append(named["durable"])
+            return put(*args, **named)
+
+        self.patch(MemoryDriver, "put", recording)
+        self.begin("a")
+        self.clock.advance(HELD_SECONDS)
+        self.assertEqual(durable, [False])
+        self.successResultOf(self.beginnings.keep((NAME, "a"), 12.0))
+        self.assertEqual(durable, [False, True])
+        self.assertEqual(self.written(), {"a"})
 
     def test_stops(self) -> None:
         """The next process goes on with what this one has begun."""
@@ -130,7 +192,7 @@ class BeginningsTests(SynchronousTestCase):
         self.begin("a")
         self.patch(MemoryDriver, "put", full)
         self.clock.advance(HELD_SECONDS)
-        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+        self.assertEqual(self.written(), set())
         self.patch(beginnings, "MAX_HELD", 1)
         done = self.beginnings.begin((NAME, "b"), 12.0)
         self.failureResultOf(done, DriverError)
@@ -149,10 +211,10 @@ class BeginningsTests(SynchronousTestCase):
         )
         self.begin("a")
         self.clock.advance(HELD_SECONDS)
-        dropping = self.beginnings.drop((NAME, "a"))
+        dropping = self.beginnings.drop((NAME, "a"), 12.0)
         self.assertNoResult(dropping)
         held.callback(None)
         self.assertFalse(self.successResultOf(dropping))
         path = layout.upload_started_at(NAME, "a")
         self.successResultOf(self.driver.get(path))
-        self.failureResultOf(self.driver.get("/none"), PathNotFound)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

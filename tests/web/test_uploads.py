@@ -202,6 +202,18 @@ class KilledTests(UploadCase):
         got = self.put(got.header("Location"), self.content[1000:])
         self.assertEqual(got.status, 201)
 
+    def test_ended_by_its_successor(self) -> None:
+        """What was written down, and has ended since, does not come back."""
+        kept, dropped = self.begin(), self.begin()
+        self.house.settle(self.house.beginnings.stopService())
+        self.kill(5.0)
+        self.assertEqual(self.put(kept, self.content).status, 201)
+        self.assertEqual(self.house.send("DELETE", dropped).status, 204)
+        for location in (kept, dropped):
+            got = self.house.send("GET", location)
+            self.assertEqual(self.code(got), (404, "BLOB_UPLOAD_UNKNOWN"))
+        self.assertEqual(self.leftovers(), [])
+
     def test_others_do_not(self) -> None:
         """One without a state, of long ago, or with something in it."""
         location, early = self.begin(), self.begin()

@@ -10,6 +10,8 @@ can go on with it all the same: the state in its URL, which we have sealed, says
 
 from __future__ import annotations
 
+import re
+
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -20,7 +22,7 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.rfc3339 import write_time
-from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.driver import DriverError, IStorageDriver
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 
@@ -31,11 +33,15 @@ UploadKey = tuple[RepositoryName, str]
 HELD_SECONDS = 1.0
 
 #: How long before our start an upload that we lost may have begun: a process that was
-#: killed takes a while to come back.
+#: killed takes a while to come back. No longer is one held that cannot be written.
 LOST_SECONDS = 60.0
 
 #: Beyond this many, one is written down as soon as it begins.
 MAX_HELD = 1000
+
+#: Names that every storage takes. Others are tried at once, so that whoever begins an
+#: upload hears of it.
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]{1,255}", re.ASCII)
 
 #: Uploads that are written down before others get their turn.
 _PER_TURN = 16
@@ -72,11 +78,9 @@ class Beginnings(Service):
 
     def begin(self, key: UploadKey, started_at: float) -> Deferred[None]:
         """Have a new upload; fails with ``DriverError`` if it is to be written."""
-        if started_at <= self._since:
-            # It began in the second in which we did, or was revived.
-            self._ours.add(key)
+        self._remember(key, started_at)
         self._held[key] = started_at
-        if not self._held_seconds or len(self._held) > MAX_HELD:
+        if not self._may_hold(key):
             return self.write(key).addErrback(self._not_begun, key)
         self._wait()
         return succeed(None)
@@ -93,8 +97,7 @@ class Beginnings(Service):
         :return: fires with whether it may be so, once for each upload; fails as
             :meth:`begin` does.
         """
-        ago = self._since - started_at
-        if not self._held_seconds or not 0 <= ago <= LOST_SECONDS:
+        if not self._held_seconds or not self._is_lost(started_at):
             return False
         if key in self._ours:
             return False  # it has ended since
@@ -108,21 +111,47 @@ class Beginnings(Service):
         return self._writing.join(key, lambda: self._write(key))
 
     @deferred
-    async def drop(self, key: UploadKey) -> bool:
-        """Let go of an upload; fires with whether that was all there was of it."""
+    async def keep(self, key: UploadKey, started_at: float) -> None:
+        """Write an upload down for good, as it is to hold what will be acknowledged."""
+        await self.write(key)
+        await self._put(key, started_at, durable=True)
+
+    @deferred
+    async def drop(self, key: UploadKey, started_at: float) -> bool:
+        """Let go of an upload that ends; fires with whether that was all of it."""
+        self._remember(key, started_at)
         if self._writing.is_under_way(key):
             await self.write(key)
         return self._held.pop(key, None) is not None
 
     @deferred
     async def _write(self, key: UploadKey) -> None:
-        content = write_time(self._held[key]).encode("ascii")
-        path = layout.upload_started_at(*key)
-        await self._driver.put(path=path, content=content, durable=False)
+        await self._put(key, self._held[key], durable=False)
         del self._held[key]
+
+    def _put(self, key: UploadKey, started_at: float, durable: bool) -> Deferred[None]:
+        content = write_time(started_at).encode("ascii")
+        path = layout.upload_started_at(*key)
+        return self._driver.put(path=path, content=content, durable=durable)
+
+    def _may_hold(self, key: UploadKey) -> bool:
+        return bool(
+            self._held_seconds
+            and len(self._held) <= MAX_HELD
+            and _PLAIN.fullmatch(str(key[0]))
+        )
+
+    def _is_lost(self, started_at: float) -> bool:
+        return 0 <= self._since - started_at <= LOST_SECONDS
+
+    def _remember(self, key: UploadKey, started_at: float) -> None:
+        """Know one as ours that looks as if it had begun before we did."""
+        if self._is_lost(started_at):
+            self._ours.add(key)
 
     def _not_begun(self, failure: Failure, key: UploadKey) -> Failure:
         self._held.pop(key, None)
+        self._ours.discard(key)
         return failure
 
     def _wait(self) -> None:
@@ -131,15 +160,29 @@ class Beginnings(Service):
 
     @deferred
     async def _elapsed(self) -> None:
-        with self._log.failuresHandled("uploads cannot be written down yet"):
-            await self._write_all()
+        await self._write_all()
         self._timer = None
         if self._held:
             self._wait()
 
     @deferred
     async def _write_all(self) -> None:
+        failed: list[DriverError] = []
         for count, key in enumerate(list(self._held), 1):
-            await self.write(key)
+            try:
+                await self.write(key)
+            except DriverError as error:
+                failed.append(error)
+                self._give_up_if_old(key)
             if count % _PER_TURN == 0:
                 await deferLater(self._clock, 0)
+        if failed:
+            self._log.error(
+                "{count} uploads cannot be written down yet, the last for: {error}",
+                count=len(failed),
+                error=failed[-1],
+            )
+
+    def _give_up_if_old(self, key: UploadKey) -> None:
+        if self._clock.seconds() - self._held.get(key, 0.0) > LOST_SECONDS:
+            self._held.pop(key, None)

@@ -147,12 +147,17 @@ class LinkedBlobs:
         try:
             await self._content.stat(target)
         except BlobUnknown:
-            await self._delete(digest)
-            return True
+            # A client may have been quicker.
+            return await self._unlink(digest)
         return False
 
     @deferred
     async def _delete(self, digest: Digest) -> None:
+        if not await self._unlink(digest):
+            raise BlobUnknown(str(digest))
+
+    @deferred
+    async def _unlink(self, digest: Digest) -> bool:
         await self._descriptors.clear(digest=digest)
         removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
@@ -160,8 +165,7 @@ class LinkedBlobs:
         # Whoever looked in between has it remembered again.
         await self._descriptors.clear(digest=digest)
         await self._reconciler.removed(self._name)
-        if not removed:
-            raise BlobUnknown(str(digest))
+        return removed
 
     @deferred
     async def _find_and_mount(self, mount: BlobMount) -> Descriptor | None:

@@ -124,7 +124,7 @@ class Upload(Ingest):
         """Delete the upload."""
         try:
             await self.file.cancel()
-            if not await self._beginnings.drop(self._key):
+            if not await self._beginnings.drop(self._key, self.started_at):
                 await self._forget()
         finally:
             self._session.leave()
@@ -182,7 +182,7 @@ class Upload(Ingest):
         for digest in {canonical.digest, alias}:
             path = layout.layer_link(self._name, digest)
             changes += await links.change(path, canonical.digest)
-        if not await self._beginnings.drop(self._key):
+        if not await self._beginnings.drop(self._key, self.started_at):
             changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
         await self._driver.apply(changes=changes)
         self._content.use(canonical.digest)

@@ -55,10 +55,18 @@ class Uploads:
         await self._beginnings.begin(key, started_at)
         if algorithm not in (None, CANONICAL):
             # That there is a state says that it is wanted.
-            await self._beginnings.write(key)
-            states = layout.upload_hash_states(self._name, upload_id)
-            await self._states.save(states, self._states.begin((algorithm,)))
+            try:
+                await self._save_wish(key, algorithm)
+            except BaseException:
+                await self._beginnings.drop(key, started_at)
+                raise
         return UploadStatus(upload_id, 0, started_at)
+
+    @deferred
+    async def _save_wish(self, key: UploadKey, algorithm: str) -> None:
+        await self._beginnings.write(key)
+        states = layout.upload_hash_states(*key)
+        await self._states.save(states, self._states.begin((algorithm,)))
 
     @deferred
     async def status(
@@ -110,7 +118,8 @@ class Uploads:
     @deferred
     async def _make_file(self, status: UploadStatus, hashes: Hashes) -> IFileWriter:
         key = (self._name, status.upload_id)
-        await self._beginnings.write(key)
+        if not status.size:
+            await self._beginnings.keep(key, status.started_at)
         return await self._driver.writer(
             layout.upload_data(*key), keep_bytes=status.size, hasher=hashes
         )

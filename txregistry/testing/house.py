@@ -173,7 +173,7 @@ class TestHouse:
         :param changes: of the settings of the API.
         """
         urls = Urls(prefix=self.prefix.rstrip("/"))
-        settings = ApiSettings(b"secret", urls, gate)
+        settings = ApiSettings(lambda: b"secret", urls, gate)
         return Api(
             namespace,
             attrs.evolve(settings, **changes),

@@ -38,7 +38,7 @@ class ApiSettings:
     :ivar max_repositories: a larger page of the catalogue is refused.
     """
 
-    secret: bytes
+    secret: Callable[[], bytes]
     urls: Urls = attrs.field(factory=Urls)
     gate: Gate = attrs.field(factory=Gate)
     policy: PushPolicy = attrs.field(factory=PushPolicy)

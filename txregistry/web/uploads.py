@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -46,14 +47,14 @@ _log = Logger(namespace="txregistry.web")
 class Uploads:
     """The upload resources.
 
-    :param secret: seals the state in URLs (``http.secret``).
+    :param secret: gives what seals the state in URLs (``http.secret``).
     :param max_bytes: of one blob; 0 for no limit.
     """
 
     _namespace: INamespace
     _urls: Urls
     _announcements: Announcements
-    _secret: bytes
+    _secret: Callable[[], bytes]
     _max_bytes: int
 
     async def start(
@@ -154,7 +155,7 @@ class Uploads:
         :raise BlobUploadInvalid: it is not the upload's.
         """
         token = request.query("_state")
-        return None if token is None else unseal(token, self._secret, name, upload_id)
+        return None if token is None else unseal(token, self._secret(), name, upload_id)
 
     async def _mount(self, request: RegistryRequest, grant: Grant) -> BlobMount | None:
         """Decide what is to be mounted from where, if anything."""
@@ -294,7 +295,7 @@ class Uploads:
     ) -> str:
         started = write_time(status.started_at)
         state = UploadState(name, status.upload_id, status.size, started)
-        sealed = seal(state, self._secret)
+        sealed = seal(state, self._secret())
         return self._urls.upload(request, name, status.upload_id, sealed)
 
 

@@ -81,7 +81,7 @@ class Arena:
                 "cache": {"blobdescriptor": "inmemory"},
                 "delete": {"enabled": True},
             },
-            "http": {"addr": f"127.0.0.1:{self.port}", "secret": "kills"},
+            "http": {"addr": f"127.0.0.1:{self.port}"},
         }
         self.config.write_text(yaml.safe_dump(config))
 

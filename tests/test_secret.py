@@ -1,0 +1,49 @@
+"""The secret of a registry that was given none."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.secret import Secret, kept_secret
+
+
+class SecretTests(SynchronousTestCase):
+    """It is made once, for nobody else to read."""
+
+    def setUp(self) -> None:
+        self.directory = self.mktemp()
+        self.path = os.path.join(self.directory, "own", "secret")
+
+    def test_kept(self) -> None:
+        """The next process has the same."""
+        secret = kept_secret(self.path)
+        self.assertEqual(len(secret), 32)
+        self.assertEqual(kept_secret(self.path), secret)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), ["secret"])
+
+    def test_service(self) -> None:
+        """What the configuration gives comes first."""
+        given, kept = Secret(b"given", self.path), Secret(b"", self.path)
+        for service in (given, kept):
+            service.startService()
+        self.assertEqual(given.value(), b"given")
+        self.assertEqual(kept.value(), kept_secret(self.path))
+
+    def test_cut_off(self) -> None:
+        """One that a power failure has emptied is made anew."""
+        first = kept_secret(self.path)
+        os.truncate(self.path, 0)
+        second = kept_secret(self.path)
+        self.assertNotEqual(second, first)
+        self.assertEqual(kept_secret(self.path), second)
+
+    def test_nowhere(self) -> None:
+        """Without a place for it, each process has its own."""
+        self.assertNotEqual(kept_secret(""), kept_secret(""))
+        with open(self.mktemp(), "wb") as file:
+            taken = os.path.join(file.name, "secret")
+        self.assertNotEqual(kept_secret(taken), kept_secret(taken))

@@ -50,7 +50,16 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 
 #: Know everybody: they put the house together, or take it apart in tests.
 EVERYBODY = {"tap", "house", "services", "wiring", "loading", "lock"}
-EVERYBODY |= {"tls", "listening", "memory", "secret", "testing", "cli", "upstream"}
+EVERYBODY |= {
+    "tls",
+    "listening",
+    "memory",
+    "notifying",
+    "secret",
+    "testing",
+    "cli",
+    "upstream",
+}
 
 CLOCKS = {"time", "random", "datetime"}
 

@@ -7,18 +7,15 @@ rooms each other as interfaces.
 from __future__ import annotations
 
 import os
-import socket
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, cast
 
 import attrs
-from treq.client import HTTPClient
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.logger import Logger
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import HTTPConnectionPool
 
 from txregistry.admin.control import ControlFactory
 from txregistry.auth.maker import make_controller
@@ -45,11 +42,8 @@ from txregistry.listening import (
 )
 from txregistry.lock import DirectoryLock
 from txregistry.memory import GiveBack
-from txregistry.notifications import queue
-from txregistry.notifications.endpoint import Endpoint
-from txregistry.notifications.envelope import Source
-from txregistry.notifications.notifier import Notifier
 from txregistry.notifications.silent import Silence
+from txregistry.notifying import make_notifier
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics, NotificationState, Observers
@@ -91,7 +85,6 @@ from txregistry.web.site import RegistrySite
 from txregistry.wiring import (
     api_settings,
     channel_limits,
-    endpoint_settings,
     health_checks,
     make_redis,
     make_secret,
@@ -351,32 +344,9 @@ class House:
         registry.add(self.health)
 
     def _add_notifications(self, registry: Registry) -> IEventSink:
-        section = self.config.notifications
-        wanted = [item for item in section.endpoints if not item.disabled]
-        if not wanted:
+        notifier = make_notifier(self.config, self.ledger_disk, self.reactor)
+        if notifier is None:
             return Silence()
-        path = own_path(self.config, "queue/events.sqlite3")
-        database = Database(
-            path, self.ledger_disk, queue.SCHEMA, queue.VERSION, durable=True
-        )
-        events = queue.EventQueue(database)
-        client = HTTPClient(Agent(self.reactor, pool=HTTPConnectionPool(self.reactor)))
-        endpoints = [
-            Endpoint(endpoint_settings(item), events, client, self.reactor)
-            for item in wanted
-        ]
-        source = Source(
-            f"{socket.gethostname()}:{self.config.http.addr.rpartition(':')[2]}",
-            str(uuid.uuid4()),
-        )
-        notifier = Notifier(
-            endpoints,
-            events,
-            source,
-            section.events.includereferences,
-            section.queuelimit,
-            self.reactor,
-        )
         self.metrics.watch_notifications(notifier.state)
         self.notification_state = notifier.state
         registry.add(notifier)

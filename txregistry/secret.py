@@ -10,6 +10,8 @@ import attrs
 from twisted.application.service import Service
 from twisted.logger import Logger
 
+from txregistry.storagedriver.changes import unlink_if_there, write_all
+
 _LENGTH = 32
 
 _log = Logger()
@@ -33,7 +35,7 @@ class Secret(Service):
         super().startService()
 
     def value(self) -> bytes:
-        """Give it."""
+        """Give its bytes; there are none before the start."""
         return self._value
 
 
@@ -69,9 +71,12 @@ def _make(path: str) -> bytes:
     beside = f"{path}.{os.getpid()}"
     how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     descriptor = os.open(beside, how, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(made)
-        file.flush()
-        os.fsync(descriptor)
-    os.rename(beside, path)
+    try:
+        with open(descriptor, "wb", 0):
+            write_all(descriptor, made)
+            os.fsync(descriptor)
+        os.rename(beside, path)
+    except BaseException:
+        unlink_if_there(beside)
+        raise
     return made

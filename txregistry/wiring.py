@@ -9,19 +9,15 @@ from typing import Any
 from treq.client import HTTPClient
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.logger import Logger
 from twisted.web.client import Agent
 
 from txregistry.config.fields import host_and_port
 from txregistry.config.health import Health
 from txregistry.config.model import Config, Proxy
-from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis as RedisConfig
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
-from txregistry.notifications.endpoint import EndpointSettings
-from txregistry.notifications.envelope import Filter
 from txregistry.remote.origin import Origin
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy
 from txregistry.secret import Secret
@@ -33,8 +29,6 @@ from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
 from txregistry.web.api import ApiSettings
 from txregistry.web.channels import ChannelLimits
 from txregistry.web.urls import Urls
-
-_log = Logger(namespace="txregistry.config")
 
 #: Seconds between two looks, and that one may take, where 0 is configured.
 _HEALTH_SECONDS = 10.0
@@ -125,21 +119,6 @@ def channel_limits(config: Config) -> ChannelLimits:
     limits = config.http.limits
     return ChannelLimits(
         limits.headerbytes, limits.headertime, limits.idletime, limits.connections
-    )
-
-
-def endpoint_settings(endpoint: Endpoint) -> EndpointSettings:
-    """Say where events go and how."""
-    return EndpointSettings(
-        endpoint.name,
-        endpoint.url,
-        endpoint.headers,
-        endpoint.timeout or 1.0,
-        endpoint.threshold or 10,
-        endpoint.backoff or 1.0,
-        Filter(
-            frozenset(endpoint.ignore.mediatypes), frozenset(endpoint.ignore.actions)
-        ),
     )
 
 

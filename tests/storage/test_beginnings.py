@@ -172,7 +172,12 @@ class BeginningsTests(SynchronousTestCase):
         self.assertEqual(durable, [False])
         self.successResultOf(self.beginnings.keep((NAME, "a"), 12.0))
         self.assertEqual(durable, [False, True])
-        self.assertEqual(self.written(), {"a"})
+        self.begin("b")
+        self.successResultOf(self.beginnings.keep((NAME, "b"), 12.0))
+        # It was held until then, and is written once.
+        self.assertEqual(durable, [False, True, True])
+        self.assertEqual(self.written(), {"a", "b"})
+        self.assertIsNone(self.beginnings.started_at((NAME, "b")))
 
     def test_stops(self) -> None:
         """The next process goes on with what this one has begun."""

@@ -272,6 +272,20 @@ class RememberingTests(StorageCase):
         self.assertTrue(self.ok(blobs.delete_dangling(digest=digest)))
         self.assertFalse(self.ok(blobs.delete_dangling(digest=digest)))
 
+    def test_dangling_and_deleted_meanwhile(self) -> None:
+        """A client that is quicker is no failure of whoever looks for such links."""
+        digest = self.commit(b"content").digest
+        blobs = self.repository.blobs
+        self.ok(self.house.driver.delete(layout.blob_data(digest)))
+        turn: Deferred[None] = Deferred()
+        holding = self.house.content.locks.run(digest, lambda: turn)
+        deleting = blobs.delete(digest=digest)
+        looking = blobs.delete_dangling(digest=digest)
+        turn.callback(None)
+        for done in (holding, deleting):
+            self.ok(done)
+        self.assertFalse(self.ok(looking))
+
 
 class LinkTests(StorageCase):
     """Link files that are not as they should be."""

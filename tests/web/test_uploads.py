@@ -6,8 +6,10 @@ import json
 import os
 from hashlib import sha256, sha512
 
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.interfaces.driver import DriverError
 from txregistry.testing.house import Got, TestHouse
 
 
@@ -201,6 +203,15 @@ class KilledTests(UploadCase):
         self.assertEqual((got.status, got.header("Range")), (202, "0-999"))
         got = self.put(got.header("Location"), self.content[1000:])
         self.assertEqual(got.status, 201)
+
+    def test_not_begun(self) -> None:
+        """One of which the client hears nothing but an error is not kept."""
+        error = DriverError("memory", "/", "full")
+        self.patch(type(self.house.driver), "put", lambda *_, **__: fail(error))
+        where = "/v2/a/b/blobs/uploads/?digest-algorithm=sha512"
+        self.assertEqual(self.house.send("POST", where).status, 503)
+        self.assertEqual(self.house.beginnings._held, {})
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
 
     def test_ended_by_its_successor(self) -> None:
         """What was written down, and has ended since, does not come back."""

@@ -112,13 +112,21 @@ class Beginnings(Service):
 
     @deferred
     async def keep(self, key: UploadKey, started_at: float) -> None:
-        """Write an upload down for good, as it is to hold what will be acknowledged."""
-        await self.write(key)
+        """Write an upload down for good, as it is to hold what will be acknowledged.
+
+        :return: fires when it outlives a power failure; fails with ``DriverError``.
+        """
+        if self._writing.is_under_way(key):
+            await self.write(key)
         await self._put(key, started_at, durable=True)
+        self._held.pop(key, None)
 
     @deferred
     async def drop(self, key: UploadKey, started_at: float) -> bool:
-        """Let go of an upload that ends; fires with whether that was all of it."""
+        """Let go of an upload that ends; fires with whether that was all of it.
+
+        :param started_at: in which second it has begun.
+        """
         self._remember(key, started_at)
         if self._writing.is_under_way(key):
             await self.write(key)
@@ -127,7 +135,7 @@ class Beginnings(Service):
     @deferred
     async def _write(self, key: UploadKey) -> None:
         await self._put(key, self._held[key], durable=False)
-        del self._held[key]
+        self._held.pop(key, None)
 
     def _put(self, key: UploadKey, started_at: float, durable: bool) -> Deferred[None]:
         content = write_time(started_at).encode("ascii")

@@ -32,7 +32,8 @@ from txregistry.web.urls import Urls
 class ApiSettings:
     """What the configuration says of the API.
 
-    :ivar secret: seals the state of uploads; replicas share it.
+    :ivar secret: gives the bytes that seal the state of uploads, each time they are
+        needed; replicas share them.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
     :ivar max_tags: a larger page of tags is clamped to this.
     :ivar max_repositories: a larger page of the catalogue is refused.

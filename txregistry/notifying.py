@@ -1,0 +1,63 @@
+"""Notifications as the configuration wants them: queue, endpoints, source."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from txregistry.config.model import Config
+from txregistry.config.notifications import Endpoint as EndpointConfig
+from txregistry.flow.database import Database
+from txregistry.flow.disk import Disk
+from txregistry.notifications import queue
+from txregistry.notifications.endpoint import Endpoint, EndpointSettings
+from txregistry.notifications.envelope import Filter, Source
+from txregistry.notifications.notifier import Notifier
+from txregistry.wiring import own_path
+
+
+def make_notifier(config: Config, disk: Disk, reactor: Any) -> Notifier | None:
+    """Make what tells all endpoints of events, or nothing if there is none.
+
+    :param disk: one thread, on which the queue is read and written.
+    """
+    section = config.notifications
+    wanted = [item for item in section.endpoints if not item.disabled]
+    if not wanted:
+        return None
+    path = own_path(config, "queue/events.sqlite3")
+    database = Database(path, disk, queue.SCHEMA, queue.VERSION, durable=True)
+    events = queue.EventQueue(database)
+    client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
+    return Notifier(
+        [Endpoint(endpoint_settings(item), events, client, reactor) for item in wanted],
+        events,
+        _source(config),
+        section.events.includereferences,
+        section.queuelimit,
+        reactor,
+    )
+
+
+def endpoint_settings(endpoint: EndpointConfig) -> EndpointSettings:
+    """Say where events go and how."""
+    return EndpointSettings(
+        endpoint.name,
+        endpoint.url,
+        endpoint.headers,
+        endpoint.timeout or 1.0,
+        endpoint.threshold or 10,
+        endpoint.backoff or 1.0,
+        Filter(
+            frozenset(endpoint.ignore.mediatypes), frozenset(endpoint.ignore.actions)
+        ),
+    )
+
+
+def _source(config: Config) -> Source:
+    port = config.http.addr.rpartition(":")[2]
+    return Source(f"{socket.gethostname()}:{port}", str(uuid.uuid4()))

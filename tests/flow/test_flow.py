@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
+import traceback
+from weakref import ref
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer
@@ -12,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.flow.deferred import Flights, KeyedLocks, deferred
+from txregistry.flow.deferred import Flights, KeyedLocks, deferred, failed
 from txregistry.flow.retry import backoff, retry
 from txregistry.flow.sendfile import FileSender, offer_file
 from txregistry.flow.streams import (
@@ -423,3 +426,59 @@ class DeferredTests(SynchronousTestCase):
         done.cancel()
         self.failureResultOf(done, CancelledError)
         self.assertTrue(inner.called)
+
+
+class _Refusal(Exception):
+    """An error that can be watched."""
+
+
+class FailedTests(SynchronousTestCase):
+    """Deferreds that fail at once."""
+
+    def setUp(self) -> None:
+        self.error = _Refusal("no")
+
+    @deferred
+    async def wait(self, done: Deferred[int]) -> int:
+        return await done + 1
+
+    def test_awaited(self) -> None:
+        """Whoever awaits one gets the exception itself, and nothing is unhandled."""
+        failure = self.failureResultOf(self.wait(failed(self.error)), _Refusal)
+        self.assertIs(failure.value, self.error)
+
+    def test_where_it_was_raised(self) -> None:
+        """The traceback names who raised it, and whom it went through."""
+
+        @deferred
+        async def culprit() -> int:
+            raise self.error
+
+        found = self.failureResultOf(self.wait(culprit()), _Refusal)
+        names = [frame.name for frame in traceback.extract_tb(found.tb)]
+        self.assertEqual(
+            [name for name in names if name in ("wait", "culprit")], ["wait", "culprit"]
+        )
+
+    def test_nothing_is_kept(self) -> None:
+        """When it has been told, it goes without the cycle collector."""
+
+        @deferred
+        async def work() -> None:
+            await failed(self.error)
+
+        gone = ref(self.error)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        work().addErrback(lambda _: None)
+        del self.error
+        self.assertIsNone(gone())
+
+    def test_callbacks(self) -> None:
+        """It takes callbacks like any other, and what they give is awaited."""
+        done = failed(self.error).addErrback(lambda _: 1)
+        self.assertEqual(self.successResultOf(self.wait(done)), 2)
+        later: Deferred[int] = Deferred()
+        waiting = self.wait(failed(self.error).addErrback(lambda _: later))
+        later.callback(3)
+        self.assertEqual(self.successResultOf(waiting), 4)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
+from txregistry.flow.deferred import failed
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 
 
@@ -27,4 +28,4 @@ class SillyAccess:
         if facts.authorization:
             return succeed(Grant("silly"))
         challenge = bearer(self._realm, self._service, wanted)
-        return fail(unauthorized(wanted, challenge))
+        return failed(unauthorized(wanted, challenge))

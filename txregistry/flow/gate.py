@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.flow.deferred import failed
 from txregistry.flow.sendfile import takes_files
 from txregistry.flow.streams import ConsumerStopped
 
@@ -44,7 +45,7 @@ class Gate:
         Fails with ``ConsumerStopped`` if it never will. One wait at a time.
         """
         if self._stopped:
-            return fail(ConsumerStopped())
+            return failed(ConsumerStopped())
         if not self._paused:
             return succeed(None)
         self._waiting = Deferred(self._forget)

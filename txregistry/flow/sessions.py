@@ -38,7 +38,7 @@ class Session:
 
     def leave(self) -> None:
         """Let the next one in; further calls do nothing."""
-        release, self._release = self._release, _nothing
+        release, self._release, self._hurry = self._release, _nothing, None
         release()
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.web.http_headers import Headers
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.health.checks import Probe
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 
@@ -40,7 +40,7 @@ def file_probe(path: str) -> Probe:
 
     def probe() -> Deferred[None]:
         if os.path.exists(path):
-            return fail(Unhealthy("file exists"))
+            return failed(Unhealthy("file exists"))
         return succeed(None)
 
     return probe

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import cast
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.retry import backoff
 from txregistry.interfaces.blobs import (
     IBlobReader,
@@ -143,7 +143,7 @@ class Fill:
     def head(self) -> Deferred[None]:
         """Fire when the upstream has said what the blob is, or fail as the fill."""
         if self._failure is not None:
-            return fail(self._failure)
+            return failed(self._failure)
         if self._has_head:
             return succeed(None)
         waiter: Deferred[None] = Deferred(self._heads.remove)
@@ -158,7 +158,7 @@ class Fill:
         if self.state.visible > offset or self.state.verified:
             return succeed(self.state.visible)
         if self._failure is not None:
-            return fail(self._failure)
+            return failed(self._failure)
 
         def leave(gone: Deferred[int]) -> None:
             self._waiters = [item for item in self._waiters if item[1] is not gone]

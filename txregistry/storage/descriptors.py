@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.interfaces.blobs import (
     IBlobDescriptorService,
     IBlobStatter,
@@ -33,7 +33,7 @@ class RepositoryDescriptors:
     def stat(self, digest: Digest) -> Deferred[Descriptor]:
         """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
         found = self._cache.find(self._name, digest)
-        return fail(BlobUnknown(str(digest))) if found is None else succeed(found)
+        return failed(BlobUnknown(str(digest))) if found is None else succeed(found)
 
     def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
         """Remember a descriptor."""

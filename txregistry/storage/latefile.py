@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
 
@@ -57,7 +57,7 @@ class LateFile:
         if self._file is not None:
             return succeed(None)
         if self._failure is not None:
-            return fail(self._failure)
+            return failed(self._failure)
         # Cancelling only stops waiting: the file is made all the same.
         made: Deferred[None] = Deferred()
         self._waiters.append(made)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.disk import Disk
 from txregistry.flow.sendfile import offer_file
 from txregistry.flow.streams import ChunkProducer
@@ -150,7 +150,7 @@ class FileWriter:
 
     def _reach(self, target: int) -> Deferred[None]:
         if self._failure is not None:
-            return fail(self._failure)
+            return failed(self._failure)
         if self.size >= target:
             return succeed(None)
         # Cancelling only stops waiting: the bytes are written all the same.

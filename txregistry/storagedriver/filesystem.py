@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
@@ -97,7 +97,7 @@ class FilesystemDriver:
             for path in paths:
                 check_file(self.name, path)
         except DriverError:
-            return fail(Failure())
+            return failed(Failure())
         return self._apply(changes).addErrback(self._translate_failure, paths[0])
 
     def _apply(self, changes: Sequence[Change]) -> Deferred[None]:
@@ -120,9 +120,9 @@ class FilesystemDriver:
                 # No more than a link file costs; there is nothing to make.
                 return succeed(self._open_writer(real, path, keep_bytes, hasher))
         except OSError as error:
-            return fail(self._translate(path, error))
+            return failed(self._translate(path, error))
         except DriverError as error:
-            return fail(error)
+            return failed(error)
         return self._there(
             path, self._open_writer, self._file, path, keep_bytes, hasher
         )
@@ -234,9 +234,9 @@ class FilesystemDriver:
         try:
             result = work(locate(), *args)
         except OSError as error:
-            return fail(self._translate(path, error))
+            return failed(self._translate(path, error))
         except DriverError as error:
-            return fail(error)
+            return failed(error)
         if isinstance(result, Deferred):
             return result.addErrback(self._translate_failure, path)
         return succeed(result)

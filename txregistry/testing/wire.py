@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
@@ -22,6 +22,8 @@ from twisted.web.iweb import (
     IResponse,
 )
 from zope.interface import implementer
+
+from txregistry.flow.deferred import failed
 
 #: Rounds of pumping after which a wire that still moves bytes is a runaway.
 _MANY_ROUNDS = 100_000
@@ -70,7 +72,7 @@ class Wire:
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """Make a connection to the server."""
         if self.refused is not None:
-            return fail(self.refused)
+            return failed(self.refused)
         client: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
         server: Any = self._server.buildProtocol(None)  # type: ignore[arg-type]
         pump = iosim.connect(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
+from weakref import ref
 
 import attrs
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped, TooLong
 
 
@@ -33,10 +34,16 @@ class Source(Protocol):
         """Read on; the first time, tell a client that waits to send."""
 
 
+def _weakly(source: Source) -> ref[Source]:
+    return ref(source)
+
+
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Body:
     """Holds the connection back until somebody reads, and while that one is full.
+
+    Its source holds it, not the other way round: so both go as soon as they are done.
 
     :ivar announced: how many bytes the client says there are, if it does.
     :ivar received: how many have come.
@@ -44,7 +51,7 @@ class Body:
     :ivar overflowed: more came than whoever read it wanted to take.
     """
 
-    _source: Source
+    _source: ref[Source] = attrs.field(converter=_weakly)
     announced: int | None
     received: int = 0
     complete: bool = False
@@ -68,7 +75,7 @@ class Body:
             consumer stops us. Cancelling stops.
         """
         if self._lost:
-            return fail(BodyBroken())
+            return failed(BodyBroken())
         done: Deferred[int] = Deferred(lambda _: self._leave())
         self._done, self._consumer, self._may_take = done, consumer, max_bytes
         consumer.registerProducer(self, True)
@@ -103,7 +110,7 @@ class Body:
             self._dropped()
         else:
             self._paused = False
-            self._source.resume_body()
+            self._resume()
 
     def feed(self, data: bytes) -> None:
         """Take what came from the connection."""
@@ -115,7 +122,7 @@ class Body:
         elif self._consumer is None or self._paused:
             # What was read together with the head, or before the pause took hold.
             self._early.append(data)
-            self._source.pause_body()
+            self._pause()
         else:
             self._give(data)
 
@@ -125,7 +132,7 @@ class Body:
             self._may_take -= len(data)
             if self._may_take < 0:
                 self.overflowed = True
-                self._source.pause_body()
+                self._pause()
                 self._finish(None)
                 return
         self._consumer.write(data)
@@ -151,7 +158,7 @@ class Body:
         """Hold the client back."""
         self._paused = True
         if not self.complete:
-            self._source.pause_body()
+            self._pause()
 
     def resumeProducing(self) -> None:
         """Go on."""
@@ -163,12 +170,22 @@ class Body:
         if self.complete:
             self._finish(None)
         else:
-            self._source.resume_body()
+            self._resume()
 
     def stopProducing(self) -> None:
         """Give up: whoever reads cannot go on, and says so to the client."""
-        self._source.pause_body()
+        self._pause()
         self._finish(Failure(ConsumerStopped()))
+
+    def _pause(self) -> None:
+        source = self._source()
+        if source is not None:
+            source.pause_body()
+
+    def _resume(self) -> None:
+        source = self._source()
+        if source is not None:
+            source.resume_body()
 
     def _dropped(self) -> None:
         ended, self._dropping = self._dropping, _ignore

@@ -104,6 +104,8 @@ class RegistryChannel(HTTPChannel):
     _lingering: IDelayedCall | None = None
     _lingered = 0
     _head_began_at: float | None = None
+    _peer: IAddress | None = None
+    _host: IAddress | None = None
 
     def connectionMade(self) -> None:
         """Let dead peers be noticed, and remember the connection for draining."""
@@ -121,6 +123,18 @@ class RegistryChannel(HTTPChannel):
         if lingering is not None and lingering.active():
             lingering.cancel()
         super().connectionLost(reason)
+
+    def getPeer(self) -> IAddress:
+        """Give the address at the other end; each request asks several times."""
+        if self._peer is None:
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        """Give our own address, of which the kernel is asked once."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a client that speaks TLS to us is told so by a closed door.

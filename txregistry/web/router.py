@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from werkzeug.routing import MapAdapter
 
+from txregistry.flow.deferred import failed
 from txregistry.web.request import RegistryRequest
 
 #: Kinds of exceptions, and what gives the body that tells a client of one.
@@ -67,7 +68,7 @@ class Router(Resource):
         for kinds, handle in self._handlers:
             if isinstance(failure.value, kinds):
                 return handle(request, failure)
-        return fail(failure)
+        return failed(failure)
 
     def _write(self, body: bytes, request: RegistryRequest) -> None:
         if request.is_over:

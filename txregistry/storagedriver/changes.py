@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
@@ -22,6 +21,9 @@ import attrs
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
 
 T = TypeVar("T")
+
+#: A file that nobody else has made.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 #: How often a directory may be pruned between our making and using it.
 _PRUNE_RACES = 30
@@ -116,12 +118,17 @@ def _sync_file(path: str) -> None:
 def _write_beside(
     path: str, content: bytes, touched: dict[str, None], sync: bool
 ) -> str:
-    temporary = f"{path}.{uuid.uuid4()}.tmp"
+    temporary = f"{path}.{os.urandom(16).hex()}.tmp"
     try:
-        with in_directory(path, lambda: open(temporary, "xb", 0), touched) as file:
-            write_all(file.fileno(), content)
+        descriptor = in_directory(
+            path, lambda: os.open(temporary, _NEW, 0o666), touched, is_new=True
+        )
+        try:
+            write_all(descriptor, content)
             if sync:
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except BaseException:
         unlink_if_there(temporary)
         raise
@@ -173,19 +180,24 @@ def read_whole(path: str) -> bytes:
 
 
 def in_directory(
-    path: str, work: Callable[[], T], touched: dict[str, None] | None = None
+    path: str,
+    work: Callable[[], T],
+    touched: dict[str, None] | None = None,
+    is_new: bool = False,
 ) -> T:
     """Do something in the directory of a path, which is made if need be.
 
     :param touched: is told of every directory that has a new entry.
+    :param is_new: most likely the directory is not there yet.
     """
     touched = {} if touched is None else touched
-    for _ in range(_PRUNE_RACES):
+    for turn in range(_PRUNE_RACES):
+        if turn or is_new:
+            # What is made may be pruned at once, also on the way to what is in it.
+            with suppress(FileNotFoundError):
+                _make_directory(os.path.dirname(path), touched)
         with suppress(FileNotFoundError):
             return work()
-        # What is made may be pruned at once, also on the way to what is in it.
-        with suppress(FileNotFoundError):
-            _make_directory(os.path.dirname(path), touched)
     return work()
 
 

@@ -34,10 +34,6 @@ class Source(Protocol):
         """Read on; the first time, tell a client that waits to send."""
 
 
-def _weakly(source: Source) -> ref[Source]:
-    return ref(source)
-
-
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Body:
@@ -51,7 +47,7 @@ class Body:
     :ivar overflowed: more came than whoever read it wanted to take.
     """
 
-    _source: ref[Source] = attrs.field(converter=_weakly)
+    _source: ref[Source]
     announced: int | None
     received: int = 0
     complete: bool = False

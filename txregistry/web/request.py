@@ -16,6 +16,7 @@ import re
 from contextvars import copy_context
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
+from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -93,11 +94,11 @@ class RegistryRequest(Request):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         # A head that is never complete has none either.
-        self.body = Body(self, 0, complete=True)
+        self.body = Body(ref(self), 0, complete=True)
 
     def gotLength(self, length: int | None) -> None:
         """Learn how long the body is; the channel begins us next, if there is one."""
-        self.body = Body(self, length, complete=length == 0)
+        self.body = Body(ref(self), length, complete=length == 0)
         self.content = cast(Any, _Spool())
 
     def handleContentChunk(self, data: bytes) -> None:

@@ -299,6 +299,19 @@ class UploadTests(TlsCase):
         self.assertEqual(said[0], "201")
         self.assertNotIn("Traceback", registry.process.text())
 
+    async def test_refused_client_that_sends_on(self) -> None:
+        """One that sends all of its body finds the answer; without end it is cut off."""
+        limits = {"limits": {"uploadbytes": MIB}}
+        for tls in (None, {}):
+            registry = await self.serve(tls, http=limits)
+            context = None if tls is None else self.context()
+            said = await deferToThread(_send_all, registry.port, context, 16 * MIB)
+            self.assertEqual(said, b"HTTP/1.1 413", f"tls: {tls}")
+            with self.assertRaises(OSError, msg=f"tls: {tls}"):
+                await deferToThread(_send_all, registry.port, context, 400 * MIB)
+            self.assertNotIn("Traceback", registry.process.text())
+            await registry.process.end()
+
     async def test_refused_for_want_of_a_password(self) -> None:
         """A body of nobody we know is refused, and one of somebody is taken."""
         path = self.directory / "htpasswd"
@@ -449,6 +462,21 @@ def _hold(port: int, context: ssl.SSLContext | None) -> socket.socket:
         line.close()
         time.sleep(0.05)
     raise AssertionError("no connection is answered")
+
+
+def _send_all(port: int, context: ssl.SSLContext | None, size: int) -> bytes:
+    """Send a body to its end, then read what was answered."""
+    path = f"/v2/a/b/blobs/uploads/?digest=sha256:{'0' * 64}"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+    line = socket.create_connection(("127.0.0.1", port), 10)
+    if context is not None:
+        line = context.wrap_socket(line, server_hostname="127.0.0.1")
+    with line:
+        line.sendall(head.encode("ascii"))
+        for _ in range(size // MIB):
+            line.sendall(bytes(MIB))
+            time.sleep(0.01)
+        return line.recv(12)
 
 
 def body_of(path: Path) -> tuple[str, ...]:

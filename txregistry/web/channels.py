@@ -25,7 +25,7 @@ from twisted.web.http_headers import Headers
 from txregistry.flow.sendnow import send_now
 
 #: How long a client is read that goes on sending after its answer.
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 30.0
 LINGER_BYTES = 64 * 1024 * 1024
 
 #: A body is read from its socket in pieces of at most this: each costs a turn.
@@ -205,9 +205,7 @@ class RegistryChannel(HTTPChannel):
 
     def linger_after_answer(self) -> None:
         """Say that the client may still be sending when its answer is out."""
-        self._lingers = ITCPTransport.providedBy(self.transport) and not (
-            ISSLTransport.providedBy(self.transport)
-        )
+        self._lingers = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
         """Go on to the next, and read none after it while answers are not taken.
@@ -234,7 +232,10 @@ class RegistryChannel(HTTPChannel):
         self._lingering = self.callLater(LINGER_SECONDS, transport.abortConnection)
         network: Any = self._networkProducer
         network.unregisterProducer()
-        transport.loseWriteConnection()
+        if ISSLTransport.providedBy(transport):
+            transport.loseConnection()  # which waits for the other side's consent
+        else:
+            transport.loseWriteConnection()
         network.resumeProducing()
 
     def allContentReceived(self) -> None:

@@ -300,7 +300,7 @@ class UploadTests(TlsCase):
         self.assertNotIn("Traceback", registry.process.text())
 
     async def test_refused_client_that_sends_on(self) -> None:
-        """One that sends all of its body finds the answer; without end it is cut off."""
+        """One that sends all of its body finds the answer; one without end is cut."""
         limits = {"limits": {"uploadbytes": MIB}}
         for tls in (None, {}):
             registry = await self.serve(tls, http=limits)

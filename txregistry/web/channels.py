@@ -1,4 +1,4 @@
-"""Connections: HTTP/1.1 with our limits, and the choice between it and HTTP/2."""
+"""Connections of HTTP/1.1, with our limits."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from twisted.internet.interfaces import (
     ISSLTransport,
     ITCPTransport,
 )
-from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
-from twisted.web._http2 import H2Connection, H2Stream
+from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
@@ -36,9 +34,6 @@ HEAD_READ_BYTES = 64 * 1024
 
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
-
-#: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 @attrs.frozen
@@ -249,71 +244,3 @@ class RegistryChannel(HTTPChannel):
         """Take part of a body, as long as there is a request that it belongs to."""
         if self.requests or self._handlingRequest:
             super().rawDataReceived(data)
-
-
-class ChosenProtocol(TwistedProtocol, TimeoutMixin):
-    """Becomes HTTP/1.1 or HTTP/2 with the first bytes.
-
-    :param cleartext: HTTP/2 may come without TLS, announced by its preface.
-    """
-
-    def __init__(self, site: Any, address: IAddress | None, cleartext: bool) -> None:
-        self._site = site
-        self._address = address
-        self._cleartext = cleartext
-        self._chosen: Any = None
-        self._early = b""
-        self.callLater = site.clock.callLater  # type: ignore[method-assign]
-
-    def connectionMade(self) -> None:
-        """Count, and wait no longer than for any other byte."""
-        self._site.channels.add(self)
-        self.setTimeout(self._site.limits.idle_seconds)
-
-    def timeoutConnection(self) -> None:
-        """Close a connection over which nothing came."""
-        cast(ITCPTransport, self.transport).abortConnection()
-
-    def loseConnection(self) -> None:
-        """Close the connection."""
-        cast(ITCPTransport, self.transport).loseConnection()
-
-    def dataReceived(self, data: bytes) -> None:
-        """Choose, then pass on."""
-        if self._chosen is None:
-            self._early += data
-            if self._is_undecided():
-                return
-            data, self._early = self._early, b""
-            self._forget()
-            self._chosen = self._site.build(self._address, self._speaks_h2(data))
-            self._chosen.makeConnection(self.transport)
-            if isinstance(self._chosen, H2Connection):
-                self._register(self._chosen)
-        self._chosen.dataReceived(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Pass on."""
-        self._forget()
-        if self._chosen is not None:
-            self._chosen.connectionLost(reason)
-
-    def _forget(self) -> None:
-        self.setTimeout(None)
-        self._site.channels.discard(self)
-
-    def _register(self, chosen: Any) -> None:
-        if IPushProducer.providedBy(self.transport):
-            self.transport.registerProducer(chosen, True)
-
-    def _is_undecided(self) -> bool:
-        return (
-            self._cleartext
-            and len(self._early) < len(_PREFACE)
-            and _PREFACE.startswith(self._early)
-        )
-
-    def _speaks_h2(self, data: bytes) -> bool:
-        if self._cleartext:
-            return data.startswith(_PREFACE)
-        return getattr(self.transport, "negotiatedProtocol", None) == b"h2"

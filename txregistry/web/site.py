@@ -13,9 +13,9 @@ from twisted.web.server import Site
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.web.channels import (
     ChannelLimits,
-    ChosenProtocol,
     RegistryChannel,
 )
+from txregistry.web.choice import ChosenProtocol
 from txregistry.web.http2 import RegistryH2Connection
 from txregistry.web.request import RegistryRequest
 

@@ -1,0 +1,82 @@
+"""The choice between HTTP/1.1 and HTTP/2, made with the first bytes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from twisted.web._http2 import H2Connection
+
+#: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+class ChosenProtocol(Protocol, TimeoutMixin):
+    """Becomes HTTP/1.1 or HTTP/2 with the first bytes.
+
+    :param cleartext: HTTP/2 may come without TLS, announced by its preface.
+    """
+
+    def __init__(self, site: Any, address: IAddress | None, cleartext: bool) -> None:
+        self._site = site
+        self._address = address
+        self._cleartext = cleartext
+        self._chosen: Any = None
+        self._early = b""
+        self.callLater = site.clock.callLater  # type: ignore[method-assign]
+
+    def connectionMade(self) -> None:
+        """Count, and wait no longer than for any other byte."""
+        self._site.channels.add(self)
+        self.setTimeout(self._site.limits.idle_seconds)
+
+    def timeoutConnection(self) -> None:
+        """Close a connection over which nothing came."""
+        cast(ITCPTransport, self.transport).abortConnection()
+
+    def loseConnection(self) -> None:
+        """Close the connection."""
+        cast(ITCPTransport, self.transport).loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Choose, then pass on."""
+        if self._chosen is None:
+            self._early += data
+            if self._is_undecided():
+                return
+            data, self._early = self._early, b""
+            self._forget()
+            self._chosen = self._site.build(self._address, self._speaks_h2(data))
+            self._chosen.makeConnection(self.transport)
+            if isinstance(self._chosen, H2Connection):
+                self._register(self._chosen)
+        self._chosen.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Pass on."""
+        self._forget()
+        if self._chosen is not None:
+            self._chosen.connectionLost(reason)
+
+    def _forget(self) -> None:
+        self.setTimeout(None)
+        self._site.channels.discard(self)
+
+    def _register(self, chosen: Any) -> None:
+        if IPushProducer.providedBy(self.transport):
+            self.transport.registerProducer(chosen, True)
+
+    def _is_undecided(self) -> bool:
+        return (
+            self._cleartext
+            and len(self._early) < len(_PREFACE)
+            and _PREFACE.startswith(self._early)
+        )
+
+    def _speaks_h2(self, data: bytes) -> bool:
+        if self._cleartext:
+            return data.startswith(_PREFACE)
+        return getattr(self.transport, "negotiatedProtocol", None) == b"h2"

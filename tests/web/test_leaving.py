@@ -136,7 +136,30 @@ class LeavingTests(LeavingCase):
 
 
 class MeetingTests(LeavingCase):
-    """Two changes of one manifest at a time."""
+    """Two changes of one manifest, or blob, at a time."""
+
+    def test_alias_deleted_while_it_is_made(self) -> None:
+        """A blob is known by a second digest just when that is linked."""
+        alias = Digest.of(b"content", "sha512")
+        real = MemoryDriver.apply
+
+        def slow(driver: MemoryDriver, changes: Any) -> Deferred[None]:
+            done: Deferred[None] = Deferred()
+            real(driver, changes=changes)  # made, but not told yet
+            self.waiting.append(lambda: done.callback(None))
+            return done
+
+        self.hold("delete")
+        self.patch(MemoryDriver, "apply", slow)
+        deleted = self.begin("DELETE", f"/v2/a/b/blobs/{alias}")
+        path = f"/v2/a/b/blobs/uploads/?digest={alias}"
+        put = self.begin("POST", path, b"content")
+        self.let_go()
+        self.house.settle(deleted)
+        self.assertEqual(self.house.settle(put).code, 201)
+        links = [path for path in self.house.paths() if f"sha512/{alias.hex}" in path]
+        got = self.house.send("HEAD", f"/v2/a/b/blobs/{alias}")
+        self.assertEqual((got.status, len(links)), (200, 1))
 
     def test_tag_put_while_its_manifest_is_deleted(self) -> None:
         """Whichever is first, no tag is left that stands for nothing."""

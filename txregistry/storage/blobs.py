@@ -125,7 +125,8 @@ class LinkedBlobs:
     async def delete(self, digest: Digest) -> None:
         """Unlink a blob from this repository.
 
-        Under the lock of its content, so that nobody who links it remembers it after.
+        Under the lock of its content, so that nobody who links it remembers it after;
+        if it is not linked yet, under that of the name by which it would be.
         """
         linked = await self._links.read(layout.layer_link(self._name, digest))
         key = digest if linked is None else linked
@@ -176,7 +177,9 @@ class LinkedBlobs:
         if canonical is None:
             return None
         found = canonical
-        return await self._content.locks.run(found, lambda: self._mount(mount, found))
+        return await self._content.locks.run_all(
+            sorted({found, mount.digest}), lambda: self._mount(mount, found)
+        )
 
     @deferred
     async def _mount(self, mount: BlobMount, canonical: Digest) -> Descriptor | None:

@@ -112,8 +112,9 @@ class Upload(Ingest):
         place: Change = MoveFile(self._path, path, sync=True)
         if content is not None:
             place = PutFile(path, content)
-        await self._content.locks.run(
-            canonical.digest, lambda: self._store(canonical, provisional.digest, place)
+        await self._content.locks.run_all(
+            sorted({canonical.digest, provisional.digest}),
+            lambda: self._store(canonical, provisional.digest, place),
         )
         self._session.leave()
         self._reconciler.added(self._name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -40,6 +41,17 @@ class SecretTests(SynchronousTestCase):
         second = kept_secret(self.path)
         self.assertNotEqual(second, first)
         self.assertEqual(kept_secret(self.path), second)
+
+    def test_full_disk(self) -> None:
+        """Where it cannot be written nothing is left of the attempt."""
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(os, "fsync", full)
+        first, second = kept_secret(self.path), kept_secret(self.path)
+        self.assertNotEqual(first, second)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
 
     def test_nowhere(self) -> None:
         """Without a place for it, each process has its own."""

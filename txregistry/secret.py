@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
 
@@ -10,7 +9,7 @@ import attrs
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txregistry.storagedriver.changes import unlink_if_there, write_all
+from txregistry.storagedriver.changes import put_private
 
 _LENGTH = 32
 
@@ -49,7 +48,11 @@ def kept_secret(path: str) -> bytes:
     if not path:
         return secrets.token_bytes(_LENGTH)
     try:
-        return _read(path) or _make(path)
+        found = _read(path)
+        if not found:
+            found = secrets.token_bytes(_LENGTH)
+            put_private(path, found)
+        return found
     except OSError as error:
         _log.warn("no secret can be kept in {path}: {error}", path=path, error=error)
         return secrets.token_bytes(_LENGTH)
@@ -62,21 +65,3 @@ def _read(path: str) -> bytes:
         if len(found) == _LENGTH:
             return found
     return b""
-
-
-def _make(path: str) -> bytes:
-    """Write a new one beside its place, and then there: nobody reads half of it."""
-    made = secrets.token_bytes(_LENGTH)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    beside = f"{path}.{os.getpid()}"
-    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    descriptor = os.open(beside, how, 0o600)
-    try:
-        with open(descriptor, "wb", 0):
-            write_all(descriptor, made)
-            os.fsync(descriptor)
-        os.rename(beside, path)
-    except BaseException:
-        unlink_if_there(beside)
-        raise
-    return made

@@ -116,12 +116,16 @@ def _sync_file(path: str) -> None:
 
 
 def _write_beside(
-    path: str, content: bytes, touched: dict[str, None], sync: bool
+    path: str,
+    content: bytes,
+    touched: dict[str, None],
+    sync: bool,
+    mode: int = 0o666,
 ) -> str:
     temporary = f"{path}.{os.urandom(16).hex()}.tmp"
     try:
         descriptor = in_directory(
-            path, lambda: os.open(temporary, _NEW, 0o666), touched, is_new=True
+            path, lambda: os.open(temporary, _NEW, mode), touched, is_new=True
         )
         try:
             write_all(descriptor, content)
@@ -165,7 +169,20 @@ def put_quickly(path: str, content: bytes) -> None:
 
     :raise OSError: it could not be done; nothing has changed.
     """
-    temporary = _write_beside(path, content, {}, sync=False)
+    _into_place(_write_beside(path, content, {}, sync=False), path)
+
+
+def put_private(path: str, content: bytes) -> None:
+    """Replace a small file whole that is for us alone to read.
+
+    A power failure leaves the old one or the new one.
+
+    :raise OSError: it could not be done; nothing has changed.
+    """
+    _into_place(_write_beside(path, content, {}, sync=True, mode=0o600), path)
+
+
+def _into_place(temporary: str, path: str) -> None:
     try:
         os.rename(temporary, path)
     except BaseException:

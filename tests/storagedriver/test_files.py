@@ -6,8 +6,11 @@ import os
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
+from txregistry.flow.room import BODIES
 from txregistry.interfaces.driver import DriverError
 from txregistry.storagedriver import files
 from txregistry.storagedriver.files import FileWriter
@@ -78,3 +81,66 @@ class CloseTests(SynchronousTestCase):
         self.assertIs(self.finish(done), CancelledError)
         self.assertEqual(len(self.closed), 1)
         self.assertFalse(os.path.exists(self.path))
+
+
+@implementer(IPushProducer)
+class Producer:
+    """Remembers whether it is paused."""
+
+    paused = False
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def stopProducing(self) -> None:
+        raise AssertionError("nothing has failed")
+
+
+class RoomTests(SynchronousTestCase):
+    """Those that write at a time share what memory there is."""
+
+    def setUp(self) -> None:
+        self.disk = QueueDisk()
+        self.addCleanup(self.disk.settle)  # after all have been closed
+        self.fed: set[FileWriter] = set()
+
+    def open(self) -> tuple[FileWriter, Producer]:
+        path, producer = self.mktemp(), Producer()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        writer = FileWriter(self.disk, path, descriptor, 0, None, self.fed)
+        writer.registerProducer(producer, True)
+        self.addCleanup(writer.close)
+        return writer, producer
+
+    def test_alone(self) -> None:
+        """One has the most that one may have, and is resumed when it is written."""
+        writer, producer = self.open()
+        writer.write(bytes(BODIES.most - 1))
+        self.assertFalse(producer.paused)
+        writer.write(b"x")
+        self.assertTrue(producer.paused)
+        self.disk.settle()
+        self.assertFalse(producer.paused)
+
+    def test_among_many(self) -> None:
+        """Of many each has less, until they go."""
+        writer, producer = self.open()
+        others = [self.open() for _ in range(127)]
+        writer.write(bytes(BODIES.whole // 128))
+        self.assertTrue(producer.paused)
+        self.disk.settle()
+        self.assertFalse(producer.paused)
+        for other, _ in others:
+            other.unregisterProducer()
+        writer.write(bytes(BODIES.most - 1))
+        self.assertFalse(producer.paused)
+        self.disk.settle()
+
+    def test_nobody_is_left(self) -> None:
+        """Whoever has no producer takes no part."""
+        writer, _ = self.open()
+        writer.unregisterProducer()
+        self.assertEqual(self.fed, set())

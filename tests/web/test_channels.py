@@ -5,10 +5,12 @@ from __future__ import annotations
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow.room import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
-from txregistry.web.channels import BODY_READ_BYTES, HEAD_READ_BYTES
+from txregistry.web.channels import HEAD_READ_BYTES
 
+HEAD = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -47,11 +49,20 @@ class ChannelTests(SynchronousTestCase):
 
     def test_length_of_reads(self) -> None:
         """Only a body is read in large pieces."""
-        head = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
-        self.channel.dataReceived(head + b"Content-Length: 2\r\n\r\n")
-        self.assertEqual(self.transport.bufferSize, BODY_READ_BYTES)
+        self.channel.dataReceived(HEAD + b"Content-Length: 2\r\n\r\n")
+        self.assertEqual(self.transport.bufferSize, BODIES.most)
         self.channel.dataReceived(b"ab")
         self.assertEqual(self.transport.bufferSize, HEAD_READ_BYTES)
+
+    def test_length_of_reads_among_many(self) -> None:
+        """The more bodies are on their way, the smaller are the pieces of each."""
+        self.channel.dataReceived(HEAD + b"Content-Length: 3\r\n\r\n")
+        self.house.registry.active.update(range(99))
+        self.channel.dataReceived(b"a")
+        self.assertEqual(self.transport.bufferSize, BODIES.whole // 100)
+        self.house.registry.active.difference_update(range(99))
+        self.channel.dataReceived(b"b")
+        self.assertEqual(self.transport.bufferSize, BODIES.most)
 
     def test_error_that_cannot_be_told(self) -> None:
         """Its client gets an answer all the same."""

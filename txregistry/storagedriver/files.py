@@ -14,16 +14,13 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.disk import Disk
+from txregistry.flow.room import BODIES
 from txregistry.flow.sendfile import offer_file
 from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
 from txregistry.storagedriver.changes import write_all
-
-#: A producer is paused when this many bytes wait for the disk.
-HIGH_WATER_BYTES = 2 * 1024 * 1024
-LOW_WATER_BYTES = HIGH_WATER_BYTES // 4
 
 
 @implementer(IFileReader)
@@ -73,13 +70,18 @@ def _read_and_close(descriptor: int, size: int, offset: int) -> bytes:
 @implementer(IFileWriter)
 @attrs.define(eq=False)
 class FileWriter:
-    """Append to a file; one batch at a time is with the disk, the next one gathers."""
+    """Append to a file; one batch at a time is with the disk, the next one gathers.
+
+    :param fed: those of the same disk that have a producer: they share what memory
+        there is for what waits.
+    """
 
     _disk: Disk
     _path: str
     _descriptor: int
     size: int
     _hasher: IncrementalHash | None = None
+    _fed: set[FileWriter] = attrs.field(factory=set)
     _accepted: int = attrs.field(init=False)
     _pending: list[bytes] = attrs.field(factory=list)
     _busy: Deferred[None] | None = None
@@ -96,6 +98,7 @@ class FileWriter:
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Take a producer; a pull producer is asked whenever there is room."""
         self._producer, self._streaming, self._paused = producer, streaming, False
+        self._fed.add(self)
         if self._failure is not None:
             producer.stopProducing()
         elif not streaming:
@@ -104,6 +107,7 @@ class FileWriter:
     def unregisterProducer(self) -> None:
         """Let the producer go."""
         self._producer = None
+        self._fed.discard(self)
 
     def write(self, data: bytes) -> None:
         """Take in bytes; after a failure or a close they are dropped."""
@@ -111,7 +115,7 @@ class FileWriter:
             return
         self._accepted += len(data)
         self._pending.append(data)
-        if self._accepted - self.size >= HIGH_WATER_BYTES:
+        if self._accepted - self.size >= self._may_wait:
             self._pause()
         self._drain()
 
@@ -173,6 +177,11 @@ class FileWriter:
         idle.chainDeferred(closed)
         return closed
 
+    @property
+    def _may_wait(self) -> int:
+        """Tell with how many bytes before the disk a producer is paused."""
+        return BODIES.share(len(self._fed))
+
     def _drain(self) -> None:
         if self._busy is not None or not self._pending:
             return
@@ -194,7 +203,7 @@ class FileWriter:
         for waiter in reached:
             waiter.callback(None)
         self._drain()
-        if self._accepted - self.size <= LOW_WATER_BYTES:
+        if self._accepted - self.size <= self._may_wait // 4:
             self._resume()
 
     def _broken(self, failure: Failure) -> None:

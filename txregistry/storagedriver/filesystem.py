@@ -79,6 +79,7 @@ class FilesystemDriver:
     name: str = "filesystem"
     _boot_id: Callable[[], str] = boot_id
     _commits: Commits | None = None
+    _fed: set[FileWriter] = attrs.field(factory=set)
 
     def get(self, path: str) -> Deferred[bytes]:
         """Read a small file whole."""
@@ -301,7 +302,7 @@ class FilesystemDriver:
             raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
         if keep_bytes < size:
             os.ftruncate(descriptor, keep_bytes)
-        return FileWriter(self._disk, real, descriptor, keep_bytes, hasher)
+        return FileWriter(self._disk, real, descriptor, keep_bytes, hasher, self._fed)
 
 
 def _stat(real: str, path: str) -> FileStat:

@@ -20,16 +20,15 @@ from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
+from txregistry.flow.room import BODIES
 from txregistry.flow.sendnow import send_now
 
 #: How long a client is read that goes on sending after its answer.
 LINGER_SECONDS = 30.0
 LINGER_BYTES = 64 * 1024 * 1024
 
-#: A body is read from its socket in pieces of at most this: each costs a turn.
-BODY_READ_BYTES = 2 * 1024 * 1024
-
-#: All else is, and no more of answers waits to be sent before we stop reading.
+#: What is no body is read in pieces of at most this, and no more of answers waits to be
+#: sent before we stop reading.
 HEAD_READ_BYTES = 64 * 1024
 
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
@@ -165,9 +164,13 @@ class RegistryChannel(HTTPChannel):
         self.persistent = self.checkPersistence(request, self._version)
         request.gotLength(self.length)
         if self.length != 0:
-            transport: Any = self.transport
-            transport.bufferSize = BODY_READ_BYTES
+            self._read_large()
             request.begin(self._command, self._path, self._version)
+
+    def _read_large(self) -> None:
+        """Read a body in pieces as large as there is room for at the moment."""
+        transport: Any = self.transport
+        transport.bufferSize = BODIES.share(len(self._home.active))
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
@@ -243,4 +246,5 @@ class RegistryChannel(HTTPChannel):
     def rawDataReceived(self, data: bytes) -> None:
         """Take part of a body, as long as there is a request that it belongs to."""
         if self.requests or self._handlingRequest:
+            self._read_large()
             super().rawDataReceived(data)

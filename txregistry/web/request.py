@@ -12,7 +12,6 @@ body has ended is followed by dropping a bounded rest of it, or by closing.
 from __future__ import annotations
 
 import os
-import re
 from contextvars import copy_context
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
@@ -34,7 +33,6 @@ from zope.interface import implementer
 from txregistry.flow.context import request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
 from txregistry.flow.sendnow import is_plain_tcp
-from txregistry.interfaces.observe import Exchange
 from txregistry.web.body import Body
 from txregistry.web.channels import (
     Home,
@@ -48,9 +46,6 @@ from txregistry.web.channels import (
 MAX_DROPPED_BYTES = 1024 * 1024
 
 _NO_BODY = (204, 304)
-
-#: What a log is not to hold: whoever has it can go on with somebody's upload.
-_SEALED = re.compile(r"([?&]_state=)[^&]*")
 
 #: A query of more parameters than this is refused.
 MAX_PARAMETERS = 1000
@@ -75,6 +70,7 @@ class RegistryRequest(Request):
     :ivar allowed: the methods that the resource has and the gate lets pass.
     :ivar overfull: the query has more parameters than are looked at.
     :ivar body: what the client sends after the head.
+    :ivar began_at: by the clock of the site, in seconds.
     :ivar base: by which scheme and host the client reaches us, once that is known.
     """
 
@@ -87,7 +83,7 @@ class RegistryRequest(Request):
     body: Body
     base: tuple[str, str] | None = None
     _home: Home | None = None
-    _began_at = 0.0
+    began_at = 0.0
     _begun = False
     _answered = False
 
@@ -128,7 +124,7 @@ class RegistryRequest(Request):
         site = self._home = cast(Home, self.channel.factory)
         self.site = cast(Any, site)
         self.identity = os.urandom(16).hex()
-        self._began_at = site.clock.seconds()
+        self.began_at = site.clock.seconds()
         site.active.add(self)
         self._strip_host()
         self.path = site.strip_prefix(self.path)
@@ -336,27 +332,6 @@ class RegistryRequest(Request):
     def peer(self) -> str:
         """Give the address at the other end."""
         return str(getattr(self.client, "host", "-"))
-
-    def record(self, now: float) -> Exchange:
-        """Say what became of the request."""
-        cached = self.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
-        uri = self.uri.decode("ascii", "replace")
-        return Exchange(
-            request_id=self.identity,
-            handler=self.handler,
-            peer=self.peer,
-            user=self.actor or "-",
-            method=self.method.decode("ascii", "replace"),
-            uri=_SEALED.sub(r"\1-", uri) if "_state=" in uri else uri,
-            protocol=self.clientproto.decode("ascii", "replace"),
-            status=int(self.code),
-            sent_bytes=self.sentLength,
-            seconds=max(0.0, now - self._began_at),
-            referer=self.header("Referer"),
-            user_agent=self.header("User-Agent"),
-            cache_status=cached[-1].decode("latin-1"),
-            aborted=self.aborted,
-        )
 
 
 def mark(request: RegistryRequest) -> RegistryRequest:

@@ -17,6 +17,7 @@ from txregistry.web.channels import (
 )
 from txregistry.web.choice import ChosenProtocol
 from txregistry.web.http2 import RegistryH2Connection
+from txregistry.web.record import record
 from txregistry.web.request import RegistryRequest
 
 
@@ -98,7 +99,7 @@ class RegistrySite(Site):
 
     def ended(self, request: RegistryRequest) -> None:
         """Report a request and, if the last one of a drain, say so."""
-        self._observer.ended(request.record(self.clock.seconds()))
+        self._observer.ended(record(request, self.clock.seconds()))
         if self.draining and not self.active:
             self._fire_idle()
 

@@ -1,0 +1,36 @@
+"""What became of a request, for logs and metrics."""
+
+from __future__ import annotations
+
+import re
+
+from txregistry.interfaces.observe import Exchange
+from txregistry.web.request import RegistryRequest
+
+#: What a log is not to hold: whoever has it can go on with somebody's upload.
+_SEALED = re.compile(r"([?&]_state=)[^&]*")
+
+
+def record(request: RegistryRequest, now: float) -> Exchange:
+    """Say what became of a request.
+
+    :param now: by the clock of its site, in seconds.
+    """
+    cached = request.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
+    uri = request.uri.decode("ascii", "replace")
+    return Exchange(
+        request_id=request.identity,
+        handler=request.handler,
+        peer=request.peer,
+        user=request.actor or "-",
+        method=request.method.decode("ascii", "replace"),
+        uri=_SEALED.sub(r"\1-", uri) if "_state=" in uri else uri,
+        protocol=request.clientproto.decode("ascii", "replace"),
+        status=int(request.code),
+        sent_bytes=request.sentLength,
+        seconds=max(0.0, now - request.began_at),
+        referer=request.header("Referer"),
+        user_agent=request.header("User-Agent"),
+        cache_status=cached[-1].decode("latin-1"),
+        aborted=request.aborted,
+    )

@@ -24,7 +24,7 @@ from txregistry.interfaces.access import Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Denied
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import Got, TestHouse
-from txregistry.web.channels import LINGER_BYTES, LINGER_SECONDS
+from txregistry.web.closing import LINGER_BYTES, LINGER_SECONDS
 from txregistry.web.request import MAX_DROPPED_BYTES
 
 NOW = 1_700_000_000

@@ -8,11 +8,10 @@ from typing import Any, Protocol, cast
 import attrs
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IPushProducer,
     IReactorTime,
-    ISSLTransport,
     ITCPTransport,
+    ITransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -22,10 +21,7 @@ from twisted.web.http_headers import Headers
 
 from txregistry.flow.room import BODIES
 from txregistry.flow.sendnow import send_now
-
-#: How long a client is read that goes on sending after its answer.
-LINGER_SECONDS = 30.0
-LINGER_BYTES = 64 * 1024 * 1024
+from txregistry.web.closing import Closing
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
@@ -94,9 +90,8 @@ class RegistryChannel(HTTPChannel):
     maxHeaders = 200
     _spoken = False
     _head = b""
-    _lingers = False
-    _lingering: IDelayedCall | None = None
-    _lingered = 0
+    _sends = False
+    _closing: Closing | None = None
     _head_began_at: float | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
@@ -113,9 +108,8 @@ class RegistryChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
         self._home.channels.discard(self)
-        lingering, self._lingering = self._lingering, None
-        if lingering is not None and lingering.active():
-            lingering.cancel()
+        if self._closing is not None:
+            self._closing.end()
         super().connectionLost(reason)
 
     def getPeer(self) -> IAddress:
@@ -137,10 +131,8 @@ class RegistryChannel(HTTPChannel):
         sends nothing at all is idle; one that sends a byte of a head now and then is
         caught here.
         """
-        if self._lingering is not None:
-            self._lingered += len(data)
-            if self._lingered > LINGER_BYTES:
-                cast(ITCPTransport, self.transport).abortConnection()
+        if self._closing is not None:
+            self._closing.take(data)
             return
         is_tls = not self._spoken and data.startswith(_TLS_HELLO)
         self._spoken = True
@@ -203,7 +195,7 @@ class RegistryChannel(HTTPChannel):
 
     def linger_after_answer(self) -> None:
         """Say that the client may still be sending when its answer is out."""
-        self._lingers = ITCPTransport.providedBy(self.transport)
+        self._sends = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
         """Go on to the next, and read none after it while answers are not taken.
@@ -217,23 +209,16 @@ class RegistryChannel(HTTPChannel):
         super().requestDone(request)
 
     def loseConnection(self) -> None:
-        """Close the connection; to a client that sends, in two steps (RFC 9112, 9.6).
-
-        Closing at once would reset the connection, and many clients never see the
-        answer to what they are still sending.
-        """
-        if not self._lingers or self._lingering is not None:
-            super().loseConnection()
+        """Close the connection, in time; whoever asks again waits for nothing."""
+        if self._closing is not None:
+            self._closing.hurry()
             return
-        transport = cast(ITCPTransport, self.transport)
         self.setTimeout(None)
-        self._lingering = self.callLater(LINGER_SECONDS, transport.abortConnection)
+        self._closing = Closing(cast(ITransport, self.transport), self.callLater)
         network: Any = self._networkProducer
         network.unregisterProducer()
-        if ISSLTransport.providedBy(transport):
-            transport.loseConnection()  # which waits for the other side's consent
-        else:
-            transport.loseWriteConnection()
+        self._closing.begin(self._sends)
+        # It may have been held back, and what ends it comes after that.
         network.resumeProducing()
 
     def allContentReceived(self) -> None:

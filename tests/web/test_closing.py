@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
@@ -152,6 +154,13 @@ class ChannelTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.transport.producerState, "producing")
         self.assertNotEqual(self.house.clock.getDelayedCalls(), [])
+
+    def test_gone_already(self) -> None:
+        """Nothing is waited for on a connection that has gone."""
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.channel.loseConnection()
+        self.assertEqual(self.house.timers(), [])
+        self.assertFalse(self.transport.disconnecting)
 
     def test_garbage_goes_on(self) -> None:
         """What comes after a request that was none is dropped."""

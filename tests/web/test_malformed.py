@@ -138,7 +138,7 @@ class MalformedCase(SynchronousTestCase):
             text = f"{type(error).__name__}: {error}"[:300]
             self.problems.append(f"{sent[:700]!r}: {text} {logged or ''}")
             old = self.house
-            for call in old.clock.getDelayedCalls():
+            for call in list(old.clock.getDelayedCalls()):
                 call.cancel()
             self.house = TestHouse(driver=old.driver, clock=old.clock)
 

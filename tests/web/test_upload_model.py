@@ -242,7 +242,7 @@ class UploadMachine(RuleBasedStateMachine):
         old.settle(old.beginnings.stopService())
         old.clock.advance(100)  # too late for what it might have lost
         self.house = TestHouse(driver=old.driver, clock=old.clock)
-        for call in old.clock.getDelayedCalls():
+        for call in list(old.clock.getDelayedCalls()):
             call.cancel()  # died with it
 
     # Ending

@@ -92,6 +92,7 @@ class RegistryChannel(HTTPChannel):
     _head = b""
     _sends = False
     _closing: Closing | None = None
+    _gone = False
     _head_began_at: float | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
@@ -107,6 +108,7 @@ class RegistryChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
+        self._gone = True
         self._home.channels.discard(self)
         if self._closing is not None:
             self._closing.end()
@@ -210,6 +212,8 @@ class RegistryChannel(HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close the connection, in time; whoever asks again waits for nothing."""
+        if self._gone:
+            return
         if self._closing is not None:
             self._closing.hurry()
             return

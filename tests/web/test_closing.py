@@ -16,6 +16,11 @@ from zope.interface import directlyProvides
 from txregistry.testing.house import TestHouse
 from txregistry.web.closing import LINGER_BYTES, LINGER_SECONDS, Closing
 
+#: HTTP/2: how a client begins, and a window that is opened by nothing (RFC 9113, 6.9).
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+NO_WINDOW = b"\0\0\4\10\0\0\0\0\0" + bytes(4)
+
 
 class Socket(FileDescriptor):
     """A connection that remembers how it was closed."""
@@ -121,7 +126,7 @@ class TlsTransport(StringTransport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.transport = self
+        self.transport = StringTransport()
         directlyProvides(self, ISSLTransport, ITCPTransport)
 
     def setTcpKeepAlive(self, on: bool) -> None:
@@ -154,6 +159,22 @@ class ChannelTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.transport.producerState, "producing")
         self.assertNotEqual(self.house.clock.getDelayedCalls(), [])
+
+    def test_http2(self) -> None:
+        """One whose client breaks the protocol counts until it has gone, in time."""
+        transport = TlsTransport()
+        channel = self.house.registry.build(None, True)
+        channel.makeConnection(transport)
+        channel.dataReceived(PREFACE + SETTINGS + NO_WINDOW)
+        self.assertTrue(transport.disconnecting)
+        self.assertIn(channel, self.house.registry.channels)
+        for _ in range(int(LINGER_SECONDS)):
+            self.assertFalse(transport.transport.disconnecting)
+            channel.dataReceived(NO_WINDOW)
+            self.house.clock.advance(1)
+        self.assertTrue(transport.transport.disconnecting)
+        channel.connectionLost(Failure(ConnectionDone()))
+        self.assertNotIn(channel, self.house.registry.channels)
 
     def test_gone_already(self) -> None:
         """Nothing is waited for on a connection that has gone."""

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
@@ -318,6 +319,14 @@ class CleartextHttp2Tests(LimitCase):
             self.fail(f"the server breaks the protocol: {error!r}")
         refused = 400 <= stream.status < 500 or stream.reset is not None
         self.assertTrue(refused or client.gone is not None or client.closed)
+
+    def test_frame_without_end(self) -> None:
+        """A frame that is too long is not waited for, nor kept (RFC 9113, 4.2)."""
+        client = H2Client(self.house)
+        client.send(b"\xff\xff\xff\x20" + bytes(5) + bytes(20_000))
+        self.assertEqual(client.gone.error_code, ErrorCodes.FRAME_SIZE_ERROR)
+        self.assertTrue(client.closed)
+        self.assertEqual(self.site.channels, set())
 
     def test_body_shorter_than_announced(self) -> None:
         """A body that is shorter than its length is refused (RFC 9113, 8.1.1)."""

@@ -12,18 +12,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
+from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
-from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
 
 from txregistry.web.channels import Home
+from txregistry.web.closing import Closing
+
+#: What each frame begins with (RFC 9113, 4.1).
+_FRAME_HEAD_BYTES = 9
 
 
 class RegistryH2Connection(H2Connection):
     """An HTTP/2 connection that begins requests when their head is in."""
+
+    _closing: Closing | None = None
 
     def connectionMade(self) -> None:
         """Remember the connection for draining, and say how long a head may be."""
@@ -39,15 +45,47 @@ class RegistryH2Connection(H2Connection):
     def connectionLost(
         self, reason: Failure = connectionDone, _cancelTimeouts: bool = True
     ) -> None:
-        """Forget the connection."""
-        self._home.channels.discard(self)
+        """End all requests, and forget the connection when it has gone.
+
+        Twisted says so as well when it has begun to close one, and leaves the timers:
+        those are what a client that goes on sending puts off.
+        """
+        if _cancelTimeouts:
+            self._home.channels.discard(self)
+            if self._closing is not None:
+                self._closing.end()
+        else:
+            self.loseConnection()
         # A request that ends takes its stream out, and the others are still to be told.
         self.streams = dict(self.streams)
         super().connectionLost(reason, _cancelTimeouts)
 
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes, until there is nothing more to be said."""
+        if self._closing is not None:
+            self._closing.take(data)
+            return
+        super().dataReceived(data)
+        if self._closing is None and self._awaits_too_much():
+            self.conn.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+            self._terminate(Failure(FrameTooLargeError()))
+
+    def _awaits_too_much(self) -> bool:
+        """Tell whether a frame has begun that is longer than we have permitted.
+
+        h2 says so when it has all of it, which may be 16 MiB.
+        """
+        there = len(self.conn.incoming_buffer._data)
+        return bool(there > self.conn.max_inbound_frame_size + _FRAME_HEAD_BYTES)
+
     def loseConnection(self) -> None:
-        """Close the connection."""
-        cast(ITCPTransport, self.transport).loseConnection()
+        """Close the connection, in time; whoever asks again waits for nothing."""
+        if self._closing is not None:
+            self._closing.hurry()
+            return
+        transport = cast(ITransport, self.transport)
+        self._closing = Closing(transport, self._home.clock.callLater)
+        self._closing.begin(sends=False)
 
     def _requestReceived(self, event: Any) -> None:
         self._reading_heads.add(event.stream_id)

@@ -118,7 +118,11 @@ def channel_limits(config: Config) -> ChannelLimits:
     """Say what one connection may take."""
     limits = config.http.limits
     return ChannelLimits(
-        limits.headerbytes, limits.headertime, limits.idletime, limits.connections
+        limits.headerbytes,
+        limits.headertime,
+        limits.idletime,
+        limits.stalltime,
+        limits.connections,
     )
 
 

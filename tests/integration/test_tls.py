@@ -400,6 +400,34 @@ class CleartextTests(TlsCase):
         share = (registry.process.cpu_seconds() - used) / (reactor.seconds() - began)
         self.assertLess(share, 0.2)
 
+    async def test_stalled_download(self) -> None:
+        """A client that takes nothing of its answer is let go; what it read, too."""
+        for tls in (None, {}):
+            registry = await self.serve(tls, http={"limits": {"stalltime": "1s"}})
+            context = None if tls is None else self.context()
+            path, digest = self.content(48 * MIB)
+            where = f"/v2/a/b/blobs/uploads/?digest={digest}"
+            scheme = "http" if tls is None else "https"
+            await self.curl(*body_of(path), self.url(registry, where, scheme))
+            line = await deferToThread(_hold, registry.port, context)
+            self.addCleanup(line.close)
+            asked = f"GET /v2/a/b/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n"
+            line.sendall(asked.encode("ascii"))
+            await self.until_open(registry, True)
+            await self.until_open(registry, False)
+            self.assertNotIn("Traceback", registry.process.text())
+            await registry.process.end()
+
+    async def until_open(self, registry: Registry, wanted: bool) -> None:
+        """Wait until the daemon reads a blob, or none."""
+        files = Path(f"/proc/{registry.process.pid}/fd")
+        for _ in range(300):
+            names = [os.readlink(file) for file in files.iterdir() if file.exists()]
+            if any(name.endswith("/data") for name in names) == wanted:
+                return
+            await sleep(0.1)
+        self.fail(f"a blob is {'not ' if wanted else ''}read")
+
     async def test_header_time(self) -> None:
         """A head that takes too long is cut off."""
         limits = {"limits": {"headertime": "1s", "idletime": "30s"}}

@@ -59,6 +59,7 @@ class HttpLimits:
     :ivar headerbytes: of all headers of a request.
     :ivar headertime: from the first byte of a request's head to its last.
     :ivar idletime: without a byte from a client that is expected to send.
+    :ivar stalltime: without a client taking any of what is sent to it.
     :ivar connections: at once; further ones are closed.
     :ivar uploadbytes: of one blob; 0 for no limit.
     """
@@ -66,6 +67,7 @@ class HttpLimits:
     headerbytes: int = 131072
     headertime: Duration = Duration(30.0)
     idletime: Duration = Duration(60.0)
+    stalltime: Duration = Duration(300.0)
     connections: int = 10000
     uploadbytes: int = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 from typing import Any, Protocol, cast
 
 import attrs
@@ -10,10 +11,12 @@ from twisted.internet.interfaces import (
     IAddress,
     IPushProducer,
     IReactorTime,
+    ISSLTransport,
     ITCPTransport,
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
@@ -39,12 +42,15 @@ class ChannelLimits:
         parts and large tokens fit below the default.
     :ivar header_seconds: from the first byte of a head to its last.
     :ivar idle_seconds: without a byte from a client that is expected to send.
+    :ivar stall_seconds: without a client taking any of what is sent to it; 0 leaves
+        that to the kernel.
     :ivar connections: of the whole listener.
     """
 
     header_bytes: int = 128 * 1024
     header_seconds: float = 30.0
     idle_seconds: float = 60.0
+    stall_seconds: float = 300.0
     connections: int = 10_000
 
 
@@ -64,6 +70,22 @@ class Home(Protocol):
 
     def ended(self, request: Any) -> None:
         """Take the report of a request."""
+
+
+def watch_socket(transport: Any, limits: ChannelLimits) -> None:
+    """Let the kernel notice a peer that is dead, or takes nothing of what is sent.
+
+    Where it takes nothing, who reads what it asked for would keep that for ever. Only
+    the kernel knows how much has been taken, of files that it sends itself as well.
+    """
+    if not ITCPTransport.providedBy(transport):
+        return
+    transport.setTcpKeepAlive(True)
+    is_tls = ISSLTransport.providedBy(transport)
+    below = cast(Any, transport).transport if is_tls else transport
+    if isinstance(below, Connection):
+        milliseconds = int(limits.stall_seconds * 1000)
+        below.getHandle().setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds)
 
 
 def body_connection(channel: Any) -> IPushProducer:
@@ -98,12 +120,11 @@ class RegistryChannel(HTTPChannel):
     _host: IAddress | None = None
 
     def connectionMade(self) -> None:
-        """Let dead peers be noticed, and remember the connection for draining."""
+        """Remember the connection for draining, and have it watched."""
         self._home = cast(Home, self.factory)
         self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
         super().connectionMade()
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpKeepAlive(True)
+        watch_socket(self.transport, self._home.limits)
         self._home.channels.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -19,7 +19,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
 
-from txregistry.web.channels import Home
+from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
 
 #: What each frame begins with (RFC 9113, 4.1).
@@ -40,6 +40,7 @@ class RegistryH2Connection(H2Connection):
         self.conn.decoder.max_header_list_size = limit
         self.conn.update_settings({SettingCodes.MAX_HEADER_LIST_SIZE: limit})
         self._tryToWriteControlData()
+        watch_socket(self.transport, self._home.limits)
         self._home.channels.add(self)
 
     def connectionLost(

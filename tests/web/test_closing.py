@@ -77,12 +77,21 @@ class ClosingTests(SynchronousTestCase):
             self.assertEqual((tls.closed, tls.transport.closed), (["close"], ["close"]))
 
     def test_client_that_takes_nothing(self) -> None:
-        """Whoever does not take what is written is cut off."""
+        """Whoever does not take what is written is cut off, after a long while."""
         plain = Socket()
         plain.dataBuffer = b"answer"
         self.begin(plain)
+        self.clock.pump([LINGER_SECONDS] * 9)
+        self.assertEqual(plain.closed, ["close"])
         self.clock.advance(LINGER_SECONDS)
         self.assertEqual(plain.closed, ["close", "abort"])
+
+    def test_connection_that_stays(self) -> None:
+        """One that does not end by being closed is aborted."""
+        plain = Socket()
+        self.begin(plain)
+        self.clock.pump([LINGER_SECONDS] * 2)
+        self.assertEqual(plain.closed, ["close", "close", "abort"])
 
     def test_client_that_is_slow(self) -> None:
         """Whoever takes some of it has time for more."""
@@ -165,8 +174,10 @@ class ChannelTests(SynchronousTestCase):
         transport = TlsTransport()
         channel = self.house.registry.build(None, True)
         channel.makeConnection(transport)
+        transport.registerProducer(channel, True)
         channel.dataReceived(PREFACE + SETTINGS + NO_WINDOW)
         self.assertTrue(transport.disconnecting)
+        self.assertIsNone(transport.producer, "TLS does not end while it has one")
         self.assertIn(channel, self.house.registry.channels)
         for _ in range(int(LINGER_SECONDS)):
             self.assertFalse(transport.transport.disconnecting)

@@ -223,6 +223,8 @@ def _make_directory(path: str, touched: dict[str, None]) -> None:
     try:
         os.mkdir(path)
     except FileNotFoundError:
+        if not path:
+            return  # that of the process: it is there
         _make_directory(parent, touched)
         with suppress(FileExistsError):
             os.mkdir(path)

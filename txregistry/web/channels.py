@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_USER_TIMEOUT
 from typing import Any, Protocol, cast
 
 import attrs
@@ -29,6 +29,9 @@ from txregistry.web.closing import Closing
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
 HEAD_READ_BYTES = 64 * 1024
+
+#: The longest time that the kernel can be told.
+_MOST_MILLISECONDS = 2**31 - 1
 
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
@@ -83,9 +86,12 @@ def watch_socket(transport: Any, limits: ChannelLimits) -> None:
     transport.setTcpKeepAlive(True)
     is_tls = ISSLTransport.providedBy(transport)
     below = cast(Any, transport).transport if is_tls else transport
+    # For Twisted, a connection by a path of the file system is one of TCP, too.
     if isinstance(below, Connection):
-        milliseconds = int(limits.stall_seconds * 1000)
-        below.getHandle().setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds)
+        socket = below.getHandle()
+        if socket.family in (AF_INET, AF_INET6):
+            milliseconds = min(int(limits.stall_seconds * 1000), _MOST_MILLISECONDS)
+            socket.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds)
 
 
 def body_connection(channel: Any) -> IPushProducer:
@@ -110,6 +116,7 @@ class RegistryChannel(HTTPChannel):
     """An HTTP/1.1 connection that begins requests when their head is in."""
 
     maxHeaders = 200
+    abortTimeout: Any = None  # how a connection ends is watched by ours
     _spoken = False
     _head = b""
     _sends = False

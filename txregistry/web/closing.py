@@ -18,6 +18,9 @@ from twisted.internet.interfaces import (
 #: TLS, or takes none of what is still to be sent.
 LINGER_SECONDS = 30.0
 
+#: How often one may pass without a byte of what is still to be sent being taken.
+_ROUNDS = 10
+
 #: How much is read of a client that goes on sending.
 LINGER_BYTES = 64 * 1024 * 1024
 
@@ -37,7 +40,9 @@ class Closing:
     _call_later: Callable[..., IDelayedCall]
     _timer: IDelayedCall | None = None
     _unsent: int = 0
+    _rounds: int = 0
     _read: int = 0
+    _is_asked: bool = False
 
     def begin(self, sends: bool) -> None:
         """Close.
@@ -75,12 +80,14 @@ class Closing:
 
     def _look(self) -> None:
         left = self._count_unsent()
-        if 0 < left < self._unsent:
-            self._watch()
-        elif left:
+        self._rounds = 0 if left < self._unsent else self._rounds + 1
+        if self._is_asked or self._rounds >= _ROUNDS:
             self._abort()
-        else:
+            return
+        self._watch()
+        if not left:
             # What the kernel has it goes on sending, which aborting would prevent.
+            self._is_asked = True
             self._connection.loseConnection()
 
     def _count_unsent(self) -> int:

@@ -14,7 +14,6 @@ from typing import Any, cast
 from h2.errors import ErrorCodes
 from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
-from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
@@ -29,7 +28,9 @@ _FRAME_HEAD_BYTES = 9
 class RegistryH2Connection(H2Connection):
     """An HTTP/2 connection that begins requests when their head is in."""
 
+    abortTimeout: Any = None  # how a connection ends is watched by ours
     _closing: Closing | None = None
+    _leaving = False
 
     def connectionMade(self) -> None:
         """Remember the connection for draining, and say how long a head may be."""
@@ -56,7 +57,7 @@ class RegistryH2Connection(H2Connection):
             if self._closing is not None:
                 self._closing.end()
         else:
-            self.loseConnection()
+            self._close()
         # A request that ends takes its stream out, and the others are still to be told.
         self.streams = dict(self.streams)
         super().connectionLost(reason, _cancelTimeouts)
@@ -69,23 +70,44 @@ class RegistryH2Connection(H2Connection):
         super().dataReceived(data)
         if self._closing is None and self._awaits_too_much():
             self.conn.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
-            self._terminate(Failure(FrameTooLargeError()))
+            self._tryToWriteControlData()
+            self.connectionLost(Failure(FrameTooLargeError()), _cancelTimeouts=False)
 
     def _awaits_too_much(self) -> bool:
         """Tell whether a frame has begun that is longer than we have permitted.
 
         h2 says so when it has all of it, which may be 16 MiB.
         """
-        there = len(self.conn.incoming_buffer._data)
-        return bool(there > self.conn.max_inbound_frame_size + _FRAME_HEAD_BYTES)
+        buffer = self.conn.incoming_buffer
+        # It goes by the one name or the other in different versions.
+        there: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
+        return len(there) > self.conn.max_inbound_frame_size + _FRAME_HEAD_BYTES
+
+    def timeoutConnection(self) -> None:
+        """Say that nothing came for too long, and close."""
+        super().timeoutConnection()
+        self._close()
 
     def loseConnection(self) -> None:
-        """Close the connection, in time; whoever asks again waits for nothing."""
+        """Close the connection, in time; whoever asks again waits for nothing.
+
+        Answers of which a part is still to be sent come first.
+        """
         if self._closing is not None:
             self._closing.hurry()
+        elif self.streams and not self._leaving:
+            self._leaving = True
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self._closing is not None:
             return
-        transport = cast(ITransport, self.transport)
+        transport: Any = self.transport
         self._closing = Closing(transport, self._home.clock.callLater)
+        # What is held back is flushed, and TLS ends only without a producer.
+        self.resumeProducing()
+        transport.unregisterProducer()
         self._closing.begin(sends=False)
 
     def _requestReceived(self, event: Any) -> None:
@@ -128,11 +150,16 @@ class RegistryH2Connection(H2Connection):
         early = not self.streams[stream_id]._request.body.complete
         super()._requestDone(stream_id)
         if early:
-            try:
-                self.conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
-            except ProtocolError:
-                return  # it has ended in another way
-            self._tryToWriteControlData()
+            self._reset(stream_id)
+        if self._leaving and not self.streams:
+            self._close()
+
+    def _reset(self, stream_id: int) -> None:
+        try:
+            self.conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+        except ProtocolError:
+            return  # it has ended in another way
+        self._tryToWriteControlData()
 
     def _requestEnded(self, event: Any) -> None:
         if event.stream_id in self.streams:

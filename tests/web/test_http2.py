@@ -276,6 +276,26 @@ class CleartextHttp2Tests(LimitCase):
         client.settle(stream)
         self.assertEqual(stream.body, content)
 
+    def test_drain_with_frames_to_be_sent(self) -> None:
+        """An answer is sent to its end, though its request is done; then it closes."""
+        content = os.urandom(80_000)
+        client = H2Client(self.house)
+        digest, _, _ = self.push(client, content)
+        client.reads = False
+        number, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
+        client.turn(100)
+        self.assertEqual((len(stream.body), self.site.active), (65_535, set()))
+        self.successResultOf(self.site.drain(10.0))
+        client.turn(100)
+        self.assertFalse(client.closed)
+        client.reads = True
+        client.h2.acknowledge_received_data(len(stream.body), number)
+        client.flush()
+        client.settle(stream)
+        self.assertEqual((stream.body, stream.ended), (content, True))
+        client.turn(100)
+        self.assertTrue(client.closed)
+
     def test_client_breaks_off(self) -> None:
         """A client that resets its upload leaves nothing running."""
         client = H2Client(self.house)

@@ -340,6 +340,13 @@ class UploadTests(TlsCase):
         self.assertEqual(said[0], "413")
         self.assertEqual((said[-2], body), ("200", b"{}"))
 
+    async def test_client_that_breaks_the_protocol(self) -> None:
+        """TLS says goodbye to it as well, so that it knows that it has heard all."""
+        registry = await self.serve({})
+        last = await deferToThread(_break_http2, registry.port, self.context())
+        self.assertEqual(last[3:4], b"\7", "no GOAWAY")
+        self.assertNotIn("Traceback", registry.process.text())
+
     async def test_http1_upload(self) -> None:
         """HTTP/1.1 on TLS takes bodies as well."""
         registry = await self.serve({})
@@ -505,6 +512,27 @@ def _send_all(port: int, context: ssl.SSLContext | None, size: int) -> bytes:
             line.sendall(bytes(MIB))
             time.sleep(0.01)
         return line.recv(12)
+
+
+def _break_http2(port: int, context: ssl.SSLContext) -> bytes:
+    """Open a window by nothing (RFC 9113, 6.9); give the last that is said to it.
+
+    :raise ssl.SSLError: TLS was not ended.
+    """
+    context.set_alpn_protocols(["h2"])
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    client = H2Connection(H2Configuration())
+    client.initiate_connection()
+    nothing = b"\0\0\4\10\0\0\0\0\0" + bytes(4)
+    last = b""
+    with socket.create_connection(("127.0.0.1", port), 60) as plain:
+        line = context.wrap_socket(
+            plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False
+        )
+        line.sendall(client.data_to_send() + nothing)
+        while received := line.recv(65_536):
+            last = received[-17:]
+    return last
 
 
 def body_of(path: Path) -> tuple[str, ...]:

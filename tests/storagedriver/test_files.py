@@ -13,8 +13,20 @@ from zope.interface import implementer
 from txregistry.flow.room import BODIES
 from txregistry.interfaces.driver import DriverError
 from txregistry.storagedriver import files
+from txregistry.storagedriver.changes import put_quickly, read_whole
 from txregistry.storagedriver.files import FileWriter
 from txregistry.testing.disk import QueueDisk
+
+
+class PlaceTests(SynchronousTestCase):
+    """Where small files are put."""
+
+    def test_in_the_directory_of_the_process(self) -> None:
+        """A name alone is a place, too."""
+        name = os.path.basename(self.mktemp())
+        self.addCleanup(os.unlink, name)
+        put_quickly(name, b"content")
+        self.assertEqual(read_whole(name), b"content")
 
 
 class CloseTests(SynchronousTestCase):
@@ -143,4 +155,11 @@ class RoomTests(SynchronousTestCase):
         """Whoever has no producer takes no part."""
         writer, _ = self.open()
         writer.unregisterProducer()
+        self.assertEqual(self.fed, set())
+
+    def test_closed(self) -> None:
+        """Nor does one that is closed, whatever becomes of its producer."""
+        writer, _ = self.open()
+        writer.close()
+        self.disk.settle()
         self.assertEqual(self.fed, set())

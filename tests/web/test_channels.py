@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from socket import AF_UNIX, IPPROTO_TCP, TCP_USER_TIMEOUT, socket
+
+from twisted.internet.defer import Deferred
+from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.room import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
-from txregistry.web.channels import HEAD_READ_BYTES
+from txregistry.web.channels import HEAD_READ_BYTES, ChannelLimits, watch_socket
 
 HEAD = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -63,6 +67,29 @@ class ChannelTests(SynchronousTestCase):
         self.house.registry.active.difference_update(range(99))
         self.channel.dataReceived(b"b")
         self.assertEqual(self.transport.bufferSize, BODIES.most)
+
+    def test_length_of_reads_of_what_follows(self) -> None:
+        """Requests that come while one is answered are read in small pieces."""
+        self.patch(router.Router, "_run", lambda *_: Deferred())
+        self.channel.dataReceived(ASK)
+        self.channel.dataReceived(ASK)
+        self.assertEqual(self.transport.bufferSize, HEAD_READ_BYTES)
+
+    def test_longest_stall(self) -> None:
+        """A limit longer than the kernel can be told is the longest it can."""
+        for seconds, told in ((1.5, 1500), (1e9, 2**31 - 1), (0.0, 0)):
+            with socket() as handle:
+                connection = Connection(handle, None, None)  # type: ignore[arg-type]
+                watch_socket(connection, ChannelLimits(stall_seconds=seconds))
+                found = handle.getsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT)
+                self.assertEqual(found, told)
+
+    def test_connection_by_a_path(self) -> None:
+        """One that is none of TCP is left alone."""
+        with socket(AF_UNIX) as handle:
+            connection = Connection(handle, None, None)  # type: ignore[arg-type]
+            self.patch(connection, "setTcpKeepAlive", lambda on: None)
+            watch_socket(connection, ChannelLimits())
 
     def test_error_that_cannot_be_told(self) -> None:
         """Its client gets an answer all the same."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ITCPTransport
@@ -13,12 +15,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
+from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.web.closing import LINGER_BYTES, LINGER_SECONDS, Closing
 
-#: HTTP/2: how a client begins, and a window that is opened by nothing (RFC 9113, 6.9).
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+#: HTTP/2: a window opened by nothing, which breaks the protocol (RFC 9113, 6.9).
 NO_WINDOW = b"\0\0\4\10\0\0\0\0\0" + bytes(4)
 
 
@@ -132,6 +133,7 @@ class TlsTransport(StringTransport):
     """TLS of a client that has not consented to its end."""
 
     bufferSize = 0
+    aborted = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,13 +146,17 @@ class TlsTransport(StringTransport):
     def setTcpNoDelay(self, on: bool) -> None:
         """Take note."""
 
+    def abortConnection(self) -> None:
+        """Count."""
+        self.aborted += 1
+
     def resumeProducing(self) -> None:
         """Read on, also for the consent."""
         self.producerState = "producing"
 
 
-class ChannelTests(SynchronousTestCase):
-    """Connections of the registry over TLS that are closed."""
+class Http1Tests(SynchronousTestCase):
+    """Connections of HTTP/1.1 over TLS that are closed."""
 
     def setUp(self) -> None:
         self.house = TestHouse()
@@ -169,30 +175,22 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(self.transport.producerState, "producing")
         self.assertNotEqual(self.house.clock.getDelayedCalls(), [])
 
-    def test_http2(self) -> None:
-        """One whose client breaks the protocol counts until it has gone, in time."""
-        transport = TlsTransport()
-        channel = self.house.registry.build(None, True)
-        channel.makeConnection(transport)
-        transport.registerProducer(channel, True)
-        channel.dataReceived(PREFACE + SETTINGS + NO_WINDOW)
-        self.assertTrue(transport.disconnecting)
-        self.assertIsNone(transport.producer, "TLS does not end while it has one")
-        self.assertIn(channel, self.house.registry.channels)
-        for _ in range(int(LINGER_SECONDS)):
-            self.assertFalse(transport.transport.disconnecting)
-            channel.dataReceived(NO_WINDOW)
-            self.house.clock.advance(1)
-        self.assertTrue(transport.transport.disconnecting)
-        channel.connectionLost(Failure(ConnectionDone()))
-        self.assertNotIn(channel, self.house.registry.channels)
-
     def test_gone_already(self) -> None:
         """Nothing is waited for on a connection that has gone."""
         self.channel.connectionLost(Failure(ConnectionDone()))
         self.channel.loseConnection()
         self.assertEqual(self.house.timers(), [])
         self.assertFalse(self.transport.disconnecting)
+
+    def test_idle_while_the_kernel_sends(self) -> None:
+        """A client that has not consented to the end is given its time."""
+        self.channel.dataReceived(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle = int(self.house.registry.limits.idle_seconds)
+        self.house.clock.pump([1] * idle)
+        self.assertTrue(self.transport.disconnecting)
+        self.house.clock.pump([1] * int(LINGER_SECONDS))
+        self.assertTrue(self.transport.transport.disconnecting)
+        self.assertEqual(self.transport.aborted, 0)
 
     def test_garbage_goes_on(self) -> None:
         """What comes after a request that was none is dropped."""
@@ -201,3 +199,88 @@ class ChannelTests(SynchronousTestCase):
         self.transport.clear()
         self.channel.dataReceived(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertEqual(self.transport.value(), b"")
+
+
+class Http2Tests(SynchronousTestCase):
+    """Connections of HTTP/2 over TLS that are closed."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+        self.site = self.house.registry
+        self.channel = self.site.build(None, True)
+        self.transport = TlsTransport()
+        self.channel.makeConnection(self.transport)
+        self.transport.registerProducer(self.channel, True)
+        self.client = H2Connection(H2Configuration())
+        self.client.initiate_connection()
+        self.flush()
+
+    def flush(self, more: bytes = b"") -> None:
+        self.channel.dataReceived(self.client.data_to_send() + more)
+
+    def ask_for_much(self) -> None:
+        """Begin an answer of which nothing is taken."""
+        content = bytes(50_000)
+        path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(content)}"
+        self.house.send("POST", path, content)
+        headers = [
+            (":method", "GET"),
+            (":path", f"/v2/a/b/blobs/{Digest.of(content)}"),
+            (":scheme", "https"),
+            (":authority", "x"),
+        ]
+        self.channel.pauseProducing()
+        self.client.send_headers(1, headers, end_stream=True)
+        self.flush()
+        self.house.clock.pump([0.01] * 20)
+
+    def assertClosing(self) -> None:
+        self.assertTrue(self.transport.disconnecting)
+        self.assertIsNone(self.transport.producer, "TLS does not end while it has one")
+        self.assertIn(self.channel, self.site.channels)
+
+    def assertEnds(self) -> None:
+        """See that it ends in time, whatever the client sends, and leaves nothing."""
+        for _ in range(int(LINGER_SECONDS)):
+            self.assertFalse(self.transport.transport.disconnecting)
+            self.channel.dataReceived(NO_WINDOW)
+            self.house.clock.advance(1)
+        self.assertTrue(self.transport.transport.disconnecting)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.site.channels, self.site.active), (set(), set()))
+        self.assertEqual(self.house.timers(), [])
+        self.assertIn(bytes([7, 0, 0, 0, 0, 0]), self.transport.value(), "no GOAWAY")
+
+    def test_protocol_broken(self) -> None:
+        """A client that breaks the protocol counts until it has gone."""
+        self.flush(NO_WINDOW)
+        self.assertClosing()
+        self.assertEnds()
+
+    def test_protocol_broken_while_held_back(self) -> None:
+        """It is told so when it has taken none of what was sent before."""
+        self.ask_for_much()
+        self.flush(NO_WINDOW)
+        self.assertClosing()
+        self.assertEnds()
+
+    def test_stalled(self) -> None:
+        """A client that neither takes nor sends is told, and let go."""
+        self.ask_for_much()
+        self.house.clock.pump([1] * int(self.site.limits.idle_seconds + 1))
+        self.assertClosing()
+        self.house.clock.pump([1] * int(LINGER_SECONDS))
+        self.assertTrue(self.transport.transport.disconnecting)
+        self.assertEqual(self.transport.aborted, 0)
+
+    def test_goodbye_twice(self) -> None:
+        """A client that says goodbye twice is not cut off for it."""
+        self.client.close_connection()
+        goodbye = self.client.data_to_send()
+        self.channel.dataReceived(goodbye + goodbye)
+        self.assertClosing()
+        self.assertEqual(self.transport.aborted, 0)
+        said = self.transport.value()
+        self.house.clock.pump([1] * 200)
+        self.assertEqual(self.transport.aborted, 1)
+        self.assertEqual(self.transport.value(), said, "it has all been said")

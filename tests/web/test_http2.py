@@ -131,6 +131,13 @@ class H2Client(Line):
             waited += 0.001
         return stream
 
+    def read_again(self, number: int) -> Stream:
+        """Make room in a window that was filled, and read to the end."""
+        stream, self.reads = self.streams[number], True
+        self.h2.acknowledge_received_data(len(stream.body), number)
+        self.flush()
+        return self.settle(stream)
+
     def turn(self, times: int) -> None:
         for _ in range(times):
             self.house.clock.advance(0.001)
@@ -149,6 +156,17 @@ class CleartextHttp2Tests(LimitCase):
         number, stream = client.ask("POST", path, end=False)
         sent = client.upload(number, content)
         return digest, client.settle(stream), sent
+
+    def fill_window(self, size: int) -> tuple[H2Client, int, bytes]:
+        """Ask for a blob until the window is full, and read no further."""
+        content = os.urandom(size)
+        client = H2Client(self.house)
+        digest, _, _ = self.push(client, content)
+        client.reads = False
+        number, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
+        client.turn(100)
+        self.assertEqual(len(stream.body), 65_535)
+        return client, number, content
 
     def test_get(self) -> None:
         """A request by HTTP/2 is answered by HTTP/2."""
@@ -253,45 +271,22 @@ class CleartextHttp2Tests(LimitCase):
 
     def test_client_that_does_not_read(self) -> None:
         """A client whose window is full is waited for, not asked again and again."""
-        content = os.urandom(300_000)
-        client = H2Client(self.house)
-        digest, _, _ = self.push(client, content)
-        client.reads = False
-        _, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(100)
-        self.assertEqual(len(stream.body), 65_535)
+        self.fill_window(300_000)
         self.assertEqual(self.clock.busy(), [])
 
     def test_client_that_reads_again(self) -> None:
         """When there is room in the window again, the answer goes on."""
-        content = os.urandom(300_000)
-        client = H2Client(self.house)
-        digest, _, _ = self.push(client, content)
-        client.reads = False
-        number, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(100)
-        client.reads = True
-        client.h2.acknowledge_received_data(len(stream.body), number)
-        client.flush()
-        client.settle(stream)
-        self.assertEqual(stream.body, content)
+        client, number, content = self.fill_window(300_000)
+        self.assertEqual(client.read_again(number).body, content)
 
     def test_drain_with_frames_to_be_sent(self) -> None:
         """An answer is sent to its end, though its request is done; then it closes."""
-        content = os.urandom(80_000)
-        client = H2Client(self.house)
-        digest, _, _ = self.push(client, content)
-        client.reads = False
-        number, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(100)
-        self.assertEqual((len(stream.body), self.site.active), (65_535, set()))
+        client, number, content = self.fill_window(80_000)
+        self.assertEqual(self.site.active, set())
         self.successResultOf(self.site.drain(10.0))
         client.turn(100)
         self.assertFalse(client.closed)
-        client.reads = True
-        client.h2.acknowledge_received_data(len(stream.body), number)
-        client.flush()
-        client.settle(stream)
+        stream = client.read_again(number)
         self.assertEqual((stream.body, stream.ended), (content, True))
         client.turn(100)
         self.assertTrue(client.closed)

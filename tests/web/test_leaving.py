@@ -141,6 +141,19 @@ class MeetingTests(LeavingCase):
     def test_alias_deleted_while_it_is_made(self) -> None:
         """A blob is known by a second digest just when that is linked."""
         alias = Digest.of(b"content", "sha512")
+        self.delete_while_made(alias, f"digest={alias}", b"content")
+
+    def test_alias_deleted_while_it_is_mounted(self) -> None:
+        """It is the same when the link is made from another repository."""
+        alias = Digest.of(b"content", "sha512")
+        path = f"/v2/c/d/blobs/uploads/?digest={alias}"
+        self.house.send("POST", path, b"content")
+        self.delete_while_made(alias, f"mount={alias}&from=c/d")
+
+    def delete_while_made(
+        self, alias: Digest, query: str, body: bytes | None = None
+    ) -> None:
+        """Let a deletion and what makes a link meet where it hurts most."""
         real = MemoryDriver.apply
 
         def slow(driver: MemoryDriver, changes: Any) -> Deferred[None]:
@@ -152,12 +165,12 @@ class MeetingTests(LeavingCase):
         self.hold("delete")
         self.patch(MemoryDriver, "apply", slow)
         deleted = self.begin("DELETE", f"/v2/a/b/blobs/{alias}")
-        path = f"/v2/a/b/blobs/uploads/?digest={alias}"
-        put = self.begin("POST", path, b"content")
+        made = self.begin("POST", f"/v2/a/b/blobs/uploads/?{query}", body)
         self.let_go()
         self.house.settle(deleted)
-        self.assertEqual(self.house.settle(put).code, 201)
-        links = [path for path in self.house.paths() if f"sha512/{alias.hex}" in path]
+        self.assertEqual(self.house.settle(made).code, 201)
+        link = f"/a/b/_layers/sha512/{alias.hex}"
+        links = [path for path in self.house.paths() if link in path]
         got = self.house.send("HEAD", f"/v2/a/b/blobs/{alias}")
         self.assertEqual((got.status, len(links)), (200, 1))
 

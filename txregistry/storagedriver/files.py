@@ -166,6 +166,7 @@ class FileWriter:
         if not self._open:
             return succeed(None)
         self._open = False
+        self._fed.discard(self)
         self._pending.clear()
         # The descriptor belongs to the batch under way until it is written.
         idle = succeed(None) if self._busy is None else self._busy

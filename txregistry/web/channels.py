@@ -262,6 +262,8 @@ class RegistryChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take part of a body, as long as there is a request that it belongs to."""
-        if self.requests or self._handlingRequest:
+        if self._handlingRequest:
+            super().rawDataReceived(data)  # what comes after it
+        elif self.requests:
             self._read_large()
             super().rawDataReceived(data)

@@ -49,8 +49,8 @@ class RegistryH2Connection(H2Connection):
     ) -> None:
         """End all requests, and forget the connection when it has gone.
 
-        Twisted says so as well when it has begun to close one, and leaves the timers:
-        those are what a client that goes on sending puts off.
+        Twisted calls this as well when it has begun to close one (``_cancelTimeouts``
+        is false then), and leaves the rest to timers, which a client can put off.
         """
         if _cancelTimeouts:
             self._home.channels.discard(self)
@@ -105,7 +105,10 @@ class RegistryH2Connection(H2Connection):
             return
         transport: Any = self.transport
         self._closing = Closing(transport, self._home.clock.callLater)
-        # What is held back is flushed, and TLS ends only without a producer.
+        self.setTimeout(None)
+        # What we have said is flushed, but no more is to be sent of answers. TLS ends
+        # only without a producer.
+        self._stillProducing = False
         self.resumeProducing()
         transport.unregisterProducer()
         self._closing.begin(sends=False)

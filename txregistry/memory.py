@@ -36,8 +36,9 @@ def calm_collector() -> None:
 def keep_buffers() -> None:
     """Let freed buffers be used again rather than go back to the system at once.
 
-    A body is read in pieces of a megabyte. glibc gives each back when it is freed, and
-    the next has to be cleared by the kernel page by page: a third of the CPU of a push.
+    A body is read in pieces of some megabytes. glibc gives each back when it is freed,
+    and the next has to be cleared by the kernel page by page: a third of the CPU of a
+    push.
     Where the C library has no such settings, nothing is done.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -168,6 +168,10 @@ class ReadTests(SynchronousTestCase):
                 {"storage": {"filesystem": {"rootdirectory": None}}},
                 "storage.filesystem.rootdirectory",
             ),
+            (
+                {"storage": {"filesystem": {"directwrites": "no"}}},
+                "storage.filesystem.directwrites",
+            ),
             ({"proxy": {"tls": {"key": "x"}}}, "proxy.tls"),
             (
                 {"proxy": {"username": "a", "exec": {"command": "b"}}},

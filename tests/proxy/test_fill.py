@@ -256,7 +256,7 @@ class _Refusing:
     def __getattr__(self, name: str):
         return getattr(self.driver, name)
 
-    def writer(self, path, keep_bytes=0, hasher=None):
+    def writer(self, path, **how):
         from twisted.internet.defer import fail
 
         return fail(DriverError("inmemory", path, "No space left on device"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -42,7 +45,10 @@ from txregistry.storage.descriptors import (
     MemoryDescriptors,
     RepositoryDescriptors,
 )
+from txregistry.storagedriver import appender
+from txregistry.storagedriver.appender import Appender, lent_buffer
 from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.maker import make_driver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 
@@ -202,6 +208,33 @@ class FilesystemUploadTests(UploadTests):
         self.failureResultOf(writer.commit(provisional=wanted), DigestInvalid)
         self.ok(writer.cancel())
         self.assertFalse(self.exists(layout.repository(NAME)))
+
+    def test_past_the_cache(self) -> None:
+        """What is pushed is not held in memory, as long as nobody says otherwise;
+        what is filled is, for those who read it meanwhile."""
+        content, lent = os.urandom(1_000_001), []
+
+        @contextmanager
+        def lend():
+            with lent_buffer() as buffer:
+                lent.append(buffer)
+                yield buffer
+
+        self.patch(appender, "lent_buffer", lend)
+        digest = self.commit(content).digest
+        self.assertEqual(len(lent), 1)
+        stored = self.ok(self.house.driver.get(layout.blob_data(digest)))
+        self.assertEqual(stored, content)
+        partial = self.ok(self.house.partials.open(digest=Digest.of(b"x")))
+        partial.write(content)
+        self.ok(partial.close())
+        self.assertEqual(len(lent), 1)
+        parameters = {"rootdirectory": self.mktemp(), "directwrites": False}
+        driver = make_driver("filesystem", parameters, InlineDisk(), Clock())
+        writer = self.ok(driver.writer("/f", followed=False))
+        writer.write(content)
+        self.ok(writer.commit())
+        self.assertEqual(len(lent), 1)
 
 
 class MountTests(StorageCase):
@@ -459,7 +492,7 @@ class FilesystemTests(SynchronousTestCase):
 
         class Full(InlineDisk):
             def run(self, work, *args):
-                if work.__name__ == "_append":
+                if getattr(work, "__func__", None) is Appender.append:
                     work = self.refuse
                 return super().run(work, *args)
 

@@ -13,6 +13,7 @@ from zope.interface import implementer
 from txregistry.flow.room import BODIES
 from txregistry.interfaces.driver import DriverError
 from txregistry.storagedriver import files
+from txregistry.storagedriver.appender import DIRECT_BYTES, Appender
 from txregistry.storagedriver.changes import put_quickly, read_whole
 from txregistry.storagedriver.files import FileWriter
 from txregistry.testing.disk import QueueDisk
@@ -36,7 +37,7 @@ class CloseTests(SynchronousTestCase):
         self.disk = QueueDisk()
         self.path = self.mktemp()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT)
-        self.writer = FileWriter(self.disk, self.path, descriptor, 0)
+        self.writer = FileWriter(self.disk, self.path, Appender(descriptor, 0))
         self.closed: list[int] = []
         close = os.close
 
@@ -80,7 +81,7 @@ class CloseTests(SynchronousTestCase):
         self.writer.write(b"some")
         self.assertIs(self.finish(self.writer.close()), DriverError)
         descriptor = os.open(self.path, os.O_WRONLY)
-        writer = FileWriter(self.disk, self.path, descriptor, 0)
+        writer = FileWriter(self.disk, self.path, Appender(descriptor, 0))
         self.assertIs(self.finish(writer.cancel()), DriverError)
         self.assertFalse(os.path.exists(self.path))
 
@@ -122,7 +123,7 @@ class RoomTests(SynchronousTestCase):
     def open(self) -> tuple[FileWriter, Producer]:
         path, producer = self.mktemp(), Producer()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-        writer = FileWriter(self.disk, path, descriptor, 0, None, self.fed)
+        writer = FileWriter(self.disk, path, Appender(descriptor, 0), self.fed)
         writer.registerProducer(producer, True)
         self.addCleanup(writer.close)
         return writer, producer
@@ -163,3 +164,50 @@ class RoomTests(SynchronousTestCase):
         writer.close()
         self.disk.settle()
         self.assertEqual(self.fed, set())
+
+
+class KeptBackTests(SynchronousTestCase):
+    """What does not fill a block is written when somebody waits for it."""
+
+    def setUp(self) -> None:
+        self.disk = QueueDisk()
+        self.path = self.mktemp()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        appender = Appender(descriptor, 0, direct=True)
+        self.writer = FileWriter(self.disk, self.path, appender)
+        self.content = os.urandom(DIRECT_BYTES + 10)
+        self.writer.write(self.content)
+
+    def finish(self, done: Deferred[None]) -> None:
+        self.disk.settle()
+        self.assertIsNone(self.successResultOf(done))
+
+    def test_nobody_waits(self) -> None:
+        """It stays, and is not said to be there."""
+        self.disk.settle()
+        self.assertEqual(self.writer.size, DIRECT_BYTES)
+        self.finish(self.writer.close())
+        self.assertEqual(read_whole(self.path), self.content)
+
+    def test_flush(self) -> None:
+        """Before, while and after it is written."""
+        before = self.writer.flush()
+        self.finish(before)
+        self.writer.write(self.content)
+        self.disk.settle()
+        self.finish(self.writer.flush(durable=True))
+        self.assertEqual(read_whole(self.path), self.content * 2)
+        self.assertEqual(self.writer.size, 2 * len(self.content))
+        self.finish(self.writer.close())
+
+    def test_cancel(self) -> None:
+        """What waits is not written any more; the disk has an end."""
+        self.writer.write(self.content)
+        self.writer.flush()
+        done = self.writer.cancel()
+        for _ in range(10):
+            if self.disk.jobs:
+                self.disk.step()
+        self.assertEqual(self.disk.jobs, [])
+        self.successResultOf(done)
+        self.assertFalse(os.path.exists(self.path))

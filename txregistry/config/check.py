@@ -93,6 +93,10 @@ def _check_storage(config: Config) -> list[str]:
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
+    if not isinstance(storage.parameters.get("directwrites", True), bool):
+        problems.append(
+            f"storage.{storage.driver}.directwrites: expected true or false"
+        )
     if storage.cache.blobdescriptorsize < 0:
         problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
     return problems
@@ -217,7 +221,7 @@ def remarks(config: Config) -> list[str]:
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
     if config.storage.driver == "filesystem":
-        known = ["rootdirectory", "maxthreads"]
+        known = ["rootdirectory", "maxthreads", "directwrites"]
         for name in config.storage.parameters.keys() - set(known):
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""

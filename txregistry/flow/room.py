@@ -25,4 +25,4 @@ class Room:
 
 #: What is read from a socket at once, and what waits to be written to a file before
 #: more is read: each piece costs a turn, and a job on a thread.
-BODIES = Room(whole=64 * 1024 * 1024, most=2 * 1024 * 1024, least=64 * 1024)
+BODIES = Room(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)

@@ -122,7 +122,10 @@ class IStorageDriver(Interface):
         """
 
     def writer(
-        path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
+        path: str,
+        keep_bytes: int = 0,
+        hasher: IncrementalHash | None = None,
+        followed: bool = True,
     ) -> Deferred[IFileWriter]:
         """Open a file for writing; one that is not there is made.
 
@@ -130,6 +133,8 @@ class IStorageDriver(Interface):
             to be appended to. Fails with ``InvalidOffset`` if it is not that long.
         :param hasher: is given every byte that is written, in order, perhaps on
             another thread; complete when ``flush`` has fired.
+        :param followed: it is read while it is written. What nobody follows need not
+            be held in memory that others make better use of.
         """
 
     def stat(path: str) -> Deferred[FileStat]:

@@ -121,7 +121,10 @@ class Uploads:
         if not status.size:
             await self._beginnings.keep(key, status.started_at)
         return await self._driver.writer(
-            layout.upload_data(*key), keep_bytes=status.size, hasher=hashes
+            layout.upload_data(*key),
+            keep_bytes=status.size,
+            hasher=hashes,
+            followed=False,
         )
 
     @deferred

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import cast
 
 import attrs
@@ -19,8 +18,7 @@ from txregistry.flow.sendfile import offer_file
 from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader, IFileWriter
-from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.changes import write_all
+from txregistry.storagedriver.appender import Appender
 
 
 @implementer(IFileReader)
@@ -78,10 +76,9 @@ class FileWriter:
 
     _disk: Disk
     _path: str
-    _descriptor: int
-    size: int
-    _hasher: IncrementalHash | None = None
+    _appender: Appender
     _fed: set[FileWriter] = attrs.field(factory=set)
+    size: int = attrs.field(init=False)
     _accepted: int = attrs.field(init=False)
     _pending: list[bytes] = attrs.field(factory=list)
     _busy: Deferred[None] | None = None
@@ -93,7 +90,7 @@ class FileWriter:
     _paused: bool = False
 
     def __attrs_post_init__(self) -> None:
-        self._accepted = self.size
+        self.size = self._accepted = self._appender.size
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Take a producer; a pull producer is asked whenever there is room."""
@@ -150,7 +147,7 @@ class FileWriter:
     @deferred
     async def _sync(self) -> None:
         await self._reach(self._accepted)
-        await self._disk.run(os.fsync, self._descriptor)
+        await self._disk.run(os.fsync, self._appender.descriptor)
 
     def _reach(self, target: int) -> Deferred[None]:
         if self._failure is not None:
@@ -160,6 +157,7 @@ class FileWriter:
         # Cancelling only stops waiting: the bytes are written all the same.
         waiter: Deferred[None] = Deferred()
         self._waiters.append((target, waiter))
+        self._drain()
         return waiter
 
     def _shut(self) -> Deferred[None]:
@@ -171,7 +169,7 @@ class FileWriter:
         # The descriptor belongs to the batch under way until it is written.
         idle = succeed(None) if self._busy is None else self._busy
         # Closing may write: file systems of a network send then what they hold.
-        idle.addBoth(lambda _: self._disk.run(os.close, self._descriptor))
+        idle.addBoth(lambda _: self._disk.run(os.close, self._appender.descriptor))
         idle.addErrback(self._explained)
         # Cancelling only stops waiting.
         closed: Deferred[None] = Deferred()
@@ -184,19 +182,21 @@ class FileWriter:
         return BODIES.share(len(self._fed))
 
     def _drain(self) -> None:
-        if self._busy is not None or not self._pending:
+        if self._busy is not None or not self._open:
             return
+        if not (self._pending or self._waiters):
+            return  # what is kept back may stay so
         batch, self._pending = self._pending, []
         busy: Deferred[None] = Deferred()
         self._busy = busy
-        written = self._disk.run(_append, self._descriptor, batch, self._hasher)
+        written = self._disk.run(self._appender.append, batch)
         written.addCallbacks(self._written, self._broken)
         written.addCallback(lambda _: busy.callback(None))
         written.addErrback(busy.errback)
 
-    def _written(self, count: int) -> None:
+    def _written(self, size: int) -> None:
         self._busy = None
-        self.size += count
+        self.size = size
         reached = [waiter for target, waiter in self._waiters if target <= self.size]
         self._waiters = [
             (target, waiter) for target, waiter in self._waiters if target > self.size
@@ -230,16 +230,6 @@ class FileWriter:
         if self._producer is not None and (self._paused or not self._streaming):
             self._paused = False
             cast(IPushProducer, self._producer).resumeProducing()
-
-
-def _append(
-    descriptor: int, batch: Sequence[bytes], hasher: IncrementalHash | None
-) -> int:
-    for chunk in batch:
-        if hasher is not None:
-            hasher.update(chunk)
-        write_all(descriptor, chunk)
-    return sum(map(len, batch))
 
 
 def _unlink(path: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -33,6 +34,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.spec.digest import IncrementalHash
+from txregistry.storagedriver.appender import Appender
 from txregistry.storagedriver.changes import (
     apply_changes,
     delete,
@@ -46,13 +48,13 @@ from txregistry.storagedriver.changes import (
 from txregistry.storagedriver.commits import Commits
 from txregistry.storagedriver.files import FileReader, FileWriter
 from txregistry.storagedriver.journal import Journal, boot_id
+from txregistry.storagedriver.looking import list_directory, stat_all, stat_path
 from txregistry.storagedriver.names import pack, unpacked
 from txregistry.storagedriver.paths import (
     ROOT,
     check_directory,
     check_file,
     child,
-    is_temporary,
 )
 from txregistry.storagedriver.records import Delete, JournalUnreadable
 from txregistry.storagedriver.sweep import Directory, sweep_some
@@ -72,6 +74,8 @@ class FilesystemDriver:
     ``stat``; all else goes to the pool.
 
     :param boot_id: names this run of the kernel; empty if that is not known.
+    :param direct_writes: what nobody follows goes past the page cache; see Note
+        [Direct writes] in :mod:`txregistry.storagedriver.appender`.
     """
 
     _root: str
@@ -79,6 +83,7 @@ class FilesystemDriver:
     name: str = "filesystem"
     _boot_id: Callable[[], str] = boot_id
     _commits: Commits | None = None
+    _direct_writes: bool = True
     _fed: set[FileWriter] = attrs.field(factory=set)
 
     def get(self, path: str) -> Deferred[bytes]:
@@ -112,29 +117,38 @@ class FilesystemDriver:
         return self._here(path, self._open_reader, self._file(path))
 
     def writer(
-        self, path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
+        self,
+        path: str,
+        keep_bytes: int = 0,
+        hasher: IncrementalHash | None = None,
+        followed: bool = True,
     ) -> Deferred[IFileWriter]:
         """Open a file for writing."""
+        open_writer = partial(
+            self._open_writer,
+            path=path,
+            keep_bytes=keep_bytes,
+            hasher=hasher,
+            direct=self._direct_writes and not followed,
+        )
         try:
             real = self._file(path)()
             if os.path.isdir(os.path.dirname(real)):
                 # No more than a link file costs; there is nothing to make.
-                return succeed(self._open_writer(real, path, keep_bytes, hasher))
+                return succeed(open_writer(real))
         except OSError as error:
             return failed(self._translate(path, error))
         except DriverError as error:
             return failed(error)
-        return self._there(
-            path, self._open_writer, self._file, path, keep_bytes, hasher
-        )
+        return self._there(path, open_writer, self._file)
 
     def stat(self, path: str) -> Deferred[FileStat]:
         """Look at a path."""
-        return self._here(path, _stat, self._directory(path), path)
+        return self._here(path, stat_path, self._directory(path), path)
 
     def list(self, path: str) -> Deferred[Paths]:
         """List the children of a directory."""
-        return self._there(path, _list, self._directory, path)
+        return self._there(path, list_directory, self._directory, path)
 
     async def scan(self, path: str) -> AsyncIterator[str]:
         """Visit the children of a directory that may be long."""
@@ -209,7 +223,7 @@ class FilesystemDriver:
         """Visit all below a path, one directory at a time."""
         try:
             found: list[FileStat] = await self._there(
-                path, _stat_all, self._directory, path
+                path, stat_all, self._directory, path
             )
         except PathNotFound:
             return
@@ -291,7 +305,12 @@ class FilesystemDriver:
         return FileReader(self._disk, descriptor, found.st_size)
 
     def _open_writer(
-        self, real: str, path: str, keep_bytes: int, hasher: IncrementalHash | None
+        self,
+        real: str,
+        path: str,
+        keep_bytes: int,
+        hasher: IncrementalHash | None,
+        direct: bool,
     ) -> IFileWriter:
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         # The data will be moved to its place: only there it has to be found again.
@@ -300,32 +319,6 @@ class FilesystemDriver:
         if not 0 <= keep_bytes <= size:
             os.close(descriptor)
             raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
-        if keep_bytes < size:
-            os.ftruncate(descriptor, keep_bytes)
-        return FileWriter(self._disk, real, descriptor, keep_bytes, hasher, self._fed)
-
-
-def _stat(real: str, path: str) -> FileStat:
-    if path == ROOT and not os.path.exists(real):
-        return FileStat(path, 0, 0.0, is_directory=True)
-    found = os.stat(real or ROOT)
-    is_directory = modes.S_ISDIR(found.st_mode)
-    size = 0 if is_directory else found.st_size
-    return FileStat(path, size, found.st_mtime, is_directory)
-
-
-def _list(real: str, path: str) -> list[str]:
-    if path == ROOT and not os.path.exists(real):
-        return []  # the root is made by the first write
-    names = os.listdir(real or ROOT)
-    return [child(path, name) for name in sorted(names) if not is_temporary(name)]
-
-
-def _stat_all(real: str, path: str) -> list[FileStat]:
-    found = []
-    for item in _list(real, path):
-        try:
-            found.append(_stat(child(real, os.path.basename(item)), item))
-        except FileNotFoundError:
-            continue  # gone since it was listed
-    return found
+        appender = Appender(descriptor, size, hasher, direct)
+        appender.truncate(keep_bytes)
+        return FileWriter(self._disk, real, appender, self._fed)

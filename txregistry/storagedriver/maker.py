@@ -29,7 +29,8 @@ def filesystem(
 ) -> IStorageDriver:
     """Make the filesystem driver from its section of the configuration."""
     root = parameters.get("rootdirectory", "/var/lib/registry")
-    return FilesystemDriver(os.path.abspath(str(root)), disk)
+    direct = bool(parameters.get("directwrites", True))
+    return FilesystemDriver(os.path.abspath(str(root)), disk, direct_writes=direct)
 
 
 def inmemory(

@@ -173,7 +173,11 @@ class MemoryDriver:
 
     @deferred
     async def writer(
-        self, path: str, keep_bytes: int = 0, hasher: IncrementalHash | None = None
+        self,
+        path: str,
+        keep_bytes: int = 0,
+        hasher: IncrementalHash | None = None,
+        followed: bool = True,
     ) -> IFileWriter:
         """Open a file for writing."""
         key = self._new(path)

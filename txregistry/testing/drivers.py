@@ -225,6 +225,21 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             self.ok(writer.commit())
             self.assertTrue(Digest.of(b"abcdef").matches(hasher))
 
+        def test_writer_that_nobody_follows(self) -> None:
+            """It is as any other, whatever is done to be quick, of any length."""
+            content, kept = os.urandom(3_000_001), 0
+            for ends in ((100, 1_000_000), (1_000_001, len(content))):
+                writer = self.successResultOf(
+                    self.driver.writer(path="/w", keep_bytes=kept, followed=False)
+                )
+                for end in ends:
+                    writer.write(content[kept:end])
+                    self.ok(writer.flush())
+                    self.assertEqual(writer.size, end)
+                    kept = end
+                self.ok(writer.close())
+            self.assertEqual(self.content("/w"), content)
+
         def test_cancel_leaves_nothing(self) -> None:
             """A cancelled file is gone, also the second time."""
             writer = self.write("/w", 0, b"x")

@@ -1,0 +1,180 @@
+"""Writing at the end of a file, past the page cache where that is worth it.
+
+Note [Direct writes]
+~~~~~~~~~~~~~~~~~~~~
+What is pushed is written once and read, if at all, from the disk's own order. Copying
+it into the page cache first costs the copy, a page of memory for every four kilobytes,
+another pass when it is synced, and whatever of that memory was of use to others: on a
+virtual machine that gives idle memory back to its host, several times the CPU of
+hashing it. So long pieces go to the disk as they come (``O_DIRECT``); the first who
+pulls it reads it from there.
+
+The kernel asks for whole blocks, at offsets and in memory that begin at one. What comes
+before the first block and after the last is written as usual; in between at most a
+block is kept back until there is more, or somebody waits for all of it.
+
+A file system that does not have this, or not for such blocks, says ``EINVAL``, at once
+or when it is written to: from there on the file is written as usual.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fcntl import F_GETFL, F_SETFL, fcntl
+
+import attrs
+
+from txregistry.flow.room import BODIES
+from txregistry.spec.digest import IncrementalHash
+
+#: Blocks are of this size, or a part of it, on every file system that has direct
+#: writes; so are the pages of the cache, of which none is written in both ways.
+BLOCK_BYTES = 4096
+
+#: Shorter pieces are not worth a wait for the disk each.
+DIRECT_BYTES = 256 * 1024
+
+#: Of one write, and of the memory for it: as much as comes at once.
+BUFFER_BYTES = BODIES.most
+_BUFFERS = 6
+
+# Of a file system that does not write past the cache, or not such blocks.
+_REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
+
+# Other systems than Linux lack it.
+_O_DIRECT: int = getattr(os, "O_DIRECT", 0)
+
+
+@attrs.define(eq=False)
+class Appender:
+    """Hashes what is written to the end of a file; for one thread at a time.
+
+    :ivar size: of the file in bytes, which ends where the appender stands.
+    :param hasher: is given every byte, in order.
+    :param direct: whether long pieces go past the page cache.
+    """
+
+    descriptor: int
+    size: int
+    _hasher: IncrementalHash | None = None
+    _direct: bool = False
+    _kept: bytes = b""
+
+    def truncate(self, size: int) -> None:
+        """Keep only the beginning of the file, and stand at its end."""
+        if size < self.size:
+            os.ftruncate(self.descriptor, size)
+        self.size = size
+
+    def append(self, batch: Sequence[bytes]) -> int:
+        """Write; less than a block may be kept back, which no bytes at all write.
+
+        :return: the size of the file.
+        :raise OSError: not all of it could be written.
+        """
+        if self._hasher is not None:
+            for chunk in batch:
+                self._hasher.update(chunk)
+        pieces = deque(memoryview(chunk) for chunk in (self._kept, *batch))
+        self._kept = b""
+        if self._write_blocks(pieces):
+            self._kept = b"".join(pieces)
+        else:
+            for piece in pieces:
+                self._write(piece)
+        return self.size
+
+    def _write_blocks(self, pieces: deque[memoryview]) -> bool:
+        """Take all whole blocks from the front, if there are many; tell whether."""
+        lead = -self.size % BLOCK_BYTES
+        length = sum(map(len, pieces)) - lead
+        if not (self._direct and length >= DIRECT_BYTES):
+            return False
+        with lent_buffer() as buffer:
+            if buffer is None:
+                return False
+            self._write(fill(buffer[:lead], pieces))
+            with self._past_the_cache():
+                for size in _parts(length - length % BLOCK_BYTES, len(buffer)):
+                    self._write(fill(buffer[:size], pieces))
+        return True
+
+    @contextmanager
+    def _past_the_cache(self) -> Iterator[None]:
+        flags = fcntl(self.descriptor, F_GETFL)
+        try:
+            self._set(flags | _O_DIRECT)
+            yield
+        finally:
+            fcntl(self.descriptor, F_SETFL, flags & ~_O_DIRECT)
+
+    def _set(self, flags: int) -> None:
+        try:
+            fcntl(self.descriptor, F_SETFL, flags)
+        except OSError as error:
+            self._write_as_usual(error)
+
+    def _write(self, piece: memoryview) -> None:
+        while piece:
+            try:
+                written = os.write(self.descriptor, piece)
+            except OSError as error:
+                self._write_as_usual(error)
+            else:
+                self.size += written
+                piece = piece[written:]
+
+    def _write_as_usual(self, error: OSError) -> None:
+        """Go on without direct writes, if it was these that were refused."""
+        if error.errno not in _REFUSALS or not self._direct:
+            raise error
+        self._direct = False
+        flags = fcntl(self.descriptor, F_GETFL)
+        fcntl(self.descriptor, F_SETFL, flags & ~_O_DIRECT)
+
+
+def fill(buffer: memoryview, pieces: deque[memoryview]) -> memoryview:
+    """Move bytes from the front of the pieces into a buffer, which they have to fill.
+
+    :return: the buffer.
+    """
+    done = 0
+    while done < len(buffer):
+        piece = pieces.popleft()
+        taken, rest = piece[: len(buffer) - done], piece[len(buffer) - done :]
+        buffer[done : done + len(taken)] = taken
+        done += len(taken)
+        if rest:
+            pieces.appendleft(rest)
+    return buffer
+
+
+def _parts(length: int, most: int) -> Iterator[int]:
+    for begin in range(0, length, most):
+        yield min(most, length - begin)
+
+
+# Memory that begins at a page, made when it is first asked for. Who finds none left
+# writes as usual: so however many files there are, it is bounded.
+_buffers: deque[memoryview | None] = deque([None] * _BUFFERS)
+
+
+@contextmanager
+def lent_buffer() -> Iterator[memoryview | None]:
+    """Lend a buffer of whole blocks, the last one used if possible; or nothing."""
+    try:
+        buffer = _buffers.pop()
+    except IndexError:
+        yield None
+        return
+    if buffer is None:
+        buffer = memoryview(mmap.mmap(-1, BUFFER_BYTES))
+    try:
+        yield buffer
+    finally:
+        _buffers.append(buffer)

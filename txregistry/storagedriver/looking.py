@@ -1,0 +1,43 @@
+"""What there is at a path of the file system, and below it; for a thread."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+
+from txregistry.interfaces.driver import FileStat
+from txregistry.storagedriver.paths import ROOT, child, is_temporary
+
+
+def stat_path(real: str, path: str) -> FileStat:
+    """Tell what is there.
+
+    :param real: of the file system.
+    :param path: of the driver.
+    :raise OSError: there is nothing, or it cannot be seen.
+    """
+    if path == ROOT and not os.path.exists(real):
+        return FileStat(path, 0, 0.0, is_directory=True)
+    found = os.stat(real or ROOT)
+    is_directory = modes.S_ISDIR(found.st_mode)
+    size = 0 if is_directory else found.st_size
+    return FileStat(path, size, found.st_mtime, is_directory)
+
+
+def list_directory(real: str, path: str) -> list[str]:
+    """Give the full paths of the children, sorted, without temporary files."""
+    if path == ROOT and not os.path.exists(real):
+        return []  # the root is made by the first write
+    names = os.listdir(real or ROOT)
+    return [child(path, name) for name in sorted(names) if not is_temporary(name)]
+
+
+def stat_all(real: str, path: str) -> list[FileStat]:
+    """Tell what the children are; one that goes meanwhile is left out."""
+    found = []
+    for item in list_directory(real, path):
+        try:
+            found.append(stat_path(child(real, os.path.basename(item)), item))
+        except FileNotFoundError:
+            continue  # gone since it was listed
+    return found

@@ -68,8 +68,11 @@ def document(content: bytes, *signatures: dict[str, Any]) -> bytes:
 class SignatureCase(SynchronousTestCase):
     """A registry that takes schema 1."""
 
+    keeps = True
+
     def setUp(self) -> None:
         self.house = TestHouse(clock=Clock())
+        self.house.local._keeps_signatures = self.keeps
         self.house.serve_registry(policy=PushPolicy(schema1=True))
         path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(LAYER)}"
         self.house.send("POST", path, LAYER)
@@ -201,9 +204,14 @@ class StoreTests(SignatureCase):
         self.assertEqual(self.house.send("DELETE", path).status, 202)
         self.assertEqual([p for p in self.house.paths() if "revisions" in p], [])
 
-    def test_store_switched_off(self) -> None:
-        """Without a store the document comes back as it was, less its signatures."""
-        self.house.local._keeps_signatures = False
+
+class SwitchedOffTests(SignatureCase):
+    """Nothing is kept of signatures."""
+
+    keeps = False
+
+    def test_without_signatures(self) -> None:
+        """The document comes back as it was, less its signatures."""
         self.assertEqual(self.put(self.signed(ec_key())).status, 201)
         back = self.house.send("GET", "/v2/a/b/manifests/old")
         self.assertEqual(back.body, self.payload)

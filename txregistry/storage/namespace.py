@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -39,6 +40,9 @@ from txregistry.storage.uploads import Uploads
 #: Repositories that are looked into for a blob that might be anywhere.
 MAX_CANDIDATES = 256
 
+#: Of these the parts stay put together.
+COMPOSED_REPOSITORIES = 256
+
 
 @implementer(ISignedRepository)
 @attrs.frozen
@@ -70,10 +74,15 @@ class LocalNamespace:
     _clock: IReactorTime
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
+    _composed: Callable[[RepositoryName], LocalRepository] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # None keeps anything of its own, and a push asks for its repository ten times.
+        self._composed = lru_cache(COMPOSED_REPOSITORIES)(self._compose)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository; any valid name is one."""
-        return succeed(self._compose(name))
+        return succeed(self._composed(name))
 
     @deferred
     async def repositories(

@@ -25,6 +25,7 @@ from twisted.web.http_headers import Headers
 from txregistry.flow.room import BODIES
 from txregistry.flow.sendnow import send_now
 from txregistry.web.closing import Closing
+from txregistry.web.dates import DateLine
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
@@ -67,6 +68,7 @@ class Home(Protocol):
     resource: Any
     channels: set[Any]
     draining: bool
+    date: DateLine
 
     def strip_prefix(self, path: bytes) -> bytes:
         """Take the prefix off."""
@@ -125,6 +127,7 @@ class RegistryChannel(HTTPChannel):
     _head_began_at: float | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
+    _secure: bool | None = None
 
     def connectionMade(self) -> None:
         """Remember the connection for draining, and have it watched."""
@@ -153,6 +156,12 @@ class RegistryChannel(HTTPChannel):
         if self._host is None:
             self._host = super().getHost()
         return self._host
+
+    def isSecure(self) -> bool:
+        """Tell whether this is TLS, which a connection stays."""
+        if self._secure is None:
+            self._secure = bool(super().isSecure())
+        return self._secure
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; a client that speaks TLS to us is told so by a closed door.

@@ -26,7 +26,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString, parse_qs
+from twisted.web.http import HTTPChannel, parse_qs
 from twisted.web.server import Request, version
 from zope.interface import implementer
 
@@ -83,6 +83,7 @@ class RegistryRequest(Request):
     body: Body
     base: tuple[str, str] | None = None
     _home: Home | None = None
+    _texts: dict[bytes, str] | None = None
     began_at = 0.0
     _begun = False
     _answered = False
@@ -137,10 +138,11 @@ class RegistryRequest(Request):
         if self.path == b"*":
             super().process()
             return
+        site = cast(Home, self.site)
         self.setHeader(b"Server", version)
-        self.setHeader(b"Date", datetimeToString())
+        self.setHeader(b"Date", site.date.now())
         try:
-            cast(Home, self.site).resource.render(self)
+            site.resource.render(self)
         except BaseException:
             self.processingFailed(Failure())
 
@@ -310,8 +312,13 @@ class RegistryRequest(Request):
 
     def header(self, name: str) -> str:
         """Give a request header as text; empty if absent."""
-        raw = self.requestHeaders.getRawHeaders(name.encode("ascii"))
-        return raw[-1].decode("latin-1") if raw else ""
+        if self._texts is None:
+            # Each request is asked for nine of them, and has three.
+            self._texts = {
+                given.lower(): values[-1].decode("latin-1")
+                for given, values in self.requestHeaders.getAllRawHeaders()
+            }
+        return self._texts.get(name.lower().encode("ascii"), "")
 
     def headers_named(self, name: str) -> list[str]:
         """Give all lines of a request header as text; any bytes are some text."""
@@ -346,6 +353,8 @@ def _nothing() -> None:
 
 
 def _parse(query: bytes) -> dict[bytes, list[bytes]] | None:
+    if not query:
+        return {}
     if query.count(b"&") + query.count(b";") > MAX_PARAMETERS:
         return None
     found: dict[bytes, list[bytes]] = parse_qs(query, True)

@@ -16,6 +16,7 @@ from txregistry.web.channels import (
     RegistryChannel,
 )
 from txregistry.web.choice import ChosenProtocol
+from txregistry.web.dates import DateLine
 from txregistry.web.http2 import RegistryH2Connection
 from txregistry.web.record import record
 from txregistry.web.request import RegistryRequest
@@ -46,6 +47,7 @@ class RegistrySite(Site):
     ) -> None:
         super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
         self.clock = clock
+        self.date = DateLine(clock)
         self.headers = dict(headers or {})
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()

@@ -366,6 +366,8 @@ class WritingTests(JournalCase):
     def test_the_other_file_takes_over(self) -> None:
         """Many megabytes go by, and what is not safe yet can be made good."""
         self.patch(segment, "SEGMENT_BYTES", 2000)
+        self.root = self.mktemp()
+        self.driver = self.start("first")
         for number in range(100):
             self.put(f"/{number % 7}", b"%03d" % number * 30)
         expected = contents(self.root)

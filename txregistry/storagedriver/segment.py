@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -29,10 +30,13 @@ _HEAD = struct.Struct(f">I4sB?Q36s{SALT_BYTES}s")
 _HEAD_BYTES = 512
 _MAGIC, _VERSION = b"txrj", 2
 
+_ZEROS = bytes(256 * 1024)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @attrs.define(eq=False)
 class Segment:
-    """A file that is written over, so that it costs no new blocks.
+    """A file that is written over, so that a record needs no new blocks.
 
     :ivar epoch: of the records that are in it; each use has a higher one.
     :ivar boot: names the run of the kernel that they were written in; empty if what
@@ -59,14 +63,33 @@ class Segment:
         self._descriptor = os.open(self.path, flags, 0o600)
         self._end = max(_HEAD_BYTES, os.fstat(self._descriptor).st_size)
         head = os.pread(self._descriptor, _HEAD.size, 0)
-        if len(head) < _HEAD.size:
-            return
+        if len(head) == _HEAD.size:
+            self._take(head)
+        self._reserve()
+
+    def _take(self, head: bytes) -> None:
         checksum, magic, version, counts, epoch, boot, salt = _HEAD.unpack(head)
         if magic == _MAGIC and version != _VERSION:
             raise JournalUnreadable(f"{self.path} is of version {version}")
         if zlib.crc32(head[4:]) == checksum:
             self.counts, self.epoch, self._salt = counts, epoch, salt
             self.boot = boot.rstrip(b"\0").decode("ascii")
+
+    def _reserve(self) -> None:
+        """Make the file as long as it will be, if there is room for that.
+
+        To wait for what makes a file longer takes twice as long as for what does not.
+        """
+        size = os.fstat(self._descriptor).st_size
+        try:
+            for offset in range(size, SEGMENT_BYTES, len(_ZEROS)):
+                zeros = _ZEROS[: SEGMENT_BYTES - offset]
+                write_all(self._descriptor, zeros, offset)
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            os.ftruncate(self._descriptor, size)
 
     def read(self) -> Told:
         """Give what was written since it was begun.

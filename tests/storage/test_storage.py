@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -45,6 +46,7 @@ from txregistry.storage.descriptors import (
     MemoryDescriptors,
     RepositoryDescriptors,
 )
+from txregistry.storage.latefile import LateFile
 from txregistry.storagedriver import appender
 from txregistry.storagedriver.appender import Appender, lent_buffer
 from txregistry.storagedriver.filesystem import FilesystemDriver
@@ -208,6 +210,16 @@ class FilesystemUploadTests(UploadTests):
         self.failureResultOf(writer.commit(provisional=wanted), DigestInvalid)
         self.ok(writer.cancel())
         self.assertFalse(self.exists(layout.repository(NAME)))
+
+    def test_close_that_is_not_waited_for(self) -> None:
+        """It closes its file, and others can go on."""
+        writer = self.upload(bytes(100_000))
+        with patch.object(LateFile, "flush", lambda _, durable: Deferred()):
+            done = writer.close()
+            done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertFalse(writer.file._file._open)
+        self.assertEqual(self.ok(self.resume(writer, 100_000)).size, 100_000)
 
     def test_past_the_cache(self) -> None:
         """What is pushed is not held in memory, as long as nobody says otherwise;

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
+from collections import deque
 from contextlib import ExitStack
 from fcntl import F_SETFL, fcntl
 from typing import Any
+from unittest.mock import Mock, patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +63,8 @@ class Kernel:
             if not self.direct:
                 return write(descriptor, data)
             offset = os.fstat(descriptor).st_size
-            if self.refuses_write or (offset | len(data)) % BLOCK_BYTES:
+            place = ctypes.addressof(ctypes.c_char.from_buffer(data))
+            if self.refuses_write or (offset | len(data) | place) % 4096:
                 raise OSError(self.refuses_write or errno.EINVAL, "refused")
             self.written.append((offset, len(data)))
             return write(descriptor, data[: self.takes])
@@ -181,13 +185,41 @@ class AppenderTests(SynchronousTestCase):
         self.assertEqual(error.errno, errno.ENOSPC)
         self.assertFalse(self.kernel.direct)
         self.check(opened, b"")
+        self.assertEqual(len(appender._buffers), appender._BUFFERS)
+
+    def test_refused_as_usual(self) -> None:
+        """There is no other way then."""
+        opened = self.open(direct=False)
+
+        def refuse(*_: object) -> int:
+            raise OSError(errno.EINVAL, "refused")
+
+        self.patch(appender.os, "write", refuse)
+        error = self.assertRaises(OSError, opened.append, [LONG])
+        self.assertEqual(error.errno, errno.EINVAL)
+
+    def test_no_memory(self) -> None:
+        """Without any for a buffer it is written as usual, until there is."""
+        buffers = [None] * len(appender._buffers)
+        self.patch(appender, "_buffers", deque(buffers))
+        opened = self.open()
+        refuse = Mock(side_effect=OSError(errno.ENOMEM, "no memory"))
+        with patch.object(appender.mmap, "mmap", refuse):
+            write(opened, LONG)
+        self.assertEqual(self.kernel.written, [])
+        self.assertEqual(len(appender._buffers), len(buffers))
+        write(opened, LONG)
+        self.check(opened, LONG + LONG)
+        self.assertNotEqual(self.kernel.written, [])
 
     def test_truncated(self) -> None:
         """What is not kept is gone; it goes on at the end of what is."""
         opened = self.open(content=LONG)
         opened.truncate(10)
+        opened.append([LONG])
+        opened.truncate(20)
         write(opened, LONG)
-        self.check(opened, LONG[:10] + LONG)
+        self.check(opened, LONG[:10] + LONG[:10] + LONG)
 
     @given(st.lists(st.tuples(sizes, st.booleans()), max_size=6))
     def test_any_pieces(self, pieces: list[tuple[int, bool]]) -> None:

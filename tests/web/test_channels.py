@@ -5,9 +5,11 @@ from __future__ import annotations
 from socket import AF_UNIX, IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from txregistry.flow.room import BODIES
 from txregistry.testing.house import TestHouse
@@ -50,6 +52,23 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(self.transport.producerState, "producing")
         self.channel.dataReceived(ASK)
         self.assertIn(b"200 OK", self.transport.value())
+
+    def test_secure(self) -> None:
+        """A connection that is TLS gives URLs that are."""
+        directlyProvides(self.transport, ISSLTransport)
+        for _ in range(2):
+            self.channel.dataReceived(HEAD + b"Content-Length: 0\r\n\r\n")
+            self.assertIn(b"Location: https://x/v2/a/", self.transport.value())
+            self.transport.clear()
+            self.channel.resumeProducing()
+
+    def test_plain(self) -> None:
+        """Any other does not; of a header that comes twice the last one counts."""
+        self.channel.dataReceived(
+            HEAD + b"X-Forwarded-Host: y\r\nx-forwarded-host: z\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        self.assertIn(b"Location: http://z/v2/a/", self.transport.value())
 
     def test_length_of_reads(self) -> None:
         """Only a body is read in large pieces."""

@@ -24,6 +24,8 @@ class DateLineTests(SynchronousTestCase):
         self.assertEqual(date.now(), b"Fri, 02 Jan 1970 00:00:00 GMT")
         clock.advance(0.1)
         self.assertEqual(date.now(), b"Fri, 02 Jan 1970 00:00:01 GMT")
+        clock.rightNow = 5.0  # it was wrong, and has been set
+        self.assertEqual(date.now(), b"Thu, 01 Jan 1970 00:00:05 GMT")
 
     def test_once(self) -> None:
         """Many answers of a second cost as much as one."""

@@ -122,7 +122,7 @@ class FileSender:
             return
         span = min(READ_AHEAD_BYTES, self._remaining)
         self._ahead = self._offset + span
-        if not _is_in_memory(self._descriptor, self._ahead - 1):
+        if not is_in_memory(self._descriptor, self._ahead - 1):
             os.posix_fadvise(
                 self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED
             )
@@ -158,10 +158,11 @@ class FileSender:
         self._transport.registerProducer(self._usual, True)
 
 
-def _is_in_memory(descriptor: int, offset: int) -> bool:
+def is_in_memory(descriptor: int, offset: int) -> bool:
     """Tell whether a byte of a file can be read without waiting for the disk.
 
-    Asking the kernel to read what it has costs more than this look.
+    Asking the kernel to read what it has costs more than this look. Where it cannot
+    be told, the answer is no.
     """
     try:
         return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1

@@ -134,12 +134,19 @@ class Upload(Ingest):
     async def close(self) -> None:
         """Sync what is there and keep it, with the state of its digests."""
         try:
-            if self.size != self._began_with:
-                await self.file.flush(durable=True)
-                await self._states.save(self._states_path, self.hasher)
-            await self.file.close()
+            await self._keep()
         finally:
-            self._session.leave()
+            # Also when whoever asked does not wait for it any more.
+            try:
+                await self.file.close()
+            finally:
+                self._session.leave()
+
+    @deferred
+    async def _keep(self) -> None:
+        if self.size != self._began_with:
+            await self.file.flush(durable=True)
+            await self._states.save(self._states_path, self.hasher)
 
     def _give_way(self) -> None:
         if self._producer is not None:

@@ -24,7 +24,7 @@ import mmap
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import F_GETFL, F_SETFL, fcntl
 
 import attrs
@@ -32,8 +32,8 @@ import attrs
 from txregistry.flow.room import BODIES
 from txregistry.spec.digest import IncrementalHash
 
-#: Blocks are of this size, or a part of it, on every file system that has direct
-#: writes; so are the pages of the cache, of which none is written in both ways.
+#: Blocks are of this size, or a part of it, on nearly every file system that has
+#: direct writes; on others they are refused.
 BLOCK_BYTES = 4096
 
 #: Shorter pieces are not worth a wait for the disk each.
@@ -69,7 +69,7 @@ class Appender:
         """Keep only the beginning of the file, and stand at its end."""
         if size < self.size:
             os.ftruncate(self.descriptor, size)
-        self.size = size
+        self.size, self._kept = size, b""
 
     def append(self, batch: Sequence[bytes]) -> int:
         """Write; less than a block may be kept back, which no bytes at all write.
@@ -159,8 +159,8 @@ def _parts(length: int, most: int) -> Iterator[int]:
         yield min(most, length - begin)
 
 
-# Memory that begins at a page, made when it is first asked for. Who finds none left
-# writes as usual: so however many files there are, it is bounded.
+# Memory that begins at a page, made when it is first asked for and kept. Who finds none
+# left writes as usual: so however many files there are, it is bounded.
 _buffers: deque[memoryview | None] = deque([None] * _BUFFERS)
 
 
@@ -172,9 +172,10 @@ def lent_buffer() -> Iterator[memoryview | None]:
     except IndexError:
         yield None
         return
-    if buffer is None:
-        buffer = memoryview(mmap.mmap(-1, BUFFER_BYTES))
     try:
+        if buffer is None:
+            with suppress(OSError):  # no memory: as if all were lent
+                buffer = memoryview(mmap.mmap(-1, BUFFER_BYTES))
         yield buffer
     finally:
         _buffers.append(buffer)

@@ -14,11 +14,19 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.disk import Disk
 from txregistry.flow.room import BODIES
-from txregistry.flow.sendfile import offer_file
+from txregistry.flow.sendfile import (
+    READ_AHEAD_BYTES,
+    is_in_memory,
+    offer_file,
+    takes_files,
+)
 from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader, IFileWriter
 from txregistry.storagedriver.appender import Appender
+
+#: Of a file that is not in memory, a thread reads so much before any is sent.
+_FIRST_BYTES = 256 * 1024
 
 
 @implementer(IFileReader)
@@ -35,6 +43,23 @@ class FileReader:
     ) -> Deferred[None]:
         """Push bytes into a consumer; see :class:`IFileReader`."""
         remaining = max(0, self.size - offset) if size is None else size
+        if remaining <= 0 or not takes_files(consumer):
+            return self._push(consumer, offset, remaining)
+        if is_in_memory(self._descriptor, offset):
+            return self._push(consumer, offset, remaining)
+        return self._push_when_read(consumer, offset, remaining)
+
+    @deferred
+    async def _push_when_read(
+        self, consumer: IConsumer, offset: int, size: int
+    ) -> None:
+        # The first after a push, or in a long time: a thread waits for the disk, and
+        # not everybody else.
+        duplicate = os.dup(self._descriptor)
+        await self._disk.run(_begin_reading, duplicate, offset, size)
+        await self._push(consumer, offset, size)
+
+    def _push(self, consumer: IConsumer, offset: int, remaining: int) -> Deferred[None]:
         sent = offer_file(consumer, self._descriptor, offset, remaining)
         if sent is not None:
             return sent
@@ -56,6 +81,13 @@ class FileReader:
             duplicate = os.dup(self._descriptor)
             return self._disk.run(_read_and_close, duplicate, size, offset)
         return succeed(bytes(memoryview(buffer)[:count]))
+
+
+def _begin_reading(descriptor: int, offset: int, size: int) -> None:
+    """Have the beginning in memory, and what follows on its way; close."""
+    ahead = min(size, READ_AHEAD_BYTES)
+    os.posix_fadvise(descriptor, offset, ahead, os.POSIX_FADV_WILLNEED)
+    _read_and_close(descriptor, min(size, _FIRST_BYTES), offset)
 
 
 def _read_and_close(descriptor: int, size: int, offset: int) -> bytes:
@@ -154,7 +186,9 @@ class FileWriter:
             return failed(self._failure)
         if self.size >= target:
             return succeed(None)
-        # Cancelling only stops waiting: the bytes are written all the same.
+        if not self._open:
+            return failed(self._closed())
+        # Cancelling only stops waiting: what was taken in stays so until it is closed.
         waiter: Deferred[None] = Deferred()
         self._waiters.append((target, waiter))
         self._drain()
@@ -168,6 +202,7 @@ class FileWriter:
         self._pending.clear()
         # The descriptor belongs to the batch under way until it is written.
         idle = succeed(None) if self._busy is None else self._busy
+        idle.addBoth(lambda _: self._tell(self._closed()))
         # Closing may write: file systems of a network send then what they hold.
         idle.addBoth(lambda _: self._disk.run(os.close, self._appender.descriptor))
         idle.addErrback(self._explained)
@@ -211,11 +246,17 @@ class FileWriter:
         self._busy = None
         self._failure = failure = self._explained(failure)
         self._pending.clear()
+        self._tell(failure)
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    def _tell(self, failure: Failure) -> None:
         waiters, self._waiters = self._waiters, []
         for _, waiter in waiters:
             waiter.errback(failure)
-        if self._producer is not None:
-            self._producer.stopProducing()
+
+    def _closed(self) -> Failure:
+        return Failure(DriverError("filesystem", self._path, "is closed"))
 
     def _explained(self, failure: Failure) -> Failure:
         reason = getattr(failure.value, "strerror", None) or str(failure.value)

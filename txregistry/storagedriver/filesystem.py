@@ -46,7 +46,6 @@ from txregistry.storagedriver.changes import (
     read_whole,
 )
 from txregistry.storagedriver.commits import Commits
-from txregistry.storagedriver.files import FileReader, FileWriter
 from txregistry.storagedriver.journal import Journal, boot_id
 from txregistry.storagedriver.looking import list_directory, stat_all, stat_path
 from txregistry.storagedriver.names import pack, unpacked
@@ -56,8 +55,10 @@ from txregistry.storagedriver.paths import (
     check_file,
     child,
 )
+from txregistry.storagedriver.reader import FileReader
 from txregistry.storagedriver.records import Delete, JournalUnreadable
 from txregistry.storagedriver.sweep import Directory, sweep_some
+from txregistry.storagedriver.writer import FileWriter
 
 T = TypeVar("T")
 

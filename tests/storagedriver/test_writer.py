@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txregistry.flow.room import BODIES
-from txregistry.flow.sendfile import IFileConsumer
 from txregistry.interfaces.driver import DriverError
-from txregistry.storagedriver import files
+from txregistry.storagedriver import writer as writers
 from txregistry.storagedriver.appender import DIRECT_BYTES, Appender
 from txregistry.storagedriver.changes import put_quickly, read_whole
-from txregistry.storagedriver.files import FileReader, FileWriter
+from txregistry.storagedriver.writer import FileWriter
 from txregistry.testing.disk import QueueDisk
 
 
@@ -46,7 +45,7 @@ class CloseTests(SynchronousTestCase):
             close(descriptor)
             self.closed.append(descriptor)
 
-        self.patch(files.os, "close", closing)
+        self.patch(writers.os, "close", closing)
 
     def refuse(self) -> None:
         """Let closing fail, as on a file system of a network that is full."""
@@ -56,7 +55,7 @@ class CloseTests(SynchronousTestCase):
             close(descriptor)
             raise OSError(28, "No space left on device")
 
-        self.patch(files.os, "close", closing)
+        self.patch(writers.os, "close", closing)
 
     def finish(self, done: Deferred[None]) -> Any:
         """Say how it ended: the kind of its failure, if any."""
@@ -225,7 +224,7 @@ class KeptBackTests(SynchronousTestCase):
     def test_durable(self) -> None:
         """It is synced when all of it is written, and not before."""
         lengths = []
-        self.patch(files.os, "fsync", lambda fd: lengths.append(os.fstat(fd).st_size))
+        self.patch(writers.os, "fsync", lambda fd: lengths.append(os.fstat(fd).st_size))
         self.finish(self.writer.flush())
         self.assertEqual(lengths, [])
         self.writer.write(self.content)
@@ -233,65 +232,3 @@ class KeptBackTests(SynchronousTestCase):
         self.writer.write(self.content)
         self.finish(self.writer.commit())
         self.assertEqual(lengths, [2 * len(self.content), 3 * len(self.content)])
-
-
-@implementer(IFileConsumer)
-class Taker:
-    """Takes files, and says which part of them."""
-
-    def __init__(self) -> None:
-        self.took: list[tuple[int, int]] = []
-
-    def takes_files(self) -> bool:
-        return True
-
-    def write_file(self, descriptor: int, offset: int, size: int) -> Deferred[None]:
-        self.took.append((offset, size))
-        return succeed(None)
-
-
-class ColdTests(SynchronousTestCase):
-    """Who sends a file that is not in memory lets a thread wait for the disk."""
-
-    def setUp(self) -> None:
-        self.disk, self.taker = QueueDisk(), Taker()
-        path = self.mktemp()
-        with open(path, "wb") as file:
-            file.write(bytes(1000))
-        self.descriptor = os.open(path, os.O_RDONLY)
-        self.reader = FileReader(self.disk, self.descriptor, 1000)
-        self.addCleanup(self.reader.close)
-        self.asked: list[int] = []
-        self.patch(files, "is_in_memory", self.is_in_memory)
-        self.warm = False
-
-    def is_in_memory(self, descriptor: int, offset: int) -> bool:
-        self.asked.append(offset)
-        return self.warm
-
-    def test_cold(self) -> None:
-        """It is sent when its beginning has been read, with what is after it."""
-        done = self.reader.read(self.taker, 100, 500)
-        self.assertEqual((self.taker.took, self.asked), ([], [100]))
-        opened = len(os.listdir("/proc/self/fd"))
-        self.disk.settle()
-        self.successResultOf(done)
-        self.assertEqual(self.taker.took, [(100, 500)])
-        self.assertEqual(len(os.listdir("/proc/self/fd")), opened - 1)
-
-    def test_warm(self) -> None:
-        """What is in memory is sent at once."""
-        self.warm = True
-        self.successResultOf(self.reader.read(self.taker))
-        self.assertEqual((self.taker.took, self.disk.jobs), ([(0, 1000)], []))
-
-    def test_gone(self) -> None:
-        """Nothing is sent to who does not wait any more; what was opened is closed."""
-        done = self.reader.read(self.taker)
-        done.cancel()
-        self.failureResultOf(done, CancelledError)
-        opened = len(os.listdir("/proc/self/fd"))
-        self.reader.close()
-        self.disk.settle()
-        self.assertEqual(self.taker.took, [])
-        self.assertEqual(len(os.listdir("/proc/self/fd")), opened - 2)

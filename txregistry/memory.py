@@ -38,8 +38,7 @@ def keep_buffers() -> None:
 
     A body is read in pieces of some megabytes. glibc gives each back when it is freed,
     and the next has to be cleared by the kernel page by page: a third of the CPU of a
-    push.
-    Where the C library has no such settings, nothing is done.
+    push. Where the C library has no such settings, nothing is done.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -46,7 +46,6 @@ class Kernel:
         self.written: list[tuple[int, int]] = []
         self.refuses_flag = self.refuses_write = 0
         self.takes: int | None = None
-        case.patch(appender, "_O_DIRECT", os.O_DIRECT)
         case.patch(appender, "fcntl", self.fcntl)
         case.patch(appender.os, "write", self.write_to(os.write))
 

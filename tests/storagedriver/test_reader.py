@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from unittest.mock import Mock
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txregistry.flow.sendfile import IFileConsumer
+from txregistry.flow.streams import BoundedConsumer
 from txregistry.storagedriver import reader as readers
 from txregistry.storagedriver.reader import FileReader
 from txregistry.testing.disk import QueueDisk
@@ -63,6 +65,29 @@ class ColdTests(SynchronousTestCase):
         self.warm = True
         self.successResultOf(self.reader.read(self.taker))
         self.assertEqual((self.taker.took, self.disk.jobs), ([(0, 1000)], []))
+
+    def test_cannot_be_read(self) -> None:
+        """What is wrong with the disk is said, and what was opened is closed."""
+        self.patch(readers.os, "pread", Mock(side_effect=OSError(5, "broken")))
+        done = self.reader.read(self.taker)
+        opened = len(os.listdir("/proc/self/fd"))
+        self.disk.settle()
+        self.failureResultOf(done, OSError)
+        self.assertEqual(self.taker.took, [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), opened - 1)
+
+    def test_others(self) -> None:
+        """Who takes no files is not asked about; each piece is waited for apart."""
+        consumer = BoundedConsumer(1000)
+        done = self.reader.read(consumer)
+        self.disk.settle()
+        self.successResultOf(done)
+        self.assertEqual((consumer.content, self.asked), (bytes(1000), []))
+
+    def test_nothing(self) -> None:
+        """For no bytes nobody waits."""
+        self.successResultOf(self.reader.read(self.taker, 1000))
+        self.assertEqual((self.asked, self.disk.jobs), ([], []))
 
     def test_gone(self) -> None:
         """Nothing is sent to who does not wait any more; what was opened is closed."""

@@ -70,6 +70,13 @@ class LengthTests(SynchronousTestCase):
         self.assertEqual(self.size(), SEGMENT_BYTES)
         self.assertEqual((again.counts, again.read().steps), (True, STEPS))
 
+    def test_long_enough(self) -> None:
+        """One that has its length is not written to, nor waited for."""
+        self.open().close()
+        self.refuse(errno.EIO, 0)
+        self.patch(segment.os, "fdatasync", None)
+        self.open()
+
     def test_no_room(self) -> None:
         """Then it grows with what is written, and takes nothing before."""
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

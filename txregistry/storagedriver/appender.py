@@ -2,12 +2,11 @@
 
 Note [Direct writes]
 ~~~~~~~~~~~~~~~~~~~~
-What is pushed is written once and read, if at all, from the disk's own order. Copying
-it into the page cache first costs the copy, a page of memory for every four kilobytes,
-another pass when it is synced, and whatever of that memory was of use to others: on a
-virtual machine that gives idle memory back to its host, several times the CPU of
-hashing it. So long pieces go to the disk as they come (``O_DIRECT``); the first who
-pulls it reads it from there.
+What is pushed goes by once. Copying it into the page cache costs the copy, a page of
+memory for every four kilobytes, another pass when it is synced, and what others had in
+that memory; on a virtual machine that gives idle memory back to its host, several times
+the CPU of hashing it. So long pieces go to the disk as they come (``O_DIRECT``); the
+first who pulls it reads it from there.
 
 The kernel asks for whole blocks, at offsets and in memory that begin at one. What comes
 before the first block and after the last is written as usual; in between at most a
@@ -46,9 +45,6 @@ _BUFFERS = 6
 # Of a file system that does not write past the cache, or not such blocks.
 _REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
 
-# Other systems than Linux lack it.
-_O_DIRECT: int = getattr(os, "O_DIRECT", 0)
-
 
 @attrs.define(eq=False)
 class Appender:
@@ -72,10 +68,10 @@ class Appender:
         self.size, self._kept = size, b""
 
     def append(self, batch: Sequence[bytes]) -> int:
-        """Write; less than a block may be kept back, which no bytes at all write.
+        """Write; less than a block may be kept back, which an empty batch writes.
 
-        :return: the size of the file.
-        :raise OSError: not all of it could be written.
+        :return: the size of the file, in bytes.
+        :raise OSError: not all of it could be written; ``size`` says how much was.
         """
         if self._hasher is not None:
             for chunk in batch:
@@ -106,18 +102,18 @@ class Appender:
 
     @contextmanager
     def _past_the_cache(self) -> Iterator[None]:
-        flags = fcntl(self.descriptor, F_GETFL)
         try:
-            self._set(flags | _O_DIRECT)
+            try:
+                self._switch(os.O_DIRECT)
+            except OSError as error:
+                self._write_as_usual(error)
             yield
         finally:
-            fcntl(self.descriptor, F_SETFL, flags & ~_O_DIRECT)
+            self._switch(0)
 
-    def _set(self, flags: int) -> None:
-        try:
-            fcntl(self.descriptor, F_SETFL, flags)
-        except OSError as error:
-            self._write_as_usual(error)
+    def _switch(self, direct: int) -> None:
+        flags = fcntl(self.descriptor, F_GETFL) & ~os.O_DIRECT
+        fcntl(self.descriptor, F_SETFL, flags | direct)
 
     def _write(self, piece: memoryview) -> None:
         while piece:
@@ -134,8 +130,7 @@ class Appender:
         if error.errno not in _REFUSALS or not self._direct:
             raise error
         self._direct = False
-        flags = fcntl(self.descriptor, F_GETFL)
-        fcntl(self.descriptor, F_SETFL, flags & ~_O_DIRECT)
+        self._switch(0)
 
 
 def fill(buffer: memoryview, pieces: deque[memoryview]) -> memoryview:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -19,6 +21,8 @@ from txregistry.flow.sendfile import (
 )
 from txregistry.flow.streams import ChunkProducer
 from txregistry.interfaces.files import IFileReader
+
+T = TypeVar("T")
 
 #: Of a file that is not in memory, a thread reads so much before any is sent.
 _FIRST_BYTES = 256 * 1024
@@ -38,20 +42,17 @@ class FileReader:
     ) -> Deferred[None]:
         """Push bytes into a consumer; see :class:`IFileReader`."""
         remaining = max(0, self.size - offset) if size is None else size
-        if remaining <= 0 or not takes_files(consumer):
-            return self._push(consumer, offset, remaining)
-        if is_in_memory(self._descriptor, offset):
-            return self._push(consumer, offset, remaining)
-        return self._push_when_read(consumer, offset, remaining)
+        waits = remaining > 0 and takes_files(consumer)
+        if waits and not is_in_memory(self._descriptor, offset):
+            return self._push_when_read(consumer, offset, remaining)
+        return self._push(consumer, offset, remaining)
 
     @deferred
     async def _push_when_read(
         self, consumer: IConsumer, offset: int, size: int
     ) -> None:
-        # The first after a push, or in a long time: a thread waits for the disk, and
-        # not everybody else.
-        duplicate = os.dup(self._descriptor)
-        await self._disk.run(_begin_reading, duplicate, offset, size)
+        # The first after a push, or in a long time, would have everybody wait.
+        await self._on_thread(_begin_reading, size, offset)
         await self._push(consumer, offset, size)
 
     def _push(self, consumer: IConsumer, offset: int, remaining: int) -> Deferred[None]:
@@ -71,25 +72,29 @@ class FileReader:
         try:
             count = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
-            # Not in memory, or a file system without this: let a thread wait. It
-            # reads from a duplicate, since the reader may be closed meanwhile.
-            duplicate = os.dup(self._descriptor)
-            return self._disk.run(_read_and_close, duplicate, size, offset)
+            # Not in memory, or a file system without this.
+            return self._on_thread(os.pread, size, offset)
         return succeed(bytes(memoryview(buffer)[:count]))
 
+    def _on_thread(
+        self, work: Callable[[int, int, int], T], size: int, offset: int
+    ) -> Deferred[T]:
+        """Let a thread wait for the disk; the reader may be closed meanwhile."""
+        duplicate = os.dup(self._descriptor)
+        return self._disk.run(_do_and_close, duplicate, work, size, offset)
 
-def _begin_reading(descriptor: int, offset: int, size: int) -> None:
-    """Have the beginning in memory, and what follows on its way; close."""
+
+def _do_and_close(
+    descriptor: int, work: Callable[[int, int, int], T], size: int, offset: int
+) -> T:
     try:
-        ahead = min(size, READ_AHEAD_BYTES)
-        os.posix_fadvise(descriptor, offset, ahead, os.POSIX_FADV_WILLNEED)
-        os.pread(descriptor, min(size, _FIRST_BYTES), offset)
+        return work(descriptor, size, offset)
     finally:
         os.close(descriptor)
 
 
-def _read_and_close(descriptor: int, size: int, offset: int) -> bytes:
-    try:
-        return os.pread(descriptor, size, offset)
-    finally:
-        os.close(descriptor)
+def _begin_reading(descriptor: int, size: int, offset: int) -> None:
+    """Have the beginning in memory, and what follows on its way."""
+    ahead = min(size, READ_AHEAD_BYTES)
+    os.posix_fadvise(descriptor, offset, ahead, os.POSIX_FADV_WILLNEED)
+    os.pread(descriptor, min(size, _FIRST_BYTES), offset)

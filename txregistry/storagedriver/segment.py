@@ -81,6 +81,8 @@ class Segment:
         To wait for what makes a file longer takes twice as long as for what does not.
         """
         size = os.fstat(self._descriptor).st_size
+        if size >= SEGMENT_BYTES:
+            return
         try:
             for offset in range(size, SEGMENT_BYTES, len(_ZEROS)):
                 zeros = _ZEROS[: SEGMENT_BYTES - offset]

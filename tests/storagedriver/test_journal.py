@@ -522,6 +522,7 @@ class WritingTests(JournalCase):
         self.patch(os, "fsync", synced)
         self.put("/a/b", b"1")
         self.assertGreaterEqual(synced.call_count, 3)
+        self.assertEqual(os.listdir(self.root + "/a"), ["b"])
         self.ok(self.driver.delete("/a/b"))
         self.assertEqual(contents(self.root), {})
 

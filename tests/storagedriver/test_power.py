@@ -45,9 +45,11 @@ class Disk:
         self.stuck: set[str] = set()
         self.sync_fails = self.record_fails = False
 
-    def put_quickly(self, path: str, content: bytes) -> None:
+    def put_quickly(
+        self, path: str, content: bytes, look: changes.Look | None = None
+    ) -> None:
         """Let the kernel have a file; the disk may get it or not."""
-        changes.put_quickly(path, content)
+        changes.put_quickly(path, content, look)
         self.stuck.discard(self.name(path))
         self.look()
 

@@ -22,6 +22,9 @@ from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
 
 T = TypeVar("T")
 
+#: Is shown a file that was just made, by its descriptor and its path.
+Look = Callable[[int, str], None]
+
 #: A file that nobody else has made.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -121,6 +124,7 @@ def _write_beside(
     touched: dict[str, None],
     sync: bool,
     mode: int = 0o666,
+    look: Look | None = None,
 ) -> str:
     temporary = f"{path}.{os.urandom(16).hex()}.tmp"
     try:
@@ -128,6 +132,8 @@ def _write_beside(
             path, lambda: os.open(temporary, _NEW, mode), touched, is_new=True
         )
         try:
+            if look is not None:
+                look(descriptor, temporary)
             write_all(descriptor, content)
             if sync:
                 os.fsync(descriptor)
@@ -164,12 +170,14 @@ def _rename(move: MoveFile, touched: dict[str, None]) -> None:
     touched[os.path.dirname(destination)] = None
 
 
-def put_quickly(path: str, content: bytes) -> None:
+def put_quickly(path: str, content: bytes, look: Look | None = None) -> None:
     """Replace a small file whole, without waiting for the disk.
 
+    :param look: is shown the new file, with nothing in it yet; what it raises is
+        raised, and nothing has changed.
     :raise OSError: it could not be done; nothing has changed.
     """
-    _into_place(_write_beside(path, content, {}, sync=False), path)
+    _into_place(_write_beside(path, content, {}, sync=False, look=look), path)
 
 
 def put_private(path: str, content: bytes) -> None:

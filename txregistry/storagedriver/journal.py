@@ -51,7 +51,7 @@ from txregistry.storagedriver.changes import (
 from txregistry.storagedriver.records import Delete, Step, last_words
 from txregistry.storagedriver.recovery import carry_out, plan
 from txregistry.storagedriver.segment import Segment
-from txregistry.storagedriver.systems import FileSystems
+from txregistry.storagedriver.systems import FileSystems, NotCovered
 
 T = TypeVar("T")
 
@@ -247,12 +247,18 @@ class Journal:
             path = self._root + step.path
             if isinstance(step, RemoveTree):
                 remove_tree(path)
-            elif not self._systems.cover(path):
-                self._make_durable([step])
             elif isinstance(step, PutFile):
-                put_quickly(path, step.content)
-            else:
+                self._put(path, step)
+            elif self._systems.cover(path):
                 delete(path, durable=False)
+            else:
+                self._make_durable([step])
+
+    def _put(self, path: str, step: PutFile) -> None:
+        try:
+            put_quickly(path, step.content, self._systems.check)
+        except NotCovered:
+            self._make_durable([step])
 
     def _make_durable(self, work: Work) -> None:
         for step in work:

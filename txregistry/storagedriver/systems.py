@@ -54,6 +54,10 @@ def waits_for_disk(descriptor: int) -> bool:
     return not failed and (found[0] & 0xFFFFFFFF) in _KNOWN
 
 
+class NotCovered(Exception):
+    """A file lies where the disk cannot be waited for by file system."""
+
+
 @attrs.define(eq=False)
 class FileSystems:
     """Those that changes were made on; see Note [Told once].
@@ -69,9 +73,17 @@ class FileSystems:
     def cover(self, path: str) -> bool:
         """Tell whether :meth:`sync` will wait for what is changed next at a path."""
         directory, device = _nearest(os.path.dirname(path))
-        if device not in self._kept:
-            self._kept[device] = self._keep(directory)
-        return self._kept[device] is not None
+        return self._covers(device, directory)
+
+    def check(self, descriptor: int, path: str) -> None:
+        """Look at an open file before anything is written to it.
+
+        :raise NotCovered: :meth:`sync` would not wait for what is.
+        """
+        # To ask for the device of an open file is cheaper than to look for its path.
+        device = os.fstat(descriptor).st_dev
+        if not self._covers(device, path.rpartition("/")[0]):
+            raise NotCovered(path)
 
     def sync(self) -> None:
         """Wait until all that was changed is safe.
@@ -94,6 +106,11 @@ class FileSystems:
             if descriptor is not None:
                 os.close(descriptor)
         self._kept.clear()
+
+    def _covers(self, device: int, directory: str) -> bool:
+        if device not in self._kept:
+            self._kept[device] = self._keep(directory)
+        return self._kept[device] is not None
 
     def _keep(self, directory: str) -> int | None:
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)

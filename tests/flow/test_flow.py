@@ -8,7 +8,13 @@ import socket
 import traceback
 from weakref import ref
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import (
+    AlreadyCalledError,
+    CancelledError,
+    Deferred,
+    fail,
+    succeed,
+)
 from twisted.internet.interfaces import IConsumer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -473,6 +479,18 @@ class FailedTests(SynchronousTestCase):
         work().addErrback(lambda _: None)
         del self.error
         self.assertIsNone(gone())
+
+    def test_nobody_asked(self) -> None:
+        """What was not handled is logged once, however many it went through."""
+        self.wait(failed(self.error))
+        self.assertEqual(len(self.flushLoggedErrors(_Refusal)), 1)
+
+    def test_fires_once(self) -> None:
+        """It has its result."""
+        done = failed(self.error)
+        with self.assertRaises(AlreadyCalledError):
+            done.callback(None)
+        self.failureResultOf(done, _Refusal)
 
     def test_callbacks(self) -> None:
         """It takes callbacks like any other, and what they give is awaited."""

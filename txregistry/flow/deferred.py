@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import attrs
 from twisted.internet.defer import (
+    DebugInfo,
     Deferred,
     DeferredLock,
     maybeDeferred,
@@ -57,10 +58,18 @@ def deferred(
 class _Failed(Deferred[T]):
     """A Deferred whose frame holds nothing when it has raised."""
 
-    def __iter__(self) -> Generator[Deferred[T], None, T]:
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        # What errback() comes to while there is nobody who could be told.
+        self.called = True
+        self.result = failure
+        self._debugInfo = self._debugInfo or DebugInfo()
+        self._debugInfo.failResult = failure
+
+    def __await__(self) -> Generator[Deferred[T], None, T]:
         failure = getattr(self, "result", None)
         if self.paused or not isinstance(failure, Failure):
-            return (yield from super().__iter__())
+            return super().__await__()
         # Somebody has seen it now.
         assert self._debugInfo is not None
         self._debugInfo.failResult = None
@@ -69,14 +78,10 @@ class _Failed(Deferred[T]):
         finally:
             del self, failure
 
-    __await__ = __iter__
-
 
 def failed(error: BaseException | Failure) -> Deferred[Any]:
     """Give a Deferred that has failed; see Note [Failures that are awaited]."""
-    done: Deferred[Any] = _Failed()
-    done.errback(error)
-    return done
+    return _Failed(error if isinstance(error, Failure) else Failure(error))
 
 
 def _go_on(

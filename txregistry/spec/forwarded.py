@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PAIR = re.compile(rf'[ \t]*({_WORD})=({_WORD}|"(?:[^"\\]|\\.)*")[ \t]*')
@@ -37,6 +38,8 @@ def _unquote(value: str) -> str:
     return _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 
+# All clients of a registry name it in a few ways; each may take a whole head of room.
+@lru_cache(64)
 def client_base(
     forwarded: str, proto: str, host: str, own_scheme: str, own_host: str
 ) -> tuple[str, str]:

@@ -20,6 +20,8 @@ from txregistry.spec.reference import RepositoryName
 
 _MAC_BYTES = 32
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 #: What may name an upload.
 UPLOAD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
@@ -40,14 +42,13 @@ class UploadState:
 
 def seal(state: UploadState, secret: bytes) -> str:
     """Give the token of a state."""
-    document = json.dumps(
+    document = _ENCODER.encode(
         {
             "Name": str(state.name),
             "UUID": state.upload_id,
             "Offset": state.offset,
             "StartedAt": state.started_at,
-        },
-        separators=(",", ":"),
+        }
     ).encode("utf-8")
     mac = hmac.digest(secret, document, "sha256")
     return base64.urlsafe_b64encode(mac + document).decode("ascii")

@@ -8,7 +8,7 @@ from txregistry.interfaces.observe import Exchange
 from txregistry.web.request import RegistryRequest
 
 #: What a log is not to hold: whoever has it can go on with somebody's upload.
-_SEALED = re.compile(r"([?&]_state=)[^&]*")
+_SEALED = re.compile(r"(?<=[?&]_state=)[^&]*")
 
 
 def record(request: RegistryRequest, now: float) -> Exchange:
@@ -24,7 +24,7 @@ def record(request: RegistryRequest, now: float) -> Exchange:
         peer=request.peer,
         user=request.actor or "-",
         method=request.method.decode("ascii", "replace"),
-        uri=_SEALED.sub(r"\1-", uri) if "_state=" in uri else uri,
+        uri=_SEALED.sub("-", uri) if "_state=" in uri else uri,
         protocol=request.clientproto.decode("ascii", "replace"),
         status=int(request.code),
         sent_bytes=request.sentLength,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from contextvars import copy_context
 from typing import Any, cast
-from urllib.parse import unquote_to_bytes
 from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
@@ -83,7 +82,7 @@ class RegistryRequest(Request):
     body: Body
     base: tuple[str, str] | None = None
     _home: Home | None = None
-    _texts: dict[bytes, str] | None = None
+    _texts: dict[str, str] | None = None
     began_at = 0.0
     _begun = False
     _answered = False
@@ -151,14 +150,6 @@ class RegistryRequest(Request):
         if found and scheme in (b"http", b"https"):
             # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
             self.path = b"/" + rest.partition(b"/")[2]
-
-    @property
-    def readable(self) -> str:
-        """Give the path as text; no route has one that is no UTF-8."""
-        try:
-            return unquote_to_bytes(self.path).decode("utf-8")
-        except UnicodeDecodeError:
-            return "/-"
 
     @property
     def is_over(self) -> bool:
@@ -315,10 +306,10 @@ class RegistryRequest(Request):
         if self._texts is None:
             # Each request is asked for nine of them, and has three.
             self._texts = {
-                given.lower(): values[-1].decode("latin-1")
+                given.decode("latin-1").lower(): values[-1].decode("latin-1")
                 for given, values in self.requestHeaders.getAllRawHeaders()
             }
-        return self._texts.get(name.lower().encode("ascii"), "")
+        return self._texts.get(name.lower(), "")
 
     def headers_named(self, name: str) -> list[str]:
         """Give all lines of a request header as text; any bytes are some text."""

@@ -6,18 +6,19 @@ for all of ours, and cost as much as the rest of twisted.web and more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
 
-from txregistry.flow.deferred import failed
 from txregistry.web.request import RegistryRequest
 
 #: Kinds of exceptions, and what gives the body that tells a client of one.
@@ -25,6 +26,13 @@ Handler = tuple[
     type[BaseException] | tuple[type[BaseException], ...],
     Callable[[RegistryRequest, Failure], bytes],
 ]
+
+
+#: Routes of so many paths are remembered: to look one up costs a tenth of answering.
+REMEMBERED_PATHS = 512
+
+#: Longer than this is no path that a client has reason to ask for again.
+_REMEMBERED_BYTES = 512
 
 
 class Router(Resource):
@@ -42,33 +50,44 @@ class Router(Resource):
         self._handlers = handlers
         # No route depends on the host.
         self._map: MapAdapter = app.url_map.bind("localhost")
+        self._remembered = lru_cache(REMEMBERED_PATHS)(self._find)
 
     def render(self, request: Any) -> Any:
         """Begin to answer; a client that goes cancels what is done for it."""
         done = maybeDeferred(self._run, request)
         if not done.called:
             request.notifyFinish().addErrback(lambda _: done.cancel())
-        done.addErrback(self._handle, request)
-        done.addCallback(self._write, request)
+        done.addCallbacks(
+            self._write,
+            self._handle,
+            callbackArgs=(request,),
+            errbackArgs=(request,),
+        )
         done.addErrback(self._not_told, request)
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:
-        method = request.method.decode("latin-1")
-        rule, parts = self._map.match(request.readable, method, return_rule=True)
+        path = request.path
+        find = self._remembered if len(path) <= _REMEMBERED_BYTES else self._find
+        rule, parts = find(path, request.method)
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 
-    def _handle(
-        self, failure: Failure, request: RegistryRequest
-    ) -> bytes | Deferred[bytes]:
+    def _find(self, path: bytes, method: bytes) -> tuple[Rule, Mapping[str, Any]]:
+        """Find a route and the parts of its path; what there is none of raises."""
+        return self._map.match(
+            _readable(path), method.decode("latin-1"), return_rule=True
+        )
+
+    def _handle(self, failure: Failure, request: RegistryRequest) -> Failure | None:
         if request.is_over:
             if not failure.check(CancelledError):
                 self._log.failure("a request that is over failed", failure)
-            return b""
+            return None
         for kinds, handle in self._handlers:
             if isinstance(failure.value, kinds):
-                return handle(request, failure)
-        return failed(failure)
+                self._write(handle(request, failure), request)
+                return None
+        return failure
 
     def _write(self, body: bytes, request: RegistryRequest) -> None:
         if request.is_over:
@@ -85,3 +104,11 @@ class Router(Resource):
             request.abort()
         else:
             request.processingFailed(failure)
+
+
+def _readable(path: bytes) -> str:
+    """Give a path as text; no route has one that is no UTF-8."""
+    try:
+        return unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return "/-"

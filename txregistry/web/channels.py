@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_USER_TIMEOUT
 from typing import Any, Protocol, cast
 
@@ -26,6 +26,7 @@ from txregistry.flow.room import BODIES
 from txregistry.flow.sendnow import send_now
 from txregistry.web.closing import Closing
 from txregistry.web.dates import DateLine
+from txregistry.web.idle import IdleTimer
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
@@ -132,6 +133,7 @@ class RegistryChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Remember the connection for draining, and have it watched."""
         self._home = cast(Home, self.factory)
+        self._idle = IdleTimer(self._home.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
         super().connectionMade()
         watch_socket(self.transport, self._home.limits)
@@ -144,6 +146,11 @@ class RegistryChannel(HTTPChannel):
         if self._closing is not None:
             self._closing.end()
         super().connectionLost(reason)
+        self._idle.stop()
+
+    def callLater(self, period: float, func: Callable[[], object]) -> IdleTimer:
+        """Give the one timer there is, of a client that is expected to send."""
+        return self._idle.start(period, func)
 
     def getPeer(self) -> IAddress:
         """Give the address at the other end; each request asks several times."""
@@ -255,7 +262,8 @@ class RegistryChannel(HTTPChannel):
             self._closing.hurry()
             return
         self.setTimeout(None)
-        self._closing = Closing(cast(ITransport, self.transport), self.callLater)
+        call_later = self._home.clock.callLater
+        self._closing = Closing(cast(ITransport, self.transport), call_later)
         network: Any = self._networkProducer
         network.unregisterProducer()
         self._closing.begin(self._sends)

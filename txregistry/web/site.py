@@ -72,10 +72,10 @@ class RegistrySite(Site):
         channel: Any = RegistryChannel()
         if speaks_http2:
             channel = RegistryH2Connection(self.clock)
+            channel.callLater = self.clock.callLater
         channel.factory = channel.site = self
         channel.requestFactory = RegistryRequest
         channel.timeOut = self.limits.idle_seconds
-        channel.callLater = self.clock.callLater
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:

@@ -109,6 +109,22 @@ def compare(
     }
 
 
+def file_system(path: Path) -> str:
+    """Name the kind of file system of a path; tell an ext4 that has no journal."""
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines():
+        place, _, rest = line.partition(" - ")
+        if place.split()[2] == number:
+            kind, source = rest.split()[:2]
+            journal = Path(f"/sys/fs/ext4/{os.path.basename(source)}/journal_task")
+            has_none = (
+                journal.exists() and journal.read_text("utf-8").strip() == "<none>"
+            )
+            return f"{kind} without a journal" if has_none else kind
+    return "unknown"
+
+
 def show(figures: dict[str, Any], as_json: bool) -> None:
     """Write ours, theirs and the ratio, a line each, or all of it as JSON."""
     if as_json:

@@ -7,6 +7,9 @@ directories that name them.
 
 Requests are written by hand on kept connections, so that the client costs little.
 
+Files are made below ``TMPDIR``, on a file system that is named with the figures: what
+making a file costs depends much on it, and on whether it has a journal.
+
 Usage: ``python bench/push.py [--quick] [--json]``.
 """
 
@@ -20,6 +23,7 @@ import os
 import shutil
 import socket
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -28,7 +32,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peers import MIB, Server, show
+from peers import MIB, Server, file_system, show
 
 T = TypeVar("T")
 
@@ -223,6 +227,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="txr-bench-"))
+    print(f"file system: {file_system(directory)}", file=sys.stderr)
     figures: dict[str, Any] = {}
     try:
         ours = Server(directory, "ours", ours=True)

@@ -109,6 +109,17 @@ class BaseTests(WebCase):
         self.assertEqual(found, [("base", 200), ("unknown", 404), ("blob", 200)])
         self.assertTrue(self.house.recorder.exchanges[-1].aborted)
 
+    def test_state_of_an_upload_is_not_reported(self) -> None:
+        """Whoever reads a log cannot go on with somebody's upload."""
+        for query, told in (
+            ("_state=secret", "_state=-"),
+            ("_state=secret&digest=d", "_state=-&digest=d"),
+            ("digest=d&_state=secret&_state=other", "digest=d&_state=-&_state=-"),
+            ("my_state=open", "my_state=open"),
+        ):
+            self.get(f"/v2/?{query}")
+            self.assertEqual(self.house.recorder.exchanges[-1].uri, f"/v2/?{told}")
+
     def test_refused_body_is_not_kept(self) -> None:
         """The body of a push is dropped; after a long one the connection ends."""
         for size in (1000, 3_000_000):

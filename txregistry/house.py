@@ -15,7 +15,6 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.logger import Logger
-from twisted.web.client import HTTPConnectionPool
 
 from txregistry.admin.control import ControlFactory
 from txregistry.auth.maker import make_controller
@@ -49,6 +48,7 @@ from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics, NotificationState, Observers
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
+from txregistry.remote.connections import KeptConnections
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.secret import Secret
 from txregistry.services import (
@@ -234,9 +234,7 @@ class House:
 
     def _add_proxy(self, registry: Registry) -> INamespace:
         proxy = self.config.proxy
-        pool = HTTPConnectionPool(self.reactor, persistent=True)
-        pool.maxPersistentPerHost = 16
-        pool.cachedConnectionTimeout = 30
+        pool = KeptConnections(self.reactor, proxy.maxconnections)
         client = upstream_client(
             proxy, self.reactor, pool, self.spread, self.environment, self.metrics
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.web.client import HTTPConnectionPool
-
+from txregistry import USER_AGENT
 from txregistry.config.model import Proxy
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.connections import KeptConnections
 from txregistry.remote.credentials import (
     Credentials,
     HelperCredentials,
@@ -23,7 +23,7 @@ from txregistry.wiring import read_tls_files
 def upstream_client(
     proxy: Proxy,
     reactor: Any,
-    pool: HTTPConnectionPool,
+    pool: KeptConnections,
     spread: Callable[[], float],
     environment: Mapping[str, str],
     meter: IMeter,
@@ -33,7 +33,7 @@ def upstream_client(
     :param spread: gives random numbers from 0 to 1.
     :param environment: its egress proxies count; see ``make_core_agent``.
     :raise OSError: a file of ``proxy.tls`` cannot be read.
-    :raise ValueError: it holds no usable PEM.
+    :raise ValueError: it holds no usable PEM, or an egress proxy cannot be used.
     """
     core = make_core_agent(
         reactor, pool, read_tls_files(proxy), proxy.connecttimeout, environment
@@ -45,8 +45,10 @@ def upstream_client(
         spread,
         credentials(proxy, reactor),
         proxy.trustedrealms,
-        Limits(proxy.firstbytetimeout, proxy.idletimeout),
+        Limits(proxy.firstbytetimeout, proxy.idletimeout, proxy.maxconnections),
         meter,
+        proxy.useragent or USER_AGENT,
+        pool,
     )
 
 

@@ -158,7 +158,22 @@ class ReadTests(SynchronousTestCase):
             ({"http": {"debug": {"addr": "x"}}}, "http.debug.addr"),
             ({"http": {"tls": {"certificate": "x"}}}, "http.tls"),
             ({"proxy": {"remoteurl": "ftp://x"}}, "proxy.remoteurl"),
-            ({"proxy": {"remoteurl": "https://x/path"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x/path?q"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x/a b"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://x/a/v2/"}}, "proxy.remoteurl"),
+            ({"proxy": {"remoteurl": "https://é"}}, "proxy.remoteurl"),
+            (
+                {"proxy": {"remoteurl": "http://x", "maxconnections": 0}},
+                "proxy.maxconnections",
+            ),
+            (
+                {"proxy": {"remoteurl": "http://x", "stalltimeout": "0"}},
+                "proxy.stalltimeout",
+            ),
+            (
+                {"proxy": {"remoteurl": "http://x", "useragent": "a\nb: c"}},
+                "proxy.useragent",
+            ),
             ({"proxy": {"remoteurl": "https://u:p@x"}}, "proxy.remoteurl"),
             ({"proxy": {"remoteurl": "https://x#f"}}, "proxy.remoteurl"),
             ({"proxy": {"remoteurl": "https://x:99999"}}, "proxy.remoteurl"),

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces.referrers import Referrer
 from txregistry.proxy import referrers
+from txregistry.remote import pages
 from txregistry.remote import referrers as remote
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.listing import write_listing
@@ -88,7 +89,7 @@ class ReferrerTests(SynchronousTestCase):
         """A part of a list is never served for the whole."""
         self.house.upstream.referrers_page = 3
         self.add(9)
-        self.patch(remote, "MAX_PAGES", 3)
+        self.patch(pages, "MAX_PAGES", 3)
         self.assertIn(b"too long a list", self.get().body)
 
     def test_list_too_long_to_hold(self) -> None:
@@ -99,15 +100,15 @@ class ReferrerTests(SynchronousTestCase):
         self.assertIn(b"too long a list", self.get().body)
 
     def test_pages_of_another_host(self) -> None:
-        """Nobody is sent elsewhere for the next page."""
-        link = {"Link": '<http://elsewhere.example/v2/>; rel="next"'}
-        fault = Fault("/referrers/", status=200, headers=link, times=99)
+        """The next page is asked of the upstream itself, whatever host it names."""
+        link = {"Link": "<http://elsewhere.example/v2/a/b/referrers/x?p=2>; rel=next"}
+        fault = Fault("/referrers/", status=200, headers=link, times=1)
         self.house.upstream.faults.append(fault)
-        got = self.get()
-        self.assertEqual(got.status, 502)
-        self.assertIn(b"another host", got.body)
-        hosts = {asked.path.partition("/v2/")[0] for asked in self.house.upstream.asked}
-        self.assertEqual(hosts, {""})
+        self.get()
+        hosts = {asked.headers["host"] for asked in self.house.upstream.asked}
+        self.assertEqual(hosts, {"upstream.example"})
+        asked = [asked.path for asked in self.house.upstream.asked]
+        self.assertIn("/v2/a/b/referrers/x?p=2", asked)
 
     def test_what_is_remembered_is_bounded(self) -> None:
         """The oldest lists go, by their number and by their entries."""

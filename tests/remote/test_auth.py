@@ -93,11 +93,12 @@ class BearerTests(AuthCase):
         self.assertEqual(len(self.tokens.asked), 2)
 
     def test_first_request_is_the_only_one_made_twice(self) -> None:
-        """What the upstream demands is remembered for all repositories."""
+        """What the upstream demands is remembered, for each repository by itself."""
         self.status()
-        other = self.upstream.add_blob("lib/z", b"z")
-        self.status(f"/v2/lib/z/blobs/{other}")
-        refused = self.upstream.count("GET", "/blobs/") - 2
+        for content in (b"y", b"z"):
+            other = self.upstream.add_blob("lib/x", content)
+            self.status(f"/v2/lib/x/blobs/{other}")
+        refused = self.upstream.count("GET", "/blobs/") - 3
         self.assertEqual(refused, 1)
 
     def test_many_share_one_token_request(self) -> None:

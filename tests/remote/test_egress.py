@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from txregistry.remote.bypass import Bypass
 from txregistry.remote.credentials import (
     Credentials,
     HelperCredentials,
@@ -35,23 +36,64 @@ class AddressTests(SynchronousTestCase):
         coded = base64.b64encode(b"u@x:p").decode()
         self.assertEqual(found["https"], ProxyAddress("10.0.0.1", 80, f"Basic {coded}"))
         self.assertEqual(egress_proxies({}), {})
-        for bad in ("https://proxy", "socks5://proxy", "http://"):
+        for bad in ("https://proxy", "socks5://proxy", "http://", "http://x:0"):
             with self.assertRaises(ValueError):
                 ProxyAddress.parse(bad)
 
-    def test_no_proxy(self) -> None:
-        """Hosts, domains and a star."""
-        bypass = proxy_bypass({"NO_PROXY": "localhost,.example.com,10.0.0.1"})
-        for host, expected in (
-            ("localhost", True),
-            ("localhost:5000", True),
-            ("a.example.com", True),
-            ("10.0.0.1:80", True),
-            ("docker.io", False),
+    def test_unusable_proxy_is_named(self) -> None:
+        """Whoever set the variable is told which one it was."""
+        for name, value in (
+            ("HTTPS_PROXY", "socks5://proxy:1080"),
+            ("http_proxy", "https://proxy"),
         ):
-            self.assertEqual((host, bypass(host)), (host, expected))
-        self.assertTrue(proxy_bypass({"no_proxy": "*"})("x"))
-        self.assertFalse(proxy_bypass({})("x"))
+            with self.assertRaises(ValueError) as caught:
+                egress_proxies({name: value})
+            self.assertTrue(str(caught.exception).startswith(f"{name}: "))
+
+    def test_lower_case_where_the_other_is_empty(self) -> None:
+        """An empty variable is none."""
+        found = egress_proxies({"HTTP_PROXY": "", "http_proxy": "proxy:1"})
+        self.assertEqual(found["http"], ProxyAddress("proxy", 1))
+        found = egress_proxies({"HTTP_PROXY": "first:1", "http_proxy": "second:1"})
+        self.assertEqual(found["http"].host, "first")
+        bypass = proxy_bypass({"NO_PROXY": " ", "no_proxy": "docker.io"})
+        self.assertTrue(bypass.covers("docker.io", 443))
+
+    def test_no_proxy(self) -> None:
+        """Names, what is below them, addresses, networks, ports, and the loopback."""
+        text = (
+            "below.test, .dotted.test ,*.starred.test,10.0.0.1,10.2.0.0/16,ported.test"
+            ":8443,[fd00::1]:5000,fd01::/16,10.9.9.9:80,UPPER.test"
+        )
+        bypass = Bypass.parse(text)
+        for host, port, expected in (
+            ("below.test", 443, True),
+            ("a.below.test", 443, True),
+            ("notbelow.test", 443, False),
+            ("dotted.test", 443, False),
+            ("a.dotted.test", 443, True),
+            ("starred.test", 443, False),
+            ("a.starred.test", 443, True),
+            ("10.0.0.1", 80, True),
+            ("10.0.0.2", 80, False),
+            ("10.2.3.4", 80, True),
+            ("ported.test", 8443, True),
+            ("ported.test", 443, False),
+            ("fd00::1", 5000, True),
+            ("fd00::1", 80, False),
+            ("[fd01::7]", 80, True),
+            ("10.9.9.9", 80, True),
+            ("10.9.9.9", 443, False),
+            ("upper.test.", 443, True),
+            ("localhost", 5000, True),
+            ("127.8.0.1", 5000, True),
+            ("::1", 5000, True),
+            ("docker.io", 443, False),
+        ):
+            found = (host, port, bypass.covers(host, port))
+            self.assertEqual(found, (host, port, expected))
+        self.assertTrue(Bypass.parse("x, *").covers("docker.io", 443))
+        self.assertFalse(Bypass.parse("").covers("docker.io", 443))
 
 
 @implementer(IStreamClientEndpoint)

@@ -26,10 +26,11 @@ from txregistry.spec.errors import (
     envelope,
 )
 from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.links import parse_next
 from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
 from txregistry.spec.manifest.parse import media_type_of, parse
-from txregistry.spec.pagination import next_link, parse_next, parse_page
+from txregistry.spec.pagination import next_link, parse_page
 from txregistry.spec.ranges import ByteRange, parse_content_range, parse_range
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 
@@ -283,10 +284,28 @@ class ChallengeTests(SynchronousTestCase):
             ],
         )
 
+    def test_several(self) -> None:
+        """Schemes with and without parameters, in one line or several."""
+        for lines in (
+            ['Basic realm="a, b", Bearer realm="c"'],
+            ['Basic realm="a, b"', 'Bearer realm="c"'],
+            ['basic REALM = "a, b" , ,BEARER\trealm=c'],
+            ['Negotiate, Basic realm="a, b", Negotiate YII==, Bearer realm="c"'],
+            ['realm="lost", Basic realm="a, b",realm=x, ==, Bearer realm="c'],
+        ):
+            found = parse_challenges(lines)
+            schemes = [item for item in found if item.scheme in ("basic", "bearer")]
+            expected = [
+                Challenge("basic", {"realm": "a, b"}),
+                Challenge("bearer", {"realm": "c"}),
+            ]
+            self.assertEqual((lines, schemes), (lines, expected))
+
     @given(st.text(max_size=100))
     def test_any_text(self, text: str) -> None:
         """Whatever is sent, reading it ends."""
         parse_challenges([text])
+        parse_next([text])
 
 
 class FreshnessTests(SynchronousTestCase):
@@ -332,10 +351,18 @@ class PaginationTests(SynchronousTestCase):
     def test_links(self) -> None:
         """What we send we can read, and what others send."""
         link = next_link("/v2/a/tags/list", 2, "a+b")
-        self.assertEqual(parse_next(link), "/v2/a/tags/list?last=a%2Bb&n=2")
-        self.assertEqual(parse_next("<http://x/y>; rel=next"), "http://x/y")
-        for text in (None, "", "<x>; rel=prev", "x; rel=next"):
-            self.assertIsNone(parse_next(text))
+        self.assertEqual(parse_next([link]), "/v2/a/tags/list?last=a%2Bb&n=2")
+        for text in (
+            "<x>; rel=next",
+            '<x>;REL="Next"',
+            '<y>; rel=prev, <x>; rel="next"',
+            '<y>; title="<z>; rel=next"; rel=last, <x>; rel="prev next"',
+            "<x> ; title=a ; rel = next",
+            '<y>;rel=prev;rel=next,<x>;rel="next";rel=prev',
+        ):
+            self.assertEqual((text, parse_next(["", text])), (text, "x"))
+        for text in ("", "<x>; rel=prev", "x; rel=next", "<x", "<x>; rel", "<" * 99):
+            self.assertIsNone(parse_next([text]))
 
 
 class ErrorTests(SynchronousTestCase):

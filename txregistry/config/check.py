@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from txregistry.config.access import Auth
 from txregistry.config.http import Tls
-from txregistry.config.model import Config, Validation
+from txregistry.config.model import Config, Proxy, Validation
 from txregistry.config.redis import Redis
 from txregistry.spec.signing import ALGORITHMS
 
@@ -62,7 +62,7 @@ def check(config: Config) -> list[str]:
     problems += _check_tls(config.http.tls) + _check_lists(config)
     problems += _check_validation(config.validation) + _check_auth(config.auth)
     if config.proxy.remoteurl:
-        problems += _check_remote(config.proxy.remoteurl)
+        problems += _check_proxy(config.proxy)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
         problems.append("http.prefix: expected a path of plain characters")
     return problems
@@ -129,18 +129,40 @@ def _check_address(path: str, address: str) -> list[str]:
     return [f"{path}: expected host:port, found {address!r}"]
 
 
+#: What an upstream's URL may have between its host and ``/v2/``.
+_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
+
+
+def _check_proxy(proxy: Proxy) -> list[str]:
+    problems = _check_remote(proxy.remoteurl)
+    if proxy.maxconnections < 1:
+        problems.append("proxy.maxconnections: expected 1 or more")
+    if not re.fullmatch(r"[\x20-\x7e]*", proxy.useragent):
+        problems.append("proxy.useragent: expected one line of plain characters")
+    for name in ("connecttimeout", "firstbytetimeout", "idletimeout", "stalltimeout"):
+        if getattr(proxy, name) <= 0:
+            problems.append(f"proxy.{name}: expected more than 0")
+    return problems
+
+
 def _check_remote(url: str) -> list[str]:
     # The URL itself is not repeated: it may hold a password.
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        usable = usable and parts.port != 0
+        usable = (
+            usable and parts.port != 0 and url.isascii() and "%" not in parts.netloc
+        )
     except ValueError:
         usable = False
     if not usable:
         return ["proxy.remoteurl: expected an http or https URL"]
-    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        return ["proxy.remoteurl: expected scheme, host and port only"]
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        return ["proxy.remoteurl: expected scheme, host, port and path only"]
+    if not _BASE_PATH.fullmatch(parts.path):
+        return ["proxy.remoteurl: its path has characters that no path has"]
+    if parts.path.rstrip("/").endswith("/v2"):
+        return ["proxy.remoteurl: leave out /v2, which is added to each question"]
     return []
 
 

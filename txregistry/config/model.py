@@ -161,6 +161,9 @@ class Proxy:
     connecttimeout: Duration = Duration(10.0)
     firstbytetimeout: Duration = Duration(20.0)
     idletimeout: Duration = Duration(30.0)
+    stalltimeout: Duration = Duration(90.0)
+    maxconnections: int = 16
+    useragent: str = ""
     tls: UpstreamTls = section(UpstreamTls)
 
 

@@ -8,6 +8,7 @@ from zope.interface import Interface
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import Tag
 
 #: Sorted by code point.
@@ -38,6 +39,20 @@ class ITagFallback(Interface):
 
         Fails with the error itself if it is no outage, or if there is nothing older.
         """
+
+
+class IRemoteTags(ITagService):
+    """Tags of an upstream, where each question counts."""
+
+    def look(tag: Tag) -> Deferred[Descriptor | Manifest]:
+        """Fire with what a tag stands for, by the cheapest question that tells.
+
+        Fires with the manifest itself where the upstream tells it in no other way.
+        Fails with ``ManifestUnknown``, or as the upstream does.
+        """
+
+    def fetch(tag: Tag) -> Deferred[Manifest]:
+        """Fire with the manifest that a tag stands for now; fails as ``look``."""
 
 
 class ITagStore(ITagService):

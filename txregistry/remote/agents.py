@@ -1,15 +1,18 @@
 """How the upstream is asked: agents nested as decorators, one concern each.
 
-From the outside in: breaker, retry, redirects, authentication, time limit,
-identity encoding, and twisted's own agent at the core.
+From the outside in: breaker by path, retry, storage, redirects, authentication,
+breaker by origin, places, new connections, time limit, identity, and Twisted's own
+agent at the core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, urljoin
 
 import attrs
+from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as TimeIsUp
 from twisted.internet.error import (
@@ -29,25 +32,23 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.retry import backoff, retry
 from txregistry.interfaces.observe import IMeter
-from txregistry.remote.answers import parse_retry_after
-from txregistry.remote.body import header
-from txregistry.remote.circuit import Circuit
+from txregistry.remote.addresses import is_api
+from txregistry.remote.body import header, retry_after
+from txregistry.remote.failures import ConnectTimedOut, StorageRefused, Unreachable
 from txregistry.remote.origin import Origin
-from txregistry.spec.errors import (
-    UpstreamFailed,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
+from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
 #: Redirects followed before the upstream is taken to run in circles.
-MAX_REDIRECTS = 5
+MAX_REDIRECTS = 10
 
 #: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PASSING = frozenset((429, 502, 503, 504))
-_OUTAGE = frozenset((500, 502, 503, 504))
+
+#: What a storage says in the place of what it should give.
+_REFUSALS = frozenset((400, 401, 403, 404, 405, 410, 501))
 
 #: A wait that the upstream asks for is obeyed up to this many seconds while a
 #: client is waiting; a longer one is told to the client.
@@ -57,9 +58,14 @@ MAX_OBEYED_SECONDS = 3.0
 @implementer(IAgent)
 @attrs.define(eq=False)
 class IdentityAgent:
-    """Ask for the bytes as they are: a coding would change length and offsets."""
+    """Say who asks, and ask for the bytes as they are.
+
+    A coding would change length and offsets; and some upstreams refuse whoever does
+    not say what it is.
+    """
 
     _agent: IAgent
+    _user_agent: str
 
     def request(
         self,
@@ -70,6 +76,7 @@ class IdentityAgent:
     ) -> Deferred[IResponse]:
         """Ask without offering any content coding."""
         own = Headers() if headers is None else headers.copy()
+        own.setRawHeaders(b"User-Agent", [self._user_agent.encode("ascii")])
         own.setRawHeaders(b"Accept-Encoding", [b"identity"])
         return self._agent.request(method, uri, own, bodyProducer)
 
@@ -100,24 +107,36 @@ class TimedAgent:
             response = await asked.addTimeout(self._seconds, self._clock, _late)
             status = str(response.code)
             return response
-        except (TimeIsUp, ConnectTimeout) as error:
-            raise UpstreamTimeout({"upstream": host}) from error
         except CancelledError:
             raise
-        except (ConnectError, DNSLookupError) as error:
-            facts = {"upstream": host, "reason": "cannot be reached"}
-            raise UpstreamFailed(facts) from error
-        except (ResponseFailed, RequestTransmissionFailed, ConnectionClosed) as error:
-            if _was_cancelled(error):
-                raise CancelledError() from error
-            facts = {"upstream": host, "reason": "broke the connection"}
-            raise UpstreamFailed(facts) from error
-        except (OSError, ValueError) as error:
-            facts = {"upstream": host, "reason": "cannot be reached"}
-            raise UpstreamFailed(facts) from error
+        except _ANTICIPATED as error:
+            raise _told(error, host) from error
         finally:
             seconds = self._clock.seconds() - began
             self._meter.upstream(method.decode("ascii"), status, seconds)
+
+
+_BROKEN = (ResponseFailed, RequestTransmissionFailed, ConnectionClosed)
+_AWAY = (ConnectError, DNSLookupError, OSError, ValueError)
+_ANTICIPATED = (TimeIsUp, ConnectTimeout, *_BROKEN, *_AWAY)
+
+
+def _told(error: Exception, host: str) -> Exception:
+    """Give what a failure to get an answer is called here."""
+    if isinstance(error, TimeIsUp):
+        return UpstreamTimeout({"upstream": host})
+    if isinstance(error, ConnectTimeout):
+        return ConnectTimedOut({"upstream": host})
+    if isinstance(error, _BROKEN) and _was_cancelled(error):
+        return CancelledError()
+    if isinstance(error, _BROKEN) and not _is_tls(error):
+        return UpstreamFailed({"upstream": host, "reason": "broke the connection"})
+    return Unreachable({"upstream": host, "reason": "cannot be reached"})
+
+
+def _is_tls(error: BaseException) -> bool:
+    reasons: list[Failure] = getattr(error, "reasons", [])
+    return any(reason.check(SSL.Error) for reason in reasons)
 
 
 def _late(result: object, seconds: float) -> IResponse:
@@ -135,8 +154,8 @@ def _was_cancelled(error: BaseException) -> bool:
 class RedirectAgent:
     """Follow redirects here, so that no client is sent elsewhere.
 
-    The agent inside decides by origin who gets credentials; none travel in the
-    headers from here. A redirect from https to http is refused.
+    What is said to one origin is no other's business: headers with credentials stay
+    behind, and a body is sent to nobody else. A redirect from https to http is refused.
     """
 
     _agent: IAgent
@@ -160,17 +179,38 @@ class RedirectAgent:
             if response.code not in _REDIRECTS or location is None:
                 return response
             discard(response, self._clock)
-            here = _follow(here, location)
+            there = _follow(here, location)
+            if response.code == 303 and method != b"HEAD":
+                method, bodyProducer = b"GET", None
+            if Origin.of(here) != Origin.of(there):
+                headers = _without_credentials(headers)
+                _check_body(bodyProducer, here)
+            here = there
         raise UpstreamFailed(
             {"upstream": _host(here), "reason": "redirects in circles"}
         )
 
 
+def _without_credentials(headers: Headers | None) -> Headers | None:
+    own = None if headers is None else headers.copy()
+    if own is not None:
+        own.removeHeader(b"Authorization")
+    return own
+
+
+def _check_body(body: IBodyProducer | None, here: str) -> None:
+    if body is not None:
+        facts = {"upstream": _host(here), "reason": "redirects a form elsewhere"}
+        raise UpstreamFailed(facts)
+
+
 def _follow(here: str, location: str) -> str:
-    there = quote(urljoin(here, location), safe=_URL_CHARACTERS)
+    # As Latin-1, for what a server sends beyond ASCII is bytes to us.
+    there = quote(
+        urljoin(here, location), safe=_URL_CHARACTERS, encoding="latin-1"
+    ).partition("#")[0]
     try:
         old, new = Origin.of(here), Origin.of(there)
-        there.encode("ascii")
     except ValueError as error:
         facts = {"upstream": _host(here), "reason": "redirects to no URL"}
         raise UpstreamFailed(facts) from error
@@ -178,6 +218,43 @@ def _follow(here: str, location: str) -> str:
         facts = {"upstream": old.authority, "reason": "redirects from https to http"}
         raise UpstreamFailed(facts)
     return there
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class StorageAgent:
+    """Take no refusal of a storage for one of the registry.
+
+    A registry sends us to a storage by a URL that is good for a moment, and to a
+    replica that may lag. So what the storage refuses is a failure that may pass: it is
+    asked for again at the registry.
+    """
+
+    _agent: IAgent
+    _clock: IReactorTime
+
+    @deferred
+    async def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> IResponse:
+        """Ask; fail with :class:`StorageRefused` if a storage refuses."""
+        response = await self._agent.request(method, uri, headers, bodyProducer)
+        there = response.request.absoluteURI
+        if there is None or response.code not in _REFUSALS:
+            return response
+        if there == uri or is_api(there.decode("ascii")):
+            return response
+        discard(response, self._clock)
+        facts = {
+            "upstream": _host(there.decode("ascii")),
+            "status": response.code,
+            "reason": "storage refused",
+        }
+        raise StorageRefused(facts)
 
 
 def _host(url: str) -> str:
@@ -203,7 +280,7 @@ class RetryAgent:
     _agent: IAgent
     _clock: IReactorTime
     _spread: Callable[[], float]
-    _attempts: int = 2
+    _attempts: int
 
     @deferred
     async def request(
@@ -213,7 +290,7 @@ class RetryAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, up to three times."""
+        """Ask, up to ``attempts`` times."""
 
         @deferred
         async def attempt() -> IResponse:
@@ -222,17 +299,25 @@ class RetryAgent:
                 raise _Passing(response)
             return response
 
-        delays = backoff(self._attempts, 0.2, 2.0, self._spread)
+        delays = backoff(self._attempts - 1, 0.2, 2.0, self._spread)
+        # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
+        once = (StorageRefused,) if method == b"HEAD" else ()
+        again = partial(self._again, once)
         try:
-            return await retry(self._clock, delays, attempt, self._again)
+            return await retry(self._clock, delays, attempt, again)
         except _Passing as last:
             return last.response
 
-    def _again(self, error: BaseException, planned: float) -> float | None:
+    def _again(
+        self,
+        once: tuple[type[BaseException], ...],
+        error: BaseException,
+        planned: float,
+    ) -> float | None:
+        if isinstance(error, once):
+            return None
         if isinstance(error, _Passing):
-            asked = parse_retry_after(
-                header(error.response, "Retry-After"), self._clock.seconds()
-            )
+            asked = retry_after(error.response, self._clock.seconds())
             if asked is not None and asked > MAX_OBEYED_SECONDS:
                 return None
             if asked is None and error.response.code == 429:
@@ -241,40 +326,3 @@ class RetryAgent:
             return max(planned, asked or 0.0)
         passing = isinstance(error, UpstreamFailed)
         return planned if passing and not isinstance(error, UpstreamTimeout) else None
-
-
-@implementer(IAgent)
-@attrs.define(eq=False)
-class BreakerAgent:
-    """Leave an upstream alone that has failed several times in a row."""
-
-    _agent: IAgent
-    _clock: IReactorTime
-    _circuit: Circuit = attrs.field(factory=Circuit)
-
-    @deferred
-    async def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> IResponse:
-        """Ask, or fail at once with ``UpstreamUnavailable``."""
-        if not self._circuit.admits(self._clock.seconds()):
-            facts = {"upstream": _host(uri.decode("ascii")), "reason": "failing"}
-            wait = self._circuit.retry_after(self._clock.seconds())
-            raise UpstreamUnavailable(facts, wait)
-        try:
-            response = await self._agent.request(method, uri, headers, bodyProducer)
-        except UpstreamFailed:
-            self._circuit.failed(self._clock.seconds())
-            raise
-        except BaseException:
-            self._circuit.abandoned()
-            raise
-        if response.code in _OUTAGE:
-            self._circuit.failed(self._clock.seconds())
-        else:
-            self._circuit.succeeded()
-        return response

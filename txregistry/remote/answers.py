@@ -14,19 +14,14 @@ from txregistry.spec.errors import (
 )
 
 
-def error_of(
-    status: int, upstream: str, not_found: RegistryError, retry_after: float | None
-) -> RegistryError:
+def error_of(status: int, upstream: str, retry_after: float | None) -> RegistryError:
     """Give the error that an unsuccessful status stands for.
 
     The upstream's own text is not passed on: it may hold what is not for our clients.
 
     :param upstream: its host, named in the detail.
-    :param not_found: what 404 stands for in this place.
     """
     facts: Mapping[str, object] = {"upstream": upstream, "status": status}
-    if status in (404, 410):
-        return not_found
     if status == 401:
         return Unauthorized(facts)
     if status == 403:
@@ -36,17 +31,29 @@ def error_of(
     return UpstreamFailed(facts)
 
 
+#: Longest wait that is believed, in seconds: it may be passed on to clients.
+MAX_RETRY_AFTER = 3600.0
+
+
 def parse_retry_after(value: str | None, now: float) -> float | None:
     """Read ``Retry-After``: seconds or a date (RFC 9110, 10.2.3).
 
-    :return: seconds from now, never negative; ``None`` if absent or malformed.
+    :param now: seconds since the epoch, by the clock of whoever wrote the date.
+    :return: seconds from now, from 0 to :data:`MAX_RETRY_AFTER`; ``None`` if absent or
+        malformed.
     """
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return min(MAX_RETRY_AFTER, float(text[:9]))
+    date = parse_date(text)
+    return None if date is None else min(MAX_RETRY_AFTER, max(0.0, date - now))
+
+
+def parse_date(value: str | None) -> float | None:
+    """Read a date (RFC 9110, 5.6.7) as seconds since the epoch."""
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
+        return parsedate_to_datetime(value or "").timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

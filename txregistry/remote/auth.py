@@ -1,9 +1,16 @@
-"""Authentication to the upstream: learn what it wants, give it that, ask once more."""
+"""Authentication to a registry: learn what it wants, give it that, ask once more.
+
+Note [Nothing is believed for ever]. What a registry demanded is remembered, for each
+repository by itself, so that its next question is not made twice. When that fails, at
+the token service or at the registry, the registry is asked plainly and says anew what
+it wants; and where that is what was refused, the credential helper is asked anew. Each
+happens once, before the client is refused.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,42 +22,85 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.remote.credentials import ICredentialStore
-from txregistry.remote.origin import Origin, is_trusted_realm
-from txregistry.remote.tokens import TokenKey, Tokens, basic
+from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
+from txregistry.remote.body import header_lines
+from txregistry.remote.login import Login
+from txregistry.remote.origin import Origin
+from txregistry.remote.spent import spend
 from txregistry.spec.challenge import Challenge, parse_challenges
-from txregistry.spec.errors import UpstreamFailed
+from txregistry.spec.errors import (
+    Denied,
+    RegistryError,
+    Unauthorized,
+    UpstreamFailed,
+)
 
-_REPOSITORY = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/[^/]+/?$")
+#: Repositories of which it is remembered what they demand.
+MAX_REMEMBERED = 10_000
+
+_REFUSED = (401, 403)
+
+Ask = Callable[[str | None], Deferred[IResponse]]
 
 
-def scope_of(path: str) -> str:
-    """Give the scope that reading a path takes; empty if it needs none.
+@attrs.frozen
+class Target:
+    """Where a question goes, and what may be shown there.
 
-    Built from the path, since some upstreams name another repository in their
-    challenge.
+    :ivar origin: whose demands these are.
+    :ivar scope: of the token, if the path tells.
     """
-    if match := _REPOSITORY.match(path.partition("?")[0]):
-        return f"repository:{match[1]}:pull"
-    return "registry:catalog:*" if path.startswith("/v2/_catalog") else ""
+
+    url: str
+    origin: Origin
+    scope: str | None
+    login: Login
+
+    @property
+    def key(self) -> tuple[Origin, str]:
+        """Say for what a demand is remembered."""
+        return self.origin, self.scope or ""
+
+
+@attrs.define(eq=False)
+class _Attempt:
+    """What has become of one question so far.
+
+    :ivar shown: authorizations that were refused.
+    :ivar failed: challenges that could not be met, for which ``trouble`` is why.
+    """
+
+    response: IResponse | None = None
+    shown: set[str] = attrs.field(factory=set)
+    failed: list[Challenge] = attrs.field(factory=list)
+    trouble: RegistryError | None = None
+
+    def end(self) -> IResponse:
+        """Give the refusal that the client is told, or raise why there is none."""
+        if self.trouble is not None:
+            raise self.trouble
+        assert self.response is not None
+        return self.response
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class AuthAgent:
-    """Authenticate to one upstream, and to nobody else.
+    """Authenticate to one upstream, and to whatever registry it sends us to.
 
-    Requests to any other origin, where a redirect may lead, go out bare. What the
-    upstream demands is remembered, so that only the first request is made twice.
+    Our credentials are for the upstream and its token service alone. Another registry,
+    to which a redirect leads, gets a token that anybody may have. A URL that carries a
+    signature gets nothing: it is good as it is, and a store takes two ways for none.
     """
 
     _agent: IAgent
     _clock: IReactorTime
     _upstream: str
-    _trusted_realms: Sequence[str]
-    _credentials: ICredentialStore
-    _tokens: Tokens
-    _challenge: Challenge | None = None
+    _login: Login
+    _anonymous: Login
+    _known: OrderedDict[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
+        factory=OrderedDict
+    )
     _log = Logger()
 
     @deferred
@@ -61,26 +111,27 @@ class AuthAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; on 401, learn and ask once more."""
+        """Ask; on a refusal, learn what is demanded and ask once more."""
+
+        def ask(authorization: str | None) -> Deferred[IResponse]:
+            return self._send(method, uri, headers, bodyProducer, authorization)
+
         url = uri.decode("ascii")
-        ours = Origin.of(url) == Origin.of(self._upstream)
-        given = await self._authorization(url, None) if ours else None
-        response = await self._send(method, uri, headers, bodyProducer, given)
-        if not ours or response.code != 401:
-            return response
-        learnt = self._choose(response)
-        if learnt is None:
-            return response
-        self._challenge = learnt
-        try:
-            renewed = await self._authorization(url, given)
-        except BaseException:
+        if is_signed(url):
+            return await ask(None)
+        target, attempt = self._target(url), _Attempt()
+        given = await self._remembered(target, attempt)
+        response = await ask(given)
+        if given is not None and response.code in (400, 401) and not is_api(url):
             discard(response, self._clock)
-            raise
-        if renewed is None or renewed == given:
+            given, response = None, await ask(None)
+        if response.code not in _REFUSED:
+            if given is None:
+                self._known.pop(target.key, None)
             return response
-        discard(response, self._clock)
-        return await self._send(method, uri, headers, bodyProducer, renewed)
+        if target.login is self._anonymous and not is_api(url):
+            return response  # a storage, which has no tokens
+        return await self._learn(target, ask, response, given, attempt)
 
     @deferred
     async def preload(self) -> bool:
@@ -93,7 +144,7 @@ class AuthAgent:
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._challenge is not None
+        return self._target(url).key in self._known
 
     def _send(
         self,
@@ -109,57 +160,138 @@ class AuthAgent:
             own.setRawHeaders(b"Authorization", [authorization.encode("utf-8")])
         return self._agent.request(method, uri, own, body)
 
+    def _target(self, url: str) -> Target:
+        origin = Origin.of(url)
+        if origin == Origin.of(self._upstream):
+            scope = _scope(path_of(url, self._upstream))
+            return Target(url, origin, scope, self._login)
+        return Target(url, origin, _scope(path_of(url, "")), self._anonymous)
+
     @deferred
-    async def _authorization(self, url: str, refused: str | None) -> str | None:
-        challenge = self._challenge
-        if challenge is None:
+    async def _remembered(self, target: Target, attempt: _Attempt) -> str | None:
+        """Fire with what was good last time, or with nothing if it cannot be had."""
+        for challenge in self._known.get(target.key, ()):
+            given = await self._meet(challenge, target, attempt)
+            if given is not None:
+                return given
+        return None
+
+    @deferred
+    async def _learn(
+        self,
+        target: Target,
+        ask: Ask,
+        response: IResponse,
+        given: str | None,
+        attempt: _Attempt,
+    ) -> IResponse:
+        """Find out what is demanded now, and meet it."""
+        offered = self._offered(response, target)
+        attempt.response = spend(response, self._clock)
+        if given is not None:
+            attempt.shown.add(given)
+            if not offered or response.code == 403:
+                plain = await ask(None)
+                if plain.code not in _REFUSED:
+                    self._known.pop(target.key, None)
+                    return plain
+                offered = self._offered(plain, target) or offered
+                discard(plain, self._clock)
+        if not offered:
+            return attempt.end()
+        usable = self._usable(offered, target)
+        self._remember(target, usable)
+        met = await self._try(usable, target, ask, attempt)
+        if met is None and self._may_renew(attempt, target):
+            attempt.failed.clear()
+            met = await self._try(usable, target, ask, attempt)
+        return attempt.end() if met is None else met
+
+    @deferred
+    async def _try(
+        self,
+        challenges: Sequence[Challenge],
+        target: Target,
+        ask: Ask,
+        attempt: _Attempt,
+    ) -> IResponse | None:
+        """Fire with the first answer that is no refusal."""
+        for challenge in challenges:
+            authorization = await self._meet(challenge, target, attempt)
+            if authorization is None or authorization in attempt.shown:
+                continue
+            attempt.shown.add(authorization)
+            response = await ask(authorization)
+            if response.code not in _REFUSED:
+                return response
+            attempt.trouble = None
+            attempt.response = spend(response, self._clock)
+        return None
+
+    def _may_renew(self, attempt: _Attempt, target: Target) -> bool:
+        """Tell whether other credentials could help, and can be had."""
+        refused = isinstance(attempt.trouble, Unauthorized | Denied | None)
+        return refused and target.login.renew(target.origin.authority)
+
+    @deferred
+    async def _meet(
+        self, challenge: Challenge, target: Target, attempt: _Attempt
+    ) -> str | None:
+        """Fire with what meets a challenge; ``None`` if nothing does."""
+        if challenge in attempt.failed:
             return None
-        if challenge.scheme == "basic":
-            who = await self._credentials.credentials(self._host)
-            return None if who is None or not who.username else basic(who)
-        old = None if refused is None else refused.partition(" ")[2]
-        token = await self._tokens.get(self._key(challenge, url), refused=old)
-        return f"Bearer {token}"
+        try:
+            return await target.login.meet(
+                challenge, target.origin.authority, target.scope, attempt.shown
+            )
+        except RegistryError as error:
+            attempt.failed.append(challenge)
+            attempt.trouble = error
+            return None
 
-    def _key(self, challenge: Challenge, url: str) -> TokenKey:
-        path = url[len(self._upstream) :]
-        scope = scope_of(path) or challenge.parameters.get("scope", "")
-        if path == "/v2/":
-            scope = ""
-        return TokenKey(
-            challenge.parameters["realm"],
-            challenge.parameters.get("service", ""),
-            scope,
-        )
+    def _offered(self, response: IResponse, target: Target) -> list[Challenge]:
+        """Read what can be met in general; Bearer first."""
+        found = parse_challenges(header_lines(response, "WWW-Authenticate"))
+        bearers = [
+            item
+            for item in found
+            if item.scheme == "bearer" and item.parameters.get("realm")
+        ]
+        return bearers + [item for item in found if item.scheme == "basic"]
 
-    def _choose(self, response: IResponse) -> Challenge | None:
-        """Pick a challenge that can be met; a foreign realm is none.
+    def _usable(
+        self, offered: Sequence[Challenge], target: Target
+    ) -> Sequence[Challenge]:
+        """Leave out what names a token service that is not trusted.
 
-        :raise UpstreamFailed: only untrusted token services are offered.
+        :raise UpstreamFailed: nothing else is offered.
         """
-        lines = response.headers.getRawHeaders("WWW-Authenticate", [])
-        offered = parse_challenges(lines)
-        foreign = None
-        for challenge in offered:
-            realm = challenge.parameters.get("realm", "")
-            if challenge.scheme == "basic":
-                return challenge
-            if challenge.scheme == "bearer" and realm:
-                if is_trusted_realm(self._upstream, realm, self._trusted_realms):
-                    return challenge
-                foreign = realm
-        if foreign is None:
-            return None
-        discard(response, self._clock)
+        usable = [item for item in offered if target.login.trusts(item, target.origin)]
+        if usable:
+            return usable
         self._log.warn(
             "{upstream} names a token service at {realm}, which is not trusted; "
             "if it is right, list it under proxy.trustedrealms",
-            upstream=self._host,
-            realm=foreign[:200],
+            upstream=target.origin.authority,
+            realm=offered[0].parameters.get("realm", "")[:200],
         )
-        facts = {"upstream": self._host, "reason": "token service is not trusted"}
+        facts = {
+            "upstream": target.origin.authority,
+            "reason": "token service is not trusted",
+        }
         raise UpstreamFailed(facts)
+
+    def _remember(self, target: Target, challenges: Sequence[Challenge]) -> None:
+        self._known[target.key] = challenges
+        self._known.move_to_end(target.key)
+        while len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
 
     @property
     def _host(self) -> str:
         return Origin.of(self._upstream).authority
+
+
+def _scope(path: str) -> str | None:
+    """Give the scope of a token, empty for none; ``None`` to obey the challenge."""
+    return scope_of(path) or ("" if path == "/v2/" else None)

@@ -19,12 +19,18 @@ from txregistry.interfaces.blobs import (
 )
 from txregistry.remote.body import announced_length, header, length_of
 from txregistry.remote.client import UpstreamClient
+from txregistry.remote.failures import StorageRefused
+from txregistry.remote.manifests import HEAD_ONLY
 from txregistry.remote.window import Window
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, SizeInvalid, UpstreamFailed
+from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
+
+#: Answers to a ranged GET after which the whole is asked for. What else is wrong with
+#: the blob will show then.
+_NO_RANGE = (400, 401, 403, 404, 405, 410, 412, 416, 501)
 
 
 @implementer(IRemoteBlobReader)
@@ -101,12 +107,29 @@ class RemoteBlobs:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with a blob's descriptor, by HEAD."""
-        response = await self.client.ask(
-            "HEAD", self._path(digest), not_found=lambda: BlobUnknown(str(digest))
-        )
+        """Fire with a blob's descriptor: by HEAD, which is a hint.
+
+        Where it is refused, or says nothing of the size, the head of a GET tells, whose
+        body is stopped.
+        """
+        size = await self._head(digest)
+        if size is None or (not size and digest != Digest.of(b"", digest.algorithm)):
+            response = await self.get(digest, None, (200,))
+            self.client.discard(response)
+            size = length_of(response)
+        return Descriptor(digest, size)
+
+    @deferred
+    async def _head(self, digest: Digest) -> int | None:
+        """Fire with the size that HEAD tells, or ``None`` if GET has to."""
+        try:
+            response = await self.client.ask(
+                "HEAD", self._path(digest), ok=(200, *HEAD_ONLY)
+            )
+        except StorageRefused:
+            return None
         self.client.discard(response)
-        return Descriptor(digest, announced_length(response))
+        return announced_length(response) if response.code == 200 else None
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
@@ -120,23 +143,22 @@ class RemoteBlobs:
     ) -> IBlobReader:
         """Fire with the rest of a blob, by a ranged GET.
 
-        The reader starts at 0 if the upstream has other bytes now or knows no ranges.
+        The reader starts at 0 if the upstream has other bytes now, knows no ranges, or
+        answers with something else than was asked for.
         """
         asked = Headers({"Range": [f"bytes={offset}-"]})
         if validator is not None:
             asked.setRawHeaders("If-Range", [validator])
-        response = await self.get(digest, asked, (200, 206, 416))
-        if response.code == 416:
-            # It ends before where we are, so what we were told of it was wrong.
-            self.client.discard(response)
-            raise SizeInvalid({"upstream": self.client.host, "offset": offset})
+        try:
+            response = await self.get(digest, asked, (200, 206, *_NO_RANGE))
+        except StorageRefused:
+            return await self.open(digest)
         if response.code == 200:
             return self._reader(digest, response, 0, length_of(response))
         found = parse_content_range(header(response, "Content-Range"))
-        if found is None or found[0].start != offset:
+        if response.code != 206 or found is None or found[0].start != offset:
             self.client.discard(response)
-            facts = {"upstream": self.client.host, "reason": "sent another range"}
-            raise UpstreamFailed(facts)
+            return await self.open(digest)
         return self._reader(digest, response, offset, found[1])
 
     def get(

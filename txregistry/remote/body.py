@@ -25,6 +25,7 @@ from txregistry.flow.streams import (
     IdleTimer,
     TooLong,
 )
+from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
 
@@ -163,8 +164,25 @@ def announced_length(response: IResponse) -> int | None:
 
 def header(response: IResponse, name: str) -> str | None:
     """Give the last value of a response header."""
-    values = response.headers.getRawHeaders(name)
+    values = header_lines(response, name)
     return values[-1] if values else None
+
+
+def header_lines(response: IResponse, name: str) -> list[str]:
+    """Give all values of a response header; bytes beyond ASCII as Latin-1."""
+    lines = response.headers.getRawHeaders(name.encode("ascii"), [])
+    return [line.decode("latin-1") for line in lines]
+
+
+def retry_after(response: IResponse, now: float) -> float | None:
+    """Give for how many seconds an answer says to wait, if it does.
+
+    :param now: seconds since the epoch, where the answer has no date of its own.
+    """
+    written_at = parse_date(header(response, "Date"))
+    return parse_retry_after(
+        header(response, "Retry-After"), now if written_at is None else written_at
+    )
 
 
 @deferred

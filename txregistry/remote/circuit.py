@@ -1,19 +1,34 @@
-"""A circuit breaker: when is an upstream asked at all (pure)."""
+"""Circuit breakers: when is something asked at all that has failed (pure)."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Hashable
+from enum import Enum
+
 import attrs
+
+
+class Verdict(Enum):
+    """What to do with a question."""
+
+    ASK = "ask"
+    PROBE = "probe"
+    REFUSE = "refuse"
 
 
 @attrs.define
 class Circuit:
     """Opens after some failures in a row, then lets one probe through at a time.
 
-    :param threshold: failures in a row that open it.
-    :param open_seconds: for how long; doubled by each failed probe up to
+    :param opens_by_probe: failures alone do not open it; they only ask for a probe,
+        and that has to fail as well.
+    :param threshold: failures in a row that count.
+    :param open_seconds: for how long it opens; doubled by each failed probe up to
         ``most_seconds``.
     """
 
+    _opens_by_probe: bool = False
     _threshold: int = 5
     _open_seconds: float = 5.0
     _most_seconds: float = 60.0
@@ -22,16 +37,16 @@ class Circuit:
     _wait: float = 0.0
     _probing: bool = False
 
-    def admits(self, now: float) -> bool:
-        """Decide whether to ask; a probe that is admitted must be reported on."""
+    def judge(self, now: float) -> Verdict:
+        """Decide on a question; the end of a probe must be reported."""
+        if self._failures < self._threshold:
+            return Verdict.ASK
         if self._opened_at is None:
-            return True
-        # A clock that was set back must not keep it open.
-        due = not 0 <= now - self._opened_at < self._wait
-        if due and not self._probing:
-            self._probing = True
-            return True
-        return False
+            return Verdict.PROBE
+        if self._probing or now - self._opened_at < self._wait:
+            return Verdict.REFUSE
+        self._probing = True
+        return Verdict.PROBE
 
     def retry_after(self, now: float) -> float:
         """Give the seconds until the next probe."""
@@ -40,21 +55,65 @@ class Circuit:
         return max(1.0, self._opened_at + self._wait - now)
 
     def succeeded(self) -> None:
-        """Record an answer of any kind that shows the upstream to be well."""
+        """Record an answer of any kind that shows it to be well."""
         self._failures = 0
         self._opened_at = None
         self._wait = 0.0
         self._probing = False
 
-    def failed(self, now: float) -> None:
-        """Record an outage."""
-        self._failures += 1
-        if self._opened_at is not None or self._failures >= self._threshold:
-            wait = self._wait * 2 if self._probing else self._open_seconds
-            self._wait = min(self._most_seconds, wait)
-            self._opened_at = now
+    def failed(self, now: float, weight: int = 1) -> None:
+        """Record that a question has failed.
+
+        :param weight: for how many failures it counts.
+        """
+        self._failures += weight
+        if not self._opens_by_probe and self._failures >= self._threshold:
+            self.probe_failed(now)
+
+    def probe_failed(self, now: float) -> None:
+        """Record that a probe has failed as well: leave it alone for a while."""
+        wait = self._wait * 2 if self._probing else self._open_seconds
+        self._wait = min(self._most_seconds, wait)
+        self._opened_at = now
         self._probing = False
 
     def abandoned(self) -> None:
         """Record that a question was withdrawn before it was answered."""
         self._probing = False
+
+
+@attrs.define(eq=False)
+class Circuits:
+    """The circuits of many things; only those that have failed take memory.
+
+    :param most: how many are kept; the one that was asked for longest ago goes first.
+    """
+
+    _most: int = 1000
+    _known: OrderedDict[Hashable, Circuit] = attrs.field(factory=OrderedDict)
+
+    def judge(self, key: Hashable, now: float) -> Verdict:
+        """Decide on a question; see :meth:`Circuit.judge`."""
+        found = self._known.get(key)
+        return Verdict.ASK if found is None else found.judge(now)
+
+    def retry_after(self, key: Hashable, now: float) -> float:
+        """Give the seconds until the next probe."""
+        found = self._known.get(key)
+        return 0.0 if found is None else found.retry_after(now)
+
+    def succeeded(self, key: Hashable) -> None:
+        """Record that something is well."""
+        self._known.pop(key, None)
+
+    def failed(self, key: Hashable, now: float) -> None:
+        """Record that something has failed."""
+        self._known.setdefault(key, Circuit()).failed(now)
+        self._known.move_to_end(key)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def abandoned(self, key: Hashable) -> None:
+        """Record that a question was withdrawn."""
+        if (found := self._known.get(key)) is not None:
+            found.abandoned()

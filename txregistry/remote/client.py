@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from urllib.parse import urljoin
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 from treq.client import HTTPClient
@@ -16,38 +15,47 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.agents import (
-    BreakerAgent,
     IdentityAgent,
     RedirectAgent,
     RetryAgent,
+    StorageAgent,
     TimedAgent,
 )
-from txregistry.remote.answers import error_of, parse_retry_after
+from txregistry.remote.answers import error_of
 from txregistry.remote.auth import AuthAgent
-from txregistry.remote.body import collect, deliver, header
-from txregistry.remote.credentials import ICredentialStore
-from txregistry.remote.origin import Origin
+from txregistry.remote.body import collect, deliver, retry_after
+from txregistry.remote.breakers import ATTEMPTS, OriginBreaker, PathBreaker
+from txregistry.remote.connections import IKept, RenewingAgent
+from txregistry.remote.cookies import http_client
+from txregistry.remote.credentials import ICredentialStore, StaticCredentials
+from txregistry.remote.habits import Habits
+from txregistry.remote.login import Login, is_no_downgrade
+from txregistry.remote.origin import Origin, is_trusted_realm
+from txregistry.remote.places import PlacedAgent, Places
 from txregistry.remote.tokens import Tokens
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 
 
 @attrs.frozen
 class Limits:
-    """How long an upstream may take, in seconds.
+    """How long an upstream may take, in seconds, and how much it has to bear.
 
     :ivar first_byte: from the question to the head of the answer, connecting included.
     :ivar idle: between two pieces of a body.
+    :ivar connections: at once, to it and to where it sends us.
     """
 
     first_byte: float = 20.0
     idle: float = 30.0
+    connections: int = 16
 
 
 @attrs.define(eq=False)
 class UpstreamClient:
     """The HTTP side of one upstream.
 
-    :ivar url: scheme, host and port, without a slash at the end.
+    :ivar url: scheme, host, port and perhaps a path, without a slash at the end.
+    :ivar habits: what it was seen not to do.
     """
 
     url: str
@@ -55,6 +63,10 @@ class UpstreamClient:
     _auth: AuthAgent
     _clock: IReactorTime
     _limits: Limits
+    habits: Habits = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.habits = Habits(self._clock)
 
     @property
     def host(self) -> str:
@@ -69,26 +81,29 @@ class UpstreamClient:
         headers: Headers | None = None,
         ok: Sequence[int] = (200,),
         not_found: Callable[[], RegistryError] = lambda: UpstreamFailed("404"),
+        missing: Collection[int] = (404, 410),
     ) -> IResponse:
-        """Ask for a path, or for a URL that the upstream itself gave.
+        """Ask for a path, such as ``/v2/…``.
 
+        :param not_found: what a status of ``missing`` stands for.
         :return: fires with a response whose status is one of ``ok`` and whose body
             the caller must read or discard. Fails with what the status stands for,
             or ``UpstreamFailed``, ``UpstreamTimeout``, ``UpstreamUnavailable``.
         """
         response = await self._http.request(
             method,
-            urljoin(self.url + "/", path),
+            self.url + path,
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
         )
         if response.code in ok:
             return response
-        now = self._clock.seconds()
-        wait = parse_retry_after(header(response, "Retry-After"), now)
+        wait = retry_after(response, self._clock.seconds())
         self.discard(response)
-        raise error_of(response.code, self.host, not_found(), wait)
+        if response.code in missing:
+            raise not_found()
+        raise error_of(response.code, self.host, wait)
 
     def deliver(self, response: IResponse, consumer: IConsumer) -> Deferred[None]:
         """Push a body into a consumer; see :func:`txregistry.remote.body.deliver`."""
@@ -116,12 +131,32 @@ def make_client(
     trusted_realms: Sequence[str],
     limits: Limits,
     meter: IMeter,
+    user_agent: str,
+    kept: IKept | None = None,
 ) -> UpstreamClient:
-    """Nest the agents around the one that really connects."""
+    """Nest the agents around the one that really connects.
+
+    :param user_agent: says to the upstream what we are.
+    :param kept: the connections that the core keeps, if it keeps any.
+    """
     url = url.rstrip("/")
-    timed = TimedAgent(IdentityAgent(core), clock, limits.first_byte, meter)
-    tokens = Tokens(HTTPClient(timed), clock, credentials, limits.idle)
-    auth = AuthAgent(timed, clock, url, trusted_realms, credentials, tokens)
-    retrying = RetryAgent(RedirectAgent(auth, clock), clock, spread)
-    http = HTTPClient(BreakerAgent(retrying, clock))
+    identity = IdentityAgent(core, user_agent)
+    asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
+    if kept is not None:
+        asking = RenewingAgent(asking, clock, kept)
+    placed = PlacedAgent(asking, clock, Places(limits.connections))
+    bare = OriginBreaker(placed, clock, url)
+    services = http_client(RedirectAgent(bare, clock))
+
+    def login(
+        who: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
+    ) -> Login:
+        return Login(who, Tokens(services, clock, who, limits.idle), is_trusted)
+
+    ours = login(credentials, lambda _, realm: is_trusted_realm(url, realm, trusted))
+    trusted = tuple(trusted_realms)
+    nobody = login(StaticCredentials(None), is_no_downgrade)
+    auth = AuthAgent(bare, clock, url, ours, nobody)
+    storage = StorageAgent(RedirectAgent(auth, clock), clock)
+    http = http_client(PathBreaker(RetryAgent(storage, clock, spread, ATTEMPTS), clock))
     return UpstreamClient(url, http, auth, clock, limits)

@@ -38,6 +38,9 @@ class ICredentialStore(Interface):
     def credentials(server: str) -> Deferred[Credentials | None]:
         """Fire with the credentials to use at a server, or ``None`` for none."""
 
+    def forget(server: str) -> bool:
+        """Forget credentials that were refused; tell whether others can be had."""
+
 
 @implementer(ICredentialStore)
 @attrs.define(eq=False)
@@ -49,6 +52,10 @@ class StaticCredentials:
     def credentials(self, server: str) -> Deferred[Credentials | None]:
         """Fire at once."""
         return succeed(self._credentials)
+
+    def forget(self, server: str) -> bool:
+        """Have no others."""
+        return False
 
 
 @implementer(ICredentialStore)
@@ -76,6 +83,11 @@ class HelperCredentials:
         if known is not None and self._is_fresh(known[0]):
             return known[1]
         return await self._flights.join(server, lambda: self._ask(server))
+
+    def forget(self, server: str) -> bool:
+        """Let the command be run again, for whatever server it was."""
+        self._known.clear()
+        return True
 
     def _is_fresh(self, learnt_at: float) -> bool:
         if self._lifetime is None:

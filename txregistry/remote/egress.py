@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +18,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, ProxyAgent
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import (
     IAgent,
@@ -30,6 +30,8 @@ from twisted.web.iweb import (
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.remote.bypass import Bypass
+from txregistry.remote.origin import Origin
 
 #: A proxy's answer to CONNECT may have this many bytes of head.
 _MAX_HEAD_BYTES = 16 * 1024
@@ -47,10 +49,14 @@ class ProxyAddress:
     def parse(cls, text: str) -> ProxyAddress:
         """Read an address such as ``http://user:password@proxy:3128``.
 
-        :raise ValueError: it is none, or the proxy itself wants TLS.
+        :raise ValueError: it is none, or the proxy is spoken to in another way.
         """
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme not in ("http", ""):
+            raise ValueError(
+                f"a proxy that speaks {parts.scheme[:20]} cannot be used; only http"
+            )
+        if not parts.hostname or parts.port == 0:
             raise ValueError("expected the URL of an http proxy")
         authorization = None
         if parts.username:
@@ -159,7 +165,8 @@ class _Tunnels:
             self._reactor, self._proxy.host, self._proxy.port, self._connect_seconds
         )
         host = uri.host.decode("ascii")
-        tunnel = TunnelEndpoint(proxy, f"{host}:{uri.port}", self._proxy.authorization)
+        authority = f"[{host}]:{uri.port}" if ":" in host else f"{host}:{uri.port}"
+        tunnel = TunnelEndpoint(proxy, authority, self._proxy.authorization)
         creator = self._policy.creatorForNetloc(uri.host, uri.port)
         return wrapClientTLS(creator, tunnel)
 
@@ -174,7 +181,8 @@ class ProxiedAgent:
     _policy: IPolicyForHTTPS
     _connect_seconds: float
     _proxies: Mapping[str, ProxyAddress]
-    _bypass: Callable[[str], bool]
+    _bypass: Bypass
+    _pool: HTTPConnectionPool
 
     def request(
         self,
@@ -184,16 +192,17 @@ class ProxiedAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
         """Ask by the way that the environment says."""
-        parts = urlsplit(uri.decode("ascii"))
-        proxy = self._proxies.get(parts.scheme)
-        host = parts.netloc.rpartition("@")[2]
-        if proxy is None or self._bypass(host):
+        origin = Origin.of(uri.decode("ascii"))
+        proxy = self._proxies.get(origin.scheme)
+        if proxy is None or self._bypass.covers(origin.host, origin.port):
             return self._direct.request(method, uri, headers, bodyProducer)
-        if parts.scheme == "https":
+        if origin.scheme == "https":
             tunnels = _Tunnels(
                 self._reactor, self._policy, self._connect_seconds, proxy
             )
-            agent: IAgent = Agent.usingEndpointFactory(self._reactor, tunnels)
+            agent: IAgent = Agent.usingEndpointFactory(
+                self._reactor, tunnels, self._pool
+            )
             return agent.request(method, uri, headers, bodyProducer)
         own = Headers() if headers is None else headers.copy()
         if proxy.authorization is not None:
@@ -201,5 +210,5 @@ class ProxiedAgent:
         endpoint = HostnameEndpoint(
             self._reactor, proxy.host, proxy.port, self._connect_seconds
         )
-        by_proxy: IAgent = ProxyAgent(endpoint, self._reactor)
+        by_proxy: IAgent = ProxyAgent(endpoint, self._reactor, self._pool)
         return by_proxy.request(method, uri, own, bodyProducer)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import attrs
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.manifests import IManifestService
 from txregistry.remote.body import header
 from txregistry.remote.client import UpstreamClient
+from txregistry.remote.failures import StorageRefused
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid, ManifestUnknown, UpstreamFailed
+from txregistry.spec.manifest import lenient
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
-from txregistry.spec.manifest.parse import parse
 from txregistry.spec.mediatypes import MANIFEST_TYPES
 from txregistry.spec.reference import RepositoryName
 
-#: One line: some upstreams read only one.
-ACCEPT = ", ".join(MANIFEST_TYPES)
+#: One line: some upstreams read only one. What we do not know by name is passed on too.
+ACCEPT = ", ".join((*MANIFEST_TYPES, "*/*"))
+
+#: Answers to HEAD that may be about HEAD alone: public ECR wants a token for it that
+#: it does not ask for, URLs may be signed for GET, and gateways may not know it. Where
+#: access or the manifest itself is in question, GET decides.
+HEAD_ONLY = frozenset((400, 401, 403, 404, 405, 410, 500, 501))
+
+#: Those that are about the method, if GET is answered: they are remembered for a while.
+_NO_SUCH_METHOD = frozenset((405, 500, 501))
 
 
 def accepting() -> Headers:
@@ -36,18 +46,39 @@ class RemoteManifests:
 
     @deferred
     async def exists(self, digest: Digest) -> bool:
-        """Fire with whether the upstream has a manifest, by HEAD."""
+        """Fire with whether the upstream has a manifest; by GET if HEAD is refused."""
         try:
-            response = await self._client.ask(
-                "HEAD",
-                self._path(str(digest)),
-                headers=accepting(),
-                not_found=lambda: ManifestUnknown(str(digest)),
-            )
+            response = await self.head(str(digest)) or await self._get(str(digest))
         except ManifestUnknown:
             return False
         self._client.discard(response)
         return True
+
+    @deferred
+    async def head(self, reference: str) -> IResponse | None:
+        """Ask by HEAD, where that is worth a question.
+
+        :return: fires with an answer to discard, or ``None`` if GET has to tell.
+        """
+        habits = self._client.habits
+        if not habits.answers_head(self._name):
+            return None
+        try:
+            response = await self._client.ask(
+                "HEAD",
+                self._path(reference),
+                headers=accepting(),
+                ok=(200, *HEAD_ONLY),
+            )
+        except StorageRefused:
+            return None
+        if response.code == 200:
+            habits.head_answered(self._name)
+            return response
+        self._client.discard(response)
+        if response.code in _NO_SUCH_METHOD:
+            habits.head_refused(self._name)
+        return None
 
     @deferred
     async def get(self, digest: Digest) -> Manifest:
@@ -56,26 +87,37 @@ class RemoteManifests:
 
     @deferred
     async def fetch(self, reference: str, expected: Digest | None) -> Manifest:
-        """Fire with what a reference stands for, by GET, verified."""
+        """Fire with what a reference stands for, by GET, verified.
+
+        :param expected: its digest, if that is known.
+        """
+        response = await self._get(reference)
+        kind = header(response, "Content-Type")
+        content = await self._client.collect(response, MAX_MANIFEST_BYTES)
+        return self._read(content, kind, expected)
+
+    @deferred
+    async def _get(self, reference: str) -> IResponse:
         response = await self._client.ask(
             "GET",
             self._path(reference),
             headers=accepting(),
-            not_found=lambda: ManifestUnknown(reference),
+            not_found=lambda: ManifestUnknown({"reference": reference}),
         )
-        kind = header(response, "Content-Type")
-        content = await self._client.collect(response, MAX_MANIFEST_BYTES)
-        return self._read(content, kind, expected)
+        self._client.habits.get_answered(self._name)
+        return response
 
     def _read(
         self, content: bytes, kind: str | None, expected: Digest | None
     ) -> Manifest:
         algorithm = "sha256" if expected is None else expected.algorithm
         try:
-            manifest = parse(content, kind, algorithm)
+            manifest = lenient.read(content, kind, algorithm)
         except ManifestInvalid as error:
             raise self._unusable("sent no manifest") from error
         if expected is not None and manifest.digest != expected:
+            if Digest.of(content, algorithm) == expected:
+                return attrs.evolve(manifest, digest=expected)
             raise self._unusable("sent content that does not match its digest")
         return manifest
 

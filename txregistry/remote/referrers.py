@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from urllib.parse import urljoin
-
 import attrs
+from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.referrers import IReferrerService, Referrer, Referrers
 from txregistry.remote.body import header
 from txregistry.remote.client import UpstreamClient
+from txregistry.remote.failures import StorageRefused
 from txregistry.remote.manifests import RemoteManifests
-from txregistry.remote.origin import Origin
+from txregistry.remote.pages import pages
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestInvalid, ManifestUnknown, UpstreamFailed
+from txregistry.spec.errors import (
+    ManifestInvalid,
+    ManifestUnknown,
+    UpstreamFailed,
+)
 from txregistry.spec.manifest.listing import entries_of
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
-from txregistry.spec.pagination import parse_next
 from txregistry.spec.reference import RepositoryName, schema_tag
 
-#: Pages of a list that are read at most, and their bytes together. A list that goes on
-#: is an error: who reads a part of one would take the rest for unsigned.
-MAX_PAGES = 100
+#: Bytes of all pages of a list together. One that goes on is an error: who reads a part
+#: of it would take the rest for unsigned.
 MAX_LIST_BYTES = 16 * 1024 * 1024
+
+#: Answers of upstreams that do not know what is asked for.
+_NO_API = (400, 404, 405, 406, 410, 501)
 
 
 @implementer(IReferrerService)
@@ -49,9 +53,8 @@ class RemoteReferrers:
         limit: int | None = None,
     ) -> Referrers:
         """Fire with a page of referrers, sorted by digest."""
-        try:
-            found = [item async for page in self._pages(digest) for item in page]
-        except ManifestUnknown:
+        found = await self._by_api(digest)
+        if found is None:
             found = await self._by_tag(digest)
         wanted = {
             str(item.descriptor.digest): item
@@ -60,22 +63,22 @@ class RemoteReferrers:
         }
         return [wanted[key] for key in sorted(wanted) if key > after][:limit]
 
-    async def _pages(self, digest: Digest) -> AsyncIterator[Referrers]:
-        path, left = f"/v2/{self._name}/referrers/{digest}", MAX_LIST_BYTES
-        for _ in range(MAX_PAGES):
-            response = await self._client.ask(
-                "GET", path, not_found=lambda: ManifestUnknown(str(digest))
-            )
-            link = parse_next(header(response, "Link"))
-            body = await self._client.collect(response, MAX_MANIFEST_BYTES)
-            left -= len(body)
-            if left < 0:
-                break
-            yield self._read(body)
-            if link is None:
-                return
-            path = self._same_origin(urljoin(urljoin(self._client.url, path), link))
-        raise self._unusable("sent too long a list of referrers")
+    @deferred
+    async def _by_api(self, digest: Digest) -> Referrers | None:
+        """Fire with what the API lists, or ``None`` if there is no such API."""
+        found: Referrers = []
+        path = f"/v2/{self._name}/referrers/{digest}"
+        try:
+            async for response, body in pages(
+                *(self._client, path, MAX_MANIFEST_BYTES, MAX_LIST_BYTES),
+                *(_NoApi, _NO_API),
+            ):
+                if _is_page_for_people(response, body):
+                    return None
+                found += self._read(body)
+        except (_NoApi, StorageRefused):
+            return None
+        return found
 
     @deferred
     async def _by_tag(self, digest: Digest) -> Referrers:
@@ -92,10 +95,17 @@ class RemoteReferrers:
         except ManifestInvalid as error:
             raise self._unusable("sent no list of referrers") from error
 
-    def _same_origin(self, url: str) -> str:
-        if Origin.of(url) != Origin.of(self._client.url):
-            raise self._unusable("pages lead to another host")
-        return url
-
     def _unusable(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})
+
+
+class _NoApi(ManifestUnknown):
+    """The upstream has no API for referrers."""
+
+
+def _is_page_for_people(response: IResponse, body: bytes) -> bool:
+    """Tell a page of HTML, such as a login, from a list."""
+    kind = (header(response, "Content-Type") or "").strip().lower()
+    return (
+        kind.startswith(("text/html", "application/xhtml")) or body.lstrip()[:1] == b"<"
+    )

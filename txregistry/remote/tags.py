@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from urllib.parse import quote, urljoin
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.tags import ITagService, Tags
+from txregistry.interfaces.tags import IRemoteTags, Tags
 from txregistry.remote.body import announced_length, header
 from txregistry.remote.client import UpstreamClient
-from txregistry.remote.manifests import RemoteManifests, accepting
-from txregistry.remote.origin import Origin
+from txregistry.remote.manifests import RemoteManifests
+from txregistry.remote.pages import pages
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
     DigestInvalid,
-    ManifestUnknown,
     NameUnknown,
     TagInvalid,
     UpstreamFailed,
 )
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.mediatypes import MANIFEST_TYPES
-from txregistry.spec.pagination import parse_next
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: Entries asked for per page, and pages read at most: a million tags.
+#: Entries asked for per page.
 PAGE = 1000
-MAX_PAGES = 1000
 
-_MAX_PAGE_BYTES = 4 * 1024 * 1024
+#: The most that one page, and all pages of a list, may have.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+MAX_LIST_BYTES = 16 * 1024 * 1024
 
 
-@implementer(ITagService)
+@implementer(IRemoteTags)
 @attrs.define(eq=False)
 class RemoteTags:
     """Tags by HEAD, which no upstream counts as a pull."""
@@ -46,64 +45,76 @@ class RemoteTags:
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
-        """Fire with what a tag stands for.
+        """Fire with what a tag stands for."""
+        found = await self.look(tag=tag)
+        return found.descriptor if isinstance(found, Manifest) else found
 
-        An upstream that does not tell the digest in answer to HEAD is asked for
-        the manifest itself.
+    @deferred
+    async def look(self, tag: Tag) -> Descriptor | Manifest:
+        """Fire with what a tag stands for, by HEAD.
+
+        An upstream that does not tell by HEAD, or does not tell the digest, is asked
+        for the manifest itself: what HEAD says is a hint, and GET decides.
         """
-        response = await self._client.ask(
-            "HEAD",
-            f"/v2/{self._name}/manifests/{tag}",
-            headers=accepting(),
-            not_found=lambda: ManifestUnknown({"tag": str(tag)}),
-        )
-        self._client.discard(response)
-        found = _descriptor(response)
-        if found is not None:
-            return found
-        manifest = await RemoteManifests(self._client, self._name).fetch(str(tag), None)
-        return manifest.descriptor
+        response = await self._manifests.head(str(tag))
+        found = None
+        if response is not None:
+            self._client.discard(response)
+            found = _descriptor(response)
+        return await self.fetch(tag=tag) if found is None else found
+
+    def fetch(self, tag: Tag) -> Deferred[Manifest]:
+        """Fire with the manifest that a tag stands for, by GET."""
+        return self._manifests.fetch(str(tag), None)
 
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
-        """Fire with a page of the tags, gathered from the upstream's own pages."""
+        """Fire with a page of the tags, cut from all that the upstream lists.
+
+        Upstreams have orders of their own, so that no part of a list can be told from
+        its beginning.
+        """
         found: set[Tag] = set()
-        async for page in self._pages(after, limit):
-            found.update(tag for tag in page if str(tag) > after)
-            if limit is not None and len(found) >= limit:
-                break
-        return sorted(found)[:limit]
-
-    async def _pages(self, after: str, limit: int | None) -> AsyncIterator[Tags]:
-        size = PAGE if limit is None else max(1, min(PAGE, limit))
-        path = f"/v2/{self._name}/tags/list?n={size}"
-        if after:
-            path += f"&last={quote(after, safe='')}"
-        for _ in range(MAX_PAGES):
-            response = await self._client.ask(
-                "GET", path, not_found=lambda: NameUnknown({"name": str(self._name)})
-            )
-            link = parse_next(header(response, "Link"))
-            body = await self._client.collect(response, _MAX_PAGE_BYTES)
-            yield self._read(body)
-            if link is None:
-                return
-            path = self._same_origin(urljoin(urljoin(self._client.url, path), link))
-
-    def _same_origin(self, url: str) -> str:
-        if Origin.of(url) != Origin.of(self._client.url):
-            raise self._unusable("pages lead to another host")
-        return url
+        path = f"/v2/{self._name}/tags/list?n={PAGE}"
+        async for _, body in pages(
+            self._client,
+            path,
+            MAX_PAGE_BYTES,
+            MAX_LIST_BYTES,
+            lambda: NameUnknown({"name": str(self._name)}),
+        ):
+            found.update(self._read(body))
+        return sorted(tag for tag in found if str(tag) > after)[:limit]
 
     def _read(self, body: bytes) -> Tags:
         try:
-            names = json.loads(body)["tags"] or []
-            return [Tag.parse(name) for name in names if isinstance(name, str)]
-        except (ValueError, KeyError, TypeError, TagInvalid) as error:
-            raise self._unusable("sent no list of tags") from error
+            document = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise self._unusable() from error
+        if not isinstance(document, dict):
+            raise self._unusable()
+        names = document.get("tags")
+        return [
+            tag
+            for name in (names if isinstance(names, list) else ())
+            if (tag := _tag(name)) is not None
+        ]
 
-    def _unusable(self, reason: str) -> UpstreamFailed:
-        return UpstreamFailed({"upstream": self._client.host, "reason": reason})
+    def _unusable(self) -> UpstreamFailed:
+        facts = {"upstream": self._client.host, "reason": "sent no list of tags"}
+        return UpstreamFailed(facts)
+
+    @property
+    def _manifests(self) -> RemoteManifests:
+        return RemoteManifests(self._client, self._name)
+
+
+def _tag(name: object) -> Tag | None:
+    """Read what is a tag; anything else that stands among them is passed over."""
+    try:
+        return Tag.parse(name) if isinstance(name, str) else None
+    except TagInvalid:
+        return None
 
 
 def _descriptor(response: IResponse) -> Descriptor | None:
@@ -111,8 +122,7 @@ def _descriptor(response: IResponse) -> Descriptor | None:
         digest = Digest.parse(header(response, "Docker-Content-Digest") or "")
     except DigestInvalid:
         return None
-    kind = (header(response, "Content-Type") or "").partition(";")[0].strip()
-    size = announced_length(response)
-    if kind not in MANIFEST_TYPES:
-        size = None  # not enough to answer a HEAD from
-    return Descriptor(digest, size, kind)
+    kind = (header(response, "Content-Type") or "").partition(";")[0].strip().lower()
+    # No manifest is empty, and what has another type cannot be answered from a HEAD.
+    size = announced_length(response) or None
+    return Descriptor(digest, size if kind in MANIFEST_TYPES else None, kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import OrderedDict
+from collections.abc import Collection
 from urllib.parse import urlencode
 
 import attrs
@@ -20,8 +21,8 @@ from twisted.web.iweb import IResponse
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.smallbody import SmallBody
-from txregistry.remote.answers import error_of, parse_retry_after
-from txregistry.remote.body import collect, header
+from txregistry.remote.answers import error_of
+from txregistry.remote.body import collect, retry_after
 from txregistry.remote.credentials import Credentials, ICredentialStore
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
@@ -49,7 +50,7 @@ class TokenKey:
 
 @attrs.frozen
 class Token:
-    """A token and when to stop using it, in seconds since the epoch."""
+    """A token and when to stop using it, by the clock that counts time limits."""
 
     text: str = attrs.field(repr=False)
     renew_at: float
@@ -67,22 +68,28 @@ class Tokens:
     _flights: Flights[TokenKey, Token] = attrs.field(factory=Flights)
 
     @deferred
-    async def get(self, key: TokenKey, refused: str | None = None) -> str:
+    async def get(self, key: TokenKey, refused: Collection[str] = ()) -> str:
         """Fire with a token.
 
-        :param refused: a token that the upstream did not accept; it is not given
-            again. Fails with ``Unauthorized``, ``Denied`` or ``UpstreamFailed``.
+        :param refused: tokens that the upstream did not accept; they are not given
+            again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
+            ``UpstreamFailed``.
         """
         known = self._known.get(key)
-        usable = known is not None and known.text != refused
+        usable = known is not None and known.text not in refused
         if known is not None and usable and self._clock.seconds() < known.renew_at:
             return known.text
         token = await self._flights.join(key, lambda: self._fetch(key))
         return token.text
 
+    def forget(self) -> None:
+        """Forget all tokens: they were got for credentials that were refused."""
+        self._known.clear()
+
     @deferred
     async def _fetch(self, key: TokenKey) -> Token:
         asked_at = self._clock.seconds()
+        self._known.pop(key, None)  # it has ended, or was refused
         host = Origin.of(key.realm).authority
         who = await self._credentials.credentials(host)
         response = await self._ask(key, who)
@@ -138,13 +145,13 @@ class Tokens:
         )
 
     def _refused(self, response: IResponse, host: str) -> Exception:
-        now = self._clock.seconds()
-        wait = parse_retry_after(header(response, "Retry-After"), now)
+        wait = retry_after(response, self._clock.seconds())
         discard(response, self._clock)
-        missing = UpstreamFailed({"upstream": host, "reason": "no token service"})
+        if response.code in (404, 410):
+            return UpstreamFailed({"upstream": host, "reason": "no token service"})
         if response.code == 400:
             return Unauthorized({"upstream": host, "status": 400})
-        return error_of(response.code, host, missing, wait)
+        return error_of(response.code, host, wait)
 
 
 def basic(who: Credentials) -> str:

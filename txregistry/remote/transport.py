@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import attrs
 from OpenSSL import SSL
@@ -22,7 +21,9 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 from zope.interface import implementer
 
+from txregistry.remote.bypass import Bypass
 from txregistry.remote.egress import ProxiedAgent, ProxyAddress
+from txregistry.remote.lines import take_long_lines
 
 
 @attrs.frozen
@@ -112,32 +113,42 @@ def make_core_agent(
 
     :param environment: ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count, in
         upper or lower case.
+    :raise ValueError: at once, for a proxy that cannot be used.
     """
+    take_long_lines()
     policy = UpstreamPolicy(files)
     direct = Agent(reactor, policy, connectTimeout=connect_seconds, pool=pool)
     proxies = egress_proxies(environment)
     if not proxies:
         return direct
-    return ProxiedAgent(
-        direct, reactor, policy, connect_seconds, proxies, proxy_bypass(environment)
-    )
+    bypass = proxy_bypass(environment)
+    return ProxiedAgent(direct, reactor, policy, connect_seconds, proxies, bypass, pool)
 
 
 def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:
     """Read which proxy serves each scheme (pure).
 
-    :raise ValueError: a proxy's address is none.
+    :raise ValueError: a proxy's address is none that can be used; names the variable.
     """
-    lower = {name.lower(): value for name, value in environment.items()}
-    return {
-        scheme: ProxyAddress.parse(lower[f"{scheme}_proxy"])
-        for scheme in ("http", "https")
-        if lower.get(f"{scheme}_proxy")
-    }
+    found = {}
+    for scheme in ("http", "https"):
+        name, text = _variable(environment, f"{scheme}_proxy")
+        if text:
+            try:
+                found[scheme] = ProxyAddress.parse(text)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+    return found
 
 
-def proxy_bypass(environment: Mapping[str, str]) -> Any:
+def proxy_bypass(environment: Mapping[str, str]) -> Bypass:
     """Give the rule that says which hosts are reached directly (pure)."""
-    lower = {name.lower(): value for name, value in environment.items()}
-    proxies = {"no": lower.get("no_proxy", "")}
-    return lambda host: bool(proxy_bypass_environment(host, proxies))
+    return Bypass.parse(_variable(environment, "no_proxy")[1])
+
+
+def _variable(environment: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Give a variable's name and value: in upper case, or in lower if that is empty."""
+    for spelled in (name.upper(), name):
+        if value := environment.get(spelled, "").strip():
+            return spelled, value
+    return name.upper(), ""

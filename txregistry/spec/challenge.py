@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import attrs
 
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'\s*({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))\s*')
-_SCHEME = re.compile(rf"\s*({_WORD})(?:\s+|$)(?!=)")
-_ESCAPE = re.compile(r"\\(.)")
+from txregistry.spec.scan import skip_space, take_parameter, take_token
+
+#: What is read of the challenges of one answer: lines, and characters of each.
+MAX_LINES = 16
+MAX_LENGTH = 8192
+
+#: What a scheme may have in the place of parameters: ``Negotiate YII=``.
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 
 
 @attrs.frozen
@@ -21,24 +26,34 @@ class Challenge:
     parameters: Mapping[str, str]
 
 
-def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
-    """Read all challenges of all header lines; what is malformed is passed over."""
-    return [challenge for header in headers for challenge in _parse_line(header[:8192])]
+def parse_challenges(lines: Iterable[str]) -> list[Challenge]:
+    """Read the challenges of all header lines; what is malformed is passed over."""
+    return [
+        challenge
+        for line in islice(lines, MAX_LINES)
+        for challenge in _parse_line(line[:MAX_LENGTH])
+    ]
 
 
 def _parse_line(line: str) -> list[Challenge]:
     found: list[tuple[str, dict[str, str]]] = []
-    position = 0
-    while position < len(line):
-        if match := _PARAMETER.match(line, position):
+    at = 0
+    while at < len(line):
+        if parameter := take_parameter(line, at):
+            name, value, at = parameter
             if found:
-                value = match[3] if match[2] is None else _ESCAPE.sub(r"\1", match[2])
-                found[-1][1][match[1].lower()] = value
-        elif match := _SCHEME.match(line, position):
-            found.append((match[1].lower(), {}))
+                found[-1][1].setdefault(name, value)
+            continue
+        scheme, after = take_token(line, at)
+        if scheme:
+            found.append((scheme.lower(), {}))
+            at = _skip_token68(line, after)
         else:
-            match = None
-        position = position + 1 if match is None else match.end()
-        while position < len(line) and line[position] == ",":
-            position += 1
+            at += 1  # a comma, a space, or what is malformed
     return [Challenge(scheme, parameters) for scheme, parameters in found]
+
+
+def _skip_token68(line: str, at: int) -> int:
+    at = skip_space(line, at)
+    found = _TOKEN68.match(line, at)
+    return at if found is None else found.end()

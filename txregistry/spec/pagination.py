@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 
 import attrs
 
 from txregistry.spec.errors import PaginationNumberInvalid
-
-_LINK = re.compile(r'<([^>]*)>\s*;(?:[^,]*;)?\s*rel="?next"?', re.ASCII)
 
 
 @attrs.frozen
@@ -43,9 +40,3 @@ def next_link(path: str, limit: int, last: str) -> str:
     :param path: of the list, with any prefix, without a query.
     """
     return f'<{path}?last={quote(last, safe="")}&n={limit}>; rel="next"'
-
-
-def parse_next(header: str | None) -> str | None:
-    """Read where an upstream's ``Link`` leads, absolute or relative."""
-    match = None if header is None else _LINK.search(header)
-    return None if match is None else match[1]

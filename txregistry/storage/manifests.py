@@ -19,9 +19,8 @@ from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import CANONICAL, Digest
 from txregistry.spec.errors import ManifestInvalid, ManifestUnknown
-from txregistry.spec.manifest import jws
+from txregistry.spec.manifest import jws, lenient
 from txregistry.spec.manifest.model import Manifest
-from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
 from txregistry.storage.cache import RepositoryCache
@@ -220,7 +219,7 @@ class LinkedManifests:
         if Digest.of(content, digest.algorithm) != digest:
             raise ManifestUnknown(str(digest))
         try:
-            manifest = parse(content, algorithm=digest.algorithm)
+            manifest = lenient.read(content, algorithm=digest.algorithm)
         except ManifestInvalid as error:
             # A layer was asked for as a manifest, by a link of the old style.
             raise ManifestUnknown(str(digest)) from error

@@ -19,7 +19,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid
-from txregistry.spec.manifest.parse import parse
+from txregistry.spec.manifest import lenient
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
 from txregistry.storage.facts import CATALOGUE, Fact
@@ -203,7 +203,7 @@ class Reconciler:
     async def _read_manifest(self, name: RepositoryName, digest: Digest) -> list[Fact]:
         try:
             content = await self._driver.get(path=layout.blob_data(digest))
-            manifest = parse(content, algorithm=digest.algorithm)
+            manifest = lenient.read(content, algorithm=digest.algorithm)
         except (DriverError, ManifestInvalid):
             return []  # a link to nothing refers to nothing
         if Digest.of(content, digest.algorithm) != digest:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from txregistry import USER_AGENT
 from txregistry.auth.open import OpenAccess
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import Plan
@@ -195,6 +196,8 @@ class TestHouse:
             self.trusted_realms,
             self.limits,
             self.metrics,
+            USER_AGENT,
+            self.upstream_wire,
         )
         self.remote = RemoteNamespace(self.client)
 

@@ -47,11 +47,13 @@ class Wire:
     """An agent whose requests all reach one server, whatever host they name.
 
     :ivar refused: connecting fails with this, as to a host that is not there.
+    :ivar reused: connections that were used again; none is kept.
     """
 
     _server: IProtocolFactory
     _clock: Clock
     refused: Exception | None = None
+    reused: int = 0
     _agent: Agent = attrs.field(init=False)
     _pumps: list[iosim.IOPump] = attrs.field(factory=list)
 
@@ -85,6 +87,9 @@ class Wire:
         connected: Deferred[IProtocol] = Deferred()
         connected.callback(client)
         return connected
+
+    def close_kept(self) -> None:
+        """Have none to close."""
 
     def pump(self) -> bool:
         """Move all bytes that are waiting; tell whether there were any."""

@@ -112,11 +112,15 @@ def as_descriptor(value: object, where: str) -> Descriptor:
         media_type=as_text(fields.get("mediaType"), f"{where}.mediaType")
         or OCTET_STREAM,
         urls=tuple(as_text(url, f"{where}.urls") for url in urls),
-        platform=_platform(fields.get("platform"), f"{where}.platform"),
+        platform=as_platform(fields.get("platform"), f"{where}.platform"),
     )
 
 
-def _platform(value: object, where: str) -> Platform | None:
+def as_platform(value: object, where: str) -> Platform | None:
+    """Give what the child of an index is for; nothing where that is absent.
+
+    :raise ManifestInvalid: it is malformed.
+    """
     if value is None:
         return None
     fields = as_mapping(value, where)

@@ -1,0 +1,72 @@
+"""What the address of a question says of it (pure)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+_API = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/[^/]+/?$")
+
+#: Parameters by which object stores and delivery networks sign a URL.
+_SIGNATURES = frozenset(
+    (
+        "x-amz-signature",  # S3 and what resembles it
+        "x-goog-signature",
+        "signature",  # CloudFront, S3 of old, Google of old
+        "x-oss-signature",
+        "q-signature",  # Tencent
+        "sig",  # Azure
+        "verify",  # Cloudflare
+        "hdnts",  # Akamai
+    )
+)
+
+
+def is_api(url: str) -> bool:
+    """Tell whether a registry is asked, and not a storage that it has sent us to."""
+    return not is_signed(url) and _API.search(urlsplit(url).path) is not None
+
+
+def is_signed(url: str) -> bool:
+    """Tell whether a URL carries the right to what it names in itself."""
+    names = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return any(name.lower() in _SIGNATURES for name, _ in names)
+
+
+def scope_of(path: str) -> str:
+    """Give the scope that reading a path takes; empty if it needs none.
+
+    Built from the path, since some upstreams name another repository in their
+    challenge.
+
+    :param path: as ``/v2/…``, without what stands before it at an upstream.
+    """
+    if match := _API.match(path.partition("?")[0]):
+        return f"repository:{match[1]}:pull"
+    return "registry:catalog:*" if path.startswith("/v2/_catalog") else ""
+
+
+def path_of(url: str, base: str) -> str:
+    """Give the path and query of a URL, without the path of the registry's own base.
+
+    :param base: the URL of a registry, without a slash at its end.
+    """
+    parts = urlsplit(url)
+    path = parts.path.removeprefix(urlsplit(base).path.rstrip("/"))
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def follow_link(base: str, path: str, link: str) -> str:
+    """Give the path of the page to which a link leads (RFC 8288).
+
+    Whatever host it names, the page is asked of the upstream itself: behind a proxy
+    an upstream often does not know by what name, scheme or path it is reached.
+
+    :param base: the URL of the upstream; its path may be missing from the link.
+    :param path: of the page that has the link, as ``/v2/…``.
+    """
+    found = path_of(urljoin(base + path, link), base)
+    if found.startswith("/v2/"):
+        return found
+    before, mark, rest = found.partition("/v2/")
+    return mark + rest if mark and "?" not in before else path

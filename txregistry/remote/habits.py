@@ -1,0 +1,67 @@
+"""What an upstream cannot do, as far as we have seen lately."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.spec.reference import RepositoryName
+
+#: For how long it is believed that HEAD is not answered, in seconds.
+BELIEVED_SECONDS = 3600.0
+
+#: Repositories that are remembered; the oldest is forgotten first.
+MAX_REPOSITORIES = 10_000
+
+#: So many repositories in a row that answer no HEAD stand for the whole upstream.
+ENOUGH = 3
+
+
+@attrs.define(eq=False)
+class Habits:
+    """Which repositories of an upstream answer GET of a manifest and not HEAD.
+
+    Each repository speaks for itself, and several in a row for the upstream, until one
+    does answer.
+    """
+
+    _clock: IReactorTime
+    _refused: OrderedDict[RepositoryName, float] = attrs.field(factory=OrderedDict)
+    _doubted: set[RepositoryName] = attrs.field(factory=set)
+    _in_a_row: set[RepositoryName] = attrs.field(factory=set)
+    _refused_at: float = 0.0
+
+    def answers_head(self, name: RepositoryName) -> bool:
+        """Tell whether HEAD is worth a question."""
+        if len(self._in_a_row) >= ENOUGH and self._is_recent(self._refused_at):
+            return False
+        refused_at = self._refused.get(name)
+        return refused_at is None or not self._is_recent(refused_at)
+
+    def head_refused(self, name: RepositoryName) -> None:
+        """Record that HEAD was answered as if it were not known."""
+        if len(self._doubted) < MAX_REPOSITORIES:
+            self._doubted.add(name)
+
+    def get_answered(self, name: RepositoryName) -> None:
+        """Record that GET was answered: so what was refused was HEAD itself."""
+        if name not in self._doubted:
+            return
+        self._doubted.discard(name)
+        self._refused_at = self._refused[name] = self._clock.seconds()
+        self._refused.move_to_end(name)
+        while len(self._refused) > MAX_REPOSITORIES:
+            self._refused.popitem(last=False)
+        if len(self._in_a_row) < ENOUGH:
+            self._in_a_row.add(name)
+
+    def head_answered(self, name: RepositoryName) -> None:
+        """Record that HEAD was answered."""
+        self._in_a_row.clear()
+        self._doubted.discard(name)
+        self._refused.pop(name, None)
+
+    def _is_recent(self, seconds: float) -> bool:
+        return self._clock.seconds() - seconds < BELIEVED_SECONDS

@@ -1,0 +1,120 @@
+"""How many connections an upstream has to bear at once, and who is next."""
+
+from __future__ import annotations
+
+from collections import deque
+from urllib.parse import urlsplit
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.remote.origin import Origin
+from txregistry.remote.spent import Watched
+from txregistry.spec.errors import UpstreamUnavailable
+
+#: Questions that wait for a place, at most.
+MAX_WAITING = 10_000
+
+#: Seconds that one waits for a place, at most.
+MAX_WAIT = 300.0
+
+
+@attrs.define(eq=False)
+class Places:
+    """Places for questions, given in the order of asking.
+
+    :param limit: how many there are; of these, one is kept for what is small.
+    """
+
+    _limit: int
+    _taken: int = 0
+    _small: deque[Deferred[None]] = attrs.field(factory=deque)
+    _large: deque[Deferred[None]] = attrs.field(factory=deque)
+
+    def take(self, small: bool) -> Deferred[None]:
+        """Fire when there is a place. Cancelling gives up."""
+        queue = self._small if small else self._large
+        waiter: Deferred[None] = Deferred(queue.remove)
+        queue.append(waiter)
+        self._serve()
+        return waiter
+
+    def leave(self) -> None:
+        """Let somebody else have a place."""
+        self._taken -= 1
+        self._serve()
+
+    @property
+    def waiting(self) -> int:
+        """Count those who wait."""
+        return len(self._small) + len(self._large)
+
+    def _serve(self) -> None:
+        while queue := self._next():
+            self._taken += 1
+            queue.popleft().callback(None)
+
+    def _next(self) -> deque[Deferred[None]] | None:
+        free = self._limit - self._taken
+        if free > 0 and self._small:
+            return self._small
+        # Where there is only one place, it is everybody's.
+        if free > min(1, self._limit - 1) and self._large:
+            return self._large
+        return None
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class PlacedAgent:
+    """Ask when there is a place, and keep it until the body of the answer has ended."""
+
+    _agent: IAgent
+    _clock: IReactorTime
+    _places: Places
+
+    @deferred
+    async def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> IResponse:
+        """Ask; fail with ``UpstreamUnavailable`` if too many wait, or for too long."""
+        if self._places.waiting >= MAX_WAITING:
+            raise _full(uri)
+        small = not _is_large(method, uri)
+        await self._places.take(small).addTimeout(
+            MAX_WAIT, self._clock, lambda *_: _fail(uri)
+        )
+        try:
+            response = await self._agent.request(method, uri, headers, bodyProducer)
+        except BaseException:
+            self._places.leave()
+            raise
+        watched: IResponse = Watched(response, self._places.leave)
+        return watched
+
+
+def _is_large(method: bytes, uri: bytes) -> bool:
+    """Tell what may take long: what is got from under ``blobs``, or from a storage."""
+    path = urlsplit(uri).path
+    small = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog", b"/token")
+    return method == b"GET" and not (
+        path.endswith(b"/v2/") or any(part in path for part in small)
+    )
+
+
+def _full(uri: bytes) -> UpstreamUnavailable:
+    host = Origin.of(uri.decode("ascii")).authority
+    return UpstreamUnavailable({"upstream": host, "reason": "too many wait"}, 5.0)
+
+
+def _fail(uri: bytes) -> None:
+    raise _full(uri)

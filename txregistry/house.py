@@ -238,7 +238,13 @@ class House:
         client = upstream_client(
             proxy, self.reactor, pool, self.spread, self.environment, self.metrics
         )
-        fills = Fills(self.partials, self.reactor, self.spread, self.metrics)
+        fills = Fills(
+            self.partials,
+            self.reactor,
+            self.spread,
+            self.metrics,
+            proxy.stalltimeout,
+        )
         uses_credentials = bool(proxy.username or proxy.exec.command)
         registry.add(Preload(client, pool, uses_credentials))
         registry.add(fills)

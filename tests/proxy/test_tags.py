@@ -161,8 +161,8 @@ class TagTests(SynchronousTestCase):
         self.digest()
         self.move()
         self.house.clock.advance(61)
-        path = f"/manifests/{self.second}"
-        self.house.upstream.faults.append(Fault(path, times=99, status=429))
+        limit = Fault("/manifests/", method="GET", times=99, status=429)
+        self.house.upstream.faults.append(limit)
         for _ in range(2):
             got = self.house.get(TAG)
             self.assertEqual(got.header("Docker-Content-Digest"), str(self.first))

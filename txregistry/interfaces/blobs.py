@@ -193,6 +193,12 @@ class IDescriptorCache(Interface):
 class IContent(IBlobStatter):
     """The content of all repositories, without regard to who may see it."""
 
+    def verify(digest: Digest) -> Deferred[bool]:
+        """Fire with whether the content that lies there has its digest.
+
+        Reads all of it.
+        """
+
     def collect(digest: Digest) -> Deferred[bool]:
         """Delete content that no repository links and nobody reads.
 

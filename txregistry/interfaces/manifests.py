@@ -37,6 +37,12 @@ class IManifestStore(IManifestService):
         whether that is there is the caller's to find out, between pin and put.
         """
 
+    def names(digest: Digest) -> Deferred[bool]:
+        """Fire with whether a manifest that is there is made of some content.
+
+        Looks at all manifests of the repository.
+        """
+
     def pin(manifest: Manifest) -> Deferred[None]:
         """Spare what a manifest refers to from a collection under way.
 

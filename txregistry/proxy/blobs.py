@@ -15,15 +15,17 @@ from txregistry.interfaces.blobs import (
     IBlobIngester,
     IBlobReader,
     IBlobService,
-    IBlobStatter,
+    IContent,
 )
 from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
 from txregistry.proxy.fills import Adopt, Fills
+from txregistry.proxy.outage import is_outage
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, UpstreamUnavailable
+from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
 #: How often a blob may come and go between our looking and opening.
@@ -70,8 +72,9 @@ class ProxyBlobs:
 
     _name: RepositoryName
     _local: IBlobService
+    _manifests: IManifestStore
     _remote: IBlobService
-    _content: IBlobStatter
+    _content: IContent
     _fills: Fills
     _adopt_for: Adopt
     _usage: IUsage
@@ -127,7 +130,29 @@ class ProxyBlobs:
         if fill is not None and self._name in fill.confirmed:
             await fill.head()
             return Descriptor(digest, fill.state.size)
-        return await self._fills.confirm(self._name, digest, self._remote)
+        try:
+            known = await self._content.stat(digest=digest)
+        except BlobUnknown:
+            return await self._fills.confirm(self._name, digest, self._remote)
+        await self._confirm(digest)
+        return known
+
+    @deferred
+    async def _confirm(self, digest: Digest) -> int | None:
+        """Let this repository have what is here already, if the upstream does.
+
+        While the upstream cannot be asked, a manifest of this repository that names the
+        content is as good: it was fetched under the upstream's access.
+
+        :return: fires with the size that the upstream tells, which is no proof.
+        """
+        try:
+            seen = await self._fills.confirm(self._name, digest, self._remote)
+            return seen.size
+        except RegistryError as error:
+            if not is_outage(error) or not await self._manifests.names(digest=digest):
+                raise
+        return None
 
     @deferred
     async def _open_elsewhere(self, digest: Digest, attempt: int) -> IBlobReader | None:
@@ -148,9 +173,11 @@ class ProxyBlobs:
             descriptor = await self._content.stat(digest=digest)
         except BlobUnknown:
             return False
-        seen = await self._fills.confirm(self._name, digest, self._remote)
-        if seen.size not in (None, descriptor.size):
-            return False  # what lies there is damaged
+        told = await self._confirm(digest)
+        agrees = told in (None, descriptor.size)
+        # If not, one of the two is wrong, and the digest says which.
+        if not agrees and not await self._content.verify(digest=digest):
+            return False
         await self.adopt(descriptor)
         return True
 

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.retry import backoff
+from txregistry.flow.streams import IdleTimer
 from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobResumer,
@@ -39,6 +40,7 @@ from txregistry.spec.errors import (
     RegistryError,
     SizeInvalid,
     UpstreamFailed,
+    UpstreamTimeout,
 )
 from txregistry.spec.reference import RepositoryName
 
@@ -54,6 +56,7 @@ class Fill:
 
     :ivar confirmed: the repositories whose access the upstream has confirmed.
     :param adopt: links the finished blob into a repository.
+    :param stall_seconds: without one new byte for so long, resumed or not, it ends.
     """
 
     digest: Digest
@@ -64,6 +67,7 @@ class Fill:
     _clock: IReactorTime
     _spread: Callable[[], float]
     _meter: IMeter
+    _stall_seconds: float
     state: FillState = attrs.field(factory=FillState)
     _partial: IPartialBlob | None = None
     _has_head: bool = False
@@ -76,7 +80,13 @@ class Fill:
     _followers: int = 0
     _over: bool = False
     _checkpointing: bool = False
+    _stalled: bool = False
+    _stall: IdleTimer = attrs.field(init=False)
+    _work: Deferred[None] | None = None
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._stall = IdleTimer(self._clock, self._stall_seconds, self._end_stall)
 
     @deferred
     async def run(self) -> None:
@@ -88,9 +98,7 @@ class Fill:
         self._meter.fills(1)
         try:
             start = await self._prepare()
-            assert self._partial is not None
-            await self._download(self._partial)
-            await self._finish(self._partial)
+            await self._get_whole(start)
             self._log.info(
                 "filled {digest}: {size} bytes in {seconds:.1f} s",
                 digest=str(self.digest),
@@ -205,6 +213,57 @@ class Fill:
         return self._partial.size
 
     @deferred
+    async def _get_whole(self, start: int) -> None:
+        """Download and verify; once more if what was kept turns out to be wrong.
+
+        That is so only while nothing of it was shown to anybody.
+        """
+        try:
+            await self._get()
+        except (DigestInvalid, SizeInvalid):
+            if not start or self._has_head:
+                raise
+            await self._begin_anew()
+            await self._get()
+
+    @deferred
+    async def _get(self) -> None:
+        assert self._partial is not None
+        await self._watched(self._download(self._partial))
+        await self._finish(self._partial)
+
+    @deferred
+    async def _begin_anew(self) -> None:
+        assert self._partial is not None and self._file is not None
+        self._log.info("{digest} is fetched anew", digest=str(self.digest))
+        self._file.close()
+        await self._partial.cancel()
+        self.state = FillState()
+        self._partial = await self._partials.open(digest=self.digest)
+        self._file = await self._partial.reader()
+
+    @deferred
+    async def _watched(self, work: Deferred[None]) -> None:
+        """Wait for work that is ended when no new byte has come for too long."""
+        self._work = work
+        self._stall.arm()
+        try:
+            await work
+        except CancelledError:
+            if not self._stalled:
+                raise
+            facts = {"reason": f"sent no new byte for {self._stall_seconds:g} s"}
+            raise UpstreamTimeout(facts) from None
+        finally:
+            self._work = None
+            self._stall.disarm()
+
+    def _end_stall(self) -> None:
+        if self._work is not None:
+            self._stalled = True
+            self._work.cancel()
+
+    @deferred
     async def _download(self, partial: IPartialBlob) -> None:
         self._resume(partial)
         delays = list(backoff(8, 0.5, 8.0, self._spread))
@@ -241,8 +300,8 @@ class Fill:
     async def _pull(self, partial: IPartialBlob) -> None:
         if self.state.is_complete:
             # All was there when an earlier process ended; only access is asked for.
+            # It is shown when the digest has agreed.
             await self._source.stat(digest=self.digest)
-            self._announce()
             return
         reader = await self._open()
         try:
@@ -256,7 +315,7 @@ class Fill:
         if first is not None:
             return first
         written = self.state.written
-        if written and IBlobResumer.providedBy(self._source):
+        if self.state.resumes and IBlobResumer.providedBy(self._source):
             self._meter.count(Count.RESUMED, "blob")
             source = cast(IBlobResumer, self._source)
             reader = await source.open_from(
@@ -299,6 +358,7 @@ class Fill:
                 linked.add(name)
         self.state.size = self.state.written = partial.size
         self.state.verified = True
+        self._announce()
         self._wake()
 
     def _announce(self) -> None:
@@ -309,6 +369,8 @@ class Fill:
 
     def _progress(self) -> None:
         assert self._partial is not None
+        if self._partial.size > self.state.written and self._work is not None:
+            self._stall.arm()
         self.state.written = self._partial.size
         self._wake()
         if self.state.wants_checkpoint and not self._checkpointing:

@@ -19,6 +19,9 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
+#: Without one new byte for this long a fill ends; what is there is kept.
+STALL_SECONDS = 90.0
+
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
 
@@ -30,6 +33,7 @@ class Fills(Service):
     _clock: IReactorTime
     _spread: Callable[[], float]
     _meter: IMeter
+    _stall_seconds: float = STALL_SECONDS
     _fills: dict[Digest, Fill] = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
@@ -120,6 +124,7 @@ class Fills(Service):
             self._clock,
             self._spread,
             self._meter,
+            self._stall_seconds,
         )
         self._fills[digest] = fill
         work = fill.run()

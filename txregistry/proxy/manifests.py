@@ -13,9 +13,10 @@ from txregistry.interfaces.manifests import IManifestService, IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import ITagStore
+from txregistry.proxy.outage import is_outage
 from txregistry.proxy.pending import PendingTags
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, ManifestUnknown
+from txregistry.spec.errors import BlobUnknown, ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName
 
@@ -69,14 +70,19 @@ class ProxyManifests:
         manifest = await self._link(digest)
         if manifest is None:
             manifest = await self._remote.get(digest=digest)
-            self._meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
-            self._record(manifest)
-            await self._local.put(manifest=manifest)
+            await self.keep(manifest)
         for tag in self._pending.take(self._name, digest):
             await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
             key = EntryKey(self._name, Kind.TAG, str(tag))
             self._memory.confirm(key, self._clock.seconds())
         return manifest
+
+    @deferred
+    async def keep(self, manifest: Manifest) -> None:
+        """Store a manifest that has come from the upstream."""
+        self._meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
+        self._record(manifest)
+        await self._local.put(manifest=manifest)
 
     @deferred
     async def _link(self, digest: Digest) -> Manifest | None:
@@ -85,7 +91,7 @@ class ProxyManifests:
             await self._content.stat(digest=digest)
         except BlobUnknown:
             return None
-        if not await self._remote.exists(digest=digest):
+        if not await self._is_ours(digest):
             raise ManifestUnknown(str(digest))
         try:
             manifest = await self._local.mount(digest=digest)
@@ -93,6 +99,16 @@ class ProxyManifests:
             return None  # what lies there is damaged
         self._record(manifest)
         return manifest
+
+    @deferred
+    async def _is_ours(self, digest: Digest) -> bool:
+        """Fire with whether this repository may have what another one has brought."""
+        try:
+            return await self._remote.exists(digest=digest)
+        except RegistryError as error:
+            if is_outage(error) and await self._local.names(digest=digest):
+                return True
+            raise
 
     def _record(self, manifest: Manifest) -> None:
         size, now = len(manifest.content), self._clock.seconds()

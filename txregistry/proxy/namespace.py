@@ -11,14 +11,15 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
-from txregistry.interfaces.blobs import IBlobStatter
+from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.observe import IMeter
-from txregistry.interfaces.tags import ITagStore
+from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import ProxyBlobs
 from txregistry.proxy.fills import Fills
+from txregistry.proxy.lists import TagLists
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.pending import PendingTags
 from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory
@@ -50,7 +51,7 @@ class ProxyNamespace:
 
     _local: INamespace
     _remote: INamespace
-    _content: IBlobStatter
+    _content: IContent
     _fills: Fills
     _policy: TagPolicy
     _memory: ITagMemory
@@ -59,9 +60,13 @@ class ProxyNamespace:
     _clock: IReactorTime
     _started_at: float
     _pending: PendingTags = attrs.field(factory=PendingTags)
+    _tag_lists: TagLists = attrs.field(init=False)
     _lists: ReferrerMemory = attrs.field(factory=ReferrerMemory)
     _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
+
+    def __attrs_post_init__(self) -> None:
+        self._tag_lists = TagLists(self._policy)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, put together once."""
@@ -83,11 +88,24 @@ class ProxyNamespace:
         remote = await self._remote.repository(name)
         manifests = cast(IManifestStore, local.manifests)
         tags = cast(ITagStore, local.tags)
+        stored = ProxyManifests(
+            name,
+            manifests,
+            tags,
+            remote.manifests,
+            self._content,
+            self._pending,
+            self._usage,
+            self._memory,
+            self._meter,
+            self._clock,
+        )
         found = self._known[name] = ProxyRepository(
             name,
             ProxyBlobs(
                 name,
                 local.blobs,
+                manifests,
                 remote.blobs,
                 self._content,
                 self._fills,
@@ -96,23 +114,14 @@ class ProxyNamespace:
                 self._meter,
                 self._clock,
             ),
-            ProxyManifests(
-                name,
-                manifests,
-                tags,
-                remote.manifests,
-                self._content,
-                self._pending,
-                self._usage,
-                self._memory,
-                self._meter,
-                self._clock,
-            ),
+            stored,
             ProxyTags(
                 name,
                 tags,
                 manifests,
-                remote.tags,
+                cast(IRemoteTags, remote.tags),
+                stored.keep,
+                self._tag_lists,
                 self._policy,
                 self._memory,
                 self._pending,

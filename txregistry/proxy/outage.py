@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from txregistry.spec.errors import RegistryError, UpstreamFailed, UpstreamUnavailable
+from collections.abc import Mapping
+
+from txregistry.spec.errors import (
+    RegistryError,
+    UpstreamFailed,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+
+def is_answer(error: RegistryError) -> bool:
+    """Tell whether an upstream that can be reached has answered with this error.
+
+    Then another question may be answered better.
+    """
+    if isinstance(error, UpstreamTimeout | UpstreamUnavailable):
+        return False
+    if isinstance(error, UpstreamFailed):
+        facts = error.detail if isinstance(error.detail, Mapping) else {}
+        return "status" in facts or str(facts.get("reason", "")).startswith("sent")
+    return error.status in (404, 429)
 
 
 def is_outage(error: RegistryError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from txregistry.spec.errors import RegistryError, UpstreamFailed, UpstreamUnavailable
@@ -14,6 +16,10 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 
 #: Failures in a row, without at least a held-back chunk of progress, that end a fill.
 MAX_FAILURES = 5
+
+#: Answers in a row to a question for a part, each a failure, after which the whole is
+#: asked for.
+MAX_REFUSED_PARTS = 2
 
 
 @attrs.define
@@ -31,6 +37,7 @@ class FillState:
     verified: bool = False
     checkpointed: int = 0
     _failures: int = 0
+    _answers: int = 0
     _written_at_failure: int = 0
 
     @property
@@ -55,6 +62,15 @@ class FillState:
         """Tell whether what the upstream says of the size is still the same."""
         return self.size is None or size is None or size == self.size
 
+    @property
+    def resumes(self) -> bool:
+        """Tell whether to ask for the rest, or for the whole once more.
+
+        An upstream that answers twice in a row with a failure, when asked for a part,
+        may be one that knows no parts.
+        """
+        return bool(self.written) and self._answers < MAX_REFUSED_PARTS
+
     def next_attempt(self, error: BaseException) -> int | None:
         """Decide, after a failure, whether to go on.
 
@@ -63,10 +79,17 @@ class FillState:
         if not is_passing(error):
             return None
         if self.written - self._written_at_failure >= HELD_BACK_BYTES:
-            self._failures = 0
+            self._failures = self._answers = 0
         self._written_at_failure = self.written
         self._failures += 1
+        self._answers += is_answered(error)
         return self._failures if self._failures < MAX_FAILURES else None
+
+
+def is_answered(error: BaseException) -> bool:
+    """Tell whether the upstream has answered, so that it can be reached."""
+    facts = getattr(error, "detail", None)
+    return isinstance(facts, Mapping) and "status" in facts
 
 
 def is_passing(error: BaseException) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
@@ -13,26 +15,36 @@ from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Ki
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
-from txregistry.interfaces.tags import ITagFallback, ITagService, ITagStore, Tags
-from txregistry.proxy.outage import is_outage
+from txregistry.interfaces.tags import (
+    IRemoteTags,
+    ITagFallback,
+    ITagService,
+    ITagStore,
+    Tags,
+)
+from txregistry.proxy.lists import TagLists, page_of
+from txregistry.proxy.outage import is_answer, is_outage
 from txregistry.proxy.pending import PendingTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
 from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
 #: Tags whose last answer is kept in memory, per repository.
 MAX_REMEMBERED = 1000
 
-ListKey = tuple[str, int | None]
-
 
 @attrs.frozen
 class Seen:
-    """What the upstream last said of a tag, and when."""
+    """What the upstream last said of a tag, and when.
+
+    :ivar is_hint: of size and type it is known only what HEAD has told.
+    """
 
     descriptor: Descriptor
     confirmed_at: float
+    is_hint: bool = False
 
 
 @implementer(ITagService, ITagFallback)
@@ -43,7 +55,9 @@ class ProxyTags:
     _name: RepositoryName
     _local: ITagStore
     _local_manifests: IManifestStore
-    _remote: ITagService
+    _remote: IRemoteTags
+    _keep: Callable[[Manifest], Deferred[None]]
+    _lists: TagLists
     _policy: TagPolicy
     _memory: ITagMemory
     _pending: PendingTags
@@ -53,7 +67,8 @@ class ProxyTags:
     _started_at: float
     _seen: OrderedDict[Tag, Seen] = attrs.field(factory=OrderedDict)
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
-    _lists: Flights[ListKey, Tags] = attrs.field(factory=Flights)
+    _fetching: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
+    _listing: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
@@ -66,7 +81,7 @@ class ProxyTags:
         ):
             current_status().hit = True
             self._touch_manifest(seen.descriptor, now)
-            return seen.descriptor
+            return (await self._known(tag, seen)).descriptor
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._meter.count(Count.COALESCED, "tag")
@@ -76,13 +91,29 @@ class ProxyTags:
             await self._drop(tag)
             raise
         except RegistryError as error:
-            return await self.instead(tag, error)
+            return await self._stored(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
 
     @deferred
     async def instead(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with what is stored for a tag; see :class:`ITagFallback`."""
+        """Fire with what is fetched or stored for a tag; see :class:`ITagFallback`.
+
+        What HEAD has told may have moved on since, or be no more than a hint: the
+        manifest is asked for by the tag itself. Where it cannot be had, the tag is not
+        fresh.
+        """
+        if is_answer(error):
+            try:
+                return await self._fetching.join(tag, lambda: self._fetch(tag))
+            except RegistryError as another:
+                error = error if is_outage(error) else another
+        self._seen.pop(tag, None)
+        return await self._stored(tag, error)
+
+    @deferred
+    async def _stored(self, tag: Tag, error: RegistryError) -> Descriptor:
+        """Fire with what is stored for a tag, in an outage."""
         if not is_outage(error):
             raise error
         try:
@@ -99,11 +130,14 @@ class ProxyTags:
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
         """Fire with the upstream's tags, or in an outage with those that are stored."""
-        key = (after, limit)
+        now = self._clock.seconds()
+        whole = self._lists.find(self._name, now)
+        if whole is not None:
+            current_status().hit = True
+            return page_of(whole, after, limit)
         try:
-            return await self._lists.join(
-                key, lambda: self._remote.list(after=after, limit=limit)
-            )
+            whole = await self._listing.join(self._name, self._list)
+            return page_of(whole, after, limit)
         except RegistryError as error:
             if not is_outage(error):
                 raise
@@ -115,22 +149,56 @@ class ProxyTags:
             return found
 
     @deferred
-    async def _ask(self, tag: Tag) -> Descriptor:
-        descriptor = await self._remote.get(tag=tag)
-        now = self._clock.seconds()
-        self._remember(tag, Seen(descriptor, now))
-        self._usage.add(Entry(self._key(tag), 0, now))
-        await self._link(tag, descriptor)
-        return descriptor
+    async def _list(self) -> Tags:
+        found: Tags = await self._remote.list()
+        self._lists.remember(self._name, found, self._clock.seconds())
+        return found
 
     @deferred
-    async def _link(self, tag: Tag, descriptor: Descriptor) -> None:
-        if await self._local_manifests.exists(digest=descriptor.digest):
-            self._pending.settle(self._name, tag)
-            await self._local.tag(tag=tag, descriptor=descriptor)
-            self._memory.confirm(self._key(tag), self._clock.seconds())
+    async def _ask(self, tag: Tag) -> Descriptor:
+        return await self._settle(tag, await self._remote.look(tag=tag))
+
+    @deferred
+    async def _fetch(self, tag: Tag) -> Descriptor:
+        return await self._settle(tag, await self._remote.fetch(tag=tag))
+
+    @deferred
+    async def _settle(self, tag: Tag, found: Descriptor | Manifest) -> Descriptor:
+        """Take note of what the upstream says; fire with what is known of it."""
+        now = self._clock.seconds()
+        if isinstance(found, Manifest):
+            await self._keep(found)
+            seen = Seen(found.descriptor, now)
         else:
-            self._pending.wait(self._name, tag, descriptor.digest)
+            seen = Seen(found, now, is_hint=True)
+        self._remember(tag, seen)
+        self._usage.add(Entry(self._key(tag), 0, now))
+        seen = await self._known(tag, seen)
+        await self._link(tag, seen)
+        return seen.descriptor
+
+    @deferred
+    async def _known(self, tag: Tag, seen: Seen) -> Seen:
+        """Fire with what is known for certain, once the manifest is here."""
+        if not seen.is_hint:
+            return seen
+        try:
+            manifest = await self._local_manifests.get(digest=seen.descriptor.digest)
+        except ManifestUnknown:
+            return seen
+        known = Seen(manifest.descriptor, seen.confirmed_at)
+        if self._seen.get(tag) == seen:
+            self._seen[tag] = known
+        return known
+
+    @deferred
+    async def _link(self, tag: Tag, seen: Seen) -> None:
+        if seen.is_hint:
+            self._pending.wait(self._name, tag, seen.descriptor.digest)
+            return
+        self._pending.settle(self._name, tag)
+        await self._local.tag(tag=tag, descriptor=seen.descriptor)
+        self._memory.confirm(self._key(tag), self._clock.seconds())
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:

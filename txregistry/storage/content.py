@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import KeyedLocks, deferred
+from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.files import IFileReader
@@ -18,6 +19,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
 from txregistry.storage import layout
 from txregistry.storage.caches import Caches
+from txregistry.storage.hashing import hash_file
 from txregistry.storage.leases import Leases
 from txregistry.storage.links import Links
 from txregistry.storage.protection import Protection
@@ -64,6 +66,17 @@ class Content:
     protection: Protection
     leases: Leases = attrs.field(factory=Leases)
     locks: KeyedLocks[Digest] = attrs.field(factory=KeyedLocks)
+
+    @deferred
+    async def verify(self, digest: Digest) -> bool:
+        """Fire with whether the content that lies there has its digest."""
+        path, hasher = layout.blob_data(digest), digest.hasher()
+        try:
+            found = await self._driver.stat(path)
+            await hash_file(self._driver, path, found.size, hasher)
+        except (PathNotFound, ShortRead):
+            return False
+        return digest.matches(hasher)
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:

@@ -28,6 +28,7 @@ from txregistry.storage.content import Content
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.tags import tag_changes
+from txregistry.storage.tree import revisions_in_tree
 
 #: References that are looked at before others get their turn.
 _PER_TURN = 64
@@ -97,6 +98,22 @@ class LinkedManifests:
         if signatures:
             await self._signatures.put(manifest.digest, *signatures)
         return manifest.descriptor
+
+    @deferred
+    async def names(self, digest: Digest) -> bool:
+        """Fire with whether one of the manifests is made of some content."""
+        seen = 0
+        async for revision in revisions_in_tree(self._driver, self._name):
+            seen += 1
+            if seen % _PER_TURN == 0:
+                await deferLater(self._clock, 0)
+            try:
+                manifest = await self.get(revision)
+            except ManifestUnknown:
+                continue  # a link to nothing
+            if any(found.digest == digest for found in manifest.references):
+                return True
+        return False
 
     @deferred
     async def pin(self, manifest: Manifest) -> None:

@@ -31,6 +31,10 @@ _ALWAYS = frozenset(mediatypes.SCHEMA1_TYPES)
 #: Types that are sent as well to whoever names the digest, as distribution does.
 _BY_DIGEST = _ALWAYS | {mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST}
 
+#: All types that a client may be meant to name. What is of another type is sent to
+#: whoever asks for it: no client could have named it, and it is not ours to judge.
+_NEGOTIABLE = frozenset(mediatypes.MANIFEST_TYPES)
+
 #: What a client is given that knows no lists, in the place of one.
 _OLD_CLIENTS = Platform("amd64", "linux")
 
@@ -167,7 +171,8 @@ def _check_accept(
 ) -> None:
     given = request.headers_named("Accept")
     kind = descriptor.media_type
-    if kind not in always and not accepts(given, kind):
+    negotiable = kind in _NEGOTIABLE and kind not in always
+    if negotiable and not accepts(given, kind):
         raise ManifestUnknown(
             {"mediaType": kind, "reason": "not in the Accept header of the request"}
         )

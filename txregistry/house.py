@@ -14,6 +14,7 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.admin.control import ControlFactory
@@ -24,6 +25,7 @@ from txregistry.expiry.plan import Plan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.clocks import WallClock
 from txregistry.flow.database import Database
 from txregistry.flow.disk import DiskPool
 from txregistry.health.checks import Health
@@ -115,6 +117,8 @@ class House:
     :param spread: gives random numbers from 0 to 1.
     :param access_stream: where the access log goes.
     :param give_up: ends the process when it cannot start.
+    :param wall: gives the time of day, in seconds since the epoch; as the reactor does
+        if not given. See :mod:`txregistry.flow.clocks`.
     """
 
     config: Config
@@ -123,6 +127,8 @@ class House:
     spread: Callable[[], float]
     access_stream: TextIO
     give_up: Callable[[], None]
+    wall: Callable[[], float] | None = None
+    clock: IReactorTime = attrs.field(init=False)
     disk: DiskPool = attrs.field(init=False)
     ledger_disk: DiskPool = attrs.field(init=False)
     auth_disk: DiskPool = attrs.field(init=False)
@@ -146,11 +152,12 @@ class House:
     def __attrs_post_init__(self) -> None:
         config = self.config
         threads = cast(int, config.storage.parameters.get("maxthreads") or DISK_THREADS)
+        self.clock = WallClock(self.reactor, self.wall or self.reactor.seconds)
         self.disk = DiskPool.create(self.reactor, threads, "disk")
         self.auth_disk = DiskPool.create(self.reactor, AUTH_THREADS, "auth")
         self.ledger_disk = DiskPool.create(self.reactor, 1, "ledger")
         self.driver = make_driver(
-            config.storage.driver, config.storage.parameters, self.disk, self.reactor
+            config.storage.driver, config.storage.parameters, self.disk, self.clock
         )
         self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
         self.metrics = Metrics(upstream_name(config.proxy))
@@ -159,13 +166,13 @@ class House:
         self._build_storage()
         auth = config.auth
         self.controller = make_controller(
-            auth.controller, auth.parameters, self.auth_disk, self.reactor
+            auth.controller, auth.parameters, self.auth_disk, self.clock
         )
 
     def _build_storage(self) -> None:
         self.descriptors = self._make_descriptors()
         caches = Caches(self.descriptors)
-        protection = Protection(self.reactor)
+        protection = Protection(self.clock)
         self.content = Content(self.driver, caches, self.ledger, protection)
         index = own_path(self.config, "index.sqlite3")
         self.index = Database(index, self.ledger_disk, SCHEMA, VERSION)
@@ -173,7 +180,7 @@ class House:
         # A driver that keeps a journal has its directory to itself.
         is_alone = IJournaled.providedBy(self.driver)
         self.beginnings = Beginnings(
-            self.driver, self.reactor, HELD_SECONDS if is_alone else 0.0
+            self.driver, self.clock, HELD_SECONDS if is_alone else 0.0
         )
         self.local = LocalNamespace(
             self.driver,
@@ -182,11 +189,11 @@ class House:
             self.reconciler,
             HashStates(self.driver, self._resumes_digests()),
             self.beginnings,
-            self.reactor,
+            self.clock,
             not self.config.compatibility.schema1.disablesignaturestore,
         )
-        self.collector = Collector(self.driver, self.content, self.local, self.reactor)
-        self.partials = PartialBlobs(self.driver, self.content, self.reactor)
+        self.collector = Collector(self.driver, self.content, self.local, self.clock)
+        self.partials = PartialBlobs(self.driver, self.content, self.clock)
 
     def _make_descriptors(self) -> IDescriptorCache:
         cached = self.config.storage.cache
@@ -257,8 +264,8 @@ class House:
             self.ledger,
             self.ledger,
             self.metrics,
-            self.reactor,
-            self.reactor.seconds(),
+            self.clock,
+            self.clock.seconds(),
         )
 
     def _rebuild(self) -> Rebuild:
@@ -270,7 +277,7 @@ class House:
             self.content,
             self.partials,
             self._plan,
-            self.reactor,
+            self.clock,
         )
 
     @property
@@ -280,7 +287,7 @@ class House:
     def _scheduler(self, rebuild: Rebuild) -> ExpiryScheduler:
         leases = self.content.leases
         reaper = Reaper(self.local, self.content, leases, self.ledger, self.metrics)
-        return ExpiryScheduler(self.reactor, self._plan, self.ledger, reaper, rebuild)
+        return ExpiryScheduler(self.clock, self._plan, self.ledger, reaper, rebuild)
 
     def _add_listeners(self, registry: Registry, namespace: INamespace) -> None:
         http = self.config.http
@@ -288,7 +295,7 @@ class House:
         events = self._add_notifications(registry)
         observers: tuple[IExchangeObserver, ...] = (self.metrics,)
         if not self.config.log.accesslog.disabled:
-            observers += (AccessLog(self.access_stream, self.reactor),)
+            observers += (AccessLog(self.access_stream, self.clock),)
         api = Api(
             namespace,
             api_settings(self.config, self.secret.value),
@@ -305,6 +312,7 @@ class House:
             channel_limits(self.config),
             bool(http.tls.certificate) and not http.http2.disabled,
             http.h2c.enabled,
+            self.clock,
         )
         if http.debug.addr:
             registry.serve(
@@ -319,7 +327,7 @@ class House:
     def _add_purging(self, registry: Registry) -> None:
         purging = self.config.storage.maintenance.uploadpurging
         if purging.enabled:
-            purger = UploadPurger(self.driver, self.reactor)
+            purger = UploadPurger(self.driver, self.clock)
             registry.add(
                 UploadPurging(
                     purger,
@@ -348,7 +356,9 @@ class House:
         registry.add(self.health)
 
     def _add_notifications(self, registry: Registry) -> IEventSink:
-        notifier = make_notifier(self.config, self.ledger_disk, self.reactor)
+        notifier = make_notifier(
+            self.config, self.ledger_disk, self.reactor, self.clock
+        )
         if notifier is None:
             return Silence()
         self.metrics.watch_notifications(notifier.state)

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from treq.client import HTTPClient
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from txregistry.config.model import Config
@@ -20,10 +21,13 @@ from txregistry.notifications.notifier import Notifier
 from txregistry.wiring import own_path
 
 
-def make_notifier(config: Config, disk: Disk, reactor: Any) -> Notifier | None:
+def make_notifier(
+    config: Config, disk: Disk, reactor: Any, clock: IReactorTime
+) -> Notifier | None:
     """Make what tells all endpoints of events, or nothing if there is none.
 
     :param disk: one thread, on which the queue is read and written.
+    :param clock: shows the time of day, which events tell.
     """
     section = config.notifications
     wanted = [item for item in section.endpoints if not item.disabled]
@@ -39,7 +43,7 @@ def make_notifier(config: Config, disk: Disk, reactor: Any) -> Notifier | None:
         _source(config),
         section.events.includereferences,
         section.queuelimit,
-        reactor,
+        clock,
     )
 
 

@@ -6,6 +6,7 @@ import atexit
 import os
 import random
 import sys
+import time
 from typing import Any, ClassVar, TextIO
 
 import yaml
@@ -15,6 +16,7 @@ from twisted.python.usage import Options as TwistedOptions
 from txregistry import __version__
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
+from txregistry.flow.clocks import steady
 from txregistry.loading import EX_CONFIG, load
 from txregistry.memory import calm_collector, keep_buffers
 from txregistry.observe.logs import make_observer
@@ -69,6 +71,9 @@ def makeService(options: Options) -> Registry:
 
     from txregistry.house import House
 
+    # Twisted counts by the clock on the wall, and waits an hour longer when that is set
+    # back an hour.
+    reactor.seconds = steady(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
     log_stream, access_stream = _streams(options)
     spread = random.SystemRandom().random
@@ -80,7 +85,9 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     try:
-        house = House(config, reactor, os.environ, spread, access_stream, give_up)
+        house = House(
+            config, reactor, os.environ, spread, access_stream, give_up, time.time
+        )
         registry = house.service()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")

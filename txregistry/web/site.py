@@ -29,6 +29,7 @@ class RegistrySite(Site):
     :param headers: set on every response (``http.headers``).
     :param http2: offered on TLS.
     :param cleartext_http2: understood without TLS.
+    :param wall_clock: shows the time of day; ``clock`` does if not given.
     """
 
     requestFactory = RegistryRequest
@@ -44,10 +45,11 @@ class RegistrySite(Site):
         limits: ChannelLimits | None = None,
         http2: bool = False,
         cleartext_http2: bool = False,
+        wall_clock: IReactorTime | None = None,
     ) -> None:
         super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
         self.clock = clock
-        self.date = DateLine(clock)
+        self.date = DateLine(wall_clock or clock)
         self.headers = dict(headers or {})
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()

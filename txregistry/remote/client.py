@@ -26,13 +26,14 @@ from txregistry.remote.auth import AuthAgent
 from txregistry.remote.body import collect, deliver, retry_after
 from txregistry.remote.breakers import ATTEMPTS, OriginBreaker, PathBreaker
 from txregistry.remote.connections import IKept, RenewingAgent
-from txregistry.remote.cookies import http_client
 from txregistry.remote.credentials import ICredentialStore, StaticCredentials
 from txregistry.remote.habits import Habits
+from txregistry.remote.lines import take_long_lines
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.places import PlacedAgent, Places
 from txregistry.remote.tokens import Tokens
+from txregistry.remote.treqs import http_client, ready_url
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 
 
@@ -92,7 +93,7 @@ class UpstreamClient:
         """
         response = await self._http.request(
             method,
-            self.url + path,
+            ready_url(self.url + path),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -139,6 +140,7 @@ def make_client(
     :param user_agent: says to the upstream what we are.
     :param kept: the connections that the core keeps, if it keeps any.
     """
+    take_long_lines()
     url = url.rstrip("/")
     identity = IdentityAgent(core, user_agent)
     asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)

@@ -28,7 +28,9 @@ class Login:
         """Tell whether meeting a challenge gives nothing away to a stranger."""
         if challenge.scheme == "basic":
             return True
-        return self._is_trusted(registry, challenge.parameters["realm"])
+        realm = challenge.parameters["realm"]
+        is_url = realm.isascii() and realm.isprintable() and " " not in realm
+        return is_url and self._is_trusted(registry, realm)
 
     @deferred
     async def meet(

@@ -25,6 +25,7 @@ from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after
 from txregistry.remote.credentials import Credentials, ICredentialStore
 from txregistry.remote.origin import Origin
+from txregistry.remote.treqs import ready_url
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
 
 CLIENT_ID = "txregistry"
@@ -127,7 +128,7 @@ class Tokens:
             headers.setRawHeaders("Authorization", [basic(who)])
         joint = "&" if "?" in key.realm else "?"
         return await self._client.get(
-            f"{key.realm}{joint}{urlencode(query)}",
+            ready_url(f"{key.realm}{joint}{urlencode(query)}"),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -137,7 +138,7 @@ class Tokens:
     async def _post(self, key: TokenKey, form: dict[str, str]) -> IResponse:
         fields = {"service": key.service, "scope": key.scope, "client_id": CLIENT_ID}
         return await self._client.post(
-            key.realm,
+            ready_url(key.realm),
             data=SmallBody(urlencode({**fields, **form}).encode("ascii")),
             headers=Headers({"Content-Type": ["application/x-www-form-urlencoded"]}),
             allow_redirects=False,

@@ -23,7 +23,6 @@ from zope.interface import implementer
 
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.egress import ProxiedAgent, ProxyAddress
-from txregistry.remote.lines import take_long_lines
 
 
 @attrs.frozen
@@ -115,7 +114,6 @@ def make_core_agent(
         upper or lower case.
     :raise ValueError: at once, for a proxy that cannot be used.
     """
-    take_long_lines()
     policy = UpstreamPolicy(files)
     direct = Agent(reactor, policy, connectTimeout=connect_seconds, pool=pool)
     proxies = egress_proxies(environment)

@@ -36,7 +36,11 @@ from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import Limits, UpstreamClient, make_client
-from txregistry.remote.credentials import Credentials, StaticCredentials
+from txregistry.remote.credentials import (
+    Credentials,
+    ICredentialStore,
+    StaticCredentials,
+)
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
@@ -113,6 +117,8 @@ class TestHouse:
     ttl: float = 3600.0
     limits: Limits = Limits()
     credentials: Credentials | None = None
+    store: ICredentialStore | None = None
+    upstream_url: str = UPSTREAM
     trusted_realms: tuple[str, ...] = ()
     prefix: str = ""
     clock: Clock = attrs.field(factory=Clock)
@@ -188,11 +194,11 @@ class TestHouse:
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
         self.client = make_client(
-            UPSTREAM,
+            self.upstream_url,
             self.upstream_wire,
             self.clock,
             lambda: 0.5,
-            StaticCredentials(self.credentials),
+            self.store or StaticCredentials(self.credentials),
             self.trusted_realms,
             self.limits,
             self.metrics,

@@ -1,0 +1,1 @@
+"""Upstreams as they are: what one answers, and what a client must get."""

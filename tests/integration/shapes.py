@@ -101,7 +101,7 @@ class NoHead(Shape):
 
 
 class SignedUrls(BasicThenBearer):
-    """Sends whoever wants a blob to a signed URL of its own, and wants no token there."""
+    """Sends whoever wants a blob to a signed URL of its own, where a token is 400."""
 
     def answers(self, request: Request, path: str) -> bool:
         if "X-Amz-Signature=" in path:

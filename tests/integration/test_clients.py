@@ -132,8 +132,8 @@ async def _wait(path: Path, process: Process) -> None:
     raise AssertionError(process.text())
 
 
-class ClientTests(IntegrationCase):
-    """Open, and behind token authentication."""
+class PullCase(IntegrationCase):
+    """Images of one platform and of two, and registries that hold them."""
 
     timeout = 400
 
@@ -156,6 +156,10 @@ class ClientTests(IntegrationCase):
                 *(which("skopeo"), "copy", *more, "--dest-tls-verify=false", *options),
                 *(f"oci:{layout.path}:{tag}", f"docker://{upstream.host}/{name}:1"),
             )
+
+
+class ClientTests(PullCase):
+    """Open, and behind token authentication."""
 
     async def pull_all(
         self, cache: Registry, single: str, multi: str, id_: str

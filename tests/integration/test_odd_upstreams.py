@@ -1,4 +1,4 @@
-"""Odd upstreams on sockets: the whole table at once, and real clients through shapes."""
+"""Odd upstreams on sockets: the whole table at once, and shapes for real clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.web.server import Site
 
 from tests.integration.shapes import SHAPES, Below
 from tests.integration.support import IntegrationCase, require, sleep
-from tests.integration.test_clients import SINGLE, Clients, ClientTests
+from tests.integration.test_clients import SINGLE, Clients, PullCase
 from tests.upstreams.odd import OddUpstream, Place
 from tests.upstreams.test_wire import CASES
 from txregistry.spec.digest import Digest
@@ -109,12 +109,8 @@ class ConnectionTests(IntegrationCase):
         self.assertEqual((code, body), (200, b'{"name": "a", "tags": []}'))
 
 
-class ShapeTests(ClientTests):
+class ShapeTests(PullCase):
     """The real clients, through each shape of upstream that they would meet."""
-
-    # Those of the base class run where they stand.
-    test_open_upstream = None
-    test_token_authenticated_upstream = None
 
     async def pull_through(self, shape: Any) -> None:
         require("skopeo", "podman", "containerd", "ctr", "dockerd")

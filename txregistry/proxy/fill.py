@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import cast
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
 from txregistry.flow.streams import IdleTimer
 from txregistry.interfaces.blobs import (
@@ -30,6 +30,7 @@ from txregistry.interfaces.blobs import (
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.audience import Audience
 from txregistry.proxy.follower import Follower
 from txregistry.proxy.intake import Intake
 from txregistry.proxy.state import FillState, keeps_partial
@@ -70,10 +71,7 @@ class Fill:
     _stall_seconds: float
     state: FillState = attrs.field(factory=FillState)
     _partial: IPartialBlob | None = None
-    _has_head: bool = False
-    _failure: Failure | None = None
-    _heads: list[Deferred[None]] = attrs.field(factory=list)
-    _waiters: list[tuple[int, Deferred[int]]] = attrs.field(factory=list)
+    _audience: Audience = attrs.field(factory=Audience)
     _ends: list[Deferred[None]] = attrs.field(factory=list)
     _first: IRemoteBlobReader | None = None
     _file: IFileReader | None = None
@@ -134,7 +132,7 @@ class Fill:
     @property
     def has_failed(self) -> bool:
         """Tell whether it is of no use any more, though perhaps still cleaning up."""
-        return self._failure is not None
+        return self._audience.failure is not None
 
     def ended(self) -> Deferred[None]:
         """Fire when it has left nothing behind; never fails."""
@@ -150,30 +148,14 @@ class Fill:
 
     def head(self) -> Deferred[None]:
         """Fire when the upstream has said what the blob is, or fail as the fill."""
-        if self._failure is not None:
-            return failed(self._failure)
-        if self._has_head:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred(self._heads.remove)
-        self._heads.append(waiter)
-        return waiter
+        return self._audience.head()
 
     def visible_past(self, offset: int) -> Deferred[int]:
         """Fire with how far can be read, as soon as that is past an offset.
 
         At the end it fires with the end, even if that is not past the offset.
         """
-        if self.state.visible > offset or self.state.verified:
-            return succeed(self.state.visible)
-        if self._failure is not None:
-            return failed(self._failure)
-
-        def leave(gone: Deferred[int]) -> None:
-            self._waiters = [item for item in self._waiters if item[1] is not gone]
-
-        waiter: Deferred[int] = Deferred(leave)
-        self._waiters.append((offset, waiter))
-        return waiter
+        return self._audience.visible_past(offset, self.state)
 
     @deferred
     async def follow(self) -> IBlobReader:
@@ -221,7 +203,7 @@ class Fill:
         try:
             await self._get()
         except (DigestInvalid, SizeInvalid):
-            if not start or self._has_head:
+            if not start or self._audience.has_head:
                 raise
             await self._begin_anew()
             await self._get()
@@ -276,7 +258,9 @@ class Fill:
             except Exception as error:
                 # Before the head, the client has already waited through the retries
                 # of the remote room.
-                attempt = self.state.next_attempt(error) if self._has_head else None
+                attempt = (
+                    self.state.next_attempt(error) if self._audience.has_head else None
+                )
                 if attempt is None:
                     raise
                 self._log.info(
@@ -332,7 +316,7 @@ class Fill:
             raise SizeInvalid({"announced": size, "before": self.state.size})
         self.state.size = self.state.size if size is None else size
         self.state.validator = reader.validator or self.state.validator
-        self._announce()
+        self._audience.announce()
         intake = Intake(partial, self.state.written - start, self._progress)
         try:
             await reader.read(consumer=intake, offset=start)
@@ -358,21 +342,15 @@ class Fill:
                 linked.add(name)
         self.state.size = self.state.written = partial.size
         self.state.verified = True
-        self._announce()
-        self._wake()
-
-    def _announce(self) -> None:
-        self._has_head = True
-        heads, self._heads = self._heads, []
-        for waiter in heads:
-            waiter.callback(None)
+        self._audience.announce()
+        self._audience.wake(self.state)
 
     def _progress(self) -> None:
         assert self._partial is not None
         if self._partial.size > self.state.written and self._work is not None:
             self._stall.arm()
         self.state.written = self._partial.size
-        self._wake()
+        self._audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:
             self._checkpointing = True
             self._checkpoint().addErrback(self._not_checkpointed)
@@ -393,27 +371,12 @@ class Fill:
         finally:
             self._checkpointing = False
 
-    def _wake(self) -> None:
-        visible, end = self.state.visible, self.state.verified
-        waiters, self._waiters = self._waiters, []
-        ready: list[tuple[int, Deferred[int]]] = []
-        for item in waiters:
-            (ready if end or visible > item[0] else self._waiters).append(item)
-        for _, waiter in ready:
-            waiter.callback(visible)
-
     def _fail(self, failure: Failure) -> None:
         if failure.check(DigestInvalid, SizeInvalid):
             # To a client this is no mistake of its own.
             facts = {"reason": "sent content that does not match its digest"}
             failure = Failure(UpstreamFailed(facts))
-        self._failure = failure
-        heads, self._heads = self._heads, []
-        waiters, self._waiters = self._waiters, []
-        for head in heads:
-            head.errback(failure)
-        for _, waiter in waiters:
-            waiter.errback(failure)
+        self._audience.fail(failure)
 
     @deferred
     async def _give_up(self, error: BaseException) -> None:

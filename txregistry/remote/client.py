@@ -16,9 +16,7 @@ from txregistry.flow.discard import discard
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.agents import (
     IdentityAgent,
-    RedirectAgent,
     RetryAgent,
-    StorageAgent,
     TimedAgent,
 )
 from txregistry.remote.answers import error_of
@@ -32,6 +30,7 @@ from txregistry.remote.lines import take_long_lines
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.places import PlacedAgent, Places
+from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.tokens import Tokens
 from txregistry.remote.treqs import http_client, ready_url
 from txregistry.spec.errors import RegistryError, UpstreamFailed

@@ -1,0 +1,141 @@
+"""Where an upstream sends us: redirects, and the storages they lead to."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urljoin
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.discard import discard
+from txregistry.remote.addresses import is_api
+from txregistry.remote.body import header
+from txregistry.remote.failures import StorageRefused
+from txregistry.remote.origin import Origin
+from txregistry.spec.errors import UpstreamFailed
+
+#: Redirects followed before the upstream is taken to run in circles.
+MAX_REDIRECTS = 10
+
+#: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+#: What a storage says in the place of what it should give.
+_REFUSALS = frozenset((400, 401, 403, 404, 405, 410, 501))
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class RedirectAgent:
+    """Follow redirects here, so that no client is sent elsewhere.
+
+    What is said to one origin is no other's business: headers with credentials stay
+    behind, and a body is sent to nobody else. A redirect from https to http is refused.
+    """
+
+    _agent: IAgent
+    _clock: IReactorTime
+
+    @deferred
+    async def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> IResponse:
+        """Ask, and ask where we are sent."""
+        here = uri.decode("ascii")
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._agent.request(
+                method, here.encode("ascii"), headers, bodyProducer
+            )
+            location = header(response, "Location")
+            if response.code not in _REDIRECTS or location is None:
+                return response
+            discard(response, self._clock)
+            there = _follow(here, location)
+            if response.code == 303 and method != b"HEAD":
+                method, bodyProducer = b"GET", None
+            if Origin.of(here) != Origin.of(there):
+                headers = _without_credentials(headers)
+                _check_body(bodyProducer, here)
+            here = there
+        raise UpstreamFailed(
+            {"upstream": _host(here), "reason": "redirects in circles"}
+        )
+
+
+def _without_credentials(headers: Headers | None) -> Headers | None:
+    own = None if headers is None else headers.copy()
+    if own is not None:
+        own.removeHeader(b"Authorization")
+    return own
+
+
+def _check_body(body: IBodyProducer | None, here: str) -> None:
+    if body is not None:
+        facts = {"upstream": _host(here), "reason": "redirects a form elsewhere"}
+        raise UpstreamFailed(facts)
+
+
+def _follow(here: str, location: str) -> str:
+    # As Latin-1, for what a server sends beyond ASCII is bytes to us.
+    there = quote(
+        urljoin(here, location), safe=_URL_CHARACTERS, encoding="latin-1"
+    ).partition("#")[0]
+    try:
+        old, new = Origin.of(here), Origin.of(there)
+    except ValueError as error:
+        facts = {"upstream": _host(here), "reason": "redirects to no URL"}
+        raise UpstreamFailed(facts) from error
+    if (old.scheme, new.scheme) == ("https", "http"):
+        facts = {"upstream": old.authority, "reason": "redirects from https to http"}
+        raise UpstreamFailed(facts)
+    return there
+
+
+@implementer(IAgent)
+@attrs.define(eq=False)
+class StorageAgent:
+    """Take no refusal of a storage for one of the registry.
+
+    A registry sends us to a storage by a URL that is good for a moment, and to a
+    replica that may lag. So what the storage refuses is a failure that may pass: it is
+    asked for again at the registry.
+    """
+
+    _agent: IAgent
+    _clock: IReactorTime
+
+    @deferred
+    async def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> IResponse:
+        """Ask; fail with :class:`StorageRefused` if a storage refuses."""
+        response = await self._agent.request(method, uri, headers, bodyProducer)
+        there = response.request.absoluteURI
+        if there is None or response.code not in _REFUSALS:
+            return response
+        if there == uri or is_api(there.decode("ascii")):
+            return response
+        discard(response, self._clock)
+        facts = {
+            "upstream": _host(there.decode("ascii")),
+            "status": response.code,
+            "reason": "storage refused",
+        }
+        raise StorageRefused(facts)
+
+
+def _host(url: str) -> str:
+    return Origin.of(url).authority

@@ -258,9 +258,8 @@ class Fill:
             except Exception as error:
                 # Before the head, the client has already waited through the retries
                 # of the remote room.
-                attempt = (
-                    self.state.next_attempt(error) if self._audience.has_head else None
-                )
+                begun = self._audience.has_head
+                attempt = self.state.next_attempt(error) if begun else None
                 if attempt is None:
                     raise
                 self._log.info(

@@ -152,6 +152,16 @@ def as_annotations(value: object, where: str) -> dict[str, str]:
     return {name: as_text(item, f"{where}.{name}") for name, item in fields.items()}
 
 
+def texts_of(value: object) -> dict[str, str]:
+    """Give what is text of a map of anything; empty for what is no map."""
+    found = value if isinstance(value, dict) else {}
+    return {
+        name: item
+        for name, item in found.items()
+        if isinstance(item, str) and _is_whole(item) and _is_whole(name)
+    }
+
+
 def optional_descriptor(value: object, where: str) -> Descriptor | None:
     """Give a descriptor, or nothing where the field is absent.
 

@@ -55,7 +55,7 @@ def read(
         tuple(_references(document)),
         _descriptor(document.get("subject")),
         _artifact_type(document),
-        _annotations(document.get("annotations")),
+        fields.texts_of(document.get("annotations")),
         bool(document.get("mediaType")) or version == 1,
         version,
     )
@@ -172,15 +172,6 @@ def _artifact_type(document: fields.Document) -> str | None:
     if own or not isinstance(config, dict):
         return own or None
     return _named(config.get("mediaType")) or None
-
-
-def _annotations(value: object) -> dict[str, str]:
-    found = value if isinstance(value, dict) else {}
-    return {
-        key: text
-        for key, text in found.items()
-        if _or("", lambda text=text: fields.as_text(text, "")) == text  # type: ignore[misc]
-    }
 
 
 def _or(otherwise: T, read: Callable[[], T]) -> T:

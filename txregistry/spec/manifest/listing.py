@@ -44,7 +44,8 @@ def good_entries_of(content: bytes) -> list[Entry]:
 def _entry(value: object, where: str) -> Entry:
     document = fields.as_mapping(value, where)
     kind = fields.as_text(document.get("artifactType"), f"{where}.artifactType")
-    annotations = fields.as_annotations(document.get("annotations"), where)
+    # What is no text among them could not be told anyway, and must hide nobody.
+    annotations = fields.texts_of(document.get("annotations"))
     return fields.as_descriptor(document, where), kind or None, annotations
 
 

@@ -10,6 +10,7 @@ from tests.upstreams.odd import (
     token,
     unauthorized,
 )
+from txregistry.spec.digest import Digest
 
 SIGNED = "X-Amz-Signature=abc&X-Amz-Expires=60"
 
@@ -161,6 +162,51 @@ class TokensNoLongerNeeded(TokenServiceMoves):
         return super().answer(asked)
 
 
+class TwoRealms(Case):
+    """Two repositories may name realms of their own, one of which is dead."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path.startswith("/dead/"):
+            return Answer(500)
+        if asked.path.startswith("/live/"):
+            return token("live")
+        if asked.given == "Bearer live" and "/live/" in asked.path:
+            return self.document(self.manifest)
+        where = "live" if "/live/" in asked.path else "dead"
+        realm = f"{self.place.here}/{where}/{self.name}"
+        return unauthorized(f'Bearer realm="{realm}"')
+
+    async def run(self) -> None:
+        for _ in range(3):
+            got = await self.get(f"/v2/{self.name}/dead/manifests/v1")
+            self.check(got.status, 502)
+        got = await self.get(f"/v2/{self.name}/live/manifests/v1")
+        self.check(got.status, 200)
+
+
+class TokenServiceHangs(TokenServiceMoves):
+    """A token service that says no more is forgotten like one that has gone."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if self.moved and asked.path.startswith("/old/"):
+            return Answer(hang=True)
+        return super().answer(asked)
+
+
+class TokenOfAnotherKey(TokenServiceMoves):
+    """A token that a registry takes no more for good is replaced by a fresh one."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path.startswith("/old/"):
+            return token("new" if self.moved else "old")
+        wanted = "new" if self.moved else "old"
+        if asked.given == f"Bearer {wanted}":
+            return self.plain(asked)
+        if asked.given:
+            return Answer(403)
+        return unauthorized(f'Bearer realm="{self.place.here}/old/{self.name}"')
+
+
 class TokenServiceRedirects(Case):
     """A token service may send us on, on its own host."""
 
@@ -246,6 +292,55 @@ class TenRedirects(Case):
         return self.plain(asked)
 
 
+class OddHeadersThatAreRead(Case):
+    """Nor are such bytes in what we do read."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if "/manifests/" in asked.path:
+            odd = {"WWW-Authenticate": b'Bearer realm="http://\xe9/",service="\xff"'}
+            return Answer(401, headers=odd)
+        if "/tags/" in asked.path:
+            nowhere = b"<http://[x>; rel=next"
+            link = nowhere if "n=" in asked.url else b"</v2/\xe9>; rel=next"
+            odd = {"Link": link, "ETag": b'"\xff"'}
+            return Answer(body=b'{"tags": ["a"]}', headers=odd)
+        if asked.path.startswith("/moved"):
+            odd = {"Location": b"http://[\xff", "Retry-After": b"\xe9"}
+            return Answer(302, headers=odd)
+        where = f"/moved/{self.name}/".encode() + b"\xe9 y"
+        return Answer(302, headers={"Location": where})
+
+    async def run(self) -> None:
+        for path, status in (
+            (self.path("manifests/v1"), 502),
+            (self.path("tags/list"), 200),
+            (self.blob_path, 502),
+        ):
+            got = await self.get(path)
+            self.check((path, got.status), (path, status), got.body)
+
+
+class RedirectTargetFails(Case):
+    """What a storage answers to one blob says nothing of another."""
+
+    def prepare(self) -> None:
+        self.bad = [Digest.of(b"bad %d" % number) for number in range(8)]
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path.startswith("/storage/"):
+            return self.whole() if asked.query["d"] == self.digest.hex else Answer(500)
+        if "/blobs/" in asked.path:
+            where = asked.path.rpartition(":")[2]
+            return redirect(f"{self.place.there}/storage/{self.name}?d={where}")
+        return self.plain(asked)
+
+    async def run(self) -> None:
+        for digest in self.bad:
+            got = await self.get(self.path(f"blobs/{digest}"))
+            self.check(got.status, 502)
+        await self.pull()
+
+
 class OddHeaders(Case):
     """Header bytes beyond ASCII and lines of 32 kB are none of our business."""
 
@@ -277,6 +372,9 @@ CASES = (
     TokenServiceMoves,
     TokenServiceRefuses,
     TokensNoLongerNeeded,
+    TwoRealms,
+    TokenServiceHangs,
+    TokenOfAnotherKey,
     TokenServiceRedirects,
     VanityHost,
     SignedUrlOnOwnHost,
@@ -284,5 +382,7 @@ CASES = (
     NoUserAgent,
     TenRedirects,
     OddHeaders,
+    OddHeadersThatAreRead,
+    RedirectTargetFails,
     LongRetryAfter,
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 _API = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/[^/]+/?$")
+
+#: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
 
 #: Parameters by which object stores and delivery networks sign a URL.
 _SIGNATURES = frozenset(
@@ -56,6 +59,16 @@ def path_of(url: str, base: str) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
+def refer(base: str, reference: str) -> str:
+    """Give the URL to which a reference leads (RFC 3986, 5), as it can be sent.
+
+    :param reference: as a header had it, bytes beyond ASCII as Latin-1.
+    :raise ValueError: it is none.
+    """
+    there = urljoin(base, reference).partition("#")[0]
+    return quote(there, safe=_URL_CHARACTERS, encoding="latin-1")
+
+
 def follow_link(base: str, path: str, link: str) -> str:
     """Give the path of the page to which a link leads (RFC 8288).
 
@@ -65,7 +78,10 @@ def follow_link(base: str, path: str, link: str) -> str:
     :param base: the URL of the upstream; its path may be missing from the link.
     :param path: of the page that has the link, as ``/v2/…``.
     """
-    found = path_of(urljoin(base + path, link), base)
+    try:
+        found = path_of(refer(base + path, link), base)
+    except ValueError:
+        return path  # it leads nowhere, and the page that has it was the last
     if found.startswith("/v2/"):
         return found
     before, mark, rest = found.partition("/v2/")

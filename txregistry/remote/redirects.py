@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urljoin
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
@@ -12,7 +10,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.remote.addresses import is_api
+from txregistry.remote.addresses import is_api, refer
 from txregistry.remote.body import header
 from txregistry.remote.failures import StorageRefused
 from txregistry.remote.origin import Origin
@@ -85,11 +83,8 @@ def _check_body(body: IBodyProducer | None, here: str) -> None:
 
 
 def _follow(here: str, location: str) -> str:
-    # As Latin-1, for what a server sends beyond ASCII is bytes to us.
-    there = quote(
-        urljoin(here, location), safe=_URL_CHARACTERS, encoding="latin-1"
-    ).partition("#")[0]
     try:
+        there = refer(here, location)
         old, new = Origin.of(here), Origin.of(there)
     except ValueError as error:
         facts = {"upstream": _host(here), "reason": "redirects to no URL"}

@@ -19,6 +19,7 @@ from tests.upstreams.odd import OddUpstream, Place
 from tests.upstreams.test_wire import CASES
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import Got
+from txregistry.testing.upstream import FakeUpstream
 
 
 class TableTests(IntegrationCase):
@@ -100,13 +101,17 @@ class ConnectionTests(IntegrationCase):
         self.assertGreaterEqual(len(factory.asked), 3)
 
     async def test_address_of_ipv6(self) -> None:
-        """An upstream may be named by an address of IPv6."""
-        upstream = OddUpstream(reactor)
+        """An upstream may be named by an address of IPv6; it hears what we are."""
+        upstream = FakeUpstream(reactor)
+        digest = upstream.add_blob("a", b"content")
         port = reactor.listenTCP(0, Site(upstream), interface="::1")
         self.addCleanup(port.stopListening)
-        cache = await self.cache(f"http://[::1]:{port.getHost().port}")
-        code, _, body = await self.get(f"{cache.url}/v2/a/tags/list")
-        self.assertEqual((code, body), (200, b'{"name": "a", "tags": []}'))
+        url = f"http://[::1]:{port.getHost().port}"
+        cache = await self.cache(url, useragent="mine/1")
+        code, _, body = await self.get(f"{cache.url}/v2/a/blobs/{digest}")
+        self.assertEqual((code, body), (200, b"content"))
+        named = {asked.headers.get("user-agent") for asked in upstream.asked}
+        self.assertEqual(named, {"mine/1"})
 
 
 class ShapeTests(PullCase):

@@ -211,6 +211,32 @@ class OwnHouseTests(SynchronousTestCase):
             self.run_case()
             self.assertEqual(helper.runs, 2)
 
+    def test_helper_is_run_again_for_the_token_service(self) -> None:
+        """So they are where the token service refuses them, even long after."""
+
+        class Service(Case):
+            """Has a token service that takes one password at a time."""
+
+            password, text = "old", "one"
+
+            def answer(self, asked: Asked) -> Answer:
+                if asked.path.startswith("/token/"):
+                    pair = base64.b64encode(f"u:{self.password}".encode()).decode()
+                    if asked.given != f"Basic {pair}":
+                        return Answer(401)
+                    return Answer(body=b'{"token": "%b"}' % self.text.encode())
+                if asked.given == f"Bearer {self.text}":
+                    return self.plain(asked)
+                realm = f"{self.place.here}/token/{self.name}"
+                return unauthorized(f'Bearer realm="{realm}"')
+
+        helper = Helper([Credentials("u", "old"), Credentials("u", "new")])
+        case = self.use(Service, store=helper)
+        self.assertEqual(self.house.get(case.path("manifests/v1")).status, 200)
+        case.password, case.text = "new", "two"
+        self.run_case()
+        self.assertEqual(helper.runs, 2)
+
     def test_helper_that_knows_no_better(self) -> None:
         """Credentials that stay wrong are refused in the end."""
         helper = Helper([Credentials("u", "old")] * 2)

@@ -23,6 +23,8 @@ MAX_WAITING = 10_000
 #: Seconds that one waits for a place, at most.
 MAX_WAIT = 300.0
 
+_SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
+
 
 @attrs.define(eq=False)
 class Places:
@@ -104,11 +106,12 @@ class PlacedAgent:
 
 def _is_large(method: bytes, uri: bytes) -> bool:
     """Tell what may take long: what is got from under ``blobs``, or from a storage."""
-    path = urlsplit(uri).path
-    small = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog", b"/token")
-    return method == b"GET" and not (
-        path.endswith(b"/v2/") or any(part in path for part in small)
-    )
+    parts = urlsplit(uri)
+    if method != b"GET" or parts.path.endswith(b"/v2/"):
+        return False
+    if b"client_id=" in parts.query:
+        return False  # so is a token service asked
+    return not any(part in parts.path for part in _SMALL)
 
 
 def _full(uri: bytes) -> UpstreamUnavailable:

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
@@ -61,6 +62,17 @@ class KeptTests(SynchronousTestCase):
         handle = endpoint.transport.socket
         for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
             self.assertLess(handle.getsockopt(socket.IPPROTO_TCP, option), 30)
+
+    def test_tls_as_well(self) -> None:
+        """TLS lies on a connection like any other."""
+        pool, endpoint = KeptConnections(Clock(), 4), Endpoint()
+        self.addCleanup(endpoint.transport.socket.close)
+        plain = endpoint.transport
+        endpoint.transport = TLSMemoryBIOProtocol(Factory(), Protocol())
+        endpoint.transport.transport = plain
+        self.successResultOf(pool.getConnection("x", endpoint))
+        idle = plain.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        self.assertEqual((plain.kept_alive, idle), (True, 20))
 
     def test_limits(self) -> None:
         """As many are kept as may be open, and none for longer than a minute."""

@@ -97,6 +97,18 @@ class StorageRefusesAlways(Case):
         self.check(got.status, 502)
 
 
+class RegistryAsStorageLags(Case):
+    """A blob's redirect target may be a registry as well, and lag behind."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if "/blobs/" not in asked.path:
+            return self.plain(asked)
+        if asked.headers["host"] in self.place.here:
+            return redirect(self.place.there + asked.url)
+        turn = sum(a.headers["host"] in self.place.there for a in self.asked)
+        return Answer(404) if turn == 1 else self.whole()
+
+
 class BasicThenBearer(Case):
     """Of several challenges in two lines, the one that can be met is met."""
 
@@ -367,6 +379,7 @@ CASES = (
     StorageRefusesOnce,
     StorageRefusesInTheMiddle,
     StorageRefusesAlways,
+    RegistryAsStorageLags,
     BasicThenBearer,
     BasicThenBearerInOneLine,
     TokenServiceMoves,

@@ -101,6 +101,25 @@ class ManifestHeadFails(ManifestHeadUnknown):
     status = 500
 
 
+class GetFailsForAWhile(Case):
+    """A manifest whose HEAD fails always is had as soon as its GET is."""
+
+    is_well = False
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.method == "HEAD" or not self.is_well:
+            return Answer(500)
+        return self.plain(asked)
+
+    async def run(self) -> None:
+        for _ in range(7):
+            got = await self.get(self.path("manifests/v1"))
+            self.check(got.status in (502, 503), True, got.status)
+        self.is_well = True
+        await self.place.wait(11)
+        await self.pull()
+
+
 class ManifestHeadDenied(Case):
     """A manifest that HEAD is refused for is asked for by GET before a client hears."""
 
@@ -129,11 +148,12 @@ class TagMovesMeanwhile(Case):
                 headers={**found.headers, "Docker-Content-Digest": str(self.gone)},
             )
         if str(self.gone) in asked.path:
-            return Answer((404, 429, 500)[self.count("GET", str(self.gone)) % 3])
+            statuses = (404, 429, 500, 401, 403, 400)
+            return Answer(statuses[self.count("GET", str(self.gone)) % 6])
         return found
 
     async def run(self) -> None:
-        for _ in range(3):
+        for _ in range(6):
             await self.pull()
             await self.wait_for_tag()
 
@@ -361,6 +381,7 @@ CASES = (
     HeadLies,
     ManifestHeadUnknown,
     ManifestHeadFails,
+    GetFailsForAWhile,
     ManifestHeadDenied,
     TagMovesMeanwhile,
     OddManifests,

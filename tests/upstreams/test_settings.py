@@ -24,6 +24,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.testing.house import UPSTREAM, TestHouse
 from txregistry.testing.repositories import image_manifest
+from txregistry.testing.upstream import FakeUpstream
 
 
 class Plain(Case):
@@ -173,6 +174,30 @@ class OwnHouseTests(SynchronousTestCase):
         self.assertIn(layout.fill_state(case.digest), self.house.paths())
         case.answer = case.plain  # type: ignore[method-assign]
         self.assertEqual(self.house.get(case.blob_path).body, case.blob)
+
+    def test_upstream_without_ranges_that_is_slow(self) -> None:
+        """What is sent once more counts as progress, as long as it goes on."""
+
+        class Drips(Case):
+            """Breaks off once, and then sends all of it, slowly."""
+
+            def answer(self, asked: Asked) -> Answer:
+                if "/blobs/" not in asked.path or len(self.asked) > 1:
+                    return self.plain(asked)
+                return Answer(body=self.blob, cut_after=100_000)
+
+        case = self.use(Drips)
+        upstream = FakeUpstream(self.house.clock, ranges=False, rate=600)
+        upstream.add_blob(case.name, case.blob)
+        asked = self.house.ask("GET", case.blob_path)
+        self.house.pump()
+        self.house.clock.advance(0.1)
+        site = Site(upstream, reactor=self.house.clock)
+        self.house.upstream_wire._server = site
+        began = self.house.clock.seconds()
+        got = self.house.settle(asked, step=0.1)
+        self.assertGreater(self.house.clock.seconds() - began, 200)
+        self.assertEqual((got.broken, got.body == case.blob), (False, True))
 
     def test_kept_part_that_is_wrong(self) -> None:
         """A part that an earlier process left wrong costs the client nothing."""
@@ -349,6 +374,17 @@ class PlacesTests(SynchronousTestCase):
         places.leave()
         self.assertEqual(served, [0, 1, "small", 2])
         self.assertEqual(places.waiting, 1)
+
+    def test_what_goes_on_comes_first(self) -> None:
+        """What has begun already does not wait behind what has not."""
+        places, served = Places(1), []
+        for number in range(3):
+            places.take(small=False).addCallback(lambda _, n=number: served.append(n))
+        going_on = places.take(small=False, goes_on=True)
+        going_on.addCallback(lambda _: served.append("going on"))
+        places.leave()
+        places.leave()
+        self.assertEqual(served, [0, "going on", 1])
 
     def test_whoever_gives_up(self) -> None:
         """A place that nobody waits for any more goes to the next."""

@@ -79,6 +79,7 @@ class Fill:
     _over: bool = False
     _checkpointing: bool = False
     _stalled: bool = False
+    _passed_over: int = 0
     _stall: IdleTimer = attrs.field(init=False)
     _work: Deferred[None] | None = None
     _log = Logger()
@@ -316,7 +317,8 @@ class Fill:
         self.state.size = self.state.size if size is None else size
         self.state.validator = reader.validator or self.state.validator
         self._audience.announce()
-        intake = Intake(partial, self.state.written - start, self._progress)
+        skip = self.state.written - start
+        intake = Intake(partial, skip, self._progress, self._pass_over)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
@@ -343,6 +345,12 @@ class Fill:
         self.state.verified = True
         self._audience.announce()
         self._audience.wake(self.state)
+
+    def _pass_over(self, position: int) -> None:
+        # What is sent once more is progress as well, once.
+        if position > self._passed_over and self._work is not None:
+            self._passed_over = position
+            self._stall.arm()
 
     def _progress(self) -> None:
         assert self._partial is not None

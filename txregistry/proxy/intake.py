@@ -20,11 +20,13 @@ class Intake:
     :ivar received: bytes that came over the wire.
     :param skip: bytes at the beginning that are there already.
     :param progressed: is called whenever more can be read.
+    :param skipped: is told how far what is there already has been passed over.
     """
 
     _partial: IPartialBlob
     _skip: int
     _progressed: Callable[[], None]
+    _skipped: Callable[[int], None]
     received: int = 0
     _accepted: int = attrs.field(init=False)
     _flushing: bool = False
@@ -45,7 +47,9 @@ class Intake:
         self.received += len(data)
         fresh = data[self._skip :]
         self._skip = max(0, self._skip - len(data))
-        if fresh:
+        if not fresh:
+            self._skipped(self.received)
+        else:
             self._accepted += len(fresh)
             self._partial.write(fresh)
             self._watch()

@@ -17,12 +17,14 @@ def is_answer(error: RegistryError) -> bool:
 
     Then another question may be answered better.
     """
-    if isinstance(error, UpstreamTimeout | UpstreamUnavailable):
+    facts = error.detail if isinstance(error.detail, Mapping) else {}
+    if isinstance(error, UpstreamUnavailable):
+        return "path" in facts  # this one path is left alone, for what it answered
+    if isinstance(error, UpstreamTimeout):
         return False
     if isinstance(error, UpstreamFailed):
-        facts = error.detail if isinstance(error.detail, Mapping) else {}
         return "status" in facts or str(facts.get("reason", "")).startswith("sent")
-    return error.status in (404, 429)
+    return error.status in (401, 403, 404, 429)
 
 
 def is_outage(error: RegistryError) -> bool:

@@ -53,11 +53,15 @@ class PathBreaker:
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
         """Ask, or fail at once with ``UpstreamUnavailable``."""
+        if method == b"HEAD":
+            # It may be HEAD that is not known: it says nothing of GET, which decides.
+            return await self._agent.request(method, uri, headers, bodyProducer)
         url = uri.decode("ascii")
         path = urlsplit(url).path
         now = self._clock.seconds()
         if self._circuits.judge(path, now) is Verdict.REFUSE:
-            raise _refused(Origin.of(url), self._circuits.retry_after(path, now))
+            wait = self._circuits.retry_after(path, now)
+            raise _refused(Origin.of(url), wait, path=path)
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
@@ -166,6 +170,6 @@ class OriginBreaker:
         return response
 
 
-def _refused(origin: Origin, wait: float) -> UpstreamUnavailable:
-    facts = {"upstream": origin.authority, "reason": "failing"}
+def _refused(origin: Origin, wait: float, **more: str) -> UpstreamUnavailable:
+    facts = {"upstream": origin.authority, "reason": "failing", **more}
     return UpstreamUnavailable(facts, wait)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.client import HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -90,6 +91,8 @@ class _Counted:
 
 def _keep_alive(protocol: Any) -> Any:
     transport = protocol.transport
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
     if not ITCPTransport.providedBy(transport):
         return protocol
     transport.setTcpKeepAlive(True)

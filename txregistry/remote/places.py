@@ -38,11 +38,14 @@ class Places:
     _small: deque[Deferred[None]] = attrs.field(factory=deque)
     _large: deque[Deferred[None]] = attrs.field(factory=deque)
 
-    def take(self, small: bool) -> Deferred[None]:
-        """Fire when there is a place. Cancelling gives up."""
+    def take(self, small: bool, goes_on: bool = False) -> Deferred[None]:
+        """Fire when there is a place. Cancelling gives up.
+
+        :param goes_on: with what has begun already: it comes before what has not.
+        """
         queue = self._small if small else self._large
         waiter: Deferred[None] = Deferred(queue.remove)
-        queue.append(waiter)
+        queue.appendleft(waiter) if goes_on else queue.append(waiter)
         self._serve()
         return waiter
 
@@ -92,7 +95,8 @@ class PlacedAgent:
         if self._places.waiting >= MAX_WAITING:
             raise _full(uri)
         small = not _is_large(method, uri)
-        await self._places.take(small).addTimeout(
+        goes_on = headers is not None and headers.hasHeader(b"Range")
+        await self._places.take(small, goes_on).addTimeout(
             MAX_WAIT, self._clock, lambda *_: _fail(uri)
         )
         try:

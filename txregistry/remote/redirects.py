@@ -121,7 +121,7 @@ class StorageAgent:
         there = response.request.absoluteURI
         if there is None or response.code not in _REFUSALS:
             return response
-        if there == uri or is_api(there.decode("ascii")):
+        if there == uri or not _is_storage(uri.decode("ascii"), there.decode("ascii")):
             return response
         discard(response, self._clock)
         facts = {
@@ -130,6 +130,15 @@ class StorageAgent:
             "reason": "storage refused",
         }
         raise StorageRefused(facts)
+
+
+def _is_storage(asked: str, there: str) -> bool:
+    """Tell whether what has answered only keeps what a registry has sent us for.
+
+    A blob of another origin is kept there, also where that one is a registry as well.
+    """
+    elsewhere = Origin.of(there) != Origin.of(asked)
+    return not is_api(there) or (elsewhere and "/blobs/" in asked)
 
 
 def _host(url: str) -> str:

@@ -13,7 +13,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from tests.upstreams.odd import Answer, Asked, Case, OddUpstream, Place, unauthorized
+from tests.upstreams.access import VanityHost
+from tests.upstreams.odd import (
+    Answer,
+    Asked,
+    Case,
+    OddUpstream,
+    Place,
+    redirect,
+    token,
+    unauthorized,
+)
 from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.remote.client import Limits
 from txregistry.remote.credentials import Credentials, ICredentialStore
@@ -201,15 +211,18 @@ class OwnHouseTests(SynchronousTestCase):
 
     def test_kept_part_that_is_wrong(self) -> None:
         """A part that an earlier process left wrong costs the client nothing."""
+        for size in (150_000, None):
+            self.leave_wrong_part(size)
+            self.run_case()
+
+    def leave_wrong_part(self, size: int | None) -> None:
         case = self.use()
+        self.assertLess(len(case.blob), 150_000)
         partial = self.house.settle(self.house.partials.open(digest=case.digest))
         partial.write(b"wrong" * 30_000)
         self.house.settle(partial.flush())
-        self.house.settle(
-            partial.checkpoint(state=FillCheckpoint(150_000, 150_000, None))
-        )
+        self.house.settle(partial.checkpoint(state=FillCheckpoint(150_000, size, None)))
         self.house.settle(partial.close())
-        self.run_case()
 
     # Credentials.
 
@@ -235,6 +248,34 @@ class OwnHouseTests(SynchronousTestCase):
             self.use(Basic, store=helper)
             self.run_case()
             self.assertEqual(helper.runs, 2)
+
+    def test_vanity_host_leads_our_credentials_to_nobody_else(self) -> None:
+        """Another registry to which we are sent is shown none of ours."""
+        self.use(VanityHost, credentials=Credentials("robot", "s3cret"))
+        self.run_case()
+
+    def test_token_service_that_sends_us_away(self) -> None:
+        """Credentials go along on its own host, and to no other."""
+        for shown in (True, False):
+
+            class Moved(Case):
+                """Has moved its token service."""
+
+                def answer(self, asked: Asked) -> Answer:
+                    if asked.path.startswith("/token/"):
+                        url = self.place.here if self.here else self.place.there
+                        return redirect(f"{url}/moved/{self.name}", 302)
+                    if asked.path.startswith("/moved/"):
+                        return token(f"shown-{bool(asked.given)}")
+                    if asked.given == f"Bearer shown-{self.here}":
+                        return self.plain(asked)
+                    realm = f"{self.place.here}/token/{self.name}"
+                    return unauthorized(f'Bearer realm="{realm}"')
+
+                here = shown
+
+            self.use(Moved, credentials=Credentials("robot", "s3cret"))
+            self.run_case()
 
     def test_helper_is_run_again_for_the_token_service(self) -> None:
         """So they are where the token service refuses them, even long after."""

@@ -59,8 +59,13 @@ class FillState:
         return self.written - self.checkpointed >= CHECKPOINT_BYTES
 
     def agrees_with(self, size: int | None) -> bool:
-        """Tell whether what the upstream says of the size is still the same."""
-        return self.size is None or size is None or size == self.size
+        """Tell whether what the upstream says of the size can be true.
+
+        It is what it was, and no less than what is there.
+        """
+        if size is None:
+            return True
+        return self.size in (None, size) and self.written <= size
 
     @property
     def resumes(self) -> bool:

@@ -20,7 +20,6 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
-from txregistry.flow.streams import IdleTimer
 from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobResumer,
@@ -33,6 +32,7 @@ from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
 from txregistry.proxy.follower import Follower
 from txregistry.proxy.intake import Intake
+from txregistry.proxy.stall import StallClock
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -41,7 +41,6 @@ from txregistry.spec.errors import (
     RegistryError,
     SizeInvalid,
     UpstreamFailed,
-    UpstreamTimeout,
 )
 from txregistry.spec.reference import RepositoryName
 
@@ -78,14 +77,11 @@ class Fill:
     _followers: int = 0
     _over: bool = False
     _checkpointing: bool = False
-    _stalled: bool = False
-    _passed_over: int = 0
-    _stall: IdleTimer = attrs.field(init=False)
-    _work: Deferred[None] | None = None
+    _stall: StallClock = attrs.field(init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._stall = IdleTimer(self._clock, self._stall_seconds, self._end_stall)
+        self._stall = StallClock(self._clock, self._stall_seconds)
 
     @deferred
     async def run(self) -> None:
@@ -212,7 +208,7 @@ class Fill:
     @deferred
     async def _get(self) -> None:
         assert self._partial is not None
-        await self._watched(self._download(self._partial))
+        await self._stall.watch(self._download(self._partial))
         await self._finish(self._partial)
 
     @deferred
@@ -224,27 +220,6 @@ class Fill:
         self.state = FillState()
         self._partial = await self._partials.open(digest=self.digest)
         self._file = await self._partial.reader()
-
-    @deferred
-    async def _watched(self, work: Deferred[None]) -> None:
-        """Wait for work that is ended when no new byte has come for too long."""
-        self._work = work
-        self._stall.arm()
-        try:
-            await work
-        except CancelledError:
-            if not self._stalled:
-                raise
-            facts = {"reason": f"sent no new byte for {self._stall_seconds:g} s"}
-            raise UpstreamTimeout(facts) from None
-        finally:
-            self._work = None
-            self._stall.disarm()
-
-    def _end_stall(self) -> None:
-        if self._work is not None:
-            self._stalled = True
-            self._work.cancel()
 
     @deferred
     async def _download(self, partial: IPartialBlob) -> None:
@@ -318,7 +293,7 @@ class Fill:
         self.state.validator = reader.validator or self.state.validator
         self._audience.announce()
         skip = self.state.written - start
-        intake = Intake(partial, skip, self._progress, self._pass_over)
+        intake = Intake(partial, skip, self._progress, self._stall.passed_over)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
@@ -346,16 +321,10 @@ class Fill:
         self._audience.announce()
         self._audience.wake(self.state)
 
-    def _pass_over(self, position: int) -> None:
-        # What is sent once more is progress as well, once.
-        if position > self._passed_over and self._work is not None:
-            self._passed_over = position
-            self._stall.arm()
-
     def _progress(self) -> None:
         assert self._partial is not None
-        if self._partial.size > self.state.written and self._work is not None:
-            self._stall.arm()
+        if self._partial.size > self.state.written:
+            self._stall.progressed()
         self.state.written = self._partial.size
         self._audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:

@@ -81,7 +81,8 @@ class ProxyTags:
         ):
             current_status().hit = True
             self._touch_manifest(seen.descriptor, now)
-            return (await self._known(tag, seen)).descriptor
+            known = await self._known(tag, seen) if seen.is_hint else seen
+            return known.descriptor
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._meter.count(Count.COALESCED, "tag")

@@ -1,0 +1,61 @@
+"""How long a download may bring nothing new."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import IdleTimer
+from txregistry.spec.errors import UpstreamTimeout
+
+
+@attrs.define(eq=False)
+class StallClock:
+    """Ends work that makes no progress, however often it tries again.
+
+    :param seconds: without progress, after which it ends.
+    """
+
+    _clock: IReactorTime
+    _seconds: float
+    _passed_over: int = 0
+    _stalled: bool = False
+    _work: Deferred[None] | None = None
+    _timer: IdleTimer = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._timer = IdleTimer(self._clock, self._seconds, self._end)
+
+    @deferred
+    async def watch(self, work: Deferred[None]) -> None:
+        """Wait for work; fail as it does, or with ``UpstreamTimeout``."""
+        self._work = work
+        self._timer.arm()
+        try:
+            await work
+        except CancelledError:
+            if not self._stalled:
+                raise
+            facts = {"reason": f"sent no new byte for {self._seconds:g} s"}
+            raise UpstreamTimeout(facts) from None
+        finally:
+            self._work = None
+            self._timer.disarm()
+
+    def progressed(self) -> None:
+        """Count anew: a byte has come that was not there."""
+        if self._work is not None:
+            self._timer.arm()
+
+    def passed_over(self, position: int) -> None:
+        """Count anew for what is sent once more, once for each byte."""
+        if position > self._passed_over:
+            self._passed_over = position
+            self.progressed()
+
+    def _end(self) -> None:
+        if self._work is not None:
+            self._stalled = True
+            self._work.cancel()

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
@@ -28,13 +29,15 @@ from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.remote.client import Limits
 from txregistry.remote.credentials import Credentials, ICredentialStore
 from txregistry.remote.habits import BELIEVED_SECONDS, Habits
-from txregistry.remote.places import Places
+from txregistry.remote.places import MAX_WAIT, MAX_WAITING, PlacedAgent, Places
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 from txregistry.testing.house import UPSTREAM, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import FakeUpstream
+from txregistry.testing.wire import Wire
 
 
 class Plain(Case):
@@ -426,6 +429,28 @@ class PlacesTests(SynchronousTestCase):
         places.leave()
         places.leave()
         self.assertEqual(served, [0, "going on", 1])
+
+    def test_waiting_has_an_end(self) -> None:
+        """Neither for ever nor in any number: then it is 503, and nobody waits."""
+        clock, places = Clock(), Places(1)
+        self.successResultOf(places.take(small=False))
+        agent = PlacedAgent(Wire(Site(Resource()), clock), clock, places)
+        waiting = agent.request(b"GET", b"http://x/v2/a/blobs/x")
+        clock.advance(MAX_WAIT)
+        self.failureResultOf(waiting, UpstreamUnavailable)
+        self.assertEqual(places.waiting, 0)
+        for _ in range(MAX_WAITING):
+            places.take(small=True)
+        refused = agent.request(b"GET", b"http://x/v2/a/blobs/x")
+        self.failureResultOf(refused, UpstreamUnavailable)
+
+    def test_failure_leaves_no_place_taken(self) -> None:
+        """A question that fails gives its place back."""
+        clock, places = Clock(), Places(1)
+        wire = Wire(Site(Resource()), clock, Refused())
+        agent = PlacedAgent(wire, clock, places)
+        self.failureResultOf(agent.request(b"GET", b"http://x/"), Refused)
+        self.successResultOf(places.take(small=False))
 
     def test_whoever_gives_up(self) -> None:
         """A place that nobody waits for any more goes to the next."""

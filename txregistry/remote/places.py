@@ -20,8 +20,9 @@ from txregistry.spec.errors import UpstreamUnavailable
 #: Questions that wait for a place, at most.
 MAX_WAITING = 10_000
 
-#: Seconds that one waits for a place, at most.
-MAX_WAIT = 300.0
+#: Seconds that one waits for a place, at most. Large layers take long on a slow line,
+#: and whoever waits gets there sooner than whoever is sent away and comes back.
+MAX_WAIT = 1800.0
 
 _SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
 

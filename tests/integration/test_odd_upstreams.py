@@ -60,7 +60,7 @@ class TableTests(IntegrationCase):
         random.Random(seed).shuffle(order)
         running = []
         for kind in order:
-            case = kind(Place(here, there, fetch, sleep, 1.0))
+            case = kind(Place(here, there, fetch, sleep, 1.0, on_clock=False))
             upstream.cases[case.name] = case
             running.append(Deferred.fromCoroutine(case.run()))
         try:

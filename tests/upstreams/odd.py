@@ -83,6 +83,7 @@ class Place:
     :ivar fetch: asks the cache: method, path, headers.
     :ivar wait: lets seconds pass.
     :ivar tag_seconds: for how long a tag is fresh.
+    :ivar on_clock: minutes cost nothing here.
     """
 
     here: str
@@ -90,6 +91,7 @@ class Place:
     fetch: Callable[..., Awaitable[Any]]
     wait: Callable[[float], Awaitable[None]]
     tag_seconds: float
+    on_clock: bool = True
 
 
 @attrs.define(eq=False)

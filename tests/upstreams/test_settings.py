@@ -452,6 +452,20 @@ class PlacesTests(SynchronousTestCase):
         self.failureResultOf(agent.request(b"GET", b"http://x/"), Refused)
         self.successResultOf(places.take(small=False))
 
+    def test_tokens_do_not_wait_for_blobs(self) -> None:
+        """The kept place is for a token service as well, whatever its path."""
+        clock, places = Clock(), Places(2)
+        wire = Wire(Site(Resource()), clock)
+        agent = PlacedAgent(wire, clock, places)
+        for url, waiting in (
+            (b"http://x/v2/a/blobs/y", 0),
+            (b"http://x/storage/y?sig=1", 1),
+            (b"http://x/jwt/auth?service=s&client_id=txregistry", 1),
+            (b"http://x/v2/a/manifests/y", 2),
+        ):
+            agent.request(b"GET", url).addErrback(lambda _: None)
+            self.assertEqual((url, places.waiting), (url, waiting))
+
     def test_whoever_gives_up(self) -> None:
         """A place that nobody waits for any more goes to the next."""
         places = Places(1)

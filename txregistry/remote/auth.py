@@ -186,7 +186,7 @@ class AuthAgent:
         attempt: _Attempt,
     ) -> IResponse:
         """Find out what is demanded now, and meet it."""
-        offered = self._offered(response, target)
+        offered = _offered(response)
         attempt.response = spend(response, self._clock)
         if given is not None:
             attempt.shown.add(given)
@@ -195,7 +195,7 @@ class AuthAgent:
                 if plain.code not in _REFUSED:
                     self._known.pop(target.key, None)
                     return plain
-                offered = self._offered(plain, target) or offered
+                offered = _offered(plain) or offered
                 discard(plain, self._clock)
         if not offered:
             return attempt.end()
@@ -249,16 +249,6 @@ class AuthAgent:
             attempt.trouble = error
             return None
 
-    def _offered(self, response: IResponse, target: Target) -> list[Challenge]:
-        """Read what can be met in general; Bearer first."""
-        found = parse_challenges(header_lines(response, "WWW-Authenticate"))
-        bearers = [
-            item
-            for item in found
-            if item.scheme == "bearer" and item.parameters.get("realm")
-        ]
-        return bearers + [item for item in found if item.scheme == "basic"]
-
     def _usable(
         self, offered: Sequence[Challenge], target: Target
     ) -> Sequence[Challenge]:
@@ -295,3 +285,14 @@ class AuthAgent:
 def _scope(path: str) -> str | None:
     """Give the scope of a token, empty for none; ``None`` to obey the challenge."""
     return scope_of(path) or ("" if path == "/v2/" else None)
+
+
+def _offered(response: IResponse) -> list[Challenge]:
+    """Read what can be met in general; Bearer first."""
+    found = parse_challenges(header_lines(response, "WWW-Authenticate"))
+    bearers = [
+        item
+        for item in found
+        if item.scheme == "bearer" and item.parameters.get("realm")
+    ]
+    return bearers + [item for item in found if item.scheme == "basic"]

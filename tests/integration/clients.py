@@ -188,6 +188,12 @@ class Buildah(Client):
         return said.strip()
 
 
+#: What ctr says when it has lost what it reads from its own containerd. That is a
+#: fault of the gRPC between the two, grpc-go issue 5358, which Debian 12 has (1.33.3):
+#: no registry takes part in it, and no fault of a registry looks like this.
+_LOST_STREAM = "failed to copy: rpc error: code = Internal desc = unexpected EOF"
+
+
 class Containerd(Client):
     """A containerd of its own, driven by ctr."""
 
@@ -224,8 +230,17 @@ class Containerd(Client):
 
     async def push(self, name: str, local: str) -> str:
         """Push an image that is there under another name; give its digest."""
-        await self._ctr("push", *self._flags(), self.image(name), local)
+        await self._push(name, local)
         return await self._digest(local)
+
+    async def _push(self, name: str, local: str) -> None:
+        for attempt in range(3):
+            try:
+                await self._ctr("push", *self._flags(), self.image(name), local)
+                return
+            except AssertionError as error:
+                if attempt == 2 or _LOST_STREAM not in str(error):
+                    raise
 
     async def pull(self, name: str) -> str:
         """Pull for all platforms; give the digest on top."""

@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
 
 #: Full paths, sorted.
@@ -21,12 +21,15 @@ class FileStat:
 
     :ivar size: bytes; 0 for a directory.
     :ivar modified_at: seconds since the epoch.
+    :ivar identity: of a file: another one if it was replaced or written to since.
+        Moving it changes nothing, copying does. Empty if the driver cannot tell.
     """
 
     path: str
     size: int
     modified_at: float
     is_directory: bool
+    identity: str = ""
 
 
 @attrs.frozen
@@ -114,10 +117,10 @@ class IStorageDriver(Interface):
         have been made.
         """
 
-    def reader(path: str) -> Deferred[IFileReader]:
+    def reader(path: str) -> Deferred[IStoredFile]:
         """Open a file; it stays readable when deleted, moved or appended to.
 
-        Reads past :attr:`IFileReader.size` are permitted with an explicit size,
+        Reads past :attr:`IStoredFile.size` are permitted with an explicit size,
         for a file that is growing. Fails with ``PathNotFound``.
         """
 

@@ -6,6 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
+from txregistry.spec.digest import IncrementalHash
+
 
 class IFileReader(Interface):
     """Bytes that can be read from any offset, by any number of reads at once."""
@@ -26,6 +28,21 @@ class IFileReader(Interface):
 
     def close() -> None:
         """Give up what is held open; further calls do nothing."""
+
+
+class IStoredFile(IFileReader):
+    """An open file of a storage driver."""
+
+    identity: str = Attribute(
+        "What :class:`FileStat` said of it when it was opened; see there."
+    )
+
+    def hash(hasher: IncrementalHash, size: int) -> Deferred[None]:
+        """Give the first bytes to a hash, on another thread where there is one.
+
+        :return: fires when the hash has them. Fails with ``ShortRead`` if there are
+            fewer. Cancelling stops; the hash is then of no use.
+        """
 
 
 class IFileWriter(IConsumer):

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from txregistry.interfaces.blobs import IBlobWriter
-from txregistry.interfaces.files import IFileReader
+from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.digest import Digest
 
 
@@ -37,7 +37,7 @@ class IPartialBlob(IBlobWriter):
     def checkpoint(state: FillCheckpoint) -> Deferred[None]:
         """Sync the data, then replace the state beside it."""
 
-    def reader() -> Deferred[IFileReader]:
+    def reader() -> Deferred[IStoredFile]:
         """Fire with a reader of the growing file; stays valid after ``commit``."""
 
 

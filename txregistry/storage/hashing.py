@@ -11,32 +11,12 @@ import hashlib
 from collections.abc import Iterable
 
 import attrs
-from twisted.internet.interfaces import IConsumer, IProducer
-from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.spec.digest import CANONICAL, IncrementalHash
 from txregistry.spec.hashstate import FAMILIES, HashState, decode_state, encode_state
 from txregistry.storage import sha2
-
-
-@implementer(IConsumer)
-@attrs.define(eq=False)
-class HashConsumer:
-    """Gives every byte to a hash; never pauses its producer."""
-
-    _hasher: IncrementalHash
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a push producer."""
-
-    def unregisterProducer(self) -> None:
-        """Let it go."""
-
-    def write(self, data: bytes) -> None:
-        """Hash a chunk."""
-        self._hasher.update(data)
 
 
 @deferred
@@ -49,7 +29,7 @@ async def hash_file(
     """
     file = await driver.reader(path)
     try:
-        await file.read(consumer=HashConsumer(hasher), offset=0, size=size)
+        await file.hash(hasher=hasher, size=size)
     finally:
         file.close()
 

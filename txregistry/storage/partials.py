@@ -24,7 +24,7 @@ from txregistry.interfaces.driver import (
     IStorageDriver,
     PathNotFound,
 )
-from txregistry.interfaces.files import IFileReader
+from txregistry.interfaces.files import IStoredFile
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest
@@ -55,7 +55,7 @@ class PartialBlob(Ingest):
         await self.file.flush(durable=True)
         await self._driver.put(layout.fill_state(self._digest), _encode(state))
 
-    def reader(self) -> Deferred[IFileReader]:
+    def reader(self) -> Deferred[IStoredFile]:
         """Open the growing file."""
         return self._driver.reader(layout.fill_data(self._digest))
 

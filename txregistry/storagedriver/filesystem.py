@@ -32,7 +32,7 @@ from txregistry.interfaces.driver import (
     Paths,
     PutFile,
 )
-from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
 from txregistry.storagedriver.appender import Appender
 from txregistry.storagedriver.changes import (
@@ -47,7 +47,12 @@ from txregistry.storagedriver.changes import (
 )
 from txregistry.storagedriver.commits import Commits
 from txregistry.storagedriver.journal import Journal, boot_id
-from txregistry.storagedriver.looking import list_directory, stat_all, stat_path
+from txregistry.storagedriver.looking import (
+    identity_of,
+    list_directory,
+    stat_all,
+    stat_path,
+)
 from txregistry.storagedriver.names import pack, unpacked
 from txregistry.storagedriver.paths import (
     ROOT,
@@ -113,7 +118,7 @@ class FilesystemDriver:
         real = [located(change, self._root) for change in changes]
         return self._disk.run(apply_changes, real, self._root)
 
-    def reader(self, path: str) -> Deferred[IFileReader]:
+    def reader(self, path: str) -> Deferred[IStoredFile]:
         """Open a file for reading."""
         return self._here(path, self._open_reader, self._file(path))
 
@@ -297,13 +302,13 @@ class FilesystemDriver:
             return content
         return self._disk.run(read_whole, path)
 
-    def _open_reader(self, path: str) -> IFileReader:
+    def _open_reader(self, path: str) -> IStoredFile:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         found = os.fstat(descriptor)
         if modes.S_ISDIR(found.st_mode):
             os.close(descriptor)
             raise IsADirectoryError(21, "is a directory")
-        return FileReader(self._disk, descriptor, found.st_size)
+        return FileReader(self._disk, descriptor, found.st_size, identity_of(found))
 
     def _open_writer(
         self,

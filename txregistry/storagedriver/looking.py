@@ -9,6 +9,15 @@ from txregistry.interfaces.driver import FileStat
 from txregistry.storagedriver.paths import ROOT, child, is_temporary
 
 
+def identity_of(found: os.stat_result) -> str:
+    """Tell a file from one that was put in its place, or written to.
+
+    Its times of change and access say nothing of its content, and a copy or a restored
+    backup has another inode, whatever times were given to it.
+    """
+    return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+
 def stat_path(real: str, path: str) -> FileStat:
     """Tell what is there.
 
@@ -19,9 +28,10 @@ def stat_path(real: str, path: str) -> FileStat:
     if path == ROOT and not os.path.exists(real):
         return FileStat(path, 0, 0.0, is_directory=True)
     found = os.stat(real or ROOT)
-    is_directory = modes.S_ISDIR(found.st_mode)
-    size = 0 if is_directory else found.st_size
-    return FileStat(path, size, found.st_mtime, is_directory)
+    if modes.S_ISDIR(found.st_mode):
+        return FileStat(path, 0, found.st_mtime, is_directory=True)
+    identity = identity_of(found)
+    return FileStat(path, found.st_size, found.st_mtime, False, identity)
 
 
 def list_directory(real: str, path: str) -> list[str]:

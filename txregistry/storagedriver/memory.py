@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from typing import cast
 
 import attrs
@@ -16,7 +17,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.streams import ChunkProducer
+from txregistry.flow.streams import ChunkProducer, ShortRead
 from txregistry.interfaces.driver import (
     Change,
     DriverError,
@@ -28,7 +29,7 @@ from txregistry.interfaces.driver import (
     Paths,
     PutFile,
 )
-from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
 from txregistry.storagedriver.paths import (
     ROOT,
@@ -42,15 +43,22 @@ from txregistry.storagedriver.paths import (
 class _File:
     content: bytearray
     modified_at: float
+    number: int = attrs.field(factory=count().__next__)
+
+    @property
+    def identity(self) -> str:
+        """Tell it from one in its place; what is appended shows in the length."""
+        return f"{self.number}-{len(self.content)}"
 
 
-@implementer(IFileReader)
+@implementer(IStoredFile)
 @attrs.define(eq=False)
 class MemoryReader:
     """Reads a file, also after it was deleted or while it grows."""
 
     _file: _File
     size: int
+    identity: str
 
     def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
@@ -58,6 +66,13 @@ class MemoryReader:
         """Push bytes into a consumer."""
         remaining = max(0, self.size - offset) if size is None else size
         return ChunkProducer(self._chunk, consumer, offset, remaining).start()
+
+    @deferred
+    async def hash(self, hasher: IncrementalHash, size: int) -> None:
+        """Give the first bytes to a hash."""
+        hasher.update(bytes(self._file.content[:size]))
+        if len(self._file.content) < size:
+            raise ShortRead(f"{size - len(self._file.content)} bytes are missing")
 
     def close(self) -> None:
         """Have nothing to give up."""
@@ -166,10 +181,10 @@ class MemoryDriver:
             return
 
     @deferred
-    async def reader(self, path: str) -> IFileReader:
+    async def reader(self, path: str) -> IStoredFile:
         """Open a file for reading."""
         file = self._find(path)
-        return MemoryReader(file, len(file.content))
+        return MemoryReader(file, len(file.content), file.identity)
 
     @deferred
     async def writer(
@@ -194,7 +209,8 @@ class MemoryDriver:
             return FileStat(path, 0, 0.0, is_directory=True)
         file = self._files.get(check_file(self.name, path))
         if file is not None:
-            return FileStat(path, len(file.content), file.modified_at, False)
+            size, at = len(file.content), file.modified_at
+            return FileStat(path, size, at, False, file.identity)
         if not self._below(path):
             raise PathNotFound(self.name, path)
         return FileStat(path, 0, 0.0, is_directory=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import attrs
@@ -19,16 +20,20 @@ from txregistry.flow.sendfile import (
     offer_file,
     takes_files,
 )
-from txregistry.flow.streams import ChunkProducer
-from txregistry.interfaces.files import IFileReader
+from txregistry.flow.streams import ChunkProducer, ShortRead
+from txregistry.interfaces.files import IStoredFile
+from txregistry.spec.digest import IncrementalHash
 
 T = TypeVar("T")
 
 #: Of a file that is not in memory, a thread reads so much before any is sent.
 _FIRST_BYTES = 256 * 1024
 
+#: So much is hashed in one go, in reads of so much: then others get the thread.
+_HASHED_BYTES, _HASHED_READ = 16 * 1024 * 1024, 1024 * 1024
 
-@implementer(IFileReader)
+
+@implementer(IStoredFile)
 @attrs.define(eq=False)
 class FileReader:
     """An open file; what the page cache holds is read without leaving the thread."""
@@ -36,11 +41,12 @@ class FileReader:
     _disk: Disk
     _descriptor: int
     size: int
+    identity: str = ""
 
     def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
     ) -> Deferred[None]:
-        """Push bytes into a consumer; see :class:`IFileReader`."""
+        """Push bytes into a consumer; see :class:`IStoredFile`."""
         remaining = max(0, self.size - offset) if size is None else size
         waits = remaining > 0 and takes_files(consumer)
         if waits and not is_in_memory(self._descriptor, offset):
@@ -60,6 +66,15 @@ class FileReader:
         if sent is not None:
             return sent
         return ChunkProducer(self._chunk, consumer, offset, remaining).start()
+
+    @deferred
+    async def hash(self, hasher: IncrementalHash, size: int) -> None:
+        """Give the first bytes to a hash, on threads of the disk."""
+        for offset in range(0, size, _HASHED_BYTES):
+            wanted = min(_HASHED_BYTES, size - offset)
+            count = await self._on_thread(partial(_hash, hasher), wanted, offset)
+            if count < wanted:
+                raise ShortRead(f"{size - offset - count} bytes are missing")
 
     def close(self) -> None:
         """Close the file, once."""
@@ -91,6 +106,18 @@ def _do_and_close(
         return work(descriptor, size, offset)
     finally:
         os.close(descriptor)
+
+
+def _hash(hasher: IncrementalHash, descriptor: int, size: int, offset: int) -> int:
+    """Hash a part of a file; give how many bytes of it there were."""
+    done = 0
+    while done < size:
+        content = os.pread(descriptor, min(size - done, _HASHED_READ), offset + done)
+        if not content:
+            break
+        hasher.update(content)
+        done += len(content)
+    return done
 
 
 def _begin_reading(descriptor: int, size: int, offset: int) -> None:

@@ -6,6 +6,7 @@ name in a test module: a driver without its suite does not exist.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from txregistry.interfaces.driver import (
     IStorageDriver,
     PathNotFound,
 )
-from txregistry.interfaces.files import IFileReader, IFileWriter
+from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import Digest
 
 MakeDriver = Callable[[SynchronousTestCase], IStorageDriver]
@@ -60,13 +61,13 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
         def put(self, path: str, content: bytes) -> None:
             self.successResultOf(self.driver.put(path=path, content=content))
 
-        def read(self, reader: IFileReader, offset: int, size: int | None) -> bytes:
+        def read(self, reader: IStoredFile, offset: int, size: int | None) -> bytes:
             consumer = BoundedConsumer(1 << 24)
             done = reader.read(consumer=consumer, offset=offset, size=size)
             self.successResultOf(done)
             return consumer.content
 
-        def open(self, path: str) -> IFileReader:
+        def open(self, path: str) -> IStoredFile:
             reader = self.successResultOf(self.driver.reader(path=path))
             self.addCleanup(reader.close)
             return reader
@@ -79,13 +80,16 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
                 writer.write(chunk)
             return writer
 
+        def identity(self, path: str) -> str:
+            return str(self.ok(self.driver.stat(path=path)).identity)
+
         def test_provides_the_interfaces(self) -> None:
             """The driver, its readers and its writers provide what they should."""
             verifyObject(IStorageDriver, self.driver)
             writer = self.write("/f", 0, b"x")
             verifyObject(IFileWriter, writer)
             self.ok(writer.commit())
-            verifyObject(IFileReader, self.open("/f"))
+            verifyObject(IStoredFile, self.open("/f"))
 
         def test_valid_paths(self) -> None:
             """Every path of the grammar can be written and read."""
@@ -131,6 +135,30 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             ):
                 self.put("/c", content)
                 self.assertEqual(self.content("/c"), content)
+
+        def test_identity(self) -> None:
+            """A file that was replaced or written to is another, one moved is not."""
+            self.put("/a", b"one")
+            first = self.identity("/a")
+            self.assertEqual(self.open("/a").identity, first)
+            self.ok(self.driver.move(source="/a", destination="/b/c"))
+            self.assertEqual(self.identity("/b/c"), first)
+            self.put("/b/c", b"two")
+            second = self.identity("/b/c")
+            self.ok(self.write("/b/c", 3, b"!").commit())
+            self.assertEqual(len({first, second, self.identity("/b/c")}), 3)
+
+        def test_hash(self) -> None:
+            """The first bytes of a file are hashed, and too few of them are told."""
+            content = bytes(range(256)) * 70_000
+            self.put("/a", content)
+            for size in (0, 1, 1024 * 1024, len(content)):
+                hasher = hashlib.sha256()
+                self.ok(self.open("/a").hash(hasher=hasher, size=size))
+                expected = hashlib.sha256(content[:size]).hexdigest()
+                self.assertEqual(hasher.hexdigest(), expected, size)
+            short = self.open("/a").hash(hasher=hashlib.sha256(), size=len(content) + 1)
+            self.failureResultOf(short, ShortRead)
 
         def test_overwrite_is_whole(self) -> None:
             """A shorter content leaves nothing of a longer one."""

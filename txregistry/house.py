@@ -67,15 +67,15 @@ from txregistry.storage import layout
 from txregistry.storage.beginnings import HELD_SECONDS, Beginnings
 from txregistry.storage.caches import Caches
 from txregistry.storage.collect import Collector
-from txregistry.storage.content import Content
+from txregistry.storage.content import Content, make_content
 from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
+from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
-from txregistry.storage.protection import Protection
 from txregistry.storage.purge import UploadPurger, UploadPurging
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.redis import Redis
@@ -172,10 +172,12 @@ class House:
     def _build_storage(self) -> None:
         self.descriptors = self._make_descriptors()
         caches = Caches(self.descriptors)
-        protection = Protection(self.clock)
-        self.content = Content(self.driver, caches, self.ledger, protection)
         index = own_path(self.config, "index.sqlite3")
-        self.index = Database(index, self.ledger_disk, SCHEMA, VERSION)
+        schema = SCHEMA + VERIFIED_SCHEMA
+        self.index = Database(index, self.ledger_disk, schema, VERSION)
+        self.content = make_content(
+            self.driver, caches, self.ledger, self.index, self.metrics, self.clock
+        )
         self.reconciler = Reconciler(self.driver, TreeIndex(self.index), self.reactor)
         # A driver that keeps a journal has its directory to itself.
         is_alone = IJournaled.providedBy(self.driver)
@@ -230,7 +232,7 @@ class House:
         registry.add(GiveBack(self.disk, self.reactor))
         self._add_purging(registry)
         rebuild = self._rebuild()
-        registry.add(Index(self.index, self.reconciler))
+        registry.add(Index(self.index, self.reconciler, self.content.integrity))
         registry.add(Ledger(self.ledger, rebuild))
         namespace: INamespace = self.local
         if self.config.proxy.remoteurl:

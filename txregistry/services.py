@@ -32,6 +32,7 @@ from txregistry.interfaces.driver import DriverError, IJournaled, IStorageDriver
 from txregistry.remote.client import UpstreamClient
 from txregistry.spec.errors import Unavailable
 from txregistry.storage import layout
+from txregistry.storage.integrity import Integrity
 from txregistry.storage.reconcile import Reconciler
 from txregistry.web.site import RegistrySite
 
@@ -209,6 +210,7 @@ class Index(Service):
 
     _database: Database
     _reconciler: Reconciler
+    _integrity: Integrity
     _looking: Deferred[None] | None = None
     _log = Logger()
 
@@ -219,10 +221,11 @@ class Index(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Close the file."""
+        """Write what was verified, and close the file."""
         super().stopService()
         if self._looking is not None:
             self._looking.cancel()
+        await self._integrity.flush()
         await self._database.close()
 
     @deferred

@@ -391,12 +391,15 @@ class SharedTests(SynchronousTestCase):
         upload.write(CONTENT)
         self.successResultOf(upload.commit(DESCRIPTOR))
 
-    def test_believed_about_content(self) -> None:
-        """What is remembered is not looked up again."""
+    def test_not_believed_about_the_size(self) -> None:
+        """How large a blob is, its file says."""
         self.push()
         self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 7)
         self.redis.commands.hashes[f"blobs::{DIGEST}"]["size"] = "8"
-        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 8)
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 7)
+        reader = self.successResultOf(self.blobs.open(DIGEST))
+        self.addCleanup(reader.close)
+        self.assertEqual((reader.size, reader.descriptor.size), (7, 7))
 
     def test_not_believed_about_access(self) -> None:
         """Only a link gives access, whatever the cache says."""

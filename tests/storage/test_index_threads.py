@@ -19,6 +19,7 @@ from txregistry.storage import facts
 from txregistry.storage import index as index_module
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.index import TreeIndex
+from txregistry.storage.integrity import Integrity
 from txregistry.storage.reconcile import Reconciler
 from txregistry.testing.disk import QueueDisk
 
@@ -226,7 +227,8 @@ class LossTests(QueueCase):
         """The service goes on without a catalogue; who asks has it looked for."""
         for number in range(100):
             self.add_manifest(name=RepositoryName(f"r{number:02}"))
-        service = Index(self.database, self.reconciler)
+        integrity = Integrity(self.driver, self.database)
+        service = Index(self.database, self.reconciler, integrity)
         service.startService()
         self.disk.settle()
         self.damage()

@@ -14,7 +14,8 @@ from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
 from txregistry.interfaces.fills import IPartialBlobs
 
-#: Partial blobs that nobody has asked for again after this long are deleted.
+#: Partial blobs that nobody has asked for again after this long are deleted, and so is
+#: damaged content: the upstream has another copy of it.
 PARTIAL_SECONDS = 24 * 3600.0
 
 #: Content without a link is left alone for this long.
@@ -75,8 +76,10 @@ class Rebuild:
 
     @deferred
     async def purge_partials(self) -> None:
-        """Delete partial blobs that nobody came back for."""
-        await self._partials.purge(before=self._clock.seconds() - PARTIAL_SECONDS)
+        """Delete partial blobs that nobody came back for, and what was damaged."""
+        before = self._clock.seconds() - PARTIAL_SECONDS
+        await self._partials.purge(before=before)
+        await self._content.purge_damaged(before=before)
 
     @deferred
     async def _import_state(self) -> None:

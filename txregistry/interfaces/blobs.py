@@ -196,7 +196,13 @@ class IContent(IBlobStatter):
     def verify(digest: Digest) -> Deferred[bool]:
         """Fire with whether the content that lies there has its digest.
 
-        Reads all of it.
+        Reads all of it, unless it is known.
+        """
+
+    def purge_damaged(before: float) -> Deferred[None]:
+        """Delete damaged content that was set aside before a time.
+
+        :param before: seconds since the epoch.
         """
 
     def collect(digest: Digest) -> Deferred[bool]:

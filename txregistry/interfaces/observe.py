@@ -22,6 +22,7 @@ class Count(Enum):
     EVICTED_BYTES = "evicted_bytes"
     FAILED = "failed"
     RESUMED = "resumed"
+    DAMAGED = "damaged"
 
 
 class IMeter(Interface):

@@ -34,6 +34,7 @@ _HELP = {
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
     Count.FAILED: "Fills that failed",
     Count.RESUMED: "Downloads that were continued with a range",
+    Count.DAMAGED: "Content that had not its digest any more and was set aside",
 }
 
 #: Distribution calls what goes to clients pushed.

@@ -74,14 +74,19 @@ class LinkedBlobs:
         """Fire with a blob's descriptor."""
         descriptor = await self._descriptors.stat(digest=digest)
         self._content.protection.use(descriptor.digest)
-        return descriptor
+        try:
+            return await self._content.stat(descriptor.digest)
+        except BlobUnknown:
+            # As below: HEAD says what GET would.
+            await self._descriptors.clear(digest=digest)
+            raise
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
         """Open a blob."""
         descriptor = await self._descriptors.stat(digest=digest)
         try:
-            return await self._content.open(descriptor)
+            return await self._content.open(descriptor.digest)
         except BlobUnknown:
             # The content went away behind the cache's back.
             await self._descriptors.clear(digest=digest)
@@ -145,12 +150,10 @@ class LinkedBlobs:
 
     @deferred
     async def _delete_if_dangling(self, digest: Digest, target: Digest) -> bool:
-        try:
-            await self._content.stat(target)
-        except BlobUnknown:
-            # A client may have been quicker.
-            return await self._unlink(digest)
-        return False
+        # A client may have been quicker.
+        if await self._content.is_there(target):
+            return False
+        return await self._unlink(digest)
 
     @deferred
     async def _delete(self, digest: Digest) -> None:

@@ -6,23 +6,34 @@ from collections.abc import Callable
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from zope.interface import implementer
 
+from txregistry.flow.database import Database
 from txregistry.flow.deferred import KeyedLocks, deferred
-from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
-from txregistry.interfaces.files import IFileReader
+from txregistry.interfaces.files import IFileReader, IStoredFile
+from txregistry.interfaces.observe import IMeter
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.errors import BlobUnknown, Unavailable
 from txregistry.storage import layout
 from txregistry.storage.caches import Caches
-from txregistry.storage.hashing import hash_file
+from txregistry.storage.damage import Damage
+from txregistry.storage.integrity import Integrity
 from txregistry.storage.leases import Leases
 from txregistry.storage.links import Links
 from txregistry.storage.protection import Protection
+from txregistry.storage.unverified import UnverifiedBlob
+
+#: Content up to this size is verified before any of it is given, where it has to be:
+#: damage is then found in time for another copy of it. Larger content would have its
+#: client wait for too long.
+VERIFIED_FIRST_BYTES = 256 * 1024 * 1024
+
+#: How often a file may be replaced while it is looked at.
+_RACES = 4
 
 
 @implementer(IBlobReader)
@@ -58,56 +69,132 @@ class Content:
 
     Linking and deleting the same content exclude one another: whatever links it
     holds :attr:`locks` for its digest from the look at the data to the link.
+
+    Content that has not its digest is as good as missing; see Note [Verified content]
+    in :mod:`txregistry.storage.integrity`.
     """
 
     _driver: IStorageDriver
     _caches: Caches
     _index: ILinkIndex
     protection: Protection
+    integrity: Integrity
+    damage: Damage
+    locks: KeyedLocks[Digest]
     leases: Leases = attrs.field(factory=Leases)
-    locks: KeyedLocks[Digest] = attrs.field(factory=KeyedLocks)
 
     @deferred
     async def verify(self, digest: Digest) -> bool:
         """Fire with whether the content that lies there has its digest."""
-        path, hasher = layout.blob_data(digest), digest.hasher()
+        for _ in range(_RACES):
+            try:
+                found = await self._driver.stat(layout.blob_data(digest))
+            except PathNotFound:
+                return False
+            known = await self.integrity.find(digest, found.identity, found.size)
+            if known is None:
+                known = await self.integrity.verify(digest, found.identity)
+            if known is not None:
+                return known
+        return False
+
+    @deferred
+    async def is_there(self, digest: Digest) -> bool:
+        """Fire with whether there is any content, be it damaged."""
         try:
-            found = await self._driver.stat(path)
-            await hash_file(self._driver, path, found.size, hasher)
-        except (PathNotFound, ShortRead):
+            await self._driver.stat(layout.blob_data(digest))
+        except PathNotFound:
             return False
-        return digest.matches(hasher)
+        return True
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with the descriptor of content that is there."""
-        try:
-            found = await self._driver.stat(layout.blob_data(digest))
-        except PathNotFound as error:
-            raise BlobUnknown(str(digest)) from error
-        return Descriptor(digest, found.size)
+        """Fire with the descriptor of content that is there.
+
+        That has been verified, unless it is large.
+        """
+        for _ in range(_RACES):
+            try:
+                found = await self._driver.stat(layout.blob_data(digest))
+            except PathNotFound as error:
+                raise BlobUnknown(str(digest)) from error
+            verified = await self._judge(digest, found.identity, found.size)
+            if verified or _is_large(found.size):
+                return Descriptor(digest, found.size)
+        raise BlobUnknown(str(digest))
 
     @deferred
-    async def open(self, descriptor: Descriptor) -> IBlobReader:
+    async def open(self, digest: Digest) -> IBlobReader:
         """Open content, under a lease.
 
-        Fails with ``BlobUnknown`` also if its length is not what it was: damaged
-        content is as good as missing, and can be fetched again.
+        Fails with ``BlobUnknown`` also if it is damaged, so that it can be fetched
+        again. What is large and was not verified yet, is so while it is read.
         """
-        release = self.leases.take(descriptor.digest)
+        release = self.leases.take(digest)
         try:
-            file = await self._driver.reader(layout.blob_data(descriptor.digest))
-        except PathNotFound as error:
-            release()
-            raise BlobUnknown(str(descriptor.digest)) from error
+            for _ in range(_RACES):
+                file = await self._open(digest)
+                opened = await self._opened(digest, file, release)
+                if opened is not None:
+                    return opened
+            raise BlobUnknown(str(digest))
         except BaseException:
             release()
             raise
-        if descriptor.size is not None and file.size != descriptor.size:
+
+    @deferred
+    async def _open(self, digest: Digest) -> IStoredFile:
+        try:
+            return await self._driver.reader(layout.blob_data(digest))
+        except PathNotFound as error:
+            raise BlobUnknown(str(digest)) from error
+
+    @deferred
+    async def _opened(
+        self, digest: Digest, file: IStoredFile, release: Callable[[], None]
+    ) -> IBlobReader | None:
+        """Fire with a reader of an open file, or ``None`` if it was replaced."""
+        identity, size = file.identity, file.size
+        try:
+            verified = await self._judge(digest, identity, size)
+        except BaseException:
             file.close()
-            release()
-            raise BlobUnknown(str(descriptor.digest))
-        return StoredBlob(descriptor, file, release)
+            raise
+        blob = StoredBlob(Descriptor(digest, size), file, release)
+        if verified:
+            return blob
+        if _is_large(size):
+            return UnverifiedBlob(blob, lambda: self._confirm(digest, identity))
+        file.close()
+        return None
+
+    @deferred
+    async def _judge(self, digest: Digest, identity: str, size: int) -> bool:
+        """Fire with whether a file was verified; fail with ``BlobUnknown`` for damage.
+
+        If not, it is large, or is not there any more.
+        """
+        known = self.integrity.recall(digest, identity)
+        if known is None:
+            known = await self.integrity.find(digest, identity, size)
+        if known is None and not _is_large(size):
+            known = await self.integrity.verify(digest, identity)
+        if known is False:
+            self.damage.report(digest, identity)
+            raise BlobUnknown(str(digest))
+        return known is True
+
+    @deferred
+    async def _confirm(self, digest: Digest, identity: str) -> None:
+        verified = await self.integrity.verify(digest, identity)
+        if verified is False:
+            self.damage.report(digest, identity)
+        if not verified:
+            raise Unavailable("the content has not its digest")
+
+    def purge_damaged(self, before: float) -> Deferred[None]:
+        """Delete damaged content that was set aside before a time."""
+        return self.damage.purge(before)
 
     def collect(self, digest: Digest) -> Deferred[bool]:
         """Delete content that nobody links or reads."""
@@ -158,4 +245,26 @@ class Content:
     @deferred
     async def _delete(self, digest: Digest) -> bool:
         await self._caches.forget(digest)
+        self.integrity.forget(digest)
         return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)
+
+
+def _is_large(size: int) -> bool:
+    return size > VERIFIED_FIRST_BYTES
+
+
+def make_content(
+    driver: IStorageDriver,
+    caches: Caches,
+    links: ILinkIndex,
+    database: Database,
+    meter: IMeter,
+    clock: IReactorTime,
+) -> Content:
+    """Put the content of a store together.
+
+    :param database: of the index; see :class:`Integrity`.
+    """
+    integrity, locks = Integrity(driver, database), KeyedLocks[Digest]()
+    damage = Damage(driver, caches, integrity, locks, meter, clock)
+    return Content(driver, caches, links, Protection(clock), integrity, damage, locks)

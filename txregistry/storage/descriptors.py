@@ -105,7 +105,7 @@ class SharedStatter:
     """A statter over a cache that others write to as well.
 
     The links of the repository say who may see what, before the cache is asked; it is
-    believed about content only.
+    believed only about which content a digest stands for.
     """
 
     _cache: IBlobDescriptorService

@@ -193,6 +193,7 @@ class Upload(Ingest):
         if not await self._beginnings.drop(self._key, self.started_at):
             changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
         await self._driver.apply(changes=changes)
+        await self._content.integrity.record_what_is_there(canonical.digest)
         self._content.use(canonical.digest)
         # A manifest that refers to it is the next thing to come.
         await self._descriptors.set_descriptor(digest=alias, descriptor=canonical)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import attrs
 from zope.interface import implementer
 
-from txregistry.interfaces.driver import FileStat, IStorageDriver
+from txregistry.interfaces.driver import FileStat, IStorageDriver, PathNotFound
 from txregistry.interfaces.expiry import Entry, EntryKey, IInventory, Kind
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, RegistryError
+from txregistry.spec.errors import RegistryError
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
 from txregistry.storage.content import Content
@@ -66,10 +66,10 @@ class Inventory:
 
     async def _size(self, digest: str) -> int:
         try:
-            descriptor = await self._content.stat(Digest.parse(digest))
-        except BlobUnknown:
+            found = await self._driver.stat(layout.blob_data(Digest.parse(digest)))
+        except PathNotFound:
             return 0  # a link without content still has to go some day
-        return descriptor.size or 0
+        return found.size
 
 
 def _short(digits: str) -> bytes:

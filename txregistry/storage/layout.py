@@ -17,6 +17,7 @@
     /txregistry/
       fills/<alg>/<hex>/data
       fills/<alg>/<hex>/state
+      damaged/<alg>/<hex>.<seconds since the epoch>
 
 A ``link`` file holds a digest as text, without a newline.
 """
@@ -31,6 +32,7 @@ BLOBS = f"{ROOT}/blobs"
 REPOSITORIES = f"{ROOT}/repositories"
 OWN = "/txregistry"
 FILLS = f"{OWN}/fills"
+DAMAGED = f"{OWN}/damaged"
 JOURNAL = f"{OWN}/journal"
 SCHEDULER_STATE = "/scheduler-state.json"
 
@@ -135,6 +137,17 @@ def upload_started_at(name: RepositoryName, upload_id: str) -> str:
 def upload_hash_states(name: RepositoryName, upload_id: str) -> str:
     """Give the directory of an upload's digests that can be gone on with."""
     return f"{upload(name, upload_id)}/hashstates"
+
+
+def damaged(digest: Digest, at: int) -> str:
+    """Give the file of content that was damaged when it was set aside."""
+    return f"{_by_digest(DAMAGED, digest)}.{at}"
+
+
+def damaged_at(path: str) -> float:
+    """Tell when a file was set aside, in seconds since the epoch; 0 if it was not."""
+    digits = path.rpartition(".")[2]
+    return float(digits) if digits.isdecimal() else 0.0
 
 
 def fill(digest: Digest) -> str:

@@ -234,6 +234,7 @@ class LinkedManifests:
     @deferred
     async def _read(self, digest: Digest, content: bytes) -> Manifest:
         if Digest.of(content, digest.algorithm) != digest:
+            self._content.damage.report(digest)
             raise ManifestUnknown(str(digest))
         try:
             manifest = lenient.read(content, algorithm=digest.algorithm)

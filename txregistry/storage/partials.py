@@ -83,10 +83,11 @@ class PartialBlob(Ingest):
         await self.file.cancel()
         await self._forget()
 
-    def _store(self) -> Deferred[None]:
-        return self._driver.move(
-            layout.fill_data(self._digest), layout.blob_data(self._digest)
-        )
+    @deferred
+    async def _store(self) -> None:
+        source, place = layout.fill_data(self._digest), layout.blob_data(self._digest)
+        await self._driver.move(source, place)
+        await self._content.integrity.record_what_is_there(self._digest)
 
     @deferred
     async def _forget(self) -> None:

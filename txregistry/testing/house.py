@@ -47,15 +47,15 @@ from txregistry.spec.gate import Gate
 from txregistry.storage import layout
 from txregistry.storage.beginnings import Beginnings
 from txregistry.storage.caches import Caches
-from txregistry.storage.content import Content
+from txregistry.storage.content import Content, make_content
 from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.facts import SCHEMA, VERSION
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
+from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.inventory import Inventory
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
-from txregistry.storage.protection import Protection
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.upstream import FakeUpstream
@@ -212,9 +212,11 @@ class TestHouse:
         self.driver = driver
         self.ledger = SqliteLedger(":memory:", InlineDisk())
         caches = Caches(self.descriptors or MemoryDescriptors(100))
-        protection = Protection(self.clock)
-        self.content = Content(driver, caches, self.ledger, protection)
-        database = Database(":memory:", InlineDisk(), SCHEMA, VERSION)
+        schema = SCHEMA + VERIFIED_SCHEMA
+        database = Database(":memory:", InlineDisk(), schema, VERSION)
+        self.content = make_content(
+            driver, caches, self.ledger, database, self.metrics, self.clock
+        )
         self.reconciler = Reconciler(driver, TreeIndex(database), self.clock)
         self.beginnings = Beginnings(driver, self.clock)
         self.local = LocalNamespace(

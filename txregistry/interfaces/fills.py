@@ -8,6 +8,7 @@ from zope.interface import Attribute, Interface
 
 from txregistry.interfaces.blobs import IBlobWriter
 from txregistry.interfaces.files import IStoredFile
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 
 
@@ -33,6 +34,12 @@ class IPartialBlob(IBlobWriter):
     """
 
     resumed: FillCheckpoint | None = Attribute("What an earlier process left.")
+
+    def verify(provisional: Descriptor) -> Deferred[None]:
+        """Wait until all that came can be read, and fire if it is what was meant.
+
+        Nothing of it need be durable. Fails with ``DigestInvalid`` or ``SizeInvalid``.
+        """
 
     def checkpoint(state: FillCheckpoint) -> Deferred[None]:
         """Sync the data, then replace the state beside it."""

@@ -4,6 +4,11 @@ Note [Fill and followers]. A fill writes one growing file and belongs to no clie
 Each client has a :class:`Follower` with its own offset, which reads that file as far
 as it is visible. Only the disk pauses the upstream; a slow client is paused alone by
 its own connection, and one that leaves closes its follower.
+
+Note [Shown, then kept]. Nobody was promised that what a cache holds survives a crash.
+So the end of a blob is shown as soon as its digest agrees, and it is synced, moved to
+its place and linked behind that. Whoever comes meanwhile follows the same open file. A
+crash in between leaves the partial blob of the last checkpoint.
 """
 
 from __future__ import annotations
@@ -94,6 +99,7 @@ class Fill:
         try:
             start = await self._prepare()
             await self._get_whole(start)
+            await self._store()
             self._log.info(
                 "filled {digest}: {size} bytes in {seconds:.1f} s",
                 digest=str(self.digest),
@@ -209,7 +215,7 @@ class Fill:
     async def _get(self) -> None:
         assert self._partial is not None
         await self._stall.watch(self._download(self._partial))
-        await self._finish(self._partial)
+        await self._show(self._partial)
 
     @deferred
     async def _begin_anew(self) -> None:
@@ -305,10 +311,19 @@ class Fill:
             raise UpstreamFailed({"reason": "ended early"})
 
     @deferred
-    async def _finish(self, partial: IPartialBlob) -> None:
-        # Committing makes it durable and checks the digest before anybody sees the
-        # last of it.
-        descriptor = await partial.commit(
+    async def _show(self, partial: IPartialBlob) -> None:
+        """Show the end, as the digest agrees; see Note [Shown, then kept]."""
+        await partial.verify(provisional=Descriptor(self.digest, self.state.size))
+        self.state.size = self.state.written = partial.size
+        self.state.verified = True
+        self._audience.announce()
+        self._audience.wake(self.state)
+
+    @deferred
+    async def _store(self) -> None:
+        """Make it durable, at its place, and link it for all who have asked."""
+        assert self._partial is not None
+        descriptor = await self._partial.commit(
             provisional=Descriptor(self.digest, self.state.size)
         )
         linked: set[RepositoryName] = set()
@@ -316,10 +331,6 @@ class Fill:
             for name in sorted(missing):
                 await self._adopt(name, descriptor)
                 linked.add(name)
-        self.state.size = self.state.written = partial.size
-        self.state.verified = True
-        self._audience.announce()
-        self._audience.wake(self.state)
 
     def _progress(self) -> None:
         assert self._partial is not None

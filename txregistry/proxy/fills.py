@@ -103,12 +103,13 @@ class Fills(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Checkpoint and end all fills."""
+        """Checkpoint and end all fills; what is whole is stored first."""
         super().stopService()
-        running = list(self._running.values())
-        for work in running:
-            work.cancel()
-        await gatherResults(running)
+        running = dict(self._running)
+        for digest, work in running.items():
+            if not self._fills[digest].state.verified:
+                work.cancel()
+        await gatherResults(running.values())
 
     def _start(
         self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt

@@ -66,13 +66,19 @@ class PartialBlob(Ingest):
         await self.file.close()
 
     @deferred
-    async def commit(self, provisional: Descriptor) -> Descriptor:
-        """Verify and move into the store, linked by nobody yet."""
-        await self.file.commit()
+    async def verify(self, provisional: Descriptor) -> None:
+        """Compare the digest of what is written, which may not be durable."""
+        await self.file.flush()
         if provisional.size is not None and provisional.size != self.size:
             raise SizeInvalid({"expected": provisional.size, "received": self.size})
         if not self._digest.matches(self.hasher):
             raise DigestInvalid(str(self._digest))
+
+    @deferred
+    async def commit(self, provisional: Descriptor) -> Descriptor:
+        """Verify and move into the store, linked by nobody yet."""
+        await self.verify(provisional)
+        await self.file.commit()
         await self._content.locks.run(self._digest, self._store)
         await self._forget()
         return Descriptor(self._digest, self.size)

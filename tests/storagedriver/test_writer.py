@@ -138,6 +138,17 @@ class RoomTests(SynchronousTestCase):
         self.disk.settle()
         self.assertFalse(producer.paused)
 
+    def test_reading_and_writing_overlap(self) -> None:
+        """It is resumed as soon as there is room, while the next batch is written."""
+        writer, producer = self.open()
+        first, rest = BODIES.most // 3, BODIES.most - BODIES.most // 3
+        writer.write(bytes(first))
+        writer.write(bytes(rest))
+        self.assertTrue(producer.paused)
+        self.disk.step()
+        self.assertEqual((writer.size, producer.paused), (first, False))
+        self.assertEqual(len(self.disk.jobs), 1)
+
     def test_among_many(self) -> None:
         """Of many each has less, until they go."""
         writer, producer = self.open()

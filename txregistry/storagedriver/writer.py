@@ -161,7 +161,8 @@ class FileWriter:
         for waiter in reached:
             waiter.callback(None)
         self._drain()
-        if self._accepted - self.size <= self._may_wait // 4:
+        # What gathers while the next batch is written need not wait for its end.
+        if self._accepted - self.size < self._may_wait:
             self._resume()
 
     def _broken(self, failure: Failure) -> None:

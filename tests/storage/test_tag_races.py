@@ -13,6 +13,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
 from txregistry.spec.reference import Tag
 from txregistry.storage import layout
+from txregistry.storage.names import Names
 from txregistry.storage.tags import LinkedTags
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
@@ -51,7 +52,8 @@ class TagRaceTests(TreeCase):
         self.add_manifest()
         self.add_tag("t", ONE)
         self.tags()
-        self.linked = LinkedTags(NAME, self.driver, self.reconciler)
+        names = Names(self.driver, self.reconciler, self.clock)
+        self.linked = LinkedTags(NAME, self.driver, self.reconciler, names)
 
     def current(self) -> bytes:
         return self.successResultOf(self.driver.get(layout.tag_current(NAME, TAG)))

@@ -58,6 +58,10 @@ _PENDING = 512
 Epoch = tuple[int, int]
 
 
+class IndexLost(Unavailable):
+    """What the index was believed to know was lost; it is looked for again."""
+
+
 @attrs.define(eq=False)
 class Look:
     """A look at a part of the tree that is under way.
@@ -292,8 +296,8 @@ class TreeIndex:
         return self.do(ask)
 
 
-def _lost() -> Unavailable:
-    return Unavailable("the index of names was lost and is made anew")
+def _lost() -> IndexLost:
+    return IndexLost("the index of names was lost and is made anew")
 
 
 def _limit(limit: int | None) -> int:

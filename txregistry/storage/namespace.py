@@ -31,6 +31,7 @@ from txregistry.storage.descriptors import CachedStatter, SharedStatter
 from txregistry.storage.hashing import HashStates
 from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests
+from txregistry.storage.names import Names
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.referrers import IndexedReferrers
 from txregistry.storage.signatures import LinkedSignatures
@@ -74,9 +75,11 @@ class LocalNamespace:
     _clock: IReactorTime
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
+    _names: Names = attrs.field(init=False)
     _composed: Callable[[RepositoryName], LocalRepository] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._names = Names(self._driver, self._reconciler, self._clock)
         # None keeps anything of its own, and a push asks for its repository ten times.
         self._composed = lru_cache(COMPOSED_REPOSITORIES)(self._compose)
 
@@ -89,8 +92,7 @@ class LocalNamespace:
         self, after: str = "", limit: int | None = None
     ) -> list[RepositoryName]:
         """Fire with a page of the names that hold blobs or manifests."""
-        await self._reconciler.repositories()
-        return await self._reconciler.index.repositories(after, limit)
+        return await self._names.repositories(after, limit)
 
     @deferred
     async def holder(
@@ -98,8 +100,7 @@ class LocalNamespace:
     ) -> RepositoryName | None:
         """Fire with a repository that links a blob; see :class:`IBlobFinder`."""
         if candidates is None:
-            await self._reconciler.repositories()
-            candidates = await self._reconciler.index.repositories("", MAX_CANDIDATES)
+            candidates = await self._names.repositories("", MAX_CANDIDATES)
         links = Links(self._driver)
         for name in candidates[:MAX_CANDIDATES]:
             if await links.read(layout.layer_link(name, digest)) is not None:
@@ -107,7 +108,7 @@ class LocalNamespace:
         return None
 
     def _compose(self, name: RepositoryName) -> LocalRepository:
-        tags = LinkedTags(name, self._driver, self._reconciler)
+        tags = LinkedTags(name, self._driver, self._reconciler, self._names)
         signatures = LinkedSignatures(
             name, self._driver, self._content, self._keeps_signatures
         )
@@ -121,7 +122,7 @@ class LocalNamespace:
             self._reconciler,
             self._clock,
         )
-        referrers = IndexedReferrers(name, self._reconciler, tags, manifests)
+        referrers = IndexedReferrers(name, self._names, tags, manifests)
         blobs = self._compose_blobs(name)
         return LocalRepository(name, blobs, manifests, tags, referrers, signatures)
 

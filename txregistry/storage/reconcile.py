@@ -8,24 +8,18 @@ from functools import partial
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred
-from txregistry.interfaces.driver import (
-    DriverError,
-    IPruner,
-    IStorageDriver,
-    PathNotFound,
-)
+from txregistry.interfaces.driver import IPruner, IStorageDriver, PathNotFound
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestInvalid
-from txregistry.spec.manifest import lenient
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
 from txregistry.storage.facts import CATALOGUE, Fact
 from txregistry.storage.index import Look, TreeIndex
 from txregistry.storage.links import Links
 from txregistry.storage.tree import (
+    in_turns,
+    manifest_in_tree,
     revisions_in_tree,
     tags_in_tree,
     walk_repositories,
@@ -157,18 +151,12 @@ class Reconciler:
         self._forgotten += 1
 
     async def _look_for_repositories(self, look: Look) -> list[Fact]:
-        met = 0
-        async for name in walk_repositories(self._driver):
-            await self._breathe(met)
-            met += 1
+        async for name in in_turns(walk_repositories(self._driver), self._clock):
             await look.see(facts.sort_key(str(name)))
         return facts.repositories_are_seen(look.number)
 
     async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Fact]:
-        met = 0
-        async for tag in tags_in_tree(self._driver, name):
-            await self._breathe(met)
-            met += 1
+        async for tag in in_turns(tags_in_tree(self._driver, name), self._clock):
             await look.see(str(tag))
         return facts.tags_are_seen(name, look.number)
 
@@ -185,10 +173,8 @@ class Reconciler:
             unread = await self.index.tags_unread(name, str(unread[-1]), _PER_TURN)
 
     async def _look_for_manifests(self, name: RepositoryName, look: Look) -> list[Fact]:
-        met = 0
-        async for digest in revisions_in_tree(self._driver, name):
-            await self._breathe(met)
-            met += 1
+        found = revisions_in_tree(self._driver, name)
+        async for digest in in_turns(found, self._clock):
             await look.see(str(digest))
         await self._read_manifests(name, look)
         return facts.manifests_are_seen(name, look.number)
@@ -201,15 +187,5 @@ class Reconciler:
             after = str(unread[-1])
 
     async def _read_manifest(self, name: RepositoryName, digest: Digest) -> list[Fact]:
-        try:
-            content = await self._driver.get(path=layout.blob_data(digest))
-            manifest = lenient.read(content, algorithm=digest.algorithm)
-        except (DriverError, ManifestInvalid):
-            return []  # a link to nothing refers to nothing
-        if Digest.of(content, digest.algorithm) != digest:
-            return []  # neither does what is damaged
-        return [facts.manifest_added(name, attrs.evolve(manifest, digest=digest))]
-
-    async def _breathe(self, done: int) -> None:
-        if done % _PER_TURN == _PER_TURN - 1:
-            await deferLater(self._clock, 0)
+        manifest = await manifest_in_tree(self._driver, digest)
+        return [] if manifest is None else [facts.manifest_added(name, manifest)]

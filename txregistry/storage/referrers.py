@@ -19,7 +19,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
 from txregistry.spec.manifest.listing import good_entries_of
 from txregistry.spec.reference import RepositoryName, schema_tag
-from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.names import Names
 
 
 @implementer(IReferrerService)
@@ -28,7 +28,7 @@ class IndexedReferrers:
     """Referrers from the index and from the tag schema."""
 
     _name: RepositoryName
-    _reconciler: Reconciler
+    _names: Names
     _tags: ITagService
     _manifests: IManifestService
     at_once: int | None = 16
@@ -42,8 +42,7 @@ class IndexedReferrers:
         limit: int | None = None,
     ) -> Referrers:
         """Fire with a page of referrers, sorted by digest, each once."""
-        await self._reconciler.referrers(self._name)
-        known = await self._reconciler.index.referrers(
+        known = await self._names.referrers(
             self._name, digest, artifact_type, after, limit
         )
         older = [

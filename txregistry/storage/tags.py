@@ -15,6 +15,7 @@ from txregistry.spec.errors import ManifestUnknown, NameUnknown
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
 from txregistry.storage.links import Links
+from txregistry.storage.names import Names
 from txregistry.storage.reconcile import Reconciler
 
 
@@ -26,6 +27,7 @@ class LinkedTags:
     _name: RepositoryName
     _driver: IStorageDriver
     _reconciler: Reconciler
+    _names: Names
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
@@ -38,8 +40,7 @@ class LinkedTags:
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
         """Fire with a page of the tags, in code point order."""
-        await self._reconciler.tags(self._name)
-        found: Tags = await self._reconciler.index.tags(self._name, after, limit)
+        found = await self._names.tags(self._name, after, limit)
         if not found and not await self._reconciler.is_there(self._name):
             raise NameUnknown({"name": str(self._name)})
         return found
@@ -78,8 +79,7 @@ class LinkedTags:
     @deferred
     async def lookup(self, digest: Digest) -> Tags:
         """Fire with the tags that stand for a manifest now."""
-        await self._reconciler.digests(self._name)
-        found = await self._reconciler.index.tags_of(self._name, digest)
+        found = await self._names.tags_of(self._name, digest)
         return [tag for tag in found if await self._current(tag) == digest]
 
     @deferred

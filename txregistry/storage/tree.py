@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.spec.digest import HEX_LENGTHS, Digest
-from txregistry.spec.errors import DigestInvalid, NameInvalid, TagInvalid
+from txregistry.spec.errors import (
+    DigestInvalid,
+    ManifestInvalid,
+    NameInvalid,
+    TagInvalid,
+)
+from txregistry.spec.manifest import lenient
+from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
+
+T = TypeVar("T")
 
 
 async def walk_repositories(
@@ -48,6 +62,30 @@ async def revisions_in_tree(
     for algorithm in HEX_LENGTHS:
         async for digest in _digests(driver, f"{layout.revisions(name)}/{algorithm}"):
             yield digest
+
+
+async def manifest_in_tree(driver: IStorageDriver, digest: Digest) -> Manifest | None:
+    """Give a manifest that is linked, if its content is there and undamaged."""
+    try:
+        content = await driver.get(path=layout.blob_data(digest))
+        manifest = lenient.read(content, algorithm=digest.algorithm)
+    except (DriverError, ManifestInvalid):
+        return None  # a link to nothing refers to nothing
+    if Digest.of(content, digest.algorithm) != digest:
+        return None  # neither does what is damaged
+    return attrs.evolve(manifest, digest=digest)
+
+
+async def in_turns(
+    found: AsyncIterator[T], clock: IReactorTime, every: int = 64
+) -> AsyncIterator[T]:
+    """Visit what is found, letting others have their turn every so often."""
+    met = 0
+    async for item in found:
+        met += 1
+        if met % every == 0:
+            await deferLater(clock, 0)
+        yield item
 
 
 async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:

@@ -37,3 +37,12 @@ class LockTests(SynchronousTestCase):
         lock.startService()
         lock.stopService()
         self.assertFalse(lock.running)
+
+    def test_directory_is_private(self) -> None:
+        """What lies in the directory is for nobody else to read."""
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        lock = DirectoryLock(self.path)
+        lock.startService()
+        self.addCleanup(lock.stopService)
+        mode = os.stat(os.path.dirname(self.path)).st_mode & 0o777
+        self.assertEqual(mode, 0o700)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 import attrs
 from twisted.application.service import Service
@@ -46,6 +47,10 @@ class DirectoryLock(Service):
     def _take(self) -> int:
         directory = os.path.dirname(self._path)
         os.makedirs(directory, exist_ok=True)
+        # Names, uses and what is on its way are nobody else's business. A directory
+        # that somebody else owns is his to protect.
+        with suppress(PermissionError):
+            os.chmod(directory, 0o700)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -175,3 +175,41 @@ class DatabaseTests(SynchronousTestCase):
         self.assertEqual(self.facts(database), [])
         self.successResultOf(database.close())
         self.assertFalse(os.path.exists(":memory:"))
+
+
+class PrivateTests(SynchronousTestCase):
+    """Names and uses are for nobody else to read."""
+
+    def test_modes(self) -> None:
+        """The file and what SQLite puts beside it are for their owner alone."""
+        for begun in (False, True):
+            with self.subTest(begun=begun):
+                path = self.mktemp() + "/x.sqlite3"
+                if begun:
+                    os.makedirs(os.path.dirname(path))
+                    with open(path, "wb"):
+                        os.chmod(path, 0o644)
+                database = Database(path, InlineDisk(), "CREATE TABLE a (b);", 1)
+                self.addCleanup(database.close)
+                done = database.run(lambda db: db.execute("INSERT INTO a VALUES (1)"))
+                self.successResultOf(done)
+                modes = {
+                    name: os.stat(os.path.join(os.path.dirname(path), name)).st_mode
+                    for name in os.listdir(os.path.dirname(path))
+                }
+                self.assertEqual(
+                    {name: mode & 0o777 for name, mode in modes.items()},
+                    dict.fromkeys(
+                        ("x.sqlite3", "x.sqlite3-wal", "x.sqlite3-shm"), 0o600
+                    ),
+                )
+
+    def test_where_none_can_be(self) -> None:
+        """What keeps it from being made is an error of the database."""
+        path = self.mktemp()
+        with open(path, "wb"):
+            database = Database(f"{path}/x.sqlite3", InlineDisk(), "", 1)
+        failed = self.failureResultOf(
+            database.run(lambda db: None), sqlite3.OperationalError
+        )
+        self.assertIn(path, str(failed.value))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import attrs
@@ -88,7 +89,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path != ":memory:":
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            _make_private(self.path)
         connection = sqlite3.connect(self.path, timeout=5.0, check_same_thread=False)
         try:
             self._prepare(connection)
@@ -107,3 +108,23 @@ class Database:
         connection.executescript(self._schema)
         connection.execute(f"PRAGMA user_version = {self._version}")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+
+def _make_private(path: str) -> None:
+    """Make a file that nobody else may read, or keep others from one that is there.
+
+    What SQLite puts beside it gets the same mode.
+
+    :raise sqlite3.OperationalError: it cannot be opened.
+    """
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+    try:
+        # A file that somebody else owns is his to protect.
+        with suppress(PermissionError):
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)

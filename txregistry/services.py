@@ -253,9 +253,12 @@ class Ledger(Service):
         super().stopService()
         try:
             await self._rebuild.export_state()
-        except DriverError as error:
+        except (DriverError, sqlite3.Error) as error:
             self._log.warn("no scheduler state written: {error}", error=str(error))
-        await self._ledger.close()
+        try:
+            await self._ledger.close()
+        except sqlite3.Error as error:
+            self._log.warn("the last uses are not kept: {error}", error=str(error))
 
 
 @attrs.define(eq=False, slots=False)

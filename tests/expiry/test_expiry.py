@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.expiry import ledger_sqlite
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
 from txregistry.flow.streams import BoundedConsumer
@@ -312,6 +314,29 @@ class LedgerTests(SynchronousTestCase):
     def due(self, cutoff: float) -> list[str]:
         found = self.successResultOf(self.ledger.due(cutoff=cutoff, limit=10))
         return [entry.key.reference for entry in found]
+
+    def test_read_on_a_full_disk(self) -> None:
+        """What was recorded is answered, be it in the file or in memory yet."""
+        known, new, digest = self.key("old"), self.key("new"), Digest.of(b"x")
+        self.ledger.confirm(known, 1.0)
+        self.add(str(digest), 1.0)
+        self.successResultOf(self.ledger.flush())
+
+        def refuse(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patched = self.patch(ledger_sqlite, "_write", refuse)
+        self.ledger.confirm(new, 2.0)
+        self.add(str(digest), 2.0, "b")
+        for key, at in ((known, 1.0), (new, 2.0), (self.key("none"), None)):
+            found = self.ledger.confirmed_at(key=key)
+            self.assertEqual(self.successResultOf(found), at)
+        holders = {RepositoryName("a"), RepositoryName("b")}
+        for _ in range(2):
+            found = self.ledger.holders(digest=digest)
+            self.assertEqual(self.successResultOf(found), holders)
+            patched.restore()
+        self.assertEqual(self.due(5.0), [str(digest)] * 2)
 
     def test_due_is_oldest_first(self) -> None:
         """What is due comes in the order of its last use."""

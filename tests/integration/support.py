@@ -190,11 +190,12 @@ class IntegrationCase(TestCase):
         port: int = 0,
         merge: dict[str, Any] | None = None,
         env: dict[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
         **proxy: Any,
     ) -> Registry:
         """Start our daemon in front of an upstream."""
         section = {"proxy": {"remoteurl": upstream, **proxy}, **(merge or {})}
-        return await self.daemon(name, port, section, env)
+        return await self.daemon(name, port, section, env, wrapper)
 
     async def daemon(
         self,
@@ -202,7 +203,12 @@ class IntegrationCase(TestCase):
         port: int = 0,
         merge: dict[str, Any] | None = None,
         env: dict[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
     ) -> Registry:
+        """Start our daemon.
+
+        :param wrapper: a command that runs another, and becomes it.
+        """
         root = self.directory / name
         port, debug_port = port or free_port(), free_port()
         config: dict[str, Any] = {
@@ -224,7 +230,7 @@ class IntegrationCase(TestCase):
         path.write_text(yaml.safe_dump(config))
         process = self.keep(
             start(
-                *(TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)),
+                *(*wrapper, TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)),
                 cwd=str(self.directory),
                 env={"NO_PROXY": "*"} if env is None else env,
             )

@@ -80,7 +80,6 @@ class NamesTests(TreeCase):
             FULL,
             sqlite3.OperationalError("attempt to write a readonly database"),
             sqlite3.DatabaseError("no database"),
-            PermissionError(13, "Permission denied"),
             IndexLost("lost"),
         ):
             with self.subTest(error=str(error)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -242,6 +243,24 @@ class RecoveryTests(JournalCase):
         driver = FilesystemDriver(self.root, InlineDisk())
         failed = self.failureResultOf(driver.open_journal("/file/journal"), DriverError)
         self.assertIn(f"{self.root}/file", str(failed.value))
+
+    def test_no_room_for_it(self) -> None:
+        """On a full disk a directory opens all the same, and is written durably."""
+        self.ok(self.driver.close_journal())
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        for name, where in (("makedirs", os), ("write_all", segment)):
+            with self.subTest(name):
+                self.driver = FilesystemDriver(self.root, InlineDisk())
+                patched = self.patch(where, name, refuse)
+                self.assertEqual(self.ok(self.driver.open_journal(DIRECTORY)), 0)
+                patched.restore()
+                self.put("/a", b"1")
+                self.ok(self.driver.checkpoint())
+                self.ok(self.driver.close_journal())
+                self.assertEqual(contents(self.root), {"/a": b"1"})
 
     def test_what_came_later(self) -> None:
         """What has changed well after the journal was written is not undone."""

@@ -7,7 +7,9 @@ changed ``proxy.ttl`` holds for everything at once; it is not stored.
 Note [Batches]. Uses are recorded in memory and written together, by :meth:`flush`,
 which every question to the database does first. So the hot path takes no lock and no
 disk, and what is asked always sees what was recorded. A crash loses at most the uses
-since the last flush, and additions are found again in the tree.
+since the last flush, and additions are found again in the tree. What only has to be
+read, for a client or before content is deleted, is read also where nothing can be
+written, as on a full disk: together with what is in memory.
 """
 
 from __future__ import annotations
@@ -139,19 +141,23 @@ class SqliteLedger:
     @deferred
     async def holders(self, digest: Digest) -> frozenset[RepositoryName]:
         """Fire with the repositories that hold some content."""
-        rows: list[tuple[str]] = await self._ask(
-            lambda db: db.execute(_HOLDERS, (str(digest),)).fetchall()
+        bound = (str(digest),)
+        rows: list[tuple[str]] = await self._read(
+            lambda db: db.execute(_HOLDERS, bound).fetchall()
         )
-        return frozenset(RepositoryName(name) for (name,) in rows)
+        added = {
+            key.repository for key in self._batch.added if key.reference == str(digest)
+        }
+        return frozenset(RepositoryName(name) for (name,) in rows) | added
 
     @deferred
     async def confirmed_at(self, key: EntryKey) -> float | None:
         """Fire with when the upstream last stood by a tag."""
         bound = (str(key.repository), key.reference)
-        row: tuple[float] | None = await self._ask(
+        row: tuple[float] | None = await self._read(
             lambda db: db.execute(_CONFIRMED, bound).fetchone()
         )
-        return None if row is None else row[0]
+        return self._batch.confirmed.get(key, None if row is None else row[0])
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:
@@ -174,6 +180,14 @@ class SqliteLedger:
         """Write what is left and close the file."""
         await self.flush()
         await self._database.close()
+
+    @deferred
+    async def _read(self, question: Work[T]) -> T:
+        """Ask what the file says; what could not be written is in the batch."""
+        try:
+            return await self._ask(question)
+        except sqlite3.OperationalError:
+            return await self._database.run(question)
 
     @deferred
     async def _ask(self, question: Work[T]) -> T:

@@ -123,7 +123,7 @@ class Integrity:
         )
 
     def _not_kept(self, failure: Failure) -> None:
-        failure.trap(sqlite3.Error, OSError)
+        failure.trap(sqlite3.Error)
         self._log.warn(
             "what was verified is not kept, and is read again after a restart: {error}",
             error=str(failure.value),
@@ -138,7 +138,7 @@ class Integrity:
             return await self._database.run(
                 lambda db: db.execute(_FIND, key).fetchone()
             )
-        except (sqlite3.Error, OSError):
+        except sqlite3.Error:
             return None  # content says for itself what it is
 
     @deferred

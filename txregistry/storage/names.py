@@ -38,7 +38,7 @@ from txregistry.storage.tree import (
 T = TypeVar("T")
 
 #: What an index fails with that cannot be asked now.
-_UNUSABLE = (sqlite3.Error, OSError, IndexLost)
+_UNUSABLE = (sqlite3.Error, IndexLost)
 
 #: How many more are gathered than twice what is wanted, before they are sorted.
 _SPARE = 256

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -46,7 +47,7 @@ from txregistry.storagedriver.changes import (
     read_whole,
 )
 from txregistry.storagedriver.commits import Commits
-from txregistry.storagedriver.journal import Journal, boot_id
+from txregistry.storagedriver.journal import Journal, NoRoom, boot_id
 from txregistry.storagedriver.looking import (
     identity_of,
     list_directory,
@@ -91,6 +92,7 @@ class FilesystemDriver:
     _commits: Commits | None = None
     _direct_writes: bool = True
     _fed: set[FileWriter] = attrs.field(factory=set)
+    _log = Logger()
 
     def get(self, path: str) -> Deferred[bytes]:
         """Read a small file whole."""
@@ -177,7 +179,11 @@ class FilesystemDriver:
         """Make good what a power failure undid; see :class:`IJournaled`."""
         directory = check_file(self.name, path)
         journal = Journal(self._root, directory, self._boot_id())
-        mended: int = await self._on_journal(path, self._disk.run(journal.open))
+        try:
+            mended: int = await self._on_journal(path, self._disk.run(journal.open))
+        except NoRoom:
+            self._log.warn("no room for a journal: each change waits for the disk")
+            return 0
         self._commits = Commits(self._root, self._disk, journal)
         return mended
 

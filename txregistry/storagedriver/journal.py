@@ -50,7 +50,7 @@ from txregistry.storagedriver.changes import (
 )
 from txregistry.storagedriver.records import Delete, Step, last_words
 from txregistry.storagedriver.recovery import carry_out, plan
-from txregistry.storagedriver.segment import Segment
+from txregistry.storagedriver.segment import NO_ROOM, Segment
 from txregistry.storagedriver.systems import FileSystems, NotCovered
 
 T = TypeVar("T")
@@ -70,6 +70,10 @@ def boot_id() -> str:
         return Path(_BOOT_ID).read_text("ascii").strip()
     except OSError:
         return ""
+
+
+class NoRoom(Exception):
+    """The file system is so full that there is no journal, nor can one be begun."""
 
 
 @attrs.define(eq=False)
@@ -103,9 +107,10 @@ class Journal:
         :return: how many files were made good.
         :raise OSError: something cannot be read or written.
         :raise JournalUnreadable: another version wrote it.
+        :raise NoRoom: nothing had to be made good, and there is nothing to write to.
         """
         directory = self._root + self._directory
-        os.makedirs(directory, exist_ok=True)
+        _make(directory)
         self._active, self._older = (Segment(f"{directory}/{name}") for name in _NAMES)
         try:
             self._systems.cover(directory)
@@ -299,6 +304,15 @@ class Journal:
         segments[-1].append([], max(until, self._now()))
         carry_out(found)
         return found.mended
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoom(directory) from error
+        raise
 
 
 def _disown(segments: Sequence[Segment]) -> None:

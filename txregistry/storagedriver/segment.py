@@ -31,7 +31,9 @@ _HEAD_BYTES = 512
 _MAGIC, _VERSION = b"txrj", 2
 
 _ZEROS = bytes(256 * 1024)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+#: What a file system says that is full, and a process whose files are limited hears.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @attrs.define(eq=False)
@@ -89,7 +91,7 @@ class Segment:
                 write_all(self._descriptor, zeros, offset)
             os.fdatasync(self._descriptor)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
             os.ftruncate(self._descriptor, size)
 
@@ -150,8 +152,10 @@ class Segment:
 
         :raise OSError: that is not safe; it does still.
         """
-        self._write_head(False, self.epoch, self.boot, self._salt)
-        os.fdatasync(self._descriptor)
+        if os.fstat(self._descriptor).st_size:
+            self._write_head(False, self.epoch, self.boot, self._salt)
+            os.fdatasync(self._descriptor)
+        # Else nothing was ever written, perhaps for want of room.
         self.counts = False
 
     def close(self) -> None:

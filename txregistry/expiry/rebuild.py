@@ -10,7 +10,7 @@ from txregistry.expiry.legacy import read_state, write_state
 from txregistry.expiry.plan import BATCH, Plan
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
 from txregistry.interfaces.fills import IPartialBlobs
 
@@ -53,7 +53,13 @@ class Rebuild:
                 await self._ledger.restore(entries=batch)
                 batch = []
         await self._ledger.restore(entries=batch)
-        await self._sweep()
+        try:
+            await self._sweep()
+        except DriverError as error:
+            # What expires does so all the same.
+            self._log.warn(
+                "content that nobody links is not looked for: {error}", error=str(error)
+            )
 
     @deferred
     async def _sweep(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -144,7 +144,11 @@ class IStorageDriver(Interface):
         """Fire with what is at a path; fail with ``PathNotFound``."""
 
     def list(path: str) -> Deferred[Paths]:
-        """Fire with the full paths of the direct children, sorted by code point."""
+        """Fire with the full paths of the direct children, sorted by code point.
+
+        What lies there under a name that is part of no path is passed over, here as by
+        ``scan`` and ``walk``.
+        """
 
     def scan(path: str) -> AsyncIterator[str]:
         """Visit the full paths of the direct children, in no order; await each.
@@ -162,10 +166,19 @@ class IStorageDriver(Interface):
         :param durable: wait until a power failure cannot bring it back.
         """
 
-    def walk(path: str) -> AsyncIterator[FileStat]:
+    def walk(
+        path: str,
+        only: Callable[[str], bool] | None = None,
+        unreadable: Callable[[DriverError], None] | None = None,
+    ) -> AsyncIterator[FileStat]:
         """Visit all below a path, parents before children, siblings sorted.
 
         Await each item. A file that goes away meanwhile is passed over.
+
+        :param only: is asked of each path before it is looked at; what it is false of
+            is passed over with all below it.
+        :param unreadable: is told of a directory that cannot be read, which is passed
+            over; without it the walk fails with a ``DriverError``.
         """
 
 

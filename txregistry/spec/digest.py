@@ -68,6 +68,15 @@ class Digest:
         return f"{self.algorithm}:{self.hex}"
 
 
+def is_digest(text: str) -> bool:
+    """Tell whether :meth:`Digest.parse` reads a text."""
+    try:
+        Digest.parse(text)
+    except DigestInvalid:
+        return False
+    return True
+
+
 def looks_like_digest(text: str) -> bool:
     """Tell a digest (perhaps an invalid one) from a tag: tags have no colon."""
     return ":" in text

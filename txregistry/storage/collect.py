@@ -39,6 +39,7 @@ from txregistry.storage.content import Content
 from txregistry.storage.keep import Known, kept
 from txregistry.storage.links import Links
 from txregistry.storage.purge import LEFTOVER_SECONDS, sweep_leftovers
+from txregistry.storage.shape import is_ours
 from txregistry.storage.tree import (
     revisions_in_tree,
     tags_in_tree,
@@ -134,7 +135,7 @@ class _Run:
     async def sweep(self) -> None:
         """Delete content without a mark, and what crashes have left of writes."""
         looked = 0
-        async for item in self._driver.walk(path=layout.BLOBS):
+        async for item in self._driver.walk(path=layout.BLOBS, only=is_ours):
             digest = _digest_of(item)
             if digest is None:
                 continue
@@ -266,7 +267,7 @@ class _Run:
         self, name: RepositoryName
     ) -> AsyncIterator[tuple[Digest, FileStat]]:
         """Visit the layer links of a repository."""
-        async for item in self._driver.walk(path=layout.layers(name)):
+        async for item in self._driver.walk(path=layout.layers(name), only=is_ours):
             parts = item.path.split("/")
             if item.is_directory or parts[-1] != "link":
                 continue
@@ -287,7 +288,7 @@ class _Run:
         for reference in manifest.references:
             self._mark(aliases.get(reference, reference))
         directory = layout.signatures(name, digest)
-        async for item in self._driver.walk(path=directory):
+        async for item in self._driver.walk(path=directory, only=is_ours):
             if item.path.endswith("/link"):
                 target = await Links(self._driver).read(item.path)
                 if target is not None:
@@ -316,7 +317,7 @@ class _Run:
             await self._breathe()
             current = await links.read(layout.tag_current(name, tag))
             directory = f"{layout.tag(name, tag)}/index"
-            async for item in self._driver.walk(path=directory):
+            async for item in self._driver.walk(path=directory, only=is_ours):
                 if not item.path.endswith("/link"):
                     continue
                 target = await links.read(item.path)

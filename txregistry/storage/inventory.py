@@ -6,15 +6,22 @@ import re
 from collections.abc import AsyncIterator
 
 import attrs
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from txregistry.interfaces.driver import FileStat, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    FileStat,
+    IStorageDriver,
+    PathNotFound,
+)
 from txregistry.interfaces.expiry import Entry, EntryKey, IInventory, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
 from txregistry.storage.content import Content
+from txregistry.storage.shape import is_ours
 
 _LINK = re.compile(
     rf"{layout.REPOSITORIES}/(?P<name>.+?)/"
@@ -36,26 +43,37 @@ class Inventory:
 
     _driver: IStorageDriver
     _content: Content
+    _log = Logger()
 
     async def found(self) -> AsyncIterator[Entry]:
         """Visit every good link."""
-        async for item in self._driver.walk(layout.REPOSITORIES):
+        found = self._driver.walk(
+            path=layout.REPOSITORIES, only=is_ours, unreadable=self._tell
+        )
+        async for item in found:
             entry = None if item.is_directory else await self._entry(item)
             if entry is not None:
                 yield entry
 
     async def orphans(self, before: float) -> AsyncIterator[Digest]:
-        """Visit content without a link, of blob, manifest or signature."""
+        """Visit content without a link, of blob, manifest or signature.
+
+        Fails with a ``DriverError`` if a directory of ours cannot be read: what it
+        links is not known.
+        """
         linked: set[bytes] = set()
-        async for item in self._driver.walk(layout.REPOSITORIES):
+        async for item in self._driver.walk(path=layout.REPOSITORIES, only=is_ours):
             if match := _ANY_LINK.search(item.path):
                 linked.add(_short(match[1]))
-        async for item in self._driver.walk(layout.BLOBS):
+        async for item in self._driver.walk(path=layout.BLOBS, only=is_ours):
             match = _DATA.fullmatch(item.path)
             if match is None or item.modified_at >= before:
                 continue
             if _short(match["hex"]) not in linked:
                 yield Digest(match["algorithm"], match["hex"])
+
+    def _tell(self, error: DriverError) -> None:
+        self._log.warn("passed over, as it cannot be read: {error}", error=str(error))
 
     async def _entry(self, item: FileStat) -> Entry | None:
         key = _key(item.path)

@@ -24,6 +24,9 @@ A ``link`` file holds a digest as text, without a newline.
 
 from __future__ import annotations
 
+import re
+from math import inf
+
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 
@@ -145,9 +148,9 @@ def damaged(digest: Digest, at: int) -> str:
 
 
 def damaged_at(path: str) -> float:
-    """Tell when a file was set aside, in seconds since the epoch; 0 if it was not."""
-    digits = path.rpartition(".")[2]
-    return float(digits) if digits.isdecimal() else 0.0
+    """Tell when a file was set aside, in seconds since the epoch; or never."""
+    digits = re.search(r"/[0-9a-f]{64,}\.([0-9]{1,15})$", path)
+    return inf if digits is None else float(digits[1])
 
 
 def fill(digest: Digest) -> str:

@@ -65,7 +65,7 @@ class Names:
             return await self._reconciler.index.repositories(after, limit)
         except _UNUSABLE as error:
             self._tell(error)
-        found = walk_repositories(self._driver)
+        found = walk_repositories(self._driver, self._reconciler.tell_unreadable)
         return await self._first(found, _sort_key, sort_key(after), limit)
 
     @deferred

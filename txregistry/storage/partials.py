@@ -8,6 +8,7 @@ again before more is added.
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Callable
 from typing import cast
 
@@ -27,7 +28,7 @@ from txregistry.interfaces.driver import (
 from txregistry.interfaces.files import IStoredFile
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.spec.descriptor import Descriptor
-from txregistry.spec.digest import HEX_LENGTHS, Digest
+from txregistry.spec.digest import HEX_LENGTHS, Digest, is_digest
 from txregistry.spec.errors import DigestInvalid, SizeInvalid
 from txregistry.storage import layout
 from txregistry.storage.content import Content
@@ -135,6 +136,9 @@ class PartialBlobs:
             except PathNotFound:
                 continue
             for path in paths:
+                digits = posixpath.basename(path)
+                if not is_digest(f"{algorithm}:{digits}"):
+                    continue  # something else lies there
                 if path not in self._open_paths and await self._is_old(path, before):
                     await Links(self._driver).remove(path, layout.OWN)
 

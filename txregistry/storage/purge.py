@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import attrs
 from twisted.application.service import Service
@@ -22,6 +22,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.storage import layout
 from txregistry.storage.links import Links
+from txregistry.storage.shape import is_ours
 
 #: Uploads that are looked at before others get their turn.
 _PER_TURN = 16
@@ -59,8 +60,15 @@ class UploadPurger:
         One that does not say when it began is left alone. One that fails does not keep
         the others. After them goes what a crash has left of a write long ago.
         """
-        deleted, failed, looked = [], [], 0
-        async for path in walk_uploads(self._driver):
+        deleted: list[str] = []
+        failed: list[str] = []
+        looked = 0
+
+        def tell(error: DriverError) -> None:
+            failed.append(error.path)
+            self._log.warn("upload not purged: {error}", error=str(error))
+
+        async for path in walk_uploads(self._driver, tell):
             looked += 1
             if looked % _PER_TURN == 0:
                 await deferLater(self._clock, 0)
@@ -71,8 +79,7 @@ class UploadPurger:
                     await Links(self._driver).remove(path, layout.REPOSITORIES, False)
                 deleted.append(path)
             except DriverError as error:
-                failed.append(path)
-                self._log.warn("upload not purged: {error}", error=str(error))
+                tell(error)
         leftovers = 0 if dry_run else await self._sweep()
         return PurgeReport(tuple(deleted), tuple(failed), leftovers)
 
@@ -108,25 +115,33 @@ async def sweep_leftovers(driver: IStorageDriver, before: float) -> int:
 
 
 async def walk_uploads(
-    driver: IStorageDriver, path: str = layout.REPOSITORIES
+    driver: IStorageDriver,
+    unreadable: Callable[[DriverError], None],
+    path: str = layout.REPOSITORIES,
 ) -> AsyncIterator[str]:
-    """Visit the directories of all uploads, whatever else a repository holds."""
+    """Visit the directories of all uploads, whatever else a repository holds.
+
+    :param unreadable: is told of a directory that cannot be read.
+    """
+    for child in await _children(driver, path, unreadable):
+        if posixpath.basename(child) == layout.UPLOADS:
+            for upload in await _children(driver, child, unreadable):
+                yield upload
+        elif is_ours(child) and not posixpath.basename(child).startswith("_"):
+            async for upload in walk_uploads(driver, unreadable, child):
+                yield upload
+
+
+async def _children(
+    driver: IStorageDriver, path: str, unreadable: Callable[[DriverError], None]
+) -> Sequence[str]:
     try:
-        children = await driver.list(path=path)
+        return await driver.list(path=path)
     except PathNotFound:
-        return
-    for child in children:
-        name = posixpath.basename(child)
-        if name == layout.UPLOADS:
-            try:
-                uploads = await driver.list(path=child)
-            except PathNotFound:
-                continue  # the last one has just been committed
-            for upload in uploads:
-                yield upload
-        elif not name.startswith("_"):
-            async for upload in walk_uploads(driver, child):
-                yield upload
+        return ()  # the last one has just been committed
+    except DriverError as error:
+        unreadable(error)
+        return ()
 
 
 @attrs.define(eq=False, slots=False)

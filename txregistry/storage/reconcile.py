@@ -8,9 +8,15 @@ from functools import partial
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred
-from txregistry.interfaces.driver import IPruner, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import facts, layout
@@ -48,6 +54,7 @@ class Reconciler:
     tagging: KeyedLocks[tuple[RepositoryName, Tag]] = attrs.field(factory=KeyedLocks)
     _forgotten: int = 0
     _flights: Flights[Hashable, None] = attrs.field(factory=Flights)
+    _log = Logger()
 
     @deferred
     async def repositories(self) -> None:
@@ -150,8 +157,13 @@ class Reconciler:
         self._ensured.clear()
         self._forgotten += 1
 
+    def tell_unreadable(self, error: DriverError) -> None:
+        """Log that a repository is not in the catalogue, as it cannot be read."""
+        self._log.warn("not in the catalogue: {error}", error=str(error))
+
     async def _look_for_repositories(self, look: Look) -> list[Fact]:
-        async for name in in_turns(walk_repositories(self._driver), self._clock):
+        found = walk_repositories(self._driver, self.tell_unreadable)
+        async for name in in_turns(found, self._clock):
             await look.see(facts.sort_key(str(name)))
         return facts.repositories_are_seen(look.number)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import attrs
@@ -22,21 +22,31 @@ from txregistry.spec.manifest import lenient
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import layout
+from txregistry.storage.shape import is_part_of_a_name
 
 T = TypeVar("T")
 
+#: Is told what cannot be read.
+Unreadable = Callable[[DriverError], None]
+
 
 async def walk_repositories(
-    driver: IStorageDriver, path: str = layout.REPOSITORIES
+    driver: IStorageDriver,
+    unreadable: Unreadable | None = None,
+    path: str = layout.REPOSITORIES,
 ) -> AsyncIterator[RepositoryName]:
-    """Visit the names that hold blobs or manifests."""
+    """Visit the names that hold blobs or manifests.
+
+    :param unreadable: is told of a directory that cannot be read, which is passed
+        over; without it the walk fails with a ``DriverError``.
+    """
     is_repository = False
-    async for child in _children(driver, path):
+    async for child in _readable_children(driver, path, unreadable):
         last = posixpath.basename(child)
         is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
-        # Whatever else lies there is no part of a name, and may be no path of ours.
-        if _name(child) is not None:
-            async for name in walk_repositories(driver, child):
+        # Whatever else lies there is no part of a name.
+        if is_part_of_a_name(_below(child)):
+            async for name in walk_repositories(driver, unreadable, child):
                 yield name
     if is_repository and (found := _name(path)) is not None:
         yield found
@@ -108,6 +118,18 @@ async def _children(driver: IStorageDriver, path: str) -> AsyncIterator[str]:
         return
 
 
+async def _readable_children(
+    driver: IStorageDriver, path: str, unreadable: Unreadable | None
+) -> AsyncIterator[str]:
+    try:
+        async for child in _children(driver, path):
+            yield child
+    except DriverError as error:
+        if unreadable is None:
+            raise
+        unreadable(error)
+
+
 async def _is_there(driver: IStorageDriver, path: str) -> bool:
     try:
         await driver.stat(path=path)
@@ -116,9 +138,13 @@ async def _is_there(driver: IStorageDriver, path: str) -> bool:
     return True
 
 
+def _below(path: str) -> str:
+    return path.removeprefix(f"{layout.REPOSITORIES}/")
+
+
 def _name(path: str) -> RepositoryName | None:
     try:
-        return RepositoryName.parse(path.removeprefix(f"{layout.REPOSITORIES}/"))
+        return RepositoryName.parse(_below(path))
     except NameInvalid:
         return None
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 import attrs
 
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
+from txregistry.storagedriver.paths import is_name
 
 T = TypeVar("T")
 
@@ -81,6 +82,46 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except IsADirectoryError:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _delete_directory(path: str) -> bool:
+    """Delete a directory with all below it; tell whether it is gone.
+
+    It stays if something is in it that is not ours and cannot be deleted: with a name
+    that is part of no path, or in a directory of another user.
+
+    :raise OSError: something of ours could not be deleted.
+    """
+    is_empty = True
+    for name in sorted(os.listdir(path), key=is_name, reverse=True):
+        below = os.path.join(path, name)
+        if os.path.isdir(below) and not os.path.islink(below):
+            is_empty = _delete_below(below, is_name(name)) and is_empty
+        elif is_name(name):
+            unlink_if_there(below)
+        else:
+            is_empty = _delete_foreign(below) and is_empty
+    if is_empty:
+        with suppress(FileNotFoundError):  # pruned since
+            os.rmdir(path)
+    return is_empty
+
+
+def _delete_below(path: str, is_ours: bool) -> bool:
+    if not is_ours:
+        return _delete_foreign(path)
+    try:
+        return _delete_directory(path)
+    except PermissionError:
+        if os.stat(path).st_uid == os.geteuid():
+            raise
+        return False
+
+
+def _delete_foreign(path: str) -> bool:
+    with suppress(OSError):
+        _remove(path)
+    return not os.path.lexists(path)
 
 
 def paths_of(change: Change) -> Sequence[str]:
@@ -275,7 +316,7 @@ def delete(path: str, durable: bool) -> None:
     :raise OSError: it could not be done, or it is not there.
     """
     if os.path.isdir(path):
-        shutil.rmtree(path)
+        _delete_directory(path)
     else:
         os.unlink(path)
     if durable:

@@ -49,6 +49,7 @@ from txregistry.storagedriver.changes import (
 from txregistry.storagedriver.commits import Commits
 from txregistry.storagedriver.journal import Journal, NoRoom, boot_id
 from txregistry.storagedriver.looking import (
+    Only,
     identity_of,
     list_directory,
     stat_all,
@@ -231,18 +232,28 @@ class FilesystemDriver:
         done = self._disk.run(sweep_some, directories, before)
         return done.addErrback(self._translate_failure, path)
 
-    async def walk(self, path: str) -> AsyncIterator[FileStat]:
+    async def walk(
+        self,
+        path: str,
+        only: Only | None = None,
+        unreadable: Callable[[DriverError], None] | None = None,
+    ) -> AsyncIterator[FileStat]:
         """Visit all below a path, one directory at a time."""
         try:
             found: list[FileStat] = await self._there(
-                path, stat_all, self._directory, path
+                path, stat_all, self._directory, path, only
             )
         except PathNotFound:
+            return
+        except DriverError as error:
+            if unreadable is None:
+                raise
+            unreadable(error)
             return
         for item in found:
             yield item
             if item.is_directory:
-                async for below in self.walk(item.path):
+                async for below in self.walk(item.path, only, unreadable):
                     yield below
 
     def _file(self, path: str) -> Callable[[], str]:

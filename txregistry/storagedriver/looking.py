@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import stat as modes
+from collections.abc import Callable
 
 from txregistry.interfaces.driver import FileStat
-from txregistry.storagedriver.paths import ROOT, child, is_temporary
+from txregistry.storagedriver.paths import ROOT, child, is_name
+
+#: Tells whether a path is wanted.
+Only = Callable[[str], bool]
 
 
 def identity_of(found: os.stat_result) -> str:
@@ -35,17 +39,22 @@ def stat_path(real: str, path: str) -> FileStat:
 
 
 def list_directory(real: str, path: str) -> list[str]:
-    """Give the full paths of the children, sorted, without temporary files."""
+    """Give the full paths of the children, sorted, without what has no path."""
     if path == ROOT and not os.path.exists(real):
         return []  # the root is made by the first write
     names = os.listdir(real or ROOT)
-    return [child(path, name) for name in sorted(names) if not is_temporary(name)]
+    return [child(path, name) for name in sorted(names) if is_name(name)]
 
 
-def stat_all(real: str, path: str) -> list[FileStat]:
-    """Tell what the children are; one that goes meanwhile is left out."""
+def stat_all(real: str, path: str, only: Only | None = None) -> list[FileStat]:
+    """Tell what the children are; one that goes meanwhile is left out.
+
+    :param only: tells by its path which of them to look at.
+    """
     found = []
     for item in list_directory(real, path):
+        if only is not None and not only(item):
+            continue
         try:
             found.append(stat_path(child(real, os.path.basename(item)), item))
         except FileNotFoundError:

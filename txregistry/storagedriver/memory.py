@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
 from typing import cast
 
@@ -244,20 +244,27 @@ class MemoryDriver:
         for found in doomed:
             del self._files[found]
 
-    async def walk(self, path: str) -> AsyncIterator[FileStat]:
-        """Visit all below a path."""
+    async def walk(
+        self,
+        path: str,
+        only: Callable[[str], bool] | None = None,
+        unreadable: Callable[[DriverError], None] | None = None,
+    ) -> AsyncIterator[FileStat]:
+        """Visit all below a path; every directory can be read."""
         try:
             children = self._children(path)
         except PathNotFound:
             return
         for item in children:
+            if only is not None and not only(item):
+                continue
             try:
                 found = await self.stat(item)
             except PathNotFound:
                 continue  # gone since it was listed
             yield found
             if found.is_directory:
-                async for below in self.walk(item):
+                async for below in self.walk(item, only):
                     yield below
 
     def paths(self) -> Paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from txregistry.storagedriver.paths import is_temporary
+from txregistry.storagedriver.paths import is_name
 
 #: Stands between names, and in none.
 _END = b"\0"
@@ -22,7 +22,7 @@ def pack(directory: str) -> bytes:
     packed = bytearray()
     with os.scandir(directory) as entries:
         for entry in entries:
-            if not is_temporary(entry.name):
+            if is_name(entry.name):
                 packed += os.fsencode(entry.name) + _END
     return bytes(packed)
 

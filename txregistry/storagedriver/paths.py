@@ -9,6 +9,7 @@ from txregistry.interfaces.driver import InvalidPath
 
 ROOT = "/"
 
+_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 
 #: A write under way, ours or the Go registry's (``<path>.<uuid>.tmp``).
@@ -31,6 +32,14 @@ def check_directory(driver: str, path: str) -> str:
     :raise InvalidPath: it breaks the grammar.
     """
     return path if path == ROOT else check_file(driver, path)
+
+
+def is_name(name: str) -> bool:
+    """Tell a name that can be part of a path, and is of no write under way.
+
+    Others lie in people's directories as well: of file systems, of file servers.
+    """
+    return _NAME.fullmatch(name) is not None and not is_temporary(name)
 
 
 def is_temporary(name: str) -> bool:

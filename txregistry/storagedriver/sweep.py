@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
-from txregistry.storagedriver.paths import is_temporary
+from txregistry.storagedriver.paths import is_name, is_temporary
 
 #: Directories that are looked at in one go, so that others get the thread.
 _DIRECTORIES = 256
 
 #: What ``os.walk`` gives of one directory.
-Directory = tuple[str, Sequence[str], Sequence[str]]
+Directory = tuple[str, list[str], list[str]]
 
 
 def sweep_some(directories: Iterator[Directory], before: float) -> int | None:
     """Delete old temporary files in the next few directories.
 
-    :param directories: from ``os.walk``, which goes on where it was left.
+    :param directories: from ``os.walk``, top down, which goes on where it was left.
     :param before: seconds since the epoch; younger files stay.
     :return: how many there were, or ``None`` when all directories were looked at.
     :raise OSError: one could not be deleted.
     """
     found, count = [], 0
-    for directory, _, names in directories:
+    for directory, below, names in directories:
+        # Those of others are none of our business.
+        below[:] = filter(is_name, below)
         found += [os.path.join(directory, name) for name in names if is_temporary(name)]
         count += 1
         if count == _DIRECTORIES:

@@ -109,7 +109,13 @@ class Body:
             self._resume()
 
     def feed(self, data: bytes) -> None:
-        """Take what came from the connection."""
+        """Take what came from the connection.
+
+        Nothing is worth no pause: it may be all that comes before the end, of which a
+        connection that is held back would not tell.
+        """
+        if not data:
+            return
         self.received += len(data)
         if self._dropping is not None:
             self._may_drop -= len(data)

@@ -20,6 +20,7 @@ from twisted.web._http2 import H2Connection
 
 from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
+from txregistry.web.request import MAX_DROPPED_BYTES
 
 #: What each frame begins with (RFC 9113, 4.1).
 _FRAME_HEAD_BYTES = 9
@@ -36,6 +37,7 @@ class RegistryH2Connection(H2Connection):
         """Remember the connection for draining, and say how long a head may be."""
         self._home = cast(Home, self.factory)
         self._reading_heads: set[int] = set()
+        self._late_bodies: dict[int, int] = {}
         super().connectionMade()
         limit = self._home.limits.header_bytes
         self.conn.decoder.max_header_list_size = limit
@@ -117,20 +119,28 @@ class RegistryH2Connection(H2Connection):
         self._reading_heads.add(event.stream_id)
         super()._requestReceived(event)
         self._reading_heads.discard(event.stream_id)
-        stream = self.streams[event.stream_id]
+        if event.stream_ended is None:
+            self._expect_body(self.streams[event.stream_id])
+
+    def _expect_body(self, stream: Any) -> None:
+        """Begin a request that goes on after its head, unless it says by nothing."""
         request = stream._request
-        if request.body.announced != 0 and event.stream_ended is None:
+        if not request.requestHeaders.hasHeader(b"Content-Length"):
+            # Twisted takes it for granted that a GET ends with its head.
+            request.gotLength(None)
+        if request.body.announced != 0:
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def _requestDataReceived(self, event: Any) -> None:
         if event.stream_id in self.streams:
             super()._requestDataReceived(event)
             return
-        # The request has been answered without its body: the client may stop, and what
-        # it sent meanwhile must not use up the window of all others.
+        # The request has been answered without its body: what comes of it all the same
+        # must not use up the window of all others.
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
         self._tryToWriteControlData()
+        self._drop_late(event.stream_id, length)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
@@ -146,16 +156,24 @@ class RegistryH2Connection(H2Connection):
         super().writeHeaders(version, code, reason, headers, stream_id)
 
     def _requestDone(self, stream_id: int) -> None:
-        """End a stream; one that was answered early is closed to its client as well.
-
-        RFC 9113, 8.1: after a whole answer, without an error.
-        """
-        early = not self.streams[stream_id]._request.body.complete
+        """End a stream; see Note [Late bodies] for one that was answered early."""
+        request = self.streams[stream_id]._request
         super()._requestDone(stream_id)
-        if early:
-            self._reset(stream_id)
+        if not request.body.complete:
+            most = 0 if request.leaves_much() else MAX_DROPPED_BYTES
+            self._late_bodies[stream_id] = most
+            self._drop_late(stream_id, 0)
         if self._leaving and not self.streams:
             self._close()
+
+    def _drop_late(self, stream_id: int, size: int) -> None:
+        left = self._late_bodies.pop(stream_id, None)
+        if left is None:
+            return
+        if left > size:
+            self._late_bodies[stream_id] = left - size
+        else:
+            self._reset(stream_id)
 
     def _reset(self, stream_id: int) -> None:
         try:
@@ -165,10 +183,12 @@ class RegistryH2Connection(H2Connection):
         self._tryToWriteControlData()
 
     def _requestEnded(self, event: Any) -> None:
+        self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:
             super()._requestEnded(event)
 
     def _requestAborted(self, event: Any) -> None:
+        self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:
             super()._requestAborted(event)
 

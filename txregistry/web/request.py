@@ -172,18 +172,17 @@ class RegistryRequest(Request):
         """Let the client send, telling it so if it waits for that."""
         if self.channel is None:
             return
-        if not self.body.received and is_waiting_to_send(self):
+        if not self._answered and is_waiting_to_send(self):
             # Whoever waits to send is told so once.
             self.requestHeaders.removeHeader(b"Expect")
-            if not self._answered:
-                self.channel._send100Continue()
+            self.channel._send100Continue()
         body_connection(self.channel).resumeProducing()
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless the exchange was aborted."""
         if self.aborted or self.finished:
             return
-        if not self.startedWriting and self._leaves_much():
+        if not self.startedWriting and self.leaves_much():
             self.loseAfterwards()
         super().write(data)
         if isinstance(self.channel, RegistryChannel):
@@ -212,7 +211,7 @@ class RegistryRequest(Request):
         else:
             self.body.drop(MAX_DROPPED_BYTES, self._end)
 
-    def _leaves_much(self) -> bool:
+    def leaves_much(self) -> bool:
         """Tell whether more of the body is to come than is worth reading."""
         if self.body.complete:
             return False

@@ -52,15 +52,10 @@ BASES = (
     ("first of a list", "host=a.example,host=b.example", "", "", "http", "a.example"),
     ("spaces", " host=a.example ; proto=https ", "", "", "https", "a.example"),
     ("before the others", "host=a.example", "https", "b.example", "http", "a.example"),
-    ("incomplete", "for=x", "https", "b.example", "http", "own.example:5000"),
-    (
-        "later element",
-        "for=x, host=a",
-        "https",
-        "b.example",
-        "http",
-        "own.example:5000",
-    ),
+    ("scheme before", "proto=http", "https", "b.example", "http", "own.example:5000"),
+    ("whom for", "for=x", "https", "b.example", "https", "b.example"),
+    ("whom for and by", 'for=x;by="_y"', "https", "b.example", "https", "b.example"),
+    ("later element", "for=x, host=a", "https", "b.example", "https", "b.example"),
     ("malformed", "host=", "https", "b.example", "https", "b.example"),
     ("a name twice", "host=a;host=b", "https", "b.example", "https", "b.example"),
     ("bare words", "a.example", "https", "b.example", "https", "b.example"),
@@ -72,7 +67,7 @@ class ForwardedTests(SynchronousTestCase):
 
     def test_bases(self) -> None:
         """Forwarded comes first, then the X- headers, then what we know ourselves."""
-        self.assertEqual(len(BASES), 33)
+        self.assertEqual(len(BASES), 35)
         for name, forwarded, proto, host, *wanted in BASES:
             found = client_base(forwarded, proto, host, *OWN)
             self.assertEqual(found, tuple(wanted), name)

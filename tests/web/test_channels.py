@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from socket import AF_UNIX, IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 
 from twisted.internet.defer import Deferred
@@ -63,12 +64,35 @@ class ChannelTests(SynchronousTestCase):
             self.channel.resumeProducing()
 
     def test_plain(self) -> None:
-        """Any other does not; of a header that comes twice the last one counts."""
-        self.channel.dataReceived(
-            HEAD + b"X-Forwarded-Host: y\r\nx-forwarded-host: z\r\n"
-            b"Content-Length: 0\r\n\r\n"
+        """Any other does not."""
+        self.channel.dataReceived(HEAD + b"Content-Length: 0\r\n\r\n")
+        self.assertIn(b"Location: http://x/v2/a/", self.transport.value())
+
+    def test_proxies(self) -> None:
+        """The first of several proxies says where the client is, on lines or on one."""
+        lists = (b"https, http", b"https\r\nx-forwarded-proto: http")
+        for proto, host in product(lists, (b"y, z", b"y\r\nx-forwarded-host: z")):
+            self.assertLocation(
+                b"https://y/v2/a/",
+                b"X-Forwarded-Proto: " + proto + b"\r\nX-Forwarded-Host: " + host,
+            )
+        for first in (b"host=y, host=z", b"host=y\r\nforwarded: host=z"):
+            self.assertLocation(b"http://y/v2/a/", b"Forwarded: " + first)
+
+    def test_proxy_that_says_whom_it_forwards_for(self) -> None:
+        """``Forwarded: for=…`` leaves what others say of scheme and host in force."""
+        self.assertLocation(
+            b"https://y/v2/a/",
+            b"Forwarded: for=192.0.2.1\r\nX-Forwarded-Proto: https\r\n"
+            b"X-Forwarded-Host: y",
         )
-        self.assertIn(b"Location: http://z/v2/a/", self.transport.value())
+
+    def assertLocation(self, wanted: bytes, lines: bytes) -> None:
+        """A push with these lines in its head is told to go on there."""
+        self.channel.dataReceived(HEAD + lines + b"\r\nContent-Length: 0\r\n\r\n")
+        self.assertIn(b"Location: " + wanted, self.transport.value(), lines)
+        self.transport.clear()
+        self.channel.resumeProducing()
 
     def test_length_of_reads(self) -> None:
         """Only a body is read in large pieces."""

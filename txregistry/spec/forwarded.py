@@ -45,13 +45,14 @@ def client_base(
 ) -> tuple[str, str]:
     """Give the scheme and host by which a client reaches us.
 
-    :param forwarded: the ``Forwarded`` header; where it is present and well formed,
-        the others do not count.
+    :param forwarded: the ``Forwarded`` header; where its first element is well formed
+        and names a scheme or a host, the others do not count.
     :param proto: ``X-Forwarded-Proto``.
     :param host: ``X-Forwarded-Host``.
     """
-    pairs = parse_forwarded(forwarded) if forwarded.strip() else None
-    if pairs is not None:
+    pairs = parse_forwarded(forwarded) or {}
+    # Many proxies say there whom they forward for, and the rest in the old way.
+    if "proto" in pairs or "host" in pairs:
         proto, host = pairs.get("proto", ""), pairs.get("host", "")
     proto = proto.partition(",")[0].strip().lower()
     host = host.partition(",")[0].strip()

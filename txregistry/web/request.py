@@ -301,7 +301,7 @@ class RegistryRequest(Request):
             site.ended(self)
 
     def header(self, name: str) -> str:
-        """Give a request header as text; empty if absent."""
+        """Give a request header as text, the last line of it; empty if absent."""
         if self._texts is None:
             # Each request is asked for nine of them, and has three.
             self._texts = {
@@ -314,6 +314,10 @@ class RegistryRequest(Request):
         """Give all lines of a request header as text; any bytes are some text."""
         raw = self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
         return [value.decode("latin-1") for value in raw]
+
+    def list_header(self, name: str) -> str:
+        """Give a request header that is a list: its lines are one (RFC 9110, 5.3)."""
+        return ", ".join(self.headers_named(name))
 
     def query(self, name: str) -> str | None:
         """Give the last value of a query parameter, if there is any."""

@@ -33,9 +33,9 @@ class Urls:
 
     def _base(self, request: RegistryRequest) -> tuple[str, str]:
         return client_base(
-            request.header("Forwarded"),
-            request.header("X-Forwarded-Proto"),
-            request.header("X-Forwarded-Host"),
+            request.list_header("Forwarded"),
+            request.list_header("X-Forwarded-Proto"),
+            request.list_header("X-Forwarded-Host"),
             "https" if request.isSecure() else "http",
             request.header("Host"),
         )

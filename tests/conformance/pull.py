@@ -346,11 +346,22 @@ async def range_that_does_not_exist(c: Client) -> None:
     equal(got.header("Content-Range"), "bytes */1000")
 
 
+@case("RFC 9110: ranges (distribution)", MUST)
+async def range_that_ends_before_it_begins(c: Client) -> None:
+    """A part that is none is 416, not the whole; on manifests as well."""
+    for given in ("bytes=500-0", "bytes=9-3", "bytes=0-1,9-3"):
+        got = await part(c, given)
+        refused(got, 416)
+        equal(got.header("Content-Range"), "bytes */1000")
+    await push_image(c, "v1")
+    refused(await get(c, url(c, "manifests", "v1"), Range="bytes=5-2"), 416)
+
+
 @case(RANGES, MUST)
 async def range_in_another_unit(c: Client) -> None:
     """A unit that is not known, or a malformed range, gets the whole."""
     digest = await push_blob(c, fresh(c))
-    for given in ("lines=1-2", "bytes=x-y", "bytes=9-3", "bytes", "bytes=-"):
+    for given in ("lines=1-2", "bytes=x-y", "bytes", "bytes=-"):
         got = expect(await get(c, url(c, "blobs", digest), Range=given), 200)
         equal(got.body == fresh(c), True, given)
 

@@ -173,7 +173,7 @@ class RangeTests(SynchronousTestCase):
             "bytes=",
             "bytes=-",
             "bytes=a-b",
-            "bytes=5-2",
+            "bytes=5-2,x",
             "bytes=0-9,0-9,0-9",
             "bytes=" + ",".join(["0-0"] * 3000),
         ):
@@ -185,6 +185,15 @@ class RangeTests(SynchronousTestCase):
             with self.assertRaises(RangeInvalid) as caught:
                 parse_range(header, 10)
             self.assertEqual(caught.exception.headers, {"Content-Range": "bytes */10"})
+
+    def test_backwards(self) -> None:
+        """A range that ends before it begins is refused, alone and among others."""
+        for header in ("bytes=500-0", "bytes=5-2", "bytes=0-1,5-2", "bytes=5-2,0-1"):
+            for size in (0, 10, 1000):
+                with self.assertRaises(RangeInvalid) as caught:
+                    parse_range(header, size)
+                told = {"Content-Range": f"bytes */{size}"}
+                self.assertEqual(caught.exception.headers, told)
 
     @given(st.text(alphabet="bytes=0123456789-, ", max_size=40), st.integers(0, 50))
     def test_any(self, header: str, size: int) -> None:

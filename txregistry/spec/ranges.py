@@ -16,6 +16,9 @@ MAX_PARTS = 2048
 _SPEC = re.compile(r"(\d{1,19})?-(\d{1,19})?", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
+#: First and last byte as they are asked for; the first is absent in a suffix.
+Span = tuple[int | None, int | None]
+
 
 @attrs.frozen
 class ByteRange:
@@ -41,27 +44,46 @@ def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
         whole is to be sent: no header, another unit, a malformed one, nothing to
         cut, too many parts, or parts that together exceed twice the whole (an
         amplification).
-    :raise RangeInvalid: well formed, and no part of it exists.
+    :raise RangeInvalid: well formed, and no part of it exists, or one ends before it
+        begins: RFC 9110, 14.2 leaves it to us to refuse that, and to send the whole
+        instead of what is a mistake would hide it.
     """
-    specs = _split(header)
-    if specs is None or len(specs) > MAX_PARTS or not size:
+    spans = _spans(header)
+    if spans is None:
+        return None
+    if any(_is_backwards(span) for span in spans):
+        raise RangeInvalid(size)
+    if not size:
         # Some clients send a range with every request, and take 416 for the end.
         return None
-    parts = []
-    for spec in specs:
-        match = _SPEC.fullmatch(spec)
-        if match is None or spec == "-":
-            return None
-        first, last = (None if text is None else int(text) for text in match.groups())
-        if first is not None and last is not None and last < first:
-            return None
-        parts.append(_resolve(first, last, size))
+    parts = [_resolve(*span, size) for span in spans]
     found = [part for part in parts if part is not None]
     if not found:
         raise RangeInvalid(size)
     if sum(part.size for part in found) > 2 * size:
         return None
     return found
+
+
+def _spans(header: str | None) -> list[Span] | None:
+    """Read what is well formed, and not too much."""
+    specs = _split(header)
+    if specs is None or len(specs) > MAX_PARTS:
+        return None
+    matches = [_SPEC.fullmatch(spec) for spec in specs]
+    found = [
+        match.groups() for match in matches if match is not None and match[0] != "-"
+    ]
+    return [_span(*texts) for texts in found] if len(found) == len(specs) else None
+
+
+def _span(first: str | None, last: str | None) -> Span:
+    return None if first is None else int(first), None if last is None else int(last)
+
+
+def _is_backwards(span: Span) -> bool:
+    first, last = span
+    return first is not None and last is not None and last < first
 
 
 def _split(header: str | None) -> list[str] | None:

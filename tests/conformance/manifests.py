@@ -512,6 +512,17 @@ async def foreign_layer_that_is_allowed(c: Client) -> None:
         equal(got.status, status, address)
 
 
+@case("distribution: application/json (old clients)", MUST)
+async def type_of_any_json(c: Client) -> None:
+    """A manifest that is sent as JSON is what it says or shows that it is."""
+    for kind in ("application/json", "application/json; charset=utf-8"):
+        pushed = await ready(c)
+        sent = Document(pushed.content, kind, pushed.digest)
+        expect(await put(c, sent, "v1"), 201)
+        got = expect(await get(c, url(c, "manifests", "v1")), 200)
+        equal((got.body, got.header("Content-Type")), (pushed.content, OCI_MANIFEST))
+
+
 @case("distribution: compatibility.schema1", MUST)
 async def schema_1_by_default(c: Client) -> None:
     """A manifest of schema 1 is refused unless it is enabled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -136,6 +137,27 @@ class MediaTypeTests(SynchronousTestCase):
         self.assertEqual(found.media_type, mediatypes.OCI_MANIFEST)
         self.assertRaises(ManifestInvalid, self.read, "", None, "image")
 
+    def test_json(self) -> None:
+        """``application/json`` leaves it to the document, by its own type or shape."""
+        for given, (inside, family, found) in product(
+            ("application/json", "application/json; charset=utf-8", "Application/JSON"),
+            (
+                (mediatypes.OCI_MANIFEST, "image", mediatypes.OCI_MANIFEST),
+                (mediatypes.OCI_INDEX, "index", mediatypes.OCI_INDEX),
+                (mediatypes.DOCKER_MANIFEST, "image", mediatypes.DOCKER_MANIFEST),
+                (mediatypes.DOCKER_LIST, "index", mediatypes.DOCKER_LIST),
+                (None, "image", mediatypes.OCI_MANIFEST),
+                (None, "index", mediatypes.OCI_INDEX),
+            ),
+        ):
+            self.assertEqual(self.read(given, inside, family).media_type, found)
+
+    def test_json_of_nothing(self) -> None:
+        """A document that neither says nor shows what it is stays refused."""
+        for text in (b"{}", b'{"schemaVersion":2}', b'{"schemaVersion":2,"layers":[]}'):
+            with self.assertRaises(ManifestInvalid):
+                read_pushed(text, "application/json", "sha256")
+
     def test_contradictions(self) -> None:
         """Two that differ are refused, as is a type that nobody knows."""
         oci, docker = mediatypes.OCI_MANIFEST, mediatypes.DOCKER_MANIFEST
@@ -143,7 +165,10 @@ class MediaTypeTests(SynchronousTestCase):
             (oci, docker),
             (docker, oci),
             (mediatypes.OCI_INDEX, oci),
-            ("application/json", oci),
+            ("application/json", "application/json"),
+            ("application/json", "application/x-thing"),
+            ("application/json", mediatypes.OCI_INDEX),
+            ("application/json", mediatypes.DOCKER_SCHEMA1),
             ("application/octet-stream", oci),
             ("text/plain", oci),
             ("*/*", oci),

@@ -78,9 +78,9 @@ class SignatureCase(SynchronousTestCase):
         self.house.send("POST", path, LAYER)
         self.payload = payload()
 
-    def put(self, content: bytes, reference: str = "old") -> Got:
+    def put(self, content: bytes, reference: str = "old", kind: str = PRETTY) -> Got:
         path = f"/v2/a/b/manifests/{reference}"
-        return self.house.send("PUT", path, content, Content_Type=PRETTY)
+        return self.house.send("PUT", path, content, Content_Type=kind)
 
     def signed(self, *keys: Any) -> bytes:
         found = [signature_of(self.payload, key) for key in keys]
@@ -104,6 +104,18 @@ class PushTests(SignatureCase):
             back = self.house.send("GET", f"/v2/a/b/manifests/{reference}")
             self.assertEqual(back.body, content)
             self.assertEqual(back.header("Content-Type"), PRETTY)
+
+    def test_old_clients(self) -> None:
+        """Old clients call it ``application/json``, and it is what it is."""
+        content = self.signed(ec_key())
+        for kind in ("application/json", "application/json; charset=utf-8"):
+            got = self.put(content, kind=kind)
+            self.assertEqual(got.status, 201, got.body)
+            back = self.house.send("GET", "/v2/a/b/manifests/old")
+            self.assertEqual(back.body, content)
+            self.assertEqual(back.header("Content-Type"), PRETTY)
+        got = self.put(self.payload, kind="application/json")
+        self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"))
 
     def test_kinds_of_keys(self) -> None:
         """Elliptic curves of each size, RSA, and a certificate for a key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OCTET_STREAM = "application/octet-stream"
+JSON = "application/json"
 
 DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
 DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"

@@ -62,7 +62,7 @@ def media_type_of(content: bytes) -> str:
 def _media_type(document: fields.Document, given: str | None) -> str:
     inside = fields.as_text(document.get("mediaType"), "mediaType")
     plain = (given or "").partition(";")[0].strip().lower()
-    if plain in ("application/json", "text/plain", mediatypes.OCTET_STREAM):
+    if plain in (mediatypes.JSON, "text/plain", mediatypes.OCTET_STREAM):
         plain = ""  # what careless upstreams say of any manifest
     if inside and plain and inside != plain:
         raise ManifestInvalid({"mediaType": inside, "Content-Type": plain})

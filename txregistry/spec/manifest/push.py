@@ -62,11 +62,12 @@ class Demands:
 def read_pushed(content: bytes, content_type: str, algorithm: str) -> Manifest:
     """Read what a client sends as a manifest.
 
-    :param content_type: the request's; without one the document has to say.
+    :param content_type: the request's; without one the document has to say. That of
+        any JSON, which old clients send, leaves it to what the document says and holds.
     :raise ManifestInvalid: it is none, or not of this type.
     """
     plain = content_type.partition(";")[0].strip().lower()
-    if plain and plain not in mediatypes.MANIFEST_TYPES:
+    if plain and plain not in (*mediatypes.MANIFEST_TYPES, mediatypes.JSON):
         raise ManifestInvalid({"Content-Type": plain[:200]})
     manifest = parse(content, plain or None, algorithm)
     if not plain and not manifest.names_itself:

@@ -56,6 +56,7 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
         max_upload_bytes=http.limits.uploadbytes,
         max_tags=config.tags.maxtags,
         max_repositories=config.catalog.maxentries,
+        strict_catalog=config.catalog.strict,
     )
 
 

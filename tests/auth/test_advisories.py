@@ -273,7 +273,26 @@ class PaginationTests(RegistryCase):
             self.push_blob(f"repo{number}", b"x")
 
     def test_catalogue(self) -> None:
-        """Of the catalogue, more than the most there may be is refused."""
+        """Of the catalogue, it is clamped to that, and a link leads to the rest."""
+        self.house.serve_registry(max_repositories=2)
+        for n in (3, 100_000, 10**9, 10**17):
+            got = self.house.send("GET", f"/v2/_catalog?n={n}")
+            self.assertEqual(json.loads(got.body)["repositories"], ["a/b", "repo0"])
+            link = got.header("Link")
+            self.assertEqual(link, '</v2/_catalog?last=repo0&n=2>; rel="next"')
+        rest = self.house.send("GET", link.partition(">")[0][1:])
+        self.assertEqual(json.loads(rest.body)["repositories"], ["repo1", "repo2"])
+        self.assertIsNone(rest.header("Link"))
+
+    def test_absurd_catalogue(self) -> None:
+        """A number that no machine has is refused, and never tried."""
+        for n in (10**18, 10**30, "9" * 5000):
+            got = self.house.send("GET", f"/v2/_catalog?n={n}")
+            self.assertEqual(code(got), (400, "PAGINATION_NUMBER_INVALID"), str(n)[:9])
+
+    def test_strict_catalogue(self) -> None:
+        """Where ``catalog.strict`` says so, more than the most is refused."""
+        self.house.serve_registry(strict_catalog=True)
         for n in (1001, 10**9, 10**18, 10**30, "9" * 5000):
             got = self.house.send("GET", f"/v2/_catalog?n={n}")
             self.assertEqual(code(got), (400, "PAGINATION_NUMBER_INVALID"), str(n)[:9])

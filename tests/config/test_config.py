@@ -12,6 +12,7 @@ from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.config.show import MASK, effective
 from txregistry.loading import _parse_yaml, load
+from txregistry.wiring import api_settings
 
 MINIMAL = {"version": "0.1", "storage": "inmemory"}
 
@@ -78,6 +79,17 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(config.proxy.firstbytetimeout, 20.0)
         self.assertEqual(config.proxy.idletimeout, 30.0)
         self.assertIsNone(config.proxy.maxstale)
+
+    def test_catalogue(self) -> None:
+        """``catalog.strict`` refuses what is else clamped to ``catalog.maxentries``."""
+        for given, wanted in (
+            ({}, (1000, False)),
+            ({"maxentries": 5}, (5, False)),
+            ({"maxentries": 5, "strict": True}, (5, True)),
+        ):
+            found = api_settings(self.read(catalog=given), bytes)
+            self.assertEqual((found.max_repositories, found.strict_catalog), wanted)
+        self.assertIn("catalog.strict", self.problems(catalog={"strict": "maybe"})[0])
 
     def test_embedded_defaults(self) -> None:
         """Without a file it is a cache of Docker Hub on loopback."""

@@ -235,7 +235,8 @@ async def catalogue_pages(c: Client) -> None:
 @case("distribution: catalogue", MUST)
 async def catalogue_bounds(c: Client) -> None:
     """n of the catalogue is a number from 0 to its bound."""
-    for n in ("-1", "x", "1.5", "100000"):
+    for n in ("-1", "x", "1.5"):
         got = await get(c, f"/v2/_catalog?n={n}")
         refused(got, 400, "PAGINATION_NUMBER_INVALID")
     equal((await get(c, "/v2/_catalog?n=0")).json()["repositories"], [])
+    expect(await get(c, "/v2/_catalog?n=100000"), 200)

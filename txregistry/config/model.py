@@ -44,6 +44,7 @@ class Catalog:
     """``catalog``."""
 
     maxentries: int = 1000
+    strict: bool = False
 
 
 @attrs.frozen

@@ -36,7 +36,8 @@ class ApiSettings:
         needed; replicas share them.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
     :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is refused.
+    :ivar max_repositories: a larger page of the catalogue is clamped to this.
+    :ivar strict_catalog: it is refused instead.
     """
 
     secret: Callable[[], bytes]
@@ -46,6 +47,7 @@ class ApiSettings:
     max_upload_bytes: int = 0
     max_tags: int = 1000
     max_repositories: int = 1000
+    strict_catalog: bool = False
 
 
 @attrs.define(eq=False)
@@ -80,6 +82,7 @@ class Api:
             settings.urls.prefix,
             settings.max_tags,
             settings.max_repositories,
+            settings.strict_catalog,
         )
         self._open("/", base.root)
         self._route("/v2/", door.nothing, GET=Work(base.base))

@@ -24,13 +24,15 @@ class Lists:
 
     :ivar prefix: comes before ``/v2/`` in links.
     :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is refused.
+    :ivar max_repositories: a larger page of the catalogue is clamped to this.
+    :ivar strict_catalog: it is refused instead, as by distribution 2.8.2 and later.
     """
 
     _namespace: INamespace
     prefix: str
     max_tags: int
     max_repositories: int
+    strict_catalog: bool
 
     async def tags(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
@@ -52,18 +54,22 @@ class Lists:
     async def catalog(self, request: RegistryRequest, grant: Grant) -> bytes:
         """Answer with a page of repositories."""
         request.handler = "catalog"
-        page = _page(request, None)
-        if page.limit is None:
-            usual = min(DEFAULT_CATALOG_PAGE, self.max_repositories)
-            page = attrs.evolve(page, limit=usual)
-        elif page.limit > self.max_repositories:
-            raise PaginationNumberInvalid({"n": page.limit})
+        page = self._catalog_page(request)
         found = await self._namespace.repositories(
             after=page.after, limit=_one_more(page.limit)
         )
         names = [str(name) for name in found]
         names = self._link(request, page, names, "/v2/_catalog")
         return _json(request, {"repositories": names})
+
+    def _catalog_page(self, request: RegistryRequest) -> Page:
+        most = self.max_repositories
+        page = _page(request, None if self.strict_catalog else most)
+        if page.limit is None:
+            return attrs.evolve(page, limit=min(DEFAULT_CATALOG_PAGE, most))
+        if page.limit > most:
+            raise PaginationNumberInvalid({"n": page.limit, "limit": most})
+        return page
 
     def _link(
         self, request: RegistryRequest, page: Page, entries: list[str], path: str

@@ -21,12 +21,17 @@ from txregistry.web.http2 import RegistryH2Connection
 from txregistry.web.record import record
 from txregistry.web.request import RegistryRequest
 
+#: On every answer unless the configuration says otherwise: what anybody may have pushed
+#: is for no browser to take for a page.
+_USUAL_HEADERS = {"x-content-type-options": ("nosniff",)}
+
 
 class RegistrySite(Site):
     """All connections of one listener.
 
     :param prefix: stripped from the path of every request (``http.prefix``).
-    :param headers: set on every response (``http.headers``).
+    :param headers: set on every response (``http.headers``); one without a value
+        takes away what is set there by us.
     :param http2: offered on TLS.
     :param cleartext_http2: understood without TLS.
     :param wall_clock: shows the time of day; ``clock`` does if not given.
@@ -50,7 +55,8 @@ class RegistrySite(Site):
         super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
         self.clock = clock
         self.date = DateLine(wall_clock or clock)
-        self.headers = dict(headers or {})
+        named = {name.lower(): values for name, values in (headers or {}).items()}
+        self.headers = {**_USUAL_HEADERS, **named}
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()
         self.active: set[RegistryRequest] = set()

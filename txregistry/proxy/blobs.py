@@ -163,8 +163,11 @@ class ProxyBlobs:
         if self._fills.find(digest) is None and await self._link(digest):
             return None
         status.collapsed = self._fills.find(digest) is not None
+        reader = await self._fills.join(
+            self._name, digest, self._remote, self._adopt_for
+        )
         status.stored = True
-        return await self._fills.join(self._name, digest, self._remote, self._adopt_for)
+        return reader
 
     @deferred
     async def _link(self, digest: Digest) -> bool:

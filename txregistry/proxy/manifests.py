@@ -53,13 +53,15 @@ class ProxyManifests:
         try:
             manifest = await self._local.get(digest=digest)
         except ManifestUnknown:
-            status.hit, status.forward, status.stored = False, "miss", True
+            status.hit, status.forward = False, "miss"
             status.collapsed = self._flights.is_under_way(digest)
             if status.collapsed:
                 self._meter.count(Count.COALESCED, "manifest")
             self._meter.count(Count.MISSES, "manifest")
-            return await self._flights.join(digest, lambda: self._fetch(digest))
-        status.hit = True
+            manifest = await self._flights.join(digest, lambda: self._fetch(digest))
+            status.brought()
+            return manifest
+        status.found()
         self._meter.count(Count.HITS, "manifest")
         self._meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
         self._usage.touch(self._key(digest), self._clock.seconds())

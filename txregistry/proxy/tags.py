@@ -83,6 +83,7 @@ class ProxyTags:
             self._touch_manifest(seen.descriptor, now)
             known = await self._known(tag, seen) if seen.is_hint else seen
             return known.descriptor
+        current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._meter.count(Count.COALESCED, "tag")
@@ -106,9 +107,12 @@ class ProxyTags:
         """
         if is_answer(error):
             try:
-                return await self._fetching.join(tag, lambda: self._fetch(tag))
+                found = await self._fetching.join(tag, lambda: self._fetch(tag))
             except RegistryError as another:
                 error = error if is_outage(error) else another
+            else:
+                current_status().brought()
+                return found
         self._seen.pop(tag, None)
         return await self._stored(tag, error)
 
@@ -132,12 +136,16 @@ class ProxyTags:
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
         """Fire with the upstream's tags, or in an outage with those that are stored."""
         now = self._clock.seconds()
+        status = current_status()
         whole = self._lists.find(self._name, now)
         if whole is not None:
-            current_status().hit = True
+            status.hit = True
             return page_of(whole, after, limit)
+        status.forward = "miss"
+        status.collapsed = self._listing.is_under_way(self._name)
         try:
             whole = await self._listing.join(self._name, self._list)
+            status.stored = self._lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
             if not is_outage(error):

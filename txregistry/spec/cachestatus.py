@@ -38,6 +38,19 @@ class CacheStatus:
         """Tell whether anybody said where the answer came from."""
         return self.hit or self.forward is not None
 
+    def found(self) -> None:
+        """Note that what is sent was here: who was asked only said that it still holds.
+
+        What has just been brought stays a miss.
+        """
+        if self.forward == "miss" and not self.stored:
+            self.forward = None
+        self.hit = self.forward != "miss"
+
+    def brought(self) -> None:
+        """Note that what is sent has come from the upstream, and is kept."""
+        self.hit, self.forward, self.stored = False, "miss", True
+
     def headers(self) -> Mapping[str, str]:
         """Give the response headers; none where nothing is known."""
         if not self.is_known:

@@ -17,6 +17,8 @@ from txregistry.config.read import read_config
 from txregistry.house import House
 from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoint
 from txregistry.loading import load
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.tap import Options, _streams
 from txregistry.tls import make_options
 from txregistry.upstream import credentials
@@ -153,6 +155,16 @@ class HouseTests(SynchronousTestCase):
             house = self.house(proxy={"remoteurl": "http://x", **proxy})
             found = credentials(house.config.proxy, self.reactor)
             self.assertEqual(type(found).__name__, expected)
+
+    def test_questions_to_the_cache_are_counted(self) -> None:
+        """Where descriptors are cached, and nowhere else."""
+        for cache, asked in (({}, 0), ({"blobdescriptor": "inmemory"}, 1)):
+            house = self.house(storage={"inmemory": {}, "cache": cache})
+            found = house.local.repository(RepositoryName("a"))
+            blobs = self.successResultOf(found).blobs
+            blobs.stat(digest=Digest.of(b"")).addErrback(lambda _: None)
+            name = "registry_storage_cache_requests_total"
+            self.assertEqual(house.metrics.registry.get_sample_value(name), asked)
 
     def test_addresses(self) -> None:
         """IPv4, IPv6, every address, a name for loopback."""

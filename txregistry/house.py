@@ -74,6 +74,7 @@ from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
 from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.inventory import Inventory
+from txregistry.storage.metered import MeteredDescriptors
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
 from txregistry.storage.purge import UploadPurger, UploadPurging
@@ -171,7 +172,7 @@ class House:
 
     def _build_storage(self) -> None:
         self.descriptors = self._make_descriptors()
-        caches = Caches(self.descriptors)
+        caches = Caches(self._metered(self.descriptors))
         index = own_path(self.config, "index.sqlite3")
         schema = SCHEMA + VERIFIED_SCHEMA
         self.index = Database(index, self.ledger_disk, schema, VERSION)
@@ -205,6 +206,11 @@ class House:
         return MemoryDescriptors(
             cached.blobdescriptorsize if cached.blobdescriptor else 1
         )
+
+    def _metered(self, descriptors: IDescriptorCache) -> IDescriptorCache:
+        if not self.config.storage.cache.blobdescriptor:
+            return descriptors  # whoever has no cache has nothing to count
+        return MeteredDescriptors(descriptors, self.metrics)
 
     @property
     def foundations(self) -> Sequence[Service]:

@@ -20,6 +20,7 @@ from txregistry.interfaces.observe import (
     Exchange,
     IExchangeObserver,
     IMeter,
+    Lookup,
 )
 from txregistry.observe.access import AccessLog, format_combined
 from txregistry.observe.debug import Debug
@@ -134,6 +135,25 @@ class MetricsTests(SynchronousTestCase):
             self.assertEqual(self.value(full, type="blob", upstream="up"), 0)
             self.metrics.count(what, "blob", 3)
             self.assertEqual(self.value(full, type="blob", upstream="up"), 3)
+
+    def test_descriptors(self) -> None:
+        """Questions to the cache of descriptors have the names of 2.8 and of 3."""
+        names = ("requests", "hits", "errors")
+        kinds = ("Request", "Hit", "Miss")
+
+        def found() -> list[float | None]:
+            new = [self.value(f"registry_storage_cache_{name}_total") for name in names]
+            old = [self.value("registry_storage_cache_total", type=k) for k in kinds]
+            return [*new, *old]
+
+        self.assertEqual(found(), [0, 0, 0, 0, 0, 0])
+        for lookup, wanted in (
+            (Lookup.HIT, [1, 1, 0, 1, 1, 0]),
+            (Lookup.MISS, [2, 1, 0, 2, 1, 1]),
+            (Lookup.ERROR, [3, 1, 1, 3, 1, 2]),
+        ):
+            self.metrics.descriptor(lookup)
+            self.assertEqual(found(), wanted)
 
     def test_exchanges(self) -> None:
         """Requests by handler, method and status; odd methods are one."""

@@ -21,6 +21,7 @@ from txredisapi import ResponseError
 from zope.interface import implementer
 
 from txregistry.interfaces.blobs import IBlobStatter, IDescriptorCache
+from txregistry.observe.metrics import Metrics
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
@@ -31,6 +32,7 @@ from txregistry.storage.descriptors import (
     MemoryDescriptors,
     SharedStatter,
 )
+from txregistry.storage.metered import MeteredDescriptors
 from txregistry.storage.redis import RETRY_SECONDS, Redis, RedisAway, RedisSettings
 from txregistry.storage.shared import ENTRY_SECONDS, RedisDescriptors
 from txregistry.testing.descriptors import (
@@ -371,6 +373,58 @@ class Looking:
     """Looks where it is told to."""
 
     stat: Callable[[Digest], Deferred[Descriptor]]
+
+
+def metered_in_memory(case: SynchronousTestCase) -> IDescriptorCache:
+    return MeteredDescriptors(in_memory(case), Metrics(""))
+
+
+class MeteredTests(descriptor_cache_suite(metered_in_memory)):  # type: ignore[misc]
+    """In memory, and counted."""
+
+
+class CountingTests(SynchronousTestCase):
+    """What is asked of the cache of a registry, for the metrics."""
+
+    def use(self, cache: IDescriptorCache, clock: Clock) -> None:
+        self.house = TestHouse(clock=clock, descriptors=cache)
+        path = f"/v2/a/blobs/uploads/?digest={DIGEST}"
+        self.house.send("POST", path, CONTENT)
+        self.before = self.counts()
+
+    def counts(self) -> list[float]:
+        names = ("requests", "hits", "errors")
+        new = [f"registry_storage_cache_{name}_total" for name in names]
+        missed = self.house.count("registry_storage_cache_total", type="Miss")
+        return [*map(self.house.count, new), missed]
+
+    def head(self) -> list[float]:
+        """Ask for the blob; give what that adds: requests, hits, errors, misses."""
+        got = self.house.send("HEAD", f"/v2/a/blobs/{DIGEST}")
+        self.assertEqual(got.status, 200)
+        before, self.before = self.before, self.counts()
+        return [now - was for was, now in zip(before, self.before, strict=True)]
+
+    def test_in_memory(self) -> None:
+        """What is not remembered is a miss, and a hit from then on."""
+        cache = MemoryDescriptors(100)
+        self.use(cache, Clock())
+        self.successResultOf(cache.forget(digest=DIGEST))
+        self.assertEqual(self.head(), [1, 0, 0, 1])
+        self.assertEqual(self.head(), [1, 1, 0, 0])
+
+    def test_in_redis(self) -> None:
+        """It is the same in redis; without redis it is an error each time."""
+        clock = Clock()
+        redis = FakeRedis(clock)
+        cache = RedisDescriptors(redis, clock)
+        self.use(cache, clock)
+        self.successResultOf(cache.forget(digest=DIGEST))
+        self.assertEqual(self.head(), [1, 0, 0, 1])
+        self.assertEqual(self.head(), [1, 1, 0, 0])
+        self.failureResultOf(redis.ask(lambda _: fail(ConnectionLost())), RedisAway)
+        for _ in range(2):
+            self.assertEqual(self.head(), [1, 0, 1, 1])
 
 
 class SharedTests(SynchronousTestCase):

@@ -12,6 +12,7 @@ from zope.interface import Attribute, Interface
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.reference import RepositoryName
 
 
@@ -176,6 +177,10 @@ class IBlobDescriptorService(IBlobStatter):
         """Forget a digest; one that is not known is no error."""
 
 
+class CacheAway(BlobUnknown):
+    """Nothing is known of a blob, as what remembers cannot be asked now."""
+
+
 class IDescriptorCache(Interface):
     """Remembers the descriptors of many repositories."""
 
@@ -184,7 +189,10 @@ class IDescriptorCache(Interface):
     )
 
     def repository(name: RepositoryName) -> IBlobDescriptorService:
-        """Give what remembers for one repository."""
+        """Give what remembers for one repository.
+
+        Its ``stat`` fails with ``CacheAway`` if it cannot be asked.
+        """
 
     def forget(digest: Digest) -> Deferred[None]:
         """Forget a digest in all repositories, as its content is to be deleted."""

@@ -25,11 +25,22 @@ class Count(Enum):
     DAMAGED = "damaged"
 
 
+class Lookup(Enum):
+    """What became of a question to the cache of descriptors."""
+
+    HIT = "hit"
+    MISS = "miss"
+    ERROR = "error"
+
+
 class IMeter(Interface):
     """Counts what the cache does; never waits, never fails."""
 
     def count(what: Count, kind: str, amount: float = 1) -> None:
         """Add to a counter."""
+
+    def descriptor(found: Lookup) -> None:
+        """Count a question to the cache of descriptors."""
 
     def fills(delta: int) -> None:
         """Change the number of fills in flight."""

@@ -12,7 +12,14 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from zope.interface import implementer
 
-from txregistry.interfaces.observe import Count, Exchange, IExchangeObserver, IMeter
+from txregistry.interfaces.observe import (
+    Count,
+    Exchange,
+    IExchangeObserver,
+    IMeter,
+    Lookup,
+)
+from txregistry.observe.lookups import Lookups
 
 _Children = tuple[Counter, Histogram, Counter]
 
@@ -57,12 +64,14 @@ class Metrics:
     _requests: Counter = attrs.field(init=False)
     _durations: Histogram = attrs.field(init=False)
     _sizes: Counter = attrs.field(init=False)
+    _lookups: Lookups = attrs.field(init=False)
     _known: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._counts = {}
         for what in Count:
             self._add_counter(what)
+        self._lookups = Lookups(self.registry)
         self._fills = Gauge(
             "registry_proxy_fills_in_flight",
             "Downloads from the upstream under way",
@@ -96,6 +105,10 @@ class Metrics:
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Add to a counter of a kind of content."""
         self._counts[what, kind].inc(amount)
+
+    def descriptor(self, found: Lookup) -> None:
+        """Count a question to the cache of descriptors."""
+        self._lookups.count(found)
 
     def fills(self, delta: int) -> None:
         """Change the number of fills in flight."""

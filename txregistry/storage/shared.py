@@ -20,7 +20,11 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.blobs import IBlobDescriptorService, IDescriptorCache
+from txregistry.interfaces.blobs import (
+    CacheAway,
+    IBlobDescriptorService,
+    IDescriptorCache,
+)
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, DigestInvalid
@@ -92,22 +96,19 @@ class RedisDescriptors:
 
     @deferred
     async def find(self, name: RepositoryName, digest: Digest) -> Descriptor | None:
-        """Fire with what is remembered."""
+        """Fire with what is remembered; fail with ``RedisAway``."""
         if self._owed:
             return None
-        try:
-            answers = await self._redis.ask(
-                lambda redis: gatherResults(
-                    [
-                        redis.sismember(_members(name), str(digest)),
-                        redis.hmget(_content(digest), ["digest", "size", "mediatype"]),
-                        redis.hmget(_entry(name, digest), ["mediatype"]),
-                    ],
-                    consumeErrors=True,
-                )
+        answers = await self._redis.ask(
+            lambda redis: gatherResults(
+                [
+                    redis.sismember(_members(name), str(digest)),
+                    redis.hmget(_content(digest), ["digest", "size", "mediatype"]),
+                    redis.hmget(_entry(name, digest), ["mediatype"]),
+                ],
+                consumeErrors=True,
             )
-        except RedisAway:
-            return None
+        )
         is_member, content, (media_type,) = answers
         return _read(content, media_type) if is_member else None
 
@@ -184,7 +185,10 @@ class RedisRepository:
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
-        found = await self._all.find(self._name, digest)
+        try:
+            found = await self._all.find(self._name, digest)
+        except RedisAway as error:
+            raise CacheAway(str(digest)) from error
         if found is None:
             raise BlobUnknown(str(digest))
         return found

@@ -54,6 +54,7 @@ from txregistry.storage.hashing import HashStates
 from txregistry.storage.index import TreeIndex
 from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.inventory import Inventory
+from txregistry.storage.metered import MeteredDescriptors
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
 from txregistry.storage.reconcile import Reconciler
@@ -211,7 +212,8 @@ class TestHouse:
         driver = self.driver or MemoryDriver(self.clock)
         self.driver = driver
         self.ledger = SqliteLedger(":memory:", InlineDisk())
-        caches = Caches(self.descriptors or MemoryDescriptors(100))
+        descriptors = self.descriptors or MemoryDescriptors(100)
+        caches = Caches(MeteredDescriptors(descriptors, self.metrics))
         schema = SCHEMA + VERIFIED_SCHEMA
         database = Database(":memory:", InlineDisk(), schema, VERSION)
         self.content = make_content(

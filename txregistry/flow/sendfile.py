@@ -76,6 +76,7 @@ class FileTransport(Protocol):
 class FileSender:
     """Send part of a file over a TCP transport; see Note [Sendfile and the transport].
 
+    :ivar remaining: how many bytes the kernel has not taken yet.
     :ivar _usual: the producer to put back at the end.
     """
 
@@ -83,7 +84,7 @@ class FileSender:
     _usual: IPushProducer
     _descriptor: int
     _offset: int
-    _remaining: int
+    remaining: int
     _ahead: int = 0
     _done: Deferred[None] | None = None
     _registered: bool = False
@@ -120,7 +121,7 @@ class FileSender:
     def _read_ahead(self) -> None:
         if self._offset + READ_AHEAD_BYTES // 2 < self._ahead:
             return
-        span = min(READ_AHEAD_BYTES, self._remaining)
+        span = min(READ_AHEAD_BYTES, self.remaining)
         self._ahead = self._offset + span
         if not is_in_memory(self._descriptor, self._ahead - 1):
             os.posix_fadvise(
@@ -131,15 +132,15 @@ class FileSender:
         socket = self._transport.fileno()
         for _ in range(PIECES_PER_TURN):
             self._read_ahead()
-            size = min(PIECE_BYTES, self._remaining)
+            size = min(PIECE_BYTES, self.remaining)
             sent = os.sendfile(socket, self._descriptor, self._offset, size)
             self._offset += sent
-            self._remaining -= sent
-            if self._remaining <= 0:
+            self.remaining -= sent
+            if self.remaining <= 0:
                 self._finish(None)
                 return
             if sent == 0:
-                self._finish(Failure(ShortRead(f"{self._remaining} bytes missing")))
+                self._finish(Failure(ShortRead(f"{self.remaining} bytes missing")))
                 return
             if sent < size:
                 break  # the socket is full

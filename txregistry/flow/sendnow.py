@@ -30,6 +30,17 @@ def send_now(transport: Any, data: bytes) -> None:
         transport.write(data)
 
 
+def count_unsent(transport: Any) -> int:
+    """Count the bytes that a transport was given, and the kernel has not taken.
+
+    Where they are coded on their way it cannot be told, and counts as none.
+    """
+    if not is_plain_tcp(transport):
+        return 0
+    waiting: int = len(transport.dataBuffer) - transport.offset
+    return waiting + int(transport._tempDataLen)
+
+
 def _is_free(transport: Any) -> bool:
     waiting = transport.dataBuffer or transport._tempDataBuffer
     closed = transport.disconnecting or transport._writeDisconnected

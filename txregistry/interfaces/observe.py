@@ -55,7 +55,8 @@ class Exchange:
 
     :ivar handler: which resource: ``base``, ``blob``, ``manifest``, ``tags``, …
     :ivar seconds: from the last byte of the head to the last of the answer.
-    :ivar sent_bytes: of the body.
+    :ivar status: 499 if the client left before the answer was whole.
+    :ivar sent_bytes: of the body; to a client that left, what the kernel took of it.
     :ivar aborted: the connection ended before the answer did.
     """
 

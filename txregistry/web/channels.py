@@ -23,7 +23,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.room import BODIES
-from txregistry.flow.sendnow import send_now
+from txregistry.flow.sendnow import count_unsent, send_now
 from txregistry.web.closing import Closing
 from txregistry.web.dates import DateLine
 from txregistry.web.idle import IdleTimer
@@ -143,6 +143,8 @@ class RegistryChannel(HTTPChannel):
         """Forget the connection."""
         self._gone = True
         self._home.channels.discard(self)
+        for request in self.requests[:1]:  # only the first is being answered
+            request.unsent = count_unsent(self.transport)
         if self._closing is not None:
             self._closing.end()
         super().connectionLost(reason)

@@ -60,6 +60,8 @@ class RegistryH2Connection(H2Connection):
                 self._closing.end()
         else:
             self._close()
+        for stream_id in self.streams:
+            self._count_unsent(stream_id)
         # A request that ends takes its stream out, and the others are still to be told.
         self.streams = dict(self.streams)
         super().connectionLost(reason, _cancelTimeouts)
@@ -159,6 +161,7 @@ class RegistryH2Connection(H2Connection):
         """End a stream; see Note [Late bodies] for one that was answered early."""
         request = self.streams[stream_id]._request
         super()._requestDone(stream_id)
+        request.report()
         if not request.body.complete:
             most = 0 if request.leaves_much() else MAX_DROPPED_BYTES
             self._late_bodies[stream_id] = most
@@ -190,7 +193,13 @@ class RegistryH2Connection(H2Connection):
     def _requestAborted(self, event: Any) -> None:
         self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:
+            self._count_unsent(event.stream_id)
             super()._requestAborted(event)
+
+    def _count_unsent(self, stream_id: int) -> None:
+        queue = self._outboundStreamQueues[stream_id]
+        sizes = (len(part) for part in queue if isinstance(part, bytes))
+        self.streams[stream_id]._request.unsent = sum(sizes)
 
     def _send100Continue(self, stream_id: int) -> None:
         # Not while the head is being read: whoever reads the body says so.

@@ -7,6 +7,9 @@ import re
 from txregistry.interfaces.observe import Exchange
 from txregistry.web.request import RegistryRequest
 
+#: The client has gone before its answer was whole; as nginx has it, and distribution.
+CLIENT_LEFT = 499
+
 #: What a log is not to hold: whoever has it can go on with somebody's upload.
 _SEALED = re.compile(r"(?<=[?&]_state=)[^&]*")
 
@@ -26,7 +29,7 @@ def record(request: RegistryRequest, now: float) -> Exchange:
         method=request.method.decode("ascii", "replace"),
         uri=_SEALED.sub("-", uri) if "_state=" in uri else uri,
         protocol=request.clientproto.decode("ascii", "replace"),
-        status=int(request.code),
+        status=CLIENT_LEFT if request.left else int(request.code),
         sent_bytes=request.sentLength,
         seconds=max(0.0, now - request.began_at),
         referer=request.header("Referer"),

@@ -12,6 +12,7 @@ body has ended is followed by dropping a bounded rest of it, or by closing.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, cast
 from weakref import ref
@@ -24,9 +25,10 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, parse_qs
-from twisted.web.server import Request, version
+from twisted.web.http import HTTPChannel
+from twisted.web.server import version
 from zope.interface import implementer
 
 from txregistry.flow.context import request_id
@@ -39,6 +41,7 @@ from txregistry.web.channels import (
     body_connection,
     is_waiting_to_send,
 )
+from txregistry.web.texts import TextRequest
 
 #: What is left of a body that nobody wants is read up to this; after that the
 #: connection is closed.
@@ -46,8 +49,7 @@ MAX_DROPPED_BYTES = 1024 * 1024
 
 _NO_BODY = (204, 304)
 
-#: A query of more parameters than this is refused.
-MAX_PARAMETERS = 1000
+_log = Logger(namespace="txregistry.web")
 
 
 class _Spool:
@@ -61,14 +63,16 @@ class _Spool:
 
 
 @implementer(IFileConsumer)
-class RegistryRequest(Request):
+class RegistryRequest(TextRequest):
     """A request that can be aborted, takes files, and reports its end once.
 
     :ivar handler: the resource that answers, for metrics; set by the API.
     :ivar actor: who asks, once that is known.
     :ivar allowed: the methods that the resource has and the gate lets pass.
-    :ivar overfull: the query has more parameters than are looked at.
     :ivar body: what the client sends after the head.
+    :ivar left: the client has gone before its answer was whole.
+    :ivar unsent: how many bytes of the answer were never given to the kernel, once the
+        client has gone; set by the connection.
     :ivar began_at: by the clock of the site, in seconds.
     :ivar base: by which scheme and host the client reaches us, once that is known.
     """
@@ -77,12 +81,12 @@ class RegistryRequest(Request):
     identity = ""
     actor = ""
     aborted = False
-    overfull = False
+    left = False
+    unsent = 0
     allowed = ""
     body: Body
     base: tuple[str, str] | None = None
     _home: Home | None = None
-    _texts: dict[str, str] | None = None
     began_at = 0.0
     _begun = False
     _answered = False
@@ -106,8 +110,7 @@ class RegistryRequest(Request):
         self._begun = True
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
-        parsed = _parse(query)
-        self.overfull, self.args = parsed is None, parsed or {}
+        self.take_query(query)
         self.client = self.channel.getPeer()
         self.host = self.channel.getHost()
         self.process()
@@ -130,10 +133,19 @@ class RegistryRequest(Request):
         self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
             self.responseHeaders.setRawHeaders(name, list(values))
-        copy_context().run(self._process)
+        self.within(self._process)
+
+    def within(self, do: Callable[..., Any], *args: Any) -> Any:
+        """Call something as a part of this exchange: what it logs has our id.
+
+        A Deferred fires in the context of whoever fires it, which is that of no
+        request, or of another one.
+        """
+        context = copy_context()
+        context.run(request_id.set, self.identity)
+        return context.run(do, *args)
 
     def _process(self) -> None:
-        request_id.set(self.identity)
         if self.path == b"*":
             super().process()
             return
@@ -225,8 +237,13 @@ class RegistryRequest(Request):
             self.loseAfterwards()
             if isinstance(self.channel, RegistryChannel):
                 self.channel.linger_after_answer()
+        is_stream = not isinstance(self.channel, HTTPChannel)
         super().finish()
-        self._report()
+        if is_stream and self._home is not None:
+            # It ends when its last frame is sent: the connection says so.
+            self._home.active.discard(self)
+        else:
+            self.report()
 
     def loseAfterwards(self) -> None:
         """Keep the connection no longer than this answer."""
@@ -251,10 +268,26 @@ class RegistryRequest(Request):
         """Hear that the client has gone."""
         if self._disconnected:
             return
+        if not self.aborted:
+            self._note_leaving()
         self.aborted = True
-        self._report()
+        self.report()
         super().connectionLost(reason)
         self.body.lost()
+
+    def _note_leaving(self) -> None:
+        self.left = True
+        self.sentLength = max(0, self.sentLength - self.unsent)
+        if self._begun and not self.body.complete:
+            self.within(self._tell_of_body)
+
+    def _tell_of_body(self) -> None:
+        announced = self.body.announced
+        _log.info(
+            "the client left after {received} of {announced} bytes of its body",
+            received=self.body.received,
+            announced="an unknown number" if announced is None else announced,
+        )
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Take a producer; one that comes after the client has gone is stopped."""
@@ -283,7 +316,6 @@ class RegistryRequest(Request):
             return succeed(None)
         if not self.startedWriting:
             self.write(b"")
-        self.sentLength += size
         channel = self.channel
         sender = FileSender(
             as_file_transport(cast(ITransport, channel.transport)),
@@ -292,47 +324,20 @@ class RegistryRequest(Request):
             offset,
             size,
         )
-        return sender.start()
+        done = sender.start()
 
-    def _report(self) -> None:
+        def count(result: Any) -> Any:
+            self.sentLength += size - sender.remaining
+            return result
+
+        return done.addBoth(count)
+
+    def report(self) -> None:
+        """Tell the site that this exchange has ended; only the first time counts."""
         site, self._home = self._home, None
         if site is not None:
             site.active.discard(self)
             site.ended(self)
-
-    def header(self, name: str) -> str:
-        """Give a request header as text, the last line of it; empty if absent."""
-        if self._texts is None:
-            # Each request is asked for nine of them, and has three.
-            self._texts = {
-                given.decode("latin-1").lower(): values[-1].decode("latin-1")
-                for given, values in self.requestHeaders.getAllRawHeaders()
-            }
-        return self._texts.get(name.lower(), "")
-
-    def headers_named(self, name: str) -> list[str]:
-        """Give all lines of a request header as text; any bytes are some text."""
-        raw = self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
-        return [value.decode("latin-1") for value in raw]
-
-    def list_header(self, name: str) -> str:
-        """Give a request header that is a list: its lines are one (RFC 9110, 5.3)."""
-        return ", ".join(self.headers_named(name))
-
-    def query(self, name: str) -> str | None:
-        """Give the last value of a query parameter, if there is any."""
-        values = self.queries(name)
-        return values[-1] if values else None
-
-    def queries(self, name: str) -> list[str]:
-        """Give all values of a query parameter."""
-        given = (self.args or {}).get(name.encode("ascii"), [])
-        return [value.decode("utf-8", "replace") for value in given]
-
-    @property
-    def peer(self) -> str:
-        """Give the address at the other end."""
-        return str(getattr(self.client, "host", "-"))
 
 
 def mark(request: RegistryRequest) -> RegistryRequest:
@@ -344,12 +349,3 @@ def mark(request: RegistryRequest) -> RegistryRequest:
 
 def _nothing() -> None:
     """Stand for what is done when the rest of a body has come."""
-
-
-def _parse(query: bytes) -> dict[bytes, list[bytes]] | None:
-    if not query:
-        return {}
-    if query.count(b"&") + query.count(b";") > MAX_PARAMETERS:
-        return None
-    found: dict[bytes, list[bytes]] = parse_qs(query, True)
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,7 +15,8 @@ from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
 from txregistry.web.door import Door, Wants
-from txregistry.web.request import MAX_PARAMETERS, RegistryRequest, mark
+from txregistry.web.request import RegistryRequest, mark
+from txregistry.web.texts import MAX_PARAMETERS
 
 #: A host, perhaps with a port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
@@ -65,7 +67,11 @@ class Route:
         grant = await self._door.admit(request, wanted, work.change)
         if self._gate.is_cache:
             _name_namespace(request)
-        return await _done(work, work.do(request, grant, **parts))
+        doing = work.do(request, grant, **parts)
+        if work.change is Change.NOTHING:
+            return await doing
+        # A change is made to its end, told and recorded, though its client left.
+        return await shielded(doing, partial(request.within, errors.stray))
 
     def _work(self, request: RegistryRequest) -> Work:
         if request.overfull:
@@ -74,13 +80,6 @@ class Route:
         if work is None:
             raise Unsupported()  # the router takes methods in lower case as well
         return work
-
-
-async def _done(work: Work, doing: Any) -> Any:
-    if work.change is Change.NOTHING:
-        return await doing
-    # A change is made to its end, told and recorded, though its client left.
-    return await shielded(doing, errors.stray)
 
 
 def _name_namespace(request: RegistryRequest) -> None:

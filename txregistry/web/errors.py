@@ -77,10 +77,11 @@ def http_error(request: RegistryRequest, failure: Failure) -> bytes:
 
 def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer that the storage failed; the path goes to the log, not to the client."""
-    _log.failure("storage failed", failure)
     error = failure.value
     assert isinstance(error, DriverError)
-    return answer(request, Unavailable({"reason": f"storage: {error.reason}"}))
+    _log.failure("storage failed: {error}", failure, error=str(error))
+    told = {"reason": f"storage: {error.reason}", "request": request.identity}
+    return answer(request, Unavailable(told))
 
 
 def unstorable(request: RegistryRequest, failure: Failure) -> bytes:

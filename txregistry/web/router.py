@@ -57,13 +57,12 @@ class Router(Resource):
         done = maybeDeferred(self._run, request)
         if not done.called:
             request.notifyFinish().addErrback(lambda _: done.cancel())
+        within = request.within
         done.addCallbacks(
-            self._write,
-            self._handle,
-            callbackArgs=(request,),
-            errbackArgs=(request,),
+            lambda body: within(self._write, body, request),
+            lambda failure: within(self._handle, failure, request),
         )
-        done.addErrback(self._not_told, request)
+        done.addErrback(lambda failure: within(self._not_told, failure, request))
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import cast
 
 import attrs
@@ -350,4 +351,5 @@ def _close_later(writer: IBlobWriter) -> None:
 
 def _later(done: Deferred[None], what: str) -> None:
     """Let clean-up take its time: whoever caused it is answered, or has gone."""
-    done.addErrback(lambda failure: _log.failure(what, failure))
+    context = copy_context()
+    done.addErrback(lambda failure: context.run(_log.failure, what, failure))

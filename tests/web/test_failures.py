@@ -1,0 +1,50 @@
+"""What is told of a storage that fails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tests.web.raw import Line
+from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
+from txregistry.interfaces.driver import DriverError
+from txregistry.storagedriver.memory import MemoryDriver
+
+
+class StorageFailureTests(GoneCase):
+    """A storage that fails later, when nothing says any more who asked."""
+
+    def fail_later(self, verb: str) -> list[Deferred[Any]]:
+        waiting: list[Deferred[Any]] = []
+        self.patch(MemoryDriver, verb, lambda *_, **__: waits(waiting))
+        return waiting
+
+    def test_told_with_the_id(self) -> None:
+        """The log has the id that the client was told, and the reason."""
+        waiting = self.fail_later("apply")
+        line = Line(self.house)
+        head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CONTENT)}"
+        line.send(head.encode() + b"\r\n\r\n" + CONTENT)
+        waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
+        self.house.pump()
+        (answer,) = line.answers()
+        detail = json.loads(answer.body)["errors"][0]["detail"]
+        self.assertEqual((answer.status, detail["reason"]), (503, "storage: no space"))
+        told = self.line("storage failed")
+        self.assertIn("storage failed: inmemory: /x: no space", told)
+        self.assertIsOfLast(told)
+        self.assertEqual(detail["request"], self.last.request_id)
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+
+    def test_client_that_has_gone(self) -> None:
+        """What fails after its client has gone is told with its id."""
+        waiting = self.fail_later("apply")
+        line = Line(self.house)
+        head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CONTENT)}"
+        line.send(head.encode() + b"\r\n\r\n" + CONTENT)
+        line.hang_up()
+        waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
+        self.assertIsOfLast(self.line("whose client has gone"))
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)

@@ -6,12 +6,13 @@ import io
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.raw import Line
 from tests.web.test_http2 import H2Client
+from txregistry.flow.streams import ConsumerStopped
 from txregistry.interfaces.observe import Exchange
 from txregistry.observe.access import format_combined
 from txregistry.observe.logs import make_observer
@@ -20,6 +21,7 @@ from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
+from txregistry.web import router
 from txregistry.web.site import RegistrySite
 
 CONTENT = os.urandom(300_000)
@@ -169,6 +171,30 @@ class DownloadTests(GoneCase):
         self.assertEqual((self.last.status, self.last.aborted), (499, True))
         self.assertGreater(self.last.sent_bytes, 0)
         self.assertLess(self.last.sent_bytes, 200_001)
+
+    def test_seen_by_whoever_sends(self) -> None:
+        """So it is where sending is what fails, before the connection is lost."""
+        real = router.Router._run
+
+        def run(this: router.Router, request: Any) -> Any:
+            done = real(this, request)
+            return done.addCallback(lambda _: fail(ConsumerStopped()))
+
+        self.patch(router.Router, "_run", run)
+        line = Line(self.house)
+        line.send(f"GET {BLOB} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        self.assertLast("GET", 499, len(CONTENT))
+
+    def test_upload_that_is_gone_on_with_elsewhere(self) -> None:
+        """A connection whose upload another one takes over is cut; it has not left."""
+        begun = self.house.send("POST", "/v2/a/b/blobs/uploads/").header("Location")
+        path = (begun or "").partition("registry.example")[2]
+        line = Line(self.house)
+        head = f"PATCH {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n"
+        line.send(head.encode() + bytes(1000))
+        self.house.send("PATCH", path, b"x")
+        (first,) = (e for e in self.house.recorder.exchanges if e.aborted)
+        self.assertEqual((first.method, first.status), ("PATCH", 200))
 
     def test_our_own_breaking_off(self) -> None:
         """An answer that we break off is no client that left."""

@@ -90,7 +90,9 @@ def unstorable(request: RegistryRequest, failure: Failure) -> bytes:
 
 
 def gone(request: RegistryRequest, failure: Failure) -> bytes:
-    """Say nothing: the client has gone."""
+    """Say nothing: the client has gone, or its upload is gone on with elsewhere."""
+    if request.startedWriting and failure.check(ConsumerStopped):
+        request.left = True  # whoever sends may be the first to see it
     request.abort()
     return b""
 

@@ -268,7 +268,7 @@ class RegistryRequest(TextRequest):
         """Hear that the client has gone."""
         if self._disconnected:
             return
-        if not self.aborted:
+        if self.left or not self.aborted:
             self._note_leaving()
         self.aborted = True
         self.report()

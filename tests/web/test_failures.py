@@ -48,3 +48,15 @@ class StorageFailureTests(GoneCase):
         waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
         self.assertIsOfLast(self.line("whose client has gone"))
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+
+    def test_cache(self) -> None:
+        """A cache that cannot keep what it is to send says whose request that was."""
+        waiting = self.fail_later("writer")
+        blob = self.house.upstream.add_blob("c/d", CONTENT[::-1])
+        asked = self.house.ask("GET", f"/v2/c/d/blobs/{blob}")
+        self.house.pump()
+        waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
+        got = self.house.settle(asked)
+        self.assertEqual(got.status, 503)
+        self.assertIsOfLast(self.line("storage failed"))
+        self.flushLoggedErrors(DriverError)

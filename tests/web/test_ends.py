@@ -236,6 +236,22 @@ class Http2EndTests(EndCase):
         self.assertEqual(self.connection()._late_bodies, {})
         self.assertAllStay()
 
+    def test_streams_that_are_reset(self) -> None:
+        """Of a body that ends by a reset nothing more is expected, whoever does it."""
+        for by_client in (True, False):
+            number, _ = self.begin("PATCH", "+", (b"",), None)
+            self.client.upload(number, b"ab", end=False)
+            if by_client:
+                self.client.h2.reset_stream(number)
+                self.client.flush()
+            else:
+                for request in list(self.house.registry.active):
+                    request.abort()
+                self.client.turn(3)
+            self.assertAllGone("reset")
+            self.assertEqual(self.connection()._late_bodies, {})
+        self.assertAllStay()
+
     def connection(self) -> Any:
         (channel,) = self.house.registry.channels
         return channel

@@ -162,7 +162,8 @@ class RegistryH2Connection(H2Connection):
         request = self.streams[stream_id]._request
         super()._requestDone(stream_id)
         request.report()
-        if not request.body.complete:
+        stream = self.conn.streams.get(stream_id)
+        if not request.body.complete and stream is not None and not stream.closed:
             most = 0 if request.leaves_much() else MAX_DROPPED_BYTES
             self._late_bodies[stream_id] = most
             self._drop_late(stream_id, 0)

@@ -119,7 +119,8 @@ class FileSender:
         self._finish(Failure(ConsumerStopped()))
 
     def _read_ahead(self) -> None:
-        if self._offset + READ_AHEAD_BYTES // 2 < self._ahead:
+        end = self._offset + self.remaining
+        if self._ahead >= min(end, self._offset + READ_AHEAD_BYTES // 2):
             return
         span = min(READ_AHEAD_BYTES, self.remaining)
         self._ahead = self._offset + span

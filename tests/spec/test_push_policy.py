@@ -16,6 +16,7 @@ from txregistry.spec.manifest.push import Demands, PushPolicy, demands_of, read_
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 DOCKER_FOREIGN = mediatypes.DOCKER_FOREIGN_LAYER
 
@@ -208,6 +209,29 @@ class ImageTests(SynchronousTestCase):
         found = demands_of(image(layer), POLICY)
         self.assertEqual((numbers(found), list(found.problems)), ([0, 1], []))
 
+    def test_urls_of_ordinary_layers(self) -> None:
+        """URLs of an ordinary OCI layer are held to the rule of a foreign one's."""
+        plain = "application/vnd.oci.image.layer.v1.tar"
+        for kind in (plain, f"{plain}+gzip", f"{plain}+zstd"):
+            for urls, is_taken in URLS:
+                found = demands_of(image(descriptor(1, kind, urls=urls)), POLICY)
+                self.assertEqual(not found.problems, is_taken, (kind, urls))
+                self.assertEqual(numbers(found), [0, 1], (kind, urls))
+
+    def test_urls_of_other_layers(self) -> None:
+        """URLs of what is neither are for its clients to judge, as in distribution."""
+        for kind in ("application/x-anything", DOCKER_LAYER):
+            layer = descriptor(1, kind, urls=["http://nope/bar"])
+            self.assertEqual(list(demands_of(image(layer), POLICY).problems), [])
+
+    def test_no_layer_hides_behind_another(self) -> None:
+        """A bad URL is found however often the same layer is named without it."""
+        bad = descriptor(1, LAYER, urls=["http://nope/bar"])
+        good = descriptor(1, LAYER)
+        for layers in ((bad, good), (good, bad), (bad, good, bad)):
+            found = demands_of(image(*layers), POLICY)
+            self.assertEqual((len(found.problems), numbers(found)), (1, [0, 1]))
+
     def test_subject_need_not_be_there(self) -> None:
         """A subject may come later (distribution-spec, pushing with subject)."""
         document = {
@@ -238,12 +262,25 @@ class ForeignLayerTests(SynchronousTestCase):
                     self.assertEqual(problem.status, 400)
 
     def test_nothing_allowed(self) -> None:
-        """Without a pattern that allows it no URL is taken."""
+        """Without any pattern no URL is taken."""
         layer = descriptor(1, DOCKER_FOREIGN, urls=["http://foo/bar"])
-        for policy in (PushPolicy(), PushPolicy(deny=("x",))):
-            self.assertEqual(len(demands_of(image(layer), policy).problems), 1)
+        self.assertEqual(len(demands_of(image(layer), PushPolicy()).problems), 1)
         anything = PushPolicy(allow=("",))
         self.assertEqual(list(demands_of(image(layer), anything).problems), [])
+
+    def test_denied_alone(self) -> None:
+        """With patterns that deny, and none that allows, all others are taken."""
+        policy = PushPolicy(deny=("^https?://evil/", "/private/"))
+        for url, is_taken in (
+            ("http://foo/bar", True),
+            ("https://good/evil", True),
+            ("http://evil/bar", False),
+            ("http://foo/private/x", False),
+            ("ftp://foo/bar", False),
+        ):
+            for kind in (DOCKER_FOREIGN, NONDISTRIBUTABLE, LAYER):
+                found = demands_of(image(descriptor(1, kind, urls=[url])), policy)
+                self.assertEqual(not found.problems, is_taken, (kind, url))
 
     def test_any_of_several_patterns(self) -> None:
         """One pattern that allows is enough, as is one that denies."""

@@ -37,4 +37,9 @@ FOREIGN_LAYERS = frozenset(
     )
 )
 
+_OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+#: Layers of OCI images that are in the registry, and may be elsewhere as well.
+OCI_LAYERS = frozenset((_OCI_LAYER, f"{_OCI_LAYER}+gzip", f"{_OCI_LAYER}+zstd"))
+
 SCHEMA1_TYPES = frozenset((DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED))

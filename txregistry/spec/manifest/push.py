@@ -33,9 +33,9 @@ class PushPolicy:
     """What the configuration asks of a manifest.
 
     :ivar disabled: neither URLs nor children are looked at.
-    :ivar allow: patterns, one of which a foreign layer's URL has to contain; with none
-        at all no URL is allowed.
-    :ivar deny: patterns that it must not contain.
+    :ivar allow: patterns, one of which the URL of a layer has to match somewhere; with
+        none, what :attr:`deny` does not match is allowed, and without that nothing.
+    :ivar deny: patterns none of which it may match anywhere.
     :ivar platforms: ``all``, ``none`` or ``list``: which children have to be there.
     :ivar classes: of images that are taken; empty for all.
     :ivar schema1: signed schema 1 is taken.
@@ -87,13 +87,15 @@ def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
     if manifest.media_type in mediatypes.INDEX_TYPES:
         return _of_index(manifest, policy)
     problems: list[RegistryError] = _class_problems(manifest, policy)
-    wanted = []
-    for reference in _distinct(manifest.references):
-        if reference.media_type in mediatypes.FOREIGN_LAYERS:
-            problem = _foreign_problem(reference, policy)
-            problems += [problem] if problem is not None else []
-        else:
-            wanted.append(reference)
+    layers = {(layer.digest, layer.urls): layer for layer in manifest.references}
+    problems += filter(None, (_layer_problem(item, policy) for item in layers.values()))
+    wanted = _distinct(
+        [
+            reference
+            for reference in manifest.references
+            if reference.media_type not in mediatypes.FOREIGN_LAYERS
+        ]
+    )
     if manifest.media_type in mediatypes.SCHEMA1_TYPES and not policy.schema1:
         reason = "compatibility.schema1.enabled is false"
         problems.append(ManifestInvalid({"reason": reason}))
@@ -129,12 +131,13 @@ def _class_problems(manifest: Manifest, policy: PushPolicy) -> list[RegistryErro
     return [Denied({"class": found, "allowed": list(policy.classes)})]
 
 
-def _foreign_problem(layer: Descriptor, policy: PushPolicy) -> RegistryError | None:
-    """Check where a layer that is not stored here is said to be."""
-    if not layer.urls:
-        if layer.media_type != mediatypes.DOCKER_FOREIGN_LAYER:
-            return None  # OCI leaves it to the client to find one
+def _layer_problem(layer: Descriptor, policy: PushPolicy) -> RegistryError | None:
+    """Check where a layer is said to be; clients may look there for any."""
+    kind = layer.media_type
+    if kind == mediatypes.DOCKER_FOREIGN_LAYER and not layer.urls:
         return ManifestInvalid({"layer": str(layer.digest), "reason": "has no URL"})
+    if kind not in mediatypes.FOREIGN_LAYERS | mediatypes.OCI_LAYERS:
+        return None
     if policy.disabled:
         return None
     for url in layer.urls:
@@ -152,8 +155,14 @@ def _url_problem(url: str, policy: PushPolicy) -> str | None:
         return "is no URL"
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
         return "is no http or https URL without a fragment"
-    if not any(re.search(pattern, url) for pattern in policy.allow):
+    if not (policy.allow or policy.deny):
+        return "is not allowed: validation.manifests.urls allows none"
+    if policy.allow and not _matches(policy.allow, url):
         return "is not allowed by validation.manifests.urls.allow"
-    if any(re.search(pattern, url) for pattern in policy.deny):
+    if _matches(policy.deny, url):
         return "is denied by validation.manifests.urls.deny"
     return None
+
+
+def _matches(patterns: Sequence[str], url: str) -> bool:
+    return any(re.search(pattern, url) for pattern in patterns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import attrs
 from twisted.application.service import Service
@@ -152,7 +152,7 @@ class House:
 
     def __attrs_post_init__(self) -> None:
         config = self.config
-        threads = cast(int, config.storage.parameters.get("maxthreads") or DISK_THREADS)
+        threads = int(str(config.storage.parameters.get("maxthreads") or DISK_THREADS))
         self.clock = WallClock(self.reactor, self.wall or self.reactor.seconds)
         self.disk = DiskPool.create(self.reactor, threads, "disk")
         self.auth_disk = DiskPool.create(self.reactor, AUTH_THREADS, "auth")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import yaml
 
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import override
-from txregistry.config.fields import Scalar
+from txregistry.config.fields import Scalar, key_text
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.storagedriver.maker import known_drivers
@@ -80,6 +81,13 @@ def _read_file(path: str) -> object:
 class _Loader(yaml.SafeLoader):
     """Keeps the text of plain scalars beside what YAML takes them for."""
 
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, Any]:
+        """Give a mapping whose keys are texts."""
+        found = super().construct_mapping(node, deep)
+        return {key_text(name): item for name, item in found.items()}
+
 
 def _scalar(kind: str) -> None:
     read = yaml.SafeLoader.yaml_constructors[kind]
@@ -97,5 +105,14 @@ for _kind in ("int", "float", "bool", "timestamp"):
 def _parse_yaml(text: str) -> object:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).replace("\n", " ")) from error
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_what_is_wrong(error)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError("it cannot be read") from error
+
+
+def _what_is_wrong(error: yaml.MarkedYAMLError) -> str:
+    """Say it without the line that is wrong, which may hold a password."""
+    mark = error.problem_mark
+    where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{error.problem or error.context}{where}"

@@ -141,7 +141,7 @@ class ReadTests(SynchronousTestCase):
         problems = self.problems(
             version="9",
             log={"level": "loud", "accesslog": {"disabled": "maybe"}},
-            http={"addr": 5, "headers": {"X": "y"}, "draintimeout": 30},
+            http={"addr": 5, "headers": {"X": "y"}, "draintimeout": "30"},
             proxy={"remoteurl": ["x"], "ttl": "a week"},
         )
         paths = [line.partition(":")[0] for line in problems]
@@ -154,6 +154,8 @@ class ReadTests(SynchronousTestCase):
                 "http.headers.X",
                 "proxy.remoteurl",
                 "proxy.ttl",
+                "version",
+                "log.level",
             ],
         )
         self.assertIn("true or false", problems[0])
@@ -290,7 +292,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(self.warnings(auth={"token": {**token, name: "/x"}}), [])
 
     def test_durations(self) -> None:
-        """Go's way of writing them."""
+        """Go's way of writing them, with days and weeks of ours."""
         for text, seconds in (
             ("0", 0.0),
             (0, 0.0),
@@ -298,13 +300,44 @@ class ReadTests(SynchronousTestCase):
             ("1h30m", 5400.0),
             ("1.5h", 5400.0),
             ("100ms", 0.1),
+            ("3µs", 3e-6),
+            ("3μs", 3e-6),
+            ("+5s", 5.0),
             ("168h0m0s", 604800.0),
+            ("1d", 86400.0),
+            ("2w", 1209600.0),
+            ("1w2d3h", 788400.0),
         ):
             self.assertAlmostEqual(parse_duration(text), seconds)
-        for bad in ("", "10", 10, "s", "10 s", "-5s", True, None, "10d", "1h30"):
+        bad = ("", "10", "s", "10 s", "-5s", True, None, "10y", "1h30", -5, 1.5, "5S")
+        for value in (*bad, 2**63, "9999999999999h", "1" * 400 + "s"):
             with self.assertRaises(ValueError):
-                parse_duration(bad)
-        self.assertEqual(parse_duration(format_duration(90.5)), 90.5)
+                parse_duration(value)
+
+    def test_whole_numbers_are_nanoseconds(self) -> None:
+        """A duration without a unit counts nanoseconds, as in Go."""
+        for number, seconds in ((500000000, 0.5), (10**10, 10.0), (1, 1e-9)):
+            self.assertEqual(parse_duration(number), seconds)
+        mapping = _parse_yaml(
+            "{version: 0.1, storage: inmemory, proxy: {ttl: 36_000_000_000_000},"
+            " notifications: {endpoints: [{name: a, url: 'http://a/',"
+            " timeout: 500000000}]}}"
+        )
+        config, warnings = read_config(mapping)
+        self.assertEqual(config.notifications.endpoints[0].timeout, 0.5)
+        self.assertEqual((config.proxy.ttl, warnings), (36000.0, []))
+
+    def test_a_few_nanoseconds_were_meant_as_seconds(self) -> None:
+        """Whoever writes 30 is told what it means and what to write instead."""
+        config, (warning,) = read_config({**MINIMAL, "http": {"draintimeout": 30}})
+        self.assertEqual(config.http.draintimeout, 3e-8)
+        self.assertTrue(warning.startswith("http.draintimeout: 30 is in nanoseconds"))
+        self.assertIn("write 30s", warning)
+
+    def test_durations_that_are_printed(self) -> None:
+        """What is printed reads back as what it was, however long or short."""
+        for seconds in (0.0, 90.5, 1234567.0, 604801.5, 1e-9, 0.000123456, 9e9):
+            self.assertEqual(parse_duration(format_duration(seconds)), seconds)
 
 
 class OverrideTests(SynchronousTestCase):

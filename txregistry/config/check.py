@@ -8,11 +8,17 @@ from difflib import get_close_matches
 from typing import cast
 from urllib.parse import urlsplit
 
+import attrs
+
 from txregistry.config.access import Auth
+from txregistry.config.health import Health
 from txregistry.config.http import Tls
 from txregistry.config.model import Config, Proxy, Validation
+from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
+from txregistry.config.storage import Filesystem
 from txregistry.spec.signing import ALGORITHMS
+from txregistry.spec.weburl import is_http_url
 
 #: As Go names them, best first where it matters.
 CLIENT_AUTH = (
@@ -61,6 +67,8 @@ def check(config: Config) -> list[str]:
     problems += _check_pairs(config) + _check_storage(config)
     problems += _check_tls(config.http.tls) + _check_lists(config)
     problems += _check_validation(config.validation) + _check_auth(config.auth)
+    problems += _check_health(config.health)
+    problems += _check_endpoints(config.notifications.endpoints)
     if config.proxy.remoteurl:
         problems += _check_proxy(config.proxy)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
@@ -87,8 +95,8 @@ def _check_storage(config: Config) -> list[str]:
         problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
     if cache == "redis":
         problems += _check_redis(config.redis)
-    threads = storage.parameters.get("maxthreads", 25)
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    threads = storage.parameters.get("maxthreads", 1)
+    if not re.fullmatch("0*[1-9][0-9]*", str(threads)):
         problems.append(f"storage.{storage.driver}.maxthreads: expected 1 or more")
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
@@ -122,11 +130,17 @@ def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
     return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
 
 
+#: Nothing, a name, an address, or one of IPv6 in brackets; and a port.
+_ADDRESS = re.compile(r"(?:[^\s/@:\[\]]*|\[[^\s/@\[\]]*\]):([0-9]{1,5})")
+
+
 def _check_address(path: str, address: str) -> list[str]:
-    _, colon, port = address.rpartition(":")
-    if colon and port.isdigit() and int(port) < 65536:
+    found = _ADDRESS.fullmatch(address)
+    if found and int(found[1]) < 65536:
         return []
-    return [f"{path}: expected host:port, found {address!r}"]
+    # Taken for a URL, it may hold a password.
+    shown = "a URL" if "://" in address or "@" in address else repr(address)
+    return [f"{path}: expected host:port, found {shown}"]
 
 
 #: What an upstream's URL may have between its host and ``/v2/``.
@@ -147,16 +161,9 @@ def _check_proxy(proxy: Proxy) -> list[str]:
 
 def _check_remote(url: str) -> list[str]:
     # The URL itself is not repeated: it may hold a password.
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        usable = (
-            usable and parts.port != 0 and url.isascii() and "%" not in parts.netloc
-        )
-    except ValueError:
-        usable = False
-    if not usable:
+    if not is_http_url(url) or not url.isascii():
         return ["proxy.remoteurl: expected an http or https URL"]
+    parts = urlsplit(url)
     if parts.query or parts.fragment or "@" in parts.netloc:
         return ["proxy.remoteurl: expected scheme, host, port and path only"]
     if not _BASE_PATH.fullmatch(parts.path):
@@ -176,7 +183,8 @@ def _check_tls(tls: Tls) -> list[str]:
         for index, name in enumerate(tls.ciphersuites)
         if name not in CIPHER_SUITES
     ]
-    if tls.letsencrypt:
+    # Without a place for its certificates it is off, however it is called.
+    if tls.letsencrypt.cachefile or tls.letsencrypt.email:
         problems.append(
             "http.tls.letsencrypt: no maintained ACME client fits this process; let"
             " certbot renew http.tls.certificate, which is loaded anew when it changes"
@@ -190,22 +198,42 @@ def _check_lists(config: Config) -> list[str]:
         problems.append("catalog.maxentries: expected 1 or more")
     if config.tags.maxtags <= 0:
         problems.append("tags.maxtags: expected 1 or more")
-    names = [endpoint.name for endpoint in config.notifications.endpoints]
-    problems += [
-        f"notifications.endpoints: more than one is named {name!r}"
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
-    for index, item in enumerate(config.health.tcp):
-        problems += _check_address(f"health.tcp[{index}].addr", item.addr)
-    for index, endpoint in enumerate(config.notifications.endpoints):
-        if not endpoint.url.startswith(("http://", "https://")):
-            problems.append(
-                f"notifications.endpoints[{index}].url: expected an http or https URL"
-            )
     return problems
 
 
+def _check_health(health: Health) -> list[str]:
+    problems = []
+    for index, item in enumerate(health.tcp):
+        problems += _check_address(f"health.tcp[{index}].addr", item.addr)
+    for index, asked in enumerate(health.http):
+        problems += _check_url(f"health.http[{index}].uri", asked.uri)
+    return problems
+
+
+def _check_endpoints(endpoints: tuple[Endpoint, ...]) -> list[str]:
+    wanted = {
+        index: endpoint
+        for index, endpoint in enumerate(endpoints)
+        if not endpoint.disabled
+    }
+    names = [endpoint.name for endpoint in wanted.values()]
+    problems = [
+        f"notifications.endpoints: more than one is named {name!r}"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    for index, endpoint in wanted.items():
+        problems += _check_url(f"notifications.endpoints[{index}].url", endpoint.url)
+    return problems
+
+
+def _check_url(path: str, url: str) -> list[str]:
+    # Not repeated: it may hold a password.
+    return [] if is_http_url(url) else [f"{path}: expected an http or https URL"]
+
+
 def _check_auth(auth: Auth) -> list[str]:
+    if auth.controller == "htpasswd" and not auth.parameters.get("path"):
+        return ["auth.htpasswd.path: is missing"]
     if auth.controller != "token":
         return []
     problems = []
@@ -243,7 +271,7 @@ def remarks(config: Config) -> list[str]:
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
     if config.storage.driver == "filesystem":
-        known = ["rootdirectory", "maxthreads", "directwrites"]
+        known = [field.name for field in attrs.fields(Filesystem)]
         for name in config.storage.parameters.keys() - set(known):
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.config.fields import Duration, section
+from txregistry.config.fields import Duration, from_file, secret, section
 
 
 @attrs.frozen
@@ -31,8 +31,8 @@ class FileHealth:
 class HttpHealth:
     """``health.http[]``."""
 
-    uri: str
-    headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    uri: str = from_file(attrs.NOTHING)
+    headers: Mapping[str, tuple[str, ...]] = secret(attrs.Factory(dict))
     statuscode: int = 200
     timeout: Duration = Duration(5.0)
     interval: Duration = Duration(10.0)

@@ -10,6 +10,16 @@ from txregistry.config.fields import Duration, secret, section
 
 
 @attrs.frozen
+class LetsEncrypt:
+    """``http.tls.letsencrypt``: is refused where it is switched on."""
+
+    cachefile: str = ""
+    email: str = ""
+    hosts: tuple[str, ...] = ()
+    directoryurl: str = ""
+
+
+@attrs.frozen
 class Tls:
     """``http.tls``."""
 
@@ -19,7 +29,7 @@ class Tls:
     clientauth: str = "require-and-verify-client-cert"
     minimumtls: str = "tls1.2"
     ciphersuites: tuple[str, ...] = ()
-    letsencrypt: Mapping[str, object] = attrs.field(factory=dict)
+    letsencrypt: LetsEncrypt = section(LetsEncrypt)
 
 
 @attrs.frozen

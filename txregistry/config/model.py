@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.fields import Duration, no_effect, secret, section
+from txregistry.config.fields import Duration, from_file, no_effect, secret, section
 from txregistry.config.health import Health
 from txregistry.config.http import Http
 from txregistry.config.notifications import Notifications
@@ -151,7 +151,7 @@ class Proxy:
     """``proxy``: the upstream that is cached; no ``remoteurl``, no cache."""
 
     remoteurl: str = ""
-    username: str = ""
+    username: str = from_file()
     password: str = secret()
     ttl: Duration = Duration(168 * 3600.0)
     exec: Exec = section(Exec)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.config.fields import Duration, section
+from txregistry.config.fields import Duration, from_file, secret, section
 
 
 @attrs.frozen
@@ -22,11 +22,9 @@ class Endpoint:
     """``notifications.endpoints[]``."""
 
     name: str
-    url: str
+    url: str = from_file(attrs.NOTHING)
     disabled: bool = False
-    headers: Mapping[str, tuple[str, ...]] = attrs.field(
-        factory=dict, metadata={"secret": True}
-    )
+    headers: Mapping[str, tuple[str, ...]] = secret(attrs.Factory(dict))
     timeout: Duration = Duration(1.0)
     threshold: int = 10
     backoff: Duration = Duration(1.0)

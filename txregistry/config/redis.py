@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from txregistry.config.fields import Duration, no_effect, secret, section
+from txregistry.config.fields import Duration, from_file, no_effect, secret, section
 
 _POOL = "connections are kept open, and each answers many questions at a time"
 _AGAIN = "nothing is asked twice: without an answer the storage is looked at"
@@ -41,7 +41,7 @@ class Redis:
 
     addr: str = ""
     addrs: tuple[str, ...] = ()
-    username: str = ""
+    username: str = from_file()
     password: str = secret()
     db: int = 0
     dialtimeout: Duration = Duration(5.0)
@@ -51,7 +51,7 @@ class Redis:
     tls: RedisTls = section(RedisTls)
     poolsize: int = 0
     mastername: str = ""
-    sentinelusername: str = ""
+    sentinelusername: str = from_file()
     sentinelpassword: str = secret()
     contexttimeoutenabled: object = no_effect(_AGAIN)
     pooltimeout: object = no_effect(_POOL)

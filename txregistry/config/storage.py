@@ -10,6 +10,15 @@ from txregistry.config.fields import Duration, no_effect, section
 
 
 @attrs.frozen
+class Filesystem:
+    """``storage.filesystem``: the names of its keys."""
+
+    rootdirectory: str = "/var/lib/registry"
+    maxthreads: int = 16
+    directwrites: bool = True
+
+
+@attrs.frozen
 class DescriptorCache:
     """``storage.cache``."""
 

@@ -1,0 +1,250 @@
+"""Read values of the types that the model declares, and keep what was wrong."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
+
+import attrs
+
+from txregistry.config.access import CONTROLLERS, Auth
+from txregistry.config.fields import (
+    NO_EFFECT,
+    Duration,
+    Scalar,
+    is_empty,
+    key_text,
+    kind_of,
+    parse_duration,
+    plain,
+)
+from txregistry.config.storage import Storage
+
+_STORAGE_SECTIONS = frozenset(
+    field.name
+    for field in attrs.fields(Storage)
+    if field.name not in ("driver", "parameters")
+)
+
+#: A whole number of nanoseconds below this was meant as seconds, most likely.
+_FEW_NANOSECONDS = 1_000_000
+
+_EXPECTED: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "text",
+}
+
+
+@attrs.define
+class Reader:
+    """Reads values of declared types and keeps what was wrong with them.
+
+    What could not be read is ``attrs.NOTHING``, and its key has its default.
+    """
+
+    problems: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
+
+    def section(self, cls: type[Any], value: object, path: str) -> Any:
+        """Read a mapping into one of the model's classes."""
+        if is_empty(value) and not isinstance(value, Mapping):
+            value = {}
+        if not isinstance(value, Mapping):
+            return self._wrong(path, "a mapping", value)
+        value = {key_text(name): item for name, item in value.items()}
+        fields = attrs.fields_dict(cls)
+        self._warn_of_unknown(value, list(fields), path)
+        if is_empty(value) and not _required(cls):
+            return cls()
+        hints = get_type_hints(cls)
+        read = {
+            name: self._field(field, hints[name], value[name], join(path, name))
+            for name, field in fields.items()
+            if value.get(name) is not None
+        }
+        for name in _required(cls):
+            if name not in read:
+                self.problems.append(f"{join(path, name)}: is missing")
+        usable = {
+            name: item for name, item in read.items() if item is not attrs.NOTHING
+        }
+        return placeholder(cls, usable)
+
+    def _field(
+        self, field: attrs.Attribute[Any], hint: Any, value: object, path: str
+    ) -> object:
+        if value == "" and hint is str and field.default is not attrs.NOTHING:
+            return field.default
+        if hint is object and is_empty(value):
+            return field.default
+        found = self.value(hint, value, path)
+        why = field.metadata.get(NO_EFFECT)
+        if why and found != field.default:
+            self.warnings.append(f"{path}: is accepted and has no effect: {why}")
+        return found
+
+    def value(self, hint: Any, value: object, path: str) -> Any:
+        """Read one value of a declared type."""
+        if hint is object:
+            return plain(value)
+        if hint is Storage:
+            return self.storage(value, path)
+        if hint is Auth:
+            return self.auth(value, path)
+        if attrs.has(hint):
+            return self.section(hint, value, path)
+        origin = get_origin(hint)
+        if origin in (Union, types.UnionType):
+            inner = next(arg for arg in get_args(hint) if arg is not type(None))
+            return self.value(inner, value, path)
+        if origin is tuple:
+            return self._list(get_args(hint)[0], value, path)
+        if origin is not None:
+            return self._mapping(get_args(hint)[1], value, path)
+        if hint is Duration:
+            return self._duration(value, path)
+        return self._scalar(hint, value, path)
+
+    def storage(self, value: object, path: str) -> Any:
+        """Read the storage section: exactly one driver beside the known keys."""
+        if isinstance(value, str):
+            value = {value: {}} if value else {}
+        if not isinstance(value, Mapping):
+            return self._wrong(path, "a driver's name or a mapping", value)
+        value = {key_text(name): item for name, item in value.items()}
+        drivers = [name for name in value if name not in _STORAGE_SECTIONS]
+        if len(drivers) != 1:
+            listed = ", ".join(drivers) or "none"
+            self.problems.append(f"{path}: expected exactly one driver, found {listed}")
+            return attrs.NOTHING
+        (driver,) = drivers
+        parameters = value.pop(driver)
+        found = self.section(Storage, {"driver": driver, **value}, path)
+        given = self._parameters(parameters, join(path, driver))
+        return attrs.evolve(found, parameters=given)
+
+    def auth(self, value: object, path: str) -> Any:
+        """Read the auth section: at most one controller; ours are typed.
+
+        A controller that is named is one, whatever its parameters lack: without it
+        everybody would get in.
+        """
+        if isinstance(value, str):
+            value = {value: {}} if value else {}
+        if not isinstance(value, Mapping):
+            return self._wrong(path, "a controller's name or a mapping", value)
+        names = [key_text(name) for name in value]
+        if len(names) > 1:
+            listed = ", ".join(names)
+            self.problems.append(f"{path}: expected one controller, found {listed}")
+            return attrs.NOTHING
+        if not names or names[0].lower() == "none":
+            return Auth()
+        (name,), (parameters,), inner = names, value.values(), join(path, names[0])
+        if name not in CONTROLLERS:
+            return Auth(name, self._parameters(parameters, inner))
+        found = self.section(CONTROLLERS[name], parameters, inner)
+        return Auth(name, {} if found is attrs.NOTHING else attrs.asdict(found))
+
+    def _parameters(self, value: object, path: str) -> Mapping[str, object]:
+        if is_empty(value) and not isinstance(value, Mapping):
+            return {}
+        if not isinstance(value, Mapping):
+            self._wrong(path, "a mapping", value)
+            return {}
+        return cast("Mapping[str, object]", plain(value))
+
+    def _duration(self, value: object, path: str) -> Any:
+        if isinstance(value, Scalar):
+            # YAML takes 1:30 for a number to the base of 60, and Go does not.
+            value = value.text if ":" in value.text else value.value
+        try:
+            found = parse_duration(value)
+        except ValueError as error:
+            is_shown = isinstance(value, str | int | float) and not isinstance(
+                value, bool
+            )
+            shown = repr(value) if is_shown else kind_of(value)
+            self.problems.append(f"{path}: {error}, found {shown}")
+            return attrs.NOTHING
+        if isinstance(value, int) and 0 < value < _FEW_NANOSECONDS:
+            self.warnings.append(
+                f"{path}: {value} is in nanoseconds, as in Go; for seconds write"
+                f" {value}s"
+            )
+        return found
+
+    def _scalar(self, hint: Any, value: object, path: str) -> object:
+        if isinstance(value, Scalar):
+            value = value.text if hint is str else value.value
+        if hint is str and value is None:
+            return ""
+        if isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+            return value
+        return self._wrong(path, _EXPECTED[hint], value)
+
+    def _list(self, hint: Any, value: object, path: str) -> Any:
+        if value == "":
+            return ()
+        if not isinstance(value, list):
+            return self._wrong(path, "a list", value)
+        found = []
+        for index, item in enumerate(value):
+            inner = f"{path}[{index}]"
+            if attrs.has(hint) and is_empty(item):
+                self.warnings.append(f"{inner}: says nothing and is ignored")
+                continue
+            read = self.value(hint, item, inner)
+            # What is told of the others is told by their place in the list.
+            found.append(placeholder(hint) if read is attrs.NOTHING else read)
+        return tuple(found)
+
+    def _mapping(self, hint: Any, value: object, path: str) -> Any:
+        if value == "":
+            return {}
+        if not isinstance(value, Mapping):
+            return self._wrong(path, "a mapping", value)
+        read = {
+            key_text(name): self.value(hint, item, join(path, key_text(name)))
+            for name, item in value.items()
+        }
+        return {name: item for name, item in read.items() if item is not attrs.NOTHING}
+
+    def _wrong(self, path: str, expected: str, value: object) -> Any:
+        self.problems.append(f"{path}: expected {expected}, found {kind_of(value)}")
+        return attrs.NOTHING
+
+    def _warn_of_unknown(
+        self, value: Mapping[str, Any], known: list[str], path: str
+    ) -> None:
+        for name in value:
+            if name not in known:
+                near = get_close_matches(name.lower(), known, 1)
+                hint = f"; did you mean {join(path, near[0])}?" if near else ""
+                self.warnings.append(
+                    f"{join(path, name)}: is not a known key and is ignored{hint}"
+                )
+
+
+def _required(cls: type[Any]) -> list[str]:
+    return [item.name for item in attrs.fields(cls) if item.default is attrs.NOTHING]
+
+
+def placeholder(hint: Any, found: Mapping[str, Any] | None = None) -> Any:
+    """Give a value of a type of which not all, or nothing, could be read.
+
+    :param found: what could be read, if it is a section.
+    """
+    if not attrs.has(hint):
+        return ""
+    hints = get_type_hints(hint)
+    missing = {name: placeholder(hints[name]) for name in _required(hint)}
+    return hint(**{**missing, **(found or {})})
+
+
+def join(path: str, name: str) -> str:
+    """Give the path of a key in a section."""
+    return f"{path}.{name}" if path else name

@@ -18,6 +18,7 @@ from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
 from txregistry.notifications.envelope import Filter, Source
 from txregistry.notifications.notifier import Notifier
+from txregistry.spec.weburl import Target
 from txregistry.wiring import own_path
 
 
@@ -48,11 +49,16 @@ def make_notifier(
 
 
 def endpoint_settings(endpoint: EndpointConfig) -> EndpointSettings:
-    """Say where events go and how."""
+    """Say where events go and how.
+
+    Who we are may stand in the URL. It goes into a header at once, so that nobody
+    finds it in a log; one that the configuration gives counts more, as in Go.
+    """
+    target = Target.of(endpoint.url)
     return EndpointSettings(
         endpoint.name,
-        endpoint.url,
-        endpoint.headers,
+        target.url,
+        target.headers(endpoint.headers),
         endpoint.timeout or 1.0,
         endpoint.threshold or 10,
         endpoint.backoff or 1.0,

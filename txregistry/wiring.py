@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.web.client import Agent
 
 from txregistry.config.fields import host_and_port
-from txregistry.config.health import Health
+from txregistry.config.health import Health, HttpHealth
 from txregistry.config.model import Config, Proxy
 from txregistry.config.redis import Redis as RedisConfig
 from txregistry.health.checks import Check
@@ -24,6 +24,7 @@ from txregistry.secret import Secret
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.weburl import Target
 from txregistry.storage import layout
 from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
 from txregistry.web.api import ApiSettings
@@ -158,17 +159,7 @@ def health_checks(
         for item in health.file
     ]
     client = HTTPClient(Agent(reactor))
-    checks += [
-        Check(
-            item.uri,
-            http_probe(client, item.uri, item.headers, item.statuscode),
-            item.interval or _HEALTH_SECONDS,
-            item.threshold,
-            item.timeout or _HEALTH_SECONDS,
-            clock,
-        )
-        for item in health.http
-    ]
+    checks += [_http_check(client, item, clock) for item in health.http]
     checks += [
         Check(
             item.addr,
@@ -181,6 +172,19 @@ def health_checks(
         for item in health.tcp
     ]
     return checks
+
+
+def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
+    # It is named on the debug listener: without a password, which is sent as Basic.
+    target = Target.of(item.uri)
+    return Check(
+        target.url,
+        http_probe(client, target.url, target.headers(item.headers), item.statuscode),
+        item.interval or _HEALTH_SECONDS,
+        item.threshold,
+        item.timeout or _HEALTH_SECONDS,
+        clock,
+    )
 
 
 def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:

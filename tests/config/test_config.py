@@ -443,6 +443,27 @@ class ShowTests(SynchronousTestCase):
         self.assertEqual(shown["proxy"]["password"], MASK)
         self.assertEqual(shown["storage"]["s3"]["region"], "r")
 
+    def test_passwords_in_urls_are_masked(self) -> None:
+        """A name and a password are printed with no URL, wherever it stands."""
+        urls = ("http://u:p1@a/", "http://u:p@p1@a:1/x@y", "https://p1@a?b=/c")
+        for url in urls:
+            config, _ = read_config(
+                {
+                    "version": "0.1",
+                    "storage": {"other": {"endpoint": url, "list": [url]}},
+                    "notifications": {"endpoints": [{"name": "a", "url": url}]},
+                    "health": {
+                        "http": [{"uri": url, "headers": {"Authorization": ["p1"]}}]
+                    },
+                    "log": {"fields": {"from": url}},
+                    "reporting": {"where": url},
+                }
+            )
+            shown = effective(config)
+            self.assertNotIn("p1", yaml.safe_dump(shown))
+            (endpoint,) = shown["notifications"]["endpoints"]
+            self.assertTrue(endpoint["url"].startswith(url.partition("//")[0]))
+
     def test_shown_configuration_reads_back(self) -> None:
         """What is printed, without secrets, is a configuration that means the same."""
         config, _ = read_config(

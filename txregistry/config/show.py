@@ -9,17 +9,14 @@ from typing import Any, get_type_hints
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.fields import SECRET, Duration, format_duration
+from txregistry.config.fields import SECRET, Duration, format_duration, is_secret
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
 
 MASK = "********"
 
-#: A name and a password in a URL.
-_USERINFO = re.compile(r"(://)[^/@]*@")
-
-#: Parameters of any driver whose names contain one of these are masked.
-_SECRET_WORDS = ("secret", "password", "key", "token", "credential")
+#: A name and a password in a URL; the last @ before its path ends them.
+_USERINFO = re.compile(r"(://)[^/?#]*@")
 
 
 def effective(config: Config) -> dict[str, Any]:
@@ -62,8 +59,8 @@ def _plain(value: Any, hint: Any) -> Any:
         return format_duration(value)
     if hint is object:
         return _masked(value)
-    if isinstance(value, str) and "://" in value:
-        return _USERINFO.sub(rf"\1{MASK}@", value)
+    if isinstance(value, str):
+        return _without_userinfo(value)
     if isinstance(value, Mapping):
         return {name: _plain(item, None) for name, item in value.items()}
     if isinstance(value, tuple):
@@ -74,13 +71,13 @@ def _plain(value: Any, hint: Any) -> Any:
 def _masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            name: MASK if item and _is_secret(str(name)) else _masked(item)
+            name: MASK if item and is_secret(name) else _masked(item)
             for name, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_masked(item) for item in value]
-    return value
+    return _without_userinfo(value) if isinstance(value, str) else value
 
 
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in _SECRET_WORDS)
+def _without_userinfo(text: str) -> str:
+    return _USERINFO.sub(rf"\1{MASK}@", text)

@@ -32,13 +32,15 @@ _PAUSE_SECONDS = 0.25
 class EndpointSettings:
     """Where events go and how.
 
+    :ivar url: has neither a name nor a password.
+    :ivar headers: are sent with each event, and may hold a password.
     :ivar threshold: failures in a row after which to wait :attr:`backoff` seconds
         before each further try.
     """
 
     name: str
     url: str
-    headers: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
+    headers: Mapping[str, Sequence[str]] = attrs.field(factory=dict, repr=False)
     timeout: float = 1.0
     threshold: int = 10
     backoff: float = 1.0

@@ -150,7 +150,7 @@ def _state(endpoint: Endpoint) -> dict[str, Any]:
     settings, tally = endpoint.settings, endpoint.tally
     return {
         "Name": settings.name,
-        "URL": _without_password(settings.url),
+        "URL": settings.url,
         "Timeout": settings.timeout,
         "Threshold": settings.threshold,
         "Backoff": settings.backoff,
@@ -164,9 +164,3 @@ def _state(endpoint: Endpoint) -> dict[str, Any]:
             "Statuses": dict(tally.statuses),
         },
     }
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -32,6 +31,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.origin import Origin
+from txregistry.spec.weburl import basic_authorization
 
 #: A proxy's answer to CONNECT may have this many bytes of head.
 _MAX_HEAD_BYTES = 16 * 1024
@@ -60,9 +60,8 @@ class ProxyAddress:
             raise ValueError("expected the URL of an http proxy")
         authorization = None
         if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            coded = base64.b64encode(pair.encode()).decode("ascii")
-            authorization = f"Basic {coded}"
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            authorization = basic_authorization(user, password)
         return cls(parts.hostname, parts.port or 80, authorization)
 
 

@@ -6,7 +6,6 @@ renewed a while before it expires.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import OrderedDict
 from collections.abc import Collection
@@ -27,6 +26,7 @@ from txregistry.remote.credentials import Credentials, ICredentialStore
 from txregistry.remote.origin import Origin
 from txregistry.remote.treqs import ready_url
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
+from txregistry.spec.weburl import basic_authorization
 
 CLIENT_ID = "txregistry"
 
@@ -157,8 +157,7 @@ class Tokens:
 
 def basic(who: Credentials) -> str:
     """Give the ``Authorization`` value of the Basic scheme (RFC 7617)."""
-    pair = f"{who.username}:{who.password}".encode()
-    return "Basic " + base64.b64encode(pair).decode("ascii")
+    return basic_authorization(who.username, who.password)
 
 
 def _refresh_form(who: Credentials) -> dict[str, str]:

@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 
+from txregistry.auth.maker import known_controllers
 from txregistry.config.defaults import EMBEDDED
-from txregistry.config.environment import override
+from txregistry.config.environment import Override
 from txregistry.config.fields import Scalar, key_text
 from txregistry.config.model import Config
-from txregistry.config.read import ConfigurationError, read_config
+from txregistry.config.read import ConfigurationError, read
 from txregistry.storagedriver.maker import known_drivers
 
 #: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).
@@ -29,18 +30,24 @@ def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list
     mapping = EMBEDDED if path is None else _read_file(path)
     if not isinstance(mapping, Mapping):
         raise ConfigurationError([f"{path}: expected a mapping of keys"])
-    merged, warnings, problems = override(mapping, environment, _parse_yaml)
-    try:
-        config, more = read_config(merged)
-    except ConfigurationError as error:
-        raise ConfigurationError(problems + error.problems) from error
-    problems += _missing_files(config)
-    if config.storage.driver not in known_drivers():
-        listed = " or ".join(sorted(known_drivers()))
-        problems.append(f"storage.{config.storage.driver}: expected {listed}")
-    if problems:
-        raise ConfigurationError(problems)
-    return config, warnings + more
+    drivers, controllers = known_drivers(), known_controllers()
+    override = Override(_parse_yaml, _read_text, drivers | controllers)
+    found = override.apply(mapping, environment)
+    reading = read(found.mapping)
+    config = reading.config
+    reading.tell(_not_offered("storage", config.storage.driver, drivers))
+    reading.tell(_not_offered("auth", config.auth.controller, controllers))
+    reading.tell(_missing_files(config))
+    problems = [found.with_origin(problem) for problem in reading.problems]
+    if found.problems or problems:
+        raise ConfigurationError(found.problems + problems)
+    return config, found.warnings + reading.warnings
+
+
+def _not_offered(section: str, name: str, offered: frozenset[str]) -> list[str]:
+    if not name or name in offered:
+        return []
+    return [f"{section}.{name}: expected {' or '.join(sorted(offered))}"]
 
 
 def _missing_files(config: Config) -> list[str]:
@@ -70,12 +77,19 @@ def _missing_files(config: Config) -> list[str]:
 
 def _read_file(path: str) -> object:
     try:
-        with open(path, encoding="utf-8") as file:
-            return _parse_yaml(file.read())
+        return _parse_yaml(_read_text(path))
     except OSError as error:
         raise ConfigurationError([f"{path}: {error.strerror}"]) from error
     except ValueError as error:
         raise ConfigurationError([f"{path}: is not YAML: {error}"]) from error
+
+
+def _read_text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        try:
+            return file.read()
+        except UnicodeDecodeError as error:
+            raise ValueError("it is not UTF-8") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -33,6 +33,11 @@ Maker = Callable[[Mapping[str, Any], Disk, IReactorTime], IAccessController]
 _log = Logger(namespace="txregistry.auth")
 
 
+def known_controllers() -> frozenset[str]:
+    """Give the names of all controllers that installed packages offer."""
+    return frozenset(point.name for point in entry_points(group=GROUP))
+
+
 def make_controller(
     name: str, parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
 ) -> IAccessController:

@@ -20,6 +20,9 @@ from txregistry.config.storage import Filesystem
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
+#: Of the format.
+VERSIONS = ("0.1",)
+
 #: As Go names them, best first where it matters.
 CLIENT_AUTH = (
     "request-client-cert",
@@ -55,7 +58,7 @@ CIPHER_SUITES: Mapping[str, str] = {
 def check(config: Config) -> list[str]:
     """Find what is wrong with values that are each of the right type."""
     problems = [
-        *_one_of("version", config.version, ("0.1",)),
+        *_one_of("version", config.version, VERSIONS),
         *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
         *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
         *_one_of("http.net", config.http.net, ("tcp", "unix")),

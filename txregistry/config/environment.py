@@ -4,120 +4,152 @@ The name after the prefix, split at underscores, is a path of keys in upper case
 value is YAML. Variables are taken in the order of their names, so that
 ``REGISTRY_STORAGE=filesystem`` replaces the section before
 ``REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY`` sets a parameter of it.
+
+A secret may lie in a file: ``REGISTRY_PROXY_PASSWORD_FILE`` names one whose text is
+the password, as Docker and Kubernetes hand out secrets.
+
+Environments are shared. What names no key is told and changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+import re
+from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
-from txregistry.config.access import Auth
+from txregistry.config.check import VERSIONS
 from txregistry.config.model import Config
-from txregistry.config.storage import Storage
+from txregistry.config.places import NoPlace, Place, find, put
+from txregistry.config.read import is_within, path_of
 
 PREFIX = "REGISTRY_"
+
+_FILE = "_FILE"
 
 #: Names that are no keys: where the file is.
 _RESERVED = frozenset((f"{PREFIX}CONFIGURATION_PATH",))
 
+_VERSION = f"{PREFIX}VERSION"
 
-class _Unrecognized(Exception):
-    pass
+#: What Kubernetes and Docker set for a service whose name begins with ``registry``.
+_LINK = re.compile(
+    r".*_(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?"
+    r"|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_LINK_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*")
 
 
-def override(
-    mapping: Mapping[str, Any],
-    environment: Mapping[str, str],
-    parse: Callable[[str], object],
-) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Apply the variables to a mapping, which is not changed.
+@attrs.define
+class Overridden:
+    """What a mapping comes to with the variables.
 
-    :param parse: reads YAML; raises ``ValueError`` for what is none.
-    :return: the new mapping, warnings of variables that are no keys, and problems
-        with the values of those that are.
+    :ivar problems: with the values of those that name a key.
+    :ivar origins: the variable that set a key, by the key's path.
     """
-    result = _copy(mapping)
-    warnings: list[str] = []
-    problems: list[str] = []
-    for name in sorted(environment):
-        if not name.startswith(PREFIX) or name in _RESERVED:
-            continue
+
+    mapping: Mapping[str, object]
+    warnings: list[str] = attrs.field(factory=list)
+    problems: list[str] = attrs.field(factory=list)
+    origins: dict[str, str] = attrs.field(factory=dict)
+
+    def set(self, name: str, place: Place, value: object) -> None:
+        """Set what a variable names."""
+        found = put(self.mapping, place.steps, value)
+        assert isinstance(found, Mapping), "a place has at least one step"
+        self.mapping = found
+        self.origins[place.path] = name
+
+    def with_origin(self, problem: str) -> str:
+        """Add to a problem the variable that it comes from, if it does."""
+        path = path_of(problem)
+        outer = [origin for origin in self.origins if is_within(path, origin)]
+        inner = [origin for origin in self.origins if is_within(origin, path)]
+        found = [max(outer, key=len)] if outer else inner
+        names = ", ".join(self.origins[origin] for origin in found)
+        return f"{problem} (see {names})" if names else problem
+
+
+@attrs.frozen
+class Override:
+    """How variables are read.
+
+    :ivar parse: reads YAML; raises ``ValueError`` for what is none.
+    :ivar read: gives the text of a file; raises ``OSError`` or ``ValueError``.
+    :ivar names: drivers and controllers that installed packages offer.
+    """
+
+    parse: Callable[[str], object]
+    read: Callable[[str], str]
+    names: Collection[str] = ()
+
+    def apply(
+        self, mapping: Mapping[str, object], environment: Mapping[str, str]
+    ) -> Overridden:
+        """Apply the variables to a mapping, which is not changed."""
+        result = Overridden(mapping)
+        for name in sorted(environment):
+            if name.startswith(PREFIX) and name not in _RESERVED:
+                self._apply(result, name, environment)
+        return result
+
+    def _apply(
+        self, result: Overridden, name: str, environment: Mapping[str, str]
+    ) -> None:
+        reason = why_ignored(name, environment[name])
+        if reason is not None:
+            result.warnings.append(f"{name}: {reason} and is ignored")
+            return
+        secret = self._find(result, name.removesuffix(_FILE))
+        if name.endswith(_FILE) and secret is not None and secret.is_fileable:
+            self._from_file(result, name, secret, environment)
+            return
+        place = self._find(result, name)
+        if place is None:
+            result.warnings.append(f"{name}: names no known key and is ignored")
+            return
+        try:
+            result.set(name, place, self.parse(environment[name]))
+        except ValueError as error:
+            result.problems.append(f"{name}: is not YAML: {error}")
+
+    def _find(self, result: Overridden, name: str) -> Place | None:
         segments = name.removeprefix(PREFIX).split("_")
         try:
-            _set(result, Config, segments, parse(environment[name]))
-        except _Unrecognized:
-            warnings.append(f"{name}: names no known key and is ignored")
+            return find(result.mapping, Config, segments, self.names)
+        except NoPlace:
+            return None
+
+    def _from_file(
+        self,
+        result: Overridden,
+        name: str,
+        place: Place,
+        environment: Mapping[str, str],
+    ) -> None:
+        path, twin = environment[name], name.removesuffix(_FILE)
+        if twin in environment:
+            result.warnings.append(f"{name}: is ignored, as {twin} is there as well")
+            return
+        if not path:
+            result.warnings.append(f"{name}: names no file and is ignored")
+            return
+        try:
+            text = self.read(path)
+        except OSError as error:
+            result.problems.append(f"{name}: cannot be read: {path}: {error.strerror}")
         except ValueError as error:
-            problems.append(f"{name}: is not YAML: {error}")
-    return result, warnings, problems
+            result.problems.append(f"{name}: cannot be read: {path}: {error}")
+        else:
+            text = text.removesuffix("\n").removesuffix("\r")
+            result.set(name, place, [text] if place.is_list else text)
 
 
-def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _copy(item) for name, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
-
-
-def _set(holder: dict[str, Any], hint: Any, segments: list[str], value: object) -> None:
-    name, inner = _resolve(holder, hint, segments[0])
-    if len(segments) == 1:
-        holder[name] = value
-        return
-    if get_origin(inner) is tuple:
-        _set_item(holder, name, get_args(inner)[0], segments[1:], value)
-        return
-    if not isinstance(holder.get(name), dict):
-        # A bare name stands for a section of that name without parameters.
-        bare = holder.get(name)
-        holder[name] = {bare: {}} if isinstance(bare, str) and bare else {}
-    _set(holder[name], inner, segments[1:], value)
-
-
-def _resolve(holder: dict[str, Any], hint: Any, segment: str) -> tuple[str, Any]:
-    if hint is Auth:
-        return _key(holder, segment), Mapping[str, object]
-    if attrs.has(hint):
-        hints = get_type_hints(hint)
-        for name in hints:
-            if name.upper() == segment and not (
-                hint is Storage and name in ("driver", "parameters")
-            ):
-                return name, hints[name]
-        if hint is not Storage:
-            raise _Unrecognized
-    elif hint is not object and get_origin(hint) is None:
-        raise _Unrecognized  # a path that goes on below a plain value
-    return _key(holder, segment), _value_hint(hint)
-
-
-def _key(holder: dict[str, Any], segment: str) -> str:
-    for name in holder:
-        if name.upper() == segment:
-            return name
-    return segment.lower()
-
-
-def _value_hint(hint: Any) -> Any:
-    arguments = get_args(hint)
-    return arguments[1] if len(arguments) == 2 else object
-
-
-def _set_item(
-    holder: dict[str, Any], name: str, hint: Any, segments: list[str], value: object
-) -> None:
-    items = holder.get(name)
-    if not isinstance(items, list):
-        items = holder[name] = []
-    if not segments[0].isdigit() or int(segments[0]) > len(items):
-        raise _Unrecognized
-    index = int(segments[0])
-    if len(segments) == 1:
-        items[index : index + 1] = [value]
-        return
-    if not attrs.has(hint):
-        raise _Unrecognized
-    if index == len(items) or not isinstance(items[index], dict):
-        items[index : index + 1] = [{}]
-    _set(items[index], hint, segments[1:], value)
+def why_ignored(name: str, value: str) -> str | None:
+    """Say why a variable is not meant for us, if it is not, whatever it names."""
+    if name == _VERSION and value.strip(" \"'") not in VERSIONS:
+        return "is no version of a configuration"
+    is_port = name.endswith("_PORT") and _LINK_VALUE.fullmatch(value)
+    if is_port or _LINK.fullmatch(name):
+        return "is set for links between services"
+    return None

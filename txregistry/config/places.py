@@ -1,0 +1,164 @@
+"""Which key a ``REGISTRY_…`` variable names, and how it gets its value (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
+
+import attrs
+
+from txregistry.config.access import CONTROLLERS, Auth
+from txregistry.config.fields import FROM_FILE, is_secret
+from txregistry.config.storage import Filesystem, Storage
+
+#: Drivers of distribution: whoever names one means it, though nothing may offer it.
+_DRIVERS = frozenset(
+    ("azure", "filesystem", "gcs", "inmemory", "oss", "rados", "s3", "s3aws", "swift")
+)
+
+_STORAGE_KEYS = frozenset(
+    field.name
+    for field in attrs.fields(Storage)
+    if field.name not in ("driver", "parameters")
+)
+
+_Parameters = Mapping[str, object]
+
+
+class NoPlace(Exception):
+    """A variable names no key."""
+
+
+@attrs.frozen
+class Place:
+    """Where in a mapping a value belongs.
+
+    :ivar steps: keys of mappings and positions in lists, from the outside in.
+    :ivar is_fileable: the value is text that may lie in a file instead.
+    :ivar is_list: the value is a list of texts.
+    """
+
+    steps: tuple[str | int, ...] = ()
+    is_fileable: bool = False
+    is_list: bool = False
+
+    @property
+    def path(self) -> str:
+        """Give it as it stands before a problem."""
+        parts = [f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.steps]
+        return "".join(parts).removeprefix(".")
+
+
+@attrs.frozen
+class _Inner:
+    """One step further in: what it is called, its type, and whether it is secret."""
+
+    step: str | int
+    hint: Any
+    is_fileable: bool = False
+
+
+def find(
+    mapping: object, hint: Any, segments: Sequence[str], names: Collection[str] = ()
+) -> Place:
+    """Find the place that the parts of a variable's name lead to.
+
+    :param hint: the type that the model gives to the mapping.
+    :param names: drivers and controllers that installed packages offer.
+    :raise NoPlace: there is none.
+    """
+    here, is_fileable = mapping, False
+    steps: list[str | int] = []
+    for segment in segments:
+        inner = _inner(here, hint, segment, names)
+        steps.append(inner.step)
+        is_fileable = inner.is_fileable or (is_fileable and hint is not object)
+        here, hint = _below(here, inner.step), inner.hint
+    is_list = get_args(hint) == (str, ...)
+    is_text = hint is str or (hint is object and not isinstance(here, Mapping))
+    return Place(tuple(steps), is_fileable and (is_text or is_list), is_list)
+
+
+def _inner(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
+    if not segment:
+        raise NoPlace
+    if get_origin(hint) is tuple:
+        return _item(here, get_args(hint)[0], segment)
+    if hint is Storage or hint is Auth:
+        return _offered(here, hint, segment, names)
+    if attrs.has(hint):
+        return _field(hint, segment)
+    if hint is object and here is not None and not isinstance(here, Mapping):
+        raise NoPlace
+    if hint is not object and get_origin(hint) is not Mapping:
+        raise NoPlace
+    return _entry(here, hint, segment)
+
+
+def _item(here: object, hint: Any, segment: str) -> _Inner:
+    count = len(here) if isinstance(here, list) else 0
+    if not segment.isdecimal() or int(segment) > count:
+        raise NoPlace
+    return _Inner(int(segment), hint)
+
+
+def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
+    """Find a section of storage, or a driver or controller that somebody knows of.
+
+    Others have their own variables: ``REGISTRY_AUTH_FILE`` is podman's.
+    """
+    if hint is Storage and segment.lower() in _STORAGE_KEYS:
+        return _field(Storage, segment)
+    known = _DRIVERS if hint is Storage else CONTROLLERS.keys()
+    for name in (*_as_section(here), *known, *names):
+        if name.upper() == segment:
+            return _Inner(name, _section_of(hint, name))
+    raise NoPlace
+
+
+def _section_of(hint: Any, name: str) -> Any:
+    if hint is Storage:
+        return Filesystem if name == "filesystem" else _Parameters
+    return CONTROLLERS.get(name, _Parameters)
+
+
+def _field(hint: Any, segment: str) -> _Inner:
+    hints = get_type_hints(hint)
+    for field in attrs.fields(hint):
+        if field.name.upper() == segment:
+            is_fileable = bool(field.metadata.get(FROM_FILE))
+            return _Inner(field.name, hints[field.name], is_fileable)
+    raise NoPlace
+
+
+def _entry(here: object, hint: Any, segment: str) -> _Inner:
+    names = here if isinstance(here, Mapping) else ()
+    name = next((name for name in names if name.upper() == segment), segment.lower())
+    arguments = get_args(hint)
+    inner = arguments[1] if len(arguments) == 2 else object
+    return _Inner(name, inner, inner is object and is_secret(name))
+
+
+def _below(here: object, step: str | int) -> object:
+    if isinstance(step, int):
+        return here[step] if isinstance(here, list) and step < len(here) else None
+    return here.get(step) if isinstance(here, Mapping) else None
+
+
+def put(here: object, steps: Sequence[str | int], value: object) -> object:
+    """Give what a mapping comes to with a value in a place; it is not changed."""
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    below = put(_below(here, step), rest, value)
+    if isinstance(step, int):
+        items = list(here) if isinstance(here, list) else []
+        return [*items[:step], below, *items[step + 1 :]]
+    return {**_as_section(here), step: below}
+
+
+def _as_section(here: object) -> Mapping[str, object]:
+    if isinstance(here, Mapping):
+        return here
+    # A bare name stands for a section of that name without parameters.
+    return {here: {}} if isinstance(here, str) and here else {}

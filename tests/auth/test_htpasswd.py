@@ -173,6 +173,60 @@ class PasswordTests(HtpasswdCase):
             for password in ("right", ""):
                 self.assertFalse(self.accepted(user, password), user)
 
+    def test_after_the_hash(self) -> None:
+        """What follows a hash in its line is a comment, as for docker-registry."""
+        entry = hashed("right")
+        for tail in (":comment", " # comment", " ", "\t", ":", "x", "é", "," + entry):
+            self.lines(f"ann:{entry}{tail}", f"# {tail}")
+            self.assertTrue(self.accepted("ann", "right"), tail)
+            self.assertFalse(self.accepted("ann", "right" + tail), tail)
+            self.assertFalse(self.accepted("ann", ""), tail)
+
+    def test_before_the_hash(self) -> None:
+        """A hash that does not begin where the name ends is none."""
+        for lead in (" ", ":", "x:", "#"):
+            self.lines(f"ann:{lead}{hashed('right')}")
+            self.assertFalse(self.accepted("ann", "right"), lead)
+
+    def test_last_line_of_a_user(self) -> None:
+        """The last line of a user counts, even one that lets nobody in."""
+        right, other = hashed("right"), hashed("other")
+        self.lines(f"ann:{right}", f"ann:{other}:second")
+        self.assertTrue(self.accepted("ann", "other"))
+        self.assertFalse(self.accepted("ann", "right"))
+        self.lines(f"ann:{right}", "ann:!", "# revoked")
+        self.assertFalse(self.accepted("ann", "right"))
+
+    def test_unusable_lines_are_told(self) -> None:
+        """Each line that lets nobody in is told by its number, without what it says."""
+        entry = hashed("right")
+        with capturedLogs() as events:
+            self.lines(
+                "# one",
+                f"ann:{entry} # fine",
+                "",
+                "bob:{SHA}c2VjcmV0",
+                f"cut:{entry[:-1]}",
+                "plain:s3cretword",
+                f"cost:{entry.replace('$04$', '$32$')}",
+            )
+            self.make()
+        told = [event["number"] for event in events if "number" in event]
+        self.assertEqual(told, [4, 5, 6, 7])
+        text = repr([{**event, "log_source": ""} for event in events])
+        for secret in ("c2VjcmV0", entry[10:40], "s3cretword", "bob", "plain"):
+            self.assertNotIn(secret, text)
+
+    def test_unusable_lines_of_a_changed_file(self) -> None:
+        """They are told again when the file has changed, and only then."""
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.accepted("ann", "right")
+            self.lines(f"ann:{hashed('right')}", "bob:x")
+            for _ in range(3):
+                self.accepted("ann", "right")
+        self.assertEqual([e["number"] for e in events if "number" in e], [2])
+
     def test_prefixes(self) -> None:
         """Hashes of Apache's htpasswd, of Go and of Python are all bcrypt."""
         entry = hashed("right")
@@ -241,7 +295,8 @@ class ParseTests(SynchronousTestCase):
 
     def test_no_utf8(self) -> None:
         """Bytes that are no UTF-8 are an error, not a crash."""
-        self.assertRaises(ValueError, parse_entries, b"\xff:x\n")
+        error = self.assertRaises(ValueError, parse_entries, b"a:b\n\xff:x\n")
+        self.assertEqual(str(error), "line 2: is not UTF-8")
 
     def test_colon_in_hash(self) -> None:
         """The first colon ends the name."""

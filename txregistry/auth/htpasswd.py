@@ -11,9 +11,10 @@ import base64
 import binascii
 import hmac
 import os
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import bcrypt
@@ -33,8 +34,15 @@ MAX_CHECKS = 256
 #: Successes that are remembered.
 MAX_REMEMBERED = 10_000
 
+_log = Logger(namespace="txregistry.auth.htpasswd")
+
 #: bcrypt looks at no more of a password.
 _MAX_PASSWORD_BYTES = 72
+
+#: A hash of bcrypt: version, cost, 22 characters of salt and 31 of hash. What follows
+#: it in a line is somebody's comment, as for Go.
+_BCRYPT = re.compile(rb"\$2[abxy]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+
 
 Entries = Mapping[str, bytes]
 
@@ -42,18 +50,51 @@ Entries = Mapping[str, bytes]
 def parse_entries(content: bytes) -> Entries:
     """Read the lines of a file; empty ones and comments are passed over.
 
+    :return: what follows each user's name; the last line of a user counts.
     :raise ValueError: a line has no colon, or is no UTF-8.
     """
-    found: dict[str, bytes] = {}
-    for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
-        text = line.strip()
+    return {name: rest for _, name, rest in _lines(content)}
+
+
+def unusable_lines(content: bytes) -> Sequence[int]:
+    """Give the numbers of the lines that let nobody in."""
+    return [number for number, _, rest in _lines(content) if not hash_of(rest)]
+
+
+def hash_of(rest: bytes) -> bytes:
+    """Give the hash of bcrypt with which the rest of a line begins, or nothing."""
+    found = _BCRYPT.match(rest)
+    return found[0] if found else b""
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, str, bytes]]:
+    """Give number, name and rest of each line that says something."""
+    for number, line in enumerate(content.split(b"\n"), 1):
+        try:
+            text = line.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"line {number}: is not UTF-8") from error
+        name, colon, rest = text.partition(":")
         if not text or text.startswith("#"):
             continue
-        name, colon, hashed = text.partition(":")
         if not colon:
             raise ValueError(f"line {number}: expected name:hash")
-        found[name] = hashed.encode("utf-8")
-    return found
+        yield number, name, rest.encode("utf-8")
+
+
+def watch_entries(path: str) -> WatchedFile[Entries]:
+    """Give the entries of a file; the log tells of lines that cannot be used."""
+
+    def parse(content: bytes) -> Entries:
+        for number in unusable_lines(content):
+            _log.warn(
+                "{path}: line {number} lets nobody in: its hash is none of bcrypt",
+                path=path,
+                number=number,
+            )
+        return parse_entries(content)
+
+    return WatchedFile(path, parse)
 
 
 def make_file(path: str) -> str | None:
@@ -103,7 +144,7 @@ class HtpasswdAccess:
             reason = error.strerror
             self._log.error("{path}: {reason}", path=self._file.path, reason=reason)
             raise Unavailable({"reason": "the password file cannot be read"}) from error
-        hashed = entries.get(user, b"")
+        hashed = hash_of(entries.get(user, b""))
         # The hash of the moment is part of it: a changed one is checked anew.
         said = b"\0".join((user.encode("utf-8"), hashed, password))
         proof = hmac.digest(self._key, said, "sha256")
@@ -112,7 +153,7 @@ class HtpasswdAccess:
             return True
         if len(self._flights) >= MAX_CHECKS:
             raise Unavailable({"reason": "too many passwords to check"}, 1.0)
-        usable = hashed if _is_bcrypt(hashed) else _stand_in(entries) or self._nobody
+        usable = hashed or _stand_in(entries) or self._nobody
         matches = await self._flights.join(
             proof, lambda: self._disk.run(_matches, usable, password)
         )
@@ -129,19 +170,15 @@ class HtpasswdAccess:
 
 def _stand_in(entries: Entries) -> bytes:
     """Give what costs as much to compare with as any hash of the file does."""
-    hashes = [found for found in entries.values() if _is_bcrypt(found)]
+    hashes = map(hash_of, entries.values())
     return max(hashes, key=lambda found: found[4:6], default=b"")
-
-
-def _is_bcrypt(hashed: bytes) -> bool:
-    return hashed[:2] == b"$2"
 
 
 def _matches(hashed: bytes, password: bytes) -> bool:
     try:
         return bcrypt.checkpw(password[:_MAX_PASSWORD_BYTES], hashed)
     except ValueError:
-        return False  # an entry of another kind than bcrypt never matches
+        return False  # a hash with a salt that is none never matches
 
 
 def parse_basic(header: str) -> tuple[str, bytes] | None:

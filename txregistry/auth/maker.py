@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.auth.files import WatchedFile
-from txregistry.auth.htpasswd import HtpasswdAccess, make_file, parse_entries
+from txregistry.auth.htpasswd import HtpasswdAccess, make_file, watch_entries
 from txregistry.auth.keys import (
     KeySource,
     TrustedKeys,
@@ -77,7 +77,7 @@ def htpasswd(
             path=path,
             password=password,
         )
-    file = WatchedFile(path, parse_entries)
+    file = watch_entries(path)
     file.read()
     return HtpasswdAccess(str(parameters["realm"]), file, disk)
 

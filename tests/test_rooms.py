@@ -54,6 +54,7 @@ EVERYBODY |= {
     "tls",
     "listening",
     "memory",
+    "namedfiles",
     "notifying",
     "secret",
     "testing",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from txregistry.config.environment import Override
 from txregistry.config.fields import Scalar, key_text
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read
+from txregistry.namedfiles import file_problems
 from txregistry.storagedriver.maker import known_drivers
 
 #: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).
@@ -37,7 +37,7 @@ def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list
     config = reading.config
     reading.tell(_not_offered("storage", config.storage.driver, drivers))
     reading.tell(_not_offered("auth", config.auth.controller, controllers))
-    reading.tell(_missing_files(config))
+    reading.tell(file_problems(config, environment))
     problems = [found.with_origin(problem) for problem in reading.problems]
     if found.problems or problems:
         raise ConfigurationError(found.problems + problems)
@@ -48,31 +48,6 @@ def _not_offered(section: str, name: str, offered: frozenset[str]) -> list[str]:
     if not name or name in offered:
         return []
     return [f"{section}.{name}: expected {' or '.join(sorted(offered))}"]
-
-
-def _missing_files(config: Config) -> list[str]:
-    paths = {
-        "http.tls.certificate": config.http.tls.certificate,
-        "http.tls.key": config.http.tls.key,
-        "proxy.tls.ca": config.proxy.tls.ca,
-        "proxy.tls.certificate": config.proxy.tls.certificate,
-        "proxy.tls.key": config.proxy.tls.key,
-        "redis.tls.certificate": config.redis.tls.certificate,
-        "redis.tls.key": config.redis.tls.key,
-    }
-    paths |= {
-        f"redis.tls.rootcas[{index}]": path
-        for index, path in enumerate(config.redis.tls.rootcas)
-    }
-    paths |= {
-        f"http.tls.clientcas[{index}]": path
-        for index, path in enumerate(config.http.tls.clientcas)
-    }
-    return [
-        f"{key}: cannot be read: {path}"
-        for key, path in paths.items()
-        if path and not os.access(path, os.R_OK)
-    ]
 
 
 def _read_file(path: str) -> object:

@@ -169,7 +169,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
     :raise OSError: a file cannot be read.
     :raise ValueError: a file holds no usable PEM.
     """
-    chain = [Certificate.loadPEM(part) for part in _split(_read(tls.certificate))]
+    chain = [Certificate.loadPEM(part) for part in split_pem(_read(tls.certificate))]
     if not chain:
         raise ValueError(f"no certificate in {tls.certificate}")
     options: dict[str, Any] = {}
@@ -177,7 +177,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
         authorities = [
             Certificate.loadPEM(part)
             for path in tls.clientcas
-            for part in _split(_read(path))
+            for part in split_pem(_read(path))
         ]
         options["trustRoot"] = trustRootFromCertificates(authorities)
     names = [CIPHER_SUITES[name] for name in tls.ciphersuites if CIPHER_SUITES[name]]
@@ -208,7 +208,8 @@ def _stamp(tls: Tls) -> Stamp:
     return tuple((item.st_mtime_ns, item.st_size, item.st_ino) for item in found)
 
 
-def _split(pem: bytes) -> list[bytes]:
+def split_pem(pem: bytes) -> list[bytes]:
+    """Give the certificates of a file one by one."""
     return [part + _END for part in pem.split(_END)[:-1]]
 
 

@@ -86,17 +86,23 @@ def make_redis(config: Config, reactor: Any) -> Redis | None:
 def _redis_endpoint(redis: RedisConfig, reactor: Any) -> IStreamClientEndpoint:
     host, port = host_and_port(redis.addrs[0])
     plain = HostnameEndpoint(reactor, host, port, redis.dialtimeout or 5.0)
-    tls = redis.tls
-    if not (tls.certificate or tls.rootcas):
+    if not (redis.tls.certificate or redis.tls.rootcas):
         return plain
-    files = TlsFiles(
-        b"".join(_read(path) for path in tls.rootcas),
-        _read(tls.certificate),
-        _read(tls.key),
-    )
-    policy = UpstreamPolicy(files)
+    policy = UpstreamPolicy(redis_tls_files(redis))
     creator = policy.creatorForNetloc(host.encode("idna"), port)
     return wrapClientTLS(creator, plain)
+
+
+def redis_tls_files(redis: RedisConfig) -> TlsFiles:
+    """Read how redis is verified, and who we are to it.
+
+    :raise OSError: a file cannot be read.
+    """
+    return TlsFiles(
+        b"".join(_read(path) for path in redis.tls.rootcas),
+        _read(redis.tls.certificate),
+        _read(redis.tls.key),
+    )
 
 
 def push_policy(config: Config) -> PushPolicy:

@@ -176,10 +176,7 @@ def keys_of_bundle(content: bytes) -> TrustedKeys:
     :raise ValueError: there is none, or one is malformed.
     """
     parts = [_BEGIN + part for part in content.split(_BEGIN)[1:]]
-    found = [
-        x509.load_pem_x509_certificate(part.partition(_END)[0] + _END + b"\n")
-        for part in parts
-    ]
+    found = [_certificate(number, part) for number, part in enumerate(parts, 1)]
     if not found:
         raise ValueError("holds no certificate")
     by_id: dict[str, Key] = {}
@@ -191,16 +188,28 @@ def keys_of_bundle(content: bytes) -> TrustedKeys:
     return TrustedKeys(by_id, by_thumbprint, found)
 
 
+def _certificate(number: int, part: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(part.partition(_END)[0] + _END + b"\n")
+    except ValueError as error:
+        raise ValueError(f"certificate {number} is malformed") from error
+
+
 def keys_of_set(content: bytes) -> TrustedKeys:
     """Read a JSON web key set (RFC 7517).
 
     :raise ValueError: it is none, or holds a key that cannot be used.
     """
-    document = json.loads(content)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is no JSON") from error
     try:
         found = KeySet.import_key_set(document)
-    except (JoseError, KeyError, TypeError) as error:
+    except JoseError as error:
         raise ValueError(f"holds no usable keys: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("holds no usable keys") from error
     by_id: dict[str, Key] = {}
     by_thumbprint: dict[str, Key] = {}
     for key in found.keys:

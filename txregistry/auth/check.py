@@ -1,0 +1,61 @@
+"""Look at the files of an access controller before it is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from txregistry.auth.htpasswd import parse_entries
+from txregistry.auth.keys import keys_of_bundle, keys_of_set
+
+#: How the files of each controller are read, by the parameter that names one.
+_FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {
+    "htpasswd": {"path": parse_entries},
+    "token": {"rootcertbundle": keys_of_bundle, "jwks": keys_of_set},
+}
+
+
+def file_problems(name: str, parameters: Mapping[str, object]) -> list[str]:
+    """Find what making the controller would fail with; nothing is made or changed.
+
+    :return: one line each, which begins with the parameter's name.
+    """
+    problems = []
+    for parameter, parse in _FILES.get(name, {}).items():
+        path = str(parameters.get(parameter) or "")
+        if path:
+            # A password file that is missing is made.
+            can_be_missing = name == "htpasswd" and not os.path.exists(path)
+            reason = _why_not_made(path) if can_be_missing else _why_unread(path, parse)
+            problems += [f"{parameter}: {reason}"] if reason else []
+    return problems
+
+
+def _why_unread(path: str, parse: Callable[[bytes], object]) -> str:
+    try:
+        with open(path, "rb") as file:
+            parse(file.read())
+    except OSError as error:
+        return f"cannot be read: {path}: {error.strerror}"
+    except ValueError as error:
+        return f"cannot be used: {path}: {error}"
+    return ""
+
+
+def _why_not_made(path: str) -> str:
+    directory = nearest(os.path.dirname(os.path.abspath(path)))
+    if os.path.islink(path):
+        return f"cannot be made: {path} is a link to nothing"
+    if not os.path.isdir(directory):
+        return f"cannot be made: {directory} is no directory"
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return f"cannot be made: {directory} cannot be written to"
+    return ""
+
+
+def nearest(path: str) -> str:
+    """Give a path, or the innermost above it that is there."""
+    found = os.path.abspath(path)
+    while not os.path.exists(found):
+        found = os.path.dirname(found)
+    return found

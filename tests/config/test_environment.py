@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.shapes.shape import links
 from txregistry.config.environment import Override
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
@@ -30,21 +31,6 @@ SERVICES = (
     "REGISTRY_NOTIFICATIONS",
     "REGISTRY_VERSION",
 )
-
-
-def links(service: str) -> dict[str, str]:
-    """Give what Kubernetes sets for a service."""
-    port = f"{service}_PORT_5000_TCP"
-    return {
-        f"{service}_SERVICE_HOST": "10.0.0.1",
-        f"{service}_SERVICE_PORT": "5000",
-        f"{service}_SERVICE_PORT_HTTP": "5000",
-        f"{service}_PORT": "tcp://10.0.0.1:5000",
-        port: "tcp://10.0.0.1:5000",
-        f"{port}_PROTO": "tcp",
-        f"{port}_PORT": "5000",
-        f"{port}_ADDR": "10.0.0.1",
-    }
 
 
 class EnvironmentCase(SynchronousTestCase):

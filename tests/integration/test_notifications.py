@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import Any
@@ -136,6 +137,23 @@ class NotificationTests(IntegrationCase):
             ("delete", digest, None),
             ("delete", None, "v1"),
         ]
+
+    async def test_password_in_the_url(self) -> None:
+        """A name and a password in the URL are sent as Basic, and told nowhere."""
+        url = self.url.replace("://", "://ann:hush%40x@")
+        settings = self.settings(url)
+        del settings["notifications"]["endpoints"][0]["headers"]
+        registry = await self.daemon("ours", merge=settings)
+        await self.push_blob(registry, b"content")
+        await self.hear(self.listener, 1)
+        pair = base64.b64encode(b"ann:hush@x").decode()
+        self.assertEqual({sent for sent, _ in self.listener.headers}, {f"Basic {pair}"})
+        debug = f"http://127.0.0.1:{registry.debug_port}"
+        told = registry.process.text()
+        for path in ("/debug/vars", "/metrics", "/debug/health"):
+            told += (await self.get(debug + path))[2].decode()
+        for secret in ("hush", pair):
+            self.assertNotIn(secret, told)
 
     async def hear(self, listener: Listener, count: int) -> None:
         for _ in range(600):

@@ -169,7 +169,8 @@ class ProcessTests(IntegrationCase):
         self.assertEqual(code, 78)
         lines = text.strip().splitlines()
         self.assertEqual(
-            [line.partition(":")[0] for line in lines], ["storage", "http.net"][:2]
+            [line.partition(":")[0] for line in lines],
+            ["storage", "http.net", "http.addr"],
         )
 
     async def test_missing_file(self) -> None:
@@ -230,17 +231,29 @@ class ProcessTests(IntegrationCase):
         self.assertEqual(process.output.status.exitCode, 78)
         self.assertIn("systemd handed over several sockets", process.text())
 
-    async def test_unwritable_storage_ends_the_process(self) -> None:
-        """Storage that cannot be written is told before anything listens."""
-        (self.directory / "file").write_text("not a directory")
-        path = self.write(
+    def on_storage(self, root: str) -> str:
+        return self.write(
             version="0.1",
-            storage={"filesystem": {"rootdirectory": str(self.directory / "file")}},
+            storage={"filesystem": {"rootdirectory": root}},
             http={"addr": f"127.0.0.1:{free_port()}"},
         )
+
+    async def test_unwritable_storage_ends_the_process(self) -> None:
+        """Storage that cannot be written is told before anything listens."""
+        path = self.on_storage("/proc/registry")
         code, text = await self.ended("-n", "--pidfile=", "registry", "-c", path)
         self.assertEqual(code, 1)
         self.assertIn("cannot start: filesystem", text)
+
+    async def test_storage_on_a_file(self) -> None:
+        """A root that is a file is told by its key, by a check and by a start."""
+        file = self.directory / "file"
+        file.write_text("not a directory")
+        path = self.on_storage(str(file / "below"))
+        expected = f"storage.filesystem.rootdirectory: {file} is no directory\n"
+        for options in ((), ("--check",)):
+            command = ("-n", "--pidfile=", "registry", "-c", path, *options)
+            self.assertEqual(await self.ended(*command), (78, expected))
 
     async def test_starts_while_the_upstream_is_away(self) -> None:
         """Ready when the storage is; credentials that cannot be tried are a warning."""

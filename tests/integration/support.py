@@ -8,6 +8,7 @@ import secrets
 import shutil
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,15 @@ def start(*argv: str, env: dict[str, str] | None = None, cwd: str = ".") -> Proc
 
 async def sleep(seconds: float) -> None:
     await deferLater(reactor, seconds)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, for twenty seconds at most."""
+    for _ in range(400):
+        if is_so():
+            return
+        await sleep(0.05)
+    raise AssertionError("it never is")
 
 
 async def run(*argv: str, env: dict[str, str] | None = None) -> str:

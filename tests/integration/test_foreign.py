@@ -8,7 +8,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.integration.support import IntegrationCase, Registry, run, sleep
+from tests.integration.support import IntegrationCase, Registry, run, until
 
 COMMAND = str(Path(sys.executable).parent / "txregistry")
 KIND = "application/vnd.oci.image.manifest.v1+json"
@@ -140,11 +140,6 @@ class ForeignTests(IntegrationCase):
         spoil(cache.root)
         cache = await self.cache(url, port=cache.port, wrapper=self.wrapper(), ttl="2s")
         data = cache.root / f"docker/registry/v2/blobs/sha256/{digest.hex[:2]}"
-        for _ in range(200):
-            if not (data / digest.hex / "data").exists():
-                break
-            await sleep(0.1)
-        else:
-            raise AssertionError(f"it is there still: {cache.process.text()}")
+        await until(lambda: not (data / digest.hex / "data").exists())
         code, _, body = await self.get(f"{cache.url}{path}")
         self.assertEqual((code, body == content), (200, True))

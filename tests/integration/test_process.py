@@ -31,6 +31,7 @@ from tests.integration.support import (
     free_port,
     sleep,
     start,
+    until,
 )
 from txregistry.config.http import Tls
 from txregistry.testing.upstream import FakeUpstream
@@ -322,11 +323,9 @@ class ProcessTests(IntegrationCase):
         target = f"{cache.url}/v2/a/b/blobs/{digest}"
         self.assertEqual((await self.get(target))[0], 200)
         data = cache.root / "docker/registry/v2/blobs/sha256" / digest.hex[:2]
-        self.assertTrue((data / digest.hex / "data").exists())
-        for _ in range(200):
-            if not list((cache.root / "docker").rglob("*/data")):
-                break
-            await sleep(0.1)
+        # It is stored behind the answer.
+        await until((data / digest.hex / "data").exists)
+        await until(lambda: not list((cache.root / "docker").rglob("*/data")))
         left = [p for p in (cache.root / "docker").rglob("*") if p.is_file()]
         self.assertEqual(left, [])
         self.assertEqual((await self.get(target))[0], 200)

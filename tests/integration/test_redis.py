@@ -116,7 +116,7 @@ class SharedTests(RedisCase):
     """What one registry writes to redis, the other reads."""
 
     async def test_we_read_what_docker_registry_wrote(self) -> None:
-        """The length that we tell is the one in its entry."""
+        """We find its entry; but how large a blob is, its file says."""
         await self.start_redis()
         theirs = await self.theirs()
         await self.push(theirs)
@@ -124,8 +124,11 @@ class SharedTests(RedisCase):
         ours = await self.ours()
         await self.connected()
         self.assertEqual(await self.size(ours), 7)
+        line = 'registry_storage_cache_total{type="Hit"}'
+        self.assertEqual(await self.metric(ours, line), 1)
         await self.cli("hset", f"blobs::{DIGEST}", "size", "8")
-        self.assertEqual(await self.size(ours), 8)
+        self.assertEqual(await self.size(ours), 7)
+        self.assertEqual(await self.metric(ours, line), 2)
 
     async def test_docker_registry_reads_what_we_wrote(self) -> None:
         """It finds by our entry what it could not find by the link any more."""

@@ -11,10 +11,12 @@ from txregistry.expiry import ledger_sqlite
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
 from txregistry.flow.streams import BoundedConsumer
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
+from txregistry.storage.damage import Damage
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
@@ -110,6 +112,19 @@ class ExpiryTests(SynchronousTestCase):
         release()
         self.pass_time(1500)
         self.assertEqual(self.house.paths(), [])
+
+    def test_leftovers_that_cannot_be_deleted(self) -> None:
+        """What is left over and cannot be looked at keeps nothing from expiring."""
+        self.house.get(self.target)
+
+        def refuse(*_: object, **__: object) -> None:
+            raise DriverError("inmemory", layout.DAMAGED, "Permission denied")
+
+        self.patch(Damage, "purge", refuse)
+        self.pass_time(4000)
+        self.ok(self.house.scheduler.tick())
+        self.assertNotIn(layout.blob_data(self.blob), self.house.paths())
+        self.assertTrue(self.flushLoggedErrors(DriverError))
 
     def test_orphans_are_swept_at_the_start(self) -> None:
         """Content that a crash left without a link goes, once it is not young."""

@@ -243,6 +243,30 @@ class KeepingTests(CollectCase):
         digits = first.partition(":")[2]
         self.assertEqual([p for p in self.house.paths() if digits in p], [])
 
+    def test_manifest_that_was_set_aside(self) -> None:
+        """What a damaged manifest refers to stays as well when somebody has read it."""
+        digest, layer = self.image("v1")
+        self.house.content._caches.manifests.drop_everywhere(Digest.parse(digest))
+        path = layout.blob_data(Digest.parse(digest))
+        self.house.settle(self.house.driver.put(path, b"damaged"))
+        got = self.house.send("GET", "/v2/a/b/manifests/v1")
+        self.assertEqual(got.status, 404)
+        self.assertNotIn(path, self.house.paths())
+        report = self.collect()
+        self.assertEqual((report.blobs_deleted, report.links_deleted), (0, 0))
+        self.assertEqual(report.broken, [f"a/b@{digest}"])
+        got = self.house.send("GET", f"/v2/a/b/blobs/{layer}")
+        self.assertEqual(got.status, 200)
+
+    def test_layer_that_was_set_aside(self) -> None:
+        """The link to a damaged layer stays: it may be put back."""
+        _, layer = self.image("v1")
+        path = layout.blob_data(Digest.parse(layer))
+        self.house.settle(self.house.driver.put(path, b"damaged"))
+        got = self.house.send("GET", f"/v2/a/b/blobs/{layer}")
+        self.assertEqual(got.status, 404)
+        self.assertEqual(self.collect().links_deleted, 0)
+
     def test_broken_manifest(self) -> None:
         """What a damaged one refers to is not known: nothing of its repository goes,
         and what others hold is collected all the same."""

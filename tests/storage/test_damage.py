@@ -7,17 +7,19 @@ import os
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.database import Database
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
-from txregistry.spec.digest import Digest
+from txregistry.spec.digest import Digest, IncrementalHash
 from txregistry.storage import content as contents
 from txregistry.storage import integrity as integrities
 from txregistry.storage import layout
 from txregistry.storage.integrity import Integrity
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.memory import MemoryDriver, MemoryReader
 from txregistry.testing.house import TestHouse
 
 SIZE = 300_000
@@ -206,12 +208,13 @@ class RegistryTests(DamageCase):
         self.house.content._caches.manifests.drop_everywhere(self.digest)
         for method in ("HEAD", "GET"):
             self.assertEqual(self.house.send(method, path).status, 404, method)
+        self.house.clock.advance(2)
         self.assert_aside(manifest[:-1])
         self.house.send("PUT", path, manifest, Content_Type=kind)
         self.assertEqual(self.house.send("GET", path).body, manifest)
 
     def test_collection_looks_at_links_only(self) -> None:
-        """A link to damaged content is not dangling: the content may come back."""
+        """A link to content that nobody has looked into is not dangling."""
         self.put(b"x" * SIZE)
         repository = self.successResultOf(self.house.local.repository("a"))
         removed = repository.blobs.delete_dangling(digest=self.digest)
@@ -224,6 +227,15 @@ class LargeTests(RegistryTests):
     def setUp(self) -> None:
         self.patch(contents, "VERIFIED_FIRST_BYTES", 100_000)
         super().setUp()
+        hash_at_once = MemoryReader.hash
+
+        async def hash_later(
+            reader: MemoryReader, hasher: IncrementalHash, size: int
+        ) -> None:
+            await deferLater(self.house.clock, 1.0)
+            await hash_at_once(reader, hasher, size)
+
+        self.patch(MemoryReader, "hash", deferred(hash_later))
 
     def statuses(self) -> tuple[int, int]:
         """What is not verified yet begins as if it were whole, and is cut off."""
@@ -264,6 +276,28 @@ class LargeTests(RegistryTests):
         self.assertEqual(self.statuses(), (404, 404))
         path = f"/v2/b/blobs/{self.digest}"
         self.assertEqual(self.house.send("GET", path).status, 404)
+
+    def test_many_parts(self) -> None:
+        """However many parts are asked for, all is read once."""
+        self.put(self.content)
+        self.forget(is_kept=False)
+        self.count_hashes()
+        parts = ",".join(f"{start}-{start + 1}" for start in range(0, 5000, 10))
+        path = f"/v2/a/blobs/{self.digest}"
+        got = self.house.send("GET", path, Range=f"bytes={parts}")
+        self.assertEqual((got.status, got.broken), (206, False))
+        self.assertEqual(self.hashed, 1)
+
+    def test_head_has_it_verified(self) -> None:
+        """Whoever asks whether it is there has it looked into for the next."""
+        self.put(b"x" * SIZE)
+        path = f"/v2/a/blobs/{self.digest}"
+        self.assertEqual(self.house.send("HEAD", path).status, 200)
+        self.house.clock.advance(2)
+        self.assertEqual(self.house.send("HEAD", path).status, 404)
+        self.assert_aside(b"x" * SIZE)
+        self.push()
+        self.assertEqual(self.house.send("HEAD", path).status, 200)
 
     def test_sound(self) -> None:
         """What has its digest is sent whole, to many at once and read once."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import may_begin_a_name
 from txregistry.storage import layout
 from txregistry.storage.collect import Collector
 from txregistry.storage.purge import UploadPurger
-from txregistry.storage.shape import is_ours, is_part_of_a_name
+from txregistry.storage.shape import is_ours
 from txregistry.storagedriver import looking, names
 from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.testing.house import TestHouse
@@ -56,7 +59,7 @@ class ShapeTests(SynchronousTestCase):
             f"{layout.BLOBS}/sha256/aa/{HEX}/data",
             layout.blob_data(digest),
             f"{layout.REPOSITORIES}/a/b_c/_layers/sha256/{HEX}/link",
-            f"{layout.REPOSITORIES}/Host.example/b/_uploads/some-id/hashstates/sha256/1",
+            f"{layout.REPOSITORIES}/Host.example/b/_uploads",
             f"{revision}/link",
             f"{revision}/signatures/sha256/{HEX}/link",
             f"{layout.REPOSITORIES}/a/_manifests/tags/V1.0_x/current/link",
@@ -86,11 +89,26 @@ class ShapeTests(SynchronousTestCase):
             self.assertFalse(is_ours(f"{layout.REPOSITORIES}/{name}/_layers"), name)
 
     def test_names(self) -> None:
-        """A name of a host begins a name, though it is none."""
-        for text in ("", "a", "a/b", "Host.example", "a--b/c.d"):
-            self.assertTrue(is_part_of_a_name(text), text)
-        for text in ("/", "a/", ".a", "_layers", "a/Host"):
-            self.assertFalse(is_part_of_a_name(text), text)
+        """A host begins a name, though it is none, and so does the longest name."""
+        long = "my_team" + "/" + ("b" * 49 + "/") * 4 + "c" * 46
+        for text in (
+            "a",
+            "a/b",
+            "Host.example",
+            "a--b/c.d",
+            "h:5000",
+            long,
+            f"{long}c",
+        ):
+            self.assertTrue(may_begin_a_name(text), text)
+        for text in ("", "/", "a/", ".a", "_layers", "a/Host"):
+            self.assertFalse(may_begin_a_name(text), text)
+
+    def test_uploads(self) -> None:
+        """Nobody looks for links in uploads."""
+        path = f"{layout.REPOSITORIES}/a/_uploads"
+        self.assertTrue(is_ours(path))
+        self.assertFalse(is_ours(f"{path}/some-id"))
 
 
 class ForeignTests(SynchronousTestCase):
@@ -229,6 +247,43 @@ class ForeignTests(SynchronousTestCase):
         report = house.settle(UploadPurger(self.driver, house.clock).purge(before=0))
         self.assertEqual(len(report.failed), 1)
         self.assertIn("secret", report.failed[0])
+
+    def test_longest_names(self) -> None:
+        """A repository with the longest name there can be is one as any other."""
+        for name in (
+            "my_team/" + ("b" * 49 + "/") * 4 + "c" * 46,
+            "docker.io/" + ("b" * 49 + "/") * 5 + "c" * 5,
+        ):
+            with self.subTest(name):
+                self.setUp()
+                content = os.urandom(100)
+                self.push(name, content, "v1")
+                self.age()
+                self.house.clock.advance(1e6)
+                self.assertEqual(self.collect().blobs_deleted, 0)
+                self.house.settle(self.house.rebuild.run())
+                path = f"/v2/{name}/blobs/{Digest.of(content)}"
+                self.assertEqual(self.house.send("GET", path).body, content)
+                listed = self.house.send("GET", "/v2/_catalog").body
+                self.assertEqual(json.loads(listed)["repositories"], [name])
+
+    def test_child_that_cannot_be_looked_at(self) -> None:
+        """One bad entry of a directory hides no other."""
+        for name in ("a", "b", "c"):
+            self.successResultOf(self.driver.put(path=f"/x/{name}", content=b"1"))
+        (self.root / "x/b").unlink()
+        (self.root / "x/b").symlink_to("b")
+        told: list[str] = []
+
+        async def walk(**how: Any) -> list[str]:
+            return [item.path async for item in self.driver.walk(path="/x", **how)]
+
+        def tell(error: DriverError) -> None:
+            told.append(error.path)
+
+        found = self.successResultOf(deferred(walk)(unreadable=tell))
+        self.assertEqual((found, told), (["/x/a", "/x/c"], ["/x/b"]))
+        self.failureResultOf(deferred(walk)(), DriverError)
 
     def test_deleted_with_junk_in_it(self) -> None:
         """What is ours goes; a directory stays for what cannot be deleted."""

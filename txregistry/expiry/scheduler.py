@@ -75,7 +75,8 @@ class ExpiryScheduler(Service):
         if self._rebuilt_generation != self._ledger.generation:
             self._start_rebuild()
             return
-        await self._rebuild.purge_partials()
+        with self._log.failuresHandled("what is left over is not deleted"):
+            await self._rebuild.purge_partials()
         if self._plan.expires:
             await self._expire_due()
 

@@ -177,8 +177,8 @@ class IStorageDriver(Interface):
 
         :param only: is asked of each path before it is looked at; what it is false of
             is passed over with all below it.
-        :param unreadable: is told of a directory that cannot be read, which is passed
-            over; without it the walk fails with a ``DriverError``.
+        :param unreadable: is told of what cannot be looked into, which is passed over;
+            without it the walk fails with a ``DriverError``.
         """
 
 

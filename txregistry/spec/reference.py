@@ -20,6 +20,15 @@ _NAME = re.compile(rf"(?:{_HOST}/)?({_PATH})", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 
 
+#: What a name can begin with, whole components of it: a host alone is no name.
+_BEGINNING = re.compile(rf"{_HOST}(?:/{_PATH})?|{_PATH}", re.ASCII)
+
+
+def may_begin_a_name(text: str) -> bool:
+    """Tell whether a name can be this, or go on after it with a slash."""
+    return _BEGINNING.fullmatch(text) is not None
+
+
 @attrs.frozen(order=True, cache_hash=True)
 class RepositoryName:
     """A repository's name, slashes included, valid by construction."""

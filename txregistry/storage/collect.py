@@ -119,6 +119,7 @@ class _Run:
     _since: float
     _marks: set[bytes] = attrs.field(factory=set)
     _unsure: set[RepositoryName] = attrs.field(factory=set)
+    _damaged: set[Digest] = attrs.field(factory=set)
     _steps: int = 0
     report: CollectReport = attrs.field(factory=CollectReport)
 
@@ -126,6 +127,7 @@ class _Run:
     async def mark(self) -> None:
         """Decide what stays in each repository, and drop the manifests that do not."""
         self.report.dry_run = self._options.dry_run
+        self._damaged = await self._content.damage.digests()
         async for name in walk_repositories(self._driver):
             await self._mark_repository(name)
             self.report.repositories += 1
@@ -205,6 +207,8 @@ class _Run:
             manifest = parse(content, algorithm=digest.algorithm)
         except PathNotFound:
             self._tell_broken(name, digest)
+            if digest in self._damaged:
+                self._unsure.add(name)
             return Known()
         except ManifestInvalid:
             # What it referred to is not known: nothing of this repository goes.
@@ -345,6 +349,8 @@ class _Run:
 
     @deferred
     async def _remove_if_dangling(self, name: RepositoryName, link: Digest) -> None:
+        if link in self._damaged:
+            return  # whoever runs the registry may put it back
         repository = await self._namespace.repository(name=name)
         blobs = repository.blobs
         removed = await cast(IBlobDeleter, blobs).delete_dangling(digest=link)

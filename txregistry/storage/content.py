@@ -12,7 +12,7 @@ from zope.interface import implementer
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import KeyedLocks, deferred
 from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.interfaces.files import IFileReader, IStoredFile
 from txregistry.interfaces.observe import IMeter
 from txregistry.spec.descriptor import Descriptor
@@ -111,7 +111,7 @@ class Content:
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with the descriptor of content that is there.
 
-        That has been verified, unless it is large.
+        That has been verified, unless it is large: then it is from now on.
         """
         for _ in range(_RACES):
             try:
@@ -119,9 +119,17 @@ class Content:
             except PathNotFound as error:
                 raise BlobUnknown(str(digest)) from error
             verified = await self._judge(digest, found.identity, found.size)
-            if verified or _is_large(found.size):
-                return Descriptor(digest, found.size)
+            if not verified and _is_large(found.size):
+                self._verify_behind(digest, found.identity)
+            elif not verified:
+                continue  # it was replaced
+            return Descriptor(digest, found.size)
         raise BlobUnknown(str(digest))
+
+    def _verify_behind(self, digest: Digest, identity: str) -> None:
+        """Find out about large content that somebody has asked for, for the next."""
+        done = self._confirm(digest, identity)
+        done.addErrback(lambda failure: failure.trap(Unavailable, DriverError))
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:

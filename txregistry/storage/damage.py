@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from math import isfinite
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -52,16 +53,30 @@ class Damage:
         done.addErrback(self._not_set_aside, digest)
 
     @deferred
+    async def digests(self) -> set[Digest]:
+        """Fire with what was set aside and is still kept."""
+        found = set()
+        for algorithm in HEX_LENGTHS:
+            for path in await self._kept(algorithm):
+                digits = posixpath.basename(path).partition(".")[0]
+                found.add(Digest(algorithm, digits))
+        return found
+
+    @deferred
     async def purge(self, before: float) -> None:
         """Delete what was set aside before a time, in seconds since the epoch."""
         for algorithm in HEX_LENGTHS:
-            try:
-                paths = await self._driver.list(path=f"{layout.DAMAGED}/{algorithm}")
-            except PathNotFound:
-                continue
-            for path in paths:
+            for path in await self._kept(algorithm):
                 if layout.damaged_at(path) < before:
                     await self._driver.delete(path=path, durable=False)
+
+    @deferred
+    async def _kept(self, algorithm: str) -> list[str]:
+        try:
+            paths = await self._driver.list(path=f"{layout.DAMAGED}/{algorithm}")
+        except PathNotFound:
+            return []
+        return [path for path in paths if isfinite(layout.damaged_at(path))]
 
     @deferred
     async def _set_aside(self, digest: Digest, identity: str | None) -> None:

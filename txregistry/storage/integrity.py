@@ -15,7 +15,7 @@ import sqlite3
 from collections import OrderedDict
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -38,6 +38,9 @@ _FORGET = "DELETE FROM verified WHERE digest = ?"
 #: Digests of which it is remembered in memory what was found; about 300 bytes each.
 MAX_REMEMBERED = 100_000
 
+#: So many files are read at once; others have the rest of the disk's threads.
+_HASHED_AT_ONCE = 4
+
 #: Rows that wait to be written at once; beyond the limit they are left out, which costs
 #: no more than reading their content again.
 _BATCH, _MAX_WAITING = 64, 10_000
@@ -59,6 +62,9 @@ class Integrity:
     _waiting: dict[Digest, _Row] = attrs.field(factory=dict)
     _is_writing: bool = False
     _hashing: Flights[tuple[Digest, str], bool | None] = attrs.field(factory=Flights)
+    _turns: DeferredSemaphore = attrs.field(
+        factory=lambda: DeferredSemaphore(_HASHED_AT_ONCE)
+    )
     _log = Logger()
 
     def recall(self, digest: Digest, identity: str) -> bool | None:
@@ -91,8 +97,11 @@ class Integrity:
         """Read all of a file and fire with whether it has its digest.
 
         ``None`` if another file is there, or none. One reading serves all who wait for
-        it. Fails with a ``DriverError``.
+        it and all who come later. Fails with a ``DriverError``.
         """
+        known = self.recall(digest, identity)
+        if known is not None:
+            return succeed(known)
         return self._hashing.join(
             (digest, identity), lambda: self._hash(digest, identity)
         )
@@ -151,7 +160,7 @@ class Integrity:
         try:
             if file.identity != identity:
                 return None
-            await file.hash(hasher=hasher, size=file.size)
+            await self._turns.run(file.hash, hasher=hasher, size=file.size)
         except ShortRead:
             return None  # cut off meanwhile, and so another
         finally:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 
 from txregistry.spec.digest import HEX_LENGTHS
-from txregistry.spec.errors import NameInvalid
-from txregistry.spec.reference import RepositoryName
+from txregistry.spec.reference import may_begin_a_name
 from txregistry.storage import layout
 
 _ALGORITHM = "|".join(HEX_LENGTHS)
@@ -27,7 +26,7 @@ _TAG = (
 _HELD = re.compile(
     rf"/_layers{_LINK}"
     rf"|/_manifests(?:/revisions{_REVISION}|/tags{_TAG})?"
-    r"|/_uploads(?:/.+)?"
+    r"|/_uploads"
 )
 _BLOB = re.compile(
     rf"(?:/(?:{_ALGORITHM})(?:/[0-9a-f]{{2}}(?:/[0-9a-f]{{64,}}(?:/data)?)?)?)?"
@@ -35,24 +34,15 @@ _BLOB = re.compile(
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether a path below ``blobs`` or ``repositories`` can be of ours."""
+    """Tell whether a path below ``blobs`` or ``repositories`` can be of ours.
+
+    Uploads are not looked into: they hold no links.
+    """
     if path.startswith(layout.BLOBS):
         return _BLOB.fullmatch(path, len(layout.BLOBS)) is not None
     if not path.startswith(layout.REPOSITORIES):
         return False
     name, mark, held = path[len(layout.REPOSITORIES) :].partition("/_")
-    if not is_part_of_a_name(name.removeprefix("/")):
+    if name and not may_begin_a_name(name.removeprefix("/")):
         return False
     return not mark or _HELD.fullmatch(mark + held) is not None
-
-
-def is_part_of_a_name(text: str) -> bool:
-    """Tell whether the name of a repository can begin with this; nothing can."""
-    if not text:
-        return True
-    try:
-        # The first part may be a host, which alone would be no name.
-        RepositoryName.parse(f"{text}/x")
-    except NameInvalid:
-        return False
-    return True

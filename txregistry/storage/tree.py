@@ -20,9 +20,8 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.manifest import lenient
 from txregistry.spec.manifest.model import Manifest
-from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.spec.reference import RepositoryName, Tag, may_begin_a_name
 from txregistry.storage import layout
-from txregistry.storage.shape import is_part_of_a_name
 
 T = TypeVar("T")
 
@@ -45,7 +44,7 @@ async def walk_repositories(
         last = posixpath.basename(child)
         is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
         # Whatever else lies there is no part of a name.
-        if is_part_of_a_name(_below(child)):
+        if may_begin_a_name(_below(child)):
             async for name in walk_repositories(driver, unreadable, child):
                 yield name
     if is_repository and (found := _name(path)) is not None:

@@ -49,6 +49,7 @@ from txregistry.storagedriver.changes import (
 from txregistry.storagedriver.commits import Commits
 from txregistry.storagedriver.journal import Journal, NoRoom, boot_id
 from txregistry.storagedriver.looking import (
+    Children,
     Only,
     identity_of,
     list_directory,
@@ -240,17 +241,17 @@ class FilesystemDriver:
     ) -> AsyncIterator[FileStat]:
         """Visit all below a path, one directory at a time."""
         try:
-            found: list[FileStat] = await self._there(
+            children: Children = await self._there(
                 path, stat_all, self._directory, path, only
             )
         except PathNotFound:
             return
         except DriverError as error:
-            if unreadable is None:
-                raise
-            unreadable(error)
+            _pass_over(error, unreadable)
             return
-        for item in found:
+        for refused, reason in children.refused:
+            _pass_over(self._translate(refused, reason), unreadable)
+        for item in children.found:
             yield item
             if item.is_directory:
                 async for below in self.walk(item.path, only, unreadable):
@@ -345,3 +346,9 @@ class FilesystemDriver:
         appender = Appender(descriptor, size, hasher, direct)
         appender.truncate(keep_bytes)
         return FileWriter(self._disk, real, appender, self._fed)
+
+
+def _pass_over(error: DriverError, told: Callable[[DriverError], None] | None) -> None:
+    if told is None:
+        raise error
+    told(error)

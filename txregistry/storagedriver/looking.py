@@ -6,6 +6,8 @@ import os
 import stat as modes
 from collections.abc import Callable
 
+import attrs
+
 from txregistry.interfaces.driver import FileStat
 from txregistry.storagedriver.paths import ROOT, child, is_name
 
@@ -46,17 +48,33 @@ def list_directory(real: str, path: str) -> list[str]:
     return [child(path, name) for name in sorted(names) if is_name(name)]
 
 
-def stat_all(real: str, path: str, only: Only | None = None) -> list[FileStat]:
+@attrs.frozen
+class Children:
+    """What lies in a directory.
+
+    :ivar refused: paths that cannot be looked at, and why.
+    """
+
+    found: list[FileStat] = attrs.field(factory=list)
+    refused: list[tuple[str, OSError]] = attrs.field(factory=list)
+
+
+def stat_all(real: str, path: str, only: Only | None = None) -> Children:
     """Tell what the children are; one that goes meanwhile is left out.
 
     :param only: tells by its path which of them to look at.
+    :raise OSError: the directory itself cannot be read.
     """
-    found = []
+    children = Children()
     for item in list_directory(real, path):
         if only is not None and not only(item):
             continue
         try:
-            found.append(stat_path(child(real, os.path.basename(item)), item))
+            found = stat_path(child(real, os.path.basename(item)), item)
         except FileNotFoundError:
             continue  # gone since it was listed
-    return found
+        except OSError as error:
+            children.refused.append((item, error))
+        else:
+            children.found.append(found)
+    return children

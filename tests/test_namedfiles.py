@@ -42,6 +42,7 @@ class FilesCase(SynchronousTestCase):
             ("one.key", self.one.key_pem),
             ("other.key", self.other.key_pem),
             ("locked.key", encrypted(self.one)),
+            ("noted.key", b"friendlyName: my ENCRYPTED thing\n" + self.one.key_pem),
             ("passwd", b"# nobody\n"),
             ("colonless", b"# fine\na:b\n\nno colon here\n"),
             ("latin", b"a:b\nj\xfcrgen:x\n"),
@@ -96,6 +97,26 @@ def encrypted(who: Identity) -> bytes:
     )
 
 
+class TogetherTests(FilesCase):
+    """Files and what else is wrong, at once."""
+
+    def test_a_pair_and_its_file(self) -> None:
+        """That a key is missing does not hide that its certificate is."""
+        config = {"http": {"tls": {"certificate": self.path("gone")}}}
+        self.assertEqual(
+            self.problems(config),
+            [
+                "http.tls: certificate and key go together",
+                f"http.tls.certificate: cannot be read: {self.path('gone')}",
+            ],
+        )
+
+    def test_note_before_a_key(self) -> None:
+        """What somebody wrote before a key does not make it encrypted."""
+        tls = {"certificate": self.path("one.crt"), "key": self.path("noted.key")}
+        self.load({"http": {"tls": tls}})
+
+
 class AccessTests(FilesCase):
     """Files of access controllers."""
 
@@ -104,7 +125,6 @@ class AccessTests(FilesCase):
         for name, expected in (
             ("dir", "cannot be read: DIR/dir: Is a directory"),
             ("colonless", "cannot be used: DIR/colonless: line 4: expected name:hash"),
-            ("latin", "cannot be used: DIR/latin: line 2: is not UTF-8"),
             ("passwd/below", "cannot be made: DIR/passwd is no directory"),
             ("passwd/far/below", "cannot be made: DIR/passwd is no directory"),
             ("dangling", "cannot be made: DIR/dangling is a link to nothing"),

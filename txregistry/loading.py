@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -44,10 +45,15 @@ def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list
     return config, found.warnings + reading.warnings
 
 
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
+
+
 def _not_offered(section: str, name: str, offered: frozenset[str]) -> list[str]:
     if not name or name in offered:
         return []
-    return [f"{section}.{name}: expected {' or '.join(sorted(offered))}"]
+    # What looks like no name may be meant for somebody else, and be secret.
+    told = f"{section}.{name}" if _PLAIN_NAME.fullmatch(name) else section
+    return [f"{told}: expected {' or '.join(sorted(offered))}"]
 
 
 def _read_file(path: str) -> object:
@@ -91,6 +97,10 @@ for _kind in ("int", "float", "bool", "timestamp"):
     _scalar(f"tag:yaml.org,2002:{_kind}")
 
 
+#: More than one character in quotes.
+_QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
+
+
 def _parse_yaml(text: str) -> object:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
@@ -101,7 +111,9 @@ def _parse_yaml(text: str) -> object:
 
 
 def _what_is_wrong(error: yaml.MarkedYAMLError) -> str:
-    """Say it without the line that is wrong, which may hold a password."""
+    """Say it without what is written there, which may be a password."""
     mark = error.problem_mark
     where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"{error.problem or error.context}{where}"
+    # Names of tags, aliases and anchors are quoted; so are single characters.
+    problem = _QUOTED.sub("…", str(error.problem or error.context))
+    return f"{problem}{where}"

@@ -7,6 +7,7 @@ key. Nothing is made or changed here.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +21,11 @@ from txregistry.config.model import Config
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy, egress_proxies
 from txregistry.tls import make_options, split_pem
 from txregistry.wiring import read_tls_files, redis_tls_files
+
+#: How a key says that it is, in the two forms of PEM.
+_ENCRYPTED = re.compile(
+    rb"^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)", re.MULTILINE
+)
 
 
 @attrs.frozen
@@ -161,7 +167,7 @@ def _without_certificate(key: str, path: str) -> list[str]:
 def _pair_problems(name: str, certificate: str, key: str) -> list[str]:
     problems = _without_certificate(f"{name}.certificate", certificate)
     pem = _read(key)
-    if b"ENCRYPTED" in pem:
+    if _ENCRYPTED.search(pem):
         # OpenSSL would ask for the password on the terminal, if there is one.
         return [*problems, f"{name}.key: is encrypted: {key}"]
     private = _private_key(pem)

@@ -294,9 +294,13 @@ class ParseTests(SynchronousTestCase):
         self.assertIn("line 4", str(error))
 
     def test_no_utf8(self) -> None:
-        """Bytes that are no UTF-8 are an error, not a crash."""
-        error = self.assertRaises(ValueError, parse_entries, b"a:b\n\xff:x\n")
-        self.assertEqual(str(error), "line 2: is not UTF-8")
+        """Bytes that are no UTF-8, in a comment or a name, keep nobody else out."""
+        found = parse_entries(b"# f\xfcr uns\na:b\n\xff:x\nc:d\n")
+        self.assertEqual((found["a"], found["c"], len(found)), (b"b", b"d", 3))
+
+    def test_byte_order_mark(self) -> None:
+        """What some editors put before a text is no part of a name."""
+        self.assertEqual(parse_entries(b"\xef\xbb\xbfa:b\n"), {"a": b"b"})
 
     def test_colon_in_hash(self) -> None:
         """The first colon ends the name."""

@@ -192,6 +192,19 @@ class ForeignTests(EnvironmentCase):
         )
         self.assertEqual(config.auth.parameters, {"realm": "r", "path": path})
 
+    def test_secrets_that_are_no_yaml(self) -> None:
+        """What cannot be read as YAML is not repeated: it may be a password."""
+        for value in ("!hunter2", "*hunter2", "&hunter2 a: b", "{hunter2", "'hunter2"):
+            (problem,) = self.problems(PROXY_PASSWORD=value)
+            self.assertIn("REGISTRY_PROXY_PASSWORD", problem)
+            self.assertNotIn("hunter2", problem)
+
+    def test_controller_that_looks_like_no_name(self) -> None:
+        """What may be somebody's credentials is not repeated."""
+        (problem,) = self.problems(AUTH="dXNlcjpwYXNz")
+        self.assertIn("auth: expected htpasswd", problem)
+        self.assertNotIn("dXNl", problem)
+
     def test_drivers_that_nobody_offers(self) -> None:
         """Whoever names a driver of distribution means it, and is told."""
         for name in ("S3_BUCKET", "GCS_BUCKET", "AZURE_CONTAINER", "SWIFT_USERNAME"):

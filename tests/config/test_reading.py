@@ -112,6 +112,14 @@ class TogetherTests(SynchronousTestCase):
             found, ["storage.filesystem: expected a mapping, found a number"]
         )
 
+    def test_drivers_and_other_keys(self) -> None:
+        """That there are two drivers hides nothing else of the section."""
+        rest = "cache: {blobdescriptor: memcached}, delete: {enabled: maybe}"
+        text = f"storage: {{filesystem: {{}}, s3: {{}}, {rest}}}\n"
+        found = paths(text, "version: 0.1\n")
+        expected = ["storage", "storage.cache.blobdescriptor", "storage.delete.enabled"]
+        self.assertEqual(sorted(found), expected)
+
 
 class WordsTests(SynchronousTestCase):
     """A message says what was found in the words of who wrote the file."""

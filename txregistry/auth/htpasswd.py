@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hmac
 import os
 import re
@@ -51,7 +52,7 @@ def parse_entries(content: bytes) -> Entries:
     """Read the lines of a file; empty ones and comments are passed over.
 
     :return: what follows each user's name; the last line of a user counts.
-    :raise ValueError: a line has no colon, or is no UTF-8.
+    :raise ValueError: a line has no colon.
     """
     return {name: rest for _, name, rest in _lines(content)}
 
@@ -69,17 +70,15 @@ def hash_of(rest: bytes) -> bytes:
 
 def _lines(content: bytes) -> Iterator[tuple[int, str, bytes]]:
     """Give number, name and rest of each line that says something."""
-    for number, line in enumerate(content.split(b"\n"), 1):
-        try:
-            text = line.decode("utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"line {number}: is not UTF-8") from error
-        name, colon, rest = text.partition(":")
-        if not text or text.startswith("#"):
+    lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    for number, line in enumerate(lines, 1):
+        name, colon, rest = line.strip().partition(b":")
+        if (not name and not colon) or name.startswith(b"#"):
             continue
         if not colon:
             raise ValueError(f"line {number}: expected name:hash")
-        yield number, name, rest.encode("utf-8")
+        # A name that is no UTF-8 is nobody's who comes by HTTP, and harms nobody.
+        yield number, name.decode("utf-8", "surrogateescape"), rest
 
 
 def watch_entries(path: str) -> WatchedFile[Entries]:

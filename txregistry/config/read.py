@@ -34,12 +34,16 @@ class Reading:
     warnings: list[str]
 
     def tell(self, problems: Iterable[str]) -> None:
-        """Add problems, but for those that may follow from one that is known."""
+        """Add problems, but for those that may follow from one that is known.
+
+        What is wrong with a key may be all that is wrong with its section. What is
+        wrong with a section says nothing of its keys: they have their defaults.
+        """
         known = [path_of(problem) for problem in self.problems]
         self.problems += [
             problem
             for problem in problems
-            if not any(_are_related(path_of(problem), path) for path in known)
+            if not any(is_within(path, path_of(problem)) for path in known)
         ]
 
     def result(self) -> tuple[Config, list[str]]:
@@ -60,10 +64,6 @@ def path_of(problem: str) -> str:
 def is_within(path: str, outer: str) -> bool:
     """Tell if a path is another one, or of a key below it."""
     return path == outer or not outer or path.startswith((f"{outer}.", f"{outer}["))
-
-
-def _are_related(path: str, other: str) -> bool:
-    return is_within(path, other) or is_within(other, path)
 
 
 def read(mapping: object) -> Reading:

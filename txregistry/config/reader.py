@@ -28,6 +28,9 @@ _STORAGE_SECTIONS = frozenset(
     if field.name not in ("driver", "parameters")
 )
 
+#: Stands for a driver that is not known, when it was told why.
+_NO_DRIVER = ""
+
 #: A whole number of nanoseconds below this was meant as seconds, most likely.
 _FEW_NANOSECONDS = 1_000_000
 
@@ -119,7 +122,8 @@ class Reader:
         if len(drivers) != 1:
             listed = ", ".join(drivers) or "none"
             self.problems.append(f"{path}: expected exactly one driver, found {listed}")
-            return attrs.NOTHING
+            rest = {name: value[name] for name in value if name not in drivers}
+            return self.section(Storage, {"driver": _NO_DRIVER, **rest}, path)
         (driver,) = drivers
         parameters = value.pop(driver)
         found = self.section(Storage, {"driver": driver, **value}, path)

@@ -7,14 +7,11 @@ import json
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces.referrers import Referrer
-from txregistry.proxy import referrers
 from txregistry.remote import pages
 from txregistry.remote import referrers as remote
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.listing import write_listing
 from txregistry.spec.manifest.parse import parse
-from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
@@ -109,21 +106,6 @@ class ReferrerTests(SynchronousTestCase):
         self.assertEqual(hosts, {"upstream.example"})
         asked = [asked.path for asked in self.house.upstream.asked]
         self.assertIn("/v2/a/b/referrers/x?p=2", asked)
-
-    def test_what_is_remembered_is_bounded(self) -> None:
-        """The oldest lists go, by their number and by their entries."""
-        entry = Referrer(self.manifest.descriptor)
-        self.patch(referrers, "MAX_LISTS", 3)
-        self.patch(referrers, "MAX_ENTRIES", 10)
-        memory = referrers.ReferrerMemory()
-        keys = [(RepositoryName("a"), Digest.of(b"%d" % n)) for n in range(5)]
-        for key in (*keys[:4], keys[3]):
-            memory.remember(key, referrers.Seen([entry], 0.0))
-        there = [memory.find(key) is not None for key in keys]
-        self.assertEqual(there, [False, True, True, True, False])
-        memory.remember(keys[4], referrers.Seen([entry] * 9, 0.0))
-        there = [memory.find(key) is not None for key in keys]
-        self.assertEqual(there, [False, False, False, True, True])
 
     def test_outage_without_a_list(self) -> None:
         """A failure is a failure: an empty list would say that nothing is signed."""

@@ -22,14 +22,14 @@ from txregistry.proxy.fills import Fills
 from txregistry.proxy.lists import TagLists
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.pending import PendingTags
-from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory
-from txregistry.proxy.tags import ProxyTags
+from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory, make_memory
+from txregistry.proxy.tags import ProxyTags, TagMemory, make_tag_memory
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.reference import RepositoryName
 
-#: Repositories that are kept put together, with what they know of their tags.
-MAX_REPOSITORIES = 10_000
+#: Repositories that are kept put together: about ten kilobytes each.
+MAX_REPOSITORIES = 1_000
 
 
 @implementer(IRepository)
@@ -61,7 +61,8 @@ class ProxyNamespace:
     _started_at: float
     _pending: PendingTags = attrs.field(factory=PendingTags)
     _tag_lists: TagLists = attrs.field(init=False)
-    _lists: ReferrerMemory = attrs.field(factory=ReferrerMemory)
+    _lists: ReferrerMemory = attrs.field(factory=make_memory)
+    _seen_tags: TagMemory = attrs.field(factory=make_tag_memory)
     _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
@@ -122,6 +123,7 @@ class ProxyNamespace:
                 cast(IRemoteTags, remote.tags),
                 stored.keep,
                 self._tag_lists,
+                self._seen_tags,
                 self._policy,
                 self._memory,
                 self._pending,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.referrers import IReferrerService, Referrers
 from txregistry.proxy.outage import is_outage
@@ -17,9 +16,11 @@ from txregistry.spec.errors import RegistryError
 from txregistry.spec.freshness import TagPolicy, Verdict
 from txregistry.spec.reference import RepositoryName
 
-#: What is remembered of all repositories: lists, and the entries of all of them.
-MAX_LISTS = 10_000
-MAX_ENTRIES = 50_000
+#: What the lists of all repositories together may take in memory.
+MAX_BYTES = 16 * 1024 * 1024
+
+#: What an entry takes beside its texts, about.
+_ENTRY_BYTES = 700
 
 
 @attrs.frozen
@@ -30,33 +31,21 @@ class Seen:
     confirmed_at: float
 
 
-#: Names a list.
-Key = tuple[RepositoryName, Digest]
+#: The lists of all repositories; the one renewed longest ago goes first.
+ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], Seen]
 
 
-@attrs.define(eq=False)
-class ReferrerMemory:
-    """The lists of all repositories; the one renewed longest ago goes first."""
+def make_memory() -> ReferrerMemory:
+    """Give a memory that knows no list yet."""
+    return SizedCache(MAX_BYTES)
 
-    _seen: OrderedDict[Key, Seen] = attrs.field(factory=OrderedDict)
-    _entries: int = 0
 
-    def find(self, key: Key) -> Seen | None:
-        """Give what was last seen."""
-        return self._seen.get(key)
-
-    def remember(self, key: Key, seen: Seen) -> None:
-        """Keep a list, and others as long as there is room."""
-        self._forget(key)
-        self._seen[key] = seen
-        self._entries += len(seen.referrers)
-        while len(self._seen) > MAX_LISTS or self._entries > MAX_ENTRIES:
-            self._forget(next(iter(self._seen)))
-
-    def _forget(self, key: Key) -> None:
-        gone = self._seen.pop(key, None)
-        if gone is not None:
-            self._entries -= len(gone.referrers)
+def size_of_list(referrers: Referrers) -> int:
+    """Give about what a list takes in memory."""
+    return sum(
+        _ENTRY_BYTES + size_of(item.artifact_type, notes=item.annotations)
+        for item in referrers
+    )
 
 
 @implementer(IReferrerService)
@@ -116,5 +105,5 @@ class ProxyReferrers:
     async def _ask(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
         seen = Seen(found, self._clock.seconds())
-        self._memory.remember((self._name, digest), seen)
+        self._memory.keep((self._name, digest), seen, size_of_list(found))
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 import attrs
@@ -11,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
@@ -31,8 +31,11 @@ from txregistry.spec.freshness import TagPolicy, Verdict
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: Tags whose last answer is kept in memory, per repository.
-MAX_REMEMBERED = 1000
+#: What the last answers for the tags of all repositories together may take in memory.
+MAX_BYTES = 8 * 1024 * 1024
+
+#: What an answer takes beside its texts, about.
+_SEEN_BYTES = 600
 
 
 @attrs.frozen
@@ -47,6 +50,15 @@ class Seen:
     is_hint: bool = False
 
 
+#: The last answers for the tags of all repositories.
+TagMemory = SizedCache[tuple[RepositoryName, Tag], Seen]
+
+
+def make_tag_memory() -> TagMemory:
+    """Give a memory that knows no tag yet."""
+    return SizedCache(MAX_BYTES)
+
+
 @implementer(ITagService, ITagFallback)
 @attrs.define(eq=False)
 class ProxyTags:
@@ -58,6 +70,7 @@ class ProxyTags:
     _remote: IRemoteTags
     _keep: Callable[[Manifest], Deferred[None]]
     _lists: TagLists
+    _answers: TagMemory
     _policy: TagPolicy
     _memory: ITagMemory
     _pending: PendingTags
@@ -65,7 +78,6 @@ class ProxyTags:
     _meter: IMeter
     _clock: IReactorTime
     _started_at: float
-    _seen: OrderedDict[Tag, Seen] = attrs.field(factory=OrderedDict)
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _fetching: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _listing: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
@@ -75,7 +87,7 @@ class ProxyTags:
         """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
         now = self._clock.seconds()
         self._usage.touch(self._key(tag), now)
-        seen = self._seen.get(tag)
+        seen = self._answers.find((self._name, tag))
         if seen is not None and self._policy.judge(seen.confirmed_at, now) is (
             Verdict.FRESH
         ):
@@ -113,7 +125,7 @@ class ProxyTags:
             else:
                 current_status().brought()
                 return found
-        self._seen.pop(tag, None)
+        self._answers.forget((self._name, tag))
         return await self._stored(tag, error)
 
     @deferred
@@ -196,8 +208,8 @@ class ProxyTags:
         except ManifestUnknown:
             return seen
         known = Seen(manifest.descriptor, seen.confirmed_at)
-        if self._seen.get(tag) == seen:
-            self._seen[tag] = known
+        if self._answers.find((self._name, tag)) == seen:
+            self._remember(tag, known)
         return known
 
     @deferred
@@ -211,7 +223,7 @@ class ProxyTags:
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._seen.get(tag)
+        seen = self._answers.find((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._memory.confirmed_at(key=self._key(tag))
@@ -226,7 +238,7 @@ class ProxyTags:
     @deferred
     async def _drop(self, tag: Tag) -> None:
         """Obey the upstream: it has this tag no more."""
-        self._seen.pop(tag, None)
+        self._answers.forget((self._name, tag))
         self._pending.settle(self._name, tag)
         self._usage.forget(self._key(tag))
         try:
@@ -242,10 +254,8 @@ class ProxyTags:
         self._meter.count(Count.STALE, "tag")
 
     def _remember(self, tag: Tag, seen: Seen) -> None:
-        self._seen[tag] = seen
-        self._seen.move_to_end(tag)
-        while len(self._seen) > MAX_REMEMBERED:
-            self._seen.popitem(last=False)
+        size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
+        self._answers.keep((self._name, tag), seen, size)
 
     def _key(self, tag: Tag) -> EntryKey:
         return EntryKey(self._name, Kind.TAG, str(tag))

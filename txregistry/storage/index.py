@@ -41,6 +41,7 @@ _REFERRERS = (
     " WHERE repository = ? AND subject = ? AND digest > ?"
     " AND (? IS NULL OR artifact_type = ?) ORDER BY digest LIMIT ?"
 )
+_MANIFESTS = "SELECT digest FROM manifests WHERE repository = ? AND digest IN ({marks})"
 _MANIFESTS_UNREAD = (
     "SELECT name FROM seen WHERE look = ? AND name > ? AND NOT EXISTS"
     " (SELECT 1 FROM manifests WHERE repository = ? AND digest = name)"
@@ -261,6 +262,19 @@ class TreeIndex:
         values = (look.number, after, str(name), limit)
         rows = await self._rows(_MANIFESTS_UNREAD, values)
         return [Digest.parse(digest) for (digest,) in rows]
+
+    @deferred
+    async def manifests(
+        self, name: RepositoryName, digests: Sequence[Digest]
+    ) -> set[Digest]:
+        """Fire with those of some digests that are manifests of a repository.
+
+        :param digests: 500 at most.
+        """
+        marks = ", ".join("?" * len(digests))
+        values = (str(name), *map(str, digests))
+        rows = await self._rows(_MANIFESTS.format(marks=marks), values)
+        return {Digest.parse(digest) for (digest,) in rows}
 
     @deferred
     async def referrers(

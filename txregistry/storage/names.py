@@ -9,7 +9,7 @@ names.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 import attrs
@@ -109,6 +109,23 @@ class Names:
             self._tell(error)
         found = self._referrers(name, subject, artifact_type)
         return await self._first(found, _digest, after, limit)
+
+    @deferred
+    async def manifests(
+        self, name: RepositoryName, digests: Sequence[Digest]
+    ) -> set[Digest]:
+        """Fire with those of some digests, at most 500, that are manifests there."""
+        try:
+            await self._reconciler.referrers(name)
+            return await self._reconciler.index.manifests(name, digests)
+        except _UNUSABLE as error:
+            self._tell(error)
+        return {digest for digest in digests if await self._is_linked(name, digest)}
+
+    @deferred
+    async def _is_linked(self, name: RepositoryName, digest: Digest) -> bool:
+        link = layout.revision_link(name, digest)
+        return await Links(self._driver).read(link) is not None
 
     async def _first(
         self,

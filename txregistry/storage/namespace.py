@@ -33,7 +33,7 @@ from txregistry.storage.links import Links
 from txregistry.storage.manifests import LinkedManifests
 from txregistry.storage.names import Names
 from txregistry.storage.reconcile import Reconciler
-from txregistry.storage.referrers import IndexedReferrers
+from txregistry.storage.referrers import IndexedReferrers, TaggedLists
 from txregistry.storage.signatures import LinkedSignatures
 from txregistry.storage.tags import LinkedTags
 from txregistry.storage.uploads import Uploads
@@ -76,10 +76,12 @@ class LocalNamespace:
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
     _names: Names = attrs.field(init=False)
+    _tagged_lists: TaggedLists = attrs.field(init=False)
     _composed: Callable[[RepositoryName], LocalRepository] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._names = Names(self._driver, self._reconciler, self._clock)
+        self._tagged_lists = TaggedLists(self._clock)
         # None keeps anything of its own, and a push asks for its repository ten times.
         self._composed = lru_cache(COMPOSED_REPOSITORIES)(self._compose)
 
@@ -122,7 +124,9 @@ class LocalNamespace:
             self._reconciler,
             self._clock,
         )
-        referrers = IndexedReferrers(name, self._names, tags, manifests)
+        referrers = IndexedReferrers(
+            name, self._names, tags, manifests, self._tagged_lists
+        )
         blobs = self._compose_blobs(name)
         return LocalRepository(name, blobs, manifests, tags, referrers, signatures)
 

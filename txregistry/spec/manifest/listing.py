@@ -7,7 +7,7 @@ annotations of the manifest it names.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
@@ -27,18 +27,18 @@ def entries_of(content: bytes) -> list[Entry]:
     return [_entry(item, f"manifests[{index}]") for index, item in enumerate(listed)]
 
 
-def good_entries_of(content: bytes) -> list[Entry]:
-    """Read what can be read of a list that anybody may have pushed.
+def good_entries_of(content: bytes) -> Iterator[Entry]:
+    """Read what can be read of a list that anybody may have pushed, as it is asked for.
 
     One bad entry must not hide the others.
+
+    :raise ManifestInvalid: it is no image index.
     """
-    found = []
     for item in fields.as_list(fields.load(content).get("manifests"), "manifests"):
         try:
-            found.append(_entry(item, "manifests"))
+            yield _entry(item, "manifests")
         except ManifestInvalid:
             continue
-    return found
 
 
 def _entry(value: object, where: str) -> Entry:

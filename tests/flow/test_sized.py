@@ -1,0 +1,52 @@
+"""A memory with a budget in bytes."""
+
+from __future__ import annotations
+
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.flow.sized import OVERHEAD_BYTES, SizedCache, size_of
+
+
+class SizedTests(SynchronousTestCase):
+    """Values up to a total of bytes."""
+
+    def test_the_oldest_goes(self) -> None:
+        """What was kept longest ago goes first; what is renewed is young."""
+        cache: SizedCache[str, int] = SizedCache(3 * (OVERHEAD_BYTES + 100))
+        for key in "abca":
+            cache.keep(key, 1, 100)
+        cache.keep("d", 2, 100)
+        self.assertEqual([cache.find(key) for key in "abcd"], [1, None, 1, 2])
+        self.assertEqual(cache.used_bytes, 3 * (OVERHEAD_BYTES + 100))
+
+    def test_longer_than_all(self) -> None:
+        """What has no room alone is not kept, nor what it would have replaced."""
+        cache: SizedCache[str, int] = SizedCache(1000)
+        cache.keep("a", 1, 100)
+        cache.keep("a", 2, 1000)
+        self.assertEqual((cache.find("a"), cache.used_bytes, len(cache)), (None, 0, 0))
+
+    @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4000))))
+    def test_budget(self, kept: list[tuple[str, int]]) -> None:
+        """Whatever is kept and forgotten, the sum is right and within the budget."""
+        cache: SizedCache[str, int] = SizedCache(5000)
+        for key, size in kept:
+            if size % 7:
+                cache.keep(key, size, size)
+            else:
+                cache.forget(key)
+            left = [found for key in "abcdef" if (found := cache.find(key)) is not None]
+            self.assertEqual(sum(left) + OVERHEAD_BYTES * len(left), cache.used_bytes)
+            self.assertLessEqual(cache.used_bytes, 5000)
+        cache.clear()
+        self.assertEqual((cache.used_bytes, len(cache)), (0, 0))
+
+    def test_size_of_texts(self) -> None:
+        """A text counts as it lies in memory: four bytes for a character, perhaps."""
+        self.assertEqual(size_of(None), sys.getsizeof(None))
+        self.assertGreater(size_of("\U0001f600" * 1000), 4000)
+        self.assertGreater(size_of(notes={"a": "b" * 1000}), 1000)

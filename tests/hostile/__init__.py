@@ -1,0 +1,1 @@
+"""Clients, upstreams and files that mean harm, and what they do not achieve."""

@@ -1,0 +1,161 @@
+"""What anybody can have remembered, and how much of it there is at most."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.proxy import referrers, tags
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import Digest
+from txregistry.spec.gate import Gate
+from txregistry.spec.manifest.push import PushPolicy
+from txregistry.storage import referrers as referring
+from txregistry.storage.names import Names
+from txregistry.testing.house import TestHouse
+
+LONG = 300_000
+
+
+class CacheTests(SynchronousTestCase):
+    """A cache, and somebody who asks for whatever is long."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+
+    def listing(self, number: int) -> bytes:
+        """Give a list of one referrer with a long annotation."""
+        entry = {
+            "mediaType": mediatypes.OCI_MANIFEST,
+            "digest": str(Digest.of(b"%d" % number)),
+            "size": 1,
+            "annotations": {"note": "x" * LONG},
+        }
+        return json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": mediatypes.OCI_INDEX,
+                "manifests": [entry],
+            }
+        ).encode()
+
+    def test_referrers(self) -> None:
+        """Lists of many subjects take no more than their budget together."""
+        memory = self.house.proxy._lists  # type: ignore[attr-defined]
+        kept = 0
+        for number in range(80):
+            self.house.upstream.has_referrers = False
+            subject = Digest.of(b"subject %d" % number)
+            tag = f"{subject.algorithm}-{subject.hex}"
+            self.house.upstream.add_manifest("a", self.listing(number), tag)
+            got = self.house.get(f"/v2/a/referrers/{subject}")
+            self.assertEqual((got.status, len(got.body) > LONG), (200, True))
+            kept = max(kept, memory.used_bytes)
+            self.assertGreaterEqual(memory.used_bytes, len(memory) * LONG)
+        self.assertLessEqual(kept, referrers.MAX_BYTES)
+        self.assertGreater(kept, referrers.MAX_BYTES // 2)
+
+    def test_tags(self) -> None:
+        """Answers for the tags of many repositories share one budget."""
+        self.patch(tags, "MAX_BYTES", 20_000)
+        self.house = TestHouse()
+        memory = self.house.proxy._seen_tags  # type: ignore[attr-defined]
+        for number in range(60):
+            name = f"{'n' * 50}{number}"
+            tag = "t" * 100
+            self.house.upstream.add_manifest(
+                name, self.listing(number)[:-1] + b" }", tag
+            )
+            self.assertEqual(self.house.head(f"/v2/{name}/manifests/{tag}").status, 200)
+            self.assertLessEqual(memory.used_bytes, 20_000)
+        self.assertGreater(len(memory), 5)
+
+
+class RegistryTests(SynchronousTestCase):
+    """A registry, and a list of referrers that somebody has pushed by its tag."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+        self.subject = Digest.of(b"subject")
+
+    def put(self, reference: str, document: dict[str, object]) -> Digest:
+        content = json.dumps(document).encode()
+        kind = str(document["mediaType"])
+        path = f"/v2/a/manifests/{reference or Digest.of(content)}"
+        put = self.house.send("PUT", path, content, Content_Type=kind)
+        self.assertEqual(put.status, 201, put.body)
+        return Digest.of(content)
+
+    def index(self, entries: list[dict[str, object]]) -> dict[str, object]:
+        return {
+            "schemaVersion": 2,
+            "mediaType": mediatypes.OCI_INDEX,
+            "manifests": entries,
+        }
+
+    def entry(self, digest: Digest) -> dict[str, object]:
+        return {
+            "mediaType": mediatypes.OCI_INDEX,
+            "digest": str(digest),
+            "size": 1,
+            "artifactType": "x/y",
+        }
+
+    def ask(self, query: str = "") -> list[str]:
+        got = self.house.send("GET", f"/v2/a/referrers/{self.subject}{query}")
+        self.assertEqual(got.status, 200, got.body)
+        return [item["digest"] for item in json.loads(got.body)["manifests"]]
+
+    def count(self) -> list[int]:
+        """Count the entries that are read, and the questions for manifests."""
+        counts = [0, 0]
+        read, ask = referring.good_entries_of, Names.manifests
+
+        def counted(content: bytes) -> Iterator[Any]:
+            for entry in read(content):
+                counts[0] += 1
+                yield entry
+
+        def asked(names: Names, *args: Any) -> Any:
+            counts[1] += 1
+            return ask(names, *args)
+
+        self.patch(referring, "good_entries_of", counted)
+        self.patch(Names, "manifests", asked)
+        return counts
+
+    def test_long_list(self) -> None:
+        """It is read once and in turns, and each of its entries is asked for once."""
+        # As distribution can be told to: manifests of an index need not be there.
+        self.house.serve_registry(policy=PushPolicy(platforms="none"))
+        there = [
+            self.put("", {**self.index([]), "annotations": {"n": str(number)}})
+            for number in range(40)
+        ]
+        missing = [Digest.of(b"%d" % number) for number in range(20_000)]
+        entries = [self.entry(digest) for digest in (*there, *there, *missing)]
+        tag = f"{self.subject.algorithm}-{self.subject.hex}"
+        self.put(tag, self.index(entries))
+        counts = self.count()
+        self.assertEqual(self.ask(), sorted(map(str, there)))
+        self.assertEqual(counts[0], referring.MAX_ENTRIES)
+        # Each asks for a part of the list, or gives a part of the page.
+        self.assertLess(counts[1], referring.MAX_ENTRIES / 256 + 10)
+        self.assertEqual(self.ask("?n=7"), sorted(map(str, there))[:7])
+        self.assertEqual(counts[0], referring.MAX_ENTRIES)
+
+    def test_deleted_meanwhile(self) -> None:
+        """A list that was read does not remember what was there."""
+        self.house.serve_registry(
+            policy=PushPolicy(platforms="none"), gate=Gate(deletes=True)
+        )
+        one = self.put("", {**self.index([]), "annotations": {"n": "1"}})
+        tag = f"{self.subject.algorithm}-{self.subject.hex}"
+        self.put(tag, self.index([self.entry(one)]))
+        self.assertEqual(self.ask(), [str(one)])
+        deleted = self.house.send("DELETE", f"/v2/a/manifests/{one}")
+        self.assertEqual(deleted.status, 202)
+        self.assertEqual(self.ask(), [])

@@ -274,6 +274,7 @@ class House:
             self.metrics,
             self.clock,
             self.clock.seconds(),
+            proxy.recheck,
         )
 
     def _rebuild(self) -> Rebuild:

@@ -158,6 +158,7 @@ class Proxy:
     cachewritetimeout: object = no_effect("a fill may take as long as it moves")
     tagttl: Duration = Duration(60.0)
     maxstale: Duration | None = None
+    recheck: Duration = Duration(0.0)
     trustedrealms: tuple[str, ...] = ()
     connecttimeout: Duration = Duration(10.0)
     firstbytetimeout: Duration = Duration(20.0)

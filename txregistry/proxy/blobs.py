@@ -23,6 +23,7 @@ from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
 from txregistry.proxy.fills import Adopt, Fills
 from txregistry.proxy.outage import is_outage
+from txregistry.proxy.rights import Rights
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
@@ -77,6 +78,7 @@ class ProxyBlobs:
     _content: IContent
     _fills: Fills
     _adopt_for: Adopt
+    _rights: Rights
     _usage: IUsage
     _meter: IMeter
     _clock: IReactorTime
@@ -92,6 +94,7 @@ class ProxyBlobs:
             status.forward = "miss"
             self._meter.count(Count.MISSES, "blob")
             return await self._stat_elsewhere(digest)
+        await self._ensure_right(digest)
         self._hit(digest)
         return descriptor
 
@@ -101,7 +104,7 @@ class ProxyBlobs:
         self._meter.count(Count.REQUESTS, "blob")
         for attempt in range(_RACES):
             try:
-                reader = await self._local.open(digest=digest)
+                reader = await self._open_stored(digest, attempt)
             except BlobUnknown:
                 found = await self._open_elsewhere(digest, attempt)
                 if found is None:
@@ -113,11 +116,32 @@ class ProxyBlobs:
         raise UpstreamUnavailable({"reason": "the blob comes and goes"}, 1.0)
 
     @deferred
+    async def _open_stored(self, digest: Digest, attempt: int) -> IBlobReader:
+        reader = await self._local.open(digest=digest)
+        try:
+            if not attempt:
+                await self._ensure_right(digest)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    @deferred
+    async def _ensure_right(self, digest: Digest) -> None:
+        key = self._key(digest)
+        if not self._rights.are_certain(key):
+            await self._rights.ask(
+                key,
+                lambda: self._fills.confirm(self._name, digest, self._remote),
+            )
+
+    @deferred
     async def adopt(self, descriptor: Descriptor) -> None:
         """Link content that is in the store; it is in use from now on."""
         key = self._key(descriptor.digest)
         # The ledger comes first: what it does not know, expiry could take away.
         self._usage.add(Entry(key, descriptor.size or 0, self._clock.seconds()))
+        self._rights.given(key)
         local = cast(IBlobIngester, self._local)
         linked = await local.create(mount=BlobMount(descriptor.digest))
         if not isinstance(linked, Descriptor):

@@ -15,6 +15,7 @@ from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import ITagStore
 from txregistry.proxy.outage import is_outage
 from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.rights import Rights
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
@@ -32,6 +33,7 @@ class ProxyManifests:
     _remote: IManifestService
     _content: IBlobStatter
     _pending: PendingTags
+    _rights: Rights
     _usage: IUsage
     _memory: ITagMemory
     _meter: IMeter
@@ -42,6 +44,7 @@ class ProxyManifests:
     async def exists(self, digest: Digest) -> bool:
         """Fire with whether it is stored or the upstream has it."""
         if await self._local.exists(digest=digest):
+            await self._ensure_right(digest)
             return True
         return await self._remote.exists(digest=digest)
 
@@ -61,11 +64,23 @@ class ProxyManifests:
             manifest = await self._flights.join(digest, lambda: self._fetch(digest))
             status.brought()
             return manifest
+        await self._ensure_right(digest)
         status.found()
         self._meter.count(Count.HITS, "manifest")
         self._meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
         self._usage.touch(self._key(digest), self._clock.seconds())
         return manifest
+
+    @deferred
+    async def _ensure_right(self, digest: Digest) -> None:
+        key = self._key(digest)
+        if not self._rights.are_certain(key):
+            await self._rights.ask(key, lambda: self._ask(digest))
+
+    @deferred
+    async def _ask(self, digest: Digest) -> None:
+        if not await self._remote.exists(digest=digest):
+            raise ManifestUnknown(str(digest))
 
     @deferred
     async def _fetch(self, digest: Digest) -> Manifest:
@@ -115,6 +130,7 @@ class ProxyManifests:
     def _record(self, manifest: Manifest) -> None:
         size, now = len(manifest.content), self._clock.seconds()
         self._usage.add(Entry(self._key(manifest.digest), size, now))
+        self._rights.given(self._key(manifest.digest))
 
     def _key(self, digest: Digest) -> EntryKey:
         return EntryKey(self._name, Kind.MANIFEST, str(digest))

@@ -23,6 +23,7 @@ from txregistry.proxy.lists import TagLists
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.pending import PendingTags
 from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory, make_memory
+from txregistry.proxy.rights import Rights
 from txregistry.proxy.tags import ProxyTags, TagMemory, make_tag_memory
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.freshness import TagPolicy
@@ -59,8 +60,10 @@ class ProxyNamespace:
     _meter: IMeter
     _clock: IReactorTime
     _started_at: float
+    _recheck_seconds: float = 0.0
     _pending: PendingTags = attrs.field(factory=PendingTags)
     _tag_lists: TagLists = attrs.field(init=False)
+    _rights: Rights = attrs.field(init=False)
     _lists: ReferrerMemory = attrs.field(factory=make_memory)
     _seen_tags: TagMemory = attrs.field(factory=make_tag_memory)
     _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
@@ -68,6 +71,7 @@ class ProxyNamespace:
 
     def __attrs_post_init__(self) -> None:
         self._tag_lists = TagLists(self._policy)
+        self._rights = Rights(self._recheck_seconds, self._memory, self._clock)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, put together once."""
@@ -96,6 +100,7 @@ class ProxyNamespace:
             remote.manifests,
             self._content,
             self._pending,
+            self._rights,
             self._usage,
             self._memory,
             self._meter,
@@ -111,6 +116,7 @@ class ProxyNamespace:
                 self._content,
                 self._fills,
                 self._adopt,
+                self._rights,
                 self._usage,
                 self._meter,
                 self._clock,

@@ -116,6 +116,7 @@ class TestHouse:
 
     policy: TagPolicy = TagPolicy(60.0)
     ttl: float = 3600.0
+    recheck: float = 0.0
     limits: Limits = Limits()
     credentials: Credentials | None = None
     store: ICredentialStore | None = None
@@ -246,6 +247,7 @@ class TestHouse:
             self.metrics,
             self.clock,
             self.clock.seconds(),
+            self.recheck,
         )
 
     def _build_expiry(self) -> None:

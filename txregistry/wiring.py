@@ -131,6 +131,7 @@ def channel_limits(config: Config) -> ChannelLimits:
         limits.idletime,
         limits.stalltime,
         limits.connections,
+        limits.streams,
     )
 
 

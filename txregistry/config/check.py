@@ -12,7 +12,7 @@ import attrs
 
 from txregistry.config.access import Auth
 from txregistry.config.health import Health
-from txregistry.config.http import Tls
+from txregistry.config.http import HttpLimits, Tls
 from txregistry.config.model import Config, Proxy, Validation
 from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
@@ -70,7 +70,7 @@ def check(config: Config) -> list[str]:
     problems += _check_pairs(config) + _check_storage(config)
     problems += _check_tls(config.http.tls) + _check_lists(config)
     problems += _check_validation(config.validation) + _check_auth(config.auth)
-    problems += _check_health(config.health)
+    problems += _check_limits(config.http.limits) + _check_health(config.health)
     problems += _check_endpoints(config.notifications.endpoints)
     if config.proxy.remoteurl:
         problems += _check_proxy(config.proxy)
@@ -173,6 +173,12 @@ def _check_remote(url: str) -> list[str]:
         return ["proxy.remoteurl: its path has characters that no path has"]
     if parts.path.rstrip("/").endswith("/v2"):
         return ["proxy.remoteurl: leave out /v2, which is added to each question"]
+    return []
+
+
+def _check_limits(limits: HttpLimits) -> list[str]:
+    if limits.streams < 1:
+        return ["http.limits.streams: expected 1 or more"]
     return []
 
 

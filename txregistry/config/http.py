@@ -72,6 +72,7 @@ class HttpLimits:
     :ivar stalltime: without a client taking any of what is sent to it.
     :ivar connections: at once; further ones are closed.
     :ivar uploadbytes: of one blob; 0 for no limit.
+    :ivar streams: at once, of one connection of HTTP/2; further ones are refused.
     """
 
     headerbytes: int = 131072
@@ -80,6 +81,7 @@ class HttpLimits:
     stalltime: Duration = Duration(300.0)
     connections: int = 10000
     uploadbytes: int = 0
+    streams: int = 32
 
 
 @attrs.frozen

@@ -50,6 +50,8 @@ class ChannelLimits:
     :ivar stall_seconds: without a client taking any of what is sent to it; 0 leaves
         that to the kernel.
     :ivar connections: of the whole listener.
+    :ivar streams: at once, of one connection of HTTP/2; further ones are refused, and
+        may come again.
     """
 
     header_bytes: int = 128 * 1024
@@ -57,6 +59,7 @@ class ChannelLimits:
     idle_seconds: float = 60.0
     stall_seconds: float = 300.0
     connections: int = 10_000
+    streams: int = 32
 
 
 class Home(Protocol):

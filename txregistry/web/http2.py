@@ -4,7 +4,13 @@ The class is private to Twisted for want of a promise; its own site uses the sam
 
 Note [Full windows]. Twisted's sending loop turns for ever while a stream has something
 to send and its client takes nothing. Such a stream is set aside here until its window
-opens, and the loop is then started again if it had stopped.
+opens, and the loop is then started again if it had stopped. It is given up when that
+takes longer than a client may take (``stall_seconds``), and nothing is read ahead for
+it: what is asked for while the window is closed is not even begun.
+
+Note [Signs of life]. Twisted takes every byte for one. Ours are what a client asks,
+sends of a body, or takes of an answer: PING and SETTINGS cost a client nothing, and
+keep no connection. One is not idle while it waits for us.
 """
 
 from __future__ import annotations
@@ -14,6 +20,8 @@ from typing import Any, cast
 from h2.errors import ErrorCodes
 from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
@@ -21,6 +29,7 @@ from twisted.web._http2 import H2Connection
 from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
 from txregistry.web.request import MAX_DROPPED_BYTES
+from txregistry.web.windows import ClosedWindows
 
 #: What each frame begins with (RFC 9113, 4.1).
 _FRAME_HEAD_BYTES = 9
@@ -32,18 +41,27 @@ class RegistryH2Connection(H2Connection):
     abortTimeout: Any = None  # how a connection ends is watched by ours
     _closing: Closing | None = None
     _leaving = False
+    _is_taking = False
 
     def connectionMade(self) -> None:
-        """Remember the connection for draining, and say how long a head may be."""
+        """Remember the connection for draining, and say what a client may take."""
         self._home = cast(Home, self.factory)
+        limits = self._home.limits
+        self._windows = ClosedWindows(
+            self._home.clock, limits.stall_seconds, self._give_up
+        )
         self._reading_heads: set[int] = set()
         self._late_bodies: dict[int, int] = {}
         super().connectionMade()
-        limit = self._home.limits.header_bytes
-        self.conn.decoder.max_header_list_size = limit
-        self.conn.update_settings({SettingCodes.MAX_HEADER_LIST_SIZE: limit})
+        self.conn.decoder.max_header_list_size = limits.header_bytes
+        self.conn.update_settings(
+            {
+                SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
+                SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
+            }
+        )
         self._tryToWriteControlData()
-        watch_socket(self.transport, self._home.limits)
+        watch_socket(self.transport, limits)
         self._home.channels.add(self)
 
     def connectionLost(
@@ -60,6 +78,7 @@ class RegistryH2Connection(H2Connection):
                 self._closing.end()
         else:
             self._close()
+        self._windows.stop()
         for stream_id in self.streams:
             self._count_unsent(stream_id)
         # A request that ends takes its stream out, and the others are still to be told.
@@ -71,7 +90,11 @@ class RegistryH2Connection(H2Connection):
         if self._closing is not None:
             self._closing.take(data)
             return
+        self._is_taking = True
         super().dataReceived(data)
+        self._is_taking = False
+        # SETTINGS open windows as well, and Twisted does not look at them.
+        self._look_at_windows()
         if self._closing is None and self._awaits_too_much():
             self.conn.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
             self._tryToWriteControlData()
@@ -87,8 +110,23 @@ class RegistryH2Connection(H2Connection):
         there: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
         return len(there) > self.conn.max_inbound_frame_size + _FRAME_HEAD_BYTES
 
+    def resetTimeout(self) -> None:
+        """Begin to count anew; see Note [Signs of life] for what is no reason to."""
+        if not self._is_taking:
+            super().resetTimeout()
+
+    def _lives(self) -> None:
+        """Take a frame for a sign of life."""
+        super().resetTimeout()
+
     def timeoutConnection(self) -> None:
-        """Say that nothing came for too long, and close."""
+        """Say that nothing came for too long, and close, unless it is for us to speak.
+
+        A client that takes nothing of an answer has a clock of its own.
+        """
+        if any(stream._request.body.complete for stream in self.streams.values()):
+            self.setTimeout(self.timeOut)
+            return
         super().timeoutConnection()
         self._close()
 
@@ -118,6 +156,11 @@ class RegistryH2Connection(H2Connection):
         self._closing.begin(sends=False)
 
     def _requestReceived(self, event: Any) -> None:
+        if len(self.streams) >= self._home.limits.streams:
+            # Nothing was done for it: its client may ask again (RFC 9113, 8.7).
+            self._reset(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            return
+        self._lives()
         self._reading_heads.add(event.stream_id)
         super()._requestReceived(event)
         self._reading_heads.discard(event.stream_id)
@@ -134,6 +177,7 @@ class RegistryH2Connection(H2Connection):
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def _requestDataReceived(self, event: Any) -> None:
+        self._lives()
         if event.stream_id in self.streams:
             super()._requestDataReceived(event)
             return
@@ -160,6 +204,7 @@ class RegistryH2Connection(H2Connection):
     def _requestDone(self, stream_id: int) -> None:
         """End a stream; see Note [Late bodies] for one that was answered early."""
         request = self.streams[stream_id]._request
+        self._windows.ended(stream_id)
         super()._requestDone(stream_id)
         request.report()
         stream = self.conn.streams.get(stream_id)
@@ -177,11 +222,11 @@ class RegistryH2Connection(H2Connection):
         if left > size:
             self._late_bodies[stream_id] = left - size
         else:
-            self._reset(stream_id)
+            self._reset(stream_id, ErrorCodes.NO_ERROR)
 
-    def _reset(self, stream_id: int) -> None:
+    def _reset(self, stream_id: int, code: ErrorCodes) -> None:
         try:
-            self.conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+            self.conn.reset_stream(stream_id, code)
         except ProtocolError:
             return  # it has ended in another way
         self._tryToWriteControlData()
@@ -207,15 +252,64 @@ class RegistryH2Connection(H2Connection):
         if stream_id not in self._reading_heads:
             super()._send100Continue(stream_id)
 
+    def room(self, stream_id: int) -> Deferred[None]:
+        """Fire when the client of a stream lets us send; never, if it ends first."""
+        if self._has_room(stream_id):
+            return succeed(None)
+        return self._windows.wait(stream_id)
+
+    def _has_room(self, stream_id: int) -> bool:
+        return bool(self.conn.local_flow_control_window(stream_id) > 0)
+
+    def writeDataToStream(self, streamID: int, data: bytes) -> None:
+        """Send part of an answer, as far as its client lets us."""
+        super().writeDataToStream(streamID, data)
+        if not self._has_room(streamID):
+            self._windows.closed(streamID)
+
     def _sendPrioritisedData(self, *args: Any) -> None:
         for stream_id, queue in self._outboundStreamQueues.items():
             waits = queue and isinstance(queue[0], bytes)
-            if waits and self.conn.local_flow_control_window(stream_id) <= 0:
+            if waits and not self._has_room(stream_id):
                 self.priority.block(stream_id)
+                self._windows.closed(stream_id)
         super()._sendPrioritisedData(*args)
 
+    def _look_at_windows(self) -> None:
+        """Go on with the streams that have room again."""
+        if self._closing is not None:
+            return
+        for stream_id in self._take_opened():
+            if self._outboundStreamQueues.get(stream_id):
+                self.priority.unblock(stream_id)
+            if stream_id in self.streams:
+                self.streams[stream_id].windowUpdated()
+            self._send_again()
+
+    def _take_opened(self) -> list[int]:
+        """Give the streams that have room again; they wait no more."""
+        found = [one for one in self._windows.streams if self._has_room(one)]
+        for stream_id in found:
+            self._windows.opened(stream_id)
+        return found
+
     def _handleWindowUpdate(self, event: Any) -> None:
+        self._take_opened()
         super()._handleWindowUpdate(event)
+        self._send_again()
+
+    def _send_again(self) -> None:
         waiting, self._sendingDeferred = self._sendingDeferred, None
         if waiting is not None:
             waiting.callback(None)
+
+    def _give_up(self, stream_id: int) -> None:
+        """End a stream whose client has let us send nothing for too long."""
+        self._count_unsent(stream_id)
+        self._late_bodies.pop(stream_id, None)
+        self.streams[stream_id].connectionLost(
+            Failure(ConnectionLost("the client takes nothing"))
+        )
+        self._reset(stream_id, ErrorCodes.CANCEL)
+        if stream_id in self.streams:
+            self._requestDone(stream_id)

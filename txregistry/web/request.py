@@ -27,6 +27,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.server import version
 from zope.interface import implementer
@@ -174,6 +175,16 @@ class RegistryRequest(TextRequest):
     def next_turn(self) -> Deferred[None]:
         """Let others have theirs; fires in the next turn of the reactor."""
         return deferLater(cast(Home, self.site).clock, 0)
+
+    def room(self) -> Deferred[None]:
+        """Fire when the client lets us send: at once, but for a stream of HTTP/2.
+
+        Never fires if the client goes first, and may be cancelled.
+        """
+        channel: Any = self.channel
+        if isinstance(channel, H2Stream):
+            return cast("Deferred[None]", channel._conn.room(channel.streamID))
+        return succeed(None)
 
     def pause_body(self) -> None:
         """Hold the client back."""

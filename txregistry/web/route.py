@@ -67,6 +67,9 @@ class Route:
         grant = await self._door.admit(request, wanted, work.change)
         if self._gate.is_cache:
             _name_namespace(request)
+        if request.method == b"GET":
+            # Whoever takes nothing yet has nothing opened, read or fetched for it.
+            await request.room()
         doing = work.do(request, grant, **parts)
         if work.change is Change.NOTHING:
             return await doing

@@ -1,0 +1,214 @@
+"""Clients that ask and do not take: what they hold here, and for how long."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from unittest.mock import patch
+
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+from twisted.internet.task import deferLater
+
+from tests.web.limits import LimitCase
+from tests.web.test_http2 import H2Client, Stream
+from txregistry.spec.digest import Digest
+from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.web.channels import ChannelLimits
+
+
+class EagerClient(H2Client):
+    """A client that asks before it has heard what it may, and takes nothing."""
+
+    hurries = True
+
+    def flush(self) -> None:
+        """Send all at once, when there is no more to be asked."""
+        if not self.hurries:
+            super().flush()
+
+    def ask(self, *args: Any, **named: Any) -> tuple[int, Stream]:
+        """Ask, with a window of nothing."""
+        if not self.streams:
+            self.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        return super().ask(*args, **named)
+
+
+class ClosedWindowTests(LimitCase):
+    """Streams of HTTP/2 whose client lets us send nothing."""
+
+    options = {"cleartext_http2": True}
+    limits = ChannelLimits(idle_seconds=60.0, stall_seconds=100.0, streams=8)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.content = os.urandom(300_000)
+        path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(self.content)}"
+        self.assertEqual(self.house.send("POST", path, self.content).status, 201)
+        self.path = f"/v2/a/b/blobs/{Digest.of(self.content)}"
+        self.opened: list[str] = []
+        reader = MemoryDriver.reader
+
+        def note(driver: MemoryDriver, path: str) -> Any:
+            self.opened.append(path)
+            return reader(driver, path)
+
+        patcher = patch.object(MemoryDriver, "reader", note)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def client(self, window: int) -> H2Client:
+        """Give a client whose streams begin with so large a window."""
+        client = H2Client(self.house)
+        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+        client.flush()
+        client.turn(5)
+        return client
+
+    def queued(self) -> int:
+        """Count the bytes that wait for windows, of all connections."""
+        return sum(
+            len(part)
+            for channel in self.site.channels
+            for queue in channel._outboundStreamQueues.values()
+            for part in queue
+            if isinstance(part, bytes)
+        )
+
+    def ping_on(self, client: H2Client, seconds: int, stream: Stream) -> float:
+        """Send a PING each second until a stream is reset; say when it was."""
+        for second in range(seconds):
+            if stream.reset is not None or client.closed:
+                return second
+            client.h2.ping(b"12345678")
+            client.flush()
+            client.wait(1)
+        return seconds
+
+    def test_nothing_ahead(self) -> None:
+        """While a window is closed, nothing is opened or read for its stream."""
+        client = self.client(0)
+        for _ in range(8):
+            client.ask("GET", self.path)
+        client.turn(50)
+        self.assertEqual((self.opened, self.queued()), ([], 0))
+        self.assertEqual(self.clock.busy(), [])
+
+    def test_opened_by_a_window_update(self) -> None:
+        """When the window opens, the answer comes, whole."""
+        client = self.client(0)
+        number, stream = client.ask("GET", self.path)
+        client.turn(10)
+        client.h2.increment_flow_control_window(400_000)
+        client.h2.increment_flow_control_window(400_000, number)
+        client.flush()
+        self.assertEqual(client.settle(stream).body, self.content)
+
+    def test_opened_by_settings(self) -> None:
+        """A window that is opened by SETTINGS is open (RFC 9113, 6.9.2)."""
+        client = self.client(0)
+        _, stream = client.ask("GET", self.path)
+        client.turn(10)
+        client.h2.increment_flow_control_window(400_000)
+        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 400_000})
+        client.flush()
+        self.assertEqual(client.settle(stream).body, self.content)
+
+    def test_stall_before_the_first_byte(self) -> None:
+        """A stream that never has room is given up, however much its client pings."""
+        client = self.client(0)
+        _, stream = client.ask("GET", self.path)
+        after = self.ping_on(client, 200, stream)
+        self.assertEqual(stream.reset, ErrorCodes.CANCEL)
+        self.assertTrue(95 <= after <= 105, after)
+        self.assertEqual(self.site.active, set())
+
+    def test_stall_in_the_middle(self) -> None:
+        """A stream whose client takes a part and no more is given up as well."""
+        client = self.client(1000)
+        client.reads = False
+        _, stream = client.ask("GET", self.path)
+        client.turn(50)
+        self.assertEqual(len(stream.body), 1000)
+        after = self.ping_on(client, 200, stream)
+        self.assertEqual(stream.reset, ErrorCodes.CANCEL)
+        self.assertTrue(95 <= after <= 105, after)
+        self.assertEqual((self.site.active, self.queued()), (set(), 0))
+        (exchange,) = self.house.recorder.exchanges[1:]
+        self.assertEqual((exchange.status, exchange.sent_bytes), (499, 1000))
+
+    def test_taking_some_is_no_stall(self) -> None:
+        """A client that takes a little now and then is waited for."""
+        client = self.client(1000)
+        client.reads = False
+        number, stream = client.ask("GET", self.path)
+        for _ in range(5):
+            client.wait(80)
+            client.h2.increment_flow_control_window(1000, number)
+            client.flush()
+        client.turn(50)
+        self.assertEqual((len(stream.body), stream.reset), (6000, None))
+
+    def test_others_go_on(self) -> None:
+        """What one stream does not take ends no other stream."""
+        client = self.client(1000)
+        client.ask("GET", self.path)
+        stalled = client.streams[1]
+        self.ping_on(client, 200, stalled)
+        _, other = client.ask("GET", "/v2/")
+        self.assertEqual(client.settle(other).status, 200)
+
+    def test_ping_is_no_life(self) -> None:
+        """A connection that only pings is idle, and ends."""
+        client = self.client(1000)
+        _, stream = client.ask("GET", "/v2/")
+        client.settle(stream)
+        after = self.ping_on(client, 200, Stream())
+        self.assertTrue(client.closed)
+        self.assertLessEqual(after, 65)
+        self.assertEqual(self.site.channels, set())
+
+    def test_nothing_is_left(self) -> None:
+        """Many connections of closed windows are gone in time, without a trace."""
+        clients = [self.client(0) for _ in range(3)]
+        for client in clients:
+            for _ in range(8):
+                client.ask("GET", self.path)
+        for _ in range(250):
+            for client in clients:
+                if not client.closed:
+                    client.h2.ping(b"12345678")
+                    client.flush()
+            clients[0].house.clock.advance(1)
+            self.house.pump()
+        self.assertNothingIsLeft()
+        self.assertEqual(self.opened, [])
+
+    def test_too_many_streams(self) -> None:
+        """A stream beyond the limit is refused, so that it may come again."""
+        client = EagerClient(self.house)
+        asked = [client.ask("GET", self.path)[1] for _ in range(9)]
+        client.hurries = False
+        client.flush()
+        client.turn(1)
+        resets = [stream.reset for stream in asked]
+        self.assertEqual(resets, [None] * 8 + [ErrorCodes.REFUSED_STREAM])
+        self.assertFalse(client.closed)
+
+    def test_streams_are_announced(self) -> None:
+        """A client is told how many streams it may have."""
+        client = self.client(1000)
+        self.assertEqual(client.h2.remote_settings.max_concurrent_streams, 8)
+
+    def test_slow_answer_is_not_idle(self) -> None:
+        """A client that waits for us is not idle, and need not ping."""
+        client = self.client(1000)
+        with patch.object(MemoryDriver, "reader", never_answers(self.clock)):
+            _, stream = client.ask("GET", self.path)
+            client.wait(150)
+        self.assertEqual((client.closed, stream.reset), (False, None))
+
+
+def never_answers(clock: Any) -> Any:
+    """Give a way to open files that takes ten minutes."""
+    return lambda driver, path: deferLater(clock, 600, lambda: None)

@@ -59,6 +59,7 @@ class Body:
     _dropping: Callable[[], None] | None = None
     _may_drop: int = 0
     _may_take: int | None = None
+    _gathered: list[bytes] | None = None
     overflowed: bool = False
 
     def read(self, consumer: IConsumer, max_bytes: int | None = None) -> Deferred[int]:
@@ -97,6 +98,7 @@ class Body:
     def drop(self, max_bytes: int, ended: Callable[[], None]) -> None:
         """Read what is left and forget it, as nobody wants it any more.
 
+        :param max_bytes: on the wire, where chunks of one byte take six.
         :param ended: is called when it has ended, or is longer than ``max_bytes``.
         """
         self._leave()
@@ -108,8 +110,35 @@ class Body:
             self._paused = False
             self._resume()
 
+    def gather(self) -> None:
+        """Keep what comes next, to be taken in one piece: a read may bring many."""
+        self._gathered = []
+
+    def release(self, wire_bytes: int) -> None:
+        """Take what was gathered.
+
+        :param wire_bytes: what it was on the wire, with all that is around it.
+        """
+        self._take_gathered()
+        if self._dropping is not None and not self.complete:
+            self._may_drop -= wire_bytes
+            if self._may_drop < 0:
+                self._dropped()
+
     def feed(self, data: bytes) -> None:
-        """Take what came from the connection.
+        """Take what came from the connection."""
+        if self._gathered is not None:
+            self._gathered.append(data)
+        else:
+            self._take(data)
+
+    def _take_gathered(self) -> None:
+        parts, self._gathered = self._gathered, None
+        if parts:
+            self._take(b"".join(parts))
+
+    def _take(self, data: bytes) -> None:
+        """Take a piece.
 
         Nothing is worth no pause: it may be all that comes before the end, of which a
         connection that is held back would not tell.
@@ -118,10 +147,8 @@ class Body:
             return
         self.received += len(data)
         if self._dropping is not None:
-            self._may_drop -= len(data)
-            if self._may_drop < 0:
-                self._dropped()
-        elif self._consumer is None or self._paused:
+            return
+        if self._consumer is None or self._paused:
             # What was read together with the head, or before the pause took hold.
             self._early.append(data)
             self._pause()
@@ -141,6 +168,7 @@ class Body:
 
     def end(self) -> None:
         """Hear that it has all come."""
+        self._take_gathered()
         self.complete = True
         if self._dropping is not None:
             self._dropped()

@@ -27,6 +27,7 @@ from txregistry.flow.sendnow import count_unsent, send_now
 from txregistry.web.closing import Closing
 from txregistry.web.dates import DateLine
 from txregistry.web.idle import IdleTimer
+from txregistry.web.steps import Steps
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
@@ -104,7 +105,7 @@ def body_connection(channel: Any) -> IPushProducer:
     """Give what is to be paused so that no more of a body comes."""
     if isinstance(channel, H2Stream):
         return cast(IPushProducer, channel)
-    return cast(IPushProducer, channel._networkProducer)
+    return cast(IPushProducer, channel.steps)
 
 
 def is_waiting_to_send(request: Any) -> bool:
@@ -139,6 +140,8 @@ class RegistryChannel(HTTPChannel):
         self._idle = IdleTimer(self._home.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
         super().connectionMade()
+        network = cast(IPushProducer, self._networkProducer)
+        self.steps = Steps(self._home.clock, network, self._take_held)
         watch_socket(self.transport, self._home.limits)
         self._home.channels.add(self)
 
@@ -150,6 +153,7 @@ class RegistryChannel(HTTPChannel):
             request.unsent = count_unsent(self.transport)
         if self._closing is not None:
             self._closing.end()
+        self.steps.stop()
         super().connectionLost(reason)
         self._idle.stop()
 
@@ -189,8 +193,15 @@ class RegistryChannel(HTTPChannel):
         self._spoken = True
         if is_tls or self._head_is_late():
             cast(ITCPTransport, self.transport).abortConnection()
-            return
-        super().dataReceived(data)
+        elif self.steps.waiting:
+            self.steps.add(data)
+        else:
+            super().dataReceived(data)
+
+    def _take_held(self, data: bytes) -> None:
+        """Take what came earlier, unless the connection is being closed."""
+        if self._closing is None:
+            super().dataReceived(data)
 
     def _head_is_late(self) -> bool:
         if not self.line_mode:
@@ -288,4 +299,11 @@ class RegistryChannel(HTTPChannel):
             super().rawDataReceived(data)  # what comes after it
         elif self.requests:
             self._read_large()
-            super().rawDataReceived(data)
+            self._take_body(data if self.length is not None else self.steps.first(data))
+
+    def _take_body(self, data: bytes) -> None:
+        """Take part of a body, and whatever it brings in one piece."""
+        body = self.requests[-1].body
+        body.gather()
+        super().rawDataReceived(data)
+        body.release(len(data))

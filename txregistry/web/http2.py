@@ -26,6 +26,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
 
+from txregistry.web.body import Body
 from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
 from txregistry.web.request import MAX_DROPPED_BYTES
@@ -51,6 +52,7 @@ class RegistryH2Connection(H2Connection):
             self._home.clock, limits.stall_seconds, self._give_up
         )
         self._reading_heads: set[int] = set()
+        self._gathering: list[Body] = []
         self._late_bodies: dict[int, int] = {}
         super().connectionMade()
         self.conn.decoder.max_header_list_size = limits.header_bytes
@@ -93,12 +95,24 @@ class RegistryH2Connection(H2Connection):
         self._is_taking = True
         super().dataReceived(data)
         self._is_taking = False
+        self._release_bodies()
         # SETTINGS open windows as well, and Twisted does not look at them.
         self._look_at_windows()
         if self._closing is None and self._awaits_too_much():
             self.conn.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
             self._tryToWriteControlData()
             self.connectionLost(Failure(FrameTooLargeError()), _cancelTimeouts=False)
+
+    def _gather(self, body: Body) -> None:
+        """Have what one read brings of a body taken in one piece."""
+        if body not in self._gathering:
+            self._gathering.append(body)
+            body.gather()
+
+    def _release_bodies(self) -> None:
+        bodies, self._gathering = self._gathering, []
+        for body in bodies:
+            body.release(0)
 
     def _awaits_too_much(self) -> bool:
         """Tell whether a frame has begun that is longer than we have permitted.
@@ -122,9 +136,10 @@ class RegistryH2Connection(H2Connection):
     def timeoutConnection(self) -> None:
         """Say that nothing came for too long, and close, unless it is for us to speak.
 
-        A client that takes nothing of an answer has a clock of its own.
+        A stream whose client takes nothing of it has a clock of its own.
         """
-        if any(stream._request.body.complete for stream in self.streams.values()):
+        asked = any(stream._request.body.complete for stream in self.streams.values())
+        if asked and self._consumerBlocked is None:
             self.setTimeout(self.timeOut)
             return
         super().timeoutConnection()
@@ -178,7 +193,9 @@ class RegistryH2Connection(H2Connection):
 
     def _requestDataReceived(self, event: Any) -> None:
         self._lives()
-        if event.stream_id in self.streams:
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            self._gather(stream._request.body)
             super()._requestDataReceived(event)
             return
         # The request has been answered without its body: what comes of it all the same
@@ -186,7 +203,7 @@ class RegistryH2Connection(H2Connection):
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
         self._tryToWriteControlData()
-        self._drop_late(event.stream_id, length)
+        self._drop_late(event.stream_id, length + _FRAME_HEAD_BYTES)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int

@@ -1,0 +1,91 @@
+"""Bodies in small chunks are taken apart in steps, with turns for others between them.
+
+What one read brings of a body may be three megabytes. In chunks of one byte that is
+half a million of them, and to take them apart would hold all other clients for seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from zope.interface import implementer
+
+#: What has more lines than this is taken in steps: two for each chunk, and one in
+#: 64 KiB of random bytes.
+MOST_LINES = 1024
+
+#: Taken in one turn of what has many lines: less than 3,000 chunks.
+STEP_BYTES = 16 * 1024
+
+
+@implementer(IPushProducer)
+@attrs.define(eq=False)
+class Steps:
+    """Holds back what has come, and the connection while there is any of it.
+
+    :param network: is paused and resumed.
+    :param take: is called with what was held back, in a turn of its own.
+    """
+
+    _clock: IReactorTime
+    _network: IPushProducer
+    _take: Callable[[bytes], None]
+    _left: bytes = b""
+    _at: int = 0
+    _call: IDelayedCall | None = None
+    _is_held: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether some is held back, which all that comes has to wait for."""
+        return bool(self._left)
+
+    def first(self, data: bytes) -> bytes:
+        """Give as much as may be taken in this turn; the rest is held back."""
+        if len(data) <= STEP_BYTES or data.count(b"\r\n") <= MOST_LINES:
+            return data
+        self.add(data[STEP_BYTES:])
+        return data[:STEP_BYTES]
+
+    def add(self, data: bytes) -> None:
+        """Hold something back, after all that is held back already."""
+        self._left, self._at = self._left[self._at :] + data, 0
+        self._network.pauseProducing()
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._turn)
+
+    def stop(self) -> None:
+        """Forget what is held back: the connection has gone."""
+        self._left, self._at = b"", 0
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def pauseProducing(self) -> None:
+        """Hold the connection back, whatever else would."""
+        self._is_held = True
+        self._network.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let the connection go on, once nothing is held back here."""
+        self._is_held = False
+        if not self._left:
+            self._network.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Give the connection up."""
+        self._network.stopProducing()
+
+    def _turn(self) -> None:
+        self._call = None
+        begin, self._at = self._at, self._at + STEP_BYTES
+        data = self._left[begin : self._at]
+        if self._at < len(self._left):
+            self._call = self._clock.callLater(0, self._turn)
+        else:
+            self._left, self._at = b"", 0
+        self._take(data)
+        if not self._left and not self._is_held:
+            self._network.resumeProducing()

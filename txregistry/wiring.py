@@ -132,6 +132,7 @@ def channel_limits(config: Config) -> ChannelLimits:
         limits.stalltime,
         limits.connections,
         limits.streams,
+        limits.minrate,
     )
 
 

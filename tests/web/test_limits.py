@@ -78,7 +78,7 @@ class LimitTests(LimitCase):
         path = f"/v2/a/b/blobs/uploads/?digest={digest}"
         line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode())
         line.send(b"Content-Length: 20\r\n\r\n")
-        self.drip(line, content, 5.0)
+        self.drip(line, content, 2.0)
         line.wait(2, 0.1)
         (answer,) = line.answers()
         self.assertEqual(answer.status, 201)

@@ -177,9 +177,12 @@ def _check_remote(url: str) -> list[str]:
 
 
 def _check_limits(limits: HttpLimits) -> list[str]:
+    problems = []
     if limits.streams < 1:
-        return ["http.limits.streams: expected 1 or more"]
-    return []
+        problems.append("http.limits.streams: expected 1 or more")
+    if limits.minrate < 0:
+        problems.append("http.limits.minrate: expected 0 or more")
+    return problems
 
 
 def _check_tls(tls: Tls) -> list[str]:

@@ -73,6 +73,7 @@ class HttpLimits:
     :ivar connections: at once; further ones are closed.
     :ivar uploadbytes: of one blob; 0 for no limit.
     :ivar streams: at once, of one connection of HTTP/2; further ones are refused.
+    :ivar minrate: of a body, in bytes per second over a minute; 0 for any.
     """
 
     headerbytes: int = 131072
@@ -82,6 +83,7 @@ class HttpLimits:
     connections: int = 10000
     uploadbytes: int = 0
     streams: int = 32
+    minrate: int = 100
 
 
 @attrs.frozen

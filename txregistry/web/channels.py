@@ -53,6 +53,8 @@ class ChannelLimits:
     :ivar connections: of the whole listener.
     :ivar streams: at once, of one connection of HTTP/2; further ones are refused, and
         may come again.
+    :ivar min_rate: of a body, in bytes per second over a minute, while we take it;
+        0 for any.
     """
 
     header_bytes: int = 128 * 1024
@@ -61,6 +63,7 @@ class ChannelLimits:
     stall_seconds: float = 300.0
     connections: int = 10_000
     streams: int = 32
+    min_rate: float = 100.0
 
 
 class Home(Protocol):
@@ -105,7 +108,8 @@ def body_connection(channel: Any) -> IPushProducer:
     """Give what is to be paused so that no more of a body comes."""
     if isinstance(channel, H2Stream):
         return cast(IPushProducer, channel)
-    return cast(IPushProducer, channel.steps)
+    steps: IPushProducer = channel.steps
+    return steps
 
 
 def is_waiting_to_send(request: Any) -> bool:
@@ -140,7 +144,7 @@ class RegistryChannel(HTTPChannel):
         self._idle = IdleTimer(self._home.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
         super().connectionMade()
-        network = cast(IPushProducer, self._networkProducer)
+        network: Any = self._networkProducer
         self.steps = Steps(self._home.clock, network, self._take_held)
         watch_socket(self.transport, self._home.limits)
         self._home.channels.add(self)
@@ -303,7 +307,10 @@ class RegistryChannel(HTTPChannel):
 
     def _take_body(self, data: bytes) -> None:
         """Take part of a body, and whatever it brings in one piece."""
-        body = self.requests[-1].body
-        body.gather()
+        request = self.requests[-1]
+        request.body.gather()
         super().rawDataReceived(data)
-        body.release(len(data))
+        request.body.release(len(data))
+        request.came(len(data))
+        if request.is_slow(self._home.clock.seconds()) and self._closing is None:
+            self.timeoutConnection()

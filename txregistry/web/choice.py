@@ -44,8 +44,11 @@ class ChosenProtocol(Protocol, TimeoutMixin):
     def dataReceived(self, data: bytes) -> None:
         """Choose, then pass on."""
         if self._chosen is None:
+            is_first = not self._early
             self._early += data
             if self._is_undecided():
+                if is_first:
+                    self._hurry()
                 return
             data, self._early = self._early, b""
             self._forget()
@@ -60,6 +63,11 @@ class ChosenProtocol(Protocol, TimeoutMixin):
         self._forget()
         if self._chosen is not None:
             self._chosen.connectionLost(reason)
+
+    def _hurry(self) -> None:
+        """Wait for the rest no longer than for that of any head."""
+        limits = self._site.limits
+        self.setTimeout(min(limits.idle_seconds, limits.header_seconds))
 
     def _forget(self) -> None:
         self.setTimeout(None)

@@ -29,11 +29,12 @@ from twisted.web._http2 import H2Connection
 from txregistry.web.body import Body
 from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
+from txregistry.web.frames import FRAME_HEAD_BYTES, Head, unfinished
 from txregistry.web.request import MAX_DROPPED_BYTES
 from txregistry.web.windows import ClosedWindows
 
-#: What each frame begins with (RFC 9113, 4.1).
-_FRAME_HEAD_BYTES = 9
+#: Seconds between two looks at how fast bodies come of which nothing comes.
+_LOOK_SECONDS = 10.0
 
 
 class RegistryH2Connection(H2Connection):
@@ -54,6 +55,8 @@ class RegistryH2Connection(H2Connection):
         self._reading_heads: set[int] = set()
         self._gathering: list[Body] = []
         self._late_bodies: dict[int, int] = {}
+        self._head = Head(self.conn)
+        self._looked_at = self._home.clock.seconds()
         super().connectionMade()
         self.conn.decoder.max_header_list_size = limits.header_bytes
         self.conn.update_settings(
@@ -98,10 +101,26 @@ class RegistryH2Connection(H2Connection):
         self._release_bodies()
         # SETTINGS open windows as well, and Twisted does not look at them.
         self._look_at_windows()
-        if self._closing is None and self._awaits_too_much():
-            self.conn.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+        if self._closing is None:
+            self._check_time(len(data))
+
+    def _check_time(self, taken: int) -> None:
+        """Part with a client that sends too much of a frame, or too slowly."""
+        now = self._home.clock.seconds()
+        is_late = self._head.seconds(taken, now) > self._home.limits.header_seconds
+        if is_late or self._awaits_too_much():
+            code = ErrorCodes.PROTOCOL_ERROR if is_late else ErrorCodes.FRAME_SIZE_ERROR
+            self.conn.close_connection(code)
             self._tryToWriteControlData()
             self.connectionLost(Failure(FrameTooLargeError()), _cancelTimeouts=False)
+        elif now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            self._end_slow_bodies(now)
+
+    def _end_slow_bodies(self, now: float) -> None:
+        for stream_id, stream in list(self.streams.items()):
+            if stream._request.is_slow(now):
+                self._give_up(stream_id)
 
     def _gather(self, body: Body) -> None:
         """Have what one read brings of a body taken in one piece."""
@@ -119,10 +138,9 @@ class RegistryH2Connection(H2Connection):
 
         h2 says so when it has all of it, which may be 16 MiB.
         """
-        buffer = self.conn.incoming_buffer
-        # It goes by the one name or the other in different versions.
-        there: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
-        return len(there) > self.conn.max_inbound_frame_size + _FRAME_HEAD_BYTES
+        return len(unfinished(self.conn)) > self.conn.max_inbound_frame_size + (
+            FRAME_HEAD_BYTES
+        )
 
     def resetTimeout(self) -> None:
         """Begin to count anew; see Note [Signs of life] for what is no reason to."""
@@ -196,6 +214,7 @@ class RegistryH2Connection(H2Connection):
         stream = self.streams.get(event.stream_id)
         if stream is not None:
             self._gather(stream._request.body)
+            stream._request.came(event.flow_controlled_length)
             super()._requestDataReceived(event)
             return
         # The request has been answered without its body: what comes of it all the same
@@ -203,7 +222,7 @@ class RegistryH2Connection(H2Connection):
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
         self._tryToWriteControlData()
-        self._drop_late(event.stream_id, length + _FRAME_HEAD_BYTES)
+        self._drop_late(event.stream_id, length + FRAME_HEAD_BYTES)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
@@ -321,11 +340,11 @@ class RegistryH2Connection(H2Connection):
             waiting.callback(None)
 
     def _give_up(self, stream_id: int) -> None:
-        """End a stream whose client has let us send nothing for too long."""
+        """End a stream whose client takes nothing, or sends next to nothing."""
         self._count_unsent(stream_id)
         self._late_bodies.pop(stream_id, None)
         self.streams[stream_id].connectionLost(
-            Failure(ConnectionLost("the client takes nothing"))
+            Failure(ConnectionLost("the client is too slow"))
         )
         self._reset(stream_id, ErrorCodes.CANCEL)
         if stream_id in self.streams:

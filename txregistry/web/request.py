@@ -42,6 +42,7 @@ from txregistry.web.channels import (
     body_connection,
     is_waiting_to_send,
 )
+from txregistry.web.pace import Pace
 from txregistry.web.texts import TextRequest
 
 #: What is left of a body that nobody wants is read up to this; after that the
@@ -88,6 +89,7 @@ class RegistryRequest(TextRequest):
     body: Body
     base: tuple[str, str] | None = None
     _home: Home | None = None
+    _pace: Pace | None = None
     began_at = 0.0
     _begun = False
     _answered = False
@@ -130,6 +132,8 @@ class RegistryRequest(TextRequest):
         self.identity = os.urandom(16).hex()
         self.began_at = site.clock.seconds()
         site.active.add(self)
+        if not self.body.complete:
+            self._pace = Pace(site.limits.min_rate, self.began_at)
         self._strip_host()
         self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
@@ -186,8 +190,21 @@ class RegistryRequest(TextRequest):
             return cast("Deferred[None]", channel._conn.room(channel.streamID))
         return succeed(None)
 
+    def came(self, size: int) -> None:
+        """Hear that so many bytes of the body have come, on the wire."""
+        if self._pace is not None:
+            self._pace.take(size)
+
+    def is_slow(self, now: float) -> bool:
+        """Tell whether a client that is let send its body hardly does."""
+        if self._pace is None or self.body.complete:
+            return False
+        return self._pace.is_slow(now)
+
     def pause_body(self) -> None:
         """Hold the client back."""
+        if self._pace is not None:
+            self._pace.hold(cast(Home, self.site).clock.seconds())
         if self.channel is not None:
             body_connection(self.channel).pauseProducing()
 
@@ -195,6 +212,8 @@ class RegistryRequest(TextRequest):
         """Let the client send, telling it so if it waits for that."""
         if self.channel is None:
             return
+        if self._pace is not None:
+            self._pace.go_on(cast(Home, self.site).clock.seconds())
         if not self._answered and is_waiting_to_send(self):
             # Whoever waits to send is told so once.
             self.requestHeaders.removeHeader(b"Expect")

@@ -1,0 +1,57 @@
+"""What a connection of HTTP/2 has begun to say, as h2 keeps it until it is whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from h2.connection import H2Connection
+
+#: What each frame begins with (RFC 9113, 4.1).
+FRAME_HEAD_BYTES = 9
+
+#: Where in it the type stands, and the type of DATA.
+_TYPE_AT, _DATA = 3, 0
+
+
+def unfinished(connection: H2Connection) -> bytes:
+    """Give the part of a frame that has come."""
+    buffer: Any = connection.incoming_buffer
+    # It goes by the one name or the other in different versions.
+    found: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
+    return found
+
+
+@attrs.define
+class Head:
+    """How long what is no body has been on its way: a preface, a head, another frame.
+
+    Frames of a body have a clock of their own, by how fast it comes.
+    """
+
+    _connection: H2Connection
+    _began_at: float | None = None
+    _length: int = 0
+
+    def seconds(self, taken: int, now: float) -> float:
+        """Say for how long one has been begun and is not whole.
+
+        :param taken: how many bytes have just been taken.
+        """
+        buffer: Any = self._connection.incoming_buffer
+        length, before = len(unfinished(self._connection)), self._length
+        self._length = length
+        in_block = bool(buffer._headers_buffer or buffer._preamble_len)
+        if not in_block and not self._is_no_body():
+            self._began_at = None
+            return 0.0
+        goes_on = in_block or length == before + taken
+        if self._began_at is None or not goes_on:
+            self._began_at = now
+        return now - self._began_at
+
+    def _is_no_body(self) -> bool:
+        there = unfinished(self._connection)
+        if len(there) <= _TYPE_AT:
+            return bool(there)
+        return there[_TYPE_AT] != _DATA

@@ -155,9 +155,11 @@ class UploadMachine(RuleBasedStateMachine):
         got = self._send("PATCH", url, data, header, chunked)
         if not upload.open:
             self._unknown(got)
+        elif offset is None:
+            self._refused(got, 404, "BLOB_UPLOAD_INVALID")
         elif header and length != size and not chunked:
             self._refused(got, 400, "SIZE_INVALID")
-        elif {there, there if offset is None else offset, start} != {there}:
+        elif {there, offset, start} != {there}:
             self._out_of_place(upload, got)
         elif header and length != size:
             # Only the end of the body shows that it is not as long as it was said.
@@ -170,11 +172,11 @@ class UploadMachine(RuleBasedStateMachine):
 
     @rule(upload=uploads, place=st.sampled_from(["newest", "bare", "any"]), pick=sizes)
     def ask_for_status(self, upload: Begun, place: str, pick: int) -> None:
-        """GET and HEAD say how much is there, whatever URL was used."""
-        _, url = self._place(upload, place, pick)
+        """GET and HEAD say how much is there, whichever URL of ours was used."""
+        offset, url = self._place(upload, place, pick)
         for method in ("GET", "HEAD"):
             got = self.house.send(method, url)
-            if not upload.open:
+            if not upload.open or offset is None:
                 assert got.status == 404, got
                 continue
             assert got.status == 204, got
@@ -208,7 +210,9 @@ class UploadMachine(RuleBasedStateMachine):
         half = 1 + int(size * sent)
         stuck = self._begin_patch(upload, data, data[:half])
         asked_at = self.house.clock.seconds()
-        got = self.house.send("PATCH", upload.bare, b"next")
+        got = self.house.send("PATCH", self._newest(upload), b"next")
+        while got.status == 416:
+            got = self.house.send("PATCH", got.header("Location") or "", b"next")
         assert got.status == 202, got
         assert self.house.clock.seconds() - asked_at < 10, "it waited for the other"
         stuck.send(data[half:])
@@ -283,7 +287,9 @@ class UploadMachine(RuleBasedStateMachine):
             self._refused(got, 400, "DIGEST_INVALID")
         elif not upload.open:
             self._unknown(got)
-        elif offset not in (None, len(upload.content)):
+        elif offset is None:
+            self._refused(got, 404, "BLOB_UPLOAD_INVALID")
+        elif offset != len(upload.content):
             self._out_of_place(upload, got)
         elif digest == "wrong":
             self._refused(got, 400, "DIGEST_INVALID")
@@ -297,10 +303,12 @@ class UploadMachine(RuleBasedStateMachine):
     @rule(upload=consumes(uploads))
     def cancel(self, upload: Begun) -> None:
         """DELETE throws it away; a second one finds nothing."""
-        got = self.house.send("DELETE", upload.bare)
+        assert self.house.send("DELETE", upload.bare).status == 404
+        _, url = upload.places[-1]
+        got = self.house.send("DELETE", url)
         assert got.status == (204 if upload.open else 404), got
         upload.open = False
-        assert self.house.send("DELETE", upload.bare).status == 404
+        assert self.house.send("DELETE", url).status == 404
 
     @rule(upload=uploads, name=repositories)
     def ask_elsewhere(self, upload: Begun, name: str) -> None:
@@ -438,6 +446,11 @@ class UploadMachine(RuleBasedStateMachine):
         places = upload.places
         return places[-1] if place == "newest" else places[pick % len(places)]
 
+    def _newest(self, upload: Begun) -> str:
+        """Ask how far it has come, as who has lost a connection does."""
+        _, url = upload.places[-1]
+        return self.house.send("GET", url).header("Location") or url
+
     def _content_range(
         self, ranged: str, there: int, size: int
     ) -> tuple[str, int, int]:
@@ -473,7 +486,8 @@ class UploadMachine(RuleBasedStateMachine):
 
     def _begin_patch(self, upload: Begun, data: bytes, part: bytes) -> Line:
         """Send the head of a PATCH and part of its body."""
-        head = f"PATCH {upload.bare} HTTP/1.1\r\nHost: registry.example\r\n"
+        path = self._newest(upload).removeprefix("http://registry.example")
+        head = f"PATCH {path} HTTP/1.1\r\nHost: registry.example\r\n"
         line = Line(self.house)
         line.send(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + part)
         return line

@@ -11,7 +11,12 @@ from txregistry.web.request import RegistryRequest
 CLIENT_LEFT = 499
 
 #: What a log is not to hold: whoever has it can go on with somebody's upload.
-_SEALED = re.compile(r"(?<=[?&]_state=)[^&]*")
+_SECRET = re.compile(r"(?<=[?&]_state=)[^&]*|(?<=/blobs/uploads/)[^/?]+")
+
+
+def masked(uri: str) -> str:
+    """Give a URI without what would let a reader go on with an upload."""
+    return _SECRET.sub("-", uri) if "uploads/" in uri or "_state=" in uri else uri
 
 
 def record(request: RegistryRequest, now: float) -> Exchange:
@@ -20,19 +25,18 @@ def record(request: RegistryRequest, now: float) -> Exchange:
     :param now: by the clock of its site, in seconds.
     """
     cached = request.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
-    uri = request.uri.decode("ascii", "replace")
     return Exchange(
         request_id=request.identity,
         handler=request.handler,
         peer=request.peer,
         user=request.actor or "-",
         method=request.method.decode("ascii", "replace"),
-        uri=_SEALED.sub("-", uri) if "_state=" in uri else uri,
+        uri=masked(request.uri.decode("ascii", "replace")),
         protocol=request.clientproto.decode("ascii", "replace"),
         status=CLIENT_LEFT if request.left else int(request.code),
         sent_bytes=request.sentLength,
         seconds=max(0.0, now - request.began_at),
-        referer=request.header("Referer"),
+        referer=masked(request.header("Referer")),
         user_agent=request.header("User-Agent"),
         cache_status=cached[-1].decode("latin-1"),
         aborted=request.aborted,

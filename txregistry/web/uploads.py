@@ -26,6 +26,7 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest
 from txregistry.spec.errors import (
     BlobTooLarge,
+    BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
     NameInvalid,
@@ -90,6 +91,7 @@ class Uploads:
         state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
         status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
+        _require(state)
         return self._accepted(request, name, status, 204)
 
     async def append(
@@ -141,6 +143,7 @@ class Uploads:
         blobs = await self._ingester(name)
 
         def check(status: UploadStatus) -> None:
+            _require(state)
             if request.method != b"DELETE":
                 self._check_place(request, name, status, state)
 
@@ -151,7 +154,7 @@ class Uploads:
     def _state(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str
     ) -> UploadState | None:
-        """Give the state that the client sends; one that sends none is believed.
+        """Give the state that the client sends, if any; see :func:`_require`.
 
         :raise BlobUploadInvalid: it is not the upload's.
         """
@@ -298,6 +301,17 @@ class Uploads:
         state = UploadState(name, status.upload_id, status.size, started)
         sealed = seal(state, self._secret())
         return self._urls.upload(request, name, status.upload_id, sealed)
+
+
+def _require(state: UploadState | None) -> None:
+    """See to it that a client has the URL that we gave, and not only an id.
+
+    Ids stand in paths, and are no secret; what is sealed is known to who began.
+
+    :raise BlobUploadInvalid: it has sent no state.
+    """
+    if state is None:
+        raise BlobUploadInvalid({"reason": "the URL lacks its _state"})
 
 
 def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:

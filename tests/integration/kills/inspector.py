@@ -72,10 +72,7 @@ class Inspector:
     def _settle_upload(self, pending: Pending) -> None:
         """See where an upload stands, and perhaps bring it to its end."""
         about = (pending.upload_id, pending.digest)
-        path = f"/v2/{pending.repository}/blobs/uploads/{pending.upload_id}"
-        if not pending.acknowledged:
-            # What has only begun may be known to nobody but its client.
-            path = pending.location
+        path = pending.location  # which may be older than what has come
         answer = self.client.ask("GET", path)
         if answer.status == 404 and pending.ending:
             del self.model.uploads[pending.upload_id]

@@ -105,6 +105,13 @@ class TrustedKeys:
     def _of_chain(self, encoded: Any, now: float) -> Key:
         if not isinstance(encoded, list) or not 0 < len(encoded) <= MAX_CHAIN:
             raise ValueError("the chain of certificates is malformed")
+        try:
+            return self._of_certificates(encoded, now)
+        except Exception as error:
+            # The libraries fail in ways of their own over odd curves and extensions.
+            raise ValueError(f"the chain cannot be used: {error}") from error
+
+    def _of_certificates(self, encoded: list[Any], now: float) -> Key:
         chain = [
             x509.load_der_x509_certificate(base64.b64decode(str(part)))
             for part in encoded

@@ -12,11 +12,14 @@ from txregistry.spec.errors import NameInvalid, TagInvalid
 #: Longest path part of a repository name, in characters.
 MAX_NAME_LENGTH = 255
 
+#: Longest host before it: what a file system takes as one name.
+MAX_HOST_LENGTH = 255
+
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::[0-9]+)?"
 _PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
-_NAME = re.compile(rf"(?:{_HOST}/)?({_PATH})", re.ASCII)
+_NAME = re.compile(rf"(?:({_HOST})/)?({_PATH})", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 
 
@@ -45,8 +48,10 @@ class RepositoryName:
         if len(text) > 2 * MAX_NAME_LENGTH:
             raise NameInvalid({"reason": "too long"})
         match = _NAME.fullmatch(text)
-        if match is None or len(match[1]) > MAX_NAME_LENGTH:
+        if match is None or len(match[2]) > MAX_NAME_LENGTH:
             raise NameInvalid({"name": text})
+        if len(match[1] or "") > MAX_HOST_LENGTH:
+            raise NameInvalid({"reason": "its host is too long"})
         return cls(text)
 
     def __str__(self) -> str:

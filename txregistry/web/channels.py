@@ -36,6 +36,9 @@ HEAD_READ_BYTES = 64 * 1024
 #: The longest time that the kernel can be told.
 _MOST_MILLISECONDS = 2**31 - 1
 
+#: Of a length: 63 bits have 19.
+_MOST_DIGITS = 19
+
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
 
@@ -206,6 +209,18 @@ class RegistryChannel(HTTPChannel):
         """Take what came earlier, unless the connection is being closed."""
         if self._closing is None:
             super().dataReceived(data)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a header; a length of more digits than there are bytes is refused.
+
+        Python reads no number of thousands of digits, and Twisted gives no answer then.
+        """
+        name, _, value = line.partition(b":")
+        is_length = name.lower() == b"content-length"
+        if is_length and len(value.strip(b" \t")) > _MOST_DIGITS:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return bool(super().headerReceived(line))
 
     def _head_is_late(self) -> bool:
         if not self.line_mode:

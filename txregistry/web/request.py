@@ -169,6 +169,12 @@ class RegistryRequest(TextRequest):
             self.path = b"/" + rest.partition(b"/")[2]
 
     @property
+    def has_one_host(self) -> bool:
+        """Tell whether it names one host, as it has to (RFC 9112, 3.2)."""
+        hosts = self.requestHeaders.getRawHeaders(b"Host", [])
+        return len(hosts) == 1 or (not hosts and self.clientproto != b"HTTP/1.1")
+
+    @property
     def is_over(self) -> bool:
         """Tell whether no more can be said to the client."""
         return bool(self.finished or self._disconnected)

@@ -19,6 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from werkzeug.routing import MapAdapter, Rule
 
+from txregistry.spec.errors import BadRequest
 from txregistry.web.request import RegistryRequest
 
 #: Kinds of exceptions, and what gives the body that tells a client of one.
@@ -66,6 +67,10 @@ class Router(Resource):
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:
+        if not request.has_one_host:
+            # Somebody on the way may have read it in another way.
+            request.loseAfterwards()
+            raise BadRequest({"reason": "expected one Host header"})
         path = request.path
         find = self._remembered if len(path) <= _REMEMBERED_BYTES else self._find
         rule, parts = find(path, request.method)

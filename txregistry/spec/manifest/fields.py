@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from txregistry.spec.descriptor import Descriptor, Platform
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid, ManifestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
+from txregistry.spec.nesting import read_json
 
 #: Sizes are 64 bits with a sign (OCI image-spec, "Descriptors").
 MAX_SIZE = 2**63 - 1
@@ -22,8 +22,8 @@ def load(content: bytes) -> Document:
     :raise ManifestInvalid: it is none, is not in UTF-8, or has numbers that are none.
     """
     try:
-        document = json.loads(content.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        document = read_json(content.decode("utf-8"), parse_constant=_no_number)
+    except ValueError as error:
         raise ManifestInvalid({"expected": "a JSON document"}) from error
     return as_mapping(document, "document")
 

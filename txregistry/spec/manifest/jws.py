@@ -16,6 +16,7 @@ import attrs
 from txregistry.spec import mediatypes
 from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.nesting import read_json
 
 
 def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
@@ -25,7 +26,7 @@ def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
     """
     if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
         return (), manifest.content
-    document = cast(Mapping[str, object], json.loads(manifest.content))
+    document = cast(Mapping[str, object], read_json(manifest.content))
     signatures = cast(Sequence[object], document.get("signatures") or ())
     content = schema1.payload(manifest.content, document)
     return [_dump(signature) for signature in signatures], content
@@ -36,13 +37,13 @@ def put_together(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
     if not signatures:
         return manifest
     try:
-        first = cast(Mapping[str, str], json.loads(signatures[0]))
-        protected = json.loads(schema1.decode(first["protected"]))
+        first = cast(Mapping[str, str], read_json(signatures[0]))
+        protected = read_json(schema1.decode(first["protected"]))
         length = cast(int, protected["formatLength"])
         tail = schema1.decode(cast(str, protected["formatTail"]))
     except (ValueError, KeyError, TypeError):
         return manifest  # what is stored as a signature is none
-    listed = json.dumps([json.loads(signature) for signature in signatures], indent=3)
+    listed = json.dumps([read_json(signature) for signature in signatures], indent=3)
     indented = listed.replace("\n", "\n   ").encode("utf-8")
     content = manifest.content[:length] + b',\n   "signatures": ' + indented + tail
     return attrs.evolve(

@@ -8,7 +8,6 @@ else belongs to it. Pushes are read by :mod:`txregistry.spec.manifest.parse`.
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from txregistry.spec.errors import DigestInvalid, ManifestInvalid, ManifestTooLa
 from txregistry.spec.manifest import fields, schema1
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
 from txregistry.spec.manifest.parse import parse
+from txregistry.spec.nesting import read_json
 
 T = TypeVar("T")
 
@@ -64,8 +64,8 @@ def read(
 def _load(content: bytes) -> fields.Document:
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = read_json(text)
+    except ValueError as error:
         raise ManifestInvalid({"expected": "a JSON document"}) from error
     return fields.as_mapping(document, "document")
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest import fields
 from txregistry.spec.manifest.model import Manifest
+from txregistry.spec.nesting import read_json
 
 
 def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
@@ -57,7 +57,7 @@ def payload(content: bytes, document: fields.Document) -> bytes:
     first = fields.as_mapping(signatures[0], "signatures[0]")
     protected = fields.as_text(first.get("protected"), "signatures[0].protected")
     try:
-        header = fields.as_mapping(json.loads(decode(protected)), "protected")
+        header = fields.as_mapping(read_json(decode(protected)), "protected")
         length = fields.as_size(header.get("formatLength"), "formatLength")
         tail = decode(fields.as_text(header.get("formatTail"), "formatTail"))
     except (ValueError, binascii.Error) as error:

@@ -15,6 +15,7 @@ from txregistry.config.fields import host_and_port
 from txregistry.config.health import Health, HttpHealth
 from txregistry.config.model import Config, Proxy
 from txregistry.config.redis import Redis as RedisConfig
+from txregistry.config.storage import UploadPurging
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
@@ -55,10 +56,18 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
         ),
         policy=push_policy(config),
         max_upload_bytes=http.limits.uploadbytes,
+        max_uploads_of_one=http.limits.uploads.peruser,
+        max_uploads=http.limits.uploads.total,
+        upload_lifetime=_upload_lifetime(config.storage.maintenance.uploadpurging),
         max_tags=config.tags.maxtags,
         max_repositories=config.catalog.maxentries,
         strict_catalog=config.catalog.strict,
     )
+
+
+def _upload_lifetime(purging: UploadPurging) -> float:
+    is_purged = purging.enabled and not purging.dryrun
+    return float(purging.age) if is_purged else 0.0
 
 
 def make_secret(config: Config) -> Secret:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
+from collections.abc import Sequence
+from typing import cast
 
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.digest import Digest
-from txregistry.testing.house import TestHouse
+from txregistry.testing.house import Got, TestHouse
 
 CONTENT = b"what its owner sends"
 
@@ -62,3 +70,103 @@ class OthersUploadTests(SynchronousTestCase):
         for told in (exchange.uri, exchange.referer):
             self.assertNotIn(upload_id, told)
             self.assertNotIn("_state=e", told)
+
+
+@implementer(IAccessController)
+@attrs.define(eq=False)
+class Named:
+    """Lets everybody in, under a name."""
+
+    user: str = ""
+
+    def authorize(
+        self, facts: RequestFacts, wanted: Sequence[Access]
+    ) -> Deferred[Grant]:
+        return succeed(Grant(self.user, everything=True))
+
+
+class UnfinishedTests(SynchronousTestCase):
+    """How many uploads may be begun and not finished."""
+
+    def setUp(self) -> None:
+        self.house = TestHouse()
+        self.serve(3, 5)
+
+    def serve(self, of_one: int, of_all: int, lifetime: float = 0.0) -> None:
+        self.house.serve_registry(
+            max_uploads_of_one=of_one, max_uploads=of_all, upload_lifetime=lifetime
+        )
+
+    def begin(self, user: str = "") -> Got:
+        """Begin one, as some user."""
+        if user:
+            cast(Named, self.house.controller).user = user
+        return self.house.send("POST", "/v2/a/b/blobs/uploads/")
+
+    def fill(self) -> list[str]:
+        """Begin as many as one may."""
+        return [self.begin().header("Location") or "" for _ in range(3)]
+
+    def test_of_one(self) -> None:
+        """One more than a user may have is 429, and begins nothing."""
+        self.fill()
+        before = self.house.paths()
+        got = self.begin()
+        self.assertEqual(got.status, 429)
+        self.assertIn(b"TOOMANYREQUESTS", got.body)
+        self.assertEqual(self.house.paths(), before)
+
+    def test_ended_ones(self) -> None:
+        """What is finished, refused or thrown away counts no more."""
+        good, bad, gone = self.fill()
+        content = f"digest={Digest.of(CONTENT)}"
+        self.assertEqual(
+            self.house.send("PUT", f"{good}&{content}", CONTENT).status, 201
+        )
+        self.assertEqual(self.house.send("PUT", f"{bad}&{content}", b"x").status, 400)
+        self.assertEqual(self.house.send("DELETE", gone).status, 204)
+        self.assertEqual([self.begin().status for _ in range(4)], [202] * 3 + [429])
+
+    def test_going_on(self) -> None:
+        """What has begun goes on, however many there are."""
+        first, *_ = self.fill()
+        self.assertEqual(self.house.send("PATCH", first, CONTENT).status, 202)
+
+    def test_others(self) -> None:
+        """What one user has begun keeps no other from it, until all are too many."""
+        self.house.controller = Named()
+        self.serve(3, 5)
+        self.assertEqual([self.begin("x").status for _ in range(4)], [202] * 3 + [429])
+        self.assertEqual([self.begin("y").status for _ in range(3)], [202] * 2 + [429])
+
+    def test_in_one_request(self) -> None:
+        """Blobs that come in one request, and mounts, leave nothing to be counted."""
+        for number in range(5):
+            content = b"%d" % number
+            path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(content)}"
+            self.assertEqual(self.house.send("POST", path, content).status, 201)
+            path = f"/v2/c/d/blobs/uploads/?mount={Digest.of(content)}&from=a/b"
+            self.assertEqual(self.house.send("POST", path).status, 201)
+        self.assertEqual(self.begin().status, 202)
+
+    def test_purged(self) -> None:
+        """What was purged counts no more, whoever may notice."""
+        self.serve(3, 5, lifetime=1000.0)
+        self.fill()
+        self.house.clock.advance(1001)
+        self.assertEqual(self.begin().status, 202)
+
+    def test_found_gone(self) -> None:
+        """What is found to have gone counts no more."""
+        first, *_ = self.fill()
+        self.house.clock.advance(2)
+        directory = "/docker/registry/v2/repositories/a/b/_uploads"
+        driver = cast(IStorageDriver, self.house.driver)
+        self.house.settle(driver.delete(directory))
+        self.assertEqual(self.house.send("GET", first).status, 404)
+        self.assertEqual(self.begin().status, 202)
+
+    def test_off(self) -> None:
+        """With 0 there may be any number."""
+        self.serve(0, 0)
+        self.assertEqual({self.begin().status for _ in range(20)}, {202})

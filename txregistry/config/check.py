@@ -182,6 +182,11 @@ def _check_limits(limits: HttpLimits) -> list[str]:
         problems.append("http.limits.streams: expected 1 or more")
     if limits.minrate < 0:
         problems.append("http.limits.minrate: expected 0 or more")
+    problems += [
+        f"http.limits.uploads.{name}: expected 0 or more"
+        for name in ("peruser", "total")
+        if getattr(limits.uploads, name) < 0
+    ]
     return problems
 
 

@@ -63,6 +63,18 @@ class H2c:
 
 
 @attrs.frozen
+class UploadLimits:
+    """``http.limits.uploads``: begun and not finished; 0 for no limit.
+
+    :ivar peruser: of one user; where nobody is asked who it is, of one address.
+    :ivar total: of all.
+    """
+
+    peruser: int = 1000
+    total: int = 10000
+
+
+@attrs.frozen
 class HttpLimits:
     """``http.limits``: what one client may take.
 
@@ -73,6 +85,7 @@ class HttpLimits:
     :ivar connections: at once; further ones are closed.
     :ivar uploadbytes: of one blob; 0 for no limit.
     :ivar streams: at once, of one connection of HTTP/2; further ones are refused.
+    :ivar uploads: begun and not finished.
     :ivar minrate: of a body, in bytes per second over a minute; 0 for any.
     """
 
@@ -84,6 +97,7 @@ class HttpLimits:
     uploadbytes: int = 0
     streams: int = 32
     minrate: int = 100
+    uploads: UploadLimits = section(UploadLimits)
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from txregistry.web.request import RegistryRequest
 from txregistry.web.route import Route, Work
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
+from txregistry.web.unfinished import Unfinished
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
@@ -35,6 +36,10 @@ class ApiSettings:
     :ivar secret: gives the bytes that seal the state of uploads, each time they are
         needed; replicas share them.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
+    :ivar max_uploads_of_one: begun by one user and not finished; 0 for no limit.
+    :ivar max_uploads: begun and not finished; 0 for no limit.
+    :ivar upload_lifetime: seconds after which one that was left alone is purged; 0 for
+        never.
     :ivar max_tags: a larger page of tags is clamped to this.
     :ivar max_repositories: a larger page of the catalogue is clamped to this.
     :ivar strict_catalog: it is refused instead.
@@ -45,6 +50,9 @@ class ApiSettings:
     gate: Gate = attrs.field(factory=Gate)
     policy: PushPolicy = attrs.field(factory=PushPolicy)
     max_upload_bytes: int = 0
+    max_uploads_of_one: int = 1000
+    max_uploads: int = 10_000
+    upload_lifetime: float = 0.0
     max_tags: int = 1000
     max_repositories: int = 1000
     strict_catalog: bool = False
@@ -120,6 +128,11 @@ class Api:
             Announcements(self._events),
             self._settings.secret,
             self._settings.max_upload_bytes,
+            Unfinished(
+                self._settings.max_uploads_of_one,
+                self._settings.max_uploads,
+                self._settings.upload_lifetime,
+            ),
         )
         start = Work(uploads.start, Change.PUSH)
         self._route("/v2/<path:name>/blobs/uploads/", door.upload, POST=start)

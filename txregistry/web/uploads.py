@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import cast
 
@@ -38,8 +39,10 @@ from txregistry.spec.errors import (
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.announcements import Announcements
+from txregistry.web.channels import Home
 from txregistry.web.door import mount_source
 from txregistry.web.request import RegistryRequest
+from txregistry.web.unfinished import Unfinished
 from txregistry.web.urls import Urls
 
 _log = Logger(namespace="txregistry.web")
@@ -51,6 +54,7 @@ class Uploads:
 
     :param secret: gives what seals the state in URLs (``http.secret``).
     :param max_bytes: of one blob; 0 for no limit.
+    :param unfinished: counts those that have begun.
     """
 
     _namespace: INamespace
@@ -58,6 +62,7 @@ class Uploads:
     _announcements: Announcements
     _secret: Callable[[], bytes]
     _max_bytes: int
+    _unfinished: Unfinished
 
     async def start(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
@@ -70,10 +75,15 @@ class Uploads:
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
         mount = await self._mount(request, grant)
-        if mount is None and digest is None:
-            status = await blobs.begin(algorithm=algorithm)
-            return self._accepted(request, name, status, 202)
-        begun = await blobs.create(mount=mount, algorithm=algorithm)
+        owner = grant.user or request.peer
+        with self._unfinished.beginning(owner, _now(request)) as beginning:
+            if mount is None and digest is None:
+                status = await blobs.begin(algorithm=algorithm)
+                beginning.name = status.upload_id
+                return self._accepted(request, name, status, 202)
+            begun = await blobs.create(mount=mount, algorithm=algorithm)
+            if not isinstance(begun, Descriptor):
+                beginning.name = begun.upload_id
         if isinstance(begun, Descriptor):
             assert mount is not None
             return await self._mounted(request, name, mount)
@@ -90,7 +100,8 @@ class Uploads:
         upload_id = _upload_id(upload)
         state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
-        status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
+        with self._watch(upload_id):
+            status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
         _require(state)
         return self._accepted(request, name, status, 204)
 
@@ -125,6 +136,7 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         await writer.cancel()
+        self._unfinished.ended(writer.upload_id)
         request.setResponseCode(204)
         request.setHeader(b"Docker-Upload-UUID", writer.upload_id)
         return b""
@@ -147,9 +159,19 @@ class Uploads:
             if request.method != b"DELETE":
                 self._check_place(request, name, status, state)
 
-        return await blobs.resume(
-            upload_id=upload_id, check=check, begun_at=_begun_at(state)
-        )
+        with self._watch(upload_id):
+            return await blobs.resume(
+                upload_id=upload_id, check=check, begun_at=_begun_at(state)
+            )
+
+    @contextmanager
+    def _watch(self, upload_id: str) -> Iterator[None]:
+        """Count an upload no more that is found to have gone, as by a purge."""
+        try:
+            yield
+        except BlobUploadUnknown:
+            self._unfinished.ended(upload_id)
+            raise
 
     def _state(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str
@@ -258,11 +280,14 @@ class Uploads:
             descriptor = await writer.commit(provisional=Descriptor(digest, None))
         except RegistryError:
             await writer.cancel()
+            self._unfinished.ended(writer.upload_id)
             raise
         except BaseException:
             # Nobody can make a blob of it any more.
             _later(writer.cancel(), "an upload could not be thrown away")
+            self._unfinished.ended(writer.upload_id)
             raise
+        self._unfinished.ended(writer.upload_id)
         url = self._created(request, name, digest)
         await self._announcements.blob(request, Action.PUSH, name, descriptor, url)
         return b""
@@ -337,6 +362,10 @@ def _readable(grant: Grant) -> list[RepositoryName]:
             except NameInvalid:
                 continue  # a token may speak of anything
     return found
+
+
+def _now(request: RegistryRequest) -> float:
+    return cast(Home, request.site).clock.seconds()
 
 
 def _status(writer: IBlobWriter) -> UploadStatus:

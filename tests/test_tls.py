@@ -140,14 +140,29 @@ class TlsCase(SynchronousTestCase):
             return False
 
 
-class VersionTests(TlsCase):
-    """``http.tls.minimumtls`` and ``http.tls.ciphersuites``."""
+class SuiteCase(TlsCase):
+    """Clients that speak one version, or one suite."""
 
     def at(self, version: ssl.TLSVersion) -> ssl.SSLContext:
         context = self.context()
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = version
         return context
+
+    def suite(self, creator: Any, names: str) -> str | None:
+        context = self.at(ssl.TLSVersion.TLSv1_2)
+        context.set_ciphers(names)
+        client = self.connect(creator, context)
+        try:
+            client.say(b"x")
+        except (ssl.SSLError, AssertionError):
+            return None
+        found = client.tls.cipher()
+        return None if found is None else found[0]
+
+
+class VersionTests(SuiteCase):
+    """``http.tls.minimumtls`` and ``http.tls.ciphersuites``."""
 
     def test_default(self) -> None:
         """TLS 1.2 and 1.3 are spoken; what is older is not."""
@@ -186,17 +201,6 @@ class VersionTests(TlsCase):
         """TLS 1.1 as the minimum does not open TLS 1.0."""
         creator = self.creator(minimumtls="tls1.1")
         self.assertFalse(self.gets_in(creator, self.at(ssl.TLSVersion.TLSv1)))
-
-    def suite(self, creator: Any, names: str) -> str | None:
-        context = self.at(ssl.TLSVersion.TLSv1_2)
-        context.set_ciphers(names)
-        client = self.connect(creator, context)
-        try:
-            client.say(b"x")
-        except (ssl.SSLError, AssertionError):
-            return None
-        found = client.tls.cipher()
-        return None if found is None else found[0]
 
     def test_cipher_suites(self) -> None:
         """Of TLS 1.2 only the suites that are listed are spoken."""

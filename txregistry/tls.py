@@ -56,6 +56,14 @@ _CLIENT_AUTH = {
 #: Where a client's certificate is asked for and not compared with any authority.
 _UNVERIFIED = ("request-client-cert", "require-any-client-cert")
 
+#: Suites of TLS 1.2 that are spoken if none are listed: what is recorded today stays
+#: secret when the key is lost, and nothing is learned from how padding is answered.
+_USUAL_SUITES = [
+    suite
+    for name, suite in CIPHER_SUITES.items()
+    if name.startswith("TLS_ECDHE_") and "_CBC_" not in name
+]
+
 #: Seconds between two looks at the files.
 _LOOK_SECONDS = 5.0
 
@@ -181,10 +189,9 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
         ]
         options["trustRoot"] = trustRootFromCertificates(authorities)
     names = [CIPHER_SUITES[name] for name in tls.ciphersuites if CIPHER_SUITES[name]]
-    if names:
-        options["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(
-            ":".join(names)
-        )
+    options["acceptableCiphers"] = AcceptableCiphers.fromOpenSSLCipherString(
+        ":".join(names or _USUAL_SUITES)
+    )
     made = CertificateOptions(
         privateKey=KeyPair.load(_read(tls.key), 1).original,
         certificate=chain[0].original,

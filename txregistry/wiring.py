@@ -25,6 +25,7 @@ from txregistry.secret import Secret
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.weburl import Target
 from txregistry.storage import layout
 from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
@@ -48,7 +49,12 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
     prefix = http.prefix.strip("/")
     return ApiSettings(
         secret=secret,
-        urls=Urls(http.host, f"/{prefix}" if prefix else "", http.relativeurls),
+        urls=Urls(
+            http.host,
+            f"/{prefix}" if prefix else "",
+            http.relativeurls,
+            TrustedProxies.parse(http.trustedproxies),
+        ),
         gate=Gate(
             bool(config.proxy.remoteurl),
             config.storage.maintenance.readonly.enabled,

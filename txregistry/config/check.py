@@ -17,6 +17,7 @@ from txregistry.config.model import Config, Proxy, Validation
 from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
 from txregistry.config.storage import Filesystem
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
@@ -70,6 +71,7 @@ def check(config: Config) -> list[str]:
     problems += _check_pairs(config) + _check_storage(config)
     problems += _check_tls(config.http.tls) + _check_lists(config)
     problems += _check_validation(config.validation) + _check_auth(config.auth)
+    problems += _check_networks("http.trustedproxies", config.http.trustedproxies)
     problems += _check_limits(config.http.limits) + _check_health(config.health)
     problems += _check_endpoints(config.notifications.endpoints)
     if config.proxy.remoteurl:
@@ -174,6 +176,17 @@ def _check_remote(url: str) -> list[str]:
     if parts.path.rstrip("/").endswith("/v2"):
         return ["proxy.remoteurl: leave out /v2, which is added to each question"]
     return []
+
+
+def _check_networks(path: str, networks: tuple[str, ...]) -> list[str]:
+    problems = []
+    for index, text in enumerate(networks):
+        try:
+            TrustedProxies.parse([text])
+        except ValueError:
+            expected = "expected an address or a network"
+            problems.append(f"{path}[{index}]: {expected}, found {text!r}")
+    return problems
 
 
 def _check_limits(limits: HttpLimits) -> list[str]:

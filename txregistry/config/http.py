@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.fields import Duration, secret, section
+from txregistry.spec.proxies import USUAL_NETWORKS
 
 
 @attrs.frozen
@@ -117,3 +118,4 @@ class Http:
     http2: Http2 = section(Http2)
     h2c: H2c = section(H2c)
     limits: HttpLimits = section(HttpLimits)
+    trustedproxies: tuple[str, ...] = USUAL_NETWORKS

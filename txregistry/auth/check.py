@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from txregistry.auth.htpasswd import parse_entries
 from txregistry.auth.keys import keys_of_bundle, keys_of_set
+from txregistry.auth.passwords import parse_entries
 
 #: How the files of each controller are read, by the parameter that names one.
 _FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {

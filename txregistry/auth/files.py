@@ -20,10 +20,13 @@ class WatchedFile(Generic[T]):
 
     :param parse: raises ``ValueError`` for a content that says nothing; what the file
         said before then goes on to hold, and the log says so.
+    :param salvage: reads what has changed in place of it, as far as it can be read, so
+        that what was taken out of the file does not go on to hold.
     """
 
     path: str
     _parse: Callable[[bytes], T]
+    _salvage: Callable[[bytes], T] | None = None
     _stamp: _Stamp | None = None
     _said: list[T] = attrs.field(factory=list)
     _log = Logger()
@@ -47,8 +50,9 @@ class WatchedFile(Generic[T]):
     def _renew(self) -> None:
         with open(self.path, "rb") as file:
             content = file.read()
+        parse = (self._said and self._salvage) or self._parse
         try:
-            self._said = [self._parse(content)]
+            self._said = [parse(content)]
         except ValueError as error:
             if not self._said:
                 raise ValueError(f"{self.path}: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import is_
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
+from twisted.logger import Logger
 
 from txregistry.auth.files import WatchedFile
 
@@ -23,6 +24,11 @@ _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 _END = b"-----END CERTIFICATE-----"
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+
+#: A certificate and its key.
+_Certified = tuple[x509.Certificate, Key]
+
+_log = Logger(namespace="txregistry.auth.token")
 
 #: Certificates of one chain.
 MAX_CHAIN = 8
@@ -182,17 +188,51 @@ def keys_of_bundle(content: bytes) -> TrustedKeys:
 
     :raise ValueError: there is none, or one is malformed.
     """
-    parts = [_BEGIN + part for part in content.split(_BEGIN)[1:]]
-    found = [_certificate(number, part) for number, part in enumerate(parts, 1)]
+    return _keys_of([*_certificates(content)])
+
+
+def watch_bundle(path: str) -> WatchedFile[TrustedKeys]:
+    """Give the keys of a PEM bundle.
+
+    When it has changed, the good certificates count, and the log tells of others: one
+    that is damaged does not keep another in that was taken out.
+    """
+
+    def salvage(content: bytes) -> TrustedKeys:
+        def tell(reason: str) -> None:
+            _log.warn("{path}: is trusted but for {reason}", path=path, reason=reason)
+
+        return _keys_of([*_certificates(content, tell)])
+
+    return WatchedFile(path, keys_of_bundle, salvage)
+
+
+def _certificates(
+    content: bytes, tell: Callable[[str], None] | None = None
+) -> Iterator[_Certified]:
+    """Read the certificates one by one.
+
+    :param tell: is told of each that is malformed; without it they raise.
+    """
+    for number, part in enumerate(content.split(_BEGIN)[1:], 1):
+        try:
+            certificate = _certificate(number, _BEGIN + part)
+            yield certificate, _public(certificate)
+        except ValueError as error:
+            if tell is None:
+                raise
+            tell(str(error))
+
+
+def _keys_of(found: Sequence[_Certified]) -> TrustedKeys:
     if not found:
         raise ValueError("holds no certificate")
     by_id: dict[str, Key] = {}
     by_thumbprint: dict[str, Key] = {}
-    for certificate in found:
-        key = _public(certificate)
+    for certificate, key in found:
         by_id[libtrust_id(certificate)] = key
         by_id[key.thumbprint()] = by_thumbprint[key.thumbprint()] = key
-    return TrustedKeys(by_id, by_thumbprint, found)
+    return TrustedKeys(by_id, by_thumbprint, [certificate for certificate, _ in found])
 
 
 def _certificate(number: int, part: bytes) -> x509.Certificate:

@@ -10,14 +10,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.auth.files import WatchedFile
-from txregistry.auth.htpasswd import HtpasswdAccess, make_file, watch_entries
+from txregistry.auth.htpasswd import HtpasswdAccess
 from txregistry.auth.keys import (
     KeySource,
     TrustedKeys,
-    keys_of_bundle,
     keys_of_set,
+    watch_bundle,
 )
 from txregistry.auth.open import OpenAccess
+from txregistry.auth.passwords import make_file, watch_entries
 from txregistry.auth.silly import SillyAccess
 from txregistry.auth.token import TokenAccess, TokenSettings
 from txregistry.flow.disk import Disk
@@ -101,7 +102,7 @@ def _trusted(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
     """Give a way to learn whom to trust, read anew when a file changes."""
     files = []
     if parameters.get("rootcertbundle"):
-        files.append(WatchedFile(str(parameters["rootcertbundle"]), keys_of_bundle))
+        files.append(watch_bundle(str(parameters["rootcertbundle"])))
     if parameters.get("jwks"):
         files.append(WatchedFile(str(parameters["jwks"]), keys_of_set))
     source = KeySource(files)

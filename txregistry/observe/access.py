@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
+from txregistry.observe.escapes import quoted, word
 
 
 @implementer(IExchangeObserver)
@@ -41,16 +42,10 @@ def format_moment(seconds: float) -> str:
 
 
 def format_combined(exchange: Exchange, moment: str) -> str:
-    """Write an exchange as one line (pure); what a client sent is escaped."""
+    """Write an exchange as one line (pure); whatever others may choose is escaped."""
     request = f"{exchange.method} {exchange.uri} {exchange.protocol}"
     return (
-        f"{exchange.peer} - {exchange.user} [{moment}]"
-        f' "{_escape(request)}" {exchange.status} {exchange.sent_bytes}'
-        f' "{_escape(exchange.referer)}" "{_escape(exchange.user_agent)}"\n'
+        f"{word(exchange.peer)} - {word(exchange.user)} [{moment}]"
+        f" {quoted(request)} {exchange.status} {exchange.sent_bytes}"
+        f" {quoted(exchange.referer)} {quoted(exchange.user_agent)}\n"
     )
-
-
-def _escape(text: str) -> str:
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text
-    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')

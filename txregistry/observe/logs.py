@@ -24,6 +24,7 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from txregistry.flow.context import request_id
+from txregistry.observe.escapes import indented, line
 
 _HIDDEN = frozenset(("format", "isError", "text", "why"))
 
@@ -31,7 +32,7 @@ _HIDDEN = frozenset(("format", "isError", "text", "why"))
 @implementer(ILogObserver)
 @attrs.define(eq=False)
 class TextObserver:
-    """One line per event, and a traceback below it where there is one."""
+    """One line per event; below it, indented, a traceback where there is one."""
 
     _stream: TextIO
     _fields: Mapping[str, str]
@@ -45,8 +46,9 @@ class TextObserver:
             _message(event),
         ]
         parts += [f"{name}={value}" for name, value in _context(self._fields)]
-        line = " ".join(parts).replace("\n", " ")
-        self._stream.write(line + "\n" + _traceback(event))
+        traceback = _traceback(event)
+        below = indented(traceback) if traceback else ""
+        self._stream.write(line(" ".join(parts).replace("\n", " ")) + "\n" + below)
         self._stream.flush()
 
 
@@ -64,21 +66,21 @@ class JsonObserver:
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event."""
-        line: dict[str, object] = {
+        fields: dict[str, object] = {
             self._time_name: _moment(event["log_time"]),
             "level": event["log_level"].name,
             "logger": event.get("log_namespace", ""),
             "message": _message(event),
             **dict(_context(self._fields)),
         }
-        line |= {
+        fields |= {
             name: value if isinstance(value, int | float | str) else str(value)
             for name, value in event.items()
             if not name.startswith("log_") and name not in _HIDDEN
         }
         if traceback := _traceback(event):
-            line["traceback"] = traceback
-        self._stream.write(json.dumps(line) + "\n")
+            fields["traceback"] = traceback
+        self._stream.write(json.dumps(fields) + "\n")
         self._stream.flush()
 
 

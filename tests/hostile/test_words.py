@@ -1,0 +1,135 @@
+"""What others choose, in what we write: logs, the debug listener, ``--check``."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.logger import LogLevel
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.interfaces.observe import Exchange
+from txregistry.observe.access import format_combined
+from txregistry.observe.logs import make_observer
+
+#: Ends a line and begins another as ours do.
+FORGED = 'ann [x] "GET /" 200\n10.0.0.1 - root [01/Jan/2026:00:00:00 +0000] "DELETE /"'
+
+#: Characters at which somebody's reader ends a line, or a terminal does something.
+ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\x1b[2J\x00\x7f\u202e\ud800"
+
+EXCHANGE = Exchange(
+    request_id="1",
+    handler="blob",
+    peer="192.0.2.1",
+    user="ann",
+    method="GET",
+    uri="/v2/",
+    protocol="HTTP/1.1",
+    status=200,
+    sent_bytes=2,
+    seconds=0.1,
+    referer="",
+    user_agent="docker",
+    cache_status="",
+    aborted=False,
+)
+
+TEXT_FIELDS = ("peer", "user", "method", "uri", "protocol", "referer", "user_agent")
+
+COMBINED = re.compile(
+    r'\S+ - [^ "\[\]]+ \[now\] "(?:[^"\\]|\\.)*" 200 2 "(?:[^"\\]|\\.)*"'
+    r' "(?:[^"\\]|\\.)*"\n'
+)
+
+
+class AccessLogTests(SynchronousTestCase):
+    """One exchange is one line, whatever is in it."""
+
+    def test_user_cannot_forge(self) -> None:
+        """A token's subject with a newline stays one field of one line."""
+        written = format_combined(attrs.evolve(EXCHANGE, user=FORGED), "now")
+        self.assertEqual(written.splitlines(), [written[:-1]])
+        self.assertRegex(written, COMBINED)
+        self.assertIn(" - ann\\x20\\x5bx\\x5d\\x20\\x22GET\\x20/\\x22", written)
+
+    def test_every_field(self) -> None:
+        """No field of an exchange ends a line, or moves a terminal's cursor."""
+        for field in TEXT_FIELDS:
+            for char in ENDS + '" \\[]':
+                found = attrs.evolve(EXCHANGE, **{field: f"a{char}b"})
+                written = format_combined(found, "now")
+                self.assertEqual(written.splitlines(), [written[:-1]], (field, char))
+                self.assertTrue(written[:-1].isprintable(), (field, char))
+                self.assertTrue(written.isascii(), (field, char))
+                self.assertRegex(written, COMBINED, (field, char))
+
+    @given(st.text(), st.text(), st.text())
+    def test_any_text(self, user: str, uri: str, agent: str) -> None:
+        """Whatever three fields hold, it is one line of as many fields."""
+        changed = attrs.evolve(EXCHANGE, user=user, uri=uri, user_agent=agent)
+        written = format_combined(changed, "now")
+        self.assertRegex(written, COMBINED)
+        self.assertEqual(written.splitlines(), [written[:-1]])
+
+    def test_plain(self) -> None:
+        """What needs no escaping is written as it is."""
+        self.assertEqual(
+            format_combined(EXCHANGE, "now"),
+            '192.0.2.1 - ann [now] "GET /v2/ HTTP/1.1" 200 2 "" "docker"\n',
+        )
+        user = "repo:ann@example.com/x"
+        self.assertIn(user, format_combined(attrs.evolve(EXCHANGE, user=user), "now"))
+
+
+class EventLogTests(SynchronousTestCase):
+    """One event is one line, and what stands below it cannot be taken for one."""
+
+    def written(self, formatter: str, **event: object) -> str:
+        stream = io.StringIO()
+        observer = make_observer(formatter, "info", {"site": f"x{ENDS}"}, stream)
+        observer(
+            {
+                "log_time": 0.0,
+                "log_level": LogLevel.warn,
+                "log_namespace": "txregistry.x",
+                "log_format": "{reason}",
+                **event,
+            }
+        )
+        return stream.getvalue()
+
+    def test_text(self) -> None:
+        """In text nothing that an event holds ends its line."""
+        for char in ENDS:
+            written = self.written("text", reason=f"a{char}2026-01-01 info forged")
+            self.assertEqual(written.splitlines(), [written[:-1]], repr(char))
+            self.assertTrue(written[:-1].isprintable(), repr(char))
+            written.encode("utf-8")
+
+    def test_json(self) -> None:
+        """In JSON neither."""
+        written = self.written("json", reason=f"a{ENDS}b")
+        self.assertEqual(written.splitlines(), [written[:-1]])
+        self.assertEqual(json.loads(written)["reason"], f"a{ENDS}b")
+
+    def test_letters(self) -> None:
+        """Letters of any script can be read."""
+        self.assertIn("größe 大小", self.written("text", reason="größe 大小"))
+
+    def test_traceback(self) -> None:
+        """What an error says cannot begin a line of the log."""
+        failure = Failure(ValueError(f"x\n2026-01-01T00:00:00 info [x] forged{ENDS}"))
+        first, *below = self.written(
+            "text", reason="a", log_failure=failure
+        ).splitlines()
+        self.assertIn("warn", first)
+        self.assertTrue(below)
+        for line in below:
+            self.assertTrue(line.startswith("    "), line)
+            self.assertTrue(line.isprintable(), line)

@@ -43,7 +43,7 @@ EXCHANGE = Exchange(
 TEXT_FIELDS = ("peer", "user", "method", "uri", "protocol", "referer", "user_agent")
 
 COMBINED = re.compile(
-    r'\S+ - [^ "\[\]]+ \[now\] "(?:[^"\\]|\\.)*" 200 2 "(?:[^"\\]|\\.)*"'
+    r'\S+ - [^ "\[\]]* \[now\] "(?:[^"\\]|\\.)*" 200 2 "(?:[^"\\]|\\.)*"'
     r' "(?:[^"\\]|\\.)*"\n'
 )
 

@@ -198,10 +198,10 @@ def health_checks(
 
 
 def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
-    # It is named on the debug listener: without a password, which is sent as Basic.
+    # It is named in the log and on the debug listener.
     target = Target.of(item.uri)
     return Check(
-        target.url,
+        target.shown,
         http_probe(client, target.url, target.headers(item.headers), item.statuscode),
         item.interval or _HEALTH_SECONDS,
         item.threshold,

@@ -7,15 +7,28 @@ import json
 import re
 
 import attrs
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import LogLevel
+from twisted.internet.error import ConnectError
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.config.health import Health, HttpHealth
+from txregistry.config.model import Config
+from txregistry.config.read import read_config
+from txregistry.config.show import effective
+from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.observe import Exchange
+from txregistry.notifying import endpoint_settings, make_notifier
 from txregistry.observe.access import format_combined
 from txregistry.observe.logs import make_observer
+from txregistry.spec.weburl import Target, masked_url
+from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.wiring import health_checks
 
 #: Ends a line and begins another as ours do.
 FORGED = 'ann [x] "GET /" 200\n10.0.0.1 - root [01/Jan/2026:00:00:00 +0000] "DELETE /"'
@@ -133,3 +146,96 @@ class EventLogTests(SynchronousTestCase):
         for line in below:
             self.assertTrue(line.startswith("    "), line)
             self.assertTrue(line.isprintable(), line)
+
+
+TOKEN = "s3cret-t0ken"
+
+#: A configuration with a token wherever one can be.
+CONFIG = f"""
+version: "0.1"
+storage: inmemory
+health:
+  http:
+    - uri: https://ann:{TOKEN}@health.example/up?token={TOKEN}&x=1#{TOKEN}
+      headers: {{Authorization: [Bearer {TOKEN}], X-Key: [{TOKEN}]}}
+notifications:
+  endpoints:
+    - name: hook
+      url: https://ann:{TOKEN}@hook.example/in?{TOKEN}
+      headers: {{Authorization: [Bearer {TOKEN}]}}
+"""
+
+
+def config() -> Config:
+    """Read the configuration with the tokens."""
+    return read_config(yaml.safe_load(CONFIG))[0]
+
+
+class TokenTests(SynchronousTestCase):
+    """Tokens of services that we ask or tell are shown nowhere."""
+
+    def test_check(self) -> None:
+        """``--check`` shows where they go, and neither headers nor queries."""
+        found = effective(config())
+        self.assertNotIn(TOKEN, repr(found))
+        (asked,), (told,) = found["health"]["http"], found["notifications"]["endpoints"]
+        self.assertEqual(asked["uri"], "https://********@health.example/up?********")
+        self.assertEqual(told["url"], "https://********@hook.example/in?********")
+        self.assertEqual(asked["headers"], "********")
+
+    def test_health(self) -> None:
+        """A check is named without its token, for the log and ``/debug/health``."""
+        (check,) = health_checks(
+            config().health, MemoryDriver(Clock()), MemoryReactorClock()
+        )
+        self.assertEqual(check.name, "https://health.example/up?********")
+
+    def test_health_still_asks_with_it(self) -> None:
+        """The token is sent all the same."""
+        reactor = MemoryReactorClock()
+        url = f"http://127.0.0.1:80/up?token={TOKEN}"
+        health = Health(http=(HttpHealth(url),))
+        (check,) = health_checks(health, MemoryDriver(Clock()), reactor)
+        check.look()
+        sent = StringTransport()
+        protocol = reactor.tcpClients[0][2].buildProtocol(None)
+        protocol.makeConnection(sent)
+        self.assertIn(f"/up?token={TOKEN} ".encode(), sent.value())
+
+    def test_failing_health(self) -> None:
+        """What a failing check says holds no token, whatever its URL is."""
+        for part in ("%ff%zz", "[", "\u00fc", "&&;=", "%", "a b"):
+            url = f"http://127.0.0.1:80/up{part}?token={TOKEN}{part}"
+            health = Health(http=(HttpHealth(url),))
+            with capturedLogs() as events:
+                reactor = MemoryReactorClock()
+                (check,) = health_checks(health, MemoryDriver(Clock()), reactor)
+                check.look()
+                for *_, factory, _, _ in reactor.tcpClients:
+                    factory.clientConnectionFailed(None, Failure(ConnectError()))
+                reactor.advance(60)
+            told = [formatEvent(event) for event in events]
+            self.assertTrue(check.problem, url)
+            self.assertNotIn(TOKEN, f"{check.problem}{told}", url)
+
+    def test_notifications(self) -> None:
+        """``/debug/vars`` names an endpoint without its token."""
+        found = config()
+        notifier = make_notifier(found, InlineDisk(), MemoryReactorClock(), Clock())
+        assert notifier is not None
+        (state,) = notifier.state()
+        self.assertEqual(state["URL"], "https://hook.example/in?********")
+
+    def test_values(self) -> None:
+        """Values that hold such a URL do not show it where they are printed."""
+        endpoint = endpoint_settings(config().notifications.endpoints[0])
+        target = Target.of(config().health.http[0].uri)
+        self.assertIn(TOKEN, endpoint.url)
+        self.assertNotIn(TOKEN, repr([endpoint, target]))
+
+    @given(st.text())
+    def test_any_url(self, text: str) -> None:
+        """Whatever a URL looks like, what follows its path is masked."""
+        for url in (f"http://h/{text}?{TOKEN}", f"http://u:{TOKEN}@h/{text}"):
+            self.assertNotIn(TOKEN, masked_url(url))
+        self.assertEqual(masked_url("https://h:1/p"), "https://h:1/p")

@@ -94,7 +94,7 @@ class EndpointTests(NotifierCase):
             self.pass_time(5)
         self.assertTrue(logged)
         (state,) = notifier.state()
-        self.assertEqual(state["URL"], "http://hook.example:81/hook?x=1")
+        self.assertEqual(state["URL"], "http://hook.example:81/hook?********")
         (endpoint,) = notifier._endpoints
         told = json.dumps(state) + repr(logged) + repr(endpoint.settings)
         for secret in (*SECRETS, encoded("ann:hush@p4ss")):

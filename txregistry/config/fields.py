@@ -32,6 +32,7 @@ _MAX_NANOSECONDS = 2**63 - 1
 
 SECRET = "secret"  # noqa: S105 - the name of a mark, not a secret
 FROM_FILE = "from file"
+URL = "url"
 NO_EFFECT = "no effect"
 
 
@@ -46,6 +47,11 @@ def from_file(default: Any = "") -> Any:
     See ``_FILE`` in :mod:`txregistry.config.environment`.
     """
     return attrs.field(default=default, metadata={FROM_FILE: True})
+
+
+def service_url() -> Any:
+    """Declare the URL of a service, which may hold a token, and may lie in a file."""
+    return attrs.field(metadata={URL: True, FROM_FILE: True})
 
 
 def section(cls: type) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.config.fields import Duration, from_file, secret, section
+from txregistry.config.fields import Duration, secret, section, service_url
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ class FileHealth:
 class HttpHealth:
     """``health.http[]``."""
 
-    uri: str = from_file(attrs.NOTHING)
+    uri: str = service_url()
     headers: Mapping[str, tuple[str, ...]] = secret(attrs.Factory(dict))
     statuscode: int = 200
     timeout: Duration = Duration(5.0)

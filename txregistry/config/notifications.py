@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.config.fields import Duration, from_file, secret, section
+from txregistry.config.fields import Duration, secret, section, service_url
 
 
 @attrs.frozen
@@ -22,7 +22,7 @@ class Endpoint:
     """``notifications.endpoints[]``."""
 
     name: str
-    url: str = from_file(attrs.NOTHING)
+    url: str = service_url()
     disabled: bool = False
     headers: Mapping[str, tuple[str, ...]] = secret(attrs.Factory(dict))
     timeout: Duration = Duration(1.0)

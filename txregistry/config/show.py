@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.fields import SECRET, Duration, format_duration, is_secret
+from txregistry.config.fields import (
+    SECRET,
+    URL,
+    Duration,
+    format_duration,
+    is_secret,
+)
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
-
-MASK = "********"
-
-#: A name and a password in a URL; the last @ before its path ends them.
-_USERINFO = re.compile(r"(://)[^/?#]*@")
+from txregistry.spec.weburl import MASK, masked_url, masked_userinfo
 
 
 def effective(config: Config) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def _section(value: Any) -> dict[str, Any]:
             continue
         if field.metadata.get(SECRET):
             found[field.name] = MASK if item else ""
+        elif field.metadata.get(URL):
+            found[field.name] = masked_url(item)
         elif isinstance(item, Storage):
             found[field.name] = _storage(item)
         elif isinstance(item, Auth):
@@ -60,7 +63,7 @@ def _plain(value: Any, hint: Any) -> Any:
     if hint is object:
         return _masked(value)
     if isinstance(value, str):
-        return _without_userinfo(value)
+        return masked_userinfo(value)
     if isinstance(value, Mapping):
         return {name: _plain(item, None) for name, item in value.items()}
     if isinstance(value, tuple):
@@ -76,8 +79,4 @@ def _masked(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_masked(item) for item in value]
-    return _without_userinfo(value) if isinstance(value, str) else value
-
-
-def _without_userinfo(text: str) -> str:
-    return _USERINFO.sub(rf"\1{MASK}@", text)
+    return masked_userinfo(value) if isinstance(value, str) else value

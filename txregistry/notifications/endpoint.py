@@ -20,6 +20,7 @@ from txregistry.flow.smallbody import SmallBody
 from txregistry.interfaces.events import Event
 from txregistry.notifications.envelope import MEDIA_TYPE, Filter
 from txregistry.notifications.queue import EventQueue, Queued
+from txregistry.spec.weburl import masked_url
 
 #: Events that are read from the queue together.
 _BATCH = 32
@@ -32,14 +33,14 @@ _PAUSE_SECONDS = 0.25
 class EndpointSettings:
     """Where events go and how.
 
-    :ivar url: has neither a name nor a password.
+    :ivar url: has neither a name nor a password; its query may hold a token.
     :ivar headers: are sent with each event, and may hold a password.
     :ivar threshold: failures in a row after which to wait :attr:`backoff` seconds
         before each further try.
     """
 
     name: str
-    url: str
+    url: str = attrs.field(repr=masked_url)
     headers: Mapping[str, Sequence[str]] = attrs.field(factory=dict, repr=False)
     timeout: float = 1.0
     threshold: int = 10

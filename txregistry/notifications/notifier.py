@@ -18,6 +18,7 @@ from txregistry.interfaces.events import Event, IEventSink
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifications.envelope import Source, write_envelope
 from txregistry.notifications.queue import EventQueue
+from txregistry.spec.weburl import masked_url
 
 Row = tuple[str, bytes]
 
@@ -150,7 +151,7 @@ def _state(endpoint: Endpoint) -> dict[str, Any]:
     settings, tally = endpoint.settings, endpoint.tally
     return {
         "Name": settings.name,
-        "URL": settings.url,
+        "URL": masked_url(settings.url),
         "Timeout": settings.timeout,
         "Threshold": settings.threshold,
         "Backoff": settings.backoff,

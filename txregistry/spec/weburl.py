@@ -16,6 +16,29 @@ _NO_HOST = re.compile(r"[\s\"%<>\\^`{|}]")
 _NO_URL = re.compile(r"[\x00-\x20\x7f-\xa0]")
 
 
+#: Stands for what nobody is to read.
+MASK = "********"
+
+#: A name and a password in a URL; the last @ before its path ends them.
+_USERINFO = re.compile(r"(://)[^/?#]*@")
+
+#: What follows the path of a URL.
+_QUERY = re.compile(r"\?.*|#.*", re.DOTALL)
+
+
+def masked_userinfo(text: str) -> str:
+    """Give a text without the names and passwords of the URLs in it."""
+    return _USERINFO.sub(rf"\1{MASK}@", text)
+
+
+def masked_url(url: str) -> str:
+    """Give a URL as it may be shown: who we say that we are, and its query, are masked.
+
+    Many services take a token in the query.
+    """
+    return _QUERY.sub(lambda found: found[0][0] + MASK, masked_userinfo(url))
+
+
 @attrs.frozen
 class Target:
     """Where to send a request, and who to say that we are.
@@ -24,7 +47,7 @@ class Target:
     :ivar authorization: the header's value, as the URL wants it; empty for none.
     """
 
-    url: str
+    url: str = attrs.field(repr=masked_url)
     authorization: str = attrs.field(default="", repr=False)
 
     @classmethod
@@ -34,6 +57,11 @@ class Target:
         userinfo, has_user, host = parts.netloc.rpartition("@")
         bare = urlunsplit(parts._replace(netloc=host.removesuffix(":"), fragment=""))
         return cls(bare, _basic(userinfo) if has_user else "")
+
+    @property
+    def shown(self) -> str:
+        """Give what logs and the debug listener may say of it."""
+        return masked_url(self.url)
 
     def headers(
         self, given: Mapping[str, Sequence[str]]

@@ -57,7 +57,8 @@ def _plain(reactor: Any, http: Http, inherited: Sequence[int]) -> IStreamServerE
         return _adopted(reactor, inherited)
     if http.net == "unix":
         remove_stale_socket(http.addr)
-        return UNIXServerEndpoint(reactor, http.addr, wantPID=False)
+        mode = int(http.socketmode, 8)
+        return UNIXServerEndpoint(reactor, http.addr, mode=mode, wantPID=False)
     return tcp_endpoint(reactor, http.addr)
 
 

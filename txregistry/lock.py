@@ -51,7 +51,12 @@ class DirectoryLock(Service):
         # that somebody else owns is his to protect.
         with suppress(PermissionError):
             os.chmod(directory, 0o700)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._path, how, 0o600)
+        # Whoever can open it can hold it, and keep us from starting. Older releases
+        # made it for all to read.
+        with suppress(PermissionError):
+            os.fchmod(descriptor, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -63,6 +63,7 @@ def check(config: Config) -> list[str]:
         *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
         *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
         *_one_of("http.net", config.http.net, ("tcp", "unix")),
+        *_check_socket_mode(config.http.socketmode),
     ]
     if config.http.net == "tcp":
         problems += _check_address("http.addr", config.http.addr)
@@ -133,6 +134,12 @@ def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
     if value in allowed:
         return []
     return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
+
+
+def _check_socket_mode(mode: str) -> list[str]:
+    if re.fullmatch("0?[0-7]{3}", mode):
+        return []
+    return ["http.socketmode: expected an octal mode such as 0660"]
 
 
 #: Nothing, a name, an address, or one of IPv6 in brackets; and a port.

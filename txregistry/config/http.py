@@ -103,7 +103,10 @@ class HttpLimits:
 
 @attrs.frozen
 class Http:
-    """``http``."""
+    """``http``.
+
+    :ivar socketmode: octal, who may connect where ``net`` is ``unix``.
+    """
 
     addr: str = "127.0.0.1:5000"
     net: str = "tcp"
@@ -119,3 +122,4 @@ class Http:
     h2c: H2c = section(H2c)
     limits: HttpLimits = section(HttpLimits)
     trustedproxies: tuple[str, ...] = USUAL_NETWORKS
+    socketmode: str = "0666"

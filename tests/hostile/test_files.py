@@ -7,7 +7,9 @@ import shutil
 import socket
 import stat
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -16,9 +18,16 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from txregistry.config.http import Http
 from txregistry.config.read import ConfigurationError, read_config
+from txregistry.flow.disk import InlineDisk
+from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
 from txregistry.listening import main_endpoint
 from txregistry.loading import load
 from txregistry.lock import DirectoryLock
+from txregistry.storage import layout
+from txregistry.storage.tree import walk_repositories
+from txregistry.storagedriver.filesystem import FilesystemDriver
+
+T = TypeVar("T")
 
 
 def mode_of(path: str) -> int:
@@ -108,3 +117,157 @@ class SocketModeTests(TestCase):
             }
             error = self.assertRaises(ConfigurationError, read_config, given)
             self.assertIn("http.socketmode: expected an octal mode", str(error), text)
+
+
+class TreeCase(SynchronousTestCase):
+    """A storage directory in which something lies that nobody pushed."""
+
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp()).absolute()
+        self.outside = Path(self.mktemp()).absolute()
+        self.outside.mkdir()
+        (self.outside / "data").write_bytes(b"not ours")
+        self.driver = FilesystemDriver(str(self.root), InlineDisk())
+        self.repositories = self.root / layout.REPOSITORIES.removeprefix("/")
+        for name in ("a", "a/b"):
+            (self.repositories / name / "_manifests").mkdir(parents=True)
+
+    def link(self, path: str, target: object) -> str:
+        """Put a link into the tree; give the path that the driver has for it."""
+        real = self.root / path.removeprefix("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(str(target), real)
+        return path
+
+    def gathered(self, found: AsyncIterator[T]) -> list[T]:
+        async def gather() -> list[T]:
+            return [item async for item in found]
+
+        return self.successResultOf(ensureDeferred(gather()))
+
+    def names(self) -> list[str]:
+        return sorted(map(str, self.gathered(walk_repositories(self.driver))))
+
+    def walked(self) -> list[str]:
+        return [item.path for item in self.gathered(self.driver.walk("/"))]
+
+    def assert_no_file(self, path: str) -> None:
+        """Reading a path fails as if there were nothing."""
+        for ask in (self.driver.get, self.driver.reader):
+            self.failureResultOf(ask(path), PathNotFound)
+
+
+class LoopTests(TreeCase):
+    """Links that lead back to where they are."""
+
+    def test_to_above(self) -> None:
+        """Two links to directories above themselves do not make a walk endless."""
+        for name in ("x", "y", "z"):
+            self.link(f"{layout.REPOSITORIES}/a/{name}", self.repositories)
+            self.link(f"{layout.REPOSITORIES}/a/b/{name}", "..")
+        self.assertEqual(self.names(), ["a", "a/b"])
+        self.assertLess(len(self.walked()), 20)
+        listed = self.successResultOf(self.driver.list(f"{layout.REPOSITORIES}/a"))
+        self.assertNotIn(f"{layout.REPOSITORIES}/a/x", listed)
+
+    def test_by_way_of_another(self) -> None:
+        """Neither do two that lead to one another's directories."""
+        (self.repositories / "c" / "_manifests").mkdir(parents=True)
+        self.link(f"{layout.REPOSITORIES}/a/to-c", self.repositories / "c")
+        self.link(f"{layout.REPOSITORIES}/c/to-a", self.repositories / "a")
+        self.assertEqual(
+            self.names(), ["a", "a/b", "a/to-c", "c", "c/to-a", "c/to-a/b"]
+        )
+
+    def test_to_itself(self) -> None:
+        """A link to itself cannot be read: it is told, and hides nothing else."""
+        path = self.link(f"{layout.REPOSITORIES}/a/loop", "loop")
+        for ask in (self.driver.get, self.driver.reader, self.driver.stat):
+            self.failureResultOf(ask(path), DriverError)
+        told: list[DriverError] = []
+        found = self.gathered(walk_repositories(self.driver, told.append))
+        self.assertEqual(sorted(map(str, found)), ["a", "a/b"])
+        self.assertEqual([error.path for error in told], [path])
+
+    def test_to_nothing(self) -> None:
+        """A link to what is gone is nothing."""
+        path = self.link(f"{layout.REPOSITORIES}/a/gone", self.outside / "gone")
+        self.assert_no_file(path)
+        self.assertEqual(self.names(), ["a", "a/b"])
+        self.assertNotIn(path, self.walked())
+
+
+class OutsideTests(TreeCase):
+    """Links to what is not ours."""
+
+    def assert_untouched(self) -> None:
+        self.assertEqual((self.outside / "data").read_bytes(), b"not ours")
+
+    def test_another_disk(self) -> None:
+        """A part of the tree may lie elsewhere, where somebody linked it from."""
+        moved = self.outside / "moved"
+        (moved / "_manifests").mkdir(parents=True)
+        self.link(f"{layout.REPOSITORIES}/elsewhere", moved)
+        self.assertEqual(self.names(), ["a", "a/b", "elsewhere"])
+
+    def test_delete(self) -> None:
+        """Deleting a link to a directory deletes the link, and nothing behind it."""
+        for durable in (True, False):
+            path = self.link("/uploads/1", self.outside)
+            self.successResultOf(self.driver.delete(path, durable))
+            self.assertFalse(os.path.lexists(self.root / "uploads" / "1"))
+            self.assert_untouched()
+
+    def test_delete_above(self) -> None:
+        """Neither does deleting a directory in which one lies."""
+        self.link("/uploads/1/in", self.outside)
+        self.successResultOf(self.driver.delete("/uploads"))
+        self.assertFalse((self.root / "uploads").exists())
+        self.assert_untouched()
+
+    def test_remove_tree(self) -> None:
+        """Nor does what becomes of an upload that is done."""
+        for path in ("/uploads/1", "/uploads/2/in"):
+            self.link(path, self.outside)
+        self.successResultOf(
+            self.driver.apply([RemoveTree("/uploads/1"), RemoveTree("/uploads/2")])
+        )
+        self.assertEqual(list((self.root / "uploads").iterdir()), [])
+        self.assert_untouched()
+
+    def test_with_journal(self) -> None:
+        """Nor does any of it where there is a journal."""
+        self.successResultOf(self.driver.open_journal("/txregistry/journal"))
+        self.addCleanup(lambda: self.successResultOf(self.driver.close_journal()))
+        self.test_delete()
+        self.test_remove_tree()
+
+    def test_put(self) -> None:
+        """What is written replaces a link, and not what it leads to."""
+        path = self.link("/a/link", self.outside / "data")
+        self.successResultOf(self.driver.put(path, b"ours"))
+        self.assertEqual(self.successResultOf(self.driver.get(path)), b"ours")
+        self.assert_untouched()
+
+
+class SpecialFileTests(TreeCase):
+    """Files that never end, or that make whoever opens them wait."""
+
+    def test_pipe(self) -> None:
+        """A pipe in place of a file is nothing, and nobody waits for it."""
+        os.mkfifo(self.root / "pipe")
+        self.assert_no_file("/pipe")
+        failure = self.failureResultOf(self.driver.writer("/pipe"))
+        failure.trap(DriverError)
+
+    def test_device(self) -> None:
+        """A device without end is nothing."""
+        self.assert_no_file(self.link("/zero", "/dev/zero"))
+
+    def test_socket(self) -> None:
+        """Nor is a socket anything."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            where = tempfile.mkdtemp()
+            self.addCleanup(shutil.rmtree, where)
+            listening.bind(f"{where}/s")
+            self.assert_no_file(self.link("/socket", f"{where}/s"))

@@ -19,6 +19,7 @@ from typing import TypeVar
 import attrs
 
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
+from txregistry.storagedriver.looking import open_file
 from txregistry.storagedriver.paths import is_name
 
 T = TypeVar("T")
@@ -70,8 +71,14 @@ def _with_those_above(directories: Iterable[str], root: str) -> dict[str, None]:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory with all below it, as far as that can be done."""
+    """Delete a directory with all below it, as far as that can be done.
+
+    A link to one is deleted itself: what it leads to is not ours.
+    """
     with suppress(OSError):
+        if os.path.islink(path):
+            os.unlink(path)
+            return
         for name in os.listdir(path):
             _remove(os.path.join(path, name))
         os.rmdir(path)
@@ -241,7 +248,7 @@ def _into_place(temporary: str, path: str) -> None:
 
 def read_whole(path: str) -> bytes:
     """Read a file that is not so small."""
-    with open(path, "rb") as file:
+    with open(open_file(path), "rb") as file:
         return file.read()
 
 
@@ -315,7 +322,7 @@ def delete(path: str, durable: bool) -> None:
 
     :raise OSError: it could not be done, or it is not there.
     """
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not os.path.islink(path):
         _delete_directory(path)
     else:
         os.unlink(path)

@@ -7,7 +7,6 @@ by a journal or, without one, by fsync of both; nothing is rewritten in place.
 from __future__ import annotations
 
 import os
-import stat as modes
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -52,7 +51,9 @@ from txregistry.storagedriver.looking import (
     Children,
     Only,
     identity_of,
+    is_nothing,
     list_directory,
+    open_file,
     stat_all,
     stat_path,
 )
@@ -300,8 +301,7 @@ class FilesystemDriver:
     def _translate(self, path: str, error: OSError) -> DriverError:
         if isinstance(error, FileNotFoundError):
             return PathNotFound(self.name, path)
-        if isinstance(error, NotADirectoryError | IsADirectoryError):
-            # A file in the middle of a path, or a directory read as a file.
+        if is_nothing(error):
             return PathNotFound(self.name, path, error.strerror or "")
         return DriverError(self.name, path, error.strerror or str(error))
 
@@ -311,7 +311,7 @@ class FilesystemDriver:
         return self._commits.commit([Delete(path)])
 
     def _get(self, path: str) -> bytes | Deferred[bytes]:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_file(path)
         try:
             content = os.read(descriptor, _SMALL_BYTES + 1)
         finally:
@@ -321,11 +321,8 @@ class FilesystemDriver:
         return self._disk.run(read_whole, path)
 
     def _open_reader(self, path: str) -> IStoredFile:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_file(path)
         found = os.fstat(descriptor)
-        if modes.S_ISDIR(found.st_mode):
-            os.close(descriptor)
-            raise IsADirectoryError(21, "is a directory")
         return FileReader(self._disk, descriptor, found.st_size, identity_of(found))
 
     def _open_writer(
@@ -336,7 +333,7 @@ class FilesystemDriver:
         hasher: IncrementalHash | None,
         direct: bool,
     ) -> IFileWriter:
-        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
         # The data will be moved to its place: only there it has to be found again.
         descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
         size = os.fstat(descriptor).st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as modes
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from collections.abc import Callable
 import attrs
 
 from txregistry.interfaces.driver import FileStat
-from txregistry.storagedriver.paths import ROOT, child, is_name
+from txregistry.storagedriver.names import pack, unpacked
+from txregistry.storagedriver.paths import ROOT, child
 
 #: Tells whether a path is wanted.
 Only = Callable[[str], bool]
@@ -44,8 +46,34 @@ def list_directory(real: str, path: str) -> list[str]:
     """Give the full paths of the children, sorted, without what has no path."""
     if path == ROOT and not os.path.exists(real):
         return []  # the root is made by the first write
-    names = os.listdir(real or ROOT)
-    return [child(path, name) for name in sorted(names) if is_name(name)]
+    return [child(path, name) for name in sorted(unpacked(pack(real or ROOT)))]
+
+
+def open_file(real: str) -> int:
+    """Open a regular file for reading, and give its descriptor.
+
+    Others that have got into the tree may make whoever opens or reads them wait for
+    ever, or have no end: pipes, terminals, devices.
+
+    :raise OSError: there is no such file, or it cannot be read.
+    """
+    how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    descriptor = os.open(real, how)
+    if not modes.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, "is no regular file")
+    return descriptor
+
+
+def is_nothing(error: OSError) -> bool:
+    """Tell whether an error says that there is no such file.
+
+    There may be a file in the middle of its path, or a directory or a socket in its
+    place. A link to itself may have taken the place of something: that is for somebody
+    to look at.
+    """
+    kinds = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+    return isinstance(error, kinds) or error.errno == errno.ENXIO
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 
 from txregistry.storagedriver.paths import is_name
@@ -14,6 +15,9 @@ _END = b"\0"
 def pack(directory: str) -> bytes:
     """Read the names in a directory at once, but not as one object each.
 
+    A link to a directory above itself is passed over: whoever followed it would never
+    come to an end.
+
     Reading some, and others later, would let a file system that orders its names by
     age pass over some of them when files come and go meanwhile.
 
@@ -22,9 +26,23 @@ def pack(directory: str) -> bytes:
     packed = bytearray()
     with os.scandir(directory) as entries:
         for entry in entries:
-            if is_name(entry.name):
+            is_loop = entry.is_symlink() and _leads_above(entry.path)
+            if is_name(entry.name) and not is_loop:
                 packed += os.fsencode(entry.name) + _END
     return bytes(packed)
+
+
+def _leads_above(path: str) -> bool:
+    """Tell whether a link is to a directory by which we came to it."""
+    try:
+        target = os.stat(path)
+    except OSError:
+        return False  # to nothing, or to itself: whoever looks finds that out
+    while stat.S_ISDIR(target.st_mode) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        if os.path.samestat(target, os.stat(path)):
+            return True
+    return False
 
 
 def unpacked(packed: bytes) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -19,6 +19,26 @@ from txregistry.storagedriver.maker import known_drivers
 
 #: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).
 EX_CONFIG = 78
+
+
+#: Of a file, or of a variable; more is no configuration.
+MAX_CHARACTERS = 256 * 1024
+
+#: Of a configuration, with each alias replaced by what it stands for.
+MAX_VALUES = 20_000
+
+#: Of sections and lists in one another.
+MAX_DEPTH = 64
+
+#: Of a number, in characters: what is longer takes long to read.
+_MAX_NUMBER = 100
+
+#: Values, and how deep they are in one another.
+_Size = tuple[int, int]
+
+
+class _TooMuch(ValueError):
+    """What is written is short, and what it stands for is not."""
 
 
 def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
@@ -68,9 +88,16 @@ def _read_file(path: str) -> object:
 def _read_text(path: str) -> str:
     with open(path, encoding="utf-8") as file:
         try:
-            return file.read()
+            # No more than tells that it is too long: a device has no end.
+            return _of_length(file.read(MAX_CHARACTERS + 1))
         except UnicodeDecodeError as error:
             raise ValueError("it is not UTF-8") from error
+
+
+def _of_length(text: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"it is longer than {MAX_CHARACTERS} characters")
+    return text
 
 
 class _Loader(yaml.SafeLoader):
@@ -88,6 +115,8 @@ def _scalar(kind: str) -> None:
     read = yaml.SafeLoader.yaml_constructors[kind]
 
     def construct(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Scalar:
+        if len(node.value) > _MAX_NUMBER:
+            return Scalar(node.value, node.value)
         return Scalar(read(loader, node), str(node.value))
 
     _Loader.add_constructor(kind, construct)
@@ -103,11 +132,57 @@ _QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
 
 def _parse_yaml(text: str) -> object:
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return _constructed(_Loader(_of_length(text)))
+    except _TooMuch:
+        raise
     except yaml.MarkedYAMLError as error:
         raise ValueError(_what_is_wrong(error)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError("it cannot be read") from error
+
+
+def _constructed(loader: _Loader) -> object:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _measure(node, {})
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _measure(node: yaml.Node, known: dict[int, _Size | None]) -> _Size:
+    """Count what a node stands for when each alias is replaced by what it names.
+
+    :param known: is told of each node; ``None`` while it is being looked at.
+    :raise ValueError: it is too much, or without end.
+    """
+    key = id(node)
+    if key in known:
+        found = known[key]
+        if found is None:
+            raise _TooMuch("an alias stands for something that it is in itself")
+        return found
+    known[key] = None
+    values, depth = 1, 0
+    for child in _children(node):
+        inner = _measure(child, known)
+        values, depth = values + inner[0], max(depth, inner[1])
+    if values > MAX_VALUES or depth >= MAX_DEPTH:
+        raise _TooMuch(
+            f"it comes to more than {MAX_VALUES} values, or {MAX_DEPTH} in one another"
+        )
+    known[key] = values, depth + 1
+    return values, depth + 1
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
 
 
 def _what_is_wrong(error: yaml.MarkedYAMLError) -> str:

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import tempfile
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeVar
@@ -271,3 +272,99 @@ class SpecialFileTests(TreeCase):
             self.addCleanup(shutil.rmtree, where)
             listening.bind(f"{where}/s")
             self.assert_no_file(self.link("/socket", f"{where}/s"))
+
+
+def doubling(levels: int, form: str) -> str:
+    """Write anchors, each of which stands for nine times the one before."""
+    lines = ["version: 0.1\nstorage: inmemory\nx0: &x0 {a: 1}"]
+    for level in range(1, levels):
+        listed = ", ".join([f"*x{level - 1}"] * 9)
+        lines.append(f"x{level}: &x{level} " + form.replace("...", listed))
+    return "\n".join(lines)
+
+
+class BombTests(SynchronousTestCase):
+    """A small configuration that stands for much."""
+
+    def refused(self, text: str, environment: dict[str, str] | None = None) -> str:
+        """Give why a configuration is refused; what it took is bounded."""
+        path = self.mktemp()
+        Path(path).write_text(text)
+        tracemalloc.start()
+        try:
+            error = self.assertRaises(ConfigurationError, load, path, environment or {})
+            self.assertLess(tracemalloc.get_traced_memory()[1], 32 * 1024 * 1024)
+        finally:
+            tracemalloc.stop()
+        (problem,) = error.problems
+        return problem
+
+    def test_aliases(self) -> None:
+        """Aliases of aliases, as lists, values, or merged keys, are refused."""
+        for form in ("[...]", "{k: [...]}", "{<<: [...]}", "{<<: [...], b: 2}"):
+            problem = self.refused(doubling(40, form))
+            self.assertIn("comes to more than 20000 values", problem, form)
+
+    def test_alias_of_itself(self) -> None:
+        """What contains itself is refused."""
+        for text in ("&a [*a]", "&a {k: *a}", "&a {k: &b [*a, *b]}", "&a {<<: *a}"):
+            problem = self.refused(f"version: 0.1\nstorage: inmemory\nx: {text}\n")
+            self.assertIn("something that it is in itself", problem, text)
+
+    def test_depth(self) -> None:
+        """What is nested deeply is refused, written out or by aliases."""
+        for levels in (100, 10_000):
+            self.assertIn("is not YAML", self.refused("x: " + "[" * levels))
+        for levels in (70, 3000):
+            lines = [
+                "x0: &x0 1",
+                *[f"x{n}: &x{n} [*x{n - 1}]" for n in range(1, levels)],
+            ]
+            self.assertIn("is not YAML", self.refused("\n".join(lines)))
+
+    def test_long(self) -> None:
+        """A long file is refused before it is parsed, and one without end as well."""
+        self.assertIn("is longer than", self.refused("# " + "x" * 300_000))
+        error = self.assertRaises(ConfigurationError, load, "/dev/zero", {})
+        self.assertIn("is longer than 262144 characters", str(error))
+
+    def test_long_numbers(self) -> None:
+        """A number without end is text, which no number is expected to be."""
+        for number in ("9" * 20_000, "1" + ":1" * 20_000, "0x" + "f" * 20_000):
+            text = f"http: {{limits: {{connections: {number}}}}}"
+            problem = self.refused(f"version: 0.1\nstorage: inmemory\n{text}")
+            self.assertEqual(
+                problem, "http.limits.connections: expected a whole number, found text"
+            )
+
+    def test_variables(self) -> None:
+        """So is a variable, by its name."""
+        bomb = doubling(12, "[...]").replace("\n", ", ").join("{}")
+        problem = self.refused(
+            "version: 0.1\nstorage: inmemory", {"REGISTRY_HTTP_HEADERS": bomb}
+        )
+        self.assertIn("REGISTRY_HTTP_HEADERS", problem)
+        self.assertNotIn("x1", problem)
+
+    def test_secret_without_end(self) -> None:
+        """And a file that a variable names."""
+        problem = self.refused(
+            "version: 0.1\nstorage: inmemory",
+            {"REGISTRY_HTTP_SECRET_FILE": "/dev/zero"},
+        )
+        self.assertIn("REGISTRY_HTTP_SECRET_FILE", problem)
+        self.assertIn("is longer than", problem)
+
+    def test_honest_anchors(self) -> None:
+        """Anchors that spare people to write something twice are read."""
+        path = self.mktemp()
+        Path(path).write_text(
+            "version: 0.1\nstorage: inmemory\n"
+            "x: &times {timeout: 2s, backoff: 3s}\n"
+            "notifications: {endpoints: ["
+            "{name: a, url: 'http://a.example', <<: *times},"
+            "{name: b, url: 'http://b.example', <<: *times}]}\n"
+        )
+        config, _ = load(path, {})
+        found = [item.timeout for item in config.notifications.endpoints]
+        self.assertEqual(found, [2.0, 2.0])

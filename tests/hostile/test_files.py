@@ -10,11 +10,18 @@ import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeVar
 
 import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from txregistry.config.http import Http
@@ -24,7 +31,18 @@ from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
 from txregistry.listening import main_endpoint
 from txregistry.loading import load
 from txregistry.lock import DirectoryLock
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
+from txregistry.storage.redis import (
+    MAX_ANSWER_BYTES,
+    AnswerReader,
+    Redis,
+    RedisAway,
+    RedisSettings,
+)
+from txregistry.storage.shared import RedisDescriptors
 from txregistry.storage.tree import walk_repositories
 from txregistry.storagedriver.filesystem import FilesystemDriver
 
@@ -368,3 +386,181 @@ class BombTests(SynchronousTestCase):
         config, _ = load(path, {})
         found = [item.timeout for item in config.notifications.endpoints]
         self.assertEqual(found, [2.0, 2.0])
+
+
+NAME = RepositoryName.parse("team/app")
+DIGEST = Digest.of(b"content")
+
+
+class LyingRedis:
+    """Our client of redis, at one connection whose other end is the test."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.redis = Redis("endpoint", RedisSettings(answer_seconds=3.0), self.clock)
+        self.reader = AnswerReader(convertNumbers=False)
+        self.wire = StringTransportWithDisconnection()
+        self.wire.protocol = self.reader
+        self.wire.abortConnection = self.wire.loseConnection
+        self.reader.makeConnection(self.wire)
+        self.redis._factory = SimpleNamespace(size=1, handler=self.reader)
+        self.shared = RedisDescriptors(self.redis, self.clock)
+
+    def ask(self) -> list[object]:
+        """Ask for a descriptor; the list gets what comes of it."""
+        outcome: list[object] = []
+        self.shared.find(NAME, DIGEST).addBoth(outcome.append)
+        return outcome
+
+    def say(self, *parts: bytes) -> None:
+        """Let redis say something, as long as it is listened to."""
+        for part in parts:
+            if self.wire.connected:
+                self.reader.dataReceived(part)
+
+
+def bulk(*values: bytes) -> bytes:
+    """Write a list as redis does."""
+    items = b"".join(b"$%d\r\n%s\r\n" % (len(value), value) for value in values)
+    return b"*%d\r\n%s" % (len(values), items)
+
+
+#: What a redis that is none, or lies, may say.
+PIECES = (
+    b"\r\n",
+    b"*",
+    b"$",
+    b":",
+    b"+",
+    b"-",
+    b"1",
+    b"-1",
+    b"3",
+    b"$9999999",
+    b"\xff",
+)
+ANSWERS = (
+    b"*2",
+    b"*3",
+    b":1",
+    b"$-7",
+    b"+OK",
+    b"-ERR x",
+    b"$1\r\na",
+    b"*-5",
+    b"+QUEUED",
+)
+SAYINGS = st.lists(
+    st.sampled_from(PIECES)
+    | st.sampled_from(ANSWERS).map(lambda answer: answer + b"\r\n")
+    | st.binary(max_size=8)
+)
+
+
+class RedisTests(SynchronousTestCase):
+    """What redis says may be anything."""
+
+    def setUp(self) -> None:
+        # What is gone on with after a long answer is so in the next turn.
+        self.turns = Clock()
+        self.patch(AnswerReader, "callLater", self.turns.callLater)
+        self.lying = LyingRedis()
+
+    def take_turns(self) -> None:
+        for _ in range(20):
+            self.turns.advance(0)
+
+    def descriptor(self, *answers: bytes) -> object:
+        """Ask, and give what comes of the answers."""
+        outcome = self.lying.ask()
+        for answer in answers:
+            self.lying.say(answer)
+            self.take_turns()
+        (found,) = outcome
+        return found
+
+    def assert_away(self, outcome: list[object]) -> None:
+        (found,) = outcome
+        self.assertIsInstance(found, Failure)
+        self.assertEqual(found.type, RedisAway, found)
+        self.assertFalse(self.lying.wire.connected)
+
+    def test_honest(self) -> None:
+        """What belongs together is believed."""
+        fields = bulk(str(DIGEST).encode(), b"7", b"text/plain")
+        found = self.descriptor(b":1\r\n", fields, bulk(b"text/plain"))
+        self.assertEqual(found, Descriptor(DIGEST, 7, "text/plain"))
+
+    def test_wrong_types(self) -> None:
+        """Numbers, texts, nothing and lists of other lengths are no descriptor."""
+        odd = (b":1\r\n", b"+OK\r\n", b"$-1\r\n", b"*0\r\n", b"*-1\r\n", bulk(b"x"))
+        odd += (bulk(*b"abcd".split()), b"*3\r\n:1\r\n-ERR\r\n*1\r\n:1\r\n")
+        odd += (bulk(str(DIGEST).encode(), b"9" * 5000, b"x"),)
+        for answer in odd:
+            for answers in (
+                (b":1\r\n", answer, bulk(b"x")),
+                (b":1\r\n", bulk(b"a", b"b", b"c"), answer),
+                (answer, answer, answer),
+            ):
+                self.lying = LyingRedis()
+                found = self.descriptor(*answers)
+                self.assertIsNone(found, answers)
+
+    def test_long_answers(self) -> None:
+        """An answer without end ends its connection; little of it is kept."""
+        piece = b"x" * 16000
+        for begin, more in (
+            (b"$99999999999\r\n", piece),
+            (b"*99999999\r\n", b":1\r\n" * 3000),
+            (b"+", piece),
+            (b"", b"\r\n" * 8000),
+            (b"*99999999\r\n", b"*1\r\n" * 3000),
+            (b"$-7\r\n", piece),
+        ):
+            self.lying = LyingRedis()
+            outcome = self.lying.ask()
+            self.lying.say(begin)
+            sent = 0
+            while self.lying.wire.connected and sent < 100 * MAX_ANSWER_BYTES:
+                self.lying.say(more)
+                self.take_turns()
+                sent += len(more)
+            self.assertLessEqual(sent, 2 * MAX_ANSWER_BYTES, begin)
+            self.assert_away(outcome)
+
+    def test_unasked(self) -> None:
+        """What nobody asked for is not kept as the answer to a later question."""
+        self.lying.say(b":1\r\n")
+        self.assertFalse(self.lying.wire.connected)
+        self.assert_away(self.lying.ask())
+
+    def test_unreadable(self) -> None:
+        """What its library cannot read is no error of ours: redis is away."""
+        outcome = self.lying.ask()
+        self.lying.say(b"+\xff\xfe\r\n")
+        self.assert_away(outcome)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_left_alone(self) -> None:
+        """After that it is not asked for a while, and the log says once why."""
+        with capturedLogs() as events:
+            outcome = self.lying.ask()
+            self.lying.say(b"+\xff\r\n" * 1000)
+            self.assert_away(outcome)
+            self.lying.ask()
+        refused = [event for event in events if "refused" in event["log_format"]]
+        self.assertEqual(len(refused), 1)
+
+    @settings(max_examples=200, deadline=None)
+    @given(SAYINGS, SAYINGS)
+    def test_anything(self, first: list[bytes], second: list[bytes]) -> None:
+        """Whatever comes, in whatever pieces, is a descriptor, nothing or away."""
+        self.lying = LyingRedis()
+        outcome = self.lying.ask()
+        self.lying.say(*first, b"".join(second))
+        self.take_turns()
+        self.lying.clock.advance(3.0)
+        (found,) = outcome
+        if isinstance(found, Failure):
+            self.assertEqual(found.type, RedisAway, found)
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -109,8 +109,9 @@ class RedisDescriptors:
                 consumeErrors=True,
             )
         )
-        is_member, content, (media_type,) = answers
-        return _read(content, media_type) if is_member else None
+        is_member, content, kind = answers
+        (media_type,) = _fields_of(kind, 1)
+        return _read(_fields_of(content, 3), media_type) if is_member else None
 
     @deferred
     async def remember(
@@ -231,6 +232,13 @@ def _put(redis: Any, key: str, fields: dict[str, str]) -> list[Deferred[Any]]:
 def _remove(key: str, members: Sequence[str], redis: Any) -> Deferred[Any]:
     removed: Deferred[Any] = redis.srem(key, members)
     return removed
+
+
+def _fields_of(answer: object, count: int) -> Sequence[object]:
+    """Give as many fields as were asked for, whatever the answer is."""
+    if isinstance(answer, list) and len(answer) == count:
+        return answer
+    return [None] * count
 
 
 def _read(fields: Sequence[object], media_type: object) -> Descriptor | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
+from time import process_time
 
 import attrs
 import yaml
@@ -17,6 +19,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.auth.htpasswd import parse_basic
+from txregistry.auth.passwords import usable_entries
 from txregistry.config.health import Health, HttpHealth
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
@@ -25,7 +29,14 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.observe import Exchange
 from txregistry.notifying import endpoint_settings, make_notifier
 from txregistry.observe.access import format_combined
+from txregistry.observe.escapes import indented, line, quoted, word
 from txregistry.observe.logs import make_observer
+from txregistry.spec.accept import accepts
+from txregistry.spec.conditional import match_holds, none_match_fails, range_applies
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import RangeInvalid
+from txregistry.spec.forwarded import client_base, parse_forwarded
+from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.wiring import health_checks
@@ -143,9 +154,9 @@ class EventLogTests(SynchronousTestCase):
         ).splitlines()
         self.assertIn("warn", first)
         self.assertTrue(below)
-        for line in below:
-            self.assertTrue(line.startswith("    "), line)
-            self.assertTrue(line.isprintable(), line)
+        for text in below:
+            self.assertTrue(text.startswith("    "), text)
+            self.assertTrue(text.isprintable(), text)
 
 
 TOKEN = "s3cret-t0ken"
@@ -239,3 +250,170 @@ class TokenTests(SynchronousTestCase):
         for url in (f"http://h/{text}?{TOKEN}", f"http://u:{TOKEN}@h/{text}"):
             self.assertNotIn(TOKEN, masked_url(url))
         self.assertEqual(masked_url("https://h:1/p"), "https://h:1/p")
+
+
+CONTENT = Digest.of(b"content")
+
+#: What headers are made of, mixed with anything else.
+HEADERS = st.lists(
+    st.sampled_from(
+        (
+            '"',
+            ",",
+            ";",
+            "=",
+            "*",
+            "W/",
+            "q=",
+            "bytes=",
+            "-",
+            "0-",
+            "\\",
+            " ",
+            "\t",
+            "9" * 30,
+        )
+    )
+    | st.sampled_from((str(CONTENT), "*/*", "application/*", "proto=", "for=", "host="))
+    | st.text(max_size=5)
+).map("".join)
+
+#: Pieces of which a header can be made as long as its limit, each hard for somebody.
+PIECES = (
+    '"',
+    "W/",
+    'W/"',
+    ",",
+    ";",
+    "=",
+    "a=",
+    'a="',
+    "\\",
+    'a="\\',
+    " ",
+    "\t",
+    "*",
+    "q=",
+)
+PIECES += (
+    "0-",
+    "-1,",
+    "bytes=",
+    "a/b;",
+    "a/b,",
+    "a;q=1,",
+    "[",
+    "{",
+    "\x00",
+    "a",
+    "9",
+    ":",
+)
+PIECES += (
+    '"a",',
+    'x="a";',
+    "for=a,",
+    "a b",
+    "'a",
+    "*/*;q=0,",
+    "Basic ",
+    "YTpi",
+    "$2b$",
+)
+
+Parse = Callable[[str], object]
+
+
+def range_or_none(text: str) -> object:
+    """Read a range of some content; one that is refused is none."""
+    try:
+        return parse_range(text, 1000)
+    except RangeInvalid:
+        return None
+
+
+PARSERS: dict[str, Parse] = {
+    "Accept": lambda text: accepts([text], "application/json"),
+    "If-None-Match": lambda text: none_match_fails([text], CONTENT),
+    "If-Match": lambda text: match_holds([text], CONTENT),
+    "If-Range": lambda text: range_applies(text, CONTENT),
+    "Range": range_or_none,
+    "Content-Range": parse_content_range,
+    "Forwarded": parse_forwarded,
+    "X-Forwarded-Host": lambda text: client_base(text, text, text, "http", "own"),
+    "Basic": parse_basic,
+    "URL": masked_url,
+    "log": lambda text: (word(text), quoted(text), line(text), indented(text)),
+    "passwords": lambda text: usable_entries(text.encode("utf-8", "replace")),
+}
+
+
+class HeaderTests(SynchronousTestCase):
+    """What reads what clients send says something, or nothing, of anything."""
+
+    @given(HEADERS)
+    def test_no_exception(self, text: str) -> None:
+        """No reader fails with anything that is not its own error."""
+        for parse in PARSERS.values():
+            parse(text)
+            parse(f"bytes={text}")
+            parse(f"Basic {text}")
+
+    @given(HEADERS, st.integers(0, 10_000))
+    def test_ranges(self, text: str, size: int) -> None:
+        """What a range comes to lies within the content, and not much beyond twice."""
+        for header in (text, f"bytes={text}"):
+            try:
+                parts = parse_range(header, size) or []
+            except RangeInvalid as error:
+                self.assertEqual(error.size, size)
+                continue
+            self.assertLessEqual(sum(part.size for part in parts), 2 * size)
+            for part in parts:
+                self.assertTrue(0 <= part.start < part.end <= size, part)
+
+    @given(HEADERS, HEADERS)
+    def test_conditions(self, before: str, after: str) -> None:
+        """A tag that is in a list is found; what is no list of it finds nothing."""
+        listed = f'"x", "{CONTENT}", {after}'
+        self.assertTrue(none_match_fails([listed], CONTENT))
+        self.assertTrue(none_match_fails([before, listed], CONTENT))
+        if str(CONTENT) not in before and "*" not in before:
+            self.assertFalse(none_match_fails([before], CONTENT))
+
+    @given(HEADERS, HEADERS, HEADERS)
+    def test_forwarded(self, forwarded: str, proto: str, host: str) -> None:
+        """Whatever a proxy says, the scheme is one of ours and the host can be one."""
+        found = client_base(forwarded, proto, host, "http", "own.example")
+        self.assertIn(found[0], ("http", "https"))
+        self.assertRegex(found[1], r"\A[A-Za-z0-9._:\[\]-]{1,255}\Z")
+
+    @given(HEADERS)
+    def test_accept(self, text: str) -> None:
+        """What names the type itself is found among anything that does not."""
+        header = f"a/b,application/json,{text}"
+        self.assertTrue(accepts([header], "application/json"))
+
+    def test_work_is_linear(self) -> None:
+        """Eight times the text takes no more than three times eight times the work."""
+        for name, parse in PARSERS.items():
+            for piece in PIECES:
+                for lead in ("", "bytes=", "Basic "):
+                    short, long = (
+                        lead + piece * (size // len(piece)) for size in (2_000, 16_000)
+                    )
+                    once = least_seconds(parse, short)
+                    if once > 1e-4:  # less is not told from nothing
+                        ratio = least_seconds(parse, long) / once
+                        self.assertLess(ratio, 24, (name, lead, piece))
+
+
+def least_seconds(parse: Parse, text: str) -> float:
+    """Give the least CPU time that reading a text takes: others lengthen it."""
+    found = []
+    for _ in range(3):
+        client_base.cache_clear()
+        begin = process_time()
+        parse(text)
+        found.append(process_time() - begin)
+    return min(found)

@@ -117,6 +117,29 @@ class SlowBodyTests(LimitCase):
         self.assertFalse(self.client.closed)
 
 
+class LateBodyTests(LimitCase):
+    """HTTP/2: a body that goes on after its answer."""
+
+    options = {"cleartext_http2": True}
+    limits = ChannelLimits(idle_seconds=60.0)
+
+    def test_no_life(self) -> None:
+        """What comes of a body that was refused keeps no connection."""
+        self.serve(max_upload_bytes=1)
+        client = H2Client(self.house)
+        length = ("content-length", "100000")
+        number, stream = client.ask("POST", UPLOAD, length, end=False)
+        client.settle(stream, 1.0)
+        self.assertEqual(stream.status, 413)
+        for _ in range(200):
+            if client.closed:
+                break
+            client.h2.send_data(number, b"x")
+            client.flush()
+            client.wait(1)
+        self.assertTrue(client.closed)
+
+
 class SlowStreamTests(LimitCase):
     """HTTP/2: a body of a byte a second, beside others that go on."""
 

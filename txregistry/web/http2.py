@@ -210,9 +210,9 @@ class RegistryH2Connection(H2Connection):
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def _requestDataReceived(self, event: Any) -> None:
-        self._lives()
         stream = self.streams.get(event.stream_id)
         if stream is not None:
+            self._lives()
             self._gather(stream._request.body)
             stream._request.came(event.flow_controlled_length)
             super()._requestDataReceived(event)

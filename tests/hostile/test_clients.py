@@ -200,6 +200,16 @@ class ClosedWindowTests(LimitCase):
         client = self.client(1000)
         self.assertEqual(client.h2.remote_settings.max_concurrent_streams, 8)
 
+    def test_priorities(self) -> None:
+        """Priorities of streams that there are not leave nothing, and end nothing."""
+        client = self.client(1000)
+        for number in range(1, 4001, 2):
+            client.h2.prioritize(number, depends_on=number + 2)
+        client.flush()
+        _, stream = client.ask("GET", "/v2/")
+        self.assertEqual(client.settle(stream).status, 200)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_slow_answer_is_not_idle(self) -> None:
         """A client that waits for us is not idle, and need not ping."""
         client = self.client(1000)

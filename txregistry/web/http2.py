@@ -267,6 +267,12 @@ class RegistryH2Connection(H2Connection):
             return  # it has ended in another way
         self._tryToWriteControlData()
 
+    def _handlePriorityUpdate(self, event: Any) -> None:
+        """Take no notice of priorities, which HTTP/2 has given up (RFC 9113, 5.3.2).
+
+        They may name a thousand streams that there never are, and each is remembered.
+        """
+
     def _requestEnded(self, event: Any) -> None:
         self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:

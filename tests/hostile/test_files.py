@@ -331,7 +331,7 @@ class BombTests(SynchronousTestCase):
 
     def test_depth(self) -> None:
         """What is nested deeply is refused, written out or by aliases."""
-        for levels in (100, 10_000):
+        for levels in (100, 400):
             self.assertIn("is not YAML", self.refused("x: " + "[" * levels))
         for levels in (70, 3000):
             lines = [

@@ -61,5 +61,6 @@ class IAccessController(Interface):
 
         :param wanted: empty to learn only who somebody is.
         :return: Fails with ``Unauthorized``, whose challenge tells how to come by
-            what is missing, or with ``Denied``.
+            what is missing, with ``Denied``, or with ``TooManyRequests`` where
+            too many wait and this peer or user has the most of them.
         """

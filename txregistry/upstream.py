@@ -16,6 +16,7 @@ from txregistry.remote.credentials import (
     ICredentialStore,
     StaticCredentials,
 )
+from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import make_core_agent
 from txregistry.wiring import read_tls_files
 
@@ -35,8 +36,11 @@ def upstream_client(
     :raise OSError: a file of ``proxy.tls`` cannot be read.
     :raise ValueError: it holds no usable PEM, or an egress proxy cannot be used.
     """
+    targets = make_targets(
+        reactor, proxy.remoteurl, proxy.trustedtargets, proxy.trustedrealms
+    )
     core = make_core_agent(
-        reactor, pool, read_tls_files(proxy), proxy.connecttimeout, environment
+        reactor, pool, read_tls_files(proxy), proxy.connecttimeout, environment, targets
     )
     return make_client(
         proxy.remoteurl,

@@ -18,6 +18,7 @@ from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
 from txregistry.config.storage import Filesystem
 from txregistry.spec.proxies import TrustedProxies
+from txregistry.config.trust import check_targets
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
@@ -160,7 +161,7 @@ _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
 
 
 def _check_proxy(proxy: Proxy) -> list[str]:
-    problems = _check_remote(proxy.remoteurl)
+    problems = _check_remote(proxy.remoteurl) + check_targets(proxy.trustedtargets)
     if proxy.maxconnections < 1:
         problems.append("proxy.maxconnections: expected 1 or more")
     if not re.fullmatch(r"[\x20-\x7e]*", proxy.useragent):

@@ -160,6 +160,7 @@ class Proxy:
     maxstale: Duration | None = None
     recheck: Duration = Duration(0.0)
     trustedrealms: tuple[str, ...] = ()
+    trustedtargets: tuple[str, ...] = ()
     connecttimeout: Duration = Duration(10.0)
     firstbytetimeout: Duration = Duration(20.0)
     idletimeout: Duration = Duration(30.0)

@@ -32,7 +32,12 @@ from txregistry.flow.discard import discard
 from txregistry.flow.retry import backoff, retry
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.body import retry_after
-from txregistry.remote.failures import ConnectTimedOut, StorageRefused, Unreachable
+from txregistry.remote.failures import (
+    ConnectTimedOut,
+    StorageRefused,
+    TargetRefused,
+    Unreachable,
+)
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
@@ -177,7 +182,8 @@ class RetryAgent:
 
         delays = backoff(self._attempts - 1, 0.2, 2.0, self._spread)
         # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
-        once = (StorageRefused,) if method == b"HEAD" else ()
+        signed = (StorageRefused,) if method == b"HEAD" else ()
+        once = (TargetRefused, *signed)
         again = partial(self._again, once)
         try:
             return await retry(self._clock, delays, attempt, again)

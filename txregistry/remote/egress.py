@@ -31,6 +31,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.origin import Origin
+from txregistry.remote.targets import Targets
 from txregistry.spec.weburl import basic_authorization
 
 #: A proxy's answer to CONNECT may have this many bytes of head.
@@ -173,7 +174,11 @@ class _Tunnels:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class ProxiedAgent:
-    """Choose per request: directly, or through the proxy of the scheme."""
+    """Choose per request: directly, or through the proxy of the scheme.
+
+    A proxy resolves names itself, and what it may reach is its own affair; addresses
+    are looked at here.
+    """
 
     _direct: IAgent
     _reactor: Any
@@ -182,19 +187,33 @@ class ProxiedAgent:
     _proxies: Mapping[str, ProxyAddress]
     _bypass: Bypass
     _pool: HTTPConnectionPool
+    _targets: Targets
 
-    def request(
+    @deferred
+    async def request(
         self,
         method: bytes,
         uri: bytes,
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
+    ) -> IResponse:
         """Ask by the way that the environment says."""
         origin = Origin.of(uri.decode("ascii"))
         proxy = self._proxies.get(origin.scheme)
         if proxy is None or self._bypass.covers(origin.host, origin.port):
-            return self._direct.request(method, uri, headers, bodyProducer)
+            return await self._direct.request(method, uri, headers, bodyProducer)
+        await self._targets.check_literal(origin)
+        return await self._by(proxy, origin, method, uri, headers, bodyProducer)
+
+    def _by(
+        self,
+        proxy: ProxyAddress,
+        origin: Origin,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None,
+        bodyProducer: IBodyProducer | None,
+    ) -> Deferred[IResponse]:
         if origin.scheme == "https":
             tunnels = _Tunnels(
                 self._reactor, self._policy, self._connect_seconds, proxy

@@ -19,3 +19,10 @@ class StorageRefused(UpstreamFailed):
     Its 401, 403 or 404 says nothing of the registry's own access: the URL may have
     expired, or a replica lag behind.
     """
+
+
+class TargetRefused(UpstreamFailed):
+    """The upstream leads to an address to which it may not lead.
+
+    That is no failure of what is there, and asking again changes nothing.
+    """

@@ -23,6 +23,7 @@ from zope.interface import implementer
 
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.egress import ProxiedAgent, ProxyAddress
+from txregistry.remote.targets import CheckedEndpoints, Targets
 
 
 @attrs.frozen
@@ -107,20 +108,25 @@ def make_core_agent(
     files: TlsFiles,
     connect_seconds: float,
     environment: Mapping[str, str],
+    targets: Targets,
 ) -> IAgent:
     """Make the agent that really connects.
 
+    :param targets: decides where the upstream may send us.
     :param environment: ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count, in
         upper or lower case.
     :raise ValueError: at once, for a proxy that cannot be used.
     """
     policy = UpstreamPolicy(files)
-    direct = Agent(reactor, policy, connectTimeout=connect_seconds, pool=pool)
+    endpoints = CheckedEndpoints(reactor, policy, connect_seconds, targets)
+    direct: IAgent = Agent.usingEndpointFactory(reactor, endpoints, pool)
     proxies = egress_proxies(environment)
     if not proxies:
         return direct
     bypass = proxy_bypass(environment)
-    return ProxiedAgent(direct, reactor, policy, connect_seconds, proxies, bypass, pool)
+    return ProxiedAgent(
+        direct, reactor, policy, connect_seconds, proxies, bypass, pool, targets
+    )
 
 
 def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:

@@ -26,7 +26,7 @@ from txregistry.remote.breakers import ATTEMPTS, OriginBreaker, PathBreaker
 from txregistry.remote.connections import IKept, RenewingAgent
 from txregistry.remote.credentials import ICredentialStore, StaticCredentials
 from txregistry.remote.habits import Habits
-from txregistry.remote.lines import take_long_lines
+from txregistry.remote.lines import cap_heads
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.places import PlacedAgent, Places
@@ -139,7 +139,7 @@ def make_client(
     :param user_agent: says to the upstream what we are.
     :param kept: the connections that the core keeps, if it keeps any.
     """
-    take_long_lines()
+    cap_heads()
     url = url.rstrip("/")
     identity = IdentityAgent(core, user_agent)
     asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)

@@ -17,8 +17,8 @@ from txregistry.config.model import Config, Proxy, Validation
 from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
 from txregistry.config.storage import Filesystem
-from txregistry.spec.proxies import TrustedProxies
 from txregistry.config.trust import check_targets
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 

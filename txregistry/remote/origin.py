@@ -64,10 +64,20 @@ def is_trusted_realm(upstream: str, realm: str, trusted: Iterable[str]) -> bool:
 
 
 def _covers(entry: str, realm: str, origin: Origin) -> bool:
-    """Tell whether an entry, a URL or a host, lists a realm."""
+    """Tell whether an entry, a URL or a host, lists a realm.
+
+    A host without a scheme stands for https, and for the port that it names or 443.
+    """
     if "://" not in entry:
-        return entry.lower() in (origin.host, origin.authority)
+        return _is_origin(f"https://{entry}", origin)
     return realm == entry or realm.startswith(entry.rstrip("/") + "/")
+
+
+def _is_origin(url: str, origin: Origin) -> bool:
+    try:
+        return Origin.of(url) == origin
+    except ValueError:
+        return False
 
 
 def _site(host: str) -> str | None:

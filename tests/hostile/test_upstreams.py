@@ -6,6 +6,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.remote.lines import MAX_HEAD_BYTES, MAX_HEAD_LINES
+from txregistry.spec.ranges import parse_content_range
 from txregistry.testing.house import Got, TestHouse
 
 BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
@@ -48,3 +49,74 @@ class HeadTests(RawCase):
         """Answers of 1xx count with the head that they announce."""
         interim = b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n"
         self.assertEqual(self.get(interim * MAX_HEAD_LINES).status, 502)
+
+
+class AnswerTests(RawCase):
+    """Answers that are malformed in other ways."""
+
+    def check_no_failure_of_ours(self, answer: bytes, path: str) -> None:
+        for method in ("GET", "HEAD"):
+            self.house = TestHouse()
+            raw = type("Answering", (Raw,), {"answer": answer})
+            self.house.upstream_wire._server = Factory.forProtocol(raw)
+            got = self.house.settle(self.house.ask(method, path))
+            shown = (answer[:80], path[:30], method, got.status)
+            self.assertNotEqual(got.status, 500, shown)
+            self.assertEqual(self.flushLoggedErrors(), [], shown)
+
+    def test_malformed(self) -> None:
+        """Nothing that an upstream sends is a failure of ours, nor a traceback."""
+        body = b'{"tags": ["a"]}'
+        length = b"Content-Length: %d\r\n" % len(body)
+        for head, content in (
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n", NESTED),
+            (b"HTTP/1.1 200 OK\r\nLink: <ftp://x>; rel=next\r\n" + length, body),
+            (
+                b"HTTP/1.1 200 OK\r\nLink: <http://x:99999>; rel=next\r\n" + length,
+                body,
+            ),
+            (b"HTTP/1.1 200 OK\r\nLink: <http://[>; rel=next\r\n" + length, body),
+            (b"HTTP/1.1 307 x\r\nLocation: http://[\r\nContent-Length: 0\r\n", b""),
+            (b"HTTP/1.1 307 x\r\nLocation: http://x:9y\r\nContent-Length: 0\r\n", b""),
+            (b"HTTP/1.1 200 OK\r\nETag: \xff\xfe\r\nX\xff: \xff\r\n" + length, body),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n", body),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 1000 + b"\r\n", body),
+            (b"HTTP/1.1 401 x\r\nRetry-After: " + b"9" * 5000 + b"\r\n" + length, body),
+        ):
+            for path in (
+                BLOB,
+                "/v2/lib/x/tags/list",
+                "/v2/lib/x/manifests/v1",
+                BLOB.replace("blobs", "referrers"),
+            ):
+                self.check_no_failure_of_ours(head + b"\r\n" + content, path)
+
+    def test_tokens(self) -> None:
+        """Nested JSON and endless numbers of a token service are a bad gateway."""
+        realm = b'Bearer realm="http://upstream.example/token"'
+        challenge = b"HTTP/1.1 401 x\r\nWWW-Authenticate: %b\r\n" % realm
+        for body in (NESTED, b'{"token": "t", "expires_in": %b}' % (b"9" * 4000)):
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+            tokens = type("Tokens", (_Tokens,), {"answer": answer + body})
+            tokens.challenge = challenge + b"Content-Length: 0\r\n\r\n"
+            house = TestHouse()
+            house.upstream_wire._server = Factory.forProtocol(tokens)
+            got = house.settle(house.ask("GET", BLOB))
+            self.assertEqual((got.status, self.flushLoggedErrors()), (502, []))
+
+    def test_content_range(self) -> None:
+        """A range of thousands of digits is none."""
+        many = "9" * 5000
+        for text in (f"bytes 0-{many}/{many}", f"bytes {many}-{many}/*"):
+            self.assertIsNone(parse_content_range(text))
+
+
+class _Tokens(Raw):
+    """Demands a token, which it has not."""
+
+    challenge = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        asked = data.startswith(b"GET /token")
+        self.transport.write(self.answer if asked else self.challenge)

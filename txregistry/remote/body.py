@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import attrs
@@ -27,6 +28,10 @@ from txregistry.flow.streams import (
 )
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
+
+#: Longest body that is believed to be announced; what is longer is no announcement.
+MAX_LENGTH = 10**18
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
 class BodyBroken(UpstreamFailed):
@@ -153,13 +158,15 @@ def deliver(
 def length_of(response: IResponse) -> int | None:
     """Give the announced length of a body, if there is one."""
     length = response.length
-    return None if length is UNKNOWN_LENGTH else cast(int, length)
+    if length is UNKNOWN_LENGTH or length > MAX_LENGTH:
+        return None
+    return cast(int, length)
 
 
 def announced_length(response: IResponse) -> int | None:
     """Give the ``Content-Length`` of the answer to HEAD, whose body has none."""
     text = header(response, "Content-Length") or ""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if _LENGTH.fullmatch(text) else None
 
 
 def header(response: IResponse, name: str) -> str | None:

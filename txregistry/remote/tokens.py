@@ -39,6 +39,9 @@ RENEW_FRACTION = 0.1
 _MAX_TOKEN_BYTES = 256 * 1024
 _MAX_TOKENS = 10_000
 
+#: What JSON that is nested without end, or a number without end, comes to.
+_NOT_READ = (RecursionError, OverflowError)
+
 
 @attrs.frozen
 class TokenKey:
@@ -180,7 +183,7 @@ def _parse(body: bytes, asked_at: float, host: str) -> Token:
         lifetime = float(fields.get("expires_in") or MIN_LIFETIME)
         if not isinstance(text, str) or not text.isascii() or "\n" in text:
             raise ValueError("no token")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, *_NOT_READ) as error:
         facts = {"upstream": host, "reason": "token service gave no token"}
         raise UpstreamFailed(facts) from error
     # Our own clock counts from before we asked: no agreement on time is needed.

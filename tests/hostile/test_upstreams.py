@@ -120,3 +120,18 @@ class _Tokens(Raw):
         assert self.transport is not None
         asked = data.startswith(b"GET /token")
         self.transport.write(self.answer if asked else self.challenge)
+
+
+class LengthTests(SynchronousTestCase):
+    """Answers of another length than the upstream has told."""
+
+    def test_another_length_is_refused_before_its_first_byte(self) -> None:
+        """What HEAD has told and GET does not send is no part of the blob."""
+        house = TestHouse()
+        digest = house.upstream.add_blob("lib/x", b"x" * 300_000)
+        path = f"/v2/lib/x/blobs/{digest}"
+        house.settle(house.ask("HEAD", path))
+        house.upstream.blobs["lib/x", str(digest)] = b"a neighbour's" * 50_000
+        got = house.settle(house.ask("GET", path))
+        self.assertEqual(got.status, 502)
+        self.assertNotIn(b"neighbour", got.body)

@@ -223,7 +223,7 @@ class Fill:
         self._log.info("{digest} is fetched anew", digest=str(self.digest))
         self._file.close()
         await self._partial.cancel()
-        self.state = FillState()
+        self.state = FillState(expected=self.state.expected)
         self._partial = await self._partials.open(digest=self.digest)
         self._file = await self._partial.reader()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 import attrs
@@ -14,6 +15,7 @@ from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.fill import Fill
+from txregistry.proxy.state import FillState
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
@@ -21,6 +23,9 @@ from txregistry.spec.reference import RepositoryName
 
 #: Without one new byte for this long a fill ends; what is there is kept.
 STALL_SECONDS = 90.0
+
+#: Blobs of which it is remembered what size the upstream has told.
+MAX_SIZES = 10_000
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
@@ -38,6 +43,9 @@ class Fills(Service):
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
+    )
+    _sizes: OrderedDict[tuple[RepositoryName, Digest], int] = attrs.field(
+        factory=OrderedDict
     )
 
     def find(self, digest: Digest) -> Fill | None:
@@ -97,9 +105,17 @@ class Fills(Service):
         fill = self._fills.get(digest)
         if fill is not None and name in fill.confirmed:
             return Descriptor(digest, fill.state.size)
-        return await self._access.join(
+        told = await self._access.join(
             (name, digest), lambda: source.stat(digest=digest)
         )
+        self._remember(name, told)
+        return told
+
+    def _remember(self, name: RepositoryName, told: Descriptor) -> None:
+        if told.size:
+            self._sizes[name, told.digest] = told.size
+            if len(self._sizes) > MAX_SIZES:
+                self._sizes.popitem(last=False)
 
     @deferred
     async def stopService(self) -> None:
@@ -126,6 +142,8 @@ class Fills(Service):
             self._spread,
             self._meter,
             self._stall_seconds,
+            # Told once: if HEAD was wrong, the next try decides by GET alone.
+            FillState(expected=self._sizes.pop((name, digest), None)),
         )
         self._fills[digest] = fill
         work = fill.run()

@@ -26,6 +26,7 @@ MAX_REFUSED_PARTS = 2
 class FillState:
     """How far a fill has come.
 
+    :ivar expected: the size that the upstream has told before, to HEAD.
     :ivar size: of the whole, as soon as the upstream has told.
     :ivar written: bytes that can be read from the growing file.
     :ivar verified: the whole is there and its digest agrees.
@@ -36,6 +37,7 @@ class FillState:
     written: int = 0
     verified: bool = False
     checkpointed: int = 0
+    expected: int | None = None
     _failures: int = 0
     _answers: int = 0
     _written_at_failure: int = 0
@@ -61,10 +63,13 @@ class FillState:
     def agrees_with(self, size: int | None) -> bool:
         """Tell whether what the upstream says of the size can be true.
 
-        It is what it was, and no less than what is there.
+        It is what it was, and no less than what is there: an answer of another length
+        is not about this blob.
         """
         if size is None:
             return True
+        if self.expected not in (None, size):
+            return False
         return self.size in (None, size) and self.written <= size
 
     @property

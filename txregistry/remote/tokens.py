@@ -7,7 +7,6 @@ renewed a while before it expires.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Collection
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from twisted.web.iweb import IResponse
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.flow.smallbody import SmallBody
 from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after
@@ -37,7 +37,9 @@ MIN_LIFETIME = 60.0
 RENEW_FRACTION = 0.1
 
 _MAX_TOKEN_BYTES = 256 * 1024
-_MAX_TOKENS = 10_000
+
+#: What all tokens of one upstream may take in memory.
+_MAX_BYTES = 8 * 1024 * 1024
 
 #: What JSON that is nested without end, or a number without end, comes to.
 _NOT_READ = (RecursionError, OverflowError)
@@ -68,7 +70,9 @@ class Tokens:
     _clock: IReactorTime
     _credentials: ICredentialStore
     _idle_seconds: float
-    _known: OrderedDict[TokenKey, Token] = attrs.field(factory=OrderedDict)
+    _known: SizedCache[TokenKey, Token] = attrs.field(
+        factory=lambda: SizedCache(_MAX_BYTES)
+    )
     _flights: Flights[TokenKey, Token] = attrs.field(factory=Flights)
 
     @deferred
@@ -79,7 +83,7 @@ class Tokens:
             again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
             ``UpstreamFailed``.
         """
-        known = self._known.get(key)
+        known = self._known.find(key)
         usable = known is not None and known.text not in refused
         if known is not None and usable and self._clock.seconds() < known.renew_at:
             return known.text
@@ -93,7 +97,7 @@ class Tokens:
     @deferred
     async def _fetch(self, key: TokenKey) -> Token:
         asked_at = self._clock.seconds()
-        self._known.pop(key, None)  # it has ended, or was refused
+        self._known.forget(key)  # it has ended, or was refused
         host = Origin.of(key.realm).authority
         who = await self._credentials.credentials(host)
         response = await self._ask(key, who)
@@ -103,10 +107,7 @@ class Tokens:
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._known[key] = token
-        self._known.move_to_end(key)
-        while len(self._known) > _MAX_TOKENS:
-            self._known.popitem(last=False)
+        self._known.keep(key, token, size_of(token.text, key.realm, key.scope))
         return token
 
     @deferred

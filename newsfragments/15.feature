@@ -1,0 +1,11 @@
+Guarded: what is remembered of upstreams has budgets in bytes, and a list of referrers that
+somebody pushed is read once; streams of HTTP/2 whose client takes nothing hold nothing,
+``http.limits.streams``, ``minrate`` and ``uploads`` bound what clients may do; an upload goes on
+only by the URL that was given; ``Forwarded`` is believed from ``http.trustedproxies`` only;
+TLS 1.2 without CBC and key exchange by RSA; each peer and user has a share of the password
+checks, and a damaged line of a password file keeps nobody in or out; a public upstream may
+lead to public addresses only (``proxy.trustedtargets``), its heads are bounded, and a blob of
+another length than was told is refused; ``proxy.recheck`` asks again whether a repository may
+have what is cached; nothing that others choose forges a line of a log; ``http.socketmode``;
+links, pipes and devices in the storage directory, aliases in the configuration and endless
+answers of redis do no harm. ``docs/security.md`` says what is promised.

@@ -259,6 +259,7 @@ class House:
             self.spread,
             self.metrics,
             proxy.stalltimeout,
+            proxy.maxfills,
         )
         uses_credentials = bool(proxy.username or proxy.exec.command)
         registry.add(Preload(client, pool, uses_credentials))

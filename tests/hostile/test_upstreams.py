@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.remote.lines import MAX_HEAD_BYTES, MAX_HEAD_LINES
 from txregistry.spec.ranges import parse_content_range
+from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
 
 BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
@@ -135,3 +136,41 @@ class LengthTests(SynchronousTestCase):
         got = house.settle(house.ask("GET", path))
         self.assertEqual(got.status, 502)
         self.assertNotIn(b"neighbour", got.body)
+
+
+class FillTests(SynchronousTestCase):
+    """Downloads that nobody waits for."""
+
+    def test_clients_that_leave(self) -> None:
+        """Clients that left leave no more downloads than there may be, and no queue."""
+        house = TestHouse()
+        house.fills._max_fills = 2
+        house.upstream.rate = 100_000
+        blobs = [bytes([65 + n]) * 900_000 for n in range(5)]
+        digests = [house.upstream.add_blob("lib/x", blob) for blob in blobs]
+        repository = house.settle(house.proxy.repository(house_name()))
+        for digest in digests[:4]:
+            reader = house.settle(repository.blobs.open(digest=digest))
+            reader.close()
+            self.assertLessEqual(len(house.fills._fills), 2)
+        got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digests[4]}"))
+        self.assertEqual((got.status, got.body), (200, blobs[4]))
+        self.assertFalse(house.fills._queue)
+
+    def test_two_who_wait_for_one_blob(self) -> None:
+        """Clients that wait for the same blob share one download."""
+        house = TestHouse()
+        house.fills._max_fills = 1
+        house.upstream.rate = 100_000
+        first, second = (
+            house.upstream.add_blob("lib/x", letter * 200_000)
+            for letter in (b"a", b"b")
+        )
+        paths = [f"/v2/lib/x/blobs/{digest}" for digest in (first, second, second)]
+        asked = [house.ask("GET", path) for path in paths]
+        self.assertEqual([house.settle(one).status for one in asked], [200] * 3)
+        self.assertEqual(house.upstream.count("GET", str(second)), 1)
+
+
+def house_name() -> RepositoryName:
+    return RepositoryName.parse("lib/x")

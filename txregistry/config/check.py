@@ -162,8 +162,9 @@ _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
 
 def _check_proxy(proxy: Proxy) -> list[str]:
     problems = _check_remote(proxy.remoteurl) + check_targets(proxy.trustedtargets)
-    if proxy.maxconnections < 1:
-        problems.append("proxy.maxconnections: expected 1 or more")
+    for name in ("maxconnections", "maxfills"):
+        if getattr(proxy, name) < 1:
+            problems.append(f"proxy.{name}: expected 1 or more")
     if not re.fullmatch(r"[\x20-\x7e]*", proxy.useragent):
         problems.append("proxy.useragent: expected one line of plain characters")
     for name in ("connecttimeout", "firstbytetimeout", "idletimeout", "stalltimeout"):

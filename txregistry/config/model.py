@@ -166,6 +166,7 @@ class Proxy:
     idletimeout: Duration = Duration(30.0)
     stalltimeout: Duration = Duration(90.0)
     maxconnections: int = 16
+    maxfills: int = 32
     useragent: str = ""
     tls: UpstreamTls = section(UpstreamTls)
 

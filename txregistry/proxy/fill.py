@@ -137,6 +137,12 @@ class Fill:
         """Tell whether it is of no use any more, though perhaps still cleaning up."""
         return self._audience.failure is not None
 
+    @property
+    def is_unwatched(self) -> bool:
+        """Tell whether it has begun, and nobody waits for any of it any more."""
+        begun = self._audience.has_head and not self.state.verified
+        return begun and not self._followers
+
     def ended(self) -> Deferred[None]:
         """Fire when it has left nothing behind; never fails."""
         waiter: Deferred[None] = Deferred(self._ends.remove)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import attrs
@@ -27,6 +27,10 @@ STALL_SECONDS = 90.0
 #: Blobs of which it is remembered what size the upstream has told.
 MAX_SIZES = 10_000
 
+#: Downloads at once, and those who wait for one to end.
+MAX_FILLS = 32
+MAX_WAITING = 10_000
+
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
 
@@ -39,11 +43,13 @@ class Fills(Service):
     _spread: Callable[[], float]
     _meter: IMeter
     _stall_seconds: float = STALL_SECONDS
+    _max_fills: int = MAX_FILLS
     _fills: dict[Digest, Fill] = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
     )
+    _queue: deque[Deferred[None]] = attrs.field(factory=deque)
     _sizes: OrderedDict[tuple[RepositoryName, Digest], int] = attrs.field(
         factory=OrderedDict
     )
@@ -63,6 +69,7 @@ class Fills(Service):
             upstream was asked whether this repository has the blob, or was failing:
             then it is time to look again. Fails as the upstream does.
         """
+        await self._place(digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
@@ -78,6 +85,26 @@ class Fills(Service):
             fill.confirmed.add(name)
             return await self._follow_another(fill)
         return await fill.follow()
+
+    @deferred
+    async def _place(self, digest: Digest) -> None:
+        """Wait until a download may begin, if it takes one.
+
+        One that nobody waits for gives up its place; what it has is kept.
+        """
+        while digest not in self._fills and len(self._fills) >= self._max_fills:
+            if len(self._queue) >= MAX_WAITING:
+                raise UpstreamUnavailable({"reason": "too many wait"}, 5.0)
+            waiter: Deferred[None] = Deferred(self._queue.remove)
+            self._queue.append(waiter)
+            self._end_unwatched()
+            await waiter
+
+    def _end_unwatched(self) -> None:
+        for digest, fill in self._fills.items():
+            if fill.is_unwatched and not fill.has_failed:
+                self._running[digest].cancel()
+                return
 
     @deferred
     async def _follow_another(self, fill: Fill) -> IBlobReader | None:
@@ -154,3 +181,8 @@ class Fills(Service):
     def _ended(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
         self._fills.pop(digest).tell_ended()
+        # Each looks again, in order: the first begin, and some join what these began.
+        waiting = tuple(self._queue)
+        self._queue.clear()
+        for waiter in waiting:
+            waiter.callback(None)

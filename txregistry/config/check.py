@@ -17,7 +17,7 @@ from txregistry.config.model import Config, Proxy, Validation
 from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
 from txregistry.config.storage import Filesystem
-from txregistry.config.trust import check_targets
+from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
@@ -162,6 +162,7 @@ _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
 
 def _check_proxy(proxy: Proxy) -> list[str]:
     problems = _check_remote(proxy.remoteurl) + check_targets(proxy.trustedtargets)
+    problems += check_realms(proxy.trustedrealms)
     for name in ("maxconnections", "maxfills"):
         if getattr(proxy, name) < 1:
             problems.append(f"proxy.{name}: expected 1 or more")

@@ -28,7 +28,10 @@ from txregistry.spec.digest import Digest
 
 MakeDriver = Callable[[SynchronousTestCase], IStorageDriver]
 
-VALID = ("/a", "/0-9/ab", "/ab/1.2.3-6_zyx/3.z/4", "/.abc", "/a-.b", "/_.ab", "/Dr/d-r")
+VALID = (
+    *("/a", "/0-9/abcdefg", "/abc/1.2.3.4.5-6_zyx/123.z/4", "/.abc", "/a-.b"),
+    *("/_.abc", "/Docker/docker-registry"),
+)
 INVALID = ("", "/", "abc", "//bcd", "/abc_123/", "/a:b", "/a/../b", "/a b", "/a\n")
 
 
@@ -51,7 +54,7 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             return self.successResultOf(self.driver.get(path=path))
 
         def put(self, path: str, content: bytes) -> None:
-            self.successResultOf(self.driver.put(path=path, content=content))
+            self.ok(self.driver.put(path=path, content=content))
 
         def read(self, reader: IStoredFile, offset: int, size: int | None) -> bytes:
             consumer = BoundedConsumer(1 << 24)
@@ -60,20 +63,20 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             return consumer.content
 
         def open(self, path: str) -> IStoredFile:
-            reader = self.successResultOf(self.driver.reader(path=path))
+            reader: IStoredFile = self.ok(self.driver.reader(path=path))
             self.addCleanup(reader.close)
             return reader
 
         def write(self, path: str, keep: int, *chunks: bytes) -> IFileWriter:
-            writer = self.successResultOf(
+            writer: IFileWriter = self.ok(
                 self.driver.writer(path=path, keep_bytes=keep)
             )
             for chunk in chunks:
                 writer.write(chunk)
             return writer
 
-        def identity(self, path: str) -> str:
-            return str(self.ok(self.driver.stat(path=path)).identity)
+        def identity(self, path: str) -> object:
+            return self.ok(self.driver.stat(path=path)).identity
 
         def test_provides_the_interfaces(self) -> None:
             """The driver, its readers and its writers provide what they should."""
@@ -237,9 +240,8 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             """The hash gets every byte that is written, and none that was kept."""
             self.put("/w", b"kept")
             hasher = Digest.of(b"").hasher()
-            writer = self.successResultOf(
-                self.driver.writer(path="/w", keep_bytes=4, hasher=hasher)
-            )
+            made = self.driver.writer(path="/w", keep_bytes=4, hasher=hasher)
+            writer = self.successResultOf(made)
             writer.write(b"abc")
             writer.write(b"def")
             self.ok(writer.commit())
@@ -281,9 +283,9 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             """Children are listed by full path, sorted, and no grandchildren."""
             for path in ("/d/b", "/d/a/x", "/d/c", "/da"):
                 self.put(path, b"")
-            found = self.successResultOf(self.driver.list(path="/d"))
+            found = self.ok(self.driver.list(path="/d"))
             self.assertEqual(found, ["/d/a", "/d/b", "/d/c"])
-            self.assertIn("/d", self.successResultOf(self.driver.list(path="/")))
+            self.assertIn("/d", self.ok(self.driver.list(path="/")))
 
         def test_scan(self) -> None:
             """As a list, but in any order; what is written meanwhile is not met."""
@@ -326,7 +328,7 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
 
         def test_list_of_the_empty_root(self) -> None:
             """The root can always be listed."""
-            self.assertEqual(self.successResultOf(self.driver.list(path="/")), [])
+            self.assertEqual(self.ok(self.driver.list(path="/")), [])
 
         def test_temporary_files_are_not_seen(self) -> None:
             """A write under way, ours or another process's, is not listed."""
@@ -334,7 +336,7 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             name = "/d/link.0f8fad5b-d9cb-469f-a165-70867728950e.tmp"
             self.ok(self.write(name, 0, b"half").close())
             self.put("/d/tag.tmp", b"a tag may be called so")
-            found = self.successResultOf(self.driver.list(path="/d"))
+            found = self.ok(self.driver.list(path="/d"))
             self.assertEqual(found, ["/d/link", "/d/tag.tmp"])
 
         def test_move(self) -> None:
@@ -372,14 +374,12 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
         def test_stat(self) -> None:
             """Files have a size, directories have none, the root is one."""
             self.put("/s/f", b"123")
-            file = self.successResultOf(self.driver.stat(path="/s/f"))
+            file = self.ok(self.driver.stat(path="/s/f"))
             self.assertEqual((file.path, file.size), ("/s/f", 3))
             self.assertFalse(file.is_directory)
-            directory = self.successResultOf(self.driver.stat(path="/s"))
+            directory = self.ok(self.driver.stat(path="/s"))
             self.assertEqual((directory.size, directory.is_directory), (0, True))
-            self.assertTrue(
-                self.successResultOf(self.driver.stat(path="/")).is_directory
-            )
+            self.assertTrue(self.ok(self.driver.stat(path="/")).is_directory)
 
         def test_walk_order(self) -> None:
             """Parents come before children, and a name before one it begins."""

@@ -182,7 +182,7 @@ class Fills(Service):
         self._running.pop(digest, None)
         self._fills.pop(digest).tell_ended()
         # Each looks again, in order: the first begin, and some join what these began.
-        waiting = tuple(self._queue)
-        self._queue.clear()
-        for waiter in waiting:
-            waiter.callback(None)
+        # One may wait again, behind the others, or make another one leave.
+        for _ in range(len(self._queue)):
+            if self._queue:
+                self._queue.popleft().callback(None)

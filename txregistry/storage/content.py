@@ -219,16 +219,6 @@ class Content:
         """
         self.protection.use(digest)
 
-    @deferred
-    async def forget_if_damaged(self, digest: Digest, size: int) -> None:
-        """Forget what is remembered of content that has not the length it should."""
-        try:
-            found = await self._driver.stat(path=layout.blob_data(digest))
-        except PathNotFound:
-            return
-        if found.size != size:
-            await self._caches.forget(digest)
-
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
         """Delete content that a collection has found nobody refers to.
 

@@ -184,7 +184,6 @@ class Upload(Ingest):
     async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
         self._content.pin(canonical.digest)
         links = Links(self._driver)
-        await self._content.forget_if_damaged(canonical.digest, self.size)
         # Writing over what is there heals content that was damaged.
         changes = [place]
         for digest in {canonical.digest, alias}:

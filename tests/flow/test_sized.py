@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.sized import OVERHEAD_BYTES, SizedCache, size_of
+from txregistry.interfaces.referrers import Referrer
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+
+DESCRIPTOR = Descriptor(Digest.of(b"x"), 1)
 
 
 class SizedTests(SynchronousTestCase):
@@ -49,4 +54,5 @@ class SizedTests(SynchronousTestCase):
         """A text counts as it lies in memory: four bytes for a character, perhaps."""
         self.assertEqual(size_of(None), sys.getsizeof(None))
         self.assertGreater(size_of("\U0001f600" * 1000), 4000)
-        self.assertGreater(size_of(notes={"a": "b" * 1000}), 1000)
+        noted = Referrer(DESCRIPTOR, "x/y", {"a": "\U0001f600" * 1000})
+        self.assertGreater(noted.memory_bytes, 4000 + Referrer(DESCRIPTOR).memory_bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 import attrs
@@ -61,13 +61,6 @@ class SizedCache(Generic[K, V]):
         return len(self._values)
 
 
-def size_of(*texts: str | None, notes: Mapping[str, str] | None = None) -> int:
-    """Give the bytes that some texts take in memory, and a mapping of texts."""
-    found = sum(sys.getsizeof(text) for text in texts)
-    for key, value in (notes or {}).items():
-        found += sys.getsizeof(key) + sys.getsizeof(value) + _ITEM_BYTES
-    return found
-
-
-#: What an item of a mapping takes beside its texts, about.
-_ITEM_BYTES = 100
+def size_of(*texts: str | None) -> int:
+    """Give the bytes that some texts take in memory."""
+    return sum(map(sys.getsizeof, texts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import getsizeof
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -10,6 +11,9 @@ from zope.interface import Attribute, Interface
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+
+#: What an entry takes beside its texts, and each of its annotations, about.
+_ENTRY_BYTES, _ANNOTATION_BYTES = 700, 100
 
 
 @attrs.frozen
@@ -22,6 +26,15 @@ class Referrer:
     descriptor: Descriptor
     artifact_type: str | None = None
     annotations: Mapping[str, str] = attrs.field(factory=dict)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Count the bytes that it takes in memory, about."""
+        texts = [self.artifact_type or ""]
+        for key, value in self.annotations.items():
+            texts += (key, value)
+        notes = _ANNOTATION_BYTES * len(self.annotations)
+        return _ENTRY_BYTES + notes + sum(map(getsizeof, texts))
 
 
 #: Sorted by digest.

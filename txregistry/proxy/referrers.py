@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
-from txregistry.flow.sized import SizedCache, size_of
+from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.referrers import IReferrerService, Referrers
 from txregistry.proxy.outage import is_outage
@@ -18,9 +18,6 @@ from txregistry.spec.reference import RepositoryName
 
 #: What the lists of all repositories together may take in memory.
 MAX_BYTES = 16 * 1024 * 1024
-
-#: What an entry takes beside its texts, about.
-_ENTRY_BYTES = 700
 
 
 @attrs.frozen
@@ -38,14 +35,6 @@ ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], Seen]
 def make_memory() -> ReferrerMemory:
     """Give a memory that knows no list yet."""
     return SizedCache(MAX_BYTES)
-
-
-def size_of_list(referrers: Referrers) -> int:
-    """Give about what a list takes in memory."""
-    return sum(
-        _ENTRY_BYTES + size_of(item.artifact_type, notes=item.annotations)
-        for item in referrers
-    )
 
 
 @implementer(IReferrerService)
@@ -105,5 +94,7 @@ class ProxyReferrers:
     async def _ask(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
         seen = Seen(found, self._clock.seconds())
-        self._memory.keep((self._name, digest), seen, size_of_list(found))
+        self._memory.keep(
+            (self._name, digest), seen, sum(item.memory_bytes for item in found)
+        )
         return found

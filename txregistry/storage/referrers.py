@@ -20,7 +20,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
-from txregistry.flow.sized import SizedCache, size_of
+from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.manifests import IManifestService
 from txregistry.interfaces.referrers import IReferrerService, Referrer, Referrers
 from txregistry.interfaces.tags import ITagService
@@ -39,9 +39,6 @@ MAX_BYTES = 16 * 1024 * 1024
 
 #: Entries that are read, and asked for, before others get their turn.
 _PER_TURN = 256
-
-#: What an entry takes beside its texts, about.
-_ENTRY_BYTES = 700
 
 
 @attrs.define(eq=False)
@@ -76,11 +73,7 @@ class TaggedLists:
             if number % _PER_TURN == 0:
                 await deferLater(self._clock, 0)
         entries = [found[key] for key in sorted(found)]
-        size = sum(
-            _ENTRY_BYTES + size_of(item.artifact_type, notes=item.annotations)
-            for item in entries
-        )
-        self._read.keep(digest, entries, size)
+        self._read.keep(digest, entries, sum(item.memory_bytes for item in entries))
         return entries
 
 

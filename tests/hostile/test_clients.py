@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 
 from tests.web.limits import LimitCase
 from tests.web.test_http2 import H2Client, Stream
+from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.web.channels import ChannelLimits
@@ -42,7 +43,7 @@ class ClosedWindowTests(LimitCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.content = os.urandom(300_000)
+        self.content = os.urandom(1_300_000)
         path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(self.content)}"
         self.assertEqual(self.house.send("POST", path, self.content).status, 201)
         self.path = f"/v2/a/b/blobs/{Digest.of(self.content)}"
@@ -99,8 +100,8 @@ class ClosedWindowTests(LimitCase):
         client = self.client(0)
         number, stream = client.ask("GET", self.path)
         client.turn(10)
-        client.h2.increment_flow_control_window(400_000)
-        client.h2.increment_flow_control_window(400_000, number)
+        client.h2.increment_flow_control_window(1_400_000)
+        client.h2.increment_flow_control_window(1_400_000, number)
         client.flush()
         self.assertEqual(client.settle(stream).body, self.content)
 
@@ -109,8 +110,8 @@ class ClosedWindowTests(LimitCase):
         client = self.client(0)
         _, stream = client.ask("GET", self.path)
         client.turn(10)
-        client.h2.increment_flow_control_window(400_000)
-        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 400_000})
+        client.h2.increment_flow_control_window(1_400_000)
+        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1_400_000})
         client.flush()
         self.assertEqual(client.settle(stream).body, self.content)
 
@@ -137,17 +138,56 @@ class ClosedWindowTests(LimitCase):
         (exchange,) = self.house.recorder.exchanges[1:]
         self.assertEqual((exchange.status, exchange.sent_bytes), (499, 1000))
 
+    def take(self, client: H2Client, number: int, size: int, seconds: int) -> None:
+        """Have room for a little more after some time."""
+        client.wait(seconds)
+        if client.streams[number].reset is None and not client.closed:
+            client.h2.increment_flow_control_window(size, number)
+            client.flush()
+
     def test_taking_some_is_no_stall(self) -> None:
         """A client that takes a little now and then is waited for."""
         client = self.client(1000)
         client.reads = False
         number, stream = client.ask("GET", self.path)
         for _ in range(5):
-            client.wait(80)
-            client.h2.increment_flow_control_window(1000, number)
-            client.flush()
+            self.take(client, number, 10_000, 80)
         client.turn(50)
-        self.assertEqual((len(stream.body), stream.reset), (6000, None))
+        self.assertEqual((len(stream.body), stream.reset), (51_000, None))
+
+    def test_taking_next_to_nothing(self) -> None:
+        """One that takes less than ``minrate`` all along is given up."""
+        client = self.client(1000)
+        client.reads = False
+        number, stream = client.ask("GET", self.path)
+        for _ in range(30):
+            self.take(client, number, 1, 9)
+        self.assertEqual(stream.reset, ErrorCodes.CANCEL)
+        self.assertLess(len(stream.body), 1015)
+        self.assertEqual((self.site.active, self.queued()), (set(), 0))
+
+    def test_connection_takes_nothing(self) -> None:
+        """However large its windows, little is read for who takes nothing of it."""
+        client = self.client(2**31 - 1)
+        client.h2.increment_flow_control_window(2**31 - 1 - 65_535)
+        client.flush()
+        (channel,) = self.site.channels
+        channel.pauseProducing()
+        streams = [client.ask("GET", self.path)[1] for _ in range(8)]
+        client.turn(50)
+        self.assertLessEqual(self.queued(), 8 * CHUNK_BYTES)
+        channel.resumeProducing()
+        bodies = {client.settle(stream).body for stream in streams}
+        self.assertEqual(bodies, {self.content})
+
+    def test_frames_are_cut_once(self) -> None:
+        """A window of a byte does not have all that waits copied for it."""
+        client = self.client(1)
+        client.ask("GET", self.path)
+        client.turn(50)
+        (channel,) = self.site.channels
+        (queue,) = channel._outboundStreamQueues.values()
+        self.assertLessEqual(max(map(len, queue)), 16 * 1024)
 
     def test_others_go_on(self) -> None:
         """What one stream does not take ends no other stream."""

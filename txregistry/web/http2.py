@@ -8,6 +8,11 @@ opens, and the loop is then started again if it had stopped. It is given up when
 takes longer than a client may take (``stall_seconds``), and nothing is read ahead for
 it: what is asked for while the window is closed is not even begun.
 
+Note [What waits to be sent]. Twisted lets whoever answers go on until the window is
+used up, which may be 2 GiB, whether the connection takes anything or not. Here a stream
+has room for a piece more when less than a frame of it waits. What waits is cut into
+frames once: Twisted would copy all the rest for each.
+
 Note [Signs of life]. Twisted takes every byte for one. Ours are what a client asks,
 sends of a body, or takes of an answer: PING and SETTINGS cost a client nothing, and
 keep no connection. One is not idle while it waits for us.
@@ -33,6 +38,9 @@ from txregistry.web.frames import FRAME_HEAD_BYTES, Head, unfinished
 from txregistry.web.request import MAX_DROPPED_BYTES
 from txregistry.web.windows import ClosedWindows
 
+#: Bytes of a frame, which every client takes (RFC 9113, 4.2).
+_FRAME_BYTES = 16 * 1024
+
 #: Seconds between two looks at how fast bodies come of which nothing comes.
 _LOOK_SECONDS = 10.0
 
@@ -50,7 +58,10 @@ class RegistryH2Connection(H2Connection):
         self._home = cast(Home, self.factory)
         limits = self._home.limits
         self._windows = ClosedWindows(
-            self._home.clock, limits.stall_seconds, self._give_up
+            self._home.clock,
+            limits.stall_seconds,
+            limits.min_rate * limits.stall_seconds,
+            self._give_up,
         )
         self._reading_heads: set[int] = set()
         self._gathering: list[Body] = []
@@ -301,13 +312,23 @@ class RegistryH2Connection(H2Connection):
         return self._windows.wait(stream_id)
 
     def _has_room(self, stream_id: int) -> bool:
-        return bool(self.conn.local_flow_control_window(stream_id) > 0)
+        return self._window(stream_id) > 0
+
+    def _window(self, stream_id: int) -> int:
+        return int(self.conn.local_flow_control_window(stream_id))
 
     def writeDataToStream(self, streamID: int, data: bytes) -> None:
         """Send part of an answer, as far as its client lets us."""
-        super().writeDataToStream(streamID, data)
+        for start in range(0, len(data), _FRAME_BYTES):
+            super().writeDataToStream(streamID, data[start : start + _FRAME_BYTES])
         if not self._has_room(streamID):
             self._windows.closed(streamID)
+
+    def remainingOutboundWindow(self, streamID: int) -> int:
+        """Say how much more may be read; see Note [What waits to be sent]."""
+        if len(self._outboundStreamQueues[streamID]) > 1:
+            return 0
+        return cast(int, super().remainingOutboundWindow(streamID))
 
     def _sendPrioritisedData(self, *args: Any) -> None:
         for stream_id, queue in self._outboundStreamQueues.items():
@@ -316,6 +337,8 @@ class RegistryH2Connection(H2Connection):
                 self.priority.block(stream_id)
                 self._windows.closed(stream_id)
         super()._sendPrioritisedData(*args)
+        for stream in list(self.streams.values()):
+            stream.windowUpdated()  # what has waited may have gone
 
     def _look_at_windows(self) -> None:
         """Go on with the streams that have room again."""
@@ -332,7 +355,7 @@ class RegistryH2Connection(H2Connection):
         """Give the streams that have room again; they wait no more."""
         found = [one for one in self._windows.streams if self._has_room(one)]
         for stream_id in found:
-            self._windows.opened(stream_id)
+            self._windows.opened(stream_id, self._window(stream_id))
         return found
 
     def _handleWindowUpdate(self, event: Any) -> None:

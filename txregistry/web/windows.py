@@ -7,6 +7,7 @@ stopped by its window alone, on a connection that is alive in every other way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,19 +16,55 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.web.idle import IdleTimer
 
 
+@attrs.define
+class _Stall:
+    """How one stream has fared since its client last took enough.
+
+    :ivar closed_at: since when it has had no room for a byte, if it has none.
+    :ivar spent: seconds that it had none, before that.
+    :ivar granted: bytes that its client has made room for.
+    """
+
+    closed_at: float | None = None
+    spent: float = 0.0
+    granted: int = 0
+
+    def close(self, now: float) -> None:
+        if self.closed_at is None:
+            self.closed_at = now
+
+    def open(self, now: float, room: int) -> None:
+        if self.closed_at is not None:
+            self.spent += now - self.closed_at
+        self.closed_at = None
+        self.granted += room
+
+    def rest(self, now: float, seconds: float) -> float:
+        """Say how long it may go on; for ever while it has room."""
+        if self.closed_at is None:
+            return inf
+        return self.closed_at + seconds - self.spent - now
+
+
 @attrs.define(eq=False)
 class ClosedWindows:
     """The streams of one connection that wait for their windows to open.
 
-    :param seconds: after which a stream is given up that has had no room for a byte;
-        0 for never.
+    A window that is opened by a byte now and then would hold what was read for its
+    stream for as long as its client likes. So the clock of a stream begins anew only
+    when the client has made room for as many bytes as it is to take in that time.
+
+    :param seconds: a stream is given up that has had no room for so long; 0 for never.
+    :param enough: bytes of room after which the clock of a stream begins anew.
     :param give_up: is called with the number of such a stream.
     """
 
     _clock: IReactorTime
     _seconds: float
+    _enough: float
     _give_up: Callable[[int], None]
-    _since: dict[int, float] = attrs.field(factory=dict)
+    _stalls: dict[int, _Stall] = attrs.field(factory=dict)
+    _closed: dict[int, None] = attrs.field(factory=dict)
     _waiting: dict[int, Deferred[None]] = attrs.field(factory=dict)
     _timer: IdleTimer = attrs.field(init=False)
 
@@ -37,15 +74,16 @@ class ClosedWindows:
     @property
     def streams(self) -> list[int]:
         """Give the streams that wait."""
-        return list(self._since)
+        return list(self._closed)
 
     def closed(self, stream: int) -> None:
         """Hear that a stream has something to send, and no room; once is enough."""
-        if stream in self._since:
+        if stream in self._closed:
             return
-        self._since[stream] = self._clock.seconds()
-        if self._seconds and len(self._since) == 1:
-            self._timer.start(self._seconds, self._look)
+        self._closed[stream] = None
+        self._stalls.setdefault(stream, _Stall()).close(self._clock.seconds())
+        if self._seconds:
+            self._watch()
 
     def wait(self, stream: int) -> Deferred[None]:
         """Fire when a stream has room; never, if it ends first."""
@@ -53,32 +91,44 @@ class ClosedWindows:
         self._waiting[stream] = Deferred()
         return self._waiting[stream]
 
-    def opened(self, stream: int) -> None:
-        """Hear that there is room again."""
+    def opened(self, stream: int, room: int) -> None:
+        """Hear that there is room again, for so many bytes."""
+        self._stalls[stream].open(self._clock.seconds(), room)
+        if self._stalls[stream].granted >= self._enough:
+            del self._stalls[stream]
         waiting = self._waiting.get(stream)
-        self.ended(stream)
+        self._leave(stream)
         if waiting is not None and not waiting.called:
             waiting.callback(None)
 
     def ended(self, stream: int) -> None:
         """Forget a stream."""
-        self._since.pop(stream, None)
-        self._waiting.pop(stream, None)
-        if not self._since:
-            self._timer.cancel()
+        self._stalls.pop(stream, None)
+        self._leave(stream)
 
     def stop(self) -> None:
         """Forget all, and leave nothing with the clock."""
-        self._since.clear()
+        self._stalls.clear()
+        self._closed.clear()
         self._waiting.clear()
         self._timer.stop()
 
+    def _leave(self, stream: int) -> None:
+        self._closed.pop(stream, None)
+        self._waiting.pop(stream, None)
+        if not self._closed:
+            self._timer.cancel()
+
+    def _rest(self, stream: int) -> float:
+        return self._stalls[stream].rest(self._clock.seconds(), self._seconds)
+
+    def _watch(self) -> None:
+        self._timer.start(max(0.0, min(map(self._rest, self._closed))), self._look)
+
     def _look(self) -> None:
-        now = self._clock.seconds()
-        for stream, since in list(self._since.items()):
-            if now - since >= self._seconds:
+        for stream in self.streams:
+            if stream in self._closed and self._rest(stream) <= 0:
                 self.ended(stream)
                 self._give_up(stream)
-        if self._since:
-            rest = min(self._since.values()) + self._seconds - now
-            self._timer.start(rest, self._look)
+        if self._closed:
+            self._watch()

@@ -25,9 +25,12 @@ from txregistry.flow.deferred import Flights, KeyedLocks, deferred, failed
 from txregistry.flow.retry import backoff, retry
 from txregistry.flow.sendfile import FileSender, offer_file
 from txregistry.flow.streams import (
+    CHUNK_BYTES,
+    SMALL_CHUNK_BYTES,
     BoundedConsumer,
     ChunkProducer,
     ConsumerStopped,
+    HeldBytes,
     IdleTimer,
     ShortRead,
     TooLong,
@@ -257,6 +260,24 @@ class StreamTests(SynchronousTestCase):
             consumer.producer.resumeProducing()
         self.successResultOf(done)
         self.assertEqual(b"".join(consumer.chunks), self.content)
+
+    def test_consumers_that_hold_much(self) -> None:
+        """When consumers that are full hold all that they may, others get less."""
+        held, consumers = HeldBytes(2 * CHUNK_BYTES), [Pausing() for _ in range(3)]
+        reads = [
+            ChunkProducer(self.source, consumer, 0, 600_000, held).start()
+            for consumer in consumers
+        ]
+        sizes = [len(consumer.chunks[0]) for consumer in consumers]
+        self.assertEqual(sizes, [CHUNK_BYTES, CHUNK_BYTES, SMALL_CHUNK_BYTES])
+        for read in reads[:2]:
+            read.cancel()
+            self.failureResultOf(read, CancelledError)
+        self.assertEqual(held.held, SMALL_CHUNK_BYTES)
+        while consumers[2].producer is not None:
+            consumers[2].producer.resumeProducing()
+        self.assertEqual(b"".join(consumers[2].chunks), self.content)
+        self.assertEqual(held.held, 0)
 
     def test_consumer_that_stops(self) -> None:
         """The read ends with ConsumerStopped, and nothing is registered."""

@@ -25,6 +25,13 @@ from zope.interface import implementer
 #: client under way, memory per client stays below a megabyte.
 CHUNK_BYTES = 256 * 1024
 
+#: Bytes per read while slow clients hold as much as they may.
+SMALL_CHUNK_BYTES = 16 * 1024
+
+#: Bytes that consumers may hold of what was read for them, of all the process, before
+#: less is read at once.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+
 ChunkSource = Callable[[int, int], Deferred[bytes]]
 
 
@@ -40,6 +47,27 @@ class ShortRead(Exception):
     """Fewer bytes were there than promised."""
 
 
+@attrs.define(eq=False)
+class HeldBytes:
+    """Counts what consumers that are full hold of what was read for them.
+
+    Each may hold a chunk for as long as its client takes, and there may be thousands.
+    None is kept waiting for another one: they get less at once.
+    """
+
+    _most: int = MAX_HELD_BYTES
+    held: int = 0
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Say how much to read at once."""
+        return CHUNK_BYTES if self.held < self._most else SMALL_CHUNK_BYTES
+
+
+#: A process has one memory.
+HELD = HeldBytes()
+
+
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class ChunkProducer:
@@ -52,6 +80,8 @@ class ChunkProducer:
     _consumer: IConsumer
     _offset: int
     _remaining: int
+    _all_held: HeldBytes = HELD
+    _held: int = 0
     _done: Deferred[None] | None = None
     _fetch: Deferred[bytes] | None = None
     _paused: bool = False
@@ -79,6 +109,7 @@ class ChunkProducer:
     def resumeProducing(self) -> None:
         """Go on."""
         self._paused = False
+        self._hold(0)
         self._pump()
 
     def stopProducing(self) -> None:
@@ -92,7 +123,7 @@ class ChunkProducer:
             return
         self._pumping = True
         while not self._paused and self._done is not None and self._fetch is None:
-            size = min(CHUNK_BYTES, self._remaining)
+            size = min(self._all_held.chunk_bytes, self._remaining)
             self._fetch = self._source(self._offset, size)
             self._fetch.addCallbacks(self._deliver, self._fail)
         self._pumping = False
@@ -113,7 +144,13 @@ class ChunkProducer:
         self._consumer.write(chunk)
         if self._remaining <= 0:
             self._finish(None)
+        elif self._paused:
+            self._hold(len(chunk))
         self._pump()
+
+    def _hold(self, size: int) -> None:
+        self._all_held.held += size - self._held
+        self._held = size
 
     def _finish(self, result: Failure | None) -> None:
         if self._done is None:
@@ -124,6 +161,7 @@ class ChunkProducer:
 
     def _leave(self) -> None:
         self._done = None
+        self._hold(0)
         self._consumer.unregisterProducer()
         if self._fetch is not None:
             self._fetch.cancel()

@@ -63,6 +63,7 @@ from txregistry.services import (
     Storage,
 )
 from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage import layout
 from txregistry.storage.beginnings import HELD_SECONDS, Beginnings
 from txregistry.storage.caches import Caches
@@ -323,6 +324,7 @@ class House:
             bool(http.tls.certificate) and not http.http2.disabled,
             http.h2c.enabled,
             self.clock,
+            TrustedProxies.parse(http.trustedproxies),
         )
         if http.debug.addr:
             registry.serve(

@@ -25,7 +25,6 @@ from txregistry.secret import Secret
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.weburl import Target
 from txregistry.storage import layout
 from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
@@ -53,7 +52,6 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
             http.host,
             f"/{prefix}" if prefix else "",
             http.relativeurls,
-            TrustedProxies.parse(http.trustedproxies),
         ),
         gate=Gate(
             bool(config.proxy.remoteurl),

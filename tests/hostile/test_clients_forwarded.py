@@ -15,7 +15,6 @@ from txregistry.config.model import Config
 from txregistry.config.storage import Storage
 from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
 from txregistry.testing.house import TestHouse
-from txregistry.web.urls import Urls
 
 HEADERS = (
     {"X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "https"},
@@ -31,7 +30,7 @@ class ForwardedTests(SynchronousTestCase):
         house = TestHouse()
         if networks is not None:
             proxies = TrustedProxies.parse(networks)
-            house.serve_registry(urls=Urls(proxies=proxies))
+            house.serve_registry(proxies=proxies)
         found = []
         with patch.object(FakeTransport, "getPeer", lambda transport: peer):
             for headers in HEADERS:
@@ -70,6 +69,37 @@ class ForwardedTests(SynchronousTestCase):
         self.assertTrue(self.believed(peer, ("203.0.113.7",)))
         self.assertTrue(self.believed(peer, ("10.0.0.0/8", "203.0.113.0/24")))
         self.assertFalse(self.believed(IPv4Address("TCP", "127.0.0.1", 1), ()))
+
+    def asked_by(
+        self, peer: Any, networks: tuple[str, ...] = USUAL_NETWORKS, **headers: str
+    ) -> str:
+        """Ask from an address; say who is logged."""
+        house = TestHouse()
+        house.serve_registry(proxies=TrustedProxies.parse(networks))
+        with patch.object(FakeTransport, "getPeer", lambda transport: peer):
+            house.send("GET", "/v2/", **headers)
+        return house.recorder.exchanges[-1].peer
+
+    def test_clients_of_a_proxy(self) -> None:
+        """Who asks through a proxy of this machine is told apart from others."""
+        for peer in (IPv4Address("TCP", "127.0.0.1", 1), UNIXAddress("/run/x")):
+            for headers in (
+                {"X_Forwarded_For": "8.8.8.8, 203.0.113.7"},
+                {"Forwarded": "for=8.8.8.8, for=203.0.113.7;proto=https"},
+            ):
+                self.assertEqual(self.asked_by(peer, **headers), "203.0.113.7")
+
+    def test_clients_that_claim(self) -> None:
+        """Any other client is itself, also in a private network."""
+        for host in ("203.0.113.9", "10.1.2.3"):
+            peer = IPv4Address("TCP", host, 1)
+            self.assertEqual(self.asked_by(peer, X_Forwarded_For="8.8.8.8"), host)
+
+    def test_proxies_that_are_named(self) -> None:
+        """Those that the configuration names are asked, one behind the other."""
+        peer, named = IPv4Address("TCP", "10.1.2.3", 1), ("10.0.0.0/8",)
+        found = self.asked_by(peer, named, X_Forwarded_For="8.8.8.8, 5.5.5.5, 10.2.2.2")
+        self.assertEqual(found, "5.5.5.5")
 
     def test_configuration(self) -> None:
         """What is no network is told, with its key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -18,8 +18,25 @@ def parse_forwarded(header: str) -> Mapping[str, str] | None:
 
     :return: ``None`` for one that is malformed, or has a name twice.
     """
+    found = _element(header, 0)
+    return None if found is None else found[0]
+
+
+def forwarded_elements(header: str) -> Iterator[Mapping[str, str]]:
+    """Read all elements of a ``Forwarded`` header; nothing of a malformed one."""
+    found, position = [], 0
+    while position < len(header):
+        element = _element(header, position)
+        if element is None:
+            return iter(())
+        found.append(element[0])
+        position = element[1] + 1
+    return iter(found)
+
+
+def _element(header: str, position: int) -> tuple[dict[str, str], int] | None:
+    """Read the element that begins somewhere; say where it ends as well."""
     found: dict[str, str] = {}
-    position = 0
     while position < len(header) and header[position] != ",":
         if header[position] in "; \t":
             position += 1
@@ -31,7 +48,7 @@ def parse_forwarded(header: str) -> Mapping[str, str] | None:
         if position < len(header) and header[position] not in ";,":
             return None
         found[match[1].lower()] = _unquote(match[2])
-    return found
+    return found, position
 
 
 def _unquote(value: str) -> str:

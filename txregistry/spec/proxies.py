@@ -26,11 +26,27 @@ USUAL_NETWORKS = (
 )
 
 
+#: This machine.
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+
 @attrs.frozen
 class TrustedProxies:
-    """Addresses from which forwarded headers are believed."""
+    """Addresses from which forwarded headers are believed.
 
-    networks: tuple[IPv4Network | IPv6Network, ...]
+    Note [Who asks]. What counts for each client apart, such as attempts with passwords,
+    goes by its address. Any client of a private network could claim to be many, so
+    that those of this machine alone are asked for whom they ask, unless the
+    configuration says who the proxies are.
+
+    :ivar networks: may say how we were asked: by which scheme and host.
+    :ivar of_clients: may say for whom they ask.
+    """
+
+    networks: Networks
+    of_clients: Networks
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> TrustedProxies:
@@ -38,15 +54,29 @@ class TrustedProxies:
 
         :raise ValueError: one is neither.
         """
-        return cls(tuple(ip_network(text, strict=False) for text in texts))
+        given = tuple(texts)
+        of_clients = LOOPBACK if given == USUAL_NETWORKS else given
+        return cls(_networks(given), _networks(of_clients))
 
     def believes(self, peer: str) -> bool:
-        """Tell whether one is believed.
+        """Tell whether one is believed that says how we were asked.
 
         :param peer: its address; who has none came by a path of this machine.
         """
-        address = _address(peer)
-        return address is None or any(address in network for network in self.networks)
+        return _is_in(peer, self.networks)
+
+    def names_clients(self, peer: str) -> bool:
+        """Tell whether one is believed that says for whom it asks."""
+        return _is_in(peer, self.of_clients)
+
+
+def _networks(texts: Iterable[str]) -> Networks:
+    return tuple(ip_network(text, strict=False) for text in texts)
+
+
+def _is_in(peer: str, networks: Networks) -> bool:
+    address = _address(peer)
+    return address is None or any(address in network for network in networks)
 
 
 @lru_cache(256)

@@ -44,6 +44,7 @@ from txregistry.remote.credentials import (
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage import layout
 from txregistry.storage.beginnings import Beginnings
 from txregistry.storage.caches import Caches
@@ -166,14 +167,22 @@ class TestHouse:
         self.wire = Wire(self.site, self.clock)
         self.serve_registry()
 
-    def serve_registry(self, gate: Gate | None = None, **changes: Any) -> None:
+    def serve_registry(
+        self,
+        gate: Gate | None = None,
+        proxies: TrustedProxies | None = None,
+        **changes: Any,
+    ) -> None:
         """Serve the local namespace as a complete registry; see :meth:`send`.
 
         :param gate: what may be changed; everything if not given.
+        :param proxies: who is believed that says for whom it asks.
         :param changes: of the settings of the API.
         """
         api = self.api(self.local, gate or Gate(deletes=True), **changes)
-        self.registry = RegistrySite(api.resource(), self.clock, self.recorder)
+        self.registry = RegistrySite(
+            api.resource(), self.clock, self.recorder, proxies=proxies
+        )
         self.registry_wire = Wire(self.registry, self.clock)
 
     def api(self, namespace: INamespace, gate: Gate, **changes: Any) -> Api:

@@ -24,6 +24,7 @@ from twisted.web.http_headers import Headers
 
 from txregistry.flow.room import BODIES
 from txregistry.flow.sendnow import count_unsent, send_now
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.closing import Closing
 from txregistry.web.dates import DateLine
 from txregistry.web.idle import IdleTimer
@@ -80,6 +81,7 @@ class Home(Protocol):
     channels: set[Any]
     draining: bool
     date: DateLine
+    proxies: TrustedProxies
 
     def strip_prefix(self, path: bytes) -> bytes:
         """Take the prefix off."""

@@ -54,7 +54,7 @@ class Door:
             scheme,
             host,
             request.peer,
-            scheme if self._urls.forwarded(request, "X-Forwarded-Proto") else "",
+            scheme if request.forwarded("X-Forwarded-Proto") else "",
         )
         grant = await self._controller.authorize(facts=facts, wanted=wanted)
         request.actor = grant.user

@@ -43,7 +43,7 @@ from txregistry.web.channels import (
     is_waiting_to_send,
 )
 from txregistry.web.pace import Pace
-from txregistry.web.texts import TextRequest
+from txregistry.web.peers import PeerRequest
 
 #: What is left of a body that nobody wants is read up to this; after that the
 #: connection is closed.
@@ -65,7 +65,7 @@ class _Spool:
 
 
 @implementer(IFileConsumer)
-class RegistryRequest(TextRequest):
+class RegistryRequest(PeerRequest):
     """A request that can be aborted, takes files, and reports its end once.
 
     :ivar handler: the resource that answers, for metrics; set by the API.

@@ -11,6 +11,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
 from txregistry.web.channels import (
     ChannelLimits,
     RegistryChannel,
@@ -35,6 +36,8 @@ class RegistrySite(Site):
     :param http2: offered on TLS.
     :param cleartext_http2: understood without TLS.
     :param wall_clock: shows the time of day; ``clock`` does if not given.
+    :param proxies: who is believed that says how we were asked, and for whom
+        (``http.trustedproxies``).
     """
 
     requestFactory = RegistryRequest
@@ -51,12 +54,14 @@ class RegistrySite(Site):
         http2: bool = False,
         cleartext_http2: bool = False,
         wall_clock: IReactorTime | None = None,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
         self.clock = clock
         self.date = DateLine(wall_clock or clock)
         named = {name.lower(): values for name, values in (headers or {}).items()}
         self.headers = {**_USUAL_HEADERS, **named}
+        self.proxies = proxies or TrustedProxies.parse(USUAL_NETWORKS)
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()
         self.active: set[RegistryRequest] = set()

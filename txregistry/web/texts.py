@@ -52,11 +52,6 @@ class TextRequest(Request):
         given = (self.args or {}).get(name.encode("ascii"), [])
         return [value.decode("utf-8", "replace") for value in given]
 
-    @property
-    def peer(self) -> str:
-        """Give the address at the other end."""
-        return str(getattr(self.client, "host", "-"))
-
 
 def _parse(query: bytes) -> dict[bytes, list[bytes]] | None:
     if not query:

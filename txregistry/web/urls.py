@@ -8,7 +8,6 @@ import attrs
 
 from txregistry.spec.digest import Digest
 from txregistry.spec.forwarded import client_base
-from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.web.request import RegistryRequest
 
@@ -20,18 +19,11 @@ class Urls:
     :ivar host: scheme and host of all URLs (``http.host``); empty to go by the request.
     :ivar prefix: stands before ``/v2/``; no slash at its end.
     :ivar relative: without scheme and host (``http.relativeurls``).
-    :ivar proxies: who is believed that says how it was asked
-        (``http.trustedproxies``).
     """
 
     host: str = ""
     prefix: str = ""
     relative: bool = False
-    proxies: TrustedProxies = TrustedProxies.parse(USUAL_NETWORKS)
-
-    def forwarded(self, request: RegistryRequest, name: str) -> str:
-        """Give a header that a proxy has set; nothing from whom is not believed."""
-        return request.list_header(name) if self.proxies.believes(request.peer) else ""
 
     def base(self, request: RegistryRequest) -> tuple[str, str]:
         """Give the scheme and host by which a client reaches us."""
@@ -41,9 +33,9 @@ class Urls:
 
     def _base(self, request: RegistryRequest) -> tuple[str, str]:
         return client_base(
-            self.forwarded(request, "Forwarded"),
-            self.forwarded(request, "X-Forwarded-Proto"),
-            self.forwarded(request, "X-Forwarded-Host"),
+            request.forwarded("Forwarded"),
+            request.forwarded("X-Forwarded-Proto"),
+            request.forwarded("X-Forwarded-Host"),
             "https" if request.isSecure() else "http",
             request.header("Host"),
         )

@@ -1,0 +1,41 @@
+"""Who asks: the client itself, or a proxy for it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from txregistry.spec.hops import client_of
+from txregistry.web.channels import Home
+from txregistry.web.texts import TextRequest
+
+
+class PeerRequest(TextRequest):
+    """A request that may have been forwarded by a proxy that is trusted."""
+
+    _peer: str | None = None
+
+    @property
+    def hop(self) -> str:
+        """Give the address at the other end, which may be a proxy's."""
+        return str(getattr(self.client, "host", "-"))
+
+    @property
+    def peer(self) -> str:
+        """Give the address of the client; see Note [Who asks] in ``spec/proxies``."""
+        if self._peer is None:
+            self._peer = self._find_peer()
+        return self._peer
+
+    def forwarded(self, name: str) -> str:
+        """Give a header that a proxy has set; nothing from whom is not believed."""
+        is_proxy = cast(Home, self.site).proxies.believes(self.hop)
+        return self.list_header(name) if is_proxy else ""
+
+    def _find_peer(self) -> str:
+        hop, names_clients = self.hop, cast(Home, self.site).proxies.names_clients
+        if not names_clients(hop):
+            return hop
+        forwarded = self.list_header("Forwarded")
+        return client_of(
+            hop, forwarded, self.list_header("X-Forwarded-For"), names_clients
+        )

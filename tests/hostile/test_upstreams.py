@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, cast
+from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow import turns
+from txregistry.remote import referrers as remote_referrers
+from txregistry.remote import tags as remote_tags
 from txregistry.remote.lines import MAX_HEAD_BYTES, MAX_HEAD_LINES
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import Digest
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
@@ -121,6 +132,51 @@ class _Tokens(Raw):
         assert self.transport is not None
         asked = data.startswith(b"GET /token")
         self.transport.write(self.answer if asked else self.challenge)
+
+
+class ListTests(RawCase):
+    """Long lists, which are no more than a page."""
+
+    def answer(self, document: object) -> bytes:
+        body = json.dumps(document).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    def referrers(self, count: int) -> bytes:
+        entry = {"mediaType": mediatypes.OCI_MANIFEST, "size": 1}
+        digests = (Digest.of(b"%d" % number) for number in range(count))
+        listed = [{**entry, "digest": str(digest)} for digest in digests]
+        return self.answer({"schemaVersion": 2, "manifests": listed})
+
+    def turns(self, answer: bytes, path: str) -> tuple[int, int]:
+        """Ask; give the status, and how often others had a turn because of us."""
+        taken: list[float] = []
+
+        def later(clock: object, seconds: float) -> Deferred[None]:
+            taken.append(seconds)
+            return deferLater(cast(Any, clock), seconds)
+
+        with patch.object(turns, "deferLater", later):
+            return self.get(answer, path).status, len(taken)
+
+    def test_tags_are_read_in_turns(self) -> None:
+        """Others have their turn while many tags are read."""
+        tags = self.answer({"tags": [f"v{number}" for number in range(5000)]})
+        self.assertEqual(self.turns(tags, "/v2/lib/x/tags/list"), (200, 5000 // 256))
+
+    def test_referrers_are_read_in_turns(self) -> None:
+        """And while many referrers are."""
+        path = BLOB.replace("blobs", "referrers")
+        self.assertEqual(self.turns(self.referrers(2000), path), (200, 2000 // 256))
+
+    def test_too_many(self) -> None:
+        """A list of more than is held is an error, and not a part of it."""
+        self.patch(remote_tags, "MAX_TAGS", 100)
+        self.patch(remote_referrers, "MAX_ENTRIES", 100)
+        tags = self.answer({"tags": [f"v{number}" for number in range(101)]})
+        self.assertEqual(self.get(tags, "/v2/lib/x/tags/list").status, 502)
+        path = BLOB.replace("blobs", "referrers")
+        self.assertEqual(self.get(self.referrers(100), path).status, 200)
+        self.assertEqual(self.get(self.referrers(101), path).status, 502)
 
 
 class LengthTests(SynchronousTestCase):

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
-from txregistry.remote.answers import parse_retry_after
+from tests.hostile.work import Parse, WorkCase
+from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
+from txregistry.remote.answers import parse_date, parse_retry_after
+from txregistry.remote.tags import RemoteTags
 from txregistry.remote.tokens import _parse
 from txregistry.spec.challenge import parse_challenges
 from txregistry.spec.errors import ManifestInvalid, UpstreamFailed
 from txregistry.spec.links import parse_next
 from txregistry.spec.manifest import lenient
+from txregistry.spec.manifest.listing import entries_of, good_entries_of
 from txregistry.spec.ranges import parse_content_range
+from txregistry.spec.reference import RepositoryName
+from txregistry.spec.weburl import masked_url
 
 #: Text that often resembles what is expected.
 PIECES = st.sampled_from(
@@ -38,30 +50,106 @@ PIECES = st.sampled_from(
         "Mon, 01 Jan 2024 00:00:00 GMT",
     ]
 )
+HEADER_PIECES = (
+    *('"', "\\", ",", ";", "<", ">", "=", " ", "<>", '="', 'a="\\', "a=b,", "a b "),
+    *("<x>; rel=next, ", "rel=", ";a", "Basic ,", "9", "ÿ", "[", "%", "://", "@"),
+)
+DOCUMENT_PIECES = (
+    *('"",', '"a",', "{},", "[],", "1,", '{"digest":""},', '{"x":[]},'),
+    '{"mediaType":"a/b","digest":"sha256:%s","size":1},' % ("a" * 64),
+    '{"urls":["x"],"annotations":{"a":"b"}},',
+)
+
+#: Documents that look like what is asked for.
+NAMES = st.sampled_from(
+    (
+        *("manifests", "tags", "layers", "config", "digest", "size", "mediaType"),
+        *("token", "expires_in", "issued_at", "annotations", "artifactType"),
+        *("subject", "platform"),
+    )
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner),
+    max_leaves=20,
+)
 TEXT = st.lists(PIECES | st.text(max_size=5), max_size=40).map("".join)
 
 
-class FuzzTests(SynchronousTestCase):
+class Named:
+    """Stands for the client of an upstream, which has a name."""
+
+    host = "upstream.example"
+
+
+def read_tags(body: bytes) -> Any:
+    """Read a list of tags at once, in one turn."""
+    tags = RemoteTags(cast(Any, Named()), RepositoryName.parse("lib/x"))
+    reading = deferred(tags._read)(body, Turns(Clock(), len(body) + 1))
+    found: list[Any] = []
+    reading.addBoth(found.append)
+    if isinstance(found[0], Failure):
+        found[0].raiseException()
+    return found[0]
+
+
+READERS: dict[str, tuple[Callable[[bytes], Any], type[Exception]]] = {
+    "token": (lambda body: _parse(body, 0.0, "x"), UpstreamFailed),
+    "manifest": (lenient.read, ManifestInvalid),
+    "referrers": (lambda body: list(entries_of(body)), ManifestInvalid),
+    "tags of referrers": (lambda body: list(good_entries_of(body)), ManifestInvalid),
+    "tags": (read_tags, UpstreamFailed),
+}
+
+PARSERS: dict[str, Parse] = {
+    "WWW-Authenticate": lambda text: parse_challenges([text]),
+    "Link": lambda text: parse_next([text]),
+    "Content-Range": parse_content_range,
+    "Retry-After": lambda text: parse_retry_after(text, 0.0),
+    "Date": parse_date,
+    "Location": masked_url,
+}
+
+
+class FuzzTests(WorkCase):
     """No exception that is not ours."""
 
     @settings(max_examples=200, deadline=None)
     @given(TEXT)
     def test_headers(self, text: str) -> None:
         """Challenges, links, ranges and waits are read or passed over."""
-        parse_challenges([text])
-        parse_next([text])
-        parse_content_range(text)
-        parse_retry_after(text, 0.0)
+        for parse in PARSERS.values():
+            parse(text)
 
     @settings(max_examples=200, deadline=None)
-    @given(st.binary(max_size=200) | TEXT.map(str.encode))
-    def test_documents(self, content: bytes) -> None:
-        """Tokens and manifests are read, or fail with what is ours."""
-        for read, error in (
-            (lambda: _parse(content, 0.0, "x"), UpstreamFailed),
-            (lambda: lenient.read(content), ManifestInvalid),
-        ):
+    @given(st.binary(max_size=200) | TEXT.map(str.encode) | JSON.map(json.dumps))
+    def test_documents(self, content: bytes | str) -> None:
+        """Tokens, lists and manifests are read, or fail with what is ours."""
+        body = content.encode() if isinstance(content, str) else content
+        for read, error in READERS.values():
             try:
-                read()
+                read(body)
             except error:
                 continue
+
+    def test_headers_are_linear(self) -> None:
+        """Long headers cost what they are long."""
+        leads = ("", "Bearer ", 'Bearer realm="', "<", 'Bearer a="b",')
+        self.check_linear(PARSERS, HEADER_PIECES, leads)
+
+    def test_documents_are_linear(self) -> None:
+        """So do long documents, whatever they are full of."""
+
+        def quiet(read: Callable[[bytes], Any], error: type[Exception]) -> Parse:
+            def parse(text: str) -> None:
+                try:
+                    read(text.encode() + b"{}]}")
+                except error:
+                    return
+
+            return parse
+
+        parsers = {name: quiet(*pair) for name, pair in READERS.items()}
+        leads = ('{"manifests":[', '{"tags":[')
+        self.check_linear(parsers, DOCUMENT_PIECES, leads)

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow import turns as turns_module
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import beginnings, layout
@@ -68,7 +69,7 @@ class BeginningsTests(SynchronousTestCase):
             turns.append(len(self.written()))
             return deferLater(clock, seconds)
 
-        self.patch(beginnings, "deferLater", next_turn)
+        self.patch(turns_module, "deferLater", next_turn)
         self.begin(*ids)
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(turns, [16, 32])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import attrs
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.agents import (
     IdentityAgent,
@@ -34,6 +36,11 @@ from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.tokens import Tokens
 from txregistry.remote.treqs import http_client, ready_url
 from txregistry.spec.errors import RegistryError, UpstreamFailed
+
+T = TypeVar("T")
+
+#: Entries of a long answer that are read in one turn.
+_PER_TURN = 256
 
 
 @attrs.frozen
@@ -64,9 +71,22 @@ class UpstreamClient:
     _clock: IReactorTime
     _limits: Limits
     habits: Habits = attrs.field(init=False)
+    _reading: DeferredLock = attrs.field(factory=DeferredLock)
 
     def __attrs_post_init__(self) -> None:
         self.habits = Habits(self._clock)
+
+    def read_long(
+        self, read: Callable[[bytes, Turns], Coroutine[Any, Any, T]], body: bytes
+    ) -> Deferred[T]:
+        """Take a long answer apart, letting others have their turn.
+
+        One at a time: what a few MiB of JSON are as objects may be twenty times that.
+
+        :param read: is given the body, and whose turns to take.
+        :return: fires with what it returns, and fails as it does.
+        """
+        return self._reading.run(deferred(read), body, Turns(self._clock, _PER_TURN))
 
     @property
     def host(self) -> str:

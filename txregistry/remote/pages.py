@@ -37,19 +37,20 @@ async def pages(
     seen: set[str] = set()
     while path not in seen:
         if len(seen) == MAX_PAGES:
-            raise _too_long(client)
+            raise too_long(client)
         seen.add(path)
         response = await client.ask("GET", path, not_found=not_found, missing=missing)
         link = parse_next(header_lines(response, "Link"))
         body = await client.collect(response, page_bytes)
         list_bytes -= len(body)
         if list_bytes < 0:
-            raise _too_long(client)
+            raise too_long(client)
         yield response, body
         if link is None:
             return
         path = follow_link(client.url, path, link)
 
 
-def _too_long(client: UpstreamClient) -> UpstreamFailed:
+def too_long(client: UpstreamClient) -> UpstreamFailed:
+    """Say that a list has more than is read."""
     return UpstreamFailed({"upstream": client.host, "reason": "sent too long a list"})

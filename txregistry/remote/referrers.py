@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import attrs
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.referrers import IReferrerService, Referrer, Referrers
 from txregistry.remote.body import header
 from txregistry.remote.client import UpstreamClient
 from txregistry.remote.failures import StorageRefused
 from txregistry.remote.manifests import RemoteManifests
-from txregistry.remote.pages import pages
+from txregistry.remote.pages import pages, too_long
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
     ManifestInvalid,
@@ -26,6 +29,9 @@ from txregistry.spec.reference import RepositoryName, schema_tag
 #: Bytes of all pages of a list together. One that goes on is an error: who reads a part
 #: of it would take the rest for unsigned.
 MAX_LIST_BYTES = 16 * 1024 * 1024
+
+#: Entries of a list, of all pages together.
+MAX_ENTRIES = 10_000
 
 #: Answers of upstreams that do not know what is asked for.
 _NO_API = (400, 404, 405, 406, 410, 501)
@@ -75,7 +81,9 @@ class RemoteReferrers:
             ):
                 if _is_page_for_people(response, body):
                     return None
-                found += self._read(body)
+                found += await self._client.read_long(self._read, body)
+                if len(found) > MAX_ENTRIES:
+                    raise too_long(self._client)
         except (_NoApi, StorageRefused):
             return None
         return found
@@ -87,13 +95,17 @@ class RemoteReferrers:
             manifest = await manifests.fetch(str(schema_tag(digest)), None)
         except ManifestUnknown:
             return []  # the upstream has said that nothing refers to it
-        return self._read(manifest.content)
+        return await self._client.read_long(self._read, manifest.content)
 
-    def _read(self, content: bytes) -> Referrers:
+    async def _read(self, content: bytes, turns: Turns) -> Referrers:
+        found: Referrers = []
         try:
-            return [Referrer(*entry) for entry in entries_of(content)]
+            for entry in islice(entries_of(content), MAX_ENTRIES + 1):
+                found.append(Referrer(*entry))
+                await turns.take()
         except ManifestInvalid as error:
             raise self._unusable("sent no list of referrers") from error
+        return found
 
     def _unusable(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})

@@ -10,11 +10,12 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.tags import IRemoteTags, Tags
 from txregistry.remote.body import announced_length, header
 from txregistry.remote.client import UpstreamClient
 from txregistry.remote.manifests import RemoteManifests
-from txregistry.remote.pages import pages
+from txregistry.remote.pages import pages, too_long
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
@@ -33,6 +34,9 @@ PAGE = 1000
 #: The most that one page, and all pages of a list, may have.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_LIST_BYTES = 16 * 1024 * 1024
+
+#: Tags of a list; as objects they take ten times what they take on the wire.
+MAX_TAGS = 300_000
 
 
 @implementer(IRemoteTags)
@@ -83,22 +87,24 @@ class RemoteTags:
             MAX_LIST_BYTES,
             lambda: NameUnknown({"name": str(self._name)}),
         ):
-            found.update(self._read(body))
+            found.update(await self._client.read_long(self._read, body))
+            if len(found) > MAX_TAGS:
+                raise too_long(self._client)
         return sorted(tag for tag in found if str(tag) > after)[:limit]
 
-    def _read(self, body: bytes) -> Tags:
+    async def _read(self, body: bytes, turns: Turns) -> Tags:
         try:
             document = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise self._unusable() from error
         if not isinstance(document, dict):
             raise self._unusable()
-        names = document.get("tags")
-        return [
-            tag
-            for name in (names if isinstance(names, list) else ())
-            if (tag := _tag(name)) is not None
-        ]
+        names, found = document.get("tags"), []
+        for name in names if isinstance(names, list) else ():
+            await turns.take()
+            if (tag := _tag(name)) is not None:
+                found.append(tag)
+        return found
 
     def _unusable(self) -> UpstreamFailed:
         facts = {"upstream": self._client.host, "reason": "sent no list of tags"}

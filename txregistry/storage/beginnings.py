@@ -16,12 +16,12 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.rfc3339 import write_time
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import DriverError, IStorageDriver
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
@@ -176,14 +176,14 @@ class Beginnings(Service):
     @deferred
     async def _write_all(self) -> None:
         failed: list[DriverError] = []
-        for count, key in enumerate(list(self._held), 1):
+        turns = Turns(self._clock, _PER_TURN)
+        for key in list(self._held):
             try:
                 await self.write(key)
             except DriverError as error:
                 failed.append(error)
                 self._give_up_if_old(key)
-            if count % _PER_TURN == 0:
-                await deferLater(self._clock, 0)
+            await turns.take()
         if failed:
             self._log.error(
                 "{count} uploads cannot be written down yet, the last for: {error}",

@@ -15,10 +15,10 @@ from typing import cast
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.blobs import IBlobDeleter
 from txregistry.interfaces.collection import (
     CollectionBusy,
@@ -120,8 +120,11 @@ class _Run:
     _marks: set[bytes] = attrs.field(factory=set)
     _unsure: set[RepositoryName] = attrs.field(factory=set)
     _damaged: set[Digest] = attrs.field(factory=set)
-    _steps: int = 0
+    _turns: Turns = attrs.field(init=False)
     report: CollectReport = attrs.field(factory=CollectReport)
+
+    def __attrs_post_init__(self) -> None:
+        self._turns = Turns(self._clock, _PER_TURN)
 
     @deferred
     async def mark(self) -> None:
@@ -142,7 +145,7 @@ class _Run:
             if digest is None:
                 continue
             looked += 1
-            await self._breathe()
+            await self._turns.take()
             await self._sweep(digest, item)
             if looked % 100 == 0:
                 self._tell(Progress("sweep", looked))
@@ -159,7 +162,7 @@ class _Run:
         looked = 0
         async for name in walk_repositories(self._driver):
             async for link, _ in self._layers(name):
-                await self._breathe()
+                await self._turns.take()
                 await self._remove_if_dangling(name, link)
             looked += 1
             self._tell(Progress("links", looked))
@@ -169,20 +172,20 @@ class _Run:
         known = await self._read_manifests(name)
         stays = set(known)
         if self._options.delete_untagged:
-            stays = kept(known, await self._roots(name, known))
+            stays = await kept(known, await self._roots(name, known), self._turns)
         aliases = await self._mark_layers(name)
         for digest in stays:
             await self._mark_manifest(name, digest, known[digest], aliases)
         self.report.manifests_kept += len(stays)
         gone = set()
         for digest in sorted(set(known) - stays):
-            await self._breathe()
+            await self._turns.take()
             if digest in stays:
                 continue  # something that somebody has just put again refers to it
             if await self._drop(name, digest):
                 gone.add(digest)
                 continue
-            spared = kept(known, [digest]) - stays - gone
+            spared = await kept(known, [digest], self._turns) - stays - gone
             for child in spared:
                 await self._mark_manifest(name, child, known[child], aliases)
             stays |= spared
@@ -194,7 +197,7 @@ class _Run:
     async def _read_manifests(self, name: RepositoryName) -> dict[Digest, Known]:
         known: dict[Digest, Known] = {}
         async for digest in revisions_in_tree(self._driver, name):
-            await self._breathe()
+            await self._turns.take()
             known[digest] = await self._read(name, digest)
         return known
 
@@ -230,13 +233,13 @@ class _Run:
         """Give the manifests that stay for themselves: tagged, young or pinned."""
         roots = set()
         async for tag in tags_in_tree(self._driver, name):
-            await self._breathe()
+            await self._turns.take()
             link = layout.tag_current(name, tag)
             digest = await Links(self._driver).read(link)
             if digest is not None:
                 roots.add(digest)
         for digest in known:
-            await self._breathe()
+            await self._turns.take()
             young = await self._is_young(layout.revision_link(name, digest))
             if young or self._content.protection.spares(digest, self._since):
                 roots.add(digest)
@@ -255,7 +258,7 @@ class _Run:
         """Mark what was linked lately; give what aliases stand for."""
         aliases: dict[Digest, Digest] = {}
         async for link, item in self._layers(name):
-            await self._breathe()
+            await self._turns.take()
             young = item.modified_at >= self._since or name in self._unsure
             if link.algorithm == "sha256" and not young:
                 continue
@@ -287,7 +290,7 @@ class _Run:
         manifest: Known,
         aliases: dict[Digest, Digest],
     ) -> None:
-        await self._breathe()
+        await self._turns.take()
         self._mark(digest)
         for reference in manifest.references:
             self._mark(aliases.get(reference, reference))
@@ -318,7 +321,7 @@ class _Run:
         """Remove what tags remember of manifests that are gone."""
         links = Links(self._driver)
         async for tag in tags_in_tree(self._driver, name):
-            await self._breathe()
+            await self._turns.take()
             current = await links.read(layout.tag_current(name, tag))
             directory = f"{layout.tag(name, tag)}/index"
             async for item in self._driver.walk(path=directory, only=is_ours):
@@ -355,13 +358,6 @@ class _Run:
         blobs = repository.blobs
         removed = await cast(IBlobDeleter, blobs).delete_dangling(digest=link)
         self.report.links_deleted += removed
-
-    @deferred
-    async def _breathe(self) -> None:
-        """Let others have their turn, every so often."""
-        self._steps += 1
-        if self._steps % _PER_TURN == 0:
-            await deferLater(self._clock, 0)
 
 
 def _short(digest: Digest) -> bytes:

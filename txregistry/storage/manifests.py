@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.signatures import ISignatureService
@@ -29,9 +29,6 @@ from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.tags import tag_changes
 from txregistry.storage.tree import revisions_in_tree
-
-#: References that are looked at before others get their turn.
-_PER_TURN = 64
 
 
 @implementer(IManifestStore)
@@ -102,11 +99,8 @@ class LinkedManifests:
     @deferred
     async def names(self, digest: Digest) -> bool:
         """Fire with whether one of the manifests is made of some content."""
-        seen = 0
-        async for revision in revisions_in_tree(self._driver, self._name):
-            seen += 1
-            if seen % _PER_TURN == 0:
-                await deferLater(self._clock, 0)
+        revisions = revisions_in_tree(self._driver, self._name)
+        async for revision in Turns(self._clock).over(revisions):
             try:
                 manifest = await self.get(revision)
             except ManifestUnknown:
@@ -123,10 +117,10 @@ class LinkedManifests:
         self._content.protection.pin(*wanted)
         for digest in wanted:
             self._content.protection.use(digest)
-        for count, digest in enumerate(wanted):
+        turns = Turns(self._clock)
+        for digest in wanted:
             await self._content.locks.settle(digest)
-            if count % _PER_TURN == _PER_TURN - 1:
-                await deferLater(self._clock, 0)
+            await turns.take()
 
     @deferred
     async def _canonical(self, digest: Digest) -> Digest:

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.referrers import Referrer, Referrers
 from txregistry.interfaces.tags import Tags
@@ -28,7 +29,6 @@ from txregistry.storage.index import IndexLost
 from txregistry.storage.links import Links
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storage.tree import (
-    in_turns,
     manifest_in_tree,
     revisions_in_tree,
     tags_in_tree,
@@ -139,7 +139,7 @@ class Names:
         Takes memory for twice as many as are wanted, however many there are.
         """
         kept: list[T] = []
-        async for item in in_turns(found, self._clock):
+        async for item in Turns(self._clock).over(found):
             if key(item) > after:
                 kept.append(item)
             if limit is not None and len(kept) >= 2 * limit + _SPARE:

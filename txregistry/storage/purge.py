@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import (
     DriverError,
     IPruner,
@@ -62,16 +63,13 @@ class UploadPurger:
         """
         deleted: list[str] = []
         failed: list[str] = []
-        looked = 0
 
         def tell(error: DriverError) -> None:
             failed.append(error.path)
             self._log.warn("upload not purged: {error}", error=str(error))
 
-        async for path in walk_uploads(self._driver, tell):
-            looked += 1
-            if looked % _PER_TURN == 0:
-                await deferLater(self._clock, 0)
+        turns = Turns(self._clock, _PER_TURN)
+        async for path in turns.over(walk_uploads(self._driver, tell)):
             try:
                 if await self._last_use(path) >= before:
                     continue

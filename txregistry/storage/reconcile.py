@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import (
     DriverError,
     IPruner,
@@ -24,7 +25,6 @@ from txregistry.storage.facts import CATALOGUE, Fact
 from txregistry.storage.index import Look, TreeIndex
 from txregistry.storage.links import Links
 from txregistry.storage.tree import (
-    in_turns,
     manifest_in_tree,
     revisions_in_tree,
     tags_in_tree,
@@ -163,12 +163,12 @@ class Reconciler:
 
     async def _look_for_repositories(self, look: Look) -> list[Fact]:
         found = walk_repositories(self._driver, self.tell_unreadable)
-        async for name in in_turns(found, self._clock):
+        async for name in Turns(self._clock).over(found):
             await look.see(facts.sort_key(str(name)))
         return facts.repositories_are_seen(look.number)
 
     async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Fact]:
-        async for tag in in_turns(tags_in_tree(self._driver, name), self._clock):
+        async for tag in Turns(self._clock).over(tags_in_tree(self._driver, name)):
             await look.see(str(tag))
         return facts.tags_are_seen(name, look.number)
 
@@ -186,7 +186,7 @@ class Reconciler:
 
     async def _look_for_manifests(self, name: RepositoryName, look: Look) -> list[Fact]:
         found = revisions_in_tree(self._driver, name)
-        async for digest in in_turns(found, self._clock):
+        async for digest in Turns(self._clock).over(found):
             await look.see(str(digest))
         await self._read_manifests(name, look)
         return facts.manifests_are_seen(name, look.number)

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.sized import SizedCache
+from txregistry.flow.turns import Turns
 from txregistry.interfaces.manifests import IManifestService
 from txregistry.interfaces.referrers import IReferrerService, Referrer, Referrers
 from txregistry.interfaces.tags import ITagService
@@ -65,13 +66,11 @@ class TaggedLists:
     @deferred
     async def _gather(self, digest: Digest, content: bytes) -> Referrers:
         found: dict[str, Referrer] = {}
-        for number, entry in enumerate(good_entries_of(content), 1):
+        turns = Turns(self._clock, _PER_TURN)
+        for entry in islice(good_entries_of(content), MAX_ENTRIES):
             referrer = Referrer(*entry)
             found[_key(referrer)] = referrer
-            if number >= MAX_ENTRIES:
-                break
-            if number % _PER_TURN == 0:
-                await deferLater(self._clock, 0)
+            await turns.take()
         entries = [found[key] for key in sorted(found)]
         self._read.keep(digest, entries, sum(item.memory_bytes for item in entries))
         return entries

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import attrs
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.spec.digest import HEX_LENGTHS, Digest
@@ -83,18 +81,6 @@ async def manifest_in_tree(driver: IStorageDriver, digest: Digest) -> Manifest |
     if Digest.of(content, digest.algorithm) != digest:
         return None  # neither does what is damaged
     return attrs.evolve(manifest, digest=digest)
-
-
-async def in_turns(
-    found: AsyncIterator[T], clock: IReactorTime, every: int = 64
-) -> AsyncIterator[T]:
-    """Visit what is found, letting others have their turn every so often."""
-    met = 0
-    async for item in found:
-        met += 1
-        if met % every == 0:
-            await deferLater(clock, 0)
-        yield item
 
 
 async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:

@@ -42,9 +42,6 @@ MAX_PROBLEMS = 100
 #: Tags that one push may set.
 MAX_TAGS = 100
 
-#: References that are looked up before others have their turn.
-_PER_TURN = 64
-
 
 @attrs.frozen
 class ManifestWrites:
@@ -124,12 +121,12 @@ class ManifestWrites:
         """
         demands = demands_of(manifest, self._policy)
         problems: list[RegistryError] = [*demands.problems]
+        turns = request.turns()
         for count, wanted in enumerate([*demands.blobs, *demands.manifests], 1):
             there = _has_blob if count <= len(demands.blobs) else _has_manifest
             if not await there(repository, wanted.digest):
                 problems.append(_missing(wanted.digest))
-            if count % _PER_TURN == 0:
-                await request.next_turn()
+            await turns.take()
         if problems:
             raise Several(problems[:MAX_PROBLEMS])
         if manifest.media_type in mediatypes.SCHEMA1_TYPES:

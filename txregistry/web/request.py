@@ -24,7 +24,6 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Stream
@@ -35,6 +34,7 @@ from zope.interface import implementer
 from txregistry.flow.context import request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
 from txregistry.flow.sendnow import is_plain_tcp
+from txregistry.flow.turns import Turns
 from txregistry.web.body import Body
 from txregistry.web.channels import (
     Home,
@@ -182,9 +182,9 @@ class RegistryRequest(PeerRequest):
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""
 
-    def next_turn(self) -> Deferred[None]:
-        """Let others have theirs; fires in the next turn of the reactor."""
-        return deferLater(cast(Home, self.site).clock, 0)
+    def turns(self) -> Turns:
+        """Give what lets others have their turn, in a long loop."""
+        return Turns(cast(Home, self.site).clock)
 
     def room(self) -> Deferred[None]:
         """Fire when the client lets us send: at once, but for a stream of HTTP/2.

@@ -18,13 +18,14 @@ from txregistry.spec.manifest import fields
 Entry = tuple[Descriptor, str | None, Mapping[str, str]]
 
 
-def entries_of(content: bytes) -> list[Entry]:
-    """Read a list of referrers.
+def entries_of(content: bytes) -> Iterator[Entry]:
+    """Read a list of referrers, as it is asked for.
 
     :raise ManifestInvalid: it is no image index, or an entry is malformed.
     """
     listed = fields.as_list(fields.load(content).get("manifests"), "manifests")
-    return [_entry(item, f"manifests[{index}]") for index, item in enumerate(listed)]
+    for index, item in enumerate(listed):
+        yield _entry(item, f"manifests[{index}]")
 
 
 def good_entries_of(content: bytes) -> Iterator[Entry]:

@@ -193,6 +193,24 @@ class LengthTests(SynchronousTestCase):
         self.assertEqual(got.status, 502)
         self.assertNotIn(b"neighbour", got.body)
 
+    def test_length_of_a_manifest(self) -> None:
+        """A manifest tells as well, also one that is cached; a HEAD is not needed."""
+        house = TestHouse()
+        digest = house.upstream.add_blob("lib/x", b"x" * 300_000)
+        layer = {"mediaType": "a/b", "digest": str(digest), "size": 300_000}
+        image = {"schemaVersion": 2, "mediaType": mediatypes.OCI_MANIFEST}
+        content = json.dumps({**image, "config": layer, "layers": [layer]}).encode()
+        house.upstream.add_manifest("lib/x", content, "v1")
+        for _ in range(2):
+            house.settle(house.ask("GET", "/v2/lib/x/manifests/v1"))
+            house.upstream.blobs["lib/x", str(digest)] = b"a neighbour's" * 50_000
+            got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digest}"))
+            self.assertEqual(got.status, 502)
+            self.assertNotIn(b"neighbour", got.body)
+        house.upstream.blobs["lib/x", str(digest)] = b"x" * 300_000
+        got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digest}"))
+        self.assertEqual((got.status, len(got.body)), (200, 300_000))
+
 
 class FillTests(SynchronousTestCase):
     """Downloads that nobody waits for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable
 
 import attrs
@@ -15,7 +14,9 @@ from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.fill import Fill
+from txregistry.proxy.sizes import ToldSizes
 from txregistry.proxy.state import FillState
+from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
@@ -24,19 +25,18 @@ from txregistry.spec.reference import RepositoryName
 #: Without one new byte for this long a fill ends; what is there is kept.
 STALL_SECONDS = 90.0
 
-#: Blobs of which it is remembered what size the upstream has told.
-MAX_SIZES = 10_000
-
-#: Downloads at once, and those who wait for one to end.
+#: Downloads at once.
 MAX_FILLS = 32
-MAX_WAITING = 10_000
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
 
 @attrs.define(eq=False, slots=False)
 class Fills(Service):
-    """The fills of one upstream, by digest."""
+    """The fills of one upstream, by digest.
+
+    :ivar sizes: what the upstream has told before.
+    """
 
     _partials: IPartialBlobs
     _clock: IReactorTime
@@ -49,10 +49,8 @@ class Fills(Service):
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
     )
-    _queue: deque[Deferred[None]] = attrs.field(factory=deque)
-    _sizes: OrderedDict[tuple[RepositoryName, Digest], int] = attrs.field(
-        factory=OrderedDict
-    )
+    _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
+    sizes: ToldSizes = attrs.field(factory=ToldSizes)
 
     def find(self, digest: Digest) -> Fill | None:
         """Give the fill of a digest, if one is under way."""
@@ -69,7 +67,7 @@ class Fills(Service):
             upstream was asked whether this repository has the blob, or was failing:
             then it is time to look again. Fails as the upstream does.
         """
-        await self._place(digest)
+        await self._place(name, digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
@@ -87,18 +85,15 @@ class Fills(Service):
         return await fill.follow()
 
     @deferred
-    async def _place(self, digest: Digest) -> None:
+    async def _place(self, name: RepositoryName, digest: Digest) -> None:
         """Wait until a download may begin, if it takes one.
 
         One that nobody waits for gives up its place; what it has is kept.
         """
         while digest not in self._fills and len(self._fills) >= self._max_fills:
-            if len(self._queue) >= MAX_WAITING:
-                raise UpstreamUnavailable({"reason": "too many wait"}, 5.0)
-            waiter: Deferred[None] = Deferred(self._queue.remove)
-            self._queue.append(waiter)
+            waits = self._queue.wait(name, digest)
             self._end_unwatched()
-            await waiter
+            await waits
 
     def _end_unwatched(self) -> None:
         for digest, fill in self._fills.items():
@@ -135,14 +130,8 @@ class Fills(Service):
         told = await self._access.join(
             (name, digest), lambda: source.stat(digest=digest)
         )
-        self._remember(name, told)
+        self.sizes.remember(name, [told])
         return told
-
-    def _remember(self, name: RepositoryName, told: Descriptor) -> None:
-        if told.size:
-            self._sizes[name, told.digest] = told.size
-            if len(self._sizes) > MAX_SIZES:
-                self._sizes.popitem(last=False)
 
     @deferred
     async def stopService(self) -> None:
@@ -169,8 +158,7 @@ class Fills(Service):
             self._spread,
             self._meter,
             self._stall_seconds,
-            # Told once: if HEAD was wrong, the next try decides by GET alone.
-            FillState(expected=self._sizes.pop((name, digest), None)),
+            FillState(expected=self.sizes.take(name, digest)),
         )
         self._fills[digest] = fill
         work = fill.run()
@@ -181,8 +169,6 @@ class Fills(Service):
     def _ended(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
         self._fills.pop(digest).tell_ended()
-        # Each looks again, in order: the first begin, and some join what these began.
-        # One may wait again, behind the others, or make another one leave.
-        for _ in range(len(self._queue)):
-            if self._queue:
-                self._queue.popleft().callback(None)
+        # Who is woken begins at once, or is there no more.
+        while self._queue and len(self._fills) < self._max_fills:
+            self._queue.wake_next()

@@ -16,6 +16,7 @@ from txregistry.interfaces.tags import ITagStore
 from txregistry.proxy.outage import is_outage
 from txregistry.proxy.pending import PendingTags
 from txregistry.proxy.rights import Rights
+from txregistry.proxy.sizes import ToldSizes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
@@ -33,6 +34,7 @@ class ProxyManifests:
     _remote: IManifestService
     _content: IBlobStatter
     _pending: PendingTags
+    _sizes: ToldSizes
     _rights: Rights
     _usage: IUsage
     _memory: ITagMemory
@@ -63,8 +65,10 @@ class ProxyManifests:
             self._meter.count(Count.MISSES, "manifest")
             manifest = await self._flights.join(digest, lambda: self._fetch(digest))
             status.brought()
+            self._sizes.remember(self._name, manifest.references)
             return manifest
         await self._ensure_right(digest)
+        self._sizes.remember(self._name, manifest.references)
         status.found()
         self._meter.count(Count.HITS, "manifest")
         self._meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))

@@ -100,6 +100,7 @@ class ProxyNamespace:
             remote.manifests,
             self._content,
             self._pending,
+            self._fills.sizes,
             self._rights,
             self._usage,
             self._memory,

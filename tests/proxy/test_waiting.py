@@ -1,0 +1,91 @@
+"""Whose download begins next."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.proxy import waiting
+from txregistry.proxy.waiting import WaitingBlobs
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import UpstreamUnavailable
+from txregistry.spec.reference import RepositoryName
+
+
+class WaitingTests(SynchronousTestCase):
+    """Blobs of several repositories."""
+
+    def setUp(self) -> None:
+        self.queue = WaitingBlobs()
+        self.woken: list[str] = []
+
+    def wait(self, name: str, blob: str) -> Deferred[None]:
+        digest = Digest.of(blob.encode())
+        waits = self.queue.wait(RepositoryName.parse(name), digest)
+        waits.addCallback(lambda _: self.woken.append(blob))
+        return waits
+
+    def wake_all(self) -> list[str]:
+        while self.queue:
+            self.queue.wake_next()
+        return self.woken
+
+    def test_repositories_take_turns(self) -> None:
+        """One that wants much waits behind one that wants little."""
+        for blob in ("a1", "a2", "a3", "a4"):
+            self.wait("a", blob)
+        self.wait("b", "b1")
+        self.wait("c", "c1")
+        self.wait("b", "b2")
+        self.assertEqual(self.wake_all(), ["a1", "b1", "c1", "a2", "b2", "a3", "a4"])
+
+    def test_turns_are_remembered(self) -> None:
+        """Who had a turn has the next one after all others."""
+        self.wait("a", "a1")
+        self.wait("a", "a2")
+        self.wait("b", "b1")
+        self.queue.wake_next()
+        self.wait("a", "a3")
+        self.assertEqual(self.wake_all(), ["a1", "b1", "a2", "a3"])
+
+    def test_same_blob(self) -> None:
+        """All who want one blob are woken together, whatever they call it."""
+        self.wait("a", "x")
+        self.wait("a", "y")
+        self.wait("b", "x")
+        self.queue.wake_next()
+        self.assertEqual(self.woken, ["x", "x"])
+        self.assertEqual(self.wake_all(), ["x", "x", "y"])
+
+    def test_leaving(self) -> None:
+        """Who leaves leaves nothing, and no turn."""
+        first, second = self.wait("a", "x"), self.wait("b", "x")
+        third = self.wait("b", "y")
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.assertTrue(self.queue)
+        for waits in (second, third):
+            waits.cancel()
+            self.failureResultOf(waits, CancelledError)
+        self.assertFalse(self.queue)
+        self.wait("c", "z")
+        self.assertEqual(self.wake_all(), ["z"])
+
+    def test_leaving_while_others_are_woken(self) -> None:
+        """One may have another one leave."""
+        first, second = self.wait("a", "x"), self.wait("a", "x")
+        first.addCallback(lambda _: second.cancel())
+        self.queue.wake_next()
+        self.failureResultOf(second, CancelledError)
+        self.assertFalse(self.queue)
+
+    def test_too_many(self) -> None:
+        """The queue has a length; whoever leaves makes room."""
+        self.patch(waiting, "MAX_WAITING", 2)
+        first = self.wait("a", "x")
+        self.wait("a", "x")
+        self.assertRaises(UpstreamUnavailable, self.wait, "b", "y")
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.wait("b", "y")
+        self.assertEqual(self.wake_all(), ["x", "y"])

@@ -26,6 +26,8 @@ from twisted.internet.defer import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.waiters import Waiters
+
 P = ParamSpec("P")
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -132,13 +134,8 @@ def shielded(
 class _Flight(Generic[T]):
     """One piece of work and everybody who waits for it."""
 
-    waiters: list[Deferred[T]] = attrs.field(factory=list)
+    waiters: Waiters[T] = attrs.field(factory=Waiters)
     work: Deferred[T] | None = None
-
-    def leave(self, waiter: Deferred[T]) -> bool:
-        """Forget a waiter; tell whether it was the last."""
-        self.waiters.remove(waiter)
-        return not self.waiters
 
 
 @attrs.define(eq=False)
@@ -167,15 +164,14 @@ class Flights(Generic[K, T]):
         begin = flight is None
         if flight is None:
             flight = self._flights[key] = _Flight()
-        waiter: Deferred[T] = Deferred(lambda gone: self._leave(key, flight, gone))
-        flight.waiters.append(waiter)
+        waiter = flight.waiters.wait(lambda: self._leave(key, flight))
         if begin:
             flight.work = start()
             flight.work.addBoth(lambda result: self._land(key, flight, result))
         return waiter
 
-    def _leave(self, key: K, flight: _Flight[T], waiter: Deferred[T]) -> None:
-        if flight.leave(waiter) and self._flights.get(key) is flight:
+    def _leave(self, key: K, flight: _Flight[T]) -> None:
+        if not flight.waiters and self._flights.get(key) is flight:
             del self._flights[key]
             if flight.work is not None:
                 flight.work.cancel()
@@ -183,9 +179,7 @@ class Flights(Generic[K, T]):
     def _land(self, key: K, flight: _Flight[T], result: T | Failure) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
-        waiters, flight.waiters = flight.waiters, []
-        for waiter in waiters:
-            waiter.callback(result)  # a Failure makes it fail
+        flight.waiters.fire(result)
 
 
 @attrs.define(eq=False)

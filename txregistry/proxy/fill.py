@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
+from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobResumer,
@@ -76,7 +77,7 @@ class Fill:
     state: FillState = attrs.field(factory=FillState)
     _partial: IPartialBlob | None = None
     _audience: Audience = attrs.field(factory=Audience)
-    _ends: list[Deferred[None]] = attrs.field(factory=list)
+    _ends: Waiters[None] = attrs.field(factory=Waiters)
     _first: IRemoteBlobReader | None = None
     _file: IFileReader | None = None
     _followers: int = 0
@@ -145,15 +146,11 @@ class Fill:
 
     def ended(self) -> Deferred[None]:
         """Fire when it has left nothing behind; never fails."""
-        waiter: Deferred[None] = Deferred(self._ends.remove)
-        self._ends.append(waiter)
-        return waiter
+        return self._ends.wait()
 
     def tell_ended(self) -> None:
         """Let those go on who waited for the end."""
-        ends, self._ends = self._ends, []
-        for waiter in ends:
-            waiter.callback(None)
+        self._ends.fire(None)
 
     def head(self) -> Deferred[None]:
         """Fire when the upstream has said what the blob is, or fail as the fill."""

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import attrs
 from twisted.internet.defer import Deferred
 
+from txregistry.flow.waiters import Waiters
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
@@ -23,7 +24,7 @@ class _Wanted:
     """One blob: in whose queue it stands, and who waits for it."""
 
     name: RepositoryName
-    waiters: dict[Deferred[None], None] = attrs.field(factory=dict)
+    waiters: Waiters[None] = attrs.field(factory=Waiters)
 
 
 @attrs.define(eq=False)
@@ -54,10 +55,9 @@ class WaitingBlobs:
         if digest not in self._wanted:
             self._wanted[digest] = _Wanted(name)
             self._queues.setdefault(name, {})[digest] = None
-        waiter: Deferred[None] = Deferred(lambda _: self._leave(digest, waiter))
-        self._wanted[digest].waiters[waiter] = None
+        wanted = self._wanted[digest]
         self._count += 1
-        return waiter
+        return wanted.waiters.wait(lambda: self._leave(digest, wanted))
 
     def wake_next(self) -> None:
         """Have those look again who wait for the next blob; there must be some."""
@@ -66,15 +66,11 @@ class WaitingBlobs:
         if queue:
             self._queues.move_to_end(name)
         self._count -= len(wanted.waiters)
-        for waiter in wanted.waiters:
-            if not waiter.called:  # another one of them may have cancelled it
-                waiter.callback(None)
+        wanted.waiters.fire(None)
 
-    def _leave(self, digest: Digest, waiter: Deferred[None]) -> None:
-        wanted = self._wanted.get(digest)
-        if wanted is None or waiter not in wanted.waiters:
+    def _leave(self, digest: Digest, wanted: _Wanted) -> None:
+        if self._wanted.get(digest) is not wanted:
             return  # it is being woken
-        del wanted.waiters[waiter]
         self._count -= 1
         if not wanted.waiters:
             self._remove(digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import sys
 
@@ -19,7 +20,7 @@ from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoin
 from txregistry.loading import load
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.tap import Options, _streams
+from txregistry.tap import Options, _descriptors
 from txregistry.tls import make_options
 from txregistry.upstream import credentials
 from txregistry.wiring import own_path
@@ -93,15 +94,16 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(config.http.addr, "127.0.0.1:1")
         self.assertEqual(config.proxy.remoteurl, "https://registry-1.docker.io")
 
-    def test_streams(self) -> None:
+    def test_descriptors(self) -> None:
         """In the foreground the standard streams, else a file."""
         options = Options()
         options.parent = {"logfile": None, "nodaemon": True}
-        self.assertEqual(_streams(options), (sys.__stderr__, sys.__stdout__))
+        standard = sys.__stderr__.fileno(), sys.__stdout__.fileno()
+        self.assertEqual(_descriptors(options), standard)
         options.parent = {"logfile": self.mktemp(), "nodaemon": True}
-        log, access = _streams(options)
-        self.addCleanup(log.close)
-        self.assertIs(log, access)
+        log, access = _descriptors(options)
+        self.addCleanup(os.close, log)
+        self.assertEqual(log, access)
 
 
 class Reactor(MemoryReactorClock):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import attrs
 from twisted.application.service import Service
@@ -48,6 +48,7 @@ from txregistry.notifying import make_notifier
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics, NotificationState, Observers
+from txregistry.observe.outlet import ILines
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.connections import KeptConnections
@@ -117,7 +118,7 @@ class House:
 
     :param reactor: real in life; tests give one that keeps its own time.
     :param spread: gives random numbers from 0 to 1.
-    :param access_stream: where the access log goes.
+    :param access_log: where the access log goes.
     :param give_up: ends the process when it cannot start.
     :param wall: gives the time of day, in seconds since the epoch; as the reactor does
         if not given. See :mod:`txregistry.flow.clocks`.
@@ -127,7 +128,7 @@ class House:
     reactor: Any
     environment: Mapping[str, str]
     spread: Callable[[], float]
-    access_stream: TextIO
+    access_log: ILines
     give_up: Callable[[], None]
     wall: Callable[[], float] | None = None
     clock: IReactorTime = attrs.field(init=False)
@@ -306,7 +307,7 @@ class House:
         events = self._add_notifications(registry)
         observers: tuple[IExchangeObserver, ...] = (self.metrics,)
         if not self.config.log.accesslog.disabled:
-            observers += (AccessLog(self.access_stream, self.clock),)
+            observers += (AccessLog(self.access_log, self.clock),)
         api = Api(
             namespace,
             api_settings(self.config, self.secret.value),

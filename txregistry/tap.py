@@ -7,7 +7,7 @@ import os
 import random
 import sys
 import time
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar
 
 import yaml
 from twisted.logger import Logger
@@ -20,6 +20,7 @@ from txregistry.flow.clocks import steady
 from txregistry.loading import EX_CONFIG, load
 from txregistry.memory import calm_collector, keep_buffers
 from txregistry.observe.logs import make_observer
+from txregistry.observe.outlet import DroppedLines, Outlet
 from txregistry.services import Registry
 
 _log = Logger(namespace="txregistry.config")
@@ -75,7 +76,9 @@ def makeService(options: Options) -> Registry:
     # back an hour.
     reactor.seconds = steady(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    log_stream, access_stream = _streams(options)
+    events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
+    for outlet in (events, accesses):
+        atexit.register(outlet.end)
     spread = random.SystemRandom().random
 
     def give_up() -> None:
@@ -85,15 +88,16 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     try:
-        house = House(
-            config, reactor, os.environ, spread, access_stream, give_up, time.time
-        )
+        house = House(config, reactor, os.environ, spread, accesses, give_up, time.time)
         registry = house.service()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
+    house.metrics.registry.register(
+        DroppedLines({"events": events, "access": accesses})
+    )
     registry.log_observer = make_observer(
-        config.log.formatter, config.log.level, config.log.fields, log_stream
+        config.log.formatter, config.log.level, config.log.fields, events
     )
     for warning in options.warnings:
         _log.warn("{warning}", warning=warning)
@@ -102,7 +106,7 @@ def makeService(options: Options) -> Registry:
     return registry
 
 
-def _streams(options: Options) -> tuple[TextIO, TextIO]:
+def _descriptors(options: Options) -> tuple[int, int]:
     """Choose where logs go: with twistd's ``-n``, events to stderr, accesses to stdout.
 
     As a daemon, or with ``--logfile``, both go to the file.
@@ -114,6 +118,6 @@ def _streams(options: Options) -> tuple[TextIO, TextIO]:
     if path is None or path == "-":
         stderr, stdout = sys.__stderr__, sys.__stdout__
         assert stderr is not None and stdout is not None
-        return stderr, stdout
-    file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - open for good
-    return file, file
+        return stderr.fileno(), stdout.fileno()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    return descriptor, descriptor

@@ -12,16 +12,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.raw import Line
 from tests.web.test_http2 import H2Client
-from txregistry.flow.streams import ConsumerStopped
+from txregistry.flow.streams import BoundedConsumer, ConsumerStopped
 from txregistry.interfaces.observe import Exchange
 from txregistry.observe.access import format_combined
 from txregistry.observe.logs import make_observer
+from txregistry.observe.metrics import Observers
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
 from txregistry.web import router
+from txregistry.web.body import BodyBroken
 from txregistry.web.site import RegistrySite
 
 CONTENT = os.urandom(300_000)
@@ -216,3 +218,31 @@ def waits(waiting: list[Deferred[Any]]) -> Deferred[Any]:
     """Give what somebody has to wait for."""
     waiting.append(Deferred())
     return waiting[-1]
+
+
+class Failing:
+    """An observer that cannot write down what it is told."""
+
+    def ended(self, exchange: Exchange) -> None:
+        raise OSError("no space left on device")
+
+
+class FailingObserverTests(SynchronousTestCase):
+    """What cannot be logged is ended all the same."""
+
+    def test_disconnects(self) -> None:
+        """An upload whose client has gone is not held by anything."""
+        house = TestHouse()
+        house.registry = RegistrySite(
+            house.registry.resource, house.clock, Observers((Failing(), house.recorder))
+        )
+        house.registry_wire = Wire(house.registry, house.clock)
+        line = Line(house)
+        head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        line.send(head.encode() + b"\r\nab")
+        (request,) = house.registry.active
+        line.hang_up()
+        self.assertEqual(house.registry.active, set())
+        self.failureResultOf(request.body.read(BoundedConsumer(9)), BodyBroken)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual([one.status for one in house.recorder.exchanges], [499])

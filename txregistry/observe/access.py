@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TextIO
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -11,6 +10,7 @@ from zope.interface import implementer
 
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.observe.escapes import quoted, word
+from txregistry.observe.outlet import ILines
 
 
 @implementer(IExchangeObserver)
@@ -18,15 +18,14 @@ from txregistry.observe.escapes import quoted, word
 class AccessLog:
     """Writes a line when an exchange has ended."""
 
-    _stream: TextIO
+    _lines: ILines
     _clock: IReactorTime
     _second: int = -1
     _moment: str = ""
 
     def ended(self, exchange: Exchange) -> None:
         """Write the line."""
-        self._stream.write(format_combined(exchange, self._now()))
-        self._stream.flush()
+        self._lines.write(format_combined(exchange, self._now()))
 
     def _now(self) -> str:
         # Formatting the time costs more than the rest: once a second is enough.

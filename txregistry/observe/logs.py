@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TextIO, cast
+from typing import cast
 
 import attrs
 from twisted.logger import (
@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from txregistry.flow.context import request_id
 from txregistry.observe.escapes import indented, line
+from txregistry.observe.outlet import ILines
 
 _HIDDEN = frozenset(("format", "isError", "text", "why"))
 
@@ -34,7 +35,7 @@ _HIDDEN = frozenset(("format", "isError", "text", "why"))
 class TextObserver:
     """One line per event; below it, indented, a traceback where there is one."""
 
-    _stream: TextIO
+    _lines: ILines
     _fields: Mapping[str, str]
 
     def __call__(self, event: LogEvent) -> None:
@@ -48,8 +49,7 @@ class TextObserver:
         parts += [f"{name}={value}" for name, value in _context(self._fields)]
         traceback = _traceback(event)
         below = indented(traceback) if traceback else ""
-        self._stream.write(line(" ".join(parts).replace("\n", " ")) + "\n" + below)
-        self._stream.flush()
+        self._lines.write(line(" ".join(parts).replace("\n", " ")) + "\n" + below)
 
 
 @implementer(ILogObserver)
@@ -60,7 +60,7 @@ class JsonObserver:
     :param time_name: the name of the field that holds the time.
     """
 
-    _stream: TextIO
+    _lines: ILines
     _fields: Mapping[str, str]
     _time_name: str = "time"
 
@@ -80,12 +80,11 @@ class JsonObserver:
         }
         if traceback := _traceback(event):
             fields["traceback"] = traceback
-        self._stream.write(json.dumps(fields) + "\n")
-        self._stream.flush()
+        self._lines.write(json.dumps(fields) + "\n")
 
 
 def make_observer(
-    formatter: str, level: str, fields: Mapping[str, str], stream: TextIO
+    formatter: str, level: str, fields: Mapping[str, str], lines: ILines
 ) -> ILogObserver:
     """Make the observer that ``log`` in the configuration asks for.
 
@@ -93,10 +92,10 @@ def make_observer(
     """
     observer: ILogObserver
     if formatter == "text":
-        observer = TextObserver(stream, fields)
+        observer = TextObserver(lines, fields)
     else:
         time_name = "@timestamp" if formatter == "logstash" else "time"
-        observer = JsonObserver(stream, fields, time_name)
+        observer = JsonObserver(lines, fields, time_name)
     least = LogLevelFilterPredicate(_level(level))
     if level == "info":
         # What Twisted itself finds worth telling is for whoever debugs.

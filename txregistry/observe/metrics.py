@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.interfaces.observe import (
@@ -194,11 +195,15 @@ class _Notifications(Collector):
 @implementer(IExchangeObserver)
 @attrs.define(eq=False)
 class Observers:
-    """Tells several observers of each exchange."""
+    """Tells several observers of each exchange; what fails in one harms no other."""
 
     _observers: tuple[IExchangeObserver, ...]
+    _log = Logger()
 
     def ended(self, exchange: Exchange) -> None:
         """Tell all of them."""
         for observer in self._observers:
-            observer.ended(exchange)
+            try:
+                observer.ended(exchange)
+            except Exception:
+                self._log.failure("an exchange could not be observed")

@@ -307,9 +307,10 @@ class RegistryRequest(PeerRequest):
         if self.left or not self.aborted:
             self._note_leaving()
         self.aborted = True
-        self.report()
+        # Reading and writing end first, whatever becomes of the report.
         super().connectionLost(reason)
         self.body.lost()
+        self.report()
 
     def _note_leaving(self) -> None:
         self.left = True

@@ -114,9 +114,9 @@ class RegistrySite(Site):
 
     def ended(self, request: RegistryRequest) -> None:
         """Report a request and, if the last one of a drain, say so."""
-        self._observer.ended(record(request, self.clock.seconds()))
         if self.draining and not self.active:
             self._fire_idle()
+        self._observer.ended(record(request, self.clock.seconds()))
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Close idle connections now and the others after their answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,6 +149,25 @@ class FillTests(SynchronousTestCase):
         (asked_again,) = again.upstream.asked
         offset = int(asked_again.headers["range"].removeprefix("bytes=").rstrip("-"))
         self.assertGreater(offset, 300_000)
+
+    def test_stop_while_one_that_failed_cleans_up(self) -> None:
+        """What has failed comes to the end of that, and leaves nothing open."""
+        self.upstream.faults.append(Fault("/blobs/", corrupt=10))
+        asked = self.ask()
+        cleaning: list[Deferred[None]] = []
+
+        def cancel(partial: object) -> Deferred[None]:
+            cleaning.append(Deferred())
+            return cleaning[-1]
+
+        with patch.object(PartialBlob, "cancel", cancel):
+            self.assertTrue(self.house.settle(asked).broken)
+            self.assertEqual(len(cleaning), 1)
+            stopping = self.house.fills.stopService()
+            self.assertNoResult(stopping)
+            self.assertFalse(cleaning[0].called)
+            cleaning[0].callback(None)
+            self.successResultOf(stopping)
 
     def test_complete_but_uncommitted(self) -> None:
         """If all was there when a process ended, only access is asked for."""

@@ -188,6 +188,36 @@ class BeginningsTests(SynchronousTestCase):
         self.assertEqual(self.written(), {"a"})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_last_write_fails(self) -> None:
+        """Nothing is tried again after the stop."""
+        self.beginnings.startService()
+        self.begin("a")
+        writing: Deferred[None] = Deferred()
+        self.patch(MemoryDriver, "put", lambda *_, **named: writing)
+        self.clock.advance(HELD_SECONDS)
+        stopping = self.beginnings.stopService()
+        writing.errback(DriverError("memory", "/", "full"))
+        self.successResultOf(stopping)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_failure_of_another_kind(self) -> None:
+        """Whatever fails is told and tried again, and keeps no other waiting."""
+        put = MemoryDriver.put
+
+        def odd(*args: Any, **named: Any) -> Any:
+            is_odd = "/a/" in named["path"]
+            return (
+                fail(KeyError("a")) if "/a/" in named["path"] else put(*args, **named)
+            )
+
+        patched = self.patch(MemoryDriver, "put", odd)
+        self.begin("a", "b")
+        self.clock.advance(HELD_SECONDS)
+        self.assertEqual(self.written(), {"b"})
+        patched.restore()
+        self.clock.advance(HELD_SECONDS)
+        self.assertEqual(self.written(), {"a", "b"})
+
     def test_disk_that_fails(self) -> None:
         """It is told in the log, and tried again; a new upload is refused."""
         put = MemoryDriver.put

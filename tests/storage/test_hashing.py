@@ -184,19 +184,19 @@ class Sha2Tests(SynchronousTestCase):
     def test_no_library(self) -> None:
         """Without libcrypto there is none."""
         sha2.load.cache_clear()
-        with mock.patch.object(sha2, "find_library", return_value=None):
+        with mock.patch.object(sha2, "_NAMES", ()):
             self.assertIsNone(sha2.load())
 
     def test_library_that_cannot_be_loaded(self) -> None:
         """A library of that name that is none is not used."""
         sha2.load.cache_clear()
-        with mock.patch.object(sha2, "find_library", return_value="libnothing.so.0"):
+        with mock.patch.object(sha2, "_NAMES", ("libnothing.so.0",)):
             self.assertIsNone(sha2.load())
 
     def test_library_without_the_functions(self) -> None:
         """One that has dropped the old interface is not used."""
         sha2.load.cache_clear()
-        with mock.patch.object(sha2, "find_library", return_value="libc.so.6"):
+        with mock.patch.object(sha2, "_NAMES", ("libc.so.6",)):
             self.assertIsNone(sha2.load())
 
     def test_library_of_another_layout(self) -> None:

@@ -139,7 +139,9 @@ class Fills(Service):
         super().stopService()
         running = dict(self._running)
         for digest, work in running.items():
-            if not self._fills[digest].state.verified:
+            fill = self._fills[digest]
+            # One that has failed is cleaning up, and has to come to the end of that.
+            if not (fill.state.verified or fill.has_failed):
                 work.cancel()
         await gatherResults(running.values())
 

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.rfc3339 import write_time
 from txregistry.flow.turns import Turns
-from txregistry.interfaces.driver import DriverError, IStorageDriver
+from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage import layout
 
@@ -62,6 +62,7 @@ class Beginnings(Service):
     _writing: Flights[UploadKey, None] = attrs.field(factory=Flights)
     _ours: set[UploadKey] = attrs.field(factory=set)
     _timer: IDelayedCall | None = None
+    _stopped: bool = False
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Beginnings(Service):
     async def stopService(self) -> None:
         """Write all down: whoever starts next goes on with them."""
         super().stopService()
+        self._stopped = True
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -163,24 +165,27 @@ class Beginnings(Service):
         return failure
 
     def _wait(self) -> None:
-        if self._timer is None:
+        if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(self._held_seconds, self._elapsed)
 
     @deferred
     async def _elapsed(self) -> None:
-        await self._write_all()
-        self._timer = None
-        if self._held:
-            self._wait()
+        try:
+            await self._write_all()
+        finally:
+            self._timer = None
+            if self._held:
+                self._wait()
 
     @deferred
     async def _write_all(self) -> None:
-        failed: list[DriverError] = []
+        failed: list[Exception] = []
         turns = Turns(self._clock, _PER_TURN)
         for key in list(self._held):
             try:
                 await self.write(key)
-            except DriverError as error:
+            except Exception as error:
+                # Whatever is wrong with one keeps no other from being written.
                 failed.append(error)
                 self._give_up_if_old(key)
             await turns.take()

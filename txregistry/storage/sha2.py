@@ -10,13 +10,16 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Mapping
-from ctypes.util import find_library
 from functools import cache
 from typing import Any
 
 import attrs
 
 from txregistry.spec.hashstate import FAMILIES, HashState
+
+#: Of OpenSSL 3 and 1.1. ``ctypes.util.find_library`` would run programs to learn it,
+#: and the first to ask is an upload, in the reactor thread.
+_NAMES = ("libcrypto.so.3", "libcrypto.so.1.1")
 
 Structure = type[ctypes.Structure]
 
@@ -132,17 +135,17 @@ class Sha2:
 @cache
 def load() -> Sha2 | None:
     """Find libcrypto and try it; ``None`` if it cannot do this."""
-    name = find_library("crypto")
-    if name is None:
-        return None
-    try:
-        library = ctypes.CDLL(name)
-        found = Sha2(
-            {algorithm: _functions(library, algorithm) for algorithm in FAMILIES}
-        )
-    except (OSError, AttributeError):
-        return None
-    return found if all(_works(found, algorithm) for algorithm in FAMILIES) else None
+    for name in _NAMES:
+        try:
+            library = ctypes.CDLL(name)
+            found = Sha2(
+                {algorithm: _functions(library, algorithm) for algorithm in FAMILIES}
+            )
+        except (OSError, AttributeError):
+            continue
+        if all(_works(found, algorithm) for algorithm in FAMILIES):
+            return found
+    return None
 
 
 def _functions(library: ctypes.CDLL, algorithm: str) -> Functions:

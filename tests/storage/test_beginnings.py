@@ -206,9 +206,7 @@ class BeginningsTests(SynchronousTestCase):
 
         def odd(*args: Any, **named: Any) -> Any:
             is_odd = "/a/" in named["path"]
-            return (
-                fail(KeyError("a")) if "/a/" in named["path"] else put(*args, **named)
-            )
+            return fail(KeyError("a")) if is_odd else put(*args, **named)
 
         patched = self.patch(MemoryDriver, "put", odd)
         self.begin("a", "b")

@@ -408,7 +408,7 @@ class IntegrityTests(SynchronousTestCase):
 
     def test_memory_is_bounded(self) -> None:
         """What does not fit into memory is found in the file."""
-        self.patch(integrities, "MAX_REMEMBERED", 10)
+        self.integrity._found.limit = 10
         first, *_ = digests = self.digests(80)
         for digest in digests:
             self.integrity.record(digest, "1", 1)

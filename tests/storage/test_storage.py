@@ -478,6 +478,28 @@ class CacheTests(SynchronousTestCase):
         cache.drop_everywhere(digests[0])
         self.assertIsNone(cache.find(NAME, digests[0]))
 
+    def test_dropped_everywhere(self) -> None:
+        """A digest is forgotten in all repositories that have it, and in them alone."""
+        cache: RepositoryCache[str] = RepositoryCache(4)
+        names = [RepositoryName(f"n{number}") for number in range(5)]
+        first, second = Digest.of(b"1"), Digest.of(b"2")
+        for name in names:
+            cache.remember(name, first, "x")
+        cache.remember(names[4], first, "y")
+        cache.remember(names[4], second, "z")
+        cache.drop(names[3], first)
+        cache.drop_everywhere(first)
+        self.assertEqual((len(cache), cache.find(names[4], second)), (1, "z"))
+        cache.drop_everywhere(first)
+        cache.drop_everywhere(second)
+        self.assertEqual((len(cache), cache._holders), (0, {}))
+
+    def test_too_heavy(self) -> None:
+        """What has no room alone leaves nothing behind."""
+        cache: RepositoryCache[str] = RepositoryCache(4, len)
+        cache.remember(NAME, Digest.of(b"1"), "12345")
+        self.assertEqual((len(cache), cache._holders), (0, {}))
+
     def test_repositories_are_apart(self) -> None:
         """What one repository holds says nothing of another."""
         cache: RepositoryCache[Descriptor] = RepositoryCache(10)

@@ -12,7 +12,6 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import attrs
@@ -26,6 +25,7 @@ from txregistry.auth.passwords import Entries
 from txregistry.auth.shares import Shares
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.disk import Disk
+from txregistry.flow.lru import Lru
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 
@@ -51,7 +51,7 @@ class HtpasswdAccess:
     _file: WatchedFile[Entries]
     _disk: Disk
     _key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32))
-    _remembered: OrderedDict[bytes, bytes] = attrs.field(factory=OrderedDict)
+    _remembered: Lru[bytes, bytes] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _flights: Flights[bytes, bool] = attrs.field(factory=Flights)
     _shares: Shares[bool] = attrs.field(
         factory=lambda: Shares(CHECKS_AT_ONCE, MAX_WAITING)
@@ -81,7 +81,6 @@ class HtpasswdAccess:
         said = b"\0".join((user.encode("utf-8"), hashed, password))
         proof = hmac.digest(self._key, said, "sha256")
         if self._remembered.get(proof) == hashed and hashed:
-            self._remembered.move_to_end(proof)
             return True
         usable = hashed or entries.costliest or self._nobody
         matches = await self._flights.join(
@@ -92,13 +91,8 @@ class HtpasswdAccess:
         )
         if usable is not hashed or not matches:
             return False
-        self._remember(proof, hashed)
+        self._remembered.put(proof, hashed)
         return True
-
-    def _remember(self, proof: bytes, hashed: bytes) -> None:
-        self._remembered[proof] = hashed
-        while len(self._remembered) > MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
 
 
 def _matches(hashed: bytes, password: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from zope.interface import implementer
 from txregistry.auth.challenges import bearer, unauthorized
 from txregistry.auth.keys import TrustedKeys
 from txregistry.flow.deferred import deferred
+from txregistry.flow.lru import Lru
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.signing import ALGORITHMS
@@ -84,7 +84,7 @@ class TokenAccess:
     _settings: TokenSettings
     _keys: Callable[[], TrustedKeys]
     _clock: IReactorTime
-    _remembered: OrderedDict[bytes, Claims] = attrs.field(factory=OrderedDict)
+    _remembered: Lru[bytes, Claims] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _last_keys: TrustedKeys | None = None
     _log = Logger()
 
@@ -120,9 +120,7 @@ class TokenAccess:
         claims = self._remembered.get(proof)
         if claims is None:
             claims = self._verify(token, keys, now)
-            self._remembered[proof] = claims
-            while len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered.put(proof, claims)
         claims.check_time(now)
         return claims
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 import attrs
+
+from txregistry.flow.lru import Lru
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -25,37 +26,34 @@ class SizedCache(Generic[K, V]):
     """
 
     max_bytes: int
-    _values: OrderedDict[K, tuple[V, int]] = attrs.field(factory=OrderedDict)
-    used_bytes: int = 0
+    _values: Lru[K, V] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._values = Lru(self.max_bytes)
+
+    @property
+    def used_bytes(self) -> int:
+        """Count the bytes of all together."""
+        return self._values.weight
 
     def find(self, key: K) -> V | None:
         """Give a value that is kept."""
-        found = self._values.get(key)
-        return None if found is None else found[0]
+        return self._values.peek(key)
 
     def keep(self, key: K, value: V, size: int) -> None:
         """Keep a value in the place of an older one, and others if there is room.
 
         :param size: of the value, in bytes; see :func:`size_of`.
         """
-        self.forget(key)
-        size += OVERHEAD_BYTES
-        if size > self.max_bytes:
-            return
-        self._values[key] = value, size
-        self.used_bytes += size
-        while self.used_bytes > self.max_bytes:
-            self.forget(next(iter(self._values)))
+        self._values.put(key, value, size + OVERHEAD_BYTES)
 
     def forget(self, key: K) -> None:
         """Forget a value, if there is one."""
-        _, size = self._values.pop(key, (None, 0))
-        self.used_bytes -= size
+        self._values.pop(key)
 
     def clear(self) -> None:
         """Forget all."""
         self._values.clear()
-        self.used_bytes = 0
 
     def __len__(self) -> int:
         return len(self._values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import cast
 
 import attrs
@@ -11,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.lru import Lru
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.manifests import IManifestStore
@@ -66,7 +66,9 @@ class ProxyNamespace:
     _rights: Rights = attrs.field(init=False)
     _lists: ReferrerMemory = attrs.field(factory=make_memory)
     _seen_tags: TagMemory = attrs.field(factory=make_tag_memory)
-    _known: OrderedDict[RepositoryName, IRepository] = attrs.field(factory=OrderedDict)
+    _known: Lru[RepositoryName, IRepository] = attrs.field(
+        factory=lambda: Lru(MAX_REPOSITORIES)
+    )
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
     def __attrs_post_init__(self) -> None:
@@ -78,7 +80,6 @@ class ProxyNamespace:
         known = self._known.get(name)
         if known is None:
             return self._flights.join(name, lambda: self._compose(name))
-        self._known.move_to_end(name)
         return succeed(known)
 
     def repositories(
@@ -107,7 +108,7 @@ class ProxyNamespace:
             self._meter,
             self._clock,
         )
-        found = self._known[name] = ProxyRepository(
+        found = ProxyRepository(
             name,
             ProxyBlobs(
                 name,
@@ -143,8 +144,7 @@ class ProxyNamespace:
                 name, remote.referrers, self._lists, self._policy, self._clock
             ),
         )
-        while len(self._known) > MAX_REPOSITORIES:
-            self._known.popitem(last=False)
+        self._known.put(name, found)
         return found
 
     @deferred

@@ -6,10 +6,9 @@ older manifest that is stored is worth more than the name of one that is not.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import attrs
 
+from txregistry.flow.lru import Lru
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 
@@ -21,20 +20,17 @@ MAX_PENDING = 10_000
 class PendingTags:
     """The tags of all repositories that wait for their manifest."""
 
-    _waiting: OrderedDict[tuple[RepositoryName, Tag], Digest] = attrs.field(
-        factory=OrderedDict
+    _waiting: Lru[tuple[RepositoryName, Tag], Digest] = attrs.field(
+        factory=lambda: Lru(MAX_PENDING)
     )
 
     def wait(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
         """Remember what a tag is to stand for."""
-        self._waiting[name, tag] = digest
-        self._waiting.move_to_end((name, tag))
-        while len(self._waiting) > MAX_PENDING:
-            self._waiting.popitem(last=False)
+        self._waiting.put((name, tag), digest)
 
     def settle(self, name: RepositoryName, tag: Tag) -> None:
         """Forget a tag: it stands for something else by now, or for nothing."""
-        self._waiting.pop((name, tag), None)
+        self._waiting.pop((name, tag))
 
     def take(self, name: RepositoryName, digest: Digest) -> list[Tag]:
         """Give the tags that wait for a manifest, and forget them."""
@@ -44,5 +40,5 @@ class PendingTags:
             if key[0] == name and wanted == digest
         ]
         for key in found:
-            del self._waiting[key]
+            self._waiting.pop(key)
         return [tag for _, tag in found]

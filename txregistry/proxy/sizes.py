@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
 
 import attrs
 
+from txregistry.flow.lru import Lru
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
@@ -28,20 +28,16 @@ class ToldSizes:
     size is believed by what it sends the next time.
     """
 
-    _sizes: OrderedDict[tuple[RepositoryName, Digest], int] = attrs.field(
-        factory=OrderedDict
+    _sizes: Lru[tuple[RepositoryName, Digest], int] = attrs.field(
+        factory=lambda: Lru(MAX_SIZES)
     )
 
     def remember(self, name: RepositoryName, told: Iterable[Descriptor]) -> None:
         """Remember the sizes that are told; what was told longest ago is forgotten."""
         for descriptor in islice(told, _MOST_OF_ONE):
             if descriptor.size:
-                key = name, descriptor.digest
-                self._sizes[key] = descriptor.size
-                self._sizes.move_to_end(key)
-        while len(self._sizes) > MAX_SIZES:
-            self._sizes.popitem(last=False)
+                self._sizes.put((name, descriptor.digest), descriptor.size)
 
     def take(self, name: RepositoryName, digest: Digest) -> int | None:
         """Give the size of a blob, if it is known, and forget it."""
-        return self._sizes.pop((name, digest), None)
+        return self._sizes.pop((name, digest))

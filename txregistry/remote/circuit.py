@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from enum import Enum
 
 import attrs
+
+from txregistry.flow.lru import Lru
 
 
 class Verdict(Enum):
@@ -90,30 +91,34 @@ class Circuits:
     """
 
     _most: int = 1000
-    _known: OrderedDict[Hashable, Circuit] = attrs.field(factory=OrderedDict)
+    _known: Lru[Hashable, Circuit] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._known = Lru(self._most)
 
     def judge(self, key: Hashable, now: float) -> Verdict:
         """Decide on a question; see :meth:`Circuit.judge`."""
-        found = self._known.get(key)
+        found = self._known.peek(key)
         return Verdict.ASK if found is None else found.judge(now)
 
     def retry_after(self, key: Hashable, now: float) -> float:
         """Give the seconds until the next probe."""
-        found = self._known.get(key)
+        found = self._known.peek(key)
         return 0.0 if found is None else found.retry_after(now)
 
     def succeeded(self, key: Hashable) -> None:
         """Record that something is well."""
-        self._known.pop(key, None)
+        self._known.pop(key)
 
     def failed(self, key: Hashable, now: float) -> None:
         """Record that something has failed."""
-        self._known.setdefault(key, Circuit()).failed(now)
-        self._known.move_to_end(key)
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        circuit = self._known.get(key)
+        if circuit is None:
+            circuit = Circuit()
+            self._known.put(key, circuit)
+        circuit.failed(now)
 
     def abandoned(self, key: Hashable) -> None:
         """Record that a question was withdrawn."""
-        if (found := self._known.get(key)) is not None:
+        if (found := self._known.peek(key)) is not None:
             found.abandoned()

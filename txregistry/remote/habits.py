@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from txregistry.flow.lru import Lru
 from txregistry.spec.reference import RepositoryName
 
 #: For how long it is believed that HEAD is not answered, in seconds.
@@ -28,7 +27,9 @@ class Habits:
     """
 
     _clock: IReactorTime
-    _refused: OrderedDict[RepositoryName, float] = attrs.field(factory=OrderedDict)
+    _refused: Lru[RepositoryName, float] = attrs.field(
+        factory=lambda: Lru(MAX_REPOSITORIES)
+    )
     _doubted: set[RepositoryName] = attrs.field(factory=set)
     _in_a_row: set[RepositoryName] = attrs.field(factory=set)
     _refused_at: float = 0.0
@@ -37,7 +38,7 @@ class Habits:
         """Tell whether HEAD is worth a question."""
         if len(self._in_a_row) >= ENOUGH and self._is_recent(self._refused_at):
             return False
-        refused_at = self._refused.get(name)
+        refused_at = self._refused.peek(name)
         return refused_at is None or not self._is_recent(refused_at)
 
     def head_refused(self, name: RepositoryName) -> None:
@@ -50,10 +51,8 @@ class Habits:
         if name not in self._doubted:
             return
         self._doubted.discard(name)
-        self._refused_at = self._refused[name] = self._clock.seconds()
-        self._refused.move_to_end(name)
-        while len(self._refused) > MAX_REPOSITORIES:
-            self._refused.popitem(last=False)
+        self._refused_at = self._clock.seconds()
+        self._refused.put(name, self._refused_at)
         if len(self._in_a_row) < ENOUGH:
             self._in_a_row.add(name)
 
@@ -61,7 +60,7 @@ class Habits:
         """Record that HEAD was answered."""
         self._in_a_row.clear()
         self._doubted.discard(name)
-        self._refused.pop(name, None)
+        self._refused.pop(name)
 
     def _is_recent(self, seconds: float) -> bool:
         return self._clock.seconds() - seconds < BELIEVED_SECONDS

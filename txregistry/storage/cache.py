@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import attrs
 
+from txregistry.flow.lru import Lru
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
@@ -27,37 +27,40 @@ class RepositoryCache(Generic[V]):
 
     _max_weight: int
     _weigh: Callable[[V], int] = attrs.field(default=lambda _: 1)
-    _values: OrderedDict[tuple[RepositoryName, Digest], V] = attrs.field(
-        factory=OrderedDict
-    )
-    _weight: int = 0
+    _values: Lru[tuple[RepositoryName, Digest], V] = attrs.field(init=False)
+    _holders: dict[Digest, tuple[RepositoryName, ...]] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._values = Lru(self._max_weight, self._dropped)
 
     def find(self, name: RepositoryName, digest: Digest) -> V | None:
         """Look one up, which makes it the most recently used."""
-        found = self._values.get((name, digest))
-        if found is not None:
-            self._values.move_to_end((name, digest))
-        return found
+        return self._values.get((name, digest))
 
     def remember(self, name: RepositoryName, digest: Digest, value: V) -> None:
         """Keep one, dropping the least recently used until there is room."""
-        self.drop(name, digest)
-        self._values[name, digest] = value
-        self._weight += self._weigh(value)
-        while self._max_weight and self._weight > self._max_weight:
-            _, dropped = self._values.popitem(last=False)
-            self._weight -= self._weigh(dropped)
+        self._values.pop((name, digest))
+        # First, as it may be dropped at once.
+        self._holders[digest] = (*self._holders.get(digest, ()), name)
+        if not self._values.put((name, digest), value, self._weigh(value)):
+            self._dropped((name, digest))
 
     def drop(self, name: RepositoryName, digest: Digest) -> None:
         """Forget one."""
-        dropped = self._values.pop((name, digest), None)
-        if dropped is not None:
-            self._weight -= self._weigh(dropped)
+        self._values.pop((name, digest))
 
     def drop_everywhere(self, digest: Digest) -> None:
         """Forget a digest in all repositories, as before its content is deleted."""
-        for name, known in [key for key in self._values if key[1] == digest]:
-            self.drop(name, known)
+        for name in self._holders.get(digest, ()):
+            self.drop(name, digest)
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def _dropped(self, key: tuple[RepositoryName, Digest]) -> None:
+        name, digest = key
+        left = tuple(one for one in self._holders[digest] if one != name)
+        if left:
+            self._holders[digest] = left
+        else:
+            del self._holders[digest]

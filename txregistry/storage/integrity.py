@@ -12,7 +12,6 @@ about.
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
@@ -21,6 +20,7 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.lru import Lru
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.spec.digest import Digest
@@ -58,7 +58,9 @@ class Integrity:
 
     _driver: IStorageDriver
     _database: Database
-    _found: OrderedDict[Digest, tuple[str, bool]] = attrs.field(factory=OrderedDict)
+    _found: Lru[Digest, tuple[str, bool]] = attrs.field(
+        factory=lambda: Lru(MAX_REMEMBERED)
+    )
     _waiting: dict[Digest, _Row] = attrs.field(factory=dict)
     _is_writing: bool = False
     _hashing: Flights[tuple[Digest, str], bool | None] = attrs.field(factory=Flights)
@@ -119,7 +121,7 @@ class Integrity:
 
     def forget(self, digest: Digest) -> None:
         """Forget content that is deleted."""
-        self._found.pop(digest, None)
+        self._found.pop(digest)
         self._wait(digest, None)
 
     def flush(self) -> Deferred[None]:
@@ -185,10 +187,7 @@ class Integrity:
         return is_sound
 
     def _remember(self, digest: Digest, identity: str, is_sound: bool) -> None:
-        self._found[digest] = (identity, is_sound)
-        self._found.move_to_end(digest)
-        if len(self._found) > MAX_REMEMBERED:
-            self._found.popitem(last=False)
+        self._found.put(digest, (identity, is_sound))
 
     def _wait(self, digest: Digest, row: _Row) -> None:
         if len(self._waiting) < _MAX_WAITING:

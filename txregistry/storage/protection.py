@@ -9,11 +9,10 @@ seen, or the content is found missing and its client is told to send it again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from txregistry.flow.lru import Lru
 from txregistry.spec.digest import Digest
 
 #: Digests whose last use is remembered; older ones count as unused.
@@ -25,15 +24,12 @@ class Protection:
     """Remembers what is used, and during a collection what is pinned."""
 
     _clock: IReactorTime
-    _used: OrderedDict[Digest, float] = attrs.field(factory=OrderedDict)
+    _used: Lru[Digest, float] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _pinned: set[Digest] | None = None
 
     def use(self, digest: Digest) -> None:
         """Note that somebody looked at content, perhaps to refer to it soon."""
-        self._used[digest] = self._clock.seconds()
-        self._used.move_to_end(digest)
-        if len(self._used) > MAX_REMEMBERED:
-            self._used.popitem(last=False)
+        self._used.put(digest, self._clock.seconds())
 
     def pin(self, *digests: Digest) -> None:
         """Spare content from the collection under way, if there is one."""
@@ -51,4 +47,4 @@ class Protection:
     def spares(self, digest: Digest, since: float) -> bool:
         """Tell whether content was pinned, or used after a time."""
         pinned = self._pinned is not None and digest in self._pinned
-        return pinned or self._used.get(digest, 0.0) >= since
+        return pinned or (self._used.peek(digest) or 0.0) >= since

@@ -108,7 +108,7 @@ _log = Logger(namespace="txregistry.house")
 #: Threads that check passwords, apart from the others: they are slow by design.
 AUTH_THREADS = 2
 
-#: Threads for blob data; the ledger has one of its own.
+#: Threads for blob data; each small database has one of its own.
 DISK_THREADS = 16
 
 
@@ -133,7 +133,8 @@ class House:
     wall: Callable[[], float] | None = None
     clock: IReactorTime = attrs.field(init=False)
     disk: DiskPool = attrs.field(init=False)
-    ledger_disk: DiskPool = attrs.field(init=False)
+    events_disk: DiskPool = attrs.field(init=False)
+    pools: list[DiskPool] = attrs.field(factory=list)
     auth_disk: DiskPool = attrs.field(init=False)
     driver: IStorageDriver = attrs.field(init=False)
     redis: Redis | None = attrs.field(init=False)
@@ -156,13 +157,15 @@ class House:
         config = self.config
         threads = int(str(config.storage.parameters.get("maxthreads") or DISK_THREADS))
         self.clock = WallClock(self.reactor, self.wall or self.reactor.seconds)
-        self.disk = DiskPool.create(self.reactor, threads, "disk")
-        self.auth_disk = DiskPool.create(self.reactor, AUTH_THREADS, "auth")
-        self.ledger_disk = DiskPool.create(self.reactor, 1, "ledger")
+        self.disk = self._pool(threads, "disk")
+        self.auth_disk = self._pool(AUTH_THREADS, "auth")
+        self.events_disk = self._pool(1, "events")
         self.driver = make_driver(
             config.storage.driver, config.storage.parameters, self.disk, self.clock
         )
-        self.ledger = SqliteLedger(own_path(config, "ledger.sqlite3"), self.ledger_disk)
+        self.ledger = SqliteLedger(
+            own_path(config, "ledger.sqlite3"), self._pool(1, "ledger")
+        )
         self.metrics = Metrics(upstream_name(config.proxy))
         self.redis = make_redis(config, self.reactor)
         self.secret = make_secret(config)
@@ -172,12 +175,18 @@ class House:
             auth.controller, auth.parameters, self.auth_disk, self.clock
         )
 
+    def _pool(self, threads: int, name: str) -> DiskPool:
+        """Make threads for one kind of work: what one file does keeps no other."""
+        pool = DiskPool.create(self.reactor, threads, name)
+        self.pools.append(pool)
+        return pool
+
     def _build_storage(self) -> None:
         self.descriptors = self._make_descriptors()
         caches = Caches(self._metered(self.descriptors))
         index = own_path(self.config, "index.sqlite3")
         schema = SCHEMA + VERIFIED_SCHEMA
-        self.index = Database(index, self.ledger_disk, schema, VERSION)
+        self.index = Database(index, self._pool(1, "index"), schema, VERSION)
         self.content = make_content(
             self.driver, caches, self.ledger, self.index, self.metrics, self.clock
         )
@@ -217,8 +226,7 @@ class House:
     @property
     def foundations(self) -> Sequence[Service]:
         """What storage stands on, in the order in which it starts."""
-        pools = (self.disk, self.ledger_disk, self.auth_disk)
-        return pools if self.redis is None else (*pools, self.redis)
+        return self.pools if self.redis is None else (*self.pools, self.redis)
 
     @property
     def journaling(self) -> Journaling:
@@ -370,7 +378,7 @@ class House:
 
     def _add_notifications(self, registry: Registry) -> IEventSink:
         notifier = make_notifier(
-            self.config, self.ledger_disk, self.reactor, self.clock
+            self.config, self.events_disk, self.reactor, self.clock
         )
         if notifier is None:
             return Silence()

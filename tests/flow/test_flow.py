@@ -21,9 +21,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from txregistry.flow import sendfile
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred, failed
 from txregistry.flow.retry import backoff, retry
-from txregistry.flow.sendfile import FileSender, offer_file
+from txregistry.flow.sendfile import WARM_BYTES, FileSender, offer_file
 from txregistry.flow.streams import (
     CHUNK_BYTES,
     SMALL_CHUNK_BYTES,
@@ -380,9 +381,19 @@ class SendfileTests(SynchronousTestCase):
             self.addCleanup(end.close)
         self.transport = FakeTransport(ours)
         self.usual = object()
+        self.warmed: list[tuple[int, int, Deferred[None]]] = []
+        self.patch(sendfile, "is_in_memory", lambda file, offset: offset < self.cold)
+        self.cold = 3_000_000
 
     def send(self, offset: int, size: int) -> Deferred[None]:
-        return FileSender(self.transport, self.usual, self.file, offset, size).start()
+        self.sender = FileSender(
+            self.transport, self.usual, self.file, offset, size, self.warm
+        )
+        return self.sender.start()
+
+    def warm(self, size: int, offset: int) -> Deferred[None]:
+        self.warmed.append((offset, size, Deferred()))
+        return self.warmed[-1][2]
 
     def received(self) -> bytes:
         try:
@@ -404,11 +415,52 @@ class SendfileTests(SynchronousTestCase):
         self.assertIs(self.transport.producer, self.usual)
         self.assertTrue(self.transport.streaming)
 
+    def test_what_is_not_in_memory(self) -> None:
+        """A thread reads each part of it first, and the reactor waits for none."""
+        self.cold = 1_000_000
+        done = self.send(0, 2_000_000)
+        found = b""
+        for _ in range(1000):
+            if self.transport.wants_write:
+                self.transport.write_ready()
+            elif self.warmed and not self.warmed[-1][2].called:
+                offset, _, waits = self.warmed[-1]
+                self.assertEqual(len(found + self.received()), offset)
+                waits.callback(None)
+            found += self.received()
+        self.successResultOf(done)
+        self.assertEqual(found, self.content[:2_000_000])
+        parts = [(offset, size) for offset, size, _ in self.warmed]
+        self.assertEqual(parts[0], (3 * WARM_BYTES, WARM_BYTES))
+        self.assertEqual(sum(size for _, size in parts), 2_000_000 - 3 * WARM_BYTES)
+
+    def test_what_cannot_be_read(self) -> None:
+        """What is wrong with the disk is said, and the connection goes on."""
+        self.cold = 0
+        done = self.send(0, 10)
+        self.transport.write_ready()
+        self.warmed[0][2].errback(OSError(5, "broken"))
+        self.failureResultOf(done, OSError)
+        self.assertIs(self.transport.producer, self.usual)
+
+    def test_gone_while_a_thread_reads(self) -> None:
+        """Nothing is sent to who has gone meanwhile."""
+        self.cold = 0
+        for go in (Deferred.cancel, lambda _: self.transport.producer.stopProducing()):
+            done = self.send(0, 10)
+            self.transport.write_ready()
+            go(done)
+            self.failureResultOf(done, CancelledError, ConsumerStopped)
+            self.assertTrue(self.warmed[-1][2].called)
+        self.assertEqual(self.received(), b"")
+
     def test_file_that_is_too_short(self) -> None:
         """Fewer bytes than promised are ShortRead."""
+        self.cold = 4_000_000
         done = self.send(2_999_990, 100)
-        while not done.called:
-            self.transport.write_ready()
+        for _ in range(10):
+            if not done.called:
+                self.transport.write_ready()
         self.failureResultOf(done, ShortRead)
 
     def test_peer_that_goes(self) -> None:
@@ -435,7 +487,7 @@ class SendfileTests(SynchronousTestCase):
 
     def test_consumer_that_takes_no_files(self) -> None:
         """Any other consumer is to be written to."""
-        self.assertIsNone(offer_file(BoundedConsumer(1), self.file, 0, 10))
+        self.assertIsNone(offer_file(BoundedConsumer(1), self.file, 0, 10, self.warm))
 
 
 class DeferredTests(SynchronousTestCase):

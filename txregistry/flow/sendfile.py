@@ -15,6 +15,7 @@ each further one sends one piece and asks again. At the end the channel is put b
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Protocol, cast
 
 import attrs
@@ -41,6 +42,13 @@ PIECES_PER_TURN = 64
 #: turn comes and the reactor does not wait for the disk.
 READ_AHEAD_BYTES = 4 * 1024 * 1024
 
+#: Bytes of which the last is looked at before they are sent: if it is not in memory, a
+#: thread reads them first.
+WARM_BYTES = 256 * 1024
+
+#: Has so many bytes from an offset of the file in memory when it fires.
+Warm = Callable[[int, int], Deferred[None]]
+
 
 class IFileConsumer(Interface):
     """A consumer that can take bytes straight from a file descriptor."""
@@ -48,9 +56,13 @@ class IFileConsumer(Interface):
     def takes_files() -> bool:
         """Tell whether it can at this moment (plain TCP, no chunked coding)."""
 
-    def write_file(descriptor: int, offset: int, size: int) -> Deferred[None]:
+    def write_file(
+        descriptor: int, offset: int, size: int, warm: Warm
+    ) -> Deferred[None]:
         """Send ``size`` bytes from ``offset`` of an open file.
 
+        :param warm: is asked for what is not in memory, so that the reactor does not
+            wait for the disk.
         :return: fires when the last byte was given to the kernel. Fails with
             ``ConsumerStopped`` if the peer goes, ``ShortRead`` if the file ends
             early. Cancelling stops; the caller keeps the descriptor open until then.
@@ -78,6 +90,7 @@ class FileSender:
 
     :ivar remaining: how many bytes the kernel has not taken yet.
     :ivar _usual: the producer to put back at the end.
+    :ivar _warmed: up to where the file was found in memory, or brought there.
     """
 
     _transport: FileTransport
@@ -85,7 +98,10 @@ class FileSender:
     _descriptor: int
     _offset: int
     remaining: int
+    _warm: Warm
     _ahead: int = 0
+    _warmed: int = 0
+    _warming: Deferred[None] | None = None
     _done: Deferred[None] | None = None
     _registered: bool = False
 
@@ -99,7 +115,7 @@ class FileSender:
 
     def resumeProducing(self) -> None:
         """Send one piece: the transport's buffer is empty and the socket writable."""
-        if self._done is None:
+        if self._done is None or self._warming is not None:
             return
         if not self._registered:
             self._registered = True
@@ -133,7 +149,9 @@ class FileSender:
         socket = self._transport.fileno()
         for _ in range(PIECES_PER_TURN):
             self._read_ahead()
-            size = min(PIECE_BYTES, self.remaining)
+            if not self._is_warm():
+                return
+            size = min(PIECE_BYTES, self.remaining, self._warmed - self._offset)
             sent = os.sendfile(socket, self._descriptor, self._offset, size)
             self._offset += sent
             self.remaining -= sent
@@ -147,6 +165,27 @@ class FileSender:
                 break  # the socket is full
         self._transport.startWriting()
 
+    def _is_warm(self) -> bool:
+        """Tell whether what is next is in memory; else a thread begins to read it."""
+        if self._offset < self._warmed:
+            return True
+        size = min(WARM_BYTES, self.remaining)
+        self._warmed = self._offset + size
+        if is_in_memory(self._descriptor, self._warmed - 1):
+            return True
+        self._warming = self._warm(size, self._offset)
+        self._warming.addCallbacks(self._go_on, self._cannot_read)
+        return False
+
+    def _go_on(self, _: None) -> None:
+        self._warming = None
+        if self._done is not None:
+            self._transport.startWriting()
+
+    def _cannot_read(self, failure: Failure) -> None:
+        self._warming = None
+        self._finish(failure)
+
     def _finish(self, result: Failure | None) -> None:
         if self._done is None:
             return
@@ -156,6 +195,8 @@ class FileSender:
 
     def _leave(self) -> None:
         self._done = None
+        if self._warming is not None:
+            self._warming.cancel()
         self._transport.unregisterProducer()
         self._transport.registerProducer(self._usual, True)
 
@@ -173,7 +214,7 @@ def is_in_memory(descriptor: int, offset: int) -> bool:
 
 
 def offer_file(
-    consumer: IConsumer, descriptor: int, offset: int, size: int
+    consumer: IConsumer, descriptor: int, offset: int, size: int, warm: Warm
 ) -> Deferred[None] | None:
     """Send part of a file the short way if the consumer can take it.
 
@@ -183,7 +224,7 @@ def offer_file(
     if size <= 0 or not takes_files(consumer):
         return None
     taker = cast(IFileConsumer, consumer)
-    done: Deferred[None] = taker.write_file(descriptor, offset, size)
+    done: Deferred[None] = taker.write_file(descriptor, offset, size, warm)
     return done
 
 

@@ -14,20 +14,12 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
-from txregistry.flow.sendfile import (
-    READ_AHEAD_BYTES,
-    is_in_memory,
-    offer_file,
-    takes_files,
-)
+from txregistry.flow.sendfile import offer_file
 from txregistry.flow.streams import ChunkProducer, ShortRead
 from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.digest import IncrementalHash
 
 T = TypeVar("T")
-
-#: Of a file that is not in memory, a thread reads so much before any is sent.
-_FIRST_BYTES = 256 * 1024
 
 #: So much is hashed in one go, in reads of so much: then others get the thread.
 _HASHED_BYTES, _HASHED_READ = 16 * 1024 * 1024, 1024 * 1024
@@ -48,21 +40,7 @@ class FileReader:
     ) -> Deferred[None]:
         """Push bytes into a consumer; see :class:`IStoredFile`."""
         remaining = max(0, self.size - offset) if size is None else size
-        waits = remaining > 0 and takes_files(consumer)
-        if waits and not is_in_memory(self._descriptor, offset):
-            return self._push_when_read(consumer, offset, remaining)
-        return self._push(consumer, offset, remaining)
-
-    @deferred
-    async def _push_when_read(
-        self, consumer: IConsumer, offset: int, size: int
-    ) -> None:
-        # The first after a push, or in a long time, would have everybody wait.
-        await self._on_thread(_begin_reading, size, offset)
-        await self._push(consumer, offset, size)
-
-    def _push(self, consumer: IConsumer, offset: int, remaining: int) -> Deferred[None]:
-        sent = offer_file(consumer, self._descriptor, offset, remaining)
+        sent = offer_file(consumer, self._descriptor, offset, remaining, self._warm)
         if sent is not None:
             return sent
         return ChunkProducer(self._chunk, consumer, offset, remaining).start()
@@ -90,6 +68,10 @@ class FileReader:
             # Not in memory, or a file system without this.
             return self._on_thread(os.pread, size, offset)
         return succeed(bytes(memoryview(buffer)[:count]))
+
+    def _warm(self, size: int, offset: int) -> Deferred[None]:
+        """Have a part of the file in memory, before the reactor sends it."""
+        return self._on_thread(_read_over, size, offset)
 
     def _on_thread(
         self, work: Callable[[int, int, int], T], size: int, offset: int
@@ -120,8 +102,5 @@ def _hash(hasher: IncrementalHash, descriptor: int, size: int, offset: int) -> i
     return done
 
 
-def _begin_reading(descriptor: int, size: int, offset: int) -> None:
-    """Have the beginning in memory, and what follows on its way."""
-    ahead = min(size, READ_AHEAD_BYTES)
-    os.posix_fadvise(descriptor, offset, ahead, os.POSIX_FADV_WILLNEED)
-    os.pread(descriptor, min(size, _FIRST_BYTES), offset)
+def _read_over(descriptor: int, size: int, offset: int) -> None:
+    os.pread(descriptor, size, offset)

@@ -32,7 +32,7 @@ from twisted.web.server import version
 from zope.interface import implementer
 
 from txregistry.flow.context import request_id
-from txregistry.flow.sendfile import FileSender, IFileConsumer, as_file_transport
+from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.sendnow import is_plain_tcp
 from txregistry.flow.turns import Turns
 from txregistry.web.body import Body
@@ -347,7 +347,9 @@ class RegistryRequest(PeerRequest):
             and is_plain_tcp(self.channel.transport)
         )
 
-    def write_file(self, descriptor: int, offset: int, size: int) -> Deferred[None]:
+    def write_file(
+        self, descriptor: int, offset: int, size: int, warm: Warm
+    ) -> Deferred[None]:
         """Send part of a file; see :class:`IFileConsumer`."""
         if self.method == b"HEAD" or self.code in _NO_BODY:
             return succeed(None)
@@ -360,6 +362,7 @@ class RegistryRequest(PeerRequest):
             descriptor,
             offset,
             size,
+            warm,
         )
         done = sender.start()
 

@@ -65,7 +65,7 @@ class LogTests(SynchronousTestCase):
         log.info("filled {digest}\nx", digest="d")
         request_id.reset(token)
         line = stream.getvalue()
-        self.assertRegex(line, r"^\d{4}-.*\+00:00 info \[txregistry.test\] filled d x")
+        self.assertRegex(line, r"^\d{4}-.*Z info \[txregistry.test\] filled d x")
         self.assertTrue(line.endswith("service=edge request=r1\n"))
 
     def test_json(self) -> None:

@@ -9,11 +9,10 @@ over.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from txregistry.expiry.plan import Plan
+from txregistry.flow.rfc3339 import read_time, write_time
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
@@ -21,7 +20,6 @@ from txregistry.spec.reference import RepositoryName
 
 _TYPES = {Kind.BLOB: 0, Kind.MANIFEST: 1}
 _KINDS = {number: kind for kind, number in _TYPES.items()}
-_FRACTION = re.compile(r"(\.\d{1,6})\d*")
 
 
 def read_state(content: bytes, plan: Plan) -> list[Entry]:
@@ -40,17 +38,12 @@ def _read(key: str, value: object, plan: Plan) -> Entry | None:
     try:
         name, _, digest = key.partition("@")
         kind = _KINDS[value["EntryType"]]  # type: ignore[index]
-        expiry = _timestamp(value["ExpiryData"])  # type: ignore[index]
+        expiry = read_time(str(value["ExpiryData"]))  # type: ignore[index]
         reference = str(Digest.parse(digest))
         entry_key = EntryKey(RepositoryName.parse(name), kind, reference)
     except (RegistryError, KeyError, TypeError, ValueError):
         return None
     return Entry(entry_key, 0, plan.last_use(expiry))
-
-
-def _timestamp(text: object) -> float:
-    # Go writes nanoseconds, which Python does not read.
-    return datetime.fromisoformat(_FRACTION.sub(r"\1", str(text))).timestamp()
 
 
 def write_state(entries: Iterable[Entry], plan: Plan) -> bytes:
@@ -59,10 +52,9 @@ def write_state(entries: Iterable[Entry], plan: Plan) -> bytes:
     for entry in entries:
         if entry.key.kind in _TYPES:
             key = f"{entry.key.repository}@{entry.key.reference}"
-            moment = datetime.fromtimestamp(plan.expiry(entry.last_use), UTC)
             document[key] = {
                 "Key": key,
-                "ExpiryData": moment.isoformat(timespec="microseconds"),
+                "ExpiryData": write_time(plan.expiry(entry.last_use), "microseconds"),
                 "EntryType": _TYPES[entry.key.kind],
             }
     return json.dumps(document).encode("utf-8")

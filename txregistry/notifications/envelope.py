@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import attrs
 
+from txregistry.flow.rfc3339 import write_time
 from txregistry.interfaces.events import Action, Event, Target
 from txregistry.spec.descriptor import Descriptor
 
@@ -48,10 +48,9 @@ def write_envelope(
     :param references: name what a manifest is made of as well.
     """
     requested = event.requested
-    moment = datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z")
     document = {
         "id": event_id,
-        "timestamp": moment,
+        "timestamp": write_time(now, "auto"),
         "action": event.action.value,
         "target": _target(event.target, event.action, references),
         "request": {

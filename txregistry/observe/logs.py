@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import cast
 
 import attrs
@@ -24,6 +23,7 @@ from twisted.logger import (
 from zope.interface import implementer
 
 from txregistry.flow.context import request_id
+from txregistry.flow.rfc3339 import write_time
 from txregistry.observe.escapes import indented, line
 from txregistry.observe.outlet import ILines
 
@@ -121,7 +121,7 @@ def _message(event: LogEvent) -> str:
 
 
 def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return write_time(seconds, "milliseconds")
 
 
 def _traceback(event: LogEvent) -> str:

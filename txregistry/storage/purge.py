@@ -90,7 +90,8 @@ class UploadPurger:
     async def _last_use(self, path: str) -> float:
         """Fire with when an upload was last used; for ever if that is not known."""
         try:
-            began = read_time(await self._driver.get(path=f"{path}/startedat"))
+            content = await self._driver.get(path=f"{path}/startedat")
+            began = read_time(content.decode("ascii"))
         except (PathNotFound, ValueError):
             return float("inf")
         try:

@@ -154,7 +154,8 @@ class Uploads:
     async def _started_at(self, upload_id: str) -> float:
         try:
             path = layout.upload_started_at(self._name, upload_id)
-            return read_time(await self._driver.get(path=path))
+            content = await self._driver.get(path=path)
+            return read_time(content.decode("ascii"))
         except (PathNotFound, ValueError) as error:
             raise BlobUploadUnknown({"upload": upload_id}) from error
 

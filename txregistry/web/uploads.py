@@ -377,7 +377,7 @@ def _begun_at(state: UploadState | None) -> float | None:
     if state is None or state.offset:
         return None
     try:
-        return read_time(state.started_at.encode("ascii"))
+        return read_time(state.started_at)
     except ValueError:
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ class Relay(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self.other is not None:
-            self.other.transport.write(data)
+            # The next question on a connection that was kept.
+            self.other.transport.write(re.sub(rb"^(\w+ )http://[^/]+", rb"\1", data))
             return
         self.head += data
         if b"\r\n\r\n" in self.head:
@@ -464,6 +466,11 @@ class ProcessTests(IntegrationCase):
             self.assertEqual((name, code, len(body)), (name, 200, 500_000))
             self.assertTrue(relay.heads[-1].startswith(first), relay.heads)
             self.assertIn(b"Proxy-Authorization: Basic dTpw", relay.heads[-1])
+            before = len(relay.heads)
+            for missing in "abc":
+                code, _, _ = await self.get(f"{cache.url}/v2/a/manifests/{missing}")
+                self.assertEqual((name, code), (name, 404))
+            self.assertEqual(relay.heads[before:], [], "connections are kept")
 
     async def test_credential_helper(self) -> None:
         """proxy.exec gives the credentials; it is told the host of the service."""

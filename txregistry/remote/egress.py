@@ -188,6 +188,29 @@ class ProxiedAgent:
     _bypass: Bypass
     _pool: HTTPConnectionPool
     _targets: Targets
+    _agents: dict[str, IAgent] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Made once: by its endpoint the pool knows which connections are of a proxy.
+        self._agents = {
+            scheme: self._agent(scheme, proxy)
+            for scheme, proxy in self._proxies.items()
+        }
+
+    def _agent(self, scheme: str, proxy: ProxyAddress) -> IAgent:
+        if scheme == "https":
+            tunnels = _Tunnels(
+                self._reactor, self._policy, self._connect_seconds, proxy
+            )
+            direct: IAgent = Agent.usingEndpointFactory(
+                self._reactor, tunnels, self._pool
+            )
+            return direct
+        endpoint = HostnameEndpoint(
+            self._reactor, proxy.host, proxy.port, self._connect_seconds
+        )
+        by_proxy: IAgent = ProxyAgent(endpoint, self._reactor, self._pool)
+        return by_proxy
 
     @deferred
     async def request(
@@ -203,30 +226,10 @@ class ProxiedAgent:
         if proxy is None or self._bypass.covers(origin.host, origin.port):
             return await self._direct.request(method, uri, headers, bodyProducer)
         await self._targets.check_literal(origin)
-        return await self._by(proxy, origin, method, uri, headers, bodyProducer)
-
-    def _by(
-        self,
-        proxy: ProxyAddress,
-        origin: Origin,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None,
-        bodyProducer: IBodyProducer | None,
-    ) -> Deferred[IResponse]:
-        if origin.scheme == "https":
-            tunnels = _Tunnels(
-                self._reactor, self._policy, self._connect_seconds, proxy
-            )
-            agent: IAgent = Agent.usingEndpointFactory(
-                self._reactor, tunnels, self._pool
-            )
-            return agent.request(method, uri, headers, bodyProducer)
-        own = Headers() if headers is None else headers.copy()
-        if proxy.authorization is not None:
-            own.setRawHeaders("Proxy-Authorization", [proxy.authorization])
-        endpoint = HostnameEndpoint(
-            self._reactor, proxy.host, proxy.port, self._connect_seconds
-        )
-        by_proxy: IAgent = ProxyAgent(endpoint, self._reactor, self._pool)
-        return by_proxy.request(method, uri, own, bodyProducer)
+        if origin.scheme == "http" and proxy.authorization is not None:
+            # In a tunnel it was said when that was opened.
+            headers = Headers() if headers is None else headers.copy()
+            headers.setRawHeaders("Proxy-Authorization", [proxy.authorization])
+        agent = self._agents[origin.scheme]
+        answer: IResponse = await agent.request(method, uri, headers, bodyProducer)
+        return answer

@@ -16,6 +16,7 @@ from tests.auth.keys import (
     chain_of,
     ec_key,
     jwk,
+    number,
     rsa_key,
     signature,
     x5c,
@@ -125,6 +126,12 @@ class PushTests(SignatureCase):
         chained = signature_of(self.payload, leaf.key, x5c=x5c([leaf]))
         got = self.put(document(self.payload, chained))
         self.assertEqual(got.status, 201, got.body)
+
+    def test_private_half(self) -> None:
+        """The private half of a key is not looked at, as that can take hours."""
+        odd = {**jwk(rsa_key()), "d": number(2**2047 + 12345)}
+        signature = signature_of(self.payload, rsa_key(), jwk=odd)
+        self.assertEqual(self.put(document(self.payload, signature)).status, 201)
 
     def test_tampered(self) -> None:
         """A document that is not what was signed does not verify."""

@@ -19,6 +19,7 @@ from joserfc.jwk import Key, KeySet, import_key
 from twisted.logger import Logger
 
 from txregistry.auth.files import WatchedFile
+from txregistry.spec.signing import public_half
 
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
@@ -289,6 +290,6 @@ def _public(certificate: x509.Certificate) -> Key:
 
 def _import(fields: dict[str, Any]) -> Key:
     try:
-        return import_key({name: fields[name] for name in fields if name != "x5c"})
+        return import_key(public_half(fields))
     except (JoseError, KeyError, TypeError) as error:
         raise ValueError("the key is malformed") from error

@@ -16,6 +16,7 @@ from txregistry.spec.errors import ManifestUnverified
 from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.nesting import read_json
+from txregistry.spec.signing import public_half
 
 #: What libtrust signs with. No key of these can be mistaken for another kind.
 ALGORITHMS = ["ES256", "ES384", "ES512", "RS256", "RS384", "RS512"]
@@ -70,6 +71,6 @@ def _key(header: Any) -> Key:
         certificate = f"-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n"
         kind = RSAKey if header["alg"].startswith("RS") else ECKey
         return kind.import_key(certificate)
-    return import_key(
-        {name: header["jwk"][name] for name in header["jwk"] if name != "kid"}
-    )
+    half = public_half(header["jwk"])
+    half.pop("kid", None)
+    return import_key(half)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -58,9 +58,14 @@ def schema1(protected: bytes, **header: Any) -> bytes:
 
 
 def certificate(
-    curve: ec.EllipticCurve, key: ec.EllipticCurvePrivateKey | None = None
+    curve: ec.EllipticCurve,
+    key: ec.EllipticCurvePrivateKey | None = None,
+    public: rsa.RSAPublicKey | None = None,
 ) -> bytes:
-    """Give a certificate with a key on some curve, signed by a key, or by its own."""
+    """Give a certificate with a key on some curve, signed by a key, or by its own.
+
+    :param public: stands in it instead of the key.
+    """
     own = ec.generate_private_key(curve)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
     moment = datetime.fromtimestamp(NOW, UTC)
@@ -68,7 +73,7 @@ def certificate(
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key((own if key is None else key).public_key())
+        .public_key(public or (own if key is None else key).public_key())
         .serial_number(1)
         .not_valid_before(moment - timedelta(1))
         .not_valid_after(moment + timedelta(1))
@@ -173,6 +178,15 @@ class ChainTests(LimitCase):
         with self.assertRaises(ValueError) as raised:
             keys.of_header({"x5c": chain}, float(NOW))
         self.assertIn("uplicate", str(raised.exception))
+
+    def test_large_key(self) -> None:
+        """No signature is checked by a key of RSA with which that takes long."""
+        for bits, exponent in ((16384, 65537), (3072, 2**3071 + 1)):
+            public = rsa.RSAPublicNumbers(exponent, 2**bits - 1).public_key()
+            with self.assertRaises(ValueError) as raised:
+                encoded = base64.b64encode(certificate(ec.SECP256R1(), public=public))
+                TrustedKeys({}, {}).of_header({"x5c": [encoded.decode()]}, float(NOW))
+            self.assertIn("too large", str(raised.exception))
 
 
 class NameTests(LimitCase):

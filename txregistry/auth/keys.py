@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import attrs
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
@@ -33,6 +34,10 @@ _log = Logger(namespace="txregistry.auth.token")
 
 #: Certificates of one chain.
 MAX_CHAIN = 8
+
+#: Of keys of RSA that a chain brings along, in bits: to check a signature by a larger
+#: one takes long, and whoever sends a chain has not said yet who he is.
+MAX_MODULUS, MAX_EXPONENT = 8192, 32
 
 
 @attrs.define(eq=False)
@@ -123,9 +128,24 @@ class TrustedKeys:
             x509.load_der_x509_certificate(base64.b64decode(str(part)))
             for part in encoded
         ]
+        for certificate in chain:
+            _check_key(certificate.public_key())
         moment = datetime.fromtimestamp(now, UTC)
         check_chain(chain, self.roots, moment)
         return _public(chain[0])
+
+
+def _check_key(key: object) -> None:
+    """Pass if signatures by a key are checked in a moment.
+
+    :raise ValueError: they may not be.
+    """
+    if isinstance(key, rsa.RSAPublicKey):
+        exponent = key.public_numbers().e.bit_length()
+        if key.key_size > MAX_MODULUS or exponent > MAX_EXPONENT:
+            raise ValueError("a key of RSA is too large")
+    elif isinstance(key, dsa.DSAPublicKey):
+        raise ValueError("a key is of DSA")
 
 
 def check_chain(

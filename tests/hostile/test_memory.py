@@ -13,6 +13,7 @@ from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.reference import Tag
 from txregistry.storage import referrers as referring
 from txregistry.storage.names import Names
 from txregistry.testing.house import TestHouse
@@ -57,6 +58,18 @@ class CacheTests(SynchronousTestCase):
             self.assertGreaterEqual(memory.used_bytes, len(memory) * LONG)
         self.assertLessEqual(kept, referrers.MAX_BYTES)
         self.assertGreater(kept, referrers.MAX_BYTES // 2)
+
+    def test_list_of_tags(self) -> None:
+        """A long list is sorted without one tag asking another, which is slow."""
+
+        def compared(one: Tag, other: Tag) -> bool:
+            raise AssertionError("this is slow")
+
+        self.patch(Tag, "__lt__", compared)
+        tags = [f"v{number}" for number in range(1500)]
+        self.house.upstream.add_manifest("a", self.listing(0), *tags)
+        got = self.house.get("/v2/a/tags/list?n=900")
+        self.assertEqual(json.loads(got.body)["tags"], sorted(tags)[:900])
 
     def test_tags(self) -> None:
         """Answers for the tags of many repositories share one budget."""

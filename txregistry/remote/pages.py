@@ -42,7 +42,7 @@ async def pages(
         response = await client.ask("GET", path, not_found=not_found, missing=missing)
         link = parse_next(header_lines(response, "Link"))
         body = await client.collect(response, page_bytes)
-        list_bytes -= len(body)
+        list_bytes -= len(body) + len(link or "")
         if list_bytes < 0:
             raise too_long(client)
         yield response, body

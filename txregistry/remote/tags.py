@@ -36,7 +36,7 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
 #: Tags of a list; as objects they take ten times what they take on the wire.
-MAX_TAGS = 300_000
+MAX_TAGS = 250_000
 
 
 @implementer(IRemoteTags)
@@ -78,7 +78,8 @@ class RemoteTags:
         Upstreams have orders of their own, so that no part of a list can be told from
         its beginning.
         """
-        found: set[Tag] = set()
+        # Texts are compared a hundred times faster than tags.
+        found: dict[str, Tag] = {}
         path = f"/v2/{self._name}/tags/list?n={PAGE}"
         async for _, body in pages(
             self._client,
@@ -87,23 +88,23 @@ class RemoteTags:
             MAX_LIST_BYTES,
             lambda: NameUnknown({"name": str(self._name)}),
         ):
-            found.update(await self._client.read_long(self._read, body))
+            found |= await self._client.read_long(self._read, body)
             if len(found) > MAX_TAGS:
                 raise too_long(self._client)
-        return sorted(tag for tag in found if str(tag) > after)[:limit]
+        return [found[text] for text in sorted(found) if text > after][:limit]
 
-    async def _read(self, body: bytes, turns: Turns) -> Tags:
+    async def _read(self, body: bytes, turns: Turns) -> dict[str, Tag]:
         try:
             document = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise self._unusable() from error
         if not isinstance(document, dict):
             raise self._unusable()
-        names, found = document.get("tags"), []
+        names, found = document.get("tags"), dict[str, Tag]()
         for name in names if isinstance(names, list) else ():
             await turns.take()
             if (tag := _tag(name)) is not None:
-                found.append(tag)
+                found[str(tag)] = tag
         return found
 
     def _unusable(self) -> UpstreamFailed:

@@ -178,7 +178,7 @@ class _Run:
             await self._mark_manifest(name, digest, known[digest], aliases)
         self.report.manifests_kept += len(stays)
         gone = set()
-        for digest in sorted(set(known) - stays):
+        for digest in sorted(set(known) - stays, key=str):
             await self._turns.take()
             if digest in stays:
                 continue  # something that somebody has just put again refers to it

@@ -268,6 +268,17 @@ class ForeignLayerTests(SynchronousTestCase):
         anything = PushPolicy(allow=("",))
         self.assertEqual(list(demands_of(image(layer), anything).problems), [])
 
+    def test_slow_pattern(self) -> None:
+        """A pattern of distribution's manual meets a URL of many dots in no time."""
+        policy = PushPolicy(allow=(r"^https?://([^/]+\.)*example\.com/",))
+        for url, is_taken in (
+            ("https://" + "a." * 60 + "example.com/", True),
+            ("https://" + "a." * 60 + "example.net/", False),
+            ("https://a.example.com/" + "a" * 4096, False),
+        ):
+            found = demands_of(image(descriptor(1, DOCKER_FOREIGN, urls=[url])), policy)
+            self.assertEqual(not found.problems, is_taken, url)
+
     def test_denied_alone(self) -> None:
         """With patterns that deny, and none that allows, all others are taken."""
         policy = PushPolicy(deny=("^https?://evil/", "/private/"))

@@ -18,6 +18,7 @@ from txregistry.config.notifications import Endpoint
 from txregistry.config.redis import Redis
 from txregistry.config.storage import Filesystem
 from txregistry.config.trust import check_realms, check_targets
+from txregistry.spec.patterns import Pattern
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
@@ -296,8 +297,8 @@ def _check_validation(validation: Validation) -> list[str]:
     for name, patterns in (("allow", urls.allow), ("deny", urls.deny)):
         for index, pattern in enumerate(patterns):
             try:
-                re.compile(pattern)
-            except re.error as error:
+                Pattern.parse(pattern)
+            except ValueError as error:
                 problems.append(f"{path}.urls.{name}[{index}]: {error}")
     return problems
 

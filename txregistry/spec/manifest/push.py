@@ -5,8 +5,8 @@ Pure: what has to be looked up (is a layer there?) is given as a list of demands
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,9 +17,13 @@ from txregistry.spec.errors import Denied, ManifestInvalid, RegistryError
 from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
+from txregistry.spec.patterns import Pattern
 
 #: Types whose documents have to name themselves.
 _NAMED = (mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST)
+
+#: Longest URL of a layer that is looked for among those that are allowed, in characters.
+_MAX_URL = 4096
 
 _CLASSES = {
     "application/vnd.docker.container.image.v1+json": "image",
@@ -157,6 +161,8 @@ def _url_problem(url: str, policy: PushPolicy) -> str | None:
         return "is no http or https URL without a fragment"
     if not (policy.allow or policy.deny):
         return "is not allowed: validation.manifests.urls allows none"
+    if len(url) > _MAX_URL:
+        return "is too long"
     if policy.allow and not _matches(policy.allow, url):
         return "is not allowed by validation.manifests.urls.allow"
     if _matches(policy.deny, url):
@@ -165,4 +171,9 @@ def _url_problem(url: str, policy: PushPolicy) -> str | None:
 
 
 def _matches(patterns: Sequence[str], url: str) -> bool:
-    return any(re.search(pattern, url) for pattern in patterns)
+    return any(_pattern(text).found_in(url) for text in patterns)
+
+
+@lru_cache(256)
+def _pattern(text: str) -> Pattern:
+    return Pattern.parse(text)

@@ -1,8 +1,8 @@
 """Regular expressions that take linear time, whatever text they meet.
 
 Those of a configuration are written for Go, whose engine does so. Python's tries one
-way after the other: by ``^https?://([^/]+\\.)*example\\.com/``, which is an example of
-distribution's manual, a URL of forty dots takes days. Here all ways are followed at once.
+way after the other: by ``([^/]+\\.)*``, which an example of distribution's manual has,
+a URL of forty dots takes days. Here all ways are followed at once.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from txregistry.spec.patterns import Pattern
 #: Types whose documents have to name themselves.
 _NAMED = (mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST)
 
-#: Longest URL of a layer that is looked for among those that are allowed, in characters.
+#: Longest URL of a layer that patterns are searched for in, in characters.
 _MAX_URL = 4096
 
 _CLASSES = {

@@ -148,7 +148,8 @@ class Pattern:
             ways = [self._sequence(inner, end, flags) for inner in value[1]]
             return self._add(_State(ways=ways))
         if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
-            return self._repeat(*value, end, flags)
+            least, most, inner = value
+            return self._repeat(least, most, inner, end, flags)
         if kind is op.AT and value in _PLACES:
             return self._add(_State(looks=_place(value, flags), ways=[end]))
         takes = _taker(kind, value, flags)

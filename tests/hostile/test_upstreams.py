@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.flow import turns
 from txregistry.remote import referrers as remote_referrers
 from txregistry.remote import tags as remote_tags
+from txregistry.remote.body import COLLECT_SECONDS
 from txregistry.remote.lines import MAX_HEAD_BYTES, MAX_HEAD_LINES
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
@@ -33,6 +34,21 @@ class Raw(Protocol):
     def dataReceived(self, data: bytes) -> None:
         assert self.transport is not None
         self.transport.write(self.answer)
+
+
+SLOW = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+
+
+class KeepingFactory(Factory):
+    """Makes connections, and lists them."""
+
+    def __init__(self, protocol: type[Raw], made: list[Raw]) -> None:
+        self.protocol = protocol
+        self.made = made
+
+    def buildProtocol(self, addr: Any) -> Protocol:
+        self.made.append(self.protocol())
+        return self.made[-1]
 
 
 class RawCase(SynchronousTestCase):
@@ -61,6 +77,27 @@ class HeadTests(RawCase):
         """Answers of 1xx count with the head that they announce."""
         interim = b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n"
         self.assertEqual(self.get(interim * MAX_HEAD_LINES).status, 502)
+
+
+class SlowTests(SynchronousTestCase):
+    """Bodies that come byte by byte."""
+
+    def test_small_body(self) -> None:
+        """A manifest or a list that comes byte by byte is given up after a while."""
+        for path in ("manifests/v1", "tags/list"):
+            house = TestHouse()
+            connections: list[Raw] = []
+            raw = type("Slow", (Raw,), {"answer": SLOW})
+            house.upstream_wire._server = KeepingFactory(raw, connections)
+            done = house.ask("GET", f"/v2/lib/x/{path}")
+            house.pump()
+            for _ in range(int(COLLECT_SECONDS) // 20 + 2):
+                for connection in connections:
+                    connection.transport.write(b" ")  # type: ignore[union-attr]
+                house.clock.advance(20)
+                house.pump()
+            self.assertEqual(self.successResultOf(done).status, 504)
+            self.assertEqual(house.upstream_wire.open_connections, 0)
 
 
 class AnswerTests(RawCase):

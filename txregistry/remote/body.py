@@ -34,6 +34,11 @@ MAX_LENGTH = 10**18
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
+#: How long a small body may take in all, however steadily it comes: it has a connection
+#: meanwhile, of which there are few.
+COLLECT_SECONDS = 600.0
+
+
 class BodyBroken(UpstreamFailed):
     """A body ended before it should have, or stood still for too long."""
 
@@ -203,11 +208,16 @@ async def collect(
     """Read a small body into memory.
 
     :return: fires with it; fails with ``UpstreamFailed`` if it is too long or
-        breaks off.
+        breaks off, with ``UpstreamTimeout`` if it takes too long.
     """
+
+    def late(*_: object) -> None:
+        raise UpstreamTimeout({"upstream": upstream, "reason": "answers too slowly"})
+
     consumer = BoundedConsumer(max_bytes)
     try:
-        await deliver(response, consumer, clock, idle_seconds, upstream)
+        delivered = deliver(response, consumer, clock, idle_seconds, upstream)
+        await delivered.addTimeout(COLLECT_SECONDS, clock, late)
         return consumer.content
     except (TooLong, ConsumerStopped) as error:
         facts = {"upstream": upstream, "reason": "answer too long"}

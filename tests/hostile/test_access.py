@@ -28,9 +28,10 @@ from txregistry.auth.passwords import (
     unusable_lines,
     usable_entries,
 )
-from txregistry.auth.shares import Shares, share_of
+from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
 from txregistry.spec.errors import TooManyRequests, Unauthorized
+from txregistry.spec.peers import share_of
 
 ATTACKER, FRIEND = "192.0.2.66", "192.0.2.1"
 

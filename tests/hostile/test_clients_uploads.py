@@ -14,6 +14,7 @@ from txregistry.interfaces.access import Access, Grant, IAccessController, Reque
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import Got, TestHouse
+from txregistry.web.request import RegistryRequest
 
 CONTENT = b"what its owner sends"
 
@@ -138,6 +139,17 @@ class UnfinishedTests(SynchronousTestCase):
         self.serve(3, 5)
         self.assertEqual([self.begin("x").status for _ in range(4)], [202] * 3 + [429])
         self.assertEqual([self.begin("y").status for _ in range(3)], [202] * 2 + [429])
+
+    def test_addresses_of_one(self) -> None:
+        """Of IPv6 all addresses of one customer are one, where nobody has a name."""
+        statuses = []
+        for number in range(4):
+            peer = property(lambda _, at=number: f"2001:db8::{at}")
+            self.patch(RegistryRequest, "peer", peer)
+            statuses.append(self.begin().status)
+        self.assertEqual(statuses, [202] * 3 + [429])
+        self.patch(RegistryRequest, "peer", property(lambda _: "2001:db8:0:1::1"))
+        self.assertEqual(self.begin().status, 202)
 
     def test_in_one_request(self) -> None:
         """Blobs that come in one request, and mounts, leave nothing to be counted."""

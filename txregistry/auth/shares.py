@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from typing import Generic, TypeVar
 
 import attrs
@@ -21,27 +20,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txregistry.spec.errors import TooManyRequests
+from txregistry.spec.peers import share_of
 
 T = TypeVar("T")
 
 #: Seconds after which whoever was refused may try again.
 RETRY_SECONDS = 1.0
-
-#: Of an address of IPv6, what one customer of a network is given at least.
-_IPV6_SHARE_BITS = 64
-
-
-def share_of(peer: str) -> str:
-    """Say which addresses have one share: one of IPv4, or 64 bits of IPv6."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if not isinstance(address, IPv6Address):
-        return peer
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return f"{int(address) >> (128 - _IPV6_SHARE_BITS):x}"
 
 
 @attrs.frozen(eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IResponse
@@ -26,6 +24,7 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.mediatypes import MANIFEST_TYPES
+from txregistry.spec.nesting import read_json
 from txregistry.spec.reference import RepositoryName, Tag
 
 #: Entries asked for per page.
@@ -95,8 +94,8 @@ class RemoteTags:
 
     async def _read(self, body: bytes, turns: Turns) -> dict[str, Tag]:
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            document = read_json(body)
+        except ValueError as error:
             raise self._unusable() from error
         if not isinstance(document, dict):
             raise self._unusable()

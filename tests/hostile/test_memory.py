@@ -3,22 +3,89 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.interfaces.referrers import Referrer
 from txregistry.proxy import referrers, tags
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.gate import Gate
+from txregistry.spec.manifest import lenient
+from txregistry.spec.manifest.listing import entries_of
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.spec.reference import Tag
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage import referrers as referring
+from txregistry.storage.caches import MANIFEST_BYTES, Caches
+from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.names import Names
 from txregistry.testing.house import TestHouse
 
 LONG = 300_000
+
+T = TypeVar("T")
+
+
+class WeightTests(SynchronousTestCase):
+    """What is kept counts as much as it takes, whatever of it is long or many."""
+
+    def setUp(self) -> None:
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+
+    def taken(self, read: Callable[[bytes], T], entries: list[Any]) -> tuple[T, int]:
+        """Give what is read of an index, and how much memory that takes."""
+        content = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": mediatypes.OCI_INDEX,
+                "manifests": entries,
+                "annotations": {f"{number:x}": "" for number in range(1000)},
+            }
+        ).encode()
+        before = tracemalloc.get_traced_memory()[0]
+        found = read(content)
+        return found, tracemalloc.get_traced_memory()[0] - before
+
+    def test_anything_long_or_many(self) -> None:
+        """Types, addresses, platforms and notes count, as do many that are short."""
+        entry = {"mediaType": "a/b", "digest": str(Digest.of(b"x")), "size": 1}
+        long = "x" * LONG
+        for entries in (
+            [{**entry, "mediaType": long}],
+            [{**entry, "artifactType": long}],
+            [{**entry, "urls": [long]}],
+            [{**entry, "urls": [str(number) for number in range(20_000)]}],
+            [{**entry, "platform": {"architecture": long}}],
+            [{**entry, "platform": {"os": long}}],
+            [{**entry, "annotations": {long: "", "note": long}}],
+            [entry] * 3000,
+        ):
+            found, taken = self.taken(_listed, entries)
+            counted = sum(item.memory_bytes for item in found)
+            self.assertGreater(counted, taken * 0.9, str(entries)[:100])
+            manifest, taken = self.taken(lenient.read, entries)
+            counted = manifest.memory_bytes - len(manifest.content)
+            self.assertGreater(counted, taken * 0.9, str(entries)[:100])
+
+    def test_manifests(self) -> None:
+        """Manifests are kept by what they take, and not by their length alone."""
+        entry = {"mediaType": "a/b", "digest": str(Digest.of(b"x")), "size": 1}
+        manifest, _ = self.taken(lenient.read, [entry] * 3000)
+        caches = Caches(MemoryDescriptors(1))
+        for number in range(100):
+            digest = Digest.of(b"%d" % number)
+            caches.manifests.remember(RepositoryName("a"), digest, manifest)
+        self.assertLessEqual(
+            len(caches.manifests), MANIFEST_BYTES / manifest.memory_bytes
+        )
+
+
+def _listed(content: bytes) -> list[Referrer]:
+    return [Referrer(*entry) for entry in entries_of(content)]
 
 
 class CacheTests(SynchronousTestCase):

@@ -464,6 +464,18 @@ class PartialTests(StorageCase):
 class CacheTests(SynchronousTestCase):
     """Remembering."""
 
+    def test_too_heavy_alone(self) -> None:
+        """What has no room alone is not kept, and takes the room of nobody."""
+        cache: RepositoryCache[str] = RepositoryCache(10, len)
+        one, two = Digest.of(b"1"), Digest.of(b"2")
+        cache.remember(NAME, one, "x" * 5)
+        cache.remember(NAME, two, "x" * 5)
+        cache.remember(NAME, two, "x" * 11)
+        self.assertEqual(cache.find(NAME, one), "x" * 5)
+        self.assertIsNone(cache.find(NAME, two))
+        cache.remember(NAME, two, "x" * 5)
+        self.assertEqual(len(cache), 2)
+
     def test_least_recently_used_goes_first(self) -> None:
         """Up to a weight, by use."""
         cache: RepositoryCache[str] = RepositoryCache(3)

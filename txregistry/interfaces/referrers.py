@@ -9,11 +9,11 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.descriptor import Descriptor, notes_bytes
 from txregistry.spec.digest import Digest
 
-#: What an entry takes beside its texts, and each of its annotations, about.
-_ENTRY_BYTES, _ANNOTATION_BYTES = 700, 100
+#: What an entry takes beside its descriptor and its texts, about.
+_BYTES = 250
 
 
 @attrs.frozen
@@ -30,11 +30,8 @@ class Referrer:
     @property
     def memory_bytes(self) -> int:
         """Count the bytes that it takes in memory, about."""
-        texts = [self.artifact_type or ""]
-        for key, value in self.annotations.items():
-            texts += (key, value)
-        notes = _ANNOTATION_BYTES * len(self.annotations)
-        return _ENTRY_BYTES + notes + sum(map(getsizeof, texts))
+        kind = _BYTES + getsizeof(self.artifact_type or "")
+        return self.descriptor.memory_bytes + kind + notes_bytes(self.annotations)
 
 
 #: Sorted by digest.

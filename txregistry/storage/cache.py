@@ -21,7 +21,7 @@ class RepositoryCache(Generic[V]):
     What is known is known per repository: the cache never grants what the link
     files of that repository did not.
 
-    :param max_weight: 0 sets no limit.
+    :param max_weight: 0 sets no limit; a value that is heavier alone is not kept.
     :param weigh: gives the weight of a value.
     """
 

@@ -10,13 +10,12 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.storage.cache import RepositoryCache
 
-#: Manifests that are kept in memory, read and verified, in bytes of their documents.
+#: What manifests that are kept in memory, read and verified, may take there.
 MANIFEST_BYTES = 16 * 1024 * 1024
 
 
 def _manifests() -> RepositoryCache[Manifest]:
-    # A small document costs about a kilobyte beyond its own length.
-    return RepositoryCache(MANIFEST_BYTES, lambda found: len(found.content) + 1024)
+    return RepositoryCache(MANIFEST_BYTES, lambda found: found.memory_bytes)
 
 
 @attrs.define(eq=False)

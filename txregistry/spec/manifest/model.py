@@ -6,11 +6,14 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.descriptor import Descriptor, notes_bytes
 from txregistry.spec.digest import Digest
 
 #: The most a manifest may weigh, in bytes (OCI distribution-spec: 4 MiB is accepted).
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
+#: What a manifest takes beside its document and what that says, about.
+_BYTES = 1024
 
 
 @attrs.frozen
@@ -39,3 +42,14 @@ class Manifest:
     def descriptor(self) -> Descriptor:
         """Give the descriptor of the manifest itself."""
         return Descriptor(self.digest, len(self.content), self.media_type)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Count the bytes that it takes in memory, about.
+
+        What it says takes several times as much as the document, if there is a lot of
+        it that is short.
+        """
+        parts = [*self.references, self.subject] if self.subject else self.references
+        size = _BYTES + len(self.content) + notes_bytes(self.annotations)
+        return size + sum(part.memory_bytes for part in parts)

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from tests.hostile.work import Parse, WorkCase
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
+from txregistry.remote.addresses import is_api, refer, scope_of
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.remote.tags import RemoteTags
 from txregistry.remote.tokens import _parse
@@ -153,3 +154,31 @@ class FuzzTests(WorkCase):
         parsers = {name: quiet(*pair) for name, pair in READERS.items()}
         leads = ('{"manifests":[', '{"tags":[')
         self.check_linear(parsers, DOCUMENT_PIECES, leads)
+
+    def test_long_ones_are_linear(self) -> None:
+        """Nor do those cost more that once did."""
+        for name, parse, lead, piece in (
+            ("challenge", _challenges, "x,", " "),
+            ("challenge", _challenges, "x ", "a"),
+            ("challenge", _challenges, "x ", "a="),
+            ("challenge", _challenges, "x ", '"\\'),
+            ("challenge", _challenges, "", "a "),
+            ("link", _links, "", "<>;"),
+            ("link", _links, "<>", "; "),
+            ("link", _links, "", "<"),
+            ("address", is_api, "http://h", "/v2/"),
+            ("address", is_api, "http://h/v2/", "a/blobs/b/"),
+            ("address", is_api, "http://h/?", "a&"),
+            ("address", lambda text: refer("http://h/v2/x", text), "", "a/../"),
+            ("address", scope_of, "/v2/", "a/blobs/b/"),
+        ):
+            self.check_linear({name: parse}, [piece], [lead])
+
+
+def _challenges(text: str) -> object:
+    # As many lines as are read, so that the work can be told from nothing.
+    return parse_challenges([text] * 16)
+
+
+def _links(text: str) -> object:
+    return parse_next([text] * 16)

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
-_API = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/[^/]+/?$")
+_KINDS = "manifests|blobs|tags|referrers"
+
+_API = re.compile(rf"/v2/(.+)/(?:{_KINDS})/[^/]+/?$")
+
+#: The end of such a path: to look for all of it at each ``/v2/`` would take long.
+_END = re.compile(rf"/(?:{_KINDS})/[^/]+/?$")
 
 #: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
@@ -27,7 +32,10 @@ _SIGNATURES = frozenset(
 
 def is_api(url: str) -> bool:
     """Tell whether a registry is asked, and not a storage that it has sent us to."""
-    return not is_signed(url) and _API.search(urlsplit(url).path) is not None
+    path = urlsplit(url).path
+    begin, end = path.find("/v2/"), _END.search(path)
+    has_name = begin >= 0 and end is not None and begin + len("/v2/") < end.start()
+    return has_name and not is_signed(url)
 
 
 def is_signed(url: str) -> bool:

@@ -41,8 +41,10 @@ def take_parameter(text: str, at: int) -> tuple[str, str, int] | None:
     :return: ``None`` if there is no name with an equals sign here.
     """
     name, after = take_token(text, at)
+    if not name:
+        return None
     equals = skip_space(text, after)
-    if not name or text[equals : equals + 1] != "=":
+    if text[equals : equals + 1] != "=":
         return None
     value, end = take_value(text, skip_space(text, equals + 1))
     return name.lower(), value, end

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.remote.test_auth import AuthCase
 from txregistry.interfaces.referrers import Referrer
 from txregistry.proxy import referrers, tags
+from txregistry.remote import auth, tokens
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.gate import Gate
@@ -22,7 +24,7 @@ from txregistry.storage import referrers as referring
 from txregistry.storage.caches import MANIFEST_BYTES, Caches
 from txregistry.storage.descriptors import MemoryDescriptors
 from txregistry.storage.names import Names
-from txregistry.testing.house import TestHouse
+from txregistry.testing.house import UPSTREAM, TestHouse
 
 LONG = 300_000
 
@@ -152,6 +154,53 @@ class CacheTests(SynchronousTestCase):
             self.assertEqual(self.house.head(f"/v2/{name}/manifests/{tag}").status, 200)
             self.assertLessEqual(memory.used_bytes, 20_000)
         self.assertGreater(len(memory), 5)
+
+
+class DemandTests(AuthCase):
+    """An upstream whose demands are long, or many."""
+
+    budget = 60_000
+
+    def setUp(self) -> None:
+        self.patch(auth, "MAX_BYTES", self.budget)
+        self.patch(tokens, "_MAX_BYTES", self.budget)
+        super().setUp()
+        self.auth = self.house.client._auth
+
+    def ask_of_many(self, challenge: str) -> None:
+        for number in range(40):
+            name = f"lib/n{number}"
+            self.upstream.challenge = challenge
+            digest = self.upstream.add_blob(name, b"%d" % number)
+            self.assertEqual(self.status(f"/v2/{name}/blobs/{digest}"), 200)
+
+    def test_long(self) -> None:
+        """What repositories demand, and the tokens that meet it, have a budget."""
+        long = 5_000
+        self.ask_of_many(
+            f'Bearer realm="{UPSTREAM}/token",service="{"s" * long}",note="n"'
+        )
+        for memory in (self.auth._known, self.auth._login._tokens._known):
+            self.assertGreater(len(memory), 5)
+            self.assertGreater(memory.used_bytes, len(memory) * long)
+            self.assertLessEqual(memory.used_bytes, self.budget)
+
+    def test_what_nobody_looks_at(self) -> None:
+        """Parameters that mean nothing to us are not remembered."""
+        many = ",".join(f'x{number}="y"' for number in range(900))
+        self.ask_of_many(f'Bearer realm="{UPSTREAM}/token",{many}')
+        self.assertEqual(len(self.auth._known), 40)
+        for (challenge, *_), _ in self.auth._known._values.values():
+            self.assertEqual(list(challenge.parameters), ["realm"])
+
+    def test_many(self) -> None:
+        """One question of a client costs few of a token service."""
+        self.upstream.token = "another"
+        self.upstream.challenge = ",".join(
+            f'Bearer realm="{UPSTREAM}/token?{number}"' for number in range(150)
+        )
+        self.assertEqual(self.status(), 401)
+        self.assertLessEqual(len(self.tokens.asked), 2 * auth.MAX_CHALLENGES)
 
 
 class RegistryTests(SynchronousTestCase):

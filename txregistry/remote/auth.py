@@ -9,7 +9,6 @@ happens once, before the client is refused.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -22,6 +21,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.sized import OVERHEAD_BYTES, SizedCache, size_of
 from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
 from txregistry.remote.body import header_lines
 from txregistry.remote.login import Login
@@ -35,8 +35,14 @@ from txregistry.spec.errors import (
     UpstreamFailed,
 )
 
-#: Repositories of which it is remembered what they demand.
-MAX_REMEMBERED = 10_000
+#: What it may take in memory to remember what repositories demand.
+MAX_BYTES = 8 * 1024 * 1024
+
+#: Challenges of one answer that are read: each may cost a question for a token.
+MAX_CHALLENGES = 16
+
+#: What counts of a challenge.
+_USED = ("realm", "service", "scope")
 
 _REFUSED = (401, 403)
 
@@ -98,8 +104,8 @@ class AuthAgent:
     _upstream: str
     _login: Login
     _anonymous: Login
-    _known: OrderedDict[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
-        factory=OrderedDict
+    _known: SizedCache[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
+        factory=lambda: SizedCache(MAX_BYTES)
     )
     _log = Logger()
 
@@ -127,7 +133,7 @@ class AuthAgent:
             given, response = None, await ask(None)
         if response.code not in _REFUSED:
             if given is None:
-                self._known.pop(target.key, None)
+                self._known.forget(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
             return response  # a storage, which has no tokens
@@ -144,7 +150,7 @@ class AuthAgent:
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._target(url).key in self._known
+        return self._known.find(self._target(url).key) is not None
 
     def _send(
         self,
@@ -170,7 +176,7 @@ class AuthAgent:
     @deferred
     async def _remembered(self, target: Target, attempt: _Attempt) -> str | None:
         """Fire with what was good last time, or with nothing if it cannot be had."""
-        for challenge in self._known.get(target.key, ()):
+        for challenge in self._known.find(target.key) or ():
             given = await self._meet(challenge, target, attempt)
             if given is not None:
                 return given
@@ -193,7 +199,7 @@ class AuthAgent:
             if not offered or response.code == 403:
                 plain = await ask(None)
                 if plain.code not in _REFUSED:
-                    self._known.pop(target.key, None)
+                    self._known.forget(target.key)
                     return plain
                 offered = _offered(plain) or offered
                 discard(plain, self._clock)
@@ -272,10 +278,8 @@ class AuthAgent:
         raise UpstreamFailed(facts)
 
     def _remember(self, target: Target, challenges: Sequence[Challenge]) -> None:
-        self._known[target.key] = challenges
-        self._known.move_to_end(target.key)
-        while len(self._known) > MAX_REMEMBERED:
-            self._known.popitem(last=False)
+        size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
+        self._known.keep(target.key, challenges, size + size_of(target.url))
 
     @property
     def _host(self) -> str:
@@ -289,10 +293,23 @@ def _scope(path: str) -> str | None:
 
 def _offered(response: IResponse) -> list[Challenge]:
     """Read what can be met in general; Bearer first."""
-    found = parse_challenges(header_lines(response, "WWW-Authenticate"))
+    lines = header_lines(response, "WWW-Authenticate")
+    found = [_used(item) for item in parse_challenges(lines)]
     bearers = [
         item
         for item in found
         if item.scheme == "bearer" and item.parameters.get("realm")
     ]
-    return bearers + [item for item in found if item.scheme == "basic"]
+    basics = [item for item in found if item.scheme == "basic"]
+    return (bearers[: MAX_CHALLENGES - 1] + basics)[:MAX_CHALLENGES]
+
+
+def _used(challenge: Challenge) -> Challenge:
+    """Leave out what nobody looks at, and would be remembered."""
+    given = challenge.parameters
+    kept = {name: given[name] for name in _USED if name in given}
+    return Challenge(challenge.scheme, kept)
+
+
+def _size_of(challenge: Challenge) -> int:
+    return size_of(challenge.scheme, *challenge.parameters.values())

@@ -107,7 +107,7 @@ class Tokens:
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._known.keep(key, token, size_of(token.text, key.realm, key.scope))
+        self._known.keep(key, token, size_of(token.text, *attrs.astuple(key)))
         return token
 
     @deferred

@@ -15,7 +15,6 @@ from zope.interface import directlyProvides
 from txregistry.remote.connections import (
     DOUBT_SECONDS,
     IDLE_SECONDS,
-    READ_BYTES,
     KeptConnections,
     RenewingAgent,
 )
@@ -60,7 +59,6 @@ class KeptTests(SynchronousTestCase):
         self.successResultOf(pool.getConnection("x", endpoint))
         self.assertEqual(pool.reused, 0)
         self.assertTrue(endpoint.transport.kept_alive)
-        self.assertEqual(endpoint.transport.bufferSize, READ_BYTES)
         handle = endpoint.transport.socket
         for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
             self.assertLess(handle.getsockopt(socket.IPPROTO_TCP, option), 30)

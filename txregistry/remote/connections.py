@@ -29,10 +29,6 @@ IDLE_SECONDS = 60.0
 #: come: the question is asked again on a new one.
 DOUBT_SECONDS = 5.0
 
-#: What is read from a connection at once. Each piece costs a turn of the reactor and a
-#: job on a thread: with Twisted's 64 KiB a blob takes twice as long, and twice the CPU.
-READ_BYTES = 1024 * 1024
-
 #: When the kernel begins to ask whether the other side of a silent connection is
 #: there, how often it does, and how many times in vain. In seconds.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10))
@@ -98,7 +94,6 @@ def _set_up(protocol: Any) -> Any:
     while isinstance(transport, TLSMemoryBIOProtocol):
         transport = transport.transport
     if ITCPTransport.providedBy(transport):
-        transport.bufferSize = READ_BYTES  # type: ignore[attr-defined]
         _keep_alive(transport)
     return protocol
 

@@ -34,6 +34,9 @@ from txregistry.web.steps import Steps
 #: sent before we stop reading.
 HEAD_READ_BYTES = 64 * 1024
 
+#: Requests of one connection that are begun in one turn: some milliseconds of work.
+REQUESTS_PER_TURN = 16
+
 #: The longest time that the kernel can be told.
 _MOST_MILLISECONDS = 2**31 - 1
 
@@ -138,6 +141,8 @@ class RegistryChannel(HTTPChannel):
     _sends = False
     _closing: Closing | None = None
     _gone = False
+    _done_in_turn = 0
+    _idle_is_off = False
     _head_began_at: float | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
@@ -200,17 +205,32 @@ class RegistryChannel(HTTPChannel):
             return
         is_tls = not self._spoken and data.startswith(_TLS_HELLO)
         self._spoken = True
-        if is_tls or self._head_is_late():
-            cast(ITCPTransport, self.transport).abortConnection()
-        elif self.steps.waiting:
+        if self.steps.waiting:
             self.steps.add(data)
+        elif is_tls or self._head_is_late():
+            cast(ITCPTransport, self.transport).abortConnection()
         else:
+            self._done_in_turn = 0
             super().dataReceived(data)
 
     def _take_held(self, data: bytes) -> None:
         """Take what came earlier, unless the connection is being closed."""
+        self._done_in_turn = 0
+        if self._idle_is_off and not self._handlingRequest:
+            self._idle_is_off = False
+            self.setTimeout(self._savedTimeOut)
         if self._closing is None:
             super().dataReceived(data)
+
+    def pauseProducing(self) -> None:
+        """Hear that the client takes too little: begin nothing more."""
+        super().pauseProducing()
+        self.steps.wait()
+
+    def resumeProducing(self) -> None:
+        """Hear that the client takes more."""
+        super().resumeProducing()
+        self.steps.go_on()
 
     def headerReceived(self, line: bytes) -> bool:
         """Take a header; a length of more digits than there are bytes is refused.
@@ -281,15 +301,28 @@ class RegistryChannel(HTTPChannel):
         self._sends = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
-        """Go on to the next, and read none after it while answers are not taken.
+        """Go on to the next, unless the client takes no answers, or had its turn.
 
         A client that sends one request after another and reads nothing would else have
-        us keep all the answers.
+        us keep all the answers, and others wait for all of them.
         """
+        network: Any = self._networkProducer
         if self._waitingForTransport and self.persistent:
-            network: Any = self._networkProducer
             network.pauseProducing()
+        self._done_in_turn += 1
+        had_turn = self._done_in_turn >= REQUESTS_PER_TURN
+        if had_turn or self._waitingForTransport or self.steps.waiting:
+            self._put_back(had_turn or self._waitingForTransport)
         super().requestDone(request)
+        if self.steps.waiting and self._closing is None:
+            network.pauseProducing()
+            self._idle_is_off = True
+            self.setTimeout(None)  # it is for us to go on
+
+    def _put_back(self, all_of_it: bool) -> None:
+        """Hold back what came after a request, before what is held back already."""
+        came, self._dataBuffer = b"".join(self._dataBuffer), []
+        self.steps.put_back(came + self.clearLineBuffer() if all_of_it else came)
 
     def loseConnection(self) -> None:
         """Close the connection, in time; whoever asks again waits for nothing."""

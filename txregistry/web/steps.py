@@ -1,7 +1,9 @@
-"""Bodies in small chunks are taken apart in steps, with turns for others between them.
+"""What one read brings is taken in steps, with turns for others between them.
 
-What one read brings of a body may be three megabytes. In chunks of one byte that is
-half a million of them, and to take them apart would hold all other clients for seconds.
+It may be three megabytes of a body. In chunks of one byte that is half a million of
+them, and to take them apart would hold all other clients for seconds. So would two
+thousand requests, of which 64 KiB may be full; and whoever takes none of their answers
+would have us keep them all.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Steps:
     _at: int = 0
     _call: IDelayedCall | None = None
     _is_held: bool = False
+    _waits: bool = False
 
     @property
     def waiting(self) -> bool:
@@ -51,9 +54,30 @@ class Steps:
 
     def add(self, data: bytes) -> None:
         """Hold something back, after all that is held back already."""
-        self._left, self._at = self._left[self._at :] + data, 0
+        self._hold(self._left[self._at :] + data)
+
+    def put_back(self, data: bytes) -> None:
+        """Hold back what was taken too early, before all that is held back already."""
+        if data:
+            self._hold(data + self._left[self._at :])
+
+    def wait(self) -> None:
+        """Take nothing more of what is held back, until :meth:`go_on`."""
+        self._waits = True
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def go_on(self) -> None:
+        """Take what is held back, in turns; the connection is held as long."""
+        self._waits = False
+        if self._left:
+            self._hold(self._left[self._at :])
+
+    def _hold(self, data: bytes) -> None:
+        self._left, self._at = data, 0
         self._network.pauseProducing()
-        if self._call is None:
+        if self._call is None and not self._waits:
             self._call = self._clock.callLater(0, self._turn)
 
     def stop(self) -> None:
@@ -71,7 +95,7 @@ class Steps:
     def resumeProducing(self) -> None:
         """Let the connection go on, once nothing is held back here."""
         self._is_held = False
-        if not self._left:
+        if not self._left and not self._waits:
             self._network.resumeProducing()
 
     def stopProducing(self) -> None:
@@ -87,5 +111,5 @@ class Steps:
         else:
             self._left, self._at = b"", 0
         self._take(data)
-        if not self._left and not self._is_held:
+        if not (self._left or self._is_held or self._waits):
             self._network.resumeProducing()

@@ -1,0 +1,134 @@
+"""Requests that are sent without waiting for answers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from tests.hostile.test_clients_chunks import in_chunks
+from tests.web.limits import LimitCase
+from tests.web.raw import Line
+from txregistry.spec.digest import Digest
+from txregistry.spec.mediatypes import OCI_INDEX
+from txregistry.web.channels import (
+    HEAD_READ_BYTES,
+    REQUESTS_PER_TURN,
+    ChannelLimits,
+    RegistryChannel,
+)
+
+
+class PipelineTests(LimitCase):
+    """HTTP/1.1, many requests in one read."""
+
+    limits = ChannelLimits(idle_seconds=60.0)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked: list[str] = []
+        self.done: Counter[int] = Counter()
+        self.turns = 0
+        done = RegistryChannel.requestDone
+
+        def count(channel: RegistryChannel, request: Any) -> None:
+            self.asked.append(request.uri.decode())
+            self.done[self.turns] += 1
+            done(channel, request)
+
+        self.patch(RegistryChannel, "requestDone", count)
+
+    def turn(self, times: int) -> None:
+        for _ in range(times):
+            self.turns += 1
+            self.clock.advance(0.001)
+            self.house.pump()
+
+    def gets(self, count: int) -> bytes:
+        return b"".join(
+            b"GET /v2/a/manifests/t%d HTTP/1.1\r\nHost: x\r\n\r\n" % number
+            for number in range(count)
+        )
+
+    def assertAllInOrder(self, line: Line, before: int = 0) -> None:
+        paths = [f"/v2/a/manifests/t{number}" for number in range(1000)]
+        self.assertEqual(self.asked[before:], paths)
+        self.assertEqual(len(line.answers()), before + 1000)
+        self.assertFalse(line.closed)
+
+    def test_others_get_their_turn(self) -> None:
+        """Of many requests a turn takes a few, and all are answered in order."""
+        line = self.line().send(self.gets(1000))
+        self.turn(200)
+        self.assertAllInOrder(line)
+        self.assertLessEqual(max(self.done.values()), REQUESTS_PER_TURN)
+
+    def test_after_a_body_in_small_chunks(self) -> None:
+        """What comes after a body that is taken in steps comes in its order."""
+        content = b"x" * 200
+        path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(content)}"
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        line = self.line().send(head.encode())
+        line.send(in_chunks(content) + self.gets(1000))
+        self.turn(200)
+        self.assertAllInOrder(line, before=1)
+
+    def test_the_last_is_cut(self) -> None:
+        """Whoever leaves a request unfinished after many is idle, and is let go."""
+        line = self.line().send(self.gets(100) + b"GET /v2/ HT")
+        self.turn(50)
+        self.assertEqual(len(line.answers()), 100)
+        line.wait(100)
+        self.assertTrue(line.closed)
+        self.assertNothingIsLeft()
+
+    def test_client_leaves(self) -> None:
+        """A client that goes in between leaves nothing."""
+        self.line().send(self.gets(1000)).hang_up()
+        self.turn(200)
+        self.assertLess(len(self.asked), 1000)
+        self.assertNothingIsLeft()
+
+
+class UnreadTests(LimitCase):
+    """A client that asks and takes nothing."""
+
+    limits = ChannelLimits(idle_seconds=60.0)
+
+    def setUp(self) -> None:
+        super().setUp()
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [],
+            "annotations": {"a": "x" * 100_000},
+        }
+        self.content = json.dumps(document).encode()
+        put = self.house.send(
+            "PUT", "/v2/a/manifests/t", self.content, Content_Type=OCI_INDEX
+        )
+        self.assertEqual(put.status, 201)
+
+    def test_answers_wait_to_be_taken(self) -> None:
+        """No more is answered than one that waits, and all in the end."""
+        line = self.line()
+        (channel,) = self.site.channels
+        transport: Any = channel.transport
+        held: list[bytes] = []
+
+        def write(data: bytes) -> None:
+            held.append(data)
+            channel.pauseProducing()  # as a transport says that has enough
+
+        transport.write = write
+        get = b"GET /v2/a/manifests/t HTTP/1.1\r\nHost: x\r\n\r\n"
+        self.assertLess(len(get) * 50, HEAD_READ_BYTES)
+        line.send(get * 50)
+        for number in range(1, 51):
+            self.clock.advance(5)
+            self.assertEqual(b"".join(held).count(self.content), number)
+            channel.resumeProducing()
+            self.clock.advance(0)
+        whole = b"".join(held)
+        self.assertEqual(whole.count(self.content), 50)
+        self.assertFalse(line.closed)

@@ -9,6 +9,7 @@ from typing import Any
 from tests.hostile.test_clients_chunks import in_chunks
 from tests.web.limits import LimitCase
 from tests.web.raw import Line
+from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_INDEX
 from txregistry.web.channels import (
@@ -97,30 +98,38 @@ class UnreadTests(LimitCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.content = self.put("t", 100_000)
+
+    def put(self, tag: str, size: int) -> bytes:
+        """Push a manifest of about so many bytes."""
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_INDEX,
             "manifests": [],
-            "annotations": {"a": "x" * 100_000},
+            "annotations": {"a": "x" * size},
         }
-        self.content = json.dumps(document).encode()
-        put = self.house.send(
-            "PUT", "/v2/a/manifests/t", self.content, Content_Type=OCI_INDEX
-        )
+        content = json.dumps(document).encode()
+        path = f"/v2/a/manifests/{tag}"
+        put = self.house.send("PUT", path, content, Content_Type=OCI_INDEX)
         self.assertEqual(put.status, 201)
+        return content
 
-    def test_answers_wait_to_be_taken(self) -> None:
-        """No more is answered than one that waits, and all in the end."""
+    def stuck(self) -> tuple[Line, Any, list[bytes]]:
+        """Give a client that has enough with each write, and what was written."""
         line = self.line()
         (channel,) = self.site.channels
-        transport: Any = channel.transport
         held: list[bytes] = []
 
         def write(data: bytes) -> None:
             held.append(data)
             channel.pauseProducing()  # as a transport says that has enough
 
-        transport.write = write
+        channel.transport.write = write
+        return line, channel, held
+
+    def test_answers_wait_to_be_taken(self) -> None:
+        """No more is answered than one that waits, and all in the end."""
+        line, channel, held = self.stuck()
         get = b"GET /v2/a/manifests/t HTTP/1.1\r\nHost: x\r\n\r\n"
         self.assertLess(len(get) * 50, HEAD_READ_BYTES)
         line.send(get * 50)
@@ -132,3 +141,25 @@ class UnreadTests(LimitCase):
         whole = b"".join(held)
         self.assertEqual(whole.count(self.content), 50)
         self.assertFalse(line.closed)
+
+    def test_long_answers(self) -> None:
+        """Of a long manifest a client that takes nothing is given a piece at a time."""
+        content = self.put("long", 1_000_000)
+        line, channel, held = self.stuck()
+        line.send(b"GET /v2/a/manifests/long HTTP/1.1\r\nHost: x\r\n\r\n")
+        for number in range(1, 10):
+            size = sum(map(len, held))
+            self.assertLess(size, number * CHUNK_BYTES + 2000)
+            channel.resumeProducing()
+            self.clock.advance(0)
+        self.assertTrue(b"".join(held).endswith(content))
+        self.assertFalse(line.closed)
+
+    def test_leaves_in_the_middle(self) -> None:
+        """Who goes in the middle of a long manifest leaves nothing, and no failure."""
+        self.put("long", 1_000_000)
+        line, _, held = self.stuck()
+        line.send(b"GET /v2/a/manifests/long HTTP/1.1\r\nHost: x\r\n\r\n").hang_up()
+        self.assertLess(sum(map(len, held)), 2 * CHUNK_BYTES)
+        self.assertNothingIsLeft()
+        self.assertEqual(self.flushLoggedErrors(), [])

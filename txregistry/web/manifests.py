@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 from twisted.web.http import NOT_MODIFIED
 
+from txregistry.flow.streams import CHUNK_BYTES, ChunkProducer
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.events import Action
 from txregistry.interfaces.namespace import INamespace, IRepository
@@ -68,7 +70,10 @@ class Manifests:
         told = self._announcements.listening and request.code != NOT_MODIFIED
         if told and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
-        return answer
+        if answer is None or len(answer) <= CHUNK_BYTES:
+            return answer
+        await _send(request, answer)
+        return None
 
     async def _announce(
         self,
@@ -152,6 +157,16 @@ def _respond(
     if request.method == b"HEAD":
         return None
     return _cut(request, found)
+
+
+async def _send(request: RegistryRequest, content: bytes) -> None:
+    """Send what is long as fast as it is taken, lest each client holds a copy."""
+
+    def part(offset: int, size: int) -> Deferred[bytes]:
+        return succeed(content[offset : offset + size])
+
+    request.write(b"")
+    await ChunkProducer(part, request, 0, len(content)).start()
 
 
 def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:

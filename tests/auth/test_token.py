@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth import keys
 from tests.auth.keys import b64, ec_key, identity, jwk, key_usage, rsa_key, sign
+from txregistry.auth import token as tokens
 from txregistry.auth.keys import keys_of_set, libtrust_id
 from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import InlineDisk
@@ -339,6 +340,19 @@ class TimeTests(TokenCase):
         self.assertPasses(token)
         self.clock.advance(2)
         self.assertInvalid(token)
+
+    def test_long_tokens_are_remembered_in_bytes(self) -> None:
+        """Tokens that grant much are remembered as far as there is room."""
+        self.patch(tokens, "MAX_BYTES", 200_000)
+        self.trust(self.root.pem)
+        memory = self.access._remembered
+        for number in range(20):
+            actions = [f"{number}-{action}" for action in range(100)]
+            listed = {"type": "repository", "name": "a/b", "actions": actions}
+            self.assertPasses(self.token(access=[*granted(PULL), listed]))
+        self.assertGreater(len(memory), 2)
+        self.assertLessEqual(memory.used_bytes, 200_000)
+        self.assertGreater(memory.used_bytes, len(memory) * 100 * 200)
 
     def test_early_token_becomes_good(self) -> None:
         """A token that came too early holds when its time has come."""

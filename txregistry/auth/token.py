@@ -16,7 +16,7 @@ from zope.interface import implementer
 from txregistry.auth.challenges import bearer, unauthorized
 from txregistry.auth.keys import TrustedKeys
 from txregistry.flow.deferred import deferred
-from txregistry.flow.lru import Lru
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.signing import ALGORITHMS
@@ -27,8 +27,11 @@ LEEWAY_SECONDS = 60.0
 #: No time of a token is as far away, in seconds: tens of thousands of years.
 _END_OF_TIME = 1e12
 
-#: Tokens whose signature was checked and need not be checked again.
-MAX_REMEMBERED = 4096
+#: What tokens take in memory whose signature was checked and need not be again.
+MAX_BYTES = 8 * 1024 * 1024
+
+#: What one thing that a token grants takes there, beside its texts.
+_ACCESS_BYTES = 200
 
 #: Longest token that is looked at, in characters.
 MAX_TOKEN = 64 * 1024
@@ -55,6 +58,12 @@ class Claims:
             raise ValueError("the token has expired")
         if now < self.not_before - LEEWAY_SECONDS:
             raise ValueError("the token does not hold yet")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Count the bytes that it takes in memory, about."""
+        texts = (size_of(*attrs.astuple(item)) for item in self.access)
+        return sum(texts, size_of(self.subject) + _ACCESS_BYTES * len(self.access))
 
 
 @attrs.frozen
@@ -84,7 +93,9 @@ class TokenAccess:
     _settings: TokenSettings
     _keys: Callable[[], TrustedKeys]
     _clock: IReactorTime
-    _remembered: Lru[bytes, Claims] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
+    _remembered: SizedCache[bytes, Claims] = attrs.field(
+        factory=lambda: SizedCache(MAX_BYTES)
+    )
     _last_keys: TrustedKeys | None = None
     _log = Logger()
 
@@ -117,10 +128,10 @@ class TokenAccess:
         now = self._clock.seconds()
         keys = self._trusted()
         proof = hashlib.sha256(token.encode("utf-8")).digest()
-        claims = self._remembered.get(proof)
+        claims = self._remembered.find(proof)
         if claims is None:
             claims = self._verify(token, keys, now)
-            self._remembered.put(proof, claims)
+            self._remembered.keep(proof, claims, claims.memory_bytes)
         claims.check_time(now)
         return claims
 

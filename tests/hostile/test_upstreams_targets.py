@@ -294,6 +294,10 @@ class ReachTests(SynchronousTestCase):
             ("fe80::1%eth0", Reach.LINK_LOCAL),
             ("224.0.0.1", Reach.LINK_LOCAL),
             ("fd00:ec2::254", Reach.LINK_LOCAL),
+            ("168.63.129.16", Reach.LINK_LOCAL),
+            ("64:ff9b:1::169.254.169.254", Reach.LINK_LOCAL),
+            ("::ffff:0:169.254.169.254", Reach.LINK_LOCAL),
+            ("::ffff:0:192.0.2.1", Reach.PRIVATE),
             ("100.100.100.200", Reach.LINK_LOCAL),
         ):
             self.assertEqual((text, reach_of(text)), (text, expected))

@@ -33,11 +33,20 @@ class Reach(enum.IntEnum):
 #: Services of the kind that link-local addresses have, at addresses of another kind.
 _METADATA = frozenset(
     ipaddress.ip_address(text)
-    for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192")
+    for text in (
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "168.63.129.16",  # Azure's, though it is a public one
+        "192.0.0.192",
+    )
 )
 
 #: Prefixes of IPv6 of which the last 32 bits are an address of IPv4.
-_EMBEDDING = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "::/96"))
+_EMBEDDING = tuple(
+    ipaddress.ip_network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
 
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?")
 

@@ -15,6 +15,8 @@ from zope.interface.verify import verifyObject
 
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.credentials import (
+    MAX_AT_ONCE,
+    MAX_SERVERS,
     Credentials,
     HelperCredentials,
     ICredentialStore,
@@ -263,6 +265,21 @@ class HelperTests(SynchronousTestCase):
             self.assertEqual(
                 (lifetime, later, len(self.processes.started)), (lifetime, later, runs)
             )
+
+    def test_many_servers(self) -> None:
+        """So many commands run at once, and the latest servers are remembered."""
+        store = self.store(None)
+        for number in range(2 * MAX_SERVERS):
+            done = [store.credentials(f"s{number}-{part}") for part in range(5)]
+            self.assertLessEqual(len(self.processes.started), MAX_AT_ONCE)
+            while self.processes.started:
+                process = self.processes.started[-1]
+                self.answer(b'{"Username": "u", "Secret": "p"}')
+                self.processes.started.remove(process)
+            for one in done:
+                self.assertEqual(self.successResultOf(one), Credentials("u", "p"))
+        self.assertEqual(len(store._known), MAX_SERVERS)
+        self.successResultOf(store.credentials(f"s{2 * MAX_SERVERS - 1}-0"))
 
     def test_failures(self) -> None:
         """A command that fails or babbles is a warning and no credentials."""

@@ -6,7 +6,7 @@ import json
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.internet.error import ProcessDone
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
@@ -18,6 +18,11 @@ from txregistry.flow.deferred import Flights, deferred
 
 #: What a helper says instead of a user name when the secret is a refresh token.
 _IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
+
+#: Servers whose credentials are remembered, and commands that run at once: an upstream
+#: may name as many token services as its domain has hosts and ports.
+MAX_SERVERS = 100
+MAX_AT_ONCE = 4
 
 #: A helper may write this much.
 _MAX_OUTPUT_BYTES = 64 * 1024
@@ -74,6 +79,9 @@ class HelperCredentials:
     _timeout: float = 30.0
     _known: dict[str, tuple[float, Credentials]] = attrs.field(factory=dict)
     _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
+    _places: DeferredSemaphore = attrs.field(
+        factory=lambda: DeferredSemaphore(MAX_AT_ONCE)
+    )
     _log = Logger()
 
     @deferred
@@ -97,15 +105,21 @@ class HelperCredentials:
     @deferred
     async def _ask(self, server: str) -> Credentials | None:
         try:
-            output = await run_helper(
-                self._reactor, self._clock, self._command, server, self._timeout
-            )
+            output = await self._places.run(self._run, server)
             found = _parse(output)
         except (HelperFailed, ValueError) as error:
             self._log.warn("credential helper failed: {error}", error=str(error))
             return None
+        self._known.pop(server, None)
         self._known[server] = (self._clock.seconds(), found)
+        if len(self._known) > MAX_SERVERS:
+            del self._known[next(iter(self._known))]
         return found
+
+    def _run(self, server: str) -> Deferred[bytes]:
+        return run_helper(
+            self._reactor, self._clock, self._command, server, self._timeout
+        )
 
 
 class HelperFailed(Exception):

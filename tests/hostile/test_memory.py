@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+from weakref import ref
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.remote.test_auth import AuthCase
+from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.referrers import Referrer
 from txregistry.proxy import referrers, tags
 from txregistry.remote import auth, tokens
@@ -139,6 +142,23 @@ class CacheTests(SynchronousTestCase):
         self.house.upstream.add_manifest("a", self.listing(0), *tags)
         got = self.house.get("/v2/a/tags/list?n=900")
         self.assertEqual(json.loads(got.body)["tags"], sorted(tags)[:900])
+
+    def test_nothing_waits_for_the_collector(self) -> None:
+        """What was collected of an answer goes with it, and waits for no cycles."""
+        seen: list[Any] = []
+        make = BoundedConsumer.__init__
+
+        def made(consumer: BoundedConsumer, *args: Any) -> None:
+            make(consumer, *args)
+            seen.append(ref(consumer))
+
+        self.patch(BoundedConsumer, "__init__", made)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.house.upstream.add_manifest("a", self.listing(1), "t")
+        self.assertEqual(self.house.get("/v2/a/manifests/t").status, 200)
+        self.assertEqual([one() for one in seen], [None] * len(seen))
+        self.assertTrue(seen)
 
     def test_tags(self) -> None:
         """Answers for the tags of many repositories share one budget."""

@@ -52,7 +52,7 @@ class BodyProducer(Protocol):
     :param idle_seconds: without a byte for this long, and not paused, it is broken.
     """
 
-    _consumer: IConsumer
+    _consumer: IConsumer | None
     _clock: IReactorTime
     _idle_seconds: float
     _length: int | None
@@ -78,12 +78,13 @@ class BodyProducer(Protocol):
     def connectionMade(self) -> None:
         """Begin."""
         self._idle.arm()
-        self._consumer.registerProducer(self, True)
+        if self._consumer is not None:
+            self._consumer.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         """Pass a chunk on."""
         self.received += len(data)
-        if self._done is not None:
+        if self._done is not None and self._consumer is not None:
             self._idle.arm()
             self._consumer.write(data)
 
@@ -134,8 +135,10 @@ class BodyProducer(Protocol):
     def _settle(self) -> Deferred[None] | None:
         done, self._done = self._done, None
         self._idle.disarm()
-        if done is not None:
-            self._consumer.unregisterProducer()
+        # We are part of a circle, which is freed late; what was collected may be long.
+        consumer, self._consumer = self._consumer, None
+        if done is not None and consumer is not None:
+            consumer.unregisterProducer()
         return done
 
     def _finish(self, result: Failure | None) -> None:

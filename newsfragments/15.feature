@@ -9,3 +9,6 @@ another length than was told is refused; ``proxy.recheck`` asks again whether a 
 have what is cached; nothing that others choose forges a line of a log; ``http.socketmode``;
 links, pipes and devices in the storage directory, aliases in the configuration and endless
 answers of redis do no harm. ``docs/security.md`` says what is promised.
+Patterns of ``validation.manifests.urls`` take linear time, as in Go; a token's key and chain cost
+no more than a moment before they are trusted; lists of tags of an upstream are read in turns and
+bounded, as is JSON in its parts.

@@ -27,6 +27,7 @@ setup(
         "bcrypt>=4.1",
         "click>=8.1",
         "cryptography>=42",
+        "google-re2>=1.1",
         "joserfc>=1.0",
         "klein>=24.8",
         "prometheus-client>=0.20",

@@ -210,7 +210,7 @@ class DemandTests(AuthCase):
         many = ",".join(f'x{number}="y"' for number in range(900))
         self.ask_of_many(f'Bearer realm="{UPSTREAM}/token",{many}')
         self.assertEqual(len(self.auth._known), 40)
-        for (challenge, *_), _ in self.auth._known._values.values():
+        for (challenge, *_), _ in self.auth._known._values._values.values():
             self.assertEqual(list(challenge.parameters), ["realm"])
 
     def test_many(self) -> None:

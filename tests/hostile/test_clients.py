@@ -16,6 +16,8 @@ from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.web.channels import ChannelLimits
+from txregistry.web.frames import STEP_BYTES, SlowFrames
+from txregistry.web.http2 import RegistryH2Connection
 
 
 class EagerClient(H2Client):
@@ -262,3 +264,58 @@ class ClosedWindowTests(LimitCase):
 def never_answers(clock: Any) -> Any:
     """Give a way to open files that takes ten minutes."""
     return lambda driver, path: deferLater(clock, 600, lambda: None)
+
+
+class SmallFrameTests(LimitCase):
+    """Thousands of frames that come together, each of which costs as a large one."""
+
+    options = {"cleartext_http2": True}
+    frame = b"\0\0\0\x16\0" + bytes(4)  # of a type that nobody knows
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.taken: list[int] = []
+        take = RegistryH2Connection._take
+
+        def noted(channel: RegistryH2Connection, data: bytes) -> None:
+            self.taken.append(len(data))
+            take(channel, data)
+
+        self.patch(RegistryH2Connection, "_take", noted)
+        self.client = H2Client(self.house)
+
+    def test_turns(self) -> None:
+        """Others have their turn between them, at the beginning and later."""
+        for _ in range(3):
+            self.client.send(self.frame * 7000)
+            self.client.turn(40)
+        self.assertLessEqual(max(self.taken), STEP_BYTES)
+        self.assertGreaterEqual(sum(self.taken), 3 * 7000 * 9)
+        _, stream = self.client.ask("GET", "/v2/")
+        self.assertEqual(self.client.settle(stream).status, 200)
+
+    def test_order(self) -> None:
+        """What comes while others have their turn is taken after what came before."""
+        self.client.send(self.frame * 7000)
+        _, stream = self.client.ask("GET", "/v2/")
+        self.assertEqual(self.client.settle(stream).status, 200)
+
+    def test_large_frames(self) -> None:
+        """What comes in large frames is taken at once, after the beginning."""
+        (channel,) = self.site.channels
+        slow = SlowFrames(channel.conn)
+        large = (b"\0\x40\0" + bytes(6) + bytes(16_384)) * 4
+        self.assertTrue(slow.are_in(large))
+        self.assertFalse(slow.are_in(large))
+        self.assertFalse(slow.are_in(large[:-5_000]))
+        self.assertTrue(slow.are_in(large + self.frame * 200))
+        self.assertFalse(slow.are_in(self.frame * 100 + large))
+
+    def test_gone_meanwhile(self) -> None:
+        """Who goes while some is held back leaves nothing."""
+        self.client.send(self.frame * 7000)
+        self.client.hang_up()
+        self.client.turn(40)
+        self.assertEqual(
+            (self.site.channels, self.clock.getDelayedCalls()), (set(), [])
+        )

@@ -90,6 +90,7 @@ class UploadTests(GoneCase):
             client = H2Client(self.house)
             number, _ = client.ask("POST", UPLOAD, end=False)
             client.upload(number, bytes(50_000), end=False)
+            client.turn(50)
             if hangs_up:
                 client.hang_up()
             else:

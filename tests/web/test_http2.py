@@ -299,6 +299,7 @@ class CleartextHttp2Tests(LimitCase):
         client.upload(number, b"y" * 10_000, end=False)
         client.h2.reset_stream(number)
         client.flush()
+        client.turn(20)
         self.assertEqual(self.site.active, set())
         _, other = client.ask("GET", "/v2/")
         self.assertEqual(client.settle(other).status, 200)
@@ -339,6 +340,7 @@ class CleartextHttp2Tests(LimitCase):
         """A frame that is too long is not waited for, nor kept (RFC 9113, 4.2)."""
         client = H2Client(self.house)
         client.send(b"\xff\xff\xff\x20" + bytes(5) + bytes(20_000))
+        client.turn(20)
         self.assertEqual(client.gone.error_code, ErrorCodes.FRAME_SIZE_ERROR)
         self.assertTrue(client.closed)
         self.assertEqual(self.site.channels, set())

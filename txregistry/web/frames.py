@@ -10,6 +10,15 @@ from h2.connection import H2Connection
 #: What each frame begins with (RFC 9113, 4.1).
 FRAME_HEAD_BYTES = 9
 
+#: Of these, what stands first and says how long the rest is.
+_LENGTH_BYTES = 3
+
+#: Frames that are taken in one turn: each may cost a tenth of a millisecond.
+MOST_FRAMES = 128
+
+#: Taken in one turn of what is slow, and how much of a connection is taken for that.
+STEP_BYTES, _FIRST_BYTES = 2048, 64 * 1024
+
 #: Where in it the type stands, and the type of DATA.
 _TYPE_AT, _DATA = 3, 0
 
@@ -20,6 +29,35 @@ def unfinished(connection: H2Connection) -> bytes:
     # It goes by the one name or the other in different versions.
     found: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
     return found
+
+
+@attrs.define(eq=False)
+class SlowFrames:
+    """Tells of what one read brings whether it would hold a turn for long.
+
+    All that comes first is taken for slow: it begins in the middle of the preface, if
+    a client likes, and what are frames in it cannot be told.
+    """
+
+    _connection: H2Connection
+    _received: int = 0
+
+    def are_in(self, data: bytes) -> bool:
+        """Tell whether it is to be taken in steps."""
+        is_first = self._received < _FIRST_BYTES
+        self._received += len(data)
+        return is_first or has_many_frames(unfinished(self._connection) + data)
+
+
+def has_many_frames(found: bytes) -> bool:
+    """Tell whether these are more frames than belong into one turn."""
+    position = 0
+    for _ in range(MOST_FRAMES):
+        if position + FRAME_HEAD_BYTES > len(found):
+            return False
+        length = int.from_bytes(found[position : position + _LENGTH_BYTES], "big")
+        position += FRAME_HEAD_BYTES + length
+    return position < len(found)
 
 
 @attrs.define

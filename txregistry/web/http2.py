@@ -27,6 +27,7 @@ from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
@@ -34,8 +35,15 @@ from twisted.web._http2 import H2Connection
 from txregistry.web.body import Body
 from txregistry.web.channels import Home, watch_socket
 from txregistry.web.closing import Closing
-from txregistry.web.frames import FRAME_HEAD_BYTES, Head, unfinished
+from txregistry.web.frames import (
+    FRAME_HEAD_BYTES,
+    STEP_BYTES,
+    Head,
+    SlowFrames,
+    unfinished,
+)
 from txregistry.web.request import MAX_DROPPED_BYTES
+from txregistry.web.steps import Steps
 from txregistry.web.windows import ClosedWindows
 
 #: Bytes of a frame, which every client takes (RFC 9113, 4.2).
@@ -68,6 +76,9 @@ class RegistryH2Connection(H2Connection):
         self._late_bodies: dict[int, int] = {}
         self._head = Head(self.conn)
         self._looked_at = self._home.clock.seconds()
+        network = cast(IPushProducer, self.transport)
+        slow = SlowFrames(self.conn).are_in
+        self.steps = Steps(self._home.clock, network, self._take, slow, STEP_BYTES)
         super().connectionMade()
         self.conn.decoder.max_header_list_size = limits.header_bytes
         self.conn.update_settings(
@@ -95,6 +106,7 @@ class RegistryH2Connection(H2Connection):
         else:
             self._close()
         self._windows.stop()
+        self.steps.stop()
         for stream_id in self.streams:
             self._count_unsent(stream_id)
         # A request that ends takes its stream out, and the others are still to be told.
@@ -105,7 +117,12 @@ class RegistryH2Connection(H2Connection):
         """Take bytes, until there is nothing more to be said."""
         if self._closing is not None:
             self._closing.take(data)
-            return
+        elif self.steps.waiting:
+            self.steps.add(data)
+        else:
+            self._take(self.steps.first(data))
+
+    def _take(self, data: bytes) -> None:
         self._is_taking = True
         super().dataReceived(data)
         self._is_taking = False
@@ -196,6 +213,9 @@ class RegistryH2Connection(H2Connection):
         # only without a producer.
         self._stillProducing = False
         self.resumeProducing()
+        if self.steps.waiting:
+            self.steps.stop()
+            transport.resumeProducing()
         transport.unregisterProducer()
         self._closing.begin(sends=False)
 

@@ -22,6 +22,11 @@ MOST_LINES = 1024
 STEP_BYTES = 16 * 1024
 
 
+def has_many_lines(data: bytes) -> bool:
+    """Tell whether it may be a body in tiny chunks, or many requests."""
+    return data.count(b"\r\n") > MOST_LINES
+
+
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Steps:
@@ -29,11 +34,15 @@ class Steps:
 
     :param network: is paused and resumed.
     :param take: is called with what was held back, in a turn of its own.
+    :param is_slow: tells whether all of what has come would hold a turn for long.
+    :param step_bytes: taken in one turn of what is.
     """
 
     _clock: IReactorTime
     _network: IPushProducer
     _take: Callable[[bytes], None]
+    _is_slow: Callable[[bytes], bool] = has_many_lines
+    _step_bytes: int = STEP_BYTES
     _left: bytes = b""
     _at: int = 0
     _call: IDelayedCall | None = None
@@ -47,10 +56,10 @@ class Steps:
 
     def first(self, data: bytes) -> bytes:
         """Give as much as may be taken in this turn; the rest is held back."""
-        if len(data) <= STEP_BYTES or data.count(b"\r\n") <= MOST_LINES:
+        if len(data) <= self._step_bytes or not self._is_slow(data):
             return data
-        self.add(data[STEP_BYTES:])
-        return data[:STEP_BYTES]
+        self.add(data[self._step_bytes :])
+        return data[: self._step_bytes]
 
     def add(self, data: bytes) -> None:
         """Hold something back, after all that is held back already."""
@@ -104,7 +113,7 @@ class Steps:
 
     def _turn(self) -> None:
         self._call = None
-        begin, self._at = self._at, self._at + STEP_BYTES
+        begin, self._at = self._at, self._at + self._step_bytes
         data = self._left[begin : self._at]
         if self._at < len(self._left):
             self._call = self._clock.callLater(0, self._turn)

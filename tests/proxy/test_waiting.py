@@ -9,11 +9,10 @@ from txregistry.proxy import waiting
 from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
-from txregistry.spec.reference import RepositoryName
 
 
 class WaitingTests(SynchronousTestCase):
-    """Blobs of several repositories."""
+    """Blobs of several clients."""
 
     def setUp(self) -> None:
         self.queue = WaitingBlobs()
@@ -21,7 +20,7 @@ class WaitingTests(SynchronousTestCase):
 
     def wait(self, name: str, blob: str) -> Deferred[None]:
         digest = Digest.of(blob.encode())
-        waits = self.queue.wait(RepositoryName.parse(name), digest)
+        waits = self.queue.wait(name, digest)
         waits.addCallback(lambda _: self.woken.append(blob))
         return waits
 
@@ -30,7 +29,7 @@ class WaitingTests(SynchronousTestCase):
             self.queue.wake_next()
         return self.woken
 
-    def test_repositories_take_turns(self) -> None:
+    def test_clients_take_turns(self) -> None:
         """One that wants much waits behind one that wants little."""
         for blob in ("a1", "a2", "a3", "a4"):
             self.wait("a", blob)

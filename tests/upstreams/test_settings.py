@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+from contextvars import copy_context
 from typing import Any
+from unittest.mock import patch
 
 import attrs
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock, deferLater
+from twisted.test.iosim import FakeTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -25,6 +29,7 @@ from tests.upstreams.odd import (
     token,
     unauthorized,
 )
+from txregistry.flow.context import client_share
 from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.remote.client import Limits
 from txregistry.remote.credentials import Credentials, ICredentialStore
@@ -418,6 +423,39 @@ class PlacesTests(SynchronousTestCase):
         places.leave()
         self.assertEqual(served, [0, 1, "small", 2])
         self.assertEqual(places.waiting, 1)
+
+    def test_clients_take_turns(self) -> None:
+        """One that asks for much does not keep another one waiting behind all of it."""
+        places, served = Places(1), []
+
+        def ask(client: str, number: int) -> None:
+            client_share.set(client)
+            waits = places.take(small=False)
+            waits.addCallback(lambda _: served.append((client, number)))
+
+        for number in range(200):
+            copy_context().run(ask, "a", number)
+        copy_context().run(ask, "b", 0)
+        places.leave()
+        places.leave()
+        self.assertEqual(served, [("a", 0), ("a", 1), ("b", 0)])
+
+    def test_client_is_known(self) -> None:
+        """What is done for a request is known to be done for its client."""
+        seen: list[str] = []
+        take = Places.take
+
+        def noted(places: Places, *args: Any) -> Any:
+            seen.append(client_share.get())
+            return take(places, *args)
+
+        self.patch(Places, "take", noted)
+        house = TestHouse()
+        for host in ("192.0.2.1", "2001:db8::1:2:3:4"):
+            peer = IPv4Address("TCP", host, 1)
+            with patch.object(FakeTransport, "getPeer", lambda _, p=peer: p):
+                house.get(f"/v2/a/manifests/{host[-1]}")
+        self.assertEqual(set(seen), {"192.0.2.1", f"{0x20010DB800000000:x}"})
 
     def test_what_goes_on_comes_first(self) -> None:
         """What has begun already does not wait behind what has not."""

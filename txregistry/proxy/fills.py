@@ -9,6 +9,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
+from txregistry.flow.context import client_share
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
@@ -67,7 +68,7 @@ class Fills(Service):
             upstream was asked whether this repository has the blob, or was failing:
             then it is time to look again. Fails as the upstream does.
         """
-        await self._place(name, digest)
+        await self._place(digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
@@ -85,13 +86,13 @@ class Fills(Service):
         return await fill.follow()
 
     @deferred
-    async def _place(self, name: RepositoryName, digest: Digest) -> None:
+    async def _place(self, digest: Digest) -> None:
         """Wait until a download may begin, if it takes one.
 
         One that nobody waits for gives up its place; what it has is kept.
         """
         while digest not in self._fills and len(self._fills) >= self._max_fills:
-            waits = self._queue.wait(name, digest)
+            waits = self._queue.wait(client_share.get(), digest)
             self._end_unwatched()
             await waits
 

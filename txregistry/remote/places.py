@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from urllib.parse import urlsplit
 
 import attrs
@@ -12,7 +11,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from txregistry.flow.context import client_share
 from txregistry.flow.deferred import deferred
+from txregistry.flow.fairqueue import FairQueue
 from txregistry.remote.origin import Origin
 from txregistry.remote.spent import Watched
 from txregistry.spec.errors import UpstreamUnavailable
@@ -29,15 +30,15 @@ _SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
 
 @attrs.define(eq=False)
 class Places:
-    """Places for questions, given in the order of asking.
+    """Places for questions; clients take turns, each in the order of asking.
 
     :param limit: how many there are; of these, one is kept for what is small.
     """
 
     _limit: int
     _taken: int = 0
-    _small: deque[Deferred[None]] = attrs.field(factory=deque)
-    _large: deque[Deferred[None]] = attrs.field(factory=deque)
+    _small: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
+    _large: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
 
     def take(self, small: bool, goes_on: bool = False) -> Deferred[None]:
         """Fire when there is a place. Cancelling gives up.
@@ -46,7 +47,7 @@ class Places:
         """
         queue = self._small if small else self._large
         waiter: Deferred[None] = Deferred(queue.remove)
-        queue.appendleft(waiter) if goes_on else queue.append(waiter)
+        queue.add(client_share.get(), waiter, goes_on)
         self._serve()
         return waiter
 
@@ -63,9 +64,9 @@ class Places:
     def _serve(self) -> None:
         while queue := self._next():
             self._taken += 1
-            queue.popleft().callback(None)
+            queue.pop().callback(None)
 
-    def _next(self) -> deque[Deferred[None]] | None:
+    def _next(self) -> FairQueue[Deferred[None]] | None:
         free = self._limit - self._taken
         if free > 0 and self._small:
             return self._small

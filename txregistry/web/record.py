@@ -11,12 +11,17 @@ from txregistry.web.request import RegistryRequest
 CLIENT_LEFT = 499
 
 #: What a log is not to hold: whoever has it can go on with somebody's upload.
-_SECRET = re.compile(r"(?<=[?&]_state=)[^&]*|(?<=/blobs/uploads/)[^/?]+")
+#: Letters of it may be written by their numbers.
+_SECRET = re.compile(
+    r"([?&;](?:_|%5f)state=)[^&]*|(blobs(?:/|%2f)uploads(?:/|%2f))[^/?]+", re.IGNORECASE
+)
 
 
 def masked(uri: str) -> str:
     """Give a URI without what would let a reader go on with an upload."""
-    return _SECRET.sub("-", uri) if "uploads/" in uri or "_state=" in uri else uri
+    if "uploads" not in uri and "state=" not in uri:
+        return uri
+    return _SECRET.sub(lambda match: (match[1] or match[2]) + "-", uri)
 
 
 def record(request: RegistryRequest, now: float) -> Exchange:

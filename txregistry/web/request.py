@@ -31,10 +31,11 @@ from twisted.web.http import HTTPChannel
 from twisted.web.server import version
 from zope.interface import implementer
 
-from txregistry.flow.context import request_id
+from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.sendnow import is_plain_tcp
 from txregistry.flow.turns import Turns
+from txregistry.spec.peers import share_of
 from txregistry.web.body import Body
 from txregistry.web.channels import (
     Home,
@@ -148,6 +149,7 @@ class RegistryRequest(PeerRequest):
         """
         context = copy_context()
         context.run(request_id.set, self.identity)
+        context.run(client_share.set, share_of(self.peer))
         return context.run(do, *args)
 
     def _process(self) -> None:

@@ -1,0 +1,58 @@
+"""A queue in which nobody waits behind all that somebody else wants."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+import attrs
+
+K = TypeVar("K", bound=Hashable)
+
+
+@attrs.define(eq=False)
+class FairQueue(Generic[K]):
+    """Items of several owners, who take turns; each once.
+
+    The next item is of the owner whose last turn was longest ago, and of what he has
+    the one that has waited longest.
+    """
+
+    _owners: OrderedDict[str, OrderedDict[K, None]] = attrs.field(factory=OrderedDict)
+    _owner_of: dict[K, str] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._owner_of)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._owner_of
+
+    def add(self, owner: str, item: K, first: bool = False) -> None:
+        """Have an item wait.
+
+        :param first: it goes on with what has begun, and is the next of all.
+        """
+        self._owner_of[item] = owner
+        items = self._owners.setdefault(owner, OrderedDict())
+        items[item] = None
+        if first:
+            items.move_to_end(item, last=False)
+            self._owners.move_to_end(owner, last=False)
+
+    def pop(self) -> K:
+        """Give the next item; there must be one."""
+        owner, items = next(iter(self._owners.items()))
+        item = next(iter(items))
+        self.remove(item)
+        if items:
+            self._owners.move_to_end(owner)
+        return item
+
+    def remove(self, item: K) -> None:
+        """Forget an item that waits."""
+        owner = self._owner_of.pop(item)
+        items = self._owners[owner]
+        del items[item]
+        if not items:
+            del self._owners[owner]

@@ -8,10 +8,12 @@ import secrets
 import shutil
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import yaml
@@ -40,16 +42,31 @@ def require(*programs: str) -> None:
         raise SkipTest(f"not installed: {', '.join(missing)}")
 
 
+#: Says to other processes of tests which ports are ours.
+_reserved: deque[socket.socket] = deque(maxlen=200)
+
+
 def free_port() -> int:
     """Find a port that is free now, below those that the kernel gives to clients.
 
-    One of those could be taken between our looking and the daemon's listening.
+    One of those could be taken between our looking and the daemon's listening. So that
+    no other test takes it, it is reserved until two hundred others were given.
     """
     while True:
         port = random.SystemRandom().randrange(15_000, 32_000)
+        reserved = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe, suppress(OSError):
+            reserved.bind(f"\0txregistry-tests-{port}")
             probe.bind(("127.0.0.1", port))
+            _reserved.append(reserved)
             return port
+        reserved.close()
+
+
+def listens(port: int | None) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Output(ProcessProtocol):
@@ -183,15 +200,22 @@ class IntegrationCase(TestCase):
         return process
 
     async def wait_for(self, url: str, process: Process) -> None:
-        for _ in range(300):
+        """Wait until a process answers, for 90 seconds at most."""
+        port, end = urlsplit(url).port, reactor.seconds() + 90
+        while reactor.seconds() < end:
             assert process.running, process.text()
-            try:
-                response = await self.http.get(url)
-                await response.content()
+            # An Agent takes a third of a second to see that nobody listens.
+            if listens(port) and await self._answers(url):
                 return
-            except (ConnectError, ConnectionLost, ResponseNeverReceived):
-                await sleep(0.05)
+            await sleep(0.02)
         raise AssertionError(f"{url} does not answer: {process.text()}")
+
+    async def _answers(self, url: str) -> bool:
+        with suppress(ConnectError, ConnectionLost, ResponseNeverReceived):
+            response = await self.http.get(url)
+            await response.content()
+            return True
+        return False
 
     async def cache(
         self,

@@ -7,13 +7,11 @@ import hashlib
 import json
 import os
 import re
-import socket
 import ssl
 from collections.abc import Coroutine
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from treq.client import HTTPClient
 from twisted.internet import reactor
@@ -44,7 +42,6 @@ from tests.integration.support import (
     Registry,
     free_port,
     require,
-    sleep,
 )
 from tests.integration.tls import Authority
 from tests.integration.tokens import ISSUER, SERVICE, TokenServer
@@ -89,10 +86,6 @@ class PushCase(IntegrationCase):
     secure_port = 0
 
     async def wait_for(self, url: str, process: Process) -> None:
-        # An Agent takes a third of a second to see that nobody listens.
-        port = urlsplit(url).port
-        while process.running and not _listens(port):
-            await sleep(0.05)
         if self.secure_port and f":{self.secure_port}/" in url:
             url = url.replace("http://", "https://", 1)
         await super().wait_for(url, process)
@@ -175,11 +168,6 @@ class PushCase(IntegrationCase):
             self.assertEqual(code, 200, blob)
             self.assertEqual(hashlib.sha256(content).hexdigest(), blob[7:])
         return str(digest)
-
-
-def _listens(port: int | None) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _blobs(manifest: dict[str, Any]) -> list[str]:

@@ -7,31 +7,38 @@ DATA ?= $(CURDIR)/.data
 # that is found first may be built without optimisation, and is then a fifth slower.
 PYTHON ?= /usr/bin/python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start hundreds of daemons, which should not compile all modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check unit integration bench soak format clean
+.PHONY: run test check lint unit integration coverage bench soak format clean
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
 		$(BIN)/twistd --nodaemon --pidfile= registry $(if $(CONFIG),-c $(CONFIG))
 
-test: $(VENV)/peers check integration coverage
+# All at once; the number of tests comes last.
+test: $(VENV)/peers lint
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m tests.run types integration unit
+	$(MAKE) --no-print-directory coverage
+	@cat _trial_temp/total
 
 # The quick half: format, lint, types, rooms, unit tests.
-check: $(VENV)/tools
+check: lint
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m tests.run types unit
+
+lint: $(VENV)/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(MAKE) unit
 
 unit: $(VENV)/tools
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m twisted.trial --temp-directory=_trial_temp/unit tests
+	$(BIN)/python -m tests.run unit
 
 integration: $(VENV)/tools
-	TXREGISTRY_INTEGRATION=1 $(BIN)/python -m twisted.trial \
-		--temp-directory=_trial_temp/integration tests.integration
+	$(BIN)/python -m tests.run integration
 
-.PHONY: coverage
 coverage: $(VENV)/tools
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90

@@ -60,6 +60,7 @@ from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.partials import PartialBlobs
 from txregistry.storage.reconcile import Reconciler
 from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
@@ -159,7 +160,7 @@ class TestHouse:
         self._build_proxy()
         self._build_expiry()
         self.site = RegistrySite(
-            self.api(self.proxy, Gate(is_cache=True)).resource(),
+            resource_of(self.api(self.proxy, Gate(is_cache=True))),
             self.clock,
             self.recorder,
             self.prefix,
@@ -181,7 +182,7 @@ class TestHouse:
         """
         api = self.api(self.local, gate or Gate(deletes=True), **changes)
         self.registry = RegistrySite(
-            api.resource(), self.clock, self.recorder, proxies=proxies
+            resource_of(api), self.clock, self.recorder, proxies=proxies
         )
         self.registry_wire = Wire(self.registry, self.clock)
 

@@ -133,8 +133,8 @@ async def sleep(seconds: float) -> None:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so, for twenty seconds at most."""
-    for _ in range(400):
+    """Wait until something is so, for a minute at most."""
+    for _ in range(1200):
         if is_so():
             return
         await sleep(0.05)

@@ -84,7 +84,7 @@ class ClosedWindowTests(IntegrationCase):
             await deferToThread(ping_all, clients)
         self.assertLessEqual(files(daemon) - before, CONNECTIONS + 5)
         self.assertLess(resident(daemon) - memory, 32 * 1024 * 1024)
-        for _ in range(40):
+        for _ in range(300):
             await deferToThread(ping_all, clients)
             if all(client.resets == STREAMS for client in clients):
                 break

@@ -182,6 +182,6 @@ def _path(registry: Registry, path: str) -> str:
 
 def _post(registry: Registry, query: str, body: bytes) -> str:
     asked = urllib.request.Request(f"{registry.url}{UPLOADS}{query}", body)
-    with urllib.request.urlopen(asked, timeout=5) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         location: str = answer.headers["Location"]
         return location

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Protocol
 
-from tests.integration.support import IntegrationCase, sleep
+from tests.integration.support import IntegrationCase, sleep, until
 from txregistry.testing.upstream import Fault
 
 MIB = 1024 * 1024
@@ -105,7 +105,7 @@ class FillTests(IntegrationCase):
         await sleep(0.2)
         body.transport.loseConnection()
         await body.done
-        await sleep(1.5)
+        await until(lambda: upstream.sent_bytes >= 4 * MIB)
         upstream.faults.append(Fault("/v2/", times=1000, status=500))
         again = await self.fetch(target)
         self.assertEqual(again.hash.hexdigest(), digest.hex)
@@ -120,7 +120,7 @@ class FillTests(IntegrationCase):
         cache = await self.cache(url)
         target = f"/v2/killed/blobs/{digest}"
         broken = Deferred.fromCoroutine(self.fetch(cache.url + target))
-        await sleep(0.9)
+        await until(lambda: upstream.sent_bytes > 40 * MIB)
         await cache.process.end("KILL")
         self.assertLess((await broken).size, size)
         upstream.sent_bytes = 0
@@ -142,7 +142,7 @@ class FillTests(IntegrationCase):
         response = await self.http.get(cache.url + target, unbuffered=True)
         body = Hashing()
         response.deliverBody(body)
-        await sleep(0.8)
+        await until(lambda: body.size > MIB)
         body.transport.loseConnection()
         await body.done
         await sleep(0.1)

@@ -39,7 +39,7 @@ class LeavingTests(IntegrationCase):
     async def logged(self, registry: Registry, method: str) -> tuple[int, int]:
         """Wait for a client that left; give the status and the bytes it had."""
         pattern = rf'"{method} [^"]* HTTP/[0-9.]+" (499) ([0-9]+) '
-        for _ in range(100):
+        for _ in range(600):
             found = re.findall(pattern, registry.process.text())
             if found:
                 ((status, sent),) = found

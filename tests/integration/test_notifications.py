@@ -220,7 +220,7 @@ class NotificationTests(IntegrationCase):
 
     async def is_empty(self, registry: Registry) -> None:
         """Wait until the debug listener says that nothing is left to tell."""
-        for _ in range(100):
+        for _ in range(600):
             url = f"http://127.0.0.1:{registry.debug_port}/debug/vars"
             _, _, body = await self.get(url)
             (endpoint,) = json.loads(body)["registry"]["notifications"]["endpoints"]

@@ -277,7 +277,7 @@ class ProcessTests(IntegrationCase):
         digest = upstream.add_blob("a", content)
         cache = await self.cache(url)
         asked = Deferred.fromCoroutine(self.get(f"{cache.url}/v2/a/blobs/{digest}"))
-        await sleep(0.3)
+        await until(lambda: upstream.count("GET", "blobs") == 1)
         cache.process.transport.signalProcess("TERM")
         await sleep(0.1)
         code, _, body = await asked
@@ -298,19 +298,13 @@ class ProcessTests(IntegrationCase):
         self.assertEqual(code, 0)
         pid = int((self.directory / "d.pid").read_text())
         try:
-            for _ in range(100):
-                log = self.directory / "twistd.log"
-                if log.exists() and "ready on" in log.read_text():
-                    break
-                await sleep(0.05)
+            log = self.directory / "twistd.log"
+            await until(lambda: log.exists() and "ready on" in log.read_text())
             code, _, _ = await self.get(f"http://127.0.0.1:{port}/v2/")
             self.assertEqual(code, 200)
         finally:
             os.kill(pid, 15)
-        for _ in range(100):
-            if not Path(f"/proc/{pid}").exists():
-                break
-            await sleep(0.05)
+        await until(lambda: not Path(f"/proc/{pid}").exists())
         lines = (self.directory / "twistd.log").read_text().splitlines()
         events = [json.loads(line) for line in lines if line.startswith("{")]
         self.assertTrue(any("ready on" in event["message"] for event in events))
@@ -406,10 +400,7 @@ class ProcessTests(IntegrationCase):
                 return UNIXClientEndpoint(reactor, str(path))
 
         self.http = HTTPClient(Agent.usingEndpointFactory(reactor, Local()))
-        for _ in range(200):
-            if "ready on" in process.text():
-                break
-            await sleep(0.05)
+        await until(lambda: "ready on" in process.text())
         code, _, body = await self.get("http://localhost/v2/")
         self.assertEqual((code, body), (200, b"{}"))
 

@@ -99,7 +99,7 @@ class RedisCase(IntegrationCase):
 
     async def connected(self) -> None:
         """Wait until the daemon has its connections."""
-        for _ in range(200):
+        for _ in range(1200):
             clients = await self.cli("client", "list")
             if len(clients.splitlines()) > 1:  # and the one that asks
                 return
@@ -216,7 +216,7 @@ class OutageTests(RedisCase):
         answer = await self.ask("DELETE", self.blob(ours))
         self.assertEqual(answer.code, 202)
         other = await self.push(ours, b"other")
-        for _ in range(400):
+        for _ in range(1200):
             await self.size(ours, other)  # whoever asks next, when it is left alone
             if await self.cli("exists", f"blobs::{DIGEST}") == "0":  # no more
                 break
@@ -237,7 +237,7 @@ class AccessTests(RedisCase):
         await self.remembered(ours, "--no-auth-warning", "-a", PASSWORD)
         await ours.process.end()
         wrong = await self.ours(password="wrong")
-        for _ in range(200):
+        for _ in range(1200):
             self.assertEqual(await self.size(wrong), 7)
             if "redis does not let us in" in wrong.process.text():
                 return
@@ -251,7 +251,7 @@ class AccessTests(RedisCase):
         assert self.redis is not None
         self.redis.transport.signalProcess(signal.SIGSTOP)
         ours = await self.ours(password=PASSWORD)
-        for _ in range(400):
+        for _ in range(1200):
             if "does not let us in" in ours.process.text():
                 break
             await sleep(0.05)
@@ -299,7 +299,7 @@ class AccessTests(RedisCase):
 
     async def remembered(self, registry: Registry, *options: str) -> None:
         """Wait until what was pushed is in redis."""
-        for _ in range(200):
+        for _ in range(1200):
             self.assertEqual(await self.size(registry), 7)
             if await self.cli(*options, "exists", f"blobs::{DIGEST}") == "1":
                 return

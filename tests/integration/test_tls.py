@@ -208,7 +208,7 @@ class TlsTests(TlsCase):
         renewed = self.issue("renewed", 2)
         renewed.write(self.directory, "server")
         wanted = renewed.certificate.serial_number
-        for _ in range(200):
+        for _ in range(600):
             if await deferToThread(serial) == wanted:
                 break
             await sleep(0.1)
@@ -470,7 +470,7 @@ class CleartextTests(TlsCase):
             code, said, _ = await self.curl(url)
             self.assertNotEqual((code, said[0]), (0, "200"), f"tls: {tls}")
             held.pop().close()
-            for _ in range(50):
+            for _ in range(300):
                 _, said, _ = await self.curl(url)
                 if said[0] == "200":
                     break
@@ -483,7 +483,7 @@ class CleartextTests(TlsCase):
 
 def _hold(port: int, context: ssl.SSLContext | None) -> socket.socket:
     """Make a connection on which a request was answered, and keep it."""
-    for _ in range(200):
+    for _ in range(600):
         line = socket.create_connection(("127.0.0.1", port), 10)
         try:
             if context is not None:

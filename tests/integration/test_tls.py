@@ -429,7 +429,7 @@ class CleartextTests(TlsCase):
         """Wait until the daemon reads a blob, or none."""
         files = Path(f"/proc/{registry.process.pid}/fd")
         for _ in range(300):
-            names = [os.readlink(file) for file in files.iterdir() if file.exists()]
+            names = [os.path.realpath(file) for file in files.iterdir()]
             if any(name.endswith("/data") for name in names) == wanted:
                 return
             await sleep(0.1)

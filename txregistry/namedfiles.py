@@ -19,7 +19,8 @@ from twisted.internet.ssl import Certificate, KeyPair
 from txregistry.auth import check as auth
 from txregistry.config.model import Config
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy, egress_proxies
-from txregistry.tls import make_options, split_pem
+from txregistry.spec.pem import certificates
+from txregistry.tls import make_options
 from txregistry.wiring import read_tls_files, redis_tls_files
 
 #: How a key says that it is, in the two forms of PEM.
@@ -154,7 +155,7 @@ def _unreadable(paths: Mapping[str, str]) -> Iterator[str]:
 
 
 def _without_certificate(key: str, path: str) -> list[str]:
-    parts = split_pem(_read(path)) if path else []
+    parts = certificates(_read(path)) if path else []
     if not parts:
         return [f"{key}: holds no certificate: {path or 'no file is named'}"]
     return [
@@ -173,7 +174,7 @@ def _pair_problems(name: str, certificate: str, key: str) -> list[str]:
     private = _private_key(pem)
     if private is None:
         return [*problems, f"{name}.key: holds no private key: {key}"]
-    first = None if problems else _certificate(split_pem(_read(certificate))[0])
+    first = None if problems else _certificate(certificates(_read(certificate))[0])
     if first is not None and _public(first.get_pubkey()) != _public(private):
         return [f"{name}.key: belongs to another certificate: {key}"]
     return problems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +29,8 @@ from zope.interface import implementer
 
 from txregistry.config.check import CIPHER_SUITES
 from txregistry.config.http import Tls
-
-_END = b"-----END CERTIFICATE-----"
+from txregistry.flow.watched import Stamps, file_stamps
+from txregistry.spec.pem import certificates
 
 _VERSIONS = {
     "tls1.0": TLSVersion.TLSv1_0,
@@ -66,8 +65,6 @@ _USUAL_SUITES = [
 
 #: Seconds between two looks at the files.
 _LOOK_SECONDS = 5.0
-
-Stamp = tuple[tuple[int, int, int], ...]
 
 
 @implementer(IStreamServerEndpoint)
@@ -109,7 +106,7 @@ class ReloadingCreator:
     _protocols: Sequence[bytes]
     clock: IReactorTime
     _options: CertificateOptions | None = None
-    _stamp: Stamp = ()
+    _stamps: Stamps = ()
     _looked_at: float = 0.0
     _log = Logger()
 
@@ -119,7 +116,7 @@ class ReloadingCreator:
         :raise OSError: one cannot be read.
         :raise ValueError: one holds no usable PEM.
         """
-        self._stamp = _stamp(self._tls)
+        self._stamps = _stamps(self._tls)
         try:
             self._options = make_options(self._tls, self._protocols)
         except (SSL.Error, crypto.Error) as error:
@@ -139,7 +136,7 @@ class ReloadingCreator:
             return
         self._looked_at = now
         try:
-            if _stamp(self._tls) != self._stamp:
+            if _stamps(self._tls) != self._stamps:
                 self.load()
                 self._log.info("certificates were read again")
         except (OSError, ValueError) as error:
@@ -177,7 +174,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
     :raise OSError: a file cannot be read.
     :raise ValueError: a file holds no usable PEM.
     """
-    chain = [Certificate.loadPEM(part) for part in split_pem(_read(tls.certificate))]
+    chain = [Certificate.loadPEM(part) for part in certificates(_read(tls.certificate))]
     if not chain:
         raise ValueError(f"no certificate in {tls.certificate}")
     options: dict[str, Any] = {}
@@ -185,7 +182,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
         authorities = [
             Certificate.loadPEM(part)
             for path in tls.clientcas
-            for part in split_pem(_read(path))
+            for part in certificates(_read(path))
         ]
         options["trustRoot"] = trustRootFromCertificates(authorities)
     names = [CIPHER_SUITES[name] for name in tls.ciphersuites if CIPHER_SUITES[name]]
@@ -210,14 +207,8 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
     return made
 
 
-def _stamp(tls: Tls) -> Stamp:
-    found = [os.stat(path) for path in (tls.certificate, tls.key, *tls.clientcas)]
-    return tuple((item.st_mtime_ns, item.st_size, item.st_ino) for item in found)
-
-
-def split_pem(pem: bytes) -> list[bytes]:
-    """Give the certificates of a file one by one."""
-    return [part + _END for part in pem.split(_END)[:-1]]
+def _stamps(tls: Tls) -> Stamps:
+    return file_stamps(tls.certificate, tls.key, *tls.clientcas)
 
 
 def _read(path: str) -> bytes:

@@ -20,12 +20,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.auth.challenges import basic, unauthorized
-from txregistry.auth.files import WatchedFile
 from txregistry.auth.passwords import Entries
 from txregistry.auth.shares import Shares
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.disk import Disk
 from txregistry.flow.lru import Lru
+from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 

@@ -19,13 +19,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
 from twisted.logger import Logger
 
-from txregistry.auth.files import WatchedFile
+from txregistry.flow.watched import WatchedFile
+from txregistry.spec.pem import certificates
 from txregistry.spec.signing import public_half
 
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
-
-_END = b"-----END CERTIFICATE-----"
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 #: A certificate and its key.
 _Certified = tuple[x509.Certificate, Key]
@@ -235,9 +233,9 @@ def _certificates(
 
     :param tell: is told of each that is malformed; without it they raise.
     """
-    for number, part in enumerate(content.split(_BEGIN)[1:], 1):
+    for number, part in enumerate(certificates(content), 1):
         try:
-            certificate = _certificate(number, _BEGIN + part)
+            certificate = _certificate(number, part)
             yield certificate, _public(certificate)
         except ValueError as error:
             if tell is None:
@@ -258,7 +256,7 @@ def _keys_of(found: Sequence[_Certified]) -> TrustedKeys:
 
 def _certificate(number: int, part: bytes) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificate(part.partition(_END)[0] + _END + b"\n")
+        return x509.load_pem_x509_certificate(part)
     except ValueError as error:
         raise ValueError(f"certificate {number} is malformed") from error
 

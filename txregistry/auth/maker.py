@@ -9,7 +9,6 @@ from typing import Any, cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from txregistry.auth.files import WatchedFile
 from txregistry.auth.htpasswd import HtpasswdAccess
 from txregistry.auth.keys import (
     KeySource,
@@ -22,6 +21,7 @@ from txregistry.auth.passwords import make_file, watch_entries
 from txregistry.auth.silly import SillyAccess
 from txregistry.auth.token import TokenAccess, TokenSettings
 from txregistry.flow.disk import Disk
+from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import IAccessController
 from txregistry.spec.signing import ALGORITHMS
 

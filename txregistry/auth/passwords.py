@@ -18,7 +18,7 @@ import attrs
 import bcrypt
 from twisted.logger import Logger
 
-from txregistry.auth.files import WatchedFile
+from txregistry.flow.watched import WatchedFile
 
 _log = Logger(namespace="txregistry.auth.htpasswd")
 

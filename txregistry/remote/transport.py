@@ -24,6 +24,7 @@ from zope.interface import implementer
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.egress import ProxiedAgent, ProxyAddress
 from txregistry.remote.targets import CheckedEndpoints, Targets
+from txregistry.spec.pem import certificates
 
 
 @attrs.frozen
@@ -95,8 +96,7 @@ class UpstreamPolicy:
 
 
 def _authorities(pem: bytes) -> Any:
-    marker = b"-----END CERTIFICATE-----"
-    parts = [part + marker for part in pem.split(marker)[:-1]]
+    parts = certificates(pem)
     if not parts:
         raise ValueError("no certificate in the CA file")
     return trustRootFromCertificates([Certificate.loadPEM(part) for part in parts])

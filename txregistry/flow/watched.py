@@ -11,7 +11,17 @@ from twisted.logger import Logger
 
 T = TypeVar("T")
 
-_Stamp = tuple[int, int, int]
+#: By what it is seen that files have changed.
+Stamps = tuple[tuple[int, int, int], ...]
+
+
+def file_stamps(*paths: str) -> Stamps:
+    """Look at files; they are read again when what this gives has changed.
+
+    :raise OSError: one cannot be looked at.
+    """
+    found = [os.stat(path) for path in paths]
+    return tuple((item.st_mtime_ns, item.st_size, item.st_ino) for item in found)
 
 
 @attrs.define(eq=False)
@@ -27,7 +37,7 @@ class WatchedFile(Generic[T]):
     path: str
     _parse: Callable[[bytes], T]
     _salvage: Callable[[bytes], T] | None = None
-    _stamp: _Stamp | None = None
+    _stamps: Stamps | None = None
     _said: list[T] = attrs.field(factory=list)
     _log = Logger()
 
@@ -37,15 +47,11 @@ class WatchedFile(Generic[T]):
         :raise OSError: it cannot be read.
         :raise ValueError: it never said anything usable.
         """
-        stamp = self._look()
-        if stamp != self._stamp:
+        stamps = file_stamps(self.path)
+        if stamps != self._stamps:
             self._renew()
-            self._stamp = stamp
+            self._stamps = stamps
         return self._said[0]
-
-    def _look(self) -> _Stamp:
-        found = os.stat(self.path)
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def _renew(self) -> None:
         with open(self.path, "rb") as file:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.services import CHECKPOINT_SECONDS, Journaling
-from txregistry.storage import layout
+from txregistry.storage.tree import layout
 from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.storagedriver.memory import MemoryDriver
 

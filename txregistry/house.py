@@ -65,24 +65,24 @@ from txregistry.services import (
 )
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.proxies import TrustedProxies
-from txregistry.storage import layout
-from txregistry.storage.beginnings import HELD_SECONDS, Beginnings
-from txregistry.storage.caches import Caches
-from txregistry.storage.collect import Collector
-from txregistry.storage.content import Content, make_content
-from txregistry.storage.descriptors import MemoryDescriptors
-from txregistry.storage.facts import SCHEMA, VERSION
-from txregistry.storage.hashing import HashStates
-from txregistry.storage.index import TreeIndex
-from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
-from txregistry.storage.inventory import Inventory
-from txregistry.storage.metered import MeteredDescriptors
+from txregistry.storage.caches.descriptors import MemoryDescriptors
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.caches.metered import MeteredDescriptors
+from txregistry.storage.caches.redis import Redis
+from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
+from txregistry.storage.content.inventory import Inventory
+from txregistry.storage.content.store import Content, make_content
+from txregistry.storage.gc.garbage import Collector
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.index.statements import SCHEMA, VERSION
+from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
-from txregistry.storage.partials import PartialBlobs
-from txregistry.storage.purge import UploadPurger, UploadPurging
-from txregistry.storage.reconcile import Reconciler
-from txregistry.storage.redis import Redis
-from txregistry.storage.shared import RedisDescriptors
+from txregistry.storage.tree import layout
+from txregistry.storage.uploads.hashing import HashStates
+from txregistry.storage.uploads.partials import PartialBlobs
+from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, Beginnings
+from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 from txregistry.storagedriver.maker import make_driver
 from txregistry.upstream import upstream_client
 from txregistry.web.api import Api

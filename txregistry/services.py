@@ -31,9 +31,9 @@ from txregistry.flow.deferred import deferred, shielded
 from txregistry.interfaces.driver import DriverError, IJournaled, IStorageDriver
 from txregistry.remote.client import UpstreamClient
 from txregistry.spec.errors import Unavailable
-from txregistry.storage import layout
-from txregistry.storage.integrity import Integrity
-from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.content.integrity import Integrity
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.tree import layout
 from txregistry.web.site import RegistrySite
 
 #: How often what a journal says is made safe, so that it need not say it any more.

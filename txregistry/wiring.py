@@ -26,8 +26,8 @@ from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.weburl import Target
-from txregistry.storage import layout
-from txregistry.storage.redis import CONNECTIONS, Redis, RedisSettings
+from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
+from txregistry.storage.tree import layout
 from txregistry.web.api import ApiSettings
 from txregistry.web.channels import ChannelLimits
 from txregistry.web.urls import Urls

@@ -15,8 +15,8 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage import layout
-from txregistry.storage.damage import Damage
+from txregistry.storage.content.damage import Damage
+from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault

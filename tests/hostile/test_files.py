@@ -34,16 +34,16 @@ from txregistry.lock import DirectoryLock
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage import layout
-from txregistry.storage.redis import (
+from txregistry.storage.caches.redis import (
     MAX_ANSWER_BYTES,
     AnswerReader,
     Redis,
     RedisAway,
     RedisSettings,
 )
-from txregistry.storage.shared import RedisDescriptors
-from txregistry.storage.tree import walk_repositories
+from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.walk import walk_repositories
 from txregistry.storagedriver.filesystem import FilesystemDriver
 
 T = TypeVar("T")

@@ -23,10 +23,10 @@ from txregistry.spec.manifest import lenient
 from txregistry.spec.manifest.listing import entries_of
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import referrers as referring
-from txregistry.storage.caches import MANIFEST_BYTES, Caches
-from txregistry.storage.descriptors import MemoryDescriptors
-from txregistry.storage.names import Names
+from txregistry.storage.caches.descriptors import MemoryDescriptors
+from txregistry.storage.caches.local import MANIFEST_BYTES, Caches
+from txregistry.storage.index.names import Names
+from txregistry.storage.repository import referrers as referring
 from txregistry.testing.house import UPSTREAM, TestHouse
 
 LONG = 300_000

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.remote.credentials import Credentials
-from txregistry.storage import layout
+from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 

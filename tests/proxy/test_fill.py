@@ -15,8 +15,8 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.proxy.state import HELD_BACK_BYTES, MAX_FAILURES, FillState
 from txregistry.spec.errors import BlobUnknown, UpstreamFailed
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage import layout
-from txregistry.storage.partials import PartialBlob
+from txregistry.storage.tree import layout
+from txregistry.storage.uploads.partials import PartialBlob
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 

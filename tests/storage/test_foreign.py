@@ -18,10 +18,10 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import may_begin_a_name
-from txregistry.storage import layout
-from txregistry.storage.collect import Collector
-from txregistry.storage.purge import UploadPurger
-from txregistry.storage.shape import is_ours
+from txregistry.storage.gc.garbage import Collector
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.shape import is_ours
+from txregistry.storage.uploads.purge import UploadPurger
 from txregistry.storagedriver import looking, names
 from txregistry.storagedriver.filesystem import FilesystemDriver
 from txregistry.testing.house import TestHouse

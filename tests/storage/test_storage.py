@@ -38,15 +38,15 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage import layout
-from txregistry.storage.beginnings import HELD_SECONDS
-from txregistry.storage.cache import RepositoryCache
-from txregistry.storage.descriptors import (
+from txregistry.storage.caches.descriptors import (
     CachedStatter,
     MemoryDescriptors,
     RepositoryDescriptors,
 )
-from txregistry.storage.latefile import LateFile
+from txregistry.storage.caches.repository_cache import RepositoryCache
+from txregistry.storage.tree import layout
+from txregistry.storage.uploads.pending_uploads import HELD_SECONDS
+from txregistry.storage.uploads.spooled import LateFile
 from txregistry.storagedriver import appender
 from txregistry.storagedriver.appender import Appender, lent_buffer
 from txregistry.storagedriver.filesystem import FilesystemDriver

@@ -38,7 +38,7 @@ from txregistry.remote.places import MAX_WAIT, MAX_WAITING, PlacedAgent, Places
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage import layout
+from txregistry.storage.tree import layout
 from txregistry.testing.house import UPSTREAM, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import FakeUpstream

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.digest import Digest
-from txregistry.storage.ingest import Upload
+from txregistry.storage.uploads.upload_writer import Upload
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.web.body import Body

@@ -21,7 +21,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.house import House
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.lock import DirectoryBusy, DirectoryLock
-from txregistry.storage.shared import RedisDescriptors
+from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 from txregistry.wiring import own_path
 
 #: What is told of progress: a stage, and how many were looked at.

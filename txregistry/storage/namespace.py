@@ -22,21 +22,21 @@ from txregistry.interfaces.namespace import (
 )
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage import layout
-from txregistry.storage.beginnings import Beginnings, UploadKey
-from txregistry.storage.blobs import LinkedBlobs, LinkedStatter
-from txregistry.storage.caches import Caches
-from txregistry.storage.content import Content
-from txregistry.storage.descriptors import CachedStatter, SharedStatter
-from txregistry.storage.hashing import HashStates
-from txregistry.storage.links import Links
-from txregistry.storage.manifests import LinkedManifests
-from txregistry.storage.names import Names
-from txregistry.storage.reconcile import Reconciler
-from txregistry.storage.referrers import IndexedReferrers, TaggedLists
-from txregistry.storage.signatures import LinkedSignatures
-from txregistry.storage.tags import LinkedTags
-from txregistry.storage.uploads import Uploads
+from txregistry.storage.caches.descriptors import CachedStatter, SharedStatter
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.content.store import Content
+from txregistry.storage.index.names import Names
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.repository.blobs import LinkedBlobs, LinkedStatter
+from txregistry.storage.repository.manifests import LinkedManifests
+from txregistry.storage.repository.referrers import IndexedReferrers, TaggedLists
+from txregistry.storage.repository.signatures import LinkedSignatures
+from txregistry.storage.repository.tags import LinkedTags
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.hashing import HashStates
+from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
+from txregistry.storage.uploads.sessions import Uploads
 
 #: Repositories that are looked into for a blob that might be anywhere.
 MAX_CANDIDATES = 256

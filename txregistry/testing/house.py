@@ -45,20 +45,20 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
-from txregistry.storage import layout
-from txregistry.storage.beginnings import Beginnings
-from txregistry.storage.caches import Caches
-from txregistry.storage.content import Content, make_content
-from txregistry.storage.descriptors import MemoryDescriptors
-from txregistry.storage.facts import SCHEMA, VERSION
-from txregistry.storage.hashing import HashStates
-from txregistry.storage.index import TreeIndex
-from txregistry.storage.integrity import SCHEMA as VERIFIED_SCHEMA
-from txregistry.storage.inventory import Inventory
-from txregistry.storage.metered import MeteredDescriptors
+from txregistry.storage.caches.descriptors import MemoryDescriptors
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.caches.metered import MeteredDescriptors
+from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
+from txregistry.storage.content.inventory import Inventory
+from txregistry.storage.content.store import Content, make_content
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.index.statements import SCHEMA, VERSION
+from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
-from txregistry.storage.partials import PartialBlobs
-from txregistry.storage.reconcile import Reconciler
+from txregistry.storage.tree import layout
+from txregistry.storage.uploads.hashing import HashStates
+from txregistry.storage.uploads.partials import PartialBlobs
+from txregistry.storage.uploads.pending_uploads import Beginnings
 from txregistry.storagedriver.memory import MemoryDriver
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream

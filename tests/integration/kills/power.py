@@ -6,7 +6,7 @@ import random
 from itertools import chain
 from pathlib import Path
 
-from txregistry.storage import layout
+from txregistry.storage.tree import layout
 from txregistry.storagedriver.records import last_words
 from txregistry.storagedriver.segment import Segment
 

@@ -1,0 +1,578 @@
+"""The index beside the tree: rebuilt from it, and kept in step with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.flow.database import Database
+from txregistry.flow.disk import InlineDisk
+from txregistry.interfaces.driver import Paths
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import Unavailable
+from txregistry.spec.manifest.parse import parse
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage.index import statements
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.index.statements import SCHEMA, VERSION, Fact
+from txregistry.storage.index.tree_index import Look, TreeIndex
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.walk import (
+    revisions_in_tree,
+    tags_in_tree,
+    walk_repositories,
+)
+from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.memory import MemoryDriver
+
+NAME = RepositoryName("a/b")
+
+
+def tags(*names: str) -> list[Tag]:
+    """Give tags."""
+    return [Tag(name) for name in names]
+
+
+@attrs.define(eq=False)
+class SlowDriver(MemoryDriver):
+    """Lists when it is told to, and counts how often it was asked."""
+
+    listed: int = 0
+    waiting: list[Deferred[None]] | None = None
+
+    def list(self, path: str) -> Deferred[Paths]:
+        """List the children of a directory, perhaps later."""
+        self.listed += 1
+        if self.waiting is None:
+            return super().list(path)
+        go: Deferred[None] = Deferred()
+        self.waiting.append(go)
+        return go.addCallback(lambda _: MemoryDriver.list(self, path))
+
+    def go_on(self) -> None:
+        """List what was asked for so far."""
+        waiting, self.waiting = self.waiting or [], None
+        for go in waiting:
+            go.callback(None)
+
+
+class TreeCase(SynchronousTestCase):
+    """A tree in memory, and an index that knows nothing of it yet."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.driver = SlowDriver(self.clock)
+        self.path = ":memory:"
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Begin as another process does."""
+        self.database = Database(self.path, InlineDisk(), SCHEMA, VERSION)
+        self.addCleanup(self.database.close)
+        self.index = TreeIndex(self.database)
+        self.reconciler = Reconciler(self.driver, self.index, self.clock)
+
+    def put(self, path: str, content: bytes) -> None:
+        self.successResultOf(self.driver.put(path, content))
+
+    def link(self, path: str, digest: Digest) -> None:
+        self.put(path, str(digest).encode("ascii"))
+
+    def add_tag(self, tag: str, digest: Digest, name: RepositoryName = NAME) -> None:
+        self.link(layout.tag_current(name, Tag(tag)), digest)
+
+    def add_manifest(
+        self,
+        subject: Digest | None = None,
+        artifact_type: str | None = None,
+        note: str = "",
+        name: RepositoryName = NAME,
+        algorithm: str = "sha256",
+    ) -> Digest:
+        document: dict[str, object] = {
+            "schemaVersion": 2,
+            "mediaType": mediatypes.OCI_INDEX,
+            "manifests": [],
+            "annotations": {"note": note},
+        }
+        if artifact_type:
+            document["artifactType"] = artifact_type
+        if subject is not None:
+            document["subject"] = {
+                "mediaType": mediatypes.OCI_MANIFEST,
+                "digest": str(subject),
+                "size": 1,
+            }
+        content = json.dumps(document).encode()
+        digest = Digest.of(content, algorithm)
+        self.put(layout.blob_data(digest), content)
+        self.link(layout.revision_link(name, digest), digest)
+        return digest
+
+    def finish(self, done: Deferred[object]) -> object:
+        for _ in range(1000):
+            if done.called:
+                break
+            self.clock.advance(0)
+        return self.successResultOf(done)
+
+    def tags(self, after: str = "", limit: int | None = None) -> list[Tag]:
+        self.finish(self.reconciler.tags(NAME))
+        return self.successResultOf(self.index.tags(NAME, after, limit))
+
+    def tags_of(self, digest: Digest) -> list[Tag]:
+        self.finish(self.reconciler.digests(NAME))
+        return self.successResultOf(self.index.tags_of(NAME, digest))
+
+    def repositories(self, after: str = "", limit: int | None = None) -> list[str]:
+        self.finish(self.reconciler.repositories())
+        found = self.successResultOf(self.index.repositories(after, limit))
+        return [str(name) for name in found]
+
+    def referrers(
+        self,
+        subject: Digest,
+        artifact_type: str | None = None,
+        after: str = "",
+        limit: int | None = None,
+    ) -> list[Digest]:
+        self.finish(self.reconciler.referrers(NAME))
+        found = self.successResultOf(
+            self.index.referrers(NAME, subject, artifact_type, after, limit)
+        )
+        return [referrer.descriptor.digest for referrer in found]
+
+
+class TagIndexTests(TreeCase):
+    """Tags."""
+
+    def test_found_in_the_tree(self) -> None:
+        """An empty index learns all tags, in code point order, by pages."""
+        for name in ("b", "a-b", "B", "a", "_", "1", "a.b"):
+            self.add_tag(name, Digest.of(name.encode()))
+        wanted = tags("1", "B", "_", "a", "a-b", "a.b", "b")
+        self.assertEqual(self.tags(), wanted)
+        self.assertEqual(self.tags("B", 2), wanted[2:4])
+        self.assertEqual(self.tags("between"), [])
+        self.assertEqual(self.tags(limit=0), [])
+
+    def test_tree_is_looked_at_once(self) -> None:
+        """What is ensured is not looked for again."""
+        self.add_tag("a", Digest.of(b"a"))
+        self.tags()
+        listed = self.driver.listed
+        self.tags()
+        self.assertEqual(self.driver.listed, listed)
+
+    def test_callers_share_a_look(self) -> None:
+        """Who asks while a look is under way waits for it."""
+        self.add_tag("a", Digest.of(b"a"))
+        self.driver.waiting = []
+        asked = [self.reconciler.tags(NAME) for _ in range(5)]
+        self.assertEqual(self.driver.listed, 1)
+        self.driver.go_on()
+        for done in asked:
+            self.finish(done)
+        self.assertEqual(self.driver.listed, 1)
+
+    def test_change_during_a_look(self) -> None:
+        """What is written while the tree is looked at is on top of the result."""
+        digest = Digest.of(b"a")
+        self.add_tag("old", digest)
+        self.driver.waiting = []
+        asked = self.reconciler.tags(NAME)
+        new, gone = statements.tag_set(NAME, Tag("new"), digest), tags("old")[0]
+        self.index.write(new, statements.tag_gone(NAME, gone))
+        self.driver.go_on()
+        self.finish(asked)
+        self.assertEqual(self.tags(), tags("new"))
+
+    def test_what_others_changed_between_processes(self) -> None:
+        """A file that is older than the tree is put right before it is believed."""
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        self.start_anew()
+        one, two = Digest.of(b"1"), Digest.of(b"2")
+        self.add_tag("kept", one)
+        self.add_tag("moved", one)
+        self.add_tag("gone", one)
+        self.assertEqual(self.tags_of(one), tags("gone", "kept", "moved"))
+        self.add_tag("moved", two)
+        self.add_tag("new", two)
+        self.successResultOf(self.driver.delete(layout.tag(NAME, Tag("gone"))))
+        self.start_anew()
+        self.assertEqual(self.tags(), tags("kept", "moved", "new"))
+        self.assertEqual(self.tags_of(one), tags("kept"))
+        self.assertEqual(self.tags_of(two), tags("moved", "new"))
+
+    def test_other_things_in_the_directory(self) -> None:
+        """What is no tag is passed over, and a broken link stands for nothing."""
+        self.put(f"{layout.tags(NAME)}/-no/current/link", b"x")
+        self.put(f"{layout.tags(NAME)}/{'a' * 129}/current/link", b"x")
+        self.put(layout.tag_current(NAME, Tag("empty")), b"")
+        self.assertEqual(self.tags(), tags("empty"))
+        self.assertEqual(self.tags_of(Digest.of(b"x")), [])
+
+    def test_repositories_are_apart(self) -> None:
+        """The tags of one repository are not those of another."""
+        self.add_tag("a", Digest.of(b"a"), RepositoryName("other"))
+        self.assertEqual(self.tags(), [])
+
+    def test_many(self) -> None:
+        """Others get their turn while many tags are read."""
+        digest = Digest.of(b"a")
+        for number in range(300):
+            self.add_tag(f"{number:03}", digest)
+        done = self.reconciler.digests(NAME)
+        self.assertNoResult(done)
+        self.finish(done)
+        self.assertEqual(len(self.tags_of(digest)), 300)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_more_than_a_batch(self) -> None:
+        """Names that fill several batches are all there, and only in the end."""
+        wanted = tags(*(f"{number:04}" for number in range(1500)))
+        for tag in wanted:
+            self.link(layout.tag_current(NAME, tag), Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+        self.assertNoResult(done)
+        self.assertEqual(self.known_tags(), [])
+        self.finish(done)
+        self.assertEqual(self.known_tags(), wanted)
+        self.assertEqual(self.rows_seen(), 0)
+
+    def known_tags(self) -> list[Tag]:
+        return self.successResultOf(self.index.tags(NAME, "", None))
+
+    def rows_seen(self) -> int:
+        count = self.database.run(
+            lambda db: db.execute("SELECT count(*) FROM seen").fetchone()[0]
+        )
+        return self.successResultOf(count)
+
+    def test_untagged_while_links_are_read(self) -> None:
+        """What was read of a tag neither brings it back nor undoes what was set."""
+        one, two = Digest.of(b"1"), Digest.of(b"2")
+        for name in ("gone", "kept", "moved"):
+            self.add_tag(name, one)
+        self.tags()
+        gone, moved = tags("gone", "moved")
+        self.index.write(
+            statements.tag_gone(NAME, gone), statements.tag_set(NAME, moved, two)
+        )
+        for tag in (gone, moved):
+            self.index.write(statements.tag_read(NAME, tag, one))
+        self.assertEqual(self.known_tags(), tags("kept", "moved"))
+        self.assertEqual(self.tags_of(one), tags("kept"))
+        self.assertEqual(self.tags_of(two), tags("moved"))
+
+    def test_look_that_is_given_up(self) -> None:
+        """What was seen by a look that nobody waits for any more is forgotten."""
+        for number in range(700):
+            self.add_tag(f"{number:03}", Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+
+        def give_up_in_the_middle() -> None:
+            if self.rows_seen():
+                done.cancel()
+            else:
+                self.clock.callLater(0, give_up_in_the_middle)
+
+        give_up_in_the_middle()
+        self.clock.advance(0)
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual((self.known_tags(), self.rows_seen()), ([], 0))
+        self.assertEqual(len(self.tags()), 700)
+
+    def test_look_that_fails(self) -> None:
+        """A look that fails is not believed, and is tried again."""
+        self.add_tag("a", Digest.of(b"a"))
+        self.driver.waiting = []
+        done = self.reconciler.tags(NAME)
+        waiting, self.driver.waiting = self.driver.waiting, None
+        waiting[0].errback(OSError("no disk"))
+        self.failureResultOf(done, OSError)
+        self.assertEqual(self.index._looks, [])
+        self.assertEqual(self.tags(), tags("a"))
+
+
+class DamageTests(TreeCase):
+    """A file that turns out to be damaged while it is in use."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        self.start_anew()
+        self.add_tag("a", Digest.of(b"a"))
+        self.add_manifest(name=NAME)
+
+    def damage(self) -> None:
+        """Let the next question meet what is no database."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if not self.database.generation:
+                raise sqlite3.DatabaseError("malformed")
+
+        self.successResultOf(self.database.run(work))
+        self.assertEqual(self.database.generation, 1)
+
+    def test_nothing_is_answered_from_a_new_file(self) -> None:
+        """One question is refused for now; then the tree has been looked at again."""
+        self.assertEqual(self.tags(), tags("a"))
+        self.damage()
+        self.failureResultOf(self.index.tags(NAME, "", None), Unavailable)
+        self.assertEqual(self.tags(), tags("a"))
+        self.assertEqual(self.tags_of(Digest.of(b"a")), tags("a"))
+        self.assertEqual(self.repositories(), [str(NAME)])
+
+    def test_lost_during_a_look(self) -> None:
+        """What was seen before is gone with the file: the look is not believed."""
+        for number in range(700):
+            self.add_tag(f"{number:03}", Digest.of(b"a"))
+        done = self.reconciler.tags(NAME)
+        self.assertNoResult(done)
+        self.damage()
+        for _ in range(1000):
+            self.clock.advance(0)
+        self.failureResultOf(done, Unavailable)
+        self.assertEqual(len(self.tags()), 701)
+
+    def test_damaged_before_the_start(self) -> None:
+        """A file that is none costs nobody an answer."""
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        os.makedirs(os.path.dirname(self.path))
+        with open(self.path, "wb") as file:
+            file.write(b"no database" * 1000)
+        self.start_anew()
+        self.assertEqual(self.tags(), tags("a"))
+
+    def test_damaged_between_two_looks(self) -> None:
+        """What another look found is forgotten as well."""
+        self.assertEqual(self.tags(), tags("a"))
+        self.damage()
+        self.assertEqual(self.repositories(), [str(NAME)])
+        self.assertEqual(self.tags(), tags("a"))
+
+
+class CatalogueTests(TreeCase):
+    """Repositories."""
+
+    def fill(self, *names: str) -> None:
+        for name in names:
+            self.add_manifest(name=RepositoryName(name))
+
+    def test_order_of_components(self) -> None:
+        """Names sort by component, as a walk of the tree meets them."""
+        names = ["a", "a/b", "a/b-c", "a-b", "a-b/c", "a.b", "a0", "b"]
+        self.fill(*reversed(names))
+        self.assertEqual(self.repositories(), names)
+        for place, name in enumerate(names):
+            self.assertEqual(self.repositories(name), names[place + 1 :])
+            self.assertEqual(self.repositories(name, 1), names[place + 1 :][:1])
+
+    def test_what_counts(self) -> None:
+        """A repository holds blobs or manifests; uploads do not count."""
+        digest = Digest.of(b"a")
+        self.link(layout.layer_link(RepositoryName("blobs"), digest), digest)
+        self.fill("manifests")
+        self.put(layout.upload_data(RepositoryName("uploads"), "x"), b"x")
+        self.put(f"{layout.REPOSITORIES}/file", b"x")
+        self.put(f"{layout.REPOSITORIES}/-none/_layers/x", b"x")
+        self.assertEqual(self.repositories(), ["blobs", "manifests"])
+
+    def test_kept_in_step(self) -> None:
+        """The first content adds a repository, and the last takes it away."""
+        self.repositories()
+        self.fill("a/b")
+        self.reconciler.added(NAME)
+        self.assertEqual(self.repositories(), ["a/b"])
+        self.successResultOf(self.reconciler.removed(NAME))
+        self.assertEqual(self.repositories(), ["a/b"])
+        self.successResultOf(
+            self.driver.delete(f"{layout.repository(NAME)}/_manifests")
+        )
+        self.successResultOf(self.reconciler.removed(NAME))
+        self.assertEqual(self.repositories(), [])
+        self.fill("a/b")
+        self.reconciler.added(NAME)
+        self.assertEqual(self.repositories(), ["a/b"])
+
+    def test_gone_between_processes(self) -> None:
+        """What is not in the tree any more is forgotten."""
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        self.start_anew()
+        self.fill("a", "b")
+        self.assertEqual(self.repositories(), ["a", "b"])
+        self.successResultOf(self.driver.delete(f"{layout.REPOSITORIES}/a"))
+        self.start_anew()
+        self.assertEqual(self.repositories(), ["b"])
+
+
+class ReferrerIndexTests(TreeCase):
+    """Who refers to what."""
+
+    def test_found_in_the_tree(self) -> None:
+        """An empty index learns who refers, in the order of digests."""
+        subject = Digest.of(b"subject")
+        found = sorted(
+            (self.add_manifest(subject, note=str(number)) for number in range(9)),
+            key=str,
+        )
+        self.add_manifest(None)
+        self.add_manifest(Digest.of(b"other"))
+        self.assertEqual(self.referrers(subject), found)
+        self.assertEqual(self.referrers(subject, after=str(found[3])), found[4:])
+        self.assertEqual(self.referrers(subject, limit=2), found[:2])
+        self.assertEqual(self.referrers(Digest.of(b"nobody")), [])
+
+    def test_what_is_told(self) -> None:
+        """Type, length and annotations are those of the manifest."""
+        subject = Digest.of(b"subject")
+        digest = self.add_manifest(subject, "a/b", "ä")
+        self.referrers(subject)
+        (found,) = self.successResultOf(
+            self.index.referrers(NAME, subject, None, "", None)
+        )
+        content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
+        self.assertEqual(found.descriptor.size, len(content))
+        self.assertEqual(found.descriptor.media_type, mediatypes.OCI_INDEX)
+        self.assertEqual(found.artifact_type, "a/b")
+        self.assertEqual(found.annotations, {"note": "ä"})
+
+    def test_by_type(self) -> None:
+        """The filter takes the whole of a type and nothing else."""
+        subject = Digest.of(b"subject")
+        wanted = self.add_manifest(subject, "a/b")
+        self.add_manifest(subject, "a/bc")
+        self.add_manifest(subject, "A/B")
+        self.add_manifest(subject)
+        self.assertEqual(self.referrers(subject, "a/b"), [wanted])
+        self.assertEqual(self.referrers(subject, "a/%"), [])
+
+    def test_other_algorithms(self) -> None:
+        """Manifests and subjects of SHA-512 are found as well."""
+        subject = Digest.of(b"subject", "sha512")
+        found = self.add_manifest(subject, algorithm="sha512")
+        self.assertEqual(self.referrers(subject), [found])
+        self.assertEqual(self.referrers(Digest.of(b"subject")), [])
+
+    def test_links_to_nothing(self) -> None:
+        """A link to what is missing, or is no manifest, refers to nothing."""
+        subject = Digest.of(b"subject")
+        missing, layer = Digest.of(b"missing"), Digest.of(b"layer")
+        for digest in (missing, layer):
+            self.link(layout.revision_link(NAME, digest), digest)
+        self.put(layout.blob_data(layer), b"layer")
+        found = self.add_manifest(subject)
+        self.assertEqual(self.referrers(subject), [found])
+
+    def test_damaged_content(self) -> None:
+        """Content that does not match its digest refers to nothing."""
+        subject, other = Digest.of(b"subject"), Digest.of(b"other")
+        digest = self.add_manifest(subject)
+        content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
+        damaged = content.replace(str(subject).encode(), str(other).encode())
+        self.put(layout.blob_data(digest), damaged)
+        self.assertEqual(self.referrers(other), [])
+
+    def test_gone_between_processes(self) -> None:
+        """A manifest that was deleted meanwhile refers no more; new ones do."""
+        self.path = os.path.join(self.mktemp(), "index.sqlite3")
+        self.start_anew()
+        subject = Digest.of(b"subject")
+        gone = self.add_manifest(subject, note="gone")
+        self.assertEqual(self.referrers(subject), [gone])
+        self.successResultOf(self.driver.delete(layout.revision(NAME, gone)))
+        new = self.add_manifest(subject, note="new")
+        self.start_anew()
+        self.assertEqual(self.referrers(subject), [new])
+
+    def test_annotations_of_others_are_not_kept(self) -> None:
+        """Only of what refers to something are annotations kept."""
+        digest = self.add_manifest(None, note="long")
+        content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
+        self.assertEqual(
+            statements.manifest_added(NAME, parse(content)).values[-1], "{}"
+        )
+
+    def test_long_annotations(self) -> None:
+        """However much manifests say, little of it waits for being written."""
+        subject = Digest.of(b"subject")
+        note = "x" * 100_000
+        found = {self.add_manifest(subject, note=f"{n}{note}") for n in range(20)}
+        longest = 0
+        write = Look.write
+
+        async def watch(look: Look, *written: Fact) -> None:
+            nonlocal longest
+            await write(look, *written)
+            longest = max(longest, look._batch_length)
+
+        self.patch(Look, "write", watch)
+        self.assertEqual(set(self.referrers(subject)), found)
+        self.assertGreater(longest, 100_000)
+        self.assertLess(longest, 400_000)
+
+    def test_half_a_character(self) -> None:
+        """Text that SQLite cannot take does not keep a repository from being read."""
+        subject = Digest.of(b"subject")
+        good = self.add_manifest(subject, "a/b")
+        self.add_manifest(subject, "\ud800")
+        self.assertEqual(self.referrers(subject, "a/b"), [good])
+
+
+class WalkTests(TreeCase):
+    """Looking at the tree itself."""
+
+    def collect(self, found: object) -> list[object]:
+        async def walk() -> list[object]:
+            return [item async for item in found]  # type: ignore[attr-defined]
+
+        return self.successResultOf(Deferred.fromCoroutine(walk()))
+
+    def test_empty_tree(self) -> None:
+        """Where there is nothing, nothing is found."""
+        self.assertEqual(self.collect(walk_repositories(self.driver)), [])
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+
+    def test_what_is_no_name(self) -> None:
+        """Directories that others put among repositories are passed over."""
+        root = os.path.abspath(self.mktemp())
+        self.driver = FilesystemDriver(root, InlineDisk())
+        self.add_manifest()
+        for name in ("@eaDir", "lost+found", "UPPER", "a/-x", "caf\udce9"):
+            os.makedirs(f"{root}{layout.REPOSITORIES}/{name}/_layers")
+        found = self.collect(walk_repositories(self.driver))
+        self.assertEqual(found, [NAME])
+
+    def test_digests(self) -> None:
+        """Digests of all algorithms are found, and other directories are not."""
+        found = [Digest.of(b"a", name) for name in ("sha256", "sha384", "sha512")]
+        for digest in found:
+            self.link(layout.layer_link(NAME, digest), digest)
+            self.link(layout.revision_link(NAME, digest), digest)
+        self.put(f"{layout.layers(NAME)}/sha256/short/link", b"x")
+        self.put(f"{layout.layers(NAME)}/md5/{'0' * 32}/link", b"x")
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), found)
+
+    def test_directories_that_look_like_digests(self) -> None:
+        """A directory of the right length that is no digest is passed over."""
+        self.put(f"{layout.revisions(NAME)}/sha256/{'X' * 64}/link", b"x")
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.referrers(Digest.of(b"subject")), [])
+
+    def test_what_a_crash_left(self) -> None:
+        """A directory without its link is neither a tag nor a manifest."""
+        digest = Digest.of(b"a")
+        self.link(f"{layout.tag(NAME, Tag('half'))}/index/sha256/x/link", digest)
+        self.put(f"{layout.revisions(NAME)}/sha256/{digest.hex}/signatures/x", b"x")
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.tags(), [])

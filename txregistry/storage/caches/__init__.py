@@ -1,0 +1,1 @@
+"""What is remembered of repositories, in memory or in redis."""

@@ -1,0 +1,153 @@
+"""Remembering descriptors in memory, and statters that ask what remembers first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred, failed
+from txregistry.interfaces.blobs import (
+    IBlobDescriptorService,
+    IBlobStatter,
+    IDescriptorCache,
+)
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage.caches.repository_cache import RepositoryCache
+
+
+@implementer(IBlobDescriptorService)
+@attrs.define(eq=False)
+class RepositoryDescriptors:
+    """One repository's view of a :class:`RepositoryCache`."""
+
+    _cache: RepositoryCache[Descriptor]
+    _name: RepositoryName
+
+    def stat(self, digest: Digest) -> Deferred[Descriptor]:
+        """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
+        found = self._cache.find(self._name, digest)
+        return failed(BlobUnknown(str(digest))) if found is None else succeed(found)
+
+    def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Remember a descriptor."""
+        self._cache.remember(self._name, digest, descriptor)
+        return succeed(None)
+
+    def clear(self, digest: Digest) -> Deferred[None]:
+        """Forget a digest."""
+        self._cache.drop(self._name, digest)
+        return succeed(None)
+
+
+@implementer(IDescriptorCache)
+@attrs.define(eq=False)
+class MemoryDescriptors:
+    """Remembers in this process; what it knows of a repository it had from its links.
+
+    :param limit: of descriptors; 0 for none.
+    """
+
+    _limit: int
+    is_shared: bool = False
+    _cache: RepositoryCache[Descriptor] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._cache = RepositoryCache(self._limit)
+
+    def repository(self, name: RepositoryName) -> IBlobDescriptorService:
+        """Give what remembers for one repository."""
+        return RepositoryDescriptors(self._cache, name)
+
+    def forget(self, digest: Digest) -> Deferred[None]:
+        """Forget a digest in all repositories."""
+        self._cache.drop_everywhere(digest)
+        return succeed(None)
+
+
+@implementer(IBlobDescriptorService)
+@attrs.define(eq=False)
+class CachedStatter:
+    """A statter that asks a cache first and fills it from the backend."""
+
+    _cache: IBlobDescriptorService
+    _backend: IBlobStatter
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with the descriptor, remembered or looked up."""
+        try:
+            return await self._cache.stat(digest=digest)
+        except BlobUnknown:
+            descriptor = await self._backend.stat(digest=digest)
+        await self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+        await _confirm(self._cache, digest, self._backend.stat)
+        return descriptor
+
+    def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Remember a descriptor."""
+        return self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+
+    def clear(self, digest: Digest) -> Deferred[None]:
+        """Forget a digest."""
+        return self._cache.clear(digest=digest)
+
+
+@implementer(IBlobDescriptorService)
+@attrs.define(eq=False)
+class SharedStatter:
+    """A statter over a cache that others write to as well.
+
+    The links of the repository say who may see what, before the cache is asked; it is
+    believed only about which content a digest stands for.
+    """
+
+    _cache: IBlobDescriptorService
+    _linked: Callable[[Digest], Deferred[Digest]]
+    _content: IBlobStatter
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with the descriptor of what a digest is linked to."""
+        canonical = await self._linked(digest)
+        found = await self._remembered(digest)
+        if found is not None and found.digest == canonical:
+            return found
+        descriptor = await self._content.stat(digest=canonical)
+        await self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+        await _confirm(self._cache, digest, self._linked)
+        return descriptor
+
+    @deferred
+    async def _remembered(self, digest: Digest) -> Descriptor | None:
+        try:
+            return await self._cache.stat(digest=digest)
+        except BlobUnknown:
+            return None
+
+    def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Remember a descriptor."""
+        return self._cache.set_descriptor(digest=digest, descriptor=descriptor)
+
+    def clear(self, digest: Digest) -> Deferred[None]:
+        """Forget a digest."""
+        return self._cache.clear(digest=digest)
+
+
+async def _confirm(
+    cache: IBlobDescriptorService,
+    digest: Digest,
+    look: Callable[[Digest], Deferred[Any]],
+) -> None:
+    """Forget what was deleted between our look and our remembering it."""
+    try:
+        await look(digest)
+    except BlobUnknown:
+        await cache.clear(digest=digest)
+        raise

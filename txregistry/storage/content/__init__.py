@@ -1,0 +1,1 @@
+"""The content of all repositories, by digest: kept, verified, spared while in use."""

@@ -1,0 +1,135 @@
+"""Set damaged content aside, where whoever runs the registry can look at it."""
+
+from __future__ import annotations
+
+import posixpath
+from math import isfinite
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txregistry.flow.deferred import KeyedLocks, deferred
+from txregistry.interfaces.driver import (
+    DriverError,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+)
+from txregistry.interfaces.observe import Count, IMeter
+from txregistry.spec.digest import HEX_LENGTHS, Digest
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.content.integrity import Integrity
+from txregistry.storage.tree import layout
+
+#: Damaged files that could not be moved, each of which is told once.
+_MAX_TOLD = 1000
+
+
+@attrs.define(eq=False)
+class Damage:
+    """Takes content out of the way that has not its digest.
+
+    :param locks: of digests; see :class:`Content`.
+    """
+
+    _driver: IStorageDriver
+    _caches: Caches
+    _integrity: Integrity
+    _locks: KeyedLocks[Digest]
+    _meter: IMeter
+    _clock: IReactorTime
+    _told: set[tuple[Digest, str]] = attrs.field(factory=set)
+    _log = Logger()
+
+    def report(self, digest: Digest, identity: str | None = None) -> None:
+        """Set content aside, when nobody is linking it; nobody waits for that.
+
+        :param identity: of the damaged file: one that has taken its place stays. If it
+            is not known, what is there is read once more.
+        """
+        done = self._locks.run(digest, lambda: self._set_aside(digest, identity))
+        done.addErrback(self._not_set_aside, digest)
+
+    @deferred
+    async def digests(self) -> set[Digest]:
+        """Fire with what was set aside and is still kept."""
+        found = set()
+        for algorithm in HEX_LENGTHS:
+            for path in await self._kept(algorithm):
+                digits = posixpath.basename(path).partition(".")[0]
+                found.add(Digest(algorithm, digits))
+        return found
+
+    @deferred
+    async def purge(self, before: float) -> None:
+        """Delete what was set aside before a time, in seconds since the epoch."""
+        for algorithm in HEX_LENGTHS:
+            for path in await self._kept(algorithm):
+                if layout.damaged_at(path) < before:
+                    await self._driver.delete(path=path, durable=False)
+
+    @deferred
+    async def _kept(self, algorithm: str) -> list[str]:
+        try:
+            paths = await self._driver.list(path=f"{layout.DAMAGED}/{algorithm}")
+        except PathNotFound:
+            return []
+        return [path for path in paths if isfinite(layout.damaged_at(path))]
+
+    @deferred
+    async def _set_aside(self, digest: Digest, identity: str | None) -> None:
+        try:
+            found = await self._driver.stat(path=layout.blob_data(digest))
+        except PathNotFound:
+            return
+        if identity is None:
+            if await self._integrity.verify(digest, found.identity) is not False:
+                return
+        elif found.identity != identity:
+            return
+        await self._caches.forget(digest)
+        await self._move(digest, found.identity, found.size)
+
+    @deferred
+    async def _move(self, digest: Digest, identity: str, size: int) -> None:
+        path, aside = layout.blob_data(digest), self._place(digest)
+        try:
+            await self._driver.move(source=path, destination=aside)
+        except DriverError as error:
+            self._tell_once(digest, identity, error)
+            return
+        self._meter.count(Count.DAMAGED, "blob")
+        self._log.error(
+            "content of {size} bytes has not its digest {digest}: it is set aside as"
+            " {aside}",
+            digest=str(digest),
+            size=size,
+            aside=aside,
+        )
+        if IPruner.providedBy(self._driver):
+            directory = posixpath.dirname(path)
+            await IPruner(self._driver).prune(path=directory, stop=layout.BLOBS)
+
+    def _place(self, digest: Digest) -> str:
+        return layout.damaged(digest, int(self._clock.seconds()))
+
+    def _tell_once(self, digest: Digest, identity: str, error: DriverError) -> None:
+        if (digest, identity) in self._told:
+            return
+        if len(self._told) >= _MAX_TOLD:
+            self._told.clear()
+        self._told.add((digest, identity))
+        self._meter.count(Count.DAMAGED, "blob")
+        self._log.error(
+            "content has not its digest {digest} and is not served, but cannot be set"
+            " aside: {error}",
+            digest=str(digest),
+            error=str(error),
+        )
+
+    def _not_set_aside(self, failure: Failure, digest: Digest) -> None:
+        self._log.failure(
+            "cannot look at damaged content {digest}", failure, digest=str(digest)
+        )

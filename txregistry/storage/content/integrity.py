@@ -1,0 +1,208 @@
+"""Which content has its digest: known by the identity of its file.
+
+Note [Verified content]. Whoever writes content has its digest verified, and what is
+said of the file then (see :class:`FileStat`) is kept: in memory for what is in use, in
+the index for the rest. A file of the same identity is served without a look into it.
+One of another identity was damaged, copied, restored, or written by another program,
+and is hashed before it is believed again, each once. Nothing has to be there: rows that
+are lost, as with the index or in a crash, cost one reading of the content they were
+about.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import attrs
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txregistry.flow.database import Database
+from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.lru import Lru
+from txregistry.flow.streams import ShortRead
+from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.spec.digest import Digest
+from txregistry.storage.tree import layout
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS verified (
+    digest TEXT PRIMARY KEY, identity TEXT NOT NULL, size INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_FIND = "SELECT identity, size FROM verified WHERE digest = ?"
+_RECORD = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?)"
+_FORGET = "DELETE FROM verified WHERE digest = ?"
+
+#: Digests of which it is remembered in memory what was found; about 300 bytes each.
+MAX_REMEMBERED = 100_000
+
+#: So many files are read at once; others have the rest of the disk's threads.
+_HASHED_AT_ONCE = 4
+
+#: Rows that wait to be written at once; beyond the limit they are left out, which costs
+#: no more than reading their content again.
+_BATCH, _MAX_WAITING = 64, 10_000
+
+#: The identity and size of verified content; ``None`` for content that is gone.
+_Row = tuple[str, int] | None
+
+
+@attrs.define(eq=False)
+class Integrity:
+    """Knows which content was verified; see Note [Verified content].
+
+    :param database: has the table of :data:`SCHEMA`.
+    """
+
+    _driver: IStorageDriver
+    _database: Database
+    _found: Lru[Digest, tuple[str, bool]] = attrs.field(
+        factory=lambda: Lru(MAX_REMEMBERED)
+    )
+    _waiting: dict[Digest, _Row] = attrs.field(factory=dict)
+    _is_writing: bool = False
+    _hashing: Flights[tuple[Digest, str], bool | None] = attrs.field(factory=Flights)
+    _turns: DeferredSemaphore = attrs.field(
+        factory=lambda: DeferredSemaphore(_HASHED_AT_ONCE)
+    )
+    _log = Logger()
+
+    def recall(self, digest: Digest, identity: str) -> bool | None:
+        """Tell whether a file has its digest, if that is in memory.
+
+        A driver that cannot tell files apart is believed.
+        """
+        if not identity:
+            return True
+        known = self._found.get(digest)
+        return known[1] if known is not None and known[0] == identity else None
+
+    @deferred
+    async def find(self, digest: Digest, identity: str, size: int) -> bool | None:
+        """Fire with whether a file has its digest, as far as that was found out before.
+
+        One of a length that its digest does not have has not. ``None`` for a file that
+        has to be looked into.
+        """
+        found = self.recall(digest, identity)
+        if found is not None:
+            return found
+        row = await self._row(digest)
+        if row is None or (row[1] == size and row[0] != identity):
+            return None
+        self._remember(digest, identity, is_sound=row[1] == size)
+        return row[1] == size
+
+    def verify(self, digest: Digest, identity: str) -> Deferred[bool | None]:
+        """Read all of a file and fire with whether it has its digest.
+
+        ``None`` if another file is there, or none. One reading serves all who wait for
+        it and all who come later. Fails with a ``DriverError``.
+        """
+        known = self.recall(digest, identity)
+        if known is not None:
+            return succeed(known)
+        return self._hashing.join(
+            (digest, identity), lambda: self._hash(digest, identity)
+        )
+
+    def record(self, digest: Digest, identity: str, size: int) -> None:
+        """Keep that a file was seen to have its digest."""
+        self._remember(digest, identity, is_sound=True)
+        self._wait(digest, (identity, size))
+
+    @deferred
+    async def record_what_is_there(self, digest: Digest) -> None:
+        """Keep that what has just been put in its place was verified on its way."""
+        found = await self._driver.stat(path=layout.blob_data(digest))
+        self.record(digest, found.identity, found.size)
+
+    def forget(self, digest: Digest) -> None:
+        """Forget content that is deleted."""
+        self._found.pop(digest)
+        self._wait(digest, None)
+
+    def flush(self) -> Deferred[None]:
+        """Write what waits; fires also when that could not be done, which is logged."""
+        rows, self._waiting = self._waiting, {}
+        if not rows:
+            return succeed(None)
+        return self._database.run(lambda db: _write(db, rows)).addErrback(
+            self._not_kept
+        )
+
+    def _not_kept(self, failure: Failure) -> None:
+        failure.trap(sqlite3.Error)
+        self._log.warn(
+            "what was verified is not kept, and is read again after a restart: {error}",
+            error=str(failure.value),
+        )
+
+    @deferred
+    async def _row(self, digest: Digest) -> _Row:
+        if digest in self._waiting:
+            return self._waiting[digest]
+        key = (str(digest),)
+        try:
+            return await self._database.run(
+                lambda db: db.execute(_FIND, key).fetchone()
+            )
+        except sqlite3.Error:
+            return None  # content says for itself what it is
+
+    @deferred
+    async def _hash(self, digest: Digest, identity: str) -> bool | None:
+        try:
+            file = await self._driver.reader(path=layout.blob_data(digest))
+        except PathNotFound:
+            return None
+        hasher = digest.hasher()
+        try:
+            if file.identity != identity:
+                return None
+            await self._turns.run(file.hash, hasher=hasher, size=file.size)
+        except ShortRead:
+            return None  # cut off meanwhile, and so another
+        finally:
+            file.close()
+        return await self._conclude(digest, identity, digest.matches(hasher))
+
+    @deferred
+    async def _conclude(
+        self, digest: Digest, identity: str, is_sound: bool
+    ) -> bool | None:
+        """Keep what was found, unless the file was written to while it was read."""
+        try:
+            found = await self._driver.stat(path=layout.blob_data(digest))
+        except PathNotFound:
+            return None
+        if found.identity != identity:
+            return None
+        if is_sound:
+            self.record(digest, identity, found.size)
+        else:
+            self._remember(digest, identity, is_sound=False)
+        return is_sound
+
+    def _remember(self, digest: Digest, identity: str, is_sound: bool) -> None:
+        self._found.put(digest, (identity, is_sound))
+
+    def _wait(self, digest: Digest, row: _Row) -> None:
+        if len(self._waiting) < _MAX_WAITING:
+            self._waiting[digest] = row
+        if len(self._waiting) >= _BATCH and not self._is_writing:
+            self._is_writing = True
+            self.flush().addBoth(self._written)
+
+    def _written(self, _: object) -> None:
+        self._is_writing = False
+
+
+def _write(db: sqlite3.Connection, rows: dict[Digest, _Row]) -> None:
+    for digest, row in rows.items():
+        if row is None:
+            db.execute(_FORGET, (str(digest),))
+        else:
+            db.execute(_RECORD, (str(digest), *row))

@@ -1,0 +1,268 @@
+"""The content of all repositories: blobs by digest, whoever links them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.database import Database
+from txregistry.flow.deferred import KeyedLocks, deferred
+from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
+from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
+from txregistry.interfaces.files import IFileReader, IStoredFile
+from txregistry.interfaces.observe import IMeter
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown, Unavailable
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.content.damage import Damage
+from txregistry.storage.content.integrity import Integrity
+from txregistry.storage.content.leases import Leases
+from txregistry.storage.content.pins import Protection
+from txregistry.storage.content.unverified import UnverifiedBlob
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+
+#: Content up to this size is verified before any of it is given, where it has to be:
+#: damage is then found in time for another copy of it. Larger content would have its
+#: client wait for too long.
+VERIFIED_FIRST_BYTES = 256 * 1024 * 1024
+
+#: How often a file may be replaced while it is looked at.
+_RACES = 4
+
+
+@implementer(IBlobReader)
+@attrs.define(eq=False)
+class StoredBlob:
+    """An open blob of the store; closing it ends the lease."""
+
+    descriptor: Descriptor
+    _file: IFileReader
+    _release: Callable[[], None]
+
+    @property
+    def size(self) -> int:
+        """Count its bytes."""
+        return self._file.size
+
+    def read(
+        self, consumer: IConsumer, offset: int = 0, size: int | None = None
+    ) -> Deferred[None]:
+        """Push bytes into a consumer."""
+        return self._file.read(consumer=consumer, offset=offset, size=size)
+
+    def close(self) -> None:
+        """Close the file and give up the lease."""
+        self._file.close()
+        self._release()
+
+
+@implementer(IContent)
+@attrs.define(eq=False)
+class Content:
+    """Content by digest on a driver.
+
+    Linking and deleting the same content exclude one another: whatever links it
+    holds :attr:`locks` for its digest from the look at the data to the link.
+
+    Content that has not its digest is as good as missing; see Note [Verified content]
+    in :mod:`txregistry.storage.content.integrity`.
+    """
+
+    _driver: IStorageDriver
+    _caches: Caches
+    _index: ILinkIndex
+    protection: Protection
+    integrity: Integrity
+    damage: Damage
+    locks: KeyedLocks[Digest]
+    leases: Leases = attrs.field(factory=Leases)
+
+    @deferred
+    async def verify(self, digest: Digest) -> bool:
+        """Fire with whether the content that lies there has its digest."""
+        for _ in range(_RACES):
+            try:
+                found = await self._driver.stat(layout.blob_data(digest))
+            except PathNotFound:
+                return False
+            known = await self.integrity.find(digest, found.identity, found.size)
+            if known is None:
+                known = await self.integrity.verify(digest, found.identity)
+            if known is not None:
+                return known
+        return False
+
+    @deferred
+    async def is_there(self, digest: Digest) -> bool:
+        """Fire with whether there is any content, be it damaged."""
+        try:
+            await self._driver.stat(layout.blob_data(digest))
+        except PathNotFound:
+            return False
+        return True
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with the descriptor of content that is there.
+
+        That has been verified, unless it is large: then it is from now on.
+        """
+        for _ in range(_RACES):
+            try:
+                found = await self._driver.stat(layout.blob_data(digest))
+            except PathNotFound as error:
+                raise BlobUnknown(str(digest)) from error
+            verified = await self._judge(digest, found.identity, found.size)
+            if not verified and _is_large(found.size):
+                self._verify_behind(digest, found.identity)
+            elif not verified:
+                continue  # it was replaced
+            return Descriptor(digest, found.size)
+        raise BlobUnknown(str(digest))
+
+    def _verify_behind(self, digest: Digest, identity: str) -> None:
+        """Find out about large content that somebody has asked for, for the next."""
+        done = self._confirm(digest, identity)
+        done.addErrback(lambda failure: failure.trap(Unavailable, DriverError))
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobReader:
+        """Open content, under a lease.
+
+        Fails with ``BlobUnknown`` also if it is damaged, so that it can be fetched
+        again. What is large and was not verified yet, is so while it is read.
+        """
+        release = self.leases.take(digest)
+        try:
+            for _ in range(_RACES):
+                file = await self._open(digest)
+                opened = await self._opened(digest, file, release)
+                if opened is not None:
+                    return opened
+            raise BlobUnknown(str(digest))
+        except BaseException:
+            release()
+            raise
+
+    @deferred
+    async def _open(self, digest: Digest) -> IStoredFile:
+        try:
+            return await self._driver.reader(layout.blob_data(digest))
+        except PathNotFound as error:
+            raise BlobUnknown(str(digest)) from error
+
+    @deferred
+    async def _opened(
+        self, digest: Digest, file: IStoredFile, release: Callable[[], None]
+    ) -> IBlobReader | None:
+        """Fire with a reader of an open file, or ``None`` if it was replaced."""
+        identity, size = file.identity, file.size
+        try:
+            verified = await self._judge(digest, identity, size)
+        except BaseException:
+            file.close()
+            raise
+        blob = StoredBlob(Descriptor(digest, size), file, release)
+        if verified:
+            return blob
+        if _is_large(size):
+            return UnverifiedBlob(blob, lambda: self._confirm(digest, identity))
+        file.close()
+        return None
+
+    @deferred
+    async def _judge(self, digest: Digest, identity: str, size: int) -> bool:
+        """Fire with whether a file was verified; fail with ``BlobUnknown`` for damage.
+
+        If not, it is large, or is not there any more.
+        """
+        known = self.integrity.recall(digest, identity)
+        if known is None:
+            known = await self.integrity.find(digest, identity, size)
+        if known is None and not _is_large(size):
+            known = await self.integrity.verify(digest, identity)
+        if known is False:
+            self.damage.report(digest, identity)
+            raise BlobUnknown(str(digest))
+        return known is True
+
+    @deferred
+    async def _confirm(self, digest: Digest, identity: str) -> None:
+        verified = await self.integrity.verify(digest, identity)
+        if verified is False:
+            self.damage.report(digest, identity)
+        if not verified:
+            raise Unavailable("the content has not its digest")
+
+    def purge_damaged(self, before: float) -> Deferred[None]:
+        """Delete damaged content that was set aside before a time."""
+        return self.damage.purge(before)
+
+    def collect(self, digest: Digest) -> Deferred[bool]:
+        """Delete content that nobody links or reads."""
+        return self.locks.run(digest, lambda: self._collect(digest))
+
+    def pin(self, digest: Digest) -> None:
+        """Spare content from a collection; see Note [Pins]."""
+        self.protection.pin(digest)
+
+    def use(self, digest: Digest) -> None:
+        """Spare content that was linked from a collection that has begun meanwhile.
+
+        Called under the digest's lock, for which the collection waits as well.
+        """
+        self.protection.use(digest)
+
+    def discard(self, digest: Digest, since: float) -> Deferred[bool]:
+        """Delete content that a collection has found nobody refers to.
+
+        :param since: content that was used after this time stays.
+        :return: fires with whether it was deleted.
+        """
+        return self.locks.run(digest, lambda: self._discard(digest, since))
+
+    @deferred
+    async def _discard(self, digest: Digest, since: float) -> bool:
+        if self.leases.held(digest) or self.protection.spares(digest, since):
+            return False
+        return await self._delete(digest)
+
+    @deferred
+    async def _collect(self, digest: Digest) -> bool:
+        holders = await self._index.holders(digest=digest)
+        if holders or self.leases.held(digest):
+            return False
+        return await self._delete(digest)
+
+    @deferred
+    async def _delete(self, digest: Digest) -> bool:
+        await self._caches.forget(digest)
+        self.integrity.forget(digest)
+        return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)
+
+
+def _is_large(size: int) -> bool:
+    return size > VERIFIED_FIRST_BYTES
+
+
+def make_content(
+    driver: IStorageDriver,
+    caches: Caches,
+    links: ILinkIndex,
+    database: Database,
+    meter: IMeter,
+    clock: IReactorTime,
+) -> Content:
+    """Put the content of a store together.
+
+    :param database: of the index; see :class:`Integrity`.
+    """
+    integrity, locks = Integrity(driver, database), KeyedLocks[Digest]()
+    damage = Damage(driver, caches, integrity, locks, meter, clock)
+    return Content(driver, caches, links, Protection(clock), integrity, damage, locks)

@@ -1,0 +1,1 @@
+"""Collection of what nothing refers to any more."""

@@ -1,0 +1,204 @@
+"""Look at the tree so that the index can be believed: see Note [Ensuring]."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from txregistry.flow.deferred import Flights, KeyedLocks, deferred
+from txregistry.flow.turns import Turns
+from txregistry.interfaces.driver import (
+    DriverError,
+    IPruner,
+    IStorageDriver,
+    PathNotFound,
+)
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage.index import statements
+from txregistry.storage.index.statements import CATALOGUE, Fact
+from txregistry.storage.index.tree_index import Look, TreeIndex
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+from txregistry.storage.tree.walk import (
+    manifest_in_tree,
+    revisions_in_tree,
+    tags_in_tree,
+    walk_repositories,
+)
+
+#: Parts of an index that are believed; beyond this many all are looked at again.
+MAX_ENSURED = 100_000
+
+#: Files that are looked at before others get their turn.
+_PER_TURN = 64
+
+
+@attrs.define(eq=False)
+class Reconciler:
+    """Ensures the parts of an index, each once.
+
+    :ivar tagging: whoever changes a tag holds its lock from the look at the link until
+        the index knows. Those who hold the lock of a digest as well took that first.
+    """
+
+    _driver: IStorageDriver
+    index: TreeIndex
+    _clock: IReactorTime
+    _ensured: set[Hashable] = attrs.field(factory=set)
+    _seen: set[RepositoryName] = attrs.field(factory=set)
+    tagging: KeyedLocks[tuple[RepositoryName, Tag]] = attrs.field(factory=KeyedLocks)
+    _forgotten: int = 0
+    _flights: Flights[Hashable, None] = attrs.field(factory=Flights)
+    _log = Logger()
+
+    @deferred
+    async def repositories(self) -> None:
+        """Ensure the catalogue."""
+        await self._ensure_by_look(
+            "repositories", CATALOGUE, self._look_for_repositories
+        )
+
+    @deferred
+    async def tags(self, name: RepositoryName) -> None:
+        """Ensure the names of a repository's tags."""
+        look = partial(self._look_for_tags, name)
+        await self._ensure_by_look((name, "tags"), str(name), look)
+
+    @deferred
+    async def digests(self, name: RepositoryName) -> None:
+        """Ensure what a repository's tags stand for."""
+        await self._ensure((name, "digests"), lambda: self._read_tags(name))
+
+    @deferred
+    async def referrers(self, name: RepositoryName) -> None:
+        """Ensure what a repository's manifests refer to."""
+        look = partial(self._look_for_manifests, name)
+        await self._ensure_by_look((name, "referrers"), str(name), look)
+
+    def added(self, name: RepositoryName, *written: Fact) -> None:
+        """Record that a repository holds something, and perhaps more."""
+        if name in self._seen and not written:
+            return
+        self.index.write(statements.repository_added(name), *written)
+        if len(self._seen) >= MAX_ENSURED:
+            self._seen.clear()
+        self._seen.add(name)
+
+    @deferred
+    async def removed(self, name: RepositoryName, *written: Fact) -> None:
+        """Record that something is gone, and the repository if that was all."""
+        self._seen.discard(name)
+        is_there = await self.is_there(name)
+        if not is_there and name not in self._seen:  # nor has anybody added to it since
+            written += (statements.repository_gone(name),)
+            await self._prune(name)
+        self.index.write(*written)
+
+    @deferred
+    async def _prune(self, name: RepositoryName) -> None:
+        """Remove what uploads left empty."""
+        if IPruner.providedBy(self._driver):
+            path = layout.uploads(name)
+            await IPruner(self._driver).prune(path=path, stop=layout.REPOSITORIES)
+
+    @deferred
+    async def is_there(self, name: RepositoryName) -> bool:
+        """Fire with whether a repository holds anything."""
+        for part in (layout.MANIFESTS, layout.LAYERS):
+            try:
+                await self._driver.stat(path=f"{layout.repository(name)}/{part}")
+            except PathNotFound:
+                continue
+            return True
+        return False
+
+    def _ensure_by_look(
+        self,
+        key: Hashable,
+        part: str,
+        look: Callable[[Look], Awaitable[list[Fact]]],
+    ) -> Deferred[None]:
+        return self._ensure(key, lambda: self.index.renew(part, look))
+
+    @deferred
+    async def _ensure(self, key: Hashable, look: Callable[[], Deferred[None]]) -> None:
+        while not self._is_ensured(key):
+            await self._flights.join(key, lambda: self._renew(key, look))
+
+    def _is_ensured(self, key: Hashable) -> bool:
+        epoch = self.index.epoch
+        if self.index.believed != epoch:
+            self.index.believed = epoch
+            self._forget()
+        return key in self._ensured
+
+    @deferred
+    async def _renew(self, key: Hashable, look: Callable[[], Deferred[None]]) -> None:
+        await self.index.open()
+        if self._is_ensured(key):
+            return
+        forgotten = self._forgotten
+        await look()
+        if self._is_ensured(key) or forgotten != self._forgotten:
+            return  # what it stood on is not believed any more: it is done again
+        if len(self._ensured) >= MAX_ENSURED:
+            kept = self._ensured & {"repositories"}  # which takes longest by far
+            self._forget()
+            self._ensured |= kept
+        self._ensured.add(key)
+
+    def _forget(self) -> None:
+        """Believe nothing; what is asked for is looked at again."""
+        self._ensured.clear()
+        self._forgotten += 1
+
+    def tell_unreadable(self, error: DriverError) -> None:
+        """Log that a repository is not in the catalogue, as it cannot be read."""
+        self._log.warn("not in the catalogue: {error}", error=str(error))
+
+    async def _look_for_repositories(self, look: Look) -> list[Fact]:
+        found = walk_repositories(self._driver, self.tell_unreadable)
+        async for name in Turns(self._clock).over(found):
+            await look.see(statements.sort_key(str(name)))
+        return statements.repositories_are_seen(look.number)
+
+    async def _look_for_tags(self, name: RepositoryName, look: Look) -> list[Fact]:
+        async for tag in Turns(self._clock).over(tags_in_tree(self._driver, name)):
+            await look.see(str(tag))
+        return statements.tags_are_seen(name, look.number)
+
+    @deferred
+    async def _read_tags(self, name: RepositoryName) -> None:
+        await self.tags(name)
+        links = Links(self._driver)
+        unread = await self.index.tags_unread(name, "", _PER_TURN)
+        while unread:
+            for tag in unread:
+                digest = await links.read(layout.tag_current(name, tag))
+                if digest is not None:
+                    self.index.write(statements.tag_read(name, tag, digest))
+            unread = await self.index.tags_unread(name, str(unread[-1]), _PER_TURN)
+
+    async def _look_for_manifests(self, name: RepositoryName, look: Look) -> list[Fact]:
+        found = revisions_in_tree(self._driver, name)
+        async for digest in Turns(self._clock).over(found):
+            await look.see(str(digest))
+        await self._read_manifests(name, look)
+        return statements.manifests_are_seen(name, look.number)
+
+    async def _read_manifests(self, name: RepositoryName, look: Look) -> None:
+        after = ""
+        while unread := await self.index.manifests_unread(name, look, after, _PER_TURN):
+            for digest in unread:
+                await look.write(*await self._read_manifest(name, digest))
+            after = str(unread[-1])
+
+    async def _read_manifest(self, name: RepositoryName, digest: Digest) -> list[Fact]:
+        manifest = await manifest_in_tree(self._driver, digest)
+        return [] if manifest is None else [statements.manifest_added(name, manifest)]

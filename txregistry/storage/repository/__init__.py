@@ -1,0 +1,1 @@
+"""What one repository holds, by its links."""

@@ -1,0 +1,208 @@
+"""The blobs of one local repository: content to which its link files give access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import (
+    BlobMount,
+    IBlobDeleter,
+    IBlobDescriptorService,
+    IBlobIngester,
+    IBlobReader,
+    IBlobService,
+    IBlobStatter,
+    IBlobWriter,
+    UploadStatus,
+)
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage.content.store import Content
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.sessions import Uploads
+from txregistry.storage.uploads.upload_writer import Upload
+
+
+@implementer(IBlobStatter)
+@attrs.define(eq=False)
+class LinkedStatter:
+    """Stats content by way of a repository's links."""
+
+    _name: RepositoryName
+    _links: Links
+    _content: Content
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with the canonical descriptor if there is a link and the content."""
+        return await self._content.stat(await self.linked(digest))
+
+    @deferred
+    async def linked(self, digest: Digest) -> Digest:
+        """Fire with the digest to which one is linked; fail with ``BlobUnknown``."""
+        canonical = await self._links.read(layout.layer_link(self._name, digest))
+        if canonical is None:
+            raise BlobUnknown(str(digest))
+        return canonical
+
+
+@implementer(IBlobService, IBlobIngester, IBlobDeleter)
+@attrs.define(eq=False)
+class LinkedBlobs:
+    """The blobs of one repository."""
+
+    _name: RepositoryName
+    _links: Links
+    _content: Content
+    _descriptors: IBlobDescriptorService
+    _uploads: Uploads
+    _reconciler: Reconciler
+    _clock: IReactorTime
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with a blob's descriptor."""
+        descriptor = await self._descriptors.stat(digest=digest)
+        self._content.protection.use(descriptor.digest)
+        try:
+            return await self._content.stat(descriptor.digest)
+        except BlobUnknown:
+            # As below: HEAD says what GET would.
+            await self._descriptors.clear(digest=digest)
+            raise
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobReader:
+        """Open a blob."""
+        descriptor = await self._descriptors.stat(digest=digest)
+        try:
+            return await self._content.open(descriptor.digest)
+        except BlobUnknown:
+            # The content went away behind the cache's back.
+            await self._descriptors.clear(digest=digest)
+            raise
+
+    @deferred
+    async def create(
+        self, mount: BlobMount | None = None, algorithm: str | None = None
+    ) -> IBlobWriter | Descriptor:
+        """Begin an upload, or link content that is there."""
+        if mount is not None:
+            mounted = await self._find_and_mount(mount)
+            if mounted is not None:
+                return mounted
+        begun = await self.begin(algorithm)
+        upload: Upload = await self._uploads.resume(begun.upload_id, _accept)
+        return upload
+
+    def begin(self, algorithm: str | None = None) -> Deferred[UploadStatus]:
+        """Begin an upload that others go on with."""
+        return self._uploads.begin(now=self._clock.seconds(), algorithm=algorithm)
+
+    def status(
+        self, upload_id: str, begun_at: float | None = None
+    ) -> Deferred[UploadStatus]:
+        """Fire with where an upload stands."""
+        return self._uploads.status(upload_id, begun_at)
+
+    @deferred
+    async def resume(
+        self,
+        upload_id: str,
+        check: Callable[[UploadStatus], None],
+        begun_at: float | None = None,
+    ) -> IBlobWriter:
+        """Go on with an upload."""
+        upload: Upload = await self._uploads.resume(upload_id, check, begun_at)
+        return upload
+
+    @deferred
+    async def delete(self, digest: Digest) -> None:
+        """Unlink a blob from this repository.
+
+        Under the lock of its content, so that nobody who links it remembers it after;
+        if it is not linked yet, under that of the name by which it would be.
+        """
+        linked = await self._links.read(layout.layer_link(self._name, digest))
+        key = digest if linked is None else linked
+        await self._content.locks.run(key, lambda: self._delete(digest))
+
+    @deferred
+    async def delete_dangling(self, digest: Digest) -> bool:
+        """Unlink a blob if its data is not there."""
+        linked = await self._links.read(layout.layer_link(self._name, digest))
+        if linked is None:
+            return False
+        target = linked
+        return await self._content.locks.run(
+            target, lambda: self._delete_if_dangling(digest, target)
+        )
+
+    @deferred
+    async def _delete_if_dangling(self, digest: Digest, target: Digest) -> bool:
+        # A client may have been quicker.
+        if await self._content.is_there(target):
+            return False
+        return await self._unlink(digest)
+
+    @deferred
+    async def _delete(self, digest: Digest) -> None:
+        if not await self._unlink(digest):
+            raise BlobUnknown(str(digest))
+
+    @deferred
+    async def _unlink(self, digest: Digest) -> bool:
+        await self._descriptors.clear(digest=digest)
+        removed = await self._links.remove(
+            layout.layer_link(self._name, digest), layout.REPOSITORIES
+        )
+        # Whoever looked in between has it remembered again.
+        await self._descriptors.clear(digest=digest)
+        await self._reconciler.removed(self._name)
+        return removed
+
+    @deferred
+    async def _find_and_mount(self, mount: BlobMount) -> Descriptor | None:
+        canonical: Digest | None = mount.digest
+        if mount.source is not None:
+            link = layout.layer_link(mount.source, mount.digest)
+            canonical = await self._links.read(link)
+        if canonical is None:
+            return None
+        found = canonical
+        return await self._content.locks.run_all(
+            sorted({found, mount.digest}), lambda: self._mount(mount, found)
+        )
+
+    @deferred
+    async def _mount(self, mount: BlobMount, canonical: Digest) -> Descriptor | None:
+        self._content.pin(canonical)
+        try:
+            descriptor = await self._content.stat(canonical)
+        except BlobUnknown:
+            return None
+        changes = []
+        for digest in {mount.digest, canonical}:
+            link = layout.layer_link(self._name, digest)
+            changes += await self._links.change(link, canonical)
+        await self._links.apply(changes)
+        self._content.use(canonical)
+        self._reconciler.added(self._name)
+        await self._descriptors.set_descriptor(
+            digest=mount.digest, descriptor=descriptor
+        )
+        return descriptor
+
+
+def _accept(status: UploadStatus) -> None:
+    """Find nothing wrong with an upload that has just begun."""

@@ -1,0 +1,1 @@
+"""Where everything lies: distribution's tree, and walks through it."""

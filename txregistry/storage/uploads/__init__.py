@@ -1,0 +1,1 @@
+"""Bytes on their way to a place in the store: uploads and partial blobs."""

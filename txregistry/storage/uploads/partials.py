@@ -1,0 +1,198 @@
+"""Partial blobs: growing files by digest, and what is certain about them.
+
+The state is JSON beside the data: ``offset`` (bytes that are synced), ``size`` and
+``validator``. Only what is synced is trusted by the next process, and it is hashed
+again before more is added.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable
+from typing import cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import ShortRead
+from txregistry.interfaces.driver import (
+    DriverError,
+    InvalidOffset,
+    IStorageDriver,
+    PathNotFound,
+)
+from txregistry.interfaces.files import IStoredFile
+from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import HEX_LENGTHS, Digest, is_digest
+from txregistry.spec.errors import DigestInvalid, SizeInvalid
+from txregistry.storage.content.store import Content
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.hashing import hash_file
+from txregistry.storage.uploads.upload_writer import Ingest
+
+
+@implementer(IPartialBlob)
+@attrs.define(eq=False, kw_only=True)
+class PartialBlob(Ingest):
+    """The growing file of one digest."""
+
+    upload_id: str
+    started_at: float
+    resumed: FillCheckpoint | None
+    _digest: Digest
+    _driver: IStorageDriver
+    _content: Content
+    _closed: Callable[[], None]
+
+    @deferred
+    async def checkpoint(self, state: FillCheckpoint) -> None:
+        """Sync, then say how far."""
+        await self.file.flush(durable=True)
+        await self._driver.put(layout.fill_state(self._digest), _encode(state))
+
+    def reader(self) -> Deferred[IStoredFile]:
+        """Open the growing file."""
+        return self._driver.reader(layout.fill_data(self._digest))
+
+    @deferred
+    async def close(self) -> None:
+        """Keep what is there for a later fill."""
+        self._closed()
+        await self.file.close()
+
+    @deferred
+    async def verify(self, provisional: Descriptor) -> None:
+        """Compare the digest of what is written, which may not be durable."""
+        await self.file.flush()
+        if provisional.size is not None and provisional.size != self.size:
+            raise SizeInvalid({"expected": provisional.size, "received": self.size})
+        if not self._digest.matches(self.hasher):
+            raise DigestInvalid(str(self._digest))
+
+    @deferred
+    async def commit(self, provisional: Descriptor) -> Descriptor:
+        """Verify and move into the store, linked by nobody yet."""
+        await self.verify(provisional)
+        await self.file.commit()
+        await self._content.locks.run(self._digest, self._store)
+        await self._forget()
+        return Descriptor(self._digest, self.size)
+
+    @deferred
+    async def cancel(self) -> None:
+        """Delete the file and the state."""
+        await self.file.cancel()
+        await self._forget()
+
+    @deferred
+    async def _store(self) -> None:
+        source, place = layout.fill_data(self._digest), layout.blob_data(self._digest)
+        await self._driver.move(source, place)
+        await self._content.integrity.record_what_is_there(self._digest)
+
+    @deferred
+    async def _forget(self) -> None:
+        self._closed()
+        await Links(self._driver).remove(layout.fill(self._digest), layout.OWN)
+
+
+@implementer(IPartialBlobs)
+@attrs.define(eq=False)
+class PartialBlobs:
+    """All partial blobs of a store."""
+
+    _driver: IStorageDriver
+    _content: Content
+    _clock: IReactorTime
+    _open_paths: set[str] = attrs.field(factory=set)
+
+    @deferred
+    async def has(self, digest: Digest) -> bool:
+        """Fire with whether there is a state to go on from."""
+        return await self._resumed(digest) is not None
+
+    @deferred
+    async def open(self, digest: Digest) -> IPartialBlob:
+        """Open a partial blob, resumed from its last checkpoint or new."""
+        resumed = await self._resumed(digest)
+        try:
+            return await self._open(digest, resumed)
+        except (InvalidOffset, PathNotFound, ShortRead):
+            # The data is not what the state says: nothing can be kept.
+            return await self._open(digest, None)
+
+    @deferred
+    async def purge(self, before: float) -> None:
+        """Delete what earlier fills left and nobody has gone on with."""
+        for algorithm in HEX_LENGTHS:
+            try:
+                paths = await self._driver.list(f"{layout.FILLS}/{algorithm}")
+            except PathNotFound:
+                continue
+            for path in paths:
+                digits = posixpath.basename(path)
+                if not is_digest(f"{algorithm}:{digits}"):
+                    continue  # something else lies there
+                if path not in self._open_paths and await self._is_old(path, before):
+                    await Links(self._driver).remove(path, layout.OWN)
+
+    @deferred
+    async def _is_old(self, path: str, before: float) -> bool:
+        try:
+            found = await self._driver.stat(f"{path}/data")
+        except PathNotFound:
+            return True
+        return found.modified_at < before
+
+    @deferred
+    async def _open(
+        self, digest: Digest, resumed: FillCheckpoint | None
+    ) -> IPartialBlob:
+        hasher = digest.hasher()
+        path = layout.fill_data(digest)
+        offset = 0 if resumed is None else resumed.offset
+        if offset:
+            await hash_file(self._driver, path, offset, hasher)
+        file = await self._driver.writer(path, keep_bytes=offset, hasher=hasher)
+        directory = layout.fill(digest)
+        self._open_paths.add(directory)
+        return PartialBlob(
+            closed=lambda: self._open_paths.discard(directory),
+            file=file,
+            hasher=hasher,
+            upload_id=str(digest),
+            started_at=self._clock.seconds(),
+            resumed=resumed,
+            digest=digest,
+            driver=self._driver,
+            content=self._content,
+        )
+
+    @deferred
+    async def _resumed(self, digest: Digest) -> FillCheckpoint | None:
+        try:
+            return _decode(await self._driver.get(layout.fill_state(digest)))
+        except DriverError:
+            return None
+
+
+def _encode(state: FillCheckpoint) -> bytes:
+    return json.dumps(attrs.asdict(state)).encode("utf-8")
+
+
+def _decode(content: bytes) -> FillCheckpoint | None:
+    try:
+        fields = cast("dict[str, object]", json.loads(content))
+        offset, size = fields["offset"], fields["size"]
+        validator = fields["validator"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(offset, int) or not isinstance(size, int | None):
+        return None
+    return FillCheckpoint(offset, size, cast("str | None", validator))

@@ -1,0 +1,204 @@
+"""Bytes on their way to a place in the store: hashed as they are written, verified,
+then linked."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IProducer
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.sessions import Session
+from txregistry.interfaces.blobs import IBlobDescriptorService, IBlobWriter
+from txregistry.interfaces.driver import (
+    Change,
+    IStorageDriver,
+    MoveFile,
+    PutFile,
+    RemoveTree,
+)
+from txregistry.interfaces.files import IFileWriter
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import CANONICAL, Digest, IncrementalHash
+from txregistry.spec.errors import DigestInvalid, SizeInvalid
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage.content.store import Content
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.tree import layout
+from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.hashing import Hashes, HashStates, hash_file
+from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
+from txregistry.storage.uploads.spooled import LateFile
+
+
+@implementer(IConsumer)
+@attrs.define(eq=False, kw_only=True)
+class Ingest:
+    """Bytes on their way to a place in the store: a file, and a hash of it."""
+
+    file: IFileWriter
+    hasher: IncrementalHash
+
+    @property
+    def size(self) -> int:
+        """Count the bytes written."""
+        return self.file.size
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer, paused while the disk is behind."""
+        self.file.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self.file.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Take in bytes."""
+        self.file.write(data)
+
+    def flush(self, durable: bool = False) -> Deferred[None]:
+        """Wait until what was taken in is written."""
+        return self.file.flush(durable=durable)
+
+
+@implementer(IBlobWriter)
+@attrs.define(eq=False, kw_only=True)
+class Upload(Ingest):
+    """An upload to a repository, while this is the one who writes to it."""
+
+    file: LateFile
+    hasher: Hashes
+    upload_id: str
+    started_at: float
+    _name: RepositoryName
+    _driver: IStorageDriver
+    _content: Content
+    _descriptors: IBlobDescriptorService
+    _beginnings: Beginnings
+    _states: HashStates
+    _reconciler: Reconciler
+    _session: Session
+    _began_with: int
+    _producer: IProducer | None = None
+    _closing: Deferred[None] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self._session.on_takeover(self._give_way)
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer; it is stopped when another request takes over."""
+        self._producer = producer
+        super().registerProducer(producer, streaming)
+        if self._session.asked_to_leave:
+            self._give_way()
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._producer = None
+        super().unregisterProducer()
+
+    @deferred
+    async def commit(self, provisional: Descriptor) -> Descriptor:
+        """Verify, move into place, link; see :class:`IBlobWriter`."""
+        # It is synced with the move: one wait for the disk instead of two.
+        await self.file.close()
+        content = self.file.content
+        if content is not None:
+            self.hasher.update(content)
+        await self._verify(provisional, content)
+        canonical = Descriptor(Digest(CANONICAL, self.hasher.hexdigest()), self.size)
+        path = layout.blob_data(canonical.digest)
+        place: Change = MoveFile(self._path, path, sync=True)
+        if content is not None:
+            place = PutFile(path, content)
+        await self._content.locks.run_all(
+            sorted({canonical.digest, provisional.digest}),
+            lambda: self._store(canonical, provisional.digest, place),
+        )
+        self._session.leave()
+        self._reconciler.added(self._name)
+        return canonical
+
+    @deferred
+    async def cancel(self) -> None:
+        """Delete the upload."""
+        try:
+            await self.file.cancel()
+            if not await self._beginnings.drop(self._key, self.started_at):
+                await self._forget()
+        finally:
+            self._session.leave()
+
+    @deferred
+    async def close(self) -> None:
+        """Sync what is there and keep it, with the state of its digests."""
+        try:
+            await self._keep()
+        finally:
+            # Also when whoever asked does not wait for it any more.
+            try:
+                await self.file.close()
+            finally:
+                self._session.leave()
+
+    @deferred
+    async def _keep(self) -> None:
+        if self.size != self._began_with:
+            await self.file.flush(durable=True)
+            await self._states.save(self._states_path, self.hasher)
+
+    def _give_way(self) -> None:
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    @deferred
+    async def _verify(self, provisional: Descriptor, content: bytes | None) -> None:
+        if provisional.size is not None and provisional.size != self.size:
+            raise SizeInvalid({"expected": provisional.size, "received": self.size})
+        wanted = provisional.digest
+        hasher = self.hasher.by_algorithm.get(wanted.algorithm)
+        if hasher is None:
+            # Only now is it known that this algorithm is wanted.
+            hasher = wanted.hasher()
+            if content is not None:
+                hasher.update(content)
+            else:
+                await hash_file(self._driver, self._path, self.size, hasher)
+        if not wanted.matches(hasher):
+            raise DigestInvalid(str(wanted))
+
+    @property
+    def _key(self) -> UploadKey:
+        return self._name, self.upload_id
+
+    @property
+    def _path(self) -> str:
+        return layout.upload_data(self._name, self.upload_id)
+
+    @property
+    def _states_path(self) -> str:
+        return layout.upload_hash_states(self._name, self.upload_id)
+
+    @deferred
+    async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
+        self._content.pin(canonical.digest)
+        links = Links(self._driver)
+        # Writing over what is there heals content that was damaged.
+        changes = [place]
+        for digest in {canonical.digest, alias}:
+            path = layout.layer_link(self._name, digest)
+            changes += await links.change(path, canonical.digest)
+        if not await self._beginnings.drop(self._key, self.started_at):
+            changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
+        await self._driver.apply(changes=changes)
+        await self._content.integrity.record_what_is_there(canonical.digest)
+        self._content.use(canonical.digest)
+        # A manifest that refers to it is the next thing to come.
+        await self._descriptors.set_descriptor(digest=alias, descriptor=canonical)
+
+    @deferred
+    async def _forget(self) -> None:
+        directory = layout.upload(self._name, self.upload_id)
+        await Links(self._driver).remove(directory, layout.REPOSITORIES, durable=False)
+        self._session.leave()

@@ -11,7 +11,7 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import namespace_suite
 

@@ -12,8 +12,8 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.services import CHECKPOINT_SECONDS, Journaling
 from txregistry.storage.tree import layout
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 
 class JournalingTests(SynchronousTestCase):

@@ -21,7 +21,7 @@ from txregistry.admin.control import ControlFactory
 from txregistry.auth.maker import make_controller
 from txregistry.config.model import Config
 from txregistry.expiry.ledger_sqlite import SqliteLedger
-from txregistry.expiry.plan import Plan
+from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
@@ -61,7 +61,7 @@ from txregistry.services import (
     Ledger,
     Preload,
     Registry,
-    Storage,
+    StorageService,
 )
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.proxies import TrustedProxies
@@ -241,7 +241,12 @@ class House:
         """Build the tree of services, in the order in which they start."""
         registry = Registry(self.config.http.draintimeout, self.give_up)
         lock = DirectoryLock(own_path(self.config, "lock", ""))
-        for child in (*self.foundations, Storage(self.driver), lock, self.journaling):
+        for child in (
+            *self.foundations,
+            StorageService(self.driver),
+            lock,
+            self.journaling,
+        ):
             registry.add(child)
         registry.add(self.secret)
         registry.add(self.beginnings)
@@ -301,8 +306,8 @@ class House:
         )
 
     @property
-    def _plan(self) -> Plan:
-        return Plan(self.config.proxy.ttl)
+    def _plan(self) -> ExpiryPlan:
+        return ExpiryPlan(self.config.proxy.ttl)
 
     def _scheduler(self, rebuild: Rebuild) -> ExpiryScheduler:
         leases = self.content.leases

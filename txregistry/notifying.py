@@ -11,12 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from txregistry.config.model import Config
-from txregistry.config.notifications import Endpoint as EndpointConfig
+from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
-from txregistry.notifications.envelope import Filter, Source
+from txregistry.notifications.envelope import EventSource, Filter
 from txregistry.notifications.notifier import Notifier
 from txregistry.spec.weburl import Target
 from txregistry.wiring import own_path
@@ -68,6 +68,6 @@ def endpoint_settings(endpoint: EndpointConfig) -> EndpointSettings:
     )
 
 
-def _source(config: Config) -> Source:
+def _source(config: Config) -> EventSource:
     port = config.http.addr.rpartition(":")[2]
-    return Source(f"{socket.gethostname()}:{port}", str(uuid.uuid4()))
+    return EventSource(f"{socket.gethostname()}:{port}", str(uuid.uuid4()))

@@ -9,7 +9,7 @@ import attrs
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from txregistry.storagedriver.changes import put_private
+from txregistry.storagedriver.filesystem.atomic import put_private
 
 _LENGTH = 32
 

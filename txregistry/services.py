@@ -129,7 +129,7 @@ def _as_deferred(result: Any) -> Deferred[Any]:
 
 
 @attrs.define(eq=False, slots=False)
-class Storage(Service):
+class StorageService(Service):
     """Shows that the storage can be written before anything is served from it."""
 
     _driver: IStorageDriver

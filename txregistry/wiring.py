@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.web.client import Agent
 
 from txregistry.config.fields import host_and_port
-from txregistry.config.health import Health, HttpHealth
+from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config, Proxy
-from txregistry.config.redis import Redis as RedisConfig
-from txregistry.config.storage import UploadPurging
+from txregistry.config.redis import RedisSection as RedisConfig
+from txregistry.config.storage import UploadPurgingSection
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
@@ -69,7 +69,7 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
     )
 
 
-def _upload_lifetime(purging: UploadPurging) -> float:
+def _upload_lifetime(purging: UploadPurgingSection) -> float:
     is_purged = purging.enabled and not purging.dryrun
     return float(purging.age) if is_purged else 0.0
 
@@ -150,7 +150,7 @@ def channel_limits(config: Config) -> ChannelLimits:
 
 
 def health_checks(
-    health: Health, driver: IStorageDriver, reactor: Any
+    health: HealthSection, driver: IStorageDriver, reactor: Any
 ) -> Sequence[Check]:
     """Say what is to be looked at."""
     clock: IReactorTime = reactor

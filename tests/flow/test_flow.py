@@ -32,9 +32,9 @@ from txregistry.flow.streams import (
     ChunkProducer,
     ConsumerStopped,
     HeldBytes,
-    IdleTimer,
     ShortRead,
     TooLong,
+    Watchdog,
 )
 
 
@@ -323,7 +323,7 @@ class StreamTests(SynchronousTestCase):
     def test_idle_timer(self) -> None:
         """It expires only when nothing happens."""
         clock, expired = Clock(), []
-        timer = IdleTimer(clock, 10, lambda: expired.append(clock.seconds()))
+        timer = Watchdog(clock, 10, lambda: expired.append(clock.seconds()))
         timer.arm()
         clock.advance(9)
         timer.arm()

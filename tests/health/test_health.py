@@ -31,7 +31,7 @@ from txregistry.interfaces.driver import DriverError, PathNotFound
 from txregistry.interfaces.health import IHealth
 from txregistry.notifications.silent import Silence
 from txregistry.spec.gate import Gate
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings

@@ -14,7 +14,7 @@ from tests.web.limits import LimitCase
 from tests.web.test_http2 import H2Client, Stream
 from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.web.channels import ChannelLimits
 from txregistry.web.frames import STEP_BYTES, SlowFrames
 from txregistry.web.http2 import RegistryH2Connection

@@ -44,7 +44,7 @@ from txregistry.storage.caches.redis import (
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.walk import walk_repositories
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 
 T = TypeVar("T")
 

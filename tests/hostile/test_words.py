@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.hostile.work import Parse, WorkCase
 from txregistry.auth.htpasswd import parse_basic
 from txregistry.auth.passwords import usable_entries
-from txregistry.config.health import Health, HttpHealth
+from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
 from txregistry.config.show import effective
@@ -38,7 +38,7 @@ from txregistry.spec.forwarded import client_base, parse_forwarded
 from txregistry.spec.hops import client_of
 from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.web.record import masked
 from txregistry.wiring import health_checks
 
@@ -228,7 +228,7 @@ class TokenTests(SynchronousTestCase):
         """The token is sent all the same."""
         reactor = MemoryReactorClock()
         url = f"http://127.0.0.1:80/up?token={TOKEN}"
-        health = Health(http=(HttpHealth(url),))
+        health = HealthSection(http=(HttpHealth(url),))
         (check,) = health_checks(health, MemoryDriver(Clock()), reactor)
         check.look()
         sent = StringTransport()
@@ -240,7 +240,7 @@ class TokenTests(SynchronousTestCase):
         """What a failing check says holds no token, whatever its URL is."""
         for part in ("%ff%zz", "[", "\u00fc", "&&;=", "%", "a b"):
             url = f"http://127.0.0.1:80/up{part}?token={TOKEN}{part}"
-            health = Health(http=(HttpHealth(url),))
+            health = HealthSection(http=(HttpHealth(url),))
             with capturedLogs() as events:
                 reactor = MemoryReactorClock()
                 (check,) = health_checks(health, MemoryDriver(Clock()), reactor)

@@ -14,13 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests.notifications.test_notifier import Listener, NotifierCase
-from txregistry.config.health import Health, HttpHealth
-from txregistry.config.notifications import Endpoint as EndpointConfig
+from txregistry.config.health import HealthSection, HttpHealth
+from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifying import endpoint_settings
 from txregistry.spec.weburl import Target, is_http_url
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.wire import Wire
 from txregistry.wiring import health_checks
 
@@ -106,7 +106,7 @@ class HealthTests(SynchronousTestCase):
 
     def test_name(self) -> None:
         """A check is known by its URL without name and password."""
-        asked = Health(http=(HttpHealth("http://ann:hush@a.example/up"),))
+        asked = HealthSection(http=(HttpHealth("http://ann:hush@a.example/up"),))
         (check,) = health_checks(asked, MemoryDriver(Clock()), MemoryReactorClock())
         self.assertEqual(check.name, "http://a.example/up")
 

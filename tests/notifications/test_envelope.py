@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces.events import Action, Event, Requested, Target
+from txregistry.interfaces.events import Action, Event, EventTarget, Requested
 from txregistry.notifications.envelope import (
     MEDIA_TYPE,
+    EventSource,
     Filter,
-    Source,
     write_envelope,
 )
 from txregistry.spec.descriptor import Descriptor
@@ -29,11 +29,11 @@ NAME = RepositoryName.parse("library/test")
 NOW = 1136214245.0
 
 REQUESTED = Requested("rid", "client.local", "reg.local", "PUT", "test/0.1", "ann")
-SOURCE = Source("hostname.local:5000", "instance")
+SOURCE = EventSource("hostname.local:5000", "instance")
 
 PUSH = Event(
     Action.PUSH,
-    Target(
+    EventTarget(
         NAME,
         Descriptor(DIGEST, 7143, IMAGE),
         url=f"http://example.com/v2/library/test/manifests/{DIGEST}",
@@ -117,7 +117,7 @@ class EnvelopeTests(SynchronousTestCase):
     def test_mount(self) -> None:
         """A mounted blob says where from."""
         source = RepositoryName.parse("other/place")
-        blob = Target(NAME, Descriptor(DIGEST, 5), source=source, url="http://x/y")
+        blob = EventTarget(NAME, Descriptor(DIGEST, 5), source=source, url="http://x/y")
         self.assertEqual(
             target(Event(Action.MOUNT, blob, REQUESTED)),
             {
@@ -133,13 +133,13 @@ class EnvelopeTests(SynchronousTestCase):
 
     def test_deleted_digest(self) -> None:
         """What was deleted by its digest has a digest and a repository only."""
-        gone = Event(Action.DELETE, Target(NAME, digest=DIGEST), REQUESTED)
+        gone = Event(Action.DELETE, EventTarget(NAME, digest=DIGEST), REQUESTED)
         expected = {"digest": str(DIGEST), "repository": "library/test"}
         self.assertEqual(target(gone), expected)
 
     def test_deleted_tag(self) -> None:
         """A deleted tag has a name and a repository only."""
-        gone = Event(Action.DELETE, Target(NAME, tag=Tag.parse("v1")), REQUESTED)
+        gone = Event(Action.DELETE, EventTarget(NAME, tag=Tag.parse("v1")), REQUESTED)
         self.assertEqual(target(gone), {"repository": "library/test", "tag": "v1"})
 
     def test_nobody(self) -> None:
@@ -201,6 +201,6 @@ class FilterTests(SynchronousTestCase):
 
     def test_without_a_media_type(self) -> None:
         """An event that has no media type is left out by its action only."""
-        gone = Event(Action.DELETE, Target(NAME, digest=DIGEST), REQUESTED)
+        gone = Event(Action.DELETE, EventTarget(NAME, digest=DIGEST), REQUESTED)
         self.assertTrue(self.passes(gone, (IMAGE,)))
         self.assertFalse(self.passes(gone, (), ("delete",)))

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txregistry.auth.silly import SillyAccess
-from txregistry.flow.smallbody import SmallBody
-from txregistry.interfaces.events import Action, Event, IEventSink, Target
+from txregistry.flow.bytes_body import SmallBody
+from txregistry.interfaces.events import Action, Event, EventTarget, IEventSink
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import REGISTRY, Got, TestHouse
 
@@ -94,7 +94,7 @@ class EventCase(SynchronousTestCase):
         self.assertEqual(len(found), 1, found)
         return found[0]
 
-    def assertBlob(self, target: Target, name: str = "a/b") -> None:
+    def assertBlob(self, target: EventTarget, name: str = "a/b") -> None:
         assert target.descriptor is not None
         found = target.descriptor
         self.assertEqual(str(target.repository), name)
@@ -206,7 +206,7 @@ class ManifestEventTests(EventCase):
         self.digest = digest_of(self.content)
         self.url = f"{REGISTRY}/v2/a/b/manifests/{self.digest}"
 
-    def assertManifest(self, target: Target, tag: str | None) -> None:
+    def assertManifest(self, target: EventTarget, tag: str | None) -> None:
         assert target.descriptor is not None
         found = target.descriptor
         self.assertEqual(

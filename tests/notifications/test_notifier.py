@@ -21,10 +21,16 @@ from zope.interface.verify import verifyObject
 
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
-from txregistry.interfaces.events import Action, Event, IEventSink, Requested, Target
+from txregistry.interfaces.events import (
+    Action,
+    Event,
+    EventTarget,
+    IEventSink,
+    Requested,
+)
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
-from txregistry.notifications.envelope import Filter, Source
+from txregistry.notifications.envelope import EventSource, Filter
 from txregistry.notifications.notifier import Notifier
 from txregistry.notifications.silent import Silence
 from txregistry.spec.descriptor import Descriptor
@@ -38,7 +44,7 @@ NOW = 1_700_000_000
 def event(number: int, action: Action = Action.PUSH, kind: str = "text/x") -> Event:
     """Make an event that can be told from others by its size."""
     descriptor = Descriptor(Digest.of(b"%d" % number), number, kind)
-    target = Target(RepositoryName.parse("a/b"), descriptor)
+    target = EventTarget(RepositoryName.parse("a/b"), descriptor)
     return Event(action, target, Requested("r"))
 
 
@@ -158,7 +164,7 @@ class NotifierCase(SynchronousTestCase):
         endpoints = [
             self.endpoint(name, events, **settings) for name in names or ("hook",)
         ]
-        source = Source("host:5000", "instance")
+        source = EventSource("host:5000", "instance")
         made = Notifier(endpoints, events, source, True, self.limit, self.clock)
         self.running.append(made)
         self.finish(made.startService())
@@ -445,7 +451,7 @@ class FilterTests(NotifierCase):
         pulls = self.endpoint(
             "other", events, filter=Filter(actions=frozenset({"push"}))
         )
-        source = Source("host:5000", "instance")
+        source = EventSource("host:5000", "instance")
         notifier = Notifier([pushes, pulls], events, source, True, 10, self.clock)
         self.running.append(notifier)
         self.finish(notifier.startService())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.remote.circuit import Circuit, Circuits, Verdict
+from txregistry.remote.circuit import Circuit, Circuits, CircuitVerdict
 
 
 class CircuitTests(SynchronousTestCase):
@@ -18,9 +18,9 @@ class CircuitTests(SynchronousTestCase):
         circuit.succeeded()
         for now in range(4):
             circuit.failed(now)
-        self.assertIs(circuit.judge(5), Verdict.ASK)
+        self.assertIs(circuit.judge(5), CircuitVerdict.ASK)
         circuit.failed(5)
-        self.assertIs(circuit.judge(6), Verdict.REFUSE)
+        self.assertIs(circuit.judge(6), CircuitVerdict.REFUSE)
         self.assertEqual(circuit.retry_after(6), 4)
 
     def test_one_probe_at_a_time(self) -> None:
@@ -28,15 +28,15 @@ class CircuitTests(SynchronousTestCase):
         circuit = Circuit()
         for _ in range(5):
             circuit.failed(0)
-        self.assertIs(circuit.judge(5), Verdict.PROBE)
-        self.assertIs(circuit.judge(5), Verdict.REFUSE)
+        self.assertIs(circuit.judge(5), CircuitVerdict.PROBE)
+        self.assertIs(circuit.judge(5), CircuitVerdict.REFUSE)
         circuit.failed(6)
-        self.assertIs(circuit.judge(15), Verdict.REFUSE)
-        self.assertIs(circuit.judge(16), Verdict.PROBE)
+        self.assertIs(circuit.judge(15), CircuitVerdict.REFUSE)
+        self.assertIs(circuit.judge(16), CircuitVerdict.PROBE)
         circuit.abandoned()
-        self.assertIs(circuit.judge(16), Verdict.PROBE)
+        self.assertIs(circuit.judge(16), CircuitVerdict.PROBE)
         circuit.succeeded()
-        self.assertIs(circuit.judge(16), Verdict.ASK)
+        self.assertIs(circuit.judge(16), CircuitVerdict.ASK)
 
     def test_wait_has_an_end(self) -> None:
         """It is never longer than a minute."""
@@ -52,13 +52,13 @@ class CircuitTests(SynchronousTestCase):
         circuit = Circuit(opens_by_probe=True)
         for _ in range(9):
             circuit.failed(0)
-        self.assertIs(circuit.judge(0), Verdict.PROBE)
-        self.assertIs(circuit.judge(0), Verdict.PROBE)
+        self.assertIs(circuit.judge(0), CircuitVerdict.PROBE)
+        self.assertIs(circuit.judge(0), CircuitVerdict.PROBE)
         circuit.probe_failed(0)
-        self.assertIs(circuit.judge(1), Verdict.REFUSE)
-        self.assertIs(circuit.judge(5), Verdict.PROBE)
+        self.assertIs(circuit.judge(1), CircuitVerdict.REFUSE)
+        self.assertIs(circuit.judge(5), CircuitVerdict.PROBE)
         circuit.succeeded()
-        self.assertIs(circuit.judge(5), Verdict.ASK)
+        self.assertIs(circuit.judge(5), CircuitVerdict.ASK)
 
     def test_many_are_bounded(self) -> None:
         """Of many things that fail, the oldest are forgotten."""
@@ -66,8 +66,8 @@ class CircuitTests(SynchronousTestCase):
         for number in range(20):
             for _ in range(5):
                 circuits.failed(number, 0)
-        self.assertIs(circuits.judge(0, 0), Verdict.ASK)
-        self.assertIs(circuits.judge(19, 0), Verdict.REFUSE)
+        self.assertIs(circuits.judge(0, 0), CircuitVerdict.ASK)
+        self.assertIs(circuits.judge(19, 0), CircuitVerdict.REFUSE)
         circuits.succeeded(19)
-        self.assertIs(circuits.judge(19, 0), Verdict.ASK)
+        self.assertIs(circuits.judge(19, 0), CircuitVerdict.ASK)
         self.assertEqual(circuits.retry_after("x", 0), 0)

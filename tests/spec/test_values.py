@@ -25,7 +25,7 @@ from txregistry.spec.errors import (
     TooManyRequests,
     envelope,
 )
-from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.links import parse_next
 from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
@@ -323,7 +323,7 @@ class FreshnessTests(SynchronousTestCase):
     @given(st.floats(0, 1e9), st.floats(0, 1e9), st.floats(0, 1e6))
     def test_never_fresh_past_its_time(self, at: float, now: float, ttl: float) -> None:
         """An answer is fresh only within its time, and never from the future."""
-        if TagPolicy(ttl).judge(at, now) is Verdict.FRESH:
+        if TagPolicy(ttl).judge(at, now) is Freshness.FRESH:
             self.assertTrue(0 <= now - at < ttl)
 
     def test_stale(self) -> None:
@@ -331,7 +331,7 @@ class FreshnessTests(SynchronousTestCase):
         self.assertTrue(TagPolicy(60).may_serve_stale(0, 1e9))
         self.assertTrue(TagPolicy(60, 100).may_serve_stale(0, 100))
         self.assertFalse(TagPolicy(60, 100).may_serve_stale(0, 101))
-        self.assertIs(TagPolicy(60).judge(None, 0), Verdict.REVALIDATE)
+        self.assertIs(TagPolicy(60).judge(None, 0), Freshness.REVALIDATE)
 
     def test_status_headers(self) -> None:
         """RFC 9211, and nothing where nothing is known."""

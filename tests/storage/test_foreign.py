@@ -22,8 +22,8 @@ from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.shape import is_ours
 from txregistry.storage.uploads.purge import UploadPurger
-from txregistry.storagedriver import looking, names
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem import scandir, stat
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 
@@ -121,8 +121,8 @@ class ForeignTests(SynchronousTestCase):
         self.driver = FilesystemDriver(str(self.root), InlineDisk())
         self.house = TestHouse(clock=clock, driver=self.driver)
         self.unreadable: set[str] = set()
-        self.refuse(looking, "listdir")
-        self.refuse(names, "scandir")
+        self.refuse(stat, "listdir")
+        self.refuse(scandir, "scandir")
 
     def refuse(self, module: object, function: str) -> None:
         """Let no one read some directories, whoever the tests run as."""

@@ -47,9 +47,9 @@ from txregistry.storage.caches.repository_cache import RepositoryCache
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS
 from txregistry.storage.uploads.spooled import LateFile
-from txregistry.storagedriver import appender
-from txregistry.storagedriver.appender import Appender, lent_buffer
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem import appender
+from txregistry.storagedriver.filesystem.appender import Appender, lent_buffer
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.maker import make_driver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest

@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError, PathNotFound
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.drivers import driver_suite
 
 

@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
-from txregistry.flow.room import BODIES
+from txregistry.flow.buffer_budget import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
 from txregistry.web.channels import HEAD_READ_BYTES, ChannelLimits, watch_socket

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from tests.web.raw import Line
 from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
 from txregistry.interfaces.driver import DriverError
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 
 class StorageFailureTests(GoneCase):

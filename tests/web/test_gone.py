@@ -18,7 +18,7 @@ from txregistry.observe.access import format_combined
 from txregistry.observe.logs import make_observer
 from txregistry.observe.metrics import Observers
 from txregistry.spec.digest import Digest
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire

@@ -12,11 +12,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.flow.smallbody import SmallBody
+from txregistry.flow.bytes_body import SmallBody
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.events import Action, Event, IEventSink
 from txregistry.spec.digest import Digest
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import REGISTRY, TestHouse
 from txregistry.testing.repositories import image_manifest
 

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.test_upload_model import budget
 from txregistry.spec import mediatypes
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 
 ROOT = "/docker/registry/v2/repositories"

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.raw import Line
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 
 ROOT = "/docker/registry/v2"

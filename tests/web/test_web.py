@@ -125,7 +125,7 @@ class BaseTests(WebCase):
         for size in (1000, 3_000_000):
             from treq.client import HTTPClient
 
-            from txregistry.flow.smallbody import SmallBody
+            from txregistry.flow.bytes_body import SmallBody
 
             asked = HTTPClient(self.house.wire).put(
                 "http://cache.example/v2/a/b/manifests/v1", data=SmallBody(b"x" * size)

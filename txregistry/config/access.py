@@ -25,7 +25,7 @@ class Htpasswd:
 
 
 @attrs.frozen
-class Token:
+class TokenSection:
     """``auth.token``."""
 
     realm: str
@@ -53,5 +53,5 @@ class Auth:
 CONTROLLERS: Mapping[str, type[Any]] = {
     "silly": Silly,
     "htpasswd": Htpasswd,
-    "token": Token,
+    "token": TokenSection,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from txregistry.config.model import Config
-from txregistry.config.notifications import Endpoint
-from txregistry.config.redis import Redis
+from txregistry.config.notifications import EndpointSection
+from txregistry.config.redis import RedisSection
 
 
 def apply_aliases(config: Config) -> Config:
@@ -39,7 +39,7 @@ def _validation(config: Config) -> Config:
 def _redis(config: Config) -> Config:
     redis = config.redis
     tls = attrs.evolve(redis.tls, rootcas=redis.tls.rootcas + redis.tls.clientcas)
-    modern: Redis = attrs.evolve(
+    modern: RedisSection = attrs.evolve(
         redis,
         addrs=redis.addrs or ((redis.addr,) if redis.addr else ()),
         poolsize=redis.poolsize or redis.pool.maxactive,
@@ -54,7 +54,7 @@ def _endpoints(config: Config) -> Config:
     return attrs.evolve(config, notifications=notifications)
 
 
-def _ignore(endpoint: Endpoint) -> Endpoint:
+def _ignore(endpoint: EndpointSection) -> EndpointSection:
     mediatypes = endpoint.ignore.mediatypes + endpoint.ignoredmediatypes
     ignore = attrs.evolve(endpoint.ignore, mediatypes=mediatypes)
     return attrs.evolve(endpoint, ignore=ignore, ignoredmediatypes=())

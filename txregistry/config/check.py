@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.health import Health
+from txregistry.config.health import HealthSection
 from txregistry.config.http import HttpLimits, Tls
 from txregistry.config.model import Config, Proxy, Validation
-from txregistry.config.notifications import Endpoint
-from txregistry.config.redis import Redis
+from txregistry.config.notifications import EndpointSection
+from txregistry.config.redis import RedisSection
 from txregistry.config.storage import Filesystem
 from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.patterns import Pattern
@@ -118,7 +118,7 @@ def _check_storage(config: Config) -> list[str]:
     return problems
 
 
-def _check_redis(redis: Redis) -> list[str]:
+def _check_redis(redis: RedisSection) -> list[str]:
     if not redis.addrs:
         return ["redis.addrs: is missing, and storage.cache.blobdescriptor is redis"]
     problems = _check_address("redis.addrs[0]", redis.addrs[0])
@@ -242,7 +242,7 @@ def _check_lists(config: Config) -> list[str]:
     return problems
 
 
-def _check_health(health: Health) -> list[str]:
+def _check_health(health: HealthSection) -> list[str]:
     problems = []
     for index, item in enumerate(health.tcp):
         problems += _check_address(f"health.tcp[{index}].addr", item.addr)
@@ -251,7 +251,7 @@ def _check_health(health: Health) -> list[str]:
     return problems
 
 
-def _check_endpoints(endpoints: tuple[Endpoint, ...]) -> list[str]:
+def _check_endpoints(endpoints: tuple[EndpointSection, ...]) -> list[str]:
     wanted = {
         index: endpoint
         for index, endpoint in enumerate(endpoints)
@@ -307,7 +307,7 @@ def remarks(config: Config) -> list[str]:
     """Say what works in another way than one might expect."""
     found = []
     cache = config.storage.cache.blobdescriptor
-    if cache != "redis" and config.redis != Redis():
+    if cache != "redis" and config.redis != RedisSection():
         found.append("redis: is asked only as storage.cache.blobdescriptor")
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")

@@ -50,7 +50,7 @@ class TcpHealth:
 
 
 @attrs.frozen
-class Health:
+class HealthSection:
     """``health``."""
 
     storagedriver: StorageHealth = section(StorageHealth)

@@ -42,7 +42,7 @@ class Prometheus:
 
 
 @attrs.frozen
-class Debug:
+class DebugSection:
     """``http.debug``."""
 
     addr: str = ""
@@ -117,7 +117,7 @@ class Http:
     draintimeout: Duration = Duration(10.0)
     headers: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     tls: Tls = section(Tls)
-    debug: Debug = section(Debug)
+    debug: DebugSection = section(DebugSection)
     http2: Http2 = section(Http2)
     h2c: H2c = section(H2c)
     limits: HttpLimits = section(HttpLimits)

@@ -13,15 +13,15 @@ import attrs
 
 from txregistry.config.access import Auth
 from txregistry.config.fields import Duration, from_file, no_effect, secret, section
-from txregistry.config.health import Health
+from txregistry.config.health import HealthSection
 from txregistry.config.http import Http
 from txregistry.config.notifications import Notifications
-from txregistry.config.redis import Redis
+from txregistry.config.redis import RedisSection
 from txregistry.config.storage import Storage
 
 
 @attrs.frozen
-class AccessLog:
+class AccessLogSection:
     """``log.accesslog``."""
 
     disabled: bool = False
@@ -34,7 +34,7 @@ class Log:
     level: str = "info"
     formatter: str = "text"
     fields: Mapping[str, str] = attrs.field(factory=dict)
-    accesslog: AccessLog = section(AccessLog)
+    accesslog: AccessLogSection = section(AccessLogSection)
     reportcaller: object = no_effect("events name their source by namespace")
     hooks: object = no_effect("let whoever collects the log send mail")
 
@@ -55,7 +55,7 @@ class Tags:
 
 
 @attrs.frozen
-class Urls:
+class UrlsSection:
     """``validation.manifests.urls``: regular expressions."""
 
     allow: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Urls:
 
 
 @attrs.frozen
-class Platform:
+class PlatformSection:
     """``validation.manifests.indexes.platformlist[]``."""
 
     architecture: str
@@ -75,14 +75,14 @@ class Indexes:
     """``validation.manifests.indexes``: which children have to be there."""
 
     platforms: str = "all"
-    platformlist: tuple[Platform, ...] = ()
+    platformlist: tuple[PlatformSection, ...] = ()
 
 
 @attrs.frozen
-class Manifests:
+class ManifestsSection:
     """``validation.manifests``."""
 
-    urls: Urls = section(Urls)
+    urls: UrlsSection = section(UrlsSection)
     indexes: Indexes = section(Indexes)
 
 
@@ -92,7 +92,7 @@ class Validation:
 
     disabled: bool = False
     enabled: bool | None = None
-    manifests: Manifests = section(Manifests)
+    manifests: ManifestsSection = section(ManifestsSection)
 
 
 @attrs.frozen
@@ -184,8 +184,8 @@ class Config:
     auth: Auth = section(Auth)
     middleware: object = no_effect("blobs are served by this process itself")
     notifications: Notifications = section(Notifications)
-    redis: Redis = section(Redis)
-    health: Health = section(Health)
+    redis: RedisSection = section(RedisSection)
+    health: HealthSection = section(HealthSection)
     catalog: Catalog = section(Catalog)
     tags: Tags = section(Tags)
     validation: Validation = section(Validation)

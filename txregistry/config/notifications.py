@@ -18,7 +18,7 @@ class Ignore:
 
 
 @attrs.frozen
-class Endpoint:
+class EndpointSection:
     """``notifications.endpoints[]``."""
 
     name: str
@@ -47,5 +47,5 @@ class Notifications:
     """
 
     events: Events = section(Events)
-    endpoints: tuple[Endpoint, ...] = ()
+    endpoints: tuple[EndpointSection, ...] = ()
     queuelimit: int = 100_000

@@ -32,7 +32,7 @@ class RedisTls:
 
 
 @attrs.frozen
-class Redis:
+class RedisSection:
     """``redis``.
 
     :ivar addrs: ``host:port``; exactly one is asked.

@@ -28,7 +28,7 @@ class DescriptorCache:
 
 
 @attrs.frozen
-class Delete:
+class DeleteSection:
     """``storage.delete``."""
 
     enabled: bool = False
@@ -49,7 +49,7 @@ class ReadOnly:
 
 
 @attrs.frozen
-class UploadPurging:
+class UploadPurgingSection:
     """``storage.maintenance.uploadpurging``: what becomes of uploads left alone."""
 
     enabled: bool = True
@@ -62,7 +62,7 @@ class UploadPurging:
 class Maintenance:
     """``storage.maintenance``."""
 
-    uploadpurging: UploadPurging = section(UploadPurging)
+    uploadpurging: UploadPurgingSection = section(UploadPurgingSection)
     readonly: ReadOnly = section(ReadOnly)
 
 
@@ -80,7 +80,7 @@ class Storage:
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)
     cache: DescriptorCache = section(DescriptorCache)
-    delete: Delete = section(Delete)
+    delete: DeleteSection = section(DeleteSection)
     redirect: Redirect = section(Redirect)
     maintenance: Maintenance = section(Maintenance)
     tag: object = no_effect("tags are looked up in an index, not by many reads")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from txregistry.expiry.plan import Plan
+from txregistry.expiry.plan import ExpiryPlan
 from txregistry.flow.rfc3339 import read_time, write_time
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
@@ -22,7 +22,7 @@ _TYPES = {Kind.BLOB: 0, Kind.MANIFEST: 1}
 _KINDS = {number: kind for kind, number in _TYPES.items()}
 
 
-def read_state(content: bytes, plan: Plan) -> list[Entry]:
+def read_state(content: bytes, plan: ExpiryPlan) -> list[Entry]:
     """Read the entries of a state file; those that cannot be used are passed over.
 
     :raise ValueError: it is no such file at all.
@@ -34,7 +34,7 @@ def read_state(content: bytes, plan: Plan) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def _read(key: str, value: object, plan: Plan) -> Entry | None:
+def _read(key: str, value: object, plan: ExpiryPlan) -> Entry | None:
     try:
         name, _, digest = key.partition("@")
         kind = _KINDS[value["EntryType"]]  # type: ignore[index]
@@ -46,7 +46,7 @@ def _read(key: str, value: object, plan: Plan) -> Entry | None:
     return Entry(entry_key, 0, plan.last_use(expiry))
 
 
-def write_state(entries: Iterable[Entry], plan: Plan) -> bytes:
+def write_state(entries: Iterable[Entry], plan: ExpiryPlan) -> bytes:
     """Write the blobs and manifests among the entries as a state file."""
     document = {}
     for entry in entries:

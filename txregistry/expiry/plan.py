@@ -12,7 +12,7 @@ TICK_SECONDS = 1.0
 
 
 @attrs.frozen
-class Plan:
+class ExpiryPlan:
     """The time to live, counted from the last use.
 
     :ivar ttl_seconds: 0 keeps everything for ever.

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.expiry.legacy import read_state, write_state
-from txregistry.expiry.plan import BATCH, Plan
+from txregistry.expiry.plan import BATCH, ExpiryPlan
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
@@ -35,7 +35,7 @@ class Rebuild:
     _inventory: IInventory
     _content: IContent
     _partials: IPartialBlobs
-    _plan: Plan
+    _plan: ExpiryPlan
     _clock: IReactorTime
     _log = Logger()
 

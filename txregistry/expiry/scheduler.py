@@ -12,7 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.expiry.plan import BATCH, TICK_SECONDS, Plan
+from txregistry.expiry.plan import BATCH, TICK_SECONDS, ExpiryPlan
 from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.deferred import deferred
@@ -28,7 +28,7 @@ class ExpiryScheduler(Service):
     """
 
     _clock: IReactorTime
-    _plan: Plan
+    _plan: ExpiryPlan
     _ledger: IExpiryLedger
     _reaper: Reaper
     _rebuild: Rebuild

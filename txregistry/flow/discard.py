@@ -8,7 +8,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
-from txregistry.flow.streams import IdleTimer
+from txregistry.flow.streams import Watchdog
 
 #: The body of an answer that nobody wants is read up to this, so that the
 #: connection can serve again; past it, closing is cheaper.
@@ -21,7 +21,7 @@ class _Discard(Protocol):
     _size: int = 0
 
     def connectionMade(self) -> None:
-        self._timer = IdleTimer(self._clock, 5.0, self._close)
+        self._timer = Watchdog(self._clock, 5.0, self._close)
         self._timer.arm()
 
     def dataReceived(self, data: bytes) -> None:

@@ -212,7 +212,7 @@ class BoundedConsumer:
 
 
 @attrs.define(eq=False)
-class IdleTimer:
+class Watchdog:
     """Call somebody when nothing has happened for a while; re-armed by each event."""
 
     _clock: IReactorTime

@@ -24,7 +24,7 @@ class Action(Enum):
 
 
 @attrs.frozen
-class Target:
+class EventTarget:
     """What it was done to.
 
     :ivar descriptor: of the content; ``None`` where only a name is known.
@@ -60,7 +60,7 @@ class Event:
     """One thing that happened."""
 
     action: Action
-    target: Target
+    target: EventTarget
     requested: Requested
 
 

@@ -14,9 +14,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
+from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.flow.smallbody import SmallBody
 from txregistry.interfaces.events import Event
 from txregistry.notifications.envelope import MEDIA_TYPE, Filter
 from txregistry.notifications.queue import EventQueue, Queued

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from txregistry.flow.rfc3339 import write_time
-from txregistry.interfaces.events import Action, Event, Target
+from txregistry.interfaces.events import Action, Event, EventTarget
 from txregistry.spec.descriptor import Descriptor
 
 #: Of the envelope, as distribution 3 has it.
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/vnd.docker.distribution.events.v2+json"
 
 
 @attrs.frozen
-class Source:
+class EventSource:
     """The process that tells.
 
     :ivar instance: an id of this run.
@@ -41,7 +41,7 @@ class Filter:
 
 
 def write_envelope(
-    event: Event, event_id: str, now: float, source: Source, references: bool
+    event: Event, event_id: str, now: float, source: EventSource, references: bool
 ) -> bytes:
     """Write the envelope of one event.
 
@@ -65,7 +65,7 @@ def write_envelope(
     return json.dumps({"events": [document]}, indent=3).encode("utf-8")
 
 
-def _target(target: Target, action: Action, references: bool) -> dict[str, object]:
+def _target(target: EventTarget, action: Action, references: bool) -> dict[str, object]:
     found: dict[str, object] = {}
     if target.descriptor is not None:
         found |= _descriptor(target.descriptor)

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.events import Event, IEventSink
 from txregistry.notifications.endpoint import Endpoint
-from txregistry.notifications.envelope import Source, write_envelope
+from txregistry.notifications.envelope import EventSource, write_envelope
 from txregistry.notifications.queue import EventQueue
 from txregistry.spec.weburl import masked_url
 
@@ -36,7 +36,7 @@ class Notifier(Service):
 
     _endpoints: Sequence[Endpoint]
     _queue: EventQueue
-    _source: Source
+    _source: EventSource
     _references: bool
     _limit: int
     _clock: IReactorTime

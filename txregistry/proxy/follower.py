@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.gate import Passage, open_passage
+from txregistry.flow.producer_relay import Passage, open_passage
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.interfaces.files import IFileReader
@@ -48,14 +48,14 @@ class Follower:
         try:
             offset = await self._read_pieces(passage, offset, end)
         finally:
-            passage.gate.shut()
+            passage.relay.shut()
         if size is not None and end is not None and offset < end:
             raise ShortRead(f"{end - offset} bytes are missing")
 
     @deferred
     async def _read_pieces(self, passage: Passage, offset: int, end: int | None) -> int:
         while end is None or offset < end:
-            await passage.gate.ready()
+            await passage.relay.ready()
             visible = await self._visible_past(offset)
             if visible <= offset:
                 break

@@ -12,7 +12,7 @@ import attrs
 
 from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.tags import Tags
-from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName, Tag
 
 #: What all lists together may take, in bytes; one that is longer is not kept.
@@ -40,7 +40,7 @@ class TagLists:
     def find(self, name: RepositoryName, now: float) -> Tags | None:
         """Give a list that is fresh."""
         seen = self._seen.find(name)
-        if seen and self._policy.judge(seen.confirmed_at, now) is Verdict.FRESH:
+        if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             return seen.tags
         return None
 

@@ -13,7 +13,7 @@ from txregistry.interfaces.referrers import IReferrerService, Referrers
 from txregistry.proxy.outage import is_outage
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
-from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName
 
 #: What the lists of all repositories together may take in memory.
@@ -21,7 +21,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 @attrs.frozen
-class Seen:
+class SeenReferrers:
     """What the upstream last said, and when."""
 
     referrers: Referrers
@@ -29,7 +29,7 @@ class Seen:
 
 
 #: The lists of all repositories; the one renewed longest ago goes first.
-ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], Seen]
+ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], SeenReferrers]
 
 
 def make_memory() -> ReferrerMemory:
@@ -75,7 +75,7 @@ class ProxyReferrers:
     async def _whole(self, digest: Digest) -> Referrers:
         now, status = self._clock.seconds(), current_status()
         seen = self._memory.find((self._name, digest))
-        if seen and self._policy.judge(seen.confirmed_at, now) is Verdict.FRESH:
+        if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             status.hit = True
             return seen.referrers
         status.forward = "miss"
@@ -93,7 +93,7 @@ class ProxyReferrers:
     @deferred
     async def _ask(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
-        seen = Seen(found, self._clock.seconds())
+        seen = SeenReferrers(found, self._clock.seconds())
         self._memory.keep(
             (self._name, digest), seen, sum(item.memory_bytes for item in found)
         )

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.streams import IdleTimer
+from txregistry.flow.streams import Watchdog
 from txregistry.spec.errors import UpstreamTimeout
 
 
@@ -23,10 +23,10 @@ class StallClock:
     _passed_over: int = 0
     _stalled: bool = False
     _work: Deferred[None] | None = None
-    _timer: IdleTimer = attrs.field(init=False)
+    _timer: Watchdog = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._timer = IdleTimer(self._clock, self._seconds, self._end)
+        self._timer = Watchdog(self._clock, self._seconds, self._end)
 
     @deferred
     async def watch(self, work: Deferred[None]) -> None:

@@ -27,7 +27,7 @@ from txregistry.proxy.outage import is_answer, is_outage
 from txregistry.proxy.pending import PendingTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
-from txregistry.spec.freshness import TagPolicy, Verdict
+from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
@@ -39,7 +39,7 @@ _SEEN_BYTES = 600
 
 
 @attrs.frozen
-class Seen:
+class SeenTag:
     """What the upstream last said of a tag, and when.
 
     :ivar is_hint: of size and type it is known only what HEAD has told.
@@ -51,7 +51,7 @@ class Seen:
 
 
 #: The last answers for the tags of all repositories.
-TagMemory = SizedCache[tuple[RepositoryName, Tag], Seen]
+TagMemory = SizedCache[tuple[RepositoryName, Tag], SeenTag]
 
 
 def make_tag_memory() -> TagMemory:
@@ -89,7 +89,7 @@ class ProxyTags:
         self._usage.touch(self._key(tag), now)
         seen = self._answers.find((self._name, tag))
         if seen is not None and self._policy.judge(seen.confirmed_at, now) is (
-            Verdict.FRESH
+            Freshness.FRESH
         ):
             current_status().hit = True
             self._touch_manifest(seen.descriptor, now)
@@ -189,9 +189,9 @@ class ProxyTags:
         now = self._clock.seconds()
         if isinstance(found, Manifest):
             await self._keep(found)
-            seen = Seen(found.descriptor, now)
+            seen = SeenTag(found.descriptor, now)
         else:
-            seen = Seen(found, now, is_hint=True)
+            seen = SeenTag(found, now, is_hint=True)
         self._remember(tag, seen)
         self._usage.add(Entry(self._key(tag), 0, now))
         seen = await self._known(tag, seen)
@@ -199,7 +199,7 @@ class ProxyTags:
         return seen.descriptor
 
     @deferred
-    async def _known(self, tag: Tag, seen: Seen) -> Seen:
+    async def _known(self, tag: Tag, seen: SeenTag) -> SeenTag:
         """Fire with what is known for certain, once the manifest is here."""
         if not seen.is_hint:
             return seen
@@ -207,13 +207,13 @@ class ProxyTags:
             manifest = await self._local_manifests.get(digest=seen.descriptor.digest)
         except ManifestUnknown:
             return seen
-        known = Seen(manifest.descriptor, seen.confirmed_at)
+        known = SeenTag(manifest.descriptor, seen.confirmed_at)
         if self._answers.find((self._name, tag)) == seen:
             self._remember(tag, known)
         return known
 
     @deferred
-    async def _link(self, tag: Tag, seen: Seen) -> None:
+    async def _link(self, tag: Tag, seen: SeenTag) -> None:
         if seen.is_hint:
             self._pending.wait(self._name, tag, seen.descriptor.digest)
             return
@@ -253,7 +253,7 @@ class ProxyTags:
         status.detail = error.code.lower()
         self._meter.count(Count.STALE, "tag")
 
-    def _remember(self, tag: Tag, seen: Seen) -> None:
+    def _remember(self, tag: Tag, seen: SeenTag) -> None:
         size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
         self._answers.keep((self._name, tag), seen, size)
 

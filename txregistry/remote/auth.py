@@ -50,7 +50,7 @@ Ask = Callable[[str | None], Deferred[IResponse]]
 
 
 @attrs.frozen
-class Target:
+class AuthTarget:
     """Where a question goes, and what may be shown there.
 
     :ivar origin: whose demands these are.
@@ -166,15 +166,15 @@ class AuthAgent:
             own.setRawHeaders(b"Authorization", [authorization.encode("utf-8")])
         return self._agent.request(method, uri, own, body)
 
-    def _target(self, url: str) -> Target:
+    def _target(self, url: str) -> AuthTarget:
         origin = Origin.of(url)
         if origin == Origin.of(self._upstream):
             scope = _scope(path_of(url, self._upstream))
-            return Target(url, origin, scope, self._login)
-        return Target(url, origin, _scope(path_of(url, "")), self._anonymous)
+            return AuthTarget(url, origin, scope, self._login)
+        return AuthTarget(url, origin, _scope(path_of(url, "")), self._anonymous)
 
     @deferred
-    async def _remembered(self, target: Target, attempt: _Attempt) -> str | None:
+    async def _remembered(self, target: AuthTarget, attempt: _Attempt) -> str | None:
         """Fire with what was good last time, or with nothing if it cannot be had."""
         for challenge in self._known.find(target.key) or ():
             given = await self._meet(challenge, target, attempt)
@@ -185,7 +185,7 @@ class AuthAgent:
     @deferred
     async def _learn(
         self,
-        target: Target,
+        target: AuthTarget,
         ask: Ask,
         response: IResponse,
         given: str | None,
@@ -217,7 +217,7 @@ class AuthAgent:
     async def _try(
         self,
         challenges: Sequence[Challenge],
-        target: Target,
+        target: AuthTarget,
         ask: Ask,
         attempt: _Attempt,
     ) -> IResponse | None:
@@ -234,14 +234,14 @@ class AuthAgent:
             attempt.response = spend(response, self._clock)
         return None
 
-    def _may_renew(self, attempt: _Attempt, target: Target) -> bool:
+    def _may_renew(self, attempt: _Attempt, target: AuthTarget) -> bool:
         """Tell whether other credentials could help, and can be had."""
         refused = isinstance(attempt.trouble, Unauthorized | Denied | None)
         return refused and target.login.renew(target.origin.authority)
 
     @deferred
     async def _meet(
-        self, challenge: Challenge, target: Target, attempt: _Attempt
+        self, challenge: Challenge, target: AuthTarget, attempt: _Attempt
     ) -> str | None:
         """Fire with what meets a challenge; ``None`` if nothing does."""
         if challenge in attempt.failed:
@@ -256,7 +256,7 @@ class AuthAgent:
             return None
 
     def _usable(
-        self, offered: Sequence[Challenge], target: Target
+        self, offered: Sequence[Challenge], target: AuthTarget
     ) -> Sequence[Challenge]:
         """Leave out what names a token service that is not trusted.
 
@@ -277,7 +277,7 @@ class AuthAgent:
         }
         raise UpstreamFailed(facts)
 
-    def _remember(self, target: Target, challenges: Sequence[Challenge]) -> None:
+    def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
         size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
         self._known.keep(target.key, challenges, size + size_of(target.url))
 

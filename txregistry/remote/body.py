@@ -23,8 +23,8 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import (
     BoundedConsumer,
     ConsumerStopped,
-    IdleTimer,
     TooLong,
+    Watchdog,
 )
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
@@ -39,7 +39,7 @@ _LENGTH = re.compile("[0-9]{1,18}")
 COLLECT_SECONDS = 600.0
 
 
-class BodyBroken(UpstreamFailed):
+class UpstreamBodyBroken(UpstreamFailed):
     """A body ended before it should have, or stood still for too long."""
 
 
@@ -59,15 +59,15 @@ class BodyProducer(Protocol):
     _upstream: str
     received: int = 0
     _done: Deferred[None] | None = None
-    _idle: IdleTimer = attrs.field(init=False)
+    _idle: Watchdog = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._idle = IdleTimer(self._clock, self._idle_seconds, self._stalled)
+        self._idle = Watchdog(self._clock, self._idle_seconds, self._stalled)
         self._done = Deferred(lambda _: self._cut())
 
     @property
     def done(self) -> Deferred[None]:
-        """Fire at the end of the body; fail with :class:`BodyBroken`.
+        """Fire at the end of the body; fail with :class:`UpstreamBodyBroken`.
 
         Fails with ``ConsumerStopped`` if the consumer stops us. Cancelling closes
         the connection.
@@ -121,8 +121,8 @@ class BodyProducer(Protocol):
         self._finish(Failure(UpstreamTimeout(facts)))
         self._close()
 
-    def _broken(self, reason: str) -> BodyBroken:
-        return BodyBroken({"upstream": self._upstream, "reason": reason})
+    def _broken(self, reason: str) -> UpstreamBodyBroken:
+        return UpstreamBodyBroken({"upstream": self._upstream, "reason": reason})
 
     def _cut(self) -> None:
         self._settle()

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.discard import discard
-from txregistry.remote.circuit import Circuit, Circuits, Verdict
+from txregistry.remote.circuit import Circuit, Circuits, CircuitVerdict
 from txregistry.remote.failures import Unreachable
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import (
@@ -59,7 +59,7 @@ class PathBreaker:
         url = uri.decode("ascii")
         path = urlsplit(url).path
         now = self._clock.seconds()
-        if self._circuits.judge(path, now) is Verdict.REFUSE:
+        if self._circuits.judge(path, now) is CircuitVerdict.REFUSE:
             wait = self._circuits.retry_after(path, now)
             raise _refused(Origin.of(url), wait, path=path)
         try:
@@ -115,9 +115,11 @@ class OriginBreaker:
         body: IBodyProducer | None,
     ) -> IResponse:
         verdict = self._circuit.judge(self._clock.seconds())
-        if verdict is Verdict.PROBE and await self._probes.join(origin, self._probe):
-            verdict = Verdict.ASK
-        if verdict is not Verdict.ASK:
+        if verdict is CircuitVerdict.PROBE and await self._probes.join(
+            origin, self._probe
+        ):
+            verdict = CircuitVerdict.ASK
+        if verdict is not CircuitVerdict.ASK:
             raise _refused(origin, self._circuit.retry_after(self._clock.seconds()))
         try:
             response = await self._agent.request(method, uri, headers, body)
@@ -155,7 +157,7 @@ class OriginBreaker:
         body: IBodyProducer | None,
     ) -> IResponse:
         now = self._clock.seconds()
-        if self._others.judge(origin, now) is Verdict.REFUSE:
+        if self._others.judge(origin, now) is CircuitVerdict.REFUSE:
             raise _refused(origin, self._others.retry_after(origin, now))
         try:
             response = await self._agent.request(method, uri, headers, body)

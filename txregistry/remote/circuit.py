@@ -10,7 +10,7 @@ import attrs
 from txregistry.flow.lru import Lru
 
 
-class Verdict(Enum):
+class CircuitVerdict(Enum):
     """What to do with a question."""
 
     ASK = "ask"
@@ -38,16 +38,16 @@ class Circuit:
     _wait: float = 0.0
     _probing: bool = False
 
-    def judge(self, now: float) -> Verdict:
+    def judge(self, now: float) -> CircuitVerdict:
         """Decide on a question; the end of a probe must be reported."""
         if self._failures < self._threshold:
-            return Verdict.ASK
+            return CircuitVerdict.ASK
         if self._opened_at is None:
-            return Verdict.PROBE
+            return CircuitVerdict.PROBE
         if self._probing or now - self._opened_at < self._wait:
-            return Verdict.REFUSE
+            return CircuitVerdict.REFUSE
         self._probing = True
-        return Verdict.PROBE
+        return CircuitVerdict.PROBE
 
     def retry_after(self, now: float) -> float:
         """Give the seconds until the next probe."""
@@ -96,10 +96,10 @@ class Circuits:
     def __attrs_post_init__(self) -> None:
         self._known = Lru(self._most)
 
-    def judge(self, key: Hashable, now: float) -> Verdict:
+    def judge(self, key: Hashable, now: float) -> CircuitVerdict:
         """Decide on a question; see :meth:`Circuit.judge`."""
         found = self._known.peek(key)
-        return Verdict.ASK if found is None else found.judge(now)
+        return CircuitVerdict.ASK if found is None else found.judge(now)
 
     def retry_after(self, key: Hashable, now: float) -> float:
         """Give the seconds until the next probe."""

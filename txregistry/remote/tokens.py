@@ -16,10 +16,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
+from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.sized import SizedCache, size_of
-from txregistry.flow.smallbody import SmallBody
 from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after
 from txregistry.remote.credentials import Credentials, ICredentialStore
@@ -55,7 +55,7 @@ class TokenKey:
 
 
 @attrs.frozen
-class Token:
+class BearerToken:
     """A token and when to stop using it, by the clock that counts time limits."""
 
     text: str = attrs.field(repr=False)
@@ -70,10 +70,10 @@ class Tokens:
     _clock: IReactorTime
     _credentials: ICredentialStore
     _idle_seconds: float
-    _known: SizedCache[TokenKey, Token] = attrs.field(
+    _known: SizedCache[TokenKey, BearerToken] = attrs.field(
         factory=lambda: SizedCache(_MAX_BYTES)
     )
-    _flights: Flights[TokenKey, Token] = attrs.field(factory=Flights)
+    _flights: Flights[TokenKey, BearerToken] = attrs.field(factory=Flights)
 
     @deferred
     async def get(self, key: TokenKey, refused: Collection[str] = ()) -> str:
@@ -95,7 +95,7 @@ class Tokens:
         self._known.clear()
 
     @deferred
-    async def _fetch(self, key: TokenKey) -> Token:
+    async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
         self._known.forget(key)  # it has ended, or was refused
         host = Origin.of(key.realm).authority
@@ -177,7 +177,7 @@ def _password_form(who: Credentials) -> dict[str, str]:
     }
 
 
-def _parse(body: bytes, asked_at: float, host: str) -> Token:
+def _parse(body: bytes, asked_at: float, host: str) -> BearerToken:
     try:
         fields = json.loads(body)
         text = fields.get("token") or fields["access_token"]
@@ -189,4 +189,4 @@ def _parse(body: bytes, asked_at: float, host: str) -> Token:
         raise UpstreamFailed(facts) from error
     # Our own clock counts from before we asked: no agreement on time is needed.
     life = max(MIN_LIFETIME, lifetime) * (1 - RENEW_FRACTION)
-    return Token(text, asked_at + life)
+    return BearerToken(text, asked_at + life)

@@ -7,7 +7,7 @@ from enum import Enum
 import attrs
 
 
-class Verdict(Enum):
+class Freshness(Enum):
     """What to do with what is cached."""
 
     FRESH = "fresh"
@@ -26,17 +26,17 @@ class TagPolicy:
     fresh_seconds: float
     max_stale_seconds: float | None = None
 
-    def judge(self, confirmed_at: float | None, now: float) -> Verdict:
+    def judge(self, confirmed_at: float | None, now: float) -> Freshness:
         """Decide whether the upstream has to be asked.
 
         :param confirmed_at: when the upstream last said so; ``None`` for never.
         """
         if confirmed_at is None or self.fresh_seconds <= 0:
-            return Verdict.REVALIDATE
+            return Freshness.REVALIDATE
         # A clock that was set back must not keep an opinion alive for ever.
         age = now - confirmed_at
         fresh = 0 <= age < self.fresh_seconds
-        return Verdict.FRESH if fresh else Verdict.REVALIDATE
+        return Freshness.FRESH if fresh else Freshness.REVALIDATE
 
     def may_serve_stale(self, confirmed_at: float, now: float) -> bool:
         """Decide whether an unconfirmed answer may be served in an outage."""

@@ -36,7 +36,7 @@ from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
-from txregistry.storage.uploads.sessions import Uploads
+from txregistry.storage.uploads.sessions import UploadSessions
 
 #: Repositories that are looked into for a blob that might be anywhere.
 MAX_CANDIDATES = 256
@@ -132,8 +132,8 @@ class LocalNamespace:
 
     def _uploads(
         self, name: RepositoryName, descriptors: IBlobDescriptorService
-    ) -> Uploads:
-        return Uploads(
+    ) -> UploadSessions:
+        return UploadSessions(
             name,
             self._driver,
             self._content,

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import IStorageDriver
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 #: Entry points of this group are called as ``(parameters, disk, clock)``.
 GROUP = "txregistry.storage_drivers"

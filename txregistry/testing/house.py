@@ -17,13 +17,13 @@ from zope.interface import implementer
 from txregistry import USER_AGENT
 from txregistry.auth.open import OpenAccess
 from txregistry.expiry.ledger_sqlite import SqliteLedger
-from txregistry.expiry.plan import Plan
+from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
-from txregistry.flow.smallbody import SmallBody
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.blobs import IDescriptorCache
@@ -59,7 +59,7 @@ from txregistry.storage.tree import layout
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import Beginnings
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
@@ -262,7 +262,7 @@ class TestHouse:
 
     def _build_expiry(self) -> None:
         assert self.driver is not None
-        plan = Plan(self.ttl)
+        plan = ExpiryPlan(self.ttl)
         leases = self.content.leases
         reaper = Reaper(self.local, self.content, leases, self.ledger, self.metrics)
         self.rebuild = Rebuild(

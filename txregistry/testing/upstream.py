@@ -219,7 +219,7 @@ class FakeUpstream(Resource):
             request.setHeader("Content-Length", str(length))
         if request.method == b"HEAD":
             return b""
-        Body(self, request, content, fault).start()
+        FakeBody(self, request, content, fault).start()
         return NOT_DONE_YET
 
     def _cut(self, request: Request, content: bytes) -> bytes:
@@ -237,7 +237,7 @@ class FakeUpstream(Resource):
 
 
 @attrs.define(eq=False)
-class Body:
+class FakeBody:
     """A body on its way, at a rate, perhaps to a bad end."""
 
     _upstream: FakeUpstream

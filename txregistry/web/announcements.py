@@ -5,7 +5,13 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
-from txregistry.interfaces.events import Action, Event, IEventSink, Requested, Target
+from txregistry.interfaces.events import (
+    Action,
+    Event,
+    EventTarget,
+    IEventSink,
+    Requested,
+)
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
@@ -29,7 +35,7 @@ class Announcements:
         source: RepositoryName | None = None,
     ) -> Deferred[None]:
         """Tell of a blob that was pushed, pulled or mounted."""
-        target = Target(name, descriptor, source=source, url=url)
+        target = EventTarget(name, descriptor, source=source, url=url)
         return self._emit(request, action, target)
 
     def manifest(
@@ -42,7 +48,7 @@ class Announcements:
         tag: Tag | None,
     ) -> Deferred[None]:
         """Tell of a manifest that was pushed or pulled."""
-        target = Target(
+        target = EventTarget(
             name, manifest.descriptor, url=url, tag=tag, references=manifest.references
         )
         return self._emit(request, action, target)
@@ -55,7 +61,9 @@ class Announcements:
         tag: Tag | None = None,
     ) -> Deferred[None]:
         """Tell of something that is gone."""
-        return self._emit(request, Action.DELETE, Target(name, digest=digest, tag=tag))
+        return self._emit(
+            request, Action.DELETE, EventTarget(name, digest=digest, tag=tag)
+        )
 
     @property
     def listening(self) -> bool:
@@ -63,7 +71,7 @@ class Announcements:
         return self._sink.listening
 
     def _emit(
-        self, request: RegistryRequest, action: Action, target: Target
+        self, request: RegistryRequest, action: Action, target: EventTarget
     ) -> Deferred[None]:
         if not self._sink.listening:
             return succeed(None)

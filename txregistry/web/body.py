@@ -24,7 +24,7 @@ class BodyBroken(Exception):
     """The client went before its body was complete."""
 
 
-class Source(Protocol):
+class BodySource(Protocol):
     """Where a body comes from: a connection that can be held back."""
 
     def pause_body(self) -> None:
@@ -47,7 +47,7 @@ class Body:
     :ivar overflowed: more came than whoever read it wanted to take.
     """
 
-    _source: ref[Source]
+    _source: ref[BodySource]
     announced: int | None
     received: int = 0
     complete: bool = False

@@ -22,8 +22,8 @@ from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
-from txregistry.flow.room import BODIES
-from txregistry.flow.sendnow import count_unsent, send_now
+from txregistry.flow.buffer_budget import BODIES
+from txregistry.flow.eager_write import count_unsent, send_now
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.closing import Closing
 from txregistry.web.dates import DateLine

@@ -32,8 +32,8 @@ from twisted.web.server import version
 from zope.interface import implementer
 
 from txregistry.flow.context import client_share, request_id
+from txregistry.flow.eager_write import is_plain_tcp
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
-from txregistry.flow.sendnow import is_plain_tcp
 from txregistry.flow.turns import Turns
 from txregistry.spec.peers import share_of
 from txregistry.web.body import Body

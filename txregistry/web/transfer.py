@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from txregistry.flow.gate import open_passage
+from txregistry.flow.producer_relay import open_passage
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.conditional import (
     etag,
@@ -118,13 +118,13 @@ async def _send_parts(
     passage = open_passage(request)
     try:
         for head, part in zip(heads, parts, strict=True):
-            await passage.gate.ready()
+            await passage.relay.ready()
             request.write(head)
             await reader.read(
                 consumer=passage.consumer, offset=part.start, size=part.size
             )
     finally:
-        passage.gate.shut()
+        passage.relay.shut()
     request.write(tail)
 
 

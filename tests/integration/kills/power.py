@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from txregistry.storage.tree import layout
-from txregistry.storagedriver.records import last_words
-from txregistry.storagedriver.segment import Segment
+from txregistry.storagedriver.filesystem.journal.records import last_words
+from txregistry.storagedriver.filesystem.journal.segment import Segment
 
 
 def lose_power(root: Path, dice: random.Random) -> int:

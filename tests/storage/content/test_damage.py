@@ -19,7 +19,7 @@ from txregistry.storage.content import integrity as integrities
 from txregistry.storage.content import store as contents
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.tree import layout
-from txregistry.storagedriver.memory import MemoryDriver, MemoryReader
+from txregistry.storagedriver.inmemory import MemoryDriver, MemoryReader
 from txregistry.testing.house import TestHouse
 
 SIZE = 300_000

@@ -24,7 +24,7 @@ from txregistry.spec.digest import Digest
 from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.purge import LEFTOVER_SECONDS
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.testing.house import TestHouse
 
 #: Long enough for what was pushed before to be old.

@@ -29,8 +29,8 @@ from txregistry.storage.tree.walk import (
     tags_in_tree,
     walk_repositories,
 )
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 NAME = RepositoryName("a/b")
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.spec.hashstate import FAMILIES, HashState, decode_state, encode_state
 from txregistry.storage.uploads import sha2
 from txregistry.storage.uploads.hashing import Hashes, HashStates, hash_file
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 #: What Go's crypto/sha256 marshals after ``Write([]byte("abc"))``.
 ABC_SHA256 = bytes.fromhex(

@@ -14,7 +14,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads import pending_uploads
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, Beginnings
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 NAME = RepositoryName("some/name")
 

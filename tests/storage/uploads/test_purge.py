@@ -15,7 +15,7 @@ from txregistry.storage.uploads.purge import (
     UploadPurger,
     UploadPurging,
 )
-from txregistry.storagedriver.filesystem import FilesystemDriver
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.testing.house import TestHouse
 
 

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
 from txregistry.storage.uploads.spooled import HELD_BYTES, LateFile
-from txregistry.storagedriver.memory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver
 
 PATH = "/a/data"
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.gate import open_passage
+from txregistry.flow.producer_relay import open_passage
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.spec.descriptor import Descriptor
 
@@ -51,12 +51,12 @@ class UnverifiedBlob:
         try:
             await self._blob.read(consumer=passage.consumer, offset=offset, size=first)
             await verified
-            await passage.gate.ready()
+            await passage.relay.ready()
             await self._blob.read(
                 consumer=passage.consumer, offset=offset + first, size=wanted - first
             )
         finally:
-            passage.gate.shut()
+            passage.relay.shut()
             # Whoever has left does not care how it ends.
             verified.addErrback(lambda _: None)
             verified.cancel()

@@ -29,7 +29,7 @@ from txregistry.storage.content.store import Content
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
-from txregistry.storage.uploads.sessions import Uploads
+from txregistry.storage.uploads.sessions import UploadSessions
 from txregistry.storage.uploads.upload_writer import Upload
 
 
@@ -65,7 +65,7 @@ class LinkedBlobs:
     _links: Links
     _content: Content
     _descriptors: IBlobDescriptorService
-    _uploads: Uploads
+    _uploads: UploadSessions
     _reconciler: Reconciler
     _clock: IReactorTime
 

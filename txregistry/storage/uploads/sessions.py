@@ -26,7 +26,7 @@ from txregistry.storage.uploads.upload_writer import Upload
 
 
 @attrs.define(eq=False)
-class Uploads:
+class UploadSessions:
     """The uploads of one repository.
 
     :param sessions: of all repositories: one writer per upload.

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.storagedriver import appender
-from txregistry.storagedriver.appender import (
+from txregistry.storagedriver.filesystem import appender
+from txregistry.storagedriver.filesystem.appender import (
     BLOCK_BYTES,
     BUFFER_BYTES,
     DIRECT_BYTES,

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.flow.test_flow import Pausing
-from txregistry.flow.gate import Gate, open_passage
+from txregistry.flow.producer_relay import ProducerRelay, open_passage
 from txregistry.flow.streams import ConsumerStopped
 
 
@@ -28,66 +28,66 @@ class Reading:
         self.told.append("stop")
 
 
-class GateTests(SynchronousTestCase):
+class RelayTests(SynchronousTestCase):
     """What the consumer says holds from one read to the next."""
 
     def setUp(self) -> None:
         self.consumer = Pausing()
-        self.gate = Gate(self.consumer)
-        self.gate.open()
+        self.relay = ProducerRelay(self.consumer)
+        self.relay.open()
 
     def test_provides_the_interfaces(self) -> None:
         """It is a consumer to one side and a producer to the other."""
-        verifyObject(IConsumer, self.gate)
-        verifyObject(IPushProducer, self.gate)
+        verifyObject(IConsumer, self.relay)
+        verifyObject(IPushProducer, self.relay)
 
     def test_pause_outlasts_a_read(self) -> None:
         """The next read is paused before its first byte."""
         first, second = Reading(), Reading()
-        self.gate.registerProducer(first, True)
-        self.gate.write(b"x")
+        self.relay.registerProducer(first, True)
+        self.relay.write(b"x")
         self.assertEqual(first.told, ["pause"])
-        self.gate.unregisterProducer()
-        waiting = self.gate.ready()
+        self.relay.unregisterProducer()
+        waiting = self.relay.ready()
         self.assertNoResult(waiting)
-        self.gate.registerProducer(second, True)
+        self.relay.registerProducer(second, True)
         self.assertEqual(second.told, ["pause"])
         self.consumer.producer.resumeProducing()
         self.assertEqual(second.told, ["pause", "resume"])
         self.successResultOf(waiting)
-        self.successResultOf(self.gate.ready())
+        self.successResultOf(self.relay.ready())
 
     def test_consumer_that_goes(self) -> None:
         """Reads under way and to come are stopped, and whoever waits is told."""
-        self.gate.pauseProducing()
-        waiting = self.gate.ready()
-        self.gate.stopProducing()
+        self.relay.pauseProducing()
+        waiting = self.relay.ready()
+        self.relay.stopProducing()
         self.failureResultOf(waiting, ConsumerStopped)
-        self.failureResultOf(self.gate.ready(), ConsumerStopped)
+        self.failureResultOf(self.relay.ready(), ConsumerStopped)
         late = Reading()
-        self.gate.registerProducer(late, True)
+        self.relay.registerProducer(late, True)
         self.assertEqual(late.told, ["stop"])
 
     def test_read_under_way_is_stopped(self) -> None:
         """The producer of the moment hears of it."""
         reading = Reading()
-        self.gate.registerProducer(reading, True)
-        self.gate.stopProducing()
+        self.relay.registerProducer(reading, True)
+        self.relay.stopProducing()
         self.assertEqual(reading.told, ["stop"])
 
     def test_waiting_can_be_given_up(self) -> None:
         """A wait that is cancelled is forgotten."""
-        self.gate.pauseProducing()
-        waiting = self.gate.ready()
+        self.relay.pauseProducing()
+        waiting = self.relay.ready()
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
-        self.gate.resumeProducing()
+        self.relay.resumeProducing()
 
     def test_shut(self) -> None:
         """At the end nothing is registered."""
-        self.gate.shut()
+        self.relay.shut()
         self.assertIsNone(self.consumer.producer)
         passage = open_passage(self.consumer)
-        self.assertIs(self.consumer.producer, passage.gate)
-        passage.gate.shut()
+        self.assertIs(self.consumer.producer, passage.relay)
+        passage.relay.shut()
         self.assertIsNone(self.consumer.producer)

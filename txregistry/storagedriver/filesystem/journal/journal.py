@@ -19,9 +19,9 @@ sync would say that all is well. From then on the journal is in doubt: nothing i
 ends before all that it says has been put again, by us or at the next start.
 
 Changes that move data, or that are large, are made durable by themselves as
-:func:`txregistry.storagedriver.changes.apply_changes` does; what the journal had said
-of their paths is settled before. The same goes for file systems that cannot be waited
-for (:mod:`txregistry.storagedriver.systems`).
+:func:`~txregistry.storagedriver.filesystem.atomic.apply_changes` does; what the journal
+had said of their paths is settled before. The same goes for file systems that cannot
+be waited for (:mod:`txregistry.storagedriver.filesystem.syncfs`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ import attrs
 from twisted.logger import Logger
 
 from txregistry.interfaces.driver import PutFile, RemoveTree
-from txregistry.storagedriver.changes import (
+from txregistry.storagedriver.filesystem.atomic import (
     apply_changes,
     delete,
     located,
@@ -48,10 +48,10 @@ from txregistry.storagedriver.changes import (
     remove_tree,
     sync_directory,
 )
-from txregistry.storagedriver.records import Delete, Step, last_words
-from txregistry.storagedriver.recovery import carry_out, plan
-from txregistry.storagedriver.segment import NO_ROOM, Segment
-from txregistry.storagedriver.systems import FileSystems, NotCovered
+from txregistry.storagedriver.filesystem.journal.records import Delete, Step, last_words
+from txregistry.storagedriver.filesystem.journal.segment import NO_ROOM, Segment
+from txregistry.storagedriver.filesystem.recovery import carry_out, plan
+from txregistry.storagedriver.filesystem.syncfs import FileSystems, NotCovered
 
 T = TypeVar("T")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import attrs
 
-from txregistry.storagedriver.changes import put_quickly, unlink_if_there
-from txregistry.storagedriver.paths import check_file
-from txregistry.storagedriver.records import Outcome
+from txregistry.interfaces.driverpaths import check_file
+from txregistry.storagedriver.filesystem.atomic import put_quickly, unlink_if_there
+from txregistry.storagedriver.filesystem.journal.records import Outcome
 
 #: Times of files are coarse, and clocks are set: what is newer than the last record
 #: by less than this is ours.
@@ -25,7 +25,7 @@ TOLERANCE_SECONDS = 60.0
 
 
 @attrs.define
-class Plan:
+class RecoveryPlan:
     """What is to be changed.
 
     :ivar mended: how many files are not what they should be.
@@ -39,7 +39,9 @@ class Plan:
     left: int = 0
 
 
-def plan(outcome: Outcome, root: str, until: float, rewrite: bool = False) -> Plan:
+def plan(
+    outcome: Outcome, root: str, until: float, rewrite: bool = False
+) -> RecoveryPlan:
     """Look for what is not as steps left it; changes nothing.
 
     :param root: the real directory under which the paths are.
@@ -49,7 +51,7 @@ def plan(outcome: Outcome, root: str, until: float, rewrite: bool = False) -> Pl
     :raise InvalidPath: a path is none.
     """
     latest = until + TOLERANCE_SECONDS
-    found = Plan()
+    found = RecoveryPlan()
     kept = {
         root + check_file("journal", path): it for path, it in outcome.files.items()
     }
@@ -65,7 +67,7 @@ def plan(outcome: Outcome, root: str, until: float, rewrite: bool = False) -> Pl
     return found
 
 
-def carry_out(found: Plan) -> None:
+def carry_out(found: RecoveryPlan) -> None:
     """Make the changes; done again, it comes to the same.
 
     :raise OSError: a file cannot be written or deleted.
@@ -80,7 +82,7 @@ def carry_out(found: Plan) -> None:
         put_quickly(path, content)
 
 
-def _add_deletion(found: Plan, path: str, latest: float) -> None:
+def _add_deletion(found: RecoveryPlan, path: str, latest: float) -> None:
     if _changed_after(path, latest):
         found.left += 1
     else:
@@ -89,7 +91,7 @@ def _add_deletion(found: Plan, path: str, latest: float) -> None:
 
 
 def _add_file(
-    found: Plan, path: str, content: bytes, latest: float, rewrite: bool
+    found: RecoveryPlan, path: str, content: bytes, latest: float, rewrite: bool
 ) -> None:
     if is_wrong := _read(path) != content:
         if _changed_after(path, latest):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from txregistry.storagedriver.changes import write_all
-from txregistry.storagedriver.records import (
+from txregistry.storagedriver.filesystem.atomic import write_all
+from txregistry.storagedriver.filesystem.journal.records import (
     SALT_BYTES,
     Delete,
     JournalUnreadable,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import attrs
 
 from txregistry.interfaces.driver import FileStat
-from txregistry.storagedriver.names import pack, unpacked
-from txregistry.storagedriver.paths import ROOT, child
+from txregistry.interfaces.driverpaths import ROOT, child
+from txregistry.storagedriver.filesystem.scandir import pack, unpacked
 
 #: Tells whether a path is wanted.
 Only = Callable[[str], bool]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from txregistry.storagedriver.paths import is_name, is_temporary
+from txregistry.interfaces.driverpaths import is_name, is_temporary
 
 #: Directories that are looked at in one go, so that others get the thread.
 _DIRECTORIES = 256

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces.driver import PutFile
-from txregistry.storagedriver.records import (
+from txregistry.storagedriver.filesystem.journal.records import (
     SALT_BYTES,
     Delete,
     JournalUnreadable,

@@ -2,7 +2,7 @@
 
 A consumer tells the producer that is registered when it is full. With one short read
 after the other, each its own producer, nobody is there to be told, and a slow peer's
-buffer grows without end. A gate stays registered for as long as there is more to come.
+buffer grows without end. A relay stays registered for as long as there is more to come.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from txregistry.flow.streams import ConsumerStopped
 
 @implementer(IConsumer, IPushProducer)
 @attrs.define(eq=False)
-class Gate:
+class ProducerRelay:
     """Stands between short reads and the consumer that takes them all."""
 
     _consumer: IConsumer
@@ -96,7 +96,7 @@ class Gate:
 
 
 @attrs.define(eq=False)
-class DirectGate:
+class DirectRelay:
     """For a consumer that takes files: each read waits for the kernel by itself."""
 
     def ready(self) -> Deferred[None]:
@@ -112,13 +112,16 @@ class Passage:
     """Where several reads go, and whom to ask between them."""
 
     consumer: IConsumer
-    gate: Gate | DirectGate
+    relay: ProducerRelay | DirectRelay
 
 
 def open_passage(consumer: IConsumer) -> Passage:
-    """Prepare for several reads; call ``gate.ready`` between them and ``gate.shut``."""
+    """Prepare for several reads.
+
+    Call ``relay.ready`` between them, and ``relay.shut`` at the end.
+    """
     if takes_files(consumer):
-        return Passage(consumer, DirectGate())
-    gate = Gate(consumer)
-    gate.open()
-    return Passage(gate, gate)
+        return Passage(consumer, DirectRelay())
+    relay = ProducerRelay(consumer)
+    relay.open()
+    return Passage(relay, relay)

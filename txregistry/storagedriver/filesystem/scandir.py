@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from txregistry.storagedriver.paths import is_name
+from txregistry.interfaces.driverpaths import is_name
 
 #: Stands between names, and in none.
 _END = b"\0"

@@ -10,12 +10,12 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.flow.room import BODIES
+from txregistry.flow.buffer_budget import BODIES
 from txregistry.interfaces.driver import DriverError
-from txregistry.storagedriver import writer as writers
-from txregistry.storagedriver.appender import DIRECT_BYTES, Appender
-from txregistry.storagedriver.changes import put_quickly, read_whole
-from txregistry.storagedriver.writer import FileWriter
+from txregistry.storagedriver.filesystem import writer as writers
+from txregistry.storagedriver.filesystem.appender import DIRECT_BYTES, Appender
+from txregistry.storagedriver.filesystem.atomic import put_quickly, read_whole
+from txregistry.storagedriver.filesystem.writer import FileWriter
 from txregistry.testing.disk import QueueDisk
 
 

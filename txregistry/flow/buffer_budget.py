@@ -6,7 +6,7 @@ import attrs
 
 
 @attrs.frozen
-class Room:
+class BufferBudget:
     """Gives much to few, and little to many.
 
     :ivar whole: to be divided, in bytes.
@@ -25,4 +25,4 @@ class Room:
 
 #: What is read from a socket at once, and what waits to be written to a file before
 #: more is read: each piece costs a turn, and a job on a thread.
-BODIES = Room(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)
+BODIES = BufferBudget(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)

@@ -9,9 +9,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces.driver import PutFile
-from txregistry.storagedriver import segment
-from txregistry.storagedriver.changes import write_all
-from txregistry.storagedriver.segment import SEGMENT_BYTES, Segment
+from txregistry.storagedriver.filesystem.atomic import write_all
+from txregistry.storagedriver.filesystem.journal import segment
+from txregistry.storagedriver.filesystem.journal.segment import SEGMENT_BYTES, Segment
 
 STEPS = [PutFile("/a", b"x" * 1000)]
 

@@ -7,8 +7,8 @@ from unittest.mock import Mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.storagedriver.changes import put_quickly
-from txregistry.storagedriver.systems import FileSystems, NotCovered
+from txregistry.storagedriver.filesystem.atomic import put_quickly
+from txregistry.storagedriver.filesystem.syncfs import FileSystems, NotCovered
 
 
 class CheckTests(SynchronousTestCase):

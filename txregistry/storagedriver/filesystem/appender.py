@@ -28,7 +28,7 @@ from fcntl import F_GETFL, F_SETFL, fcntl
 
 import attrs
 
-from txregistry.flow.room import BODIES
+from txregistry.flow.buffer_budget import BODIES
 from txregistry.spec.digest import IncrementalHash
 
 #: Blocks are of this size, or a part of it, on nearly every file system that has

@@ -23,11 +23,12 @@ from txregistry.interfaces.driver import (
     PutFile,
     RemoveTree,
 )
-from txregistry.storagedriver import changes as changes_module
-from txregistry.storagedriver import recovery, segment
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.journal import Journal
-from txregistry.storagedriver.records import Delete
+from txregistry.storagedriver.filesystem import atomic as changes_module
+from txregistry.storagedriver.filesystem import recovery
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.filesystem.journal import segment
+from txregistry.storagedriver.filesystem.journal.journal import Journal
+from txregistry.storagedriver.filesystem.journal.records import Delete
 from txregistry.testing.drivers import driver_suite
 
 DIRECTORY = "/own/journal"

@@ -11,12 +11,12 @@ from twisted.internet.interfaces import IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.flow.buffer_budget import BODIES
 from txregistry.flow.deferred import deferred, failed
 from txregistry.flow.disk import Disk
-from txregistry.flow.room import BODIES
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
-from txregistry.storagedriver.appender import Appender
+from txregistry.storagedriver.filesystem.appender import Appender
 
 
 @implementer(IFileWriter)

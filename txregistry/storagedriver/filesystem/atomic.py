@@ -19,8 +19,8 @@ from typing import TypeVar
 import attrs
 
 from txregistry.interfaces.driver import Change, MoveFile, PutFile, RemoveTree
-from txregistry.storagedriver.looking import open_file
-from txregistry.storagedriver.paths import is_name
+from txregistry.interfaces.driverpaths import is_name
+from txregistry.storagedriver.filesystem.stat import open_file
 
 T = TypeVar("T")
 

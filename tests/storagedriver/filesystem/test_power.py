@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError, MoveFile
-from txregistry.storagedriver import changes, commits, journal, recovery, segment
-from txregistry.storagedriver.filesystem import FilesystemDriver
-from txregistry.storagedriver.systems import FileSystems
+from txregistry.storagedriver.filesystem import atomic, group_commit, recovery
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
+from txregistry.storagedriver.filesystem.journal import journal, segment
+from txregistry.storagedriver.filesystem.syncfs import FileSystems
 
 DIRECTORY = "/own/journal"
 PATHS = ("/a", "/b/c", "/b/d", "/b/e/f")
@@ -46,16 +47,16 @@ class Disk:
         self.sync_fails = self.record_fails = False
 
     def put_quickly(
-        self, path: str, content: bytes, look: changes.Look | None = None
+        self, path: str, content: bytes, look: atomic.Look | None = None
     ) -> None:
         """Let the kernel have a file; the disk may get it or not."""
-        changes.put_quickly(path, content, look)
+        atomic.put_quickly(path, content, look)
         self.stuck.discard(self.name(path))
         self.look()
 
     def delete(self, path: str, durable: bool) -> None:
         """Let the kernel delete."""
-        changes.delete(path, durable)
+        atomic.delete(path, durable)
         self.stuck -= set(self.below(self.name(path)))
         self.look()
         if durable:
@@ -65,14 +66,14 @@ class Disk:
 
     def apply_changes(self, made: list, root: str | None = None) -> None:
         """Make changes that are safe when this returns."""
-        changes.apply_changes(made, root)
+        atomic.apply_changes(made, root)
         self.look()
         for change in made:
             place = change.destination if isinstance(change, MoveFile) else change.path
             self.stuck.discard(self.name(place))
             self.settle(self.name(place))
 
-    def carry_out(self, found: recovery.Plan) -> None:
+    def carry_out(self, found: recovery.RecoveryPlan) -> None:
         """Let the kernel have all that is made good."""
         recovery.carry_out(found)
         self.stuck -= {self.name(path) for path in found.files}
@@ -214,9 +215,9 @@ class PowerFailureTests(SynchronousTestCase):
         self.history: list = []
         self.choose = choose
         self.disk = Disk(self.root)
-        self.patch(commits, "JOURNALED_BYTES", SMALL)
+        self.patch(group_commit, "JOURNALED_BYTES", SMALL)
         self.patch(segment, "SEGMENT_BYTES", 700)
-        self.patch(commits, "apply_changes", self.disk.apply_changes)
+        self.patch(group_commit, "apply_changes", self.disk.apply_changes)
         for name in ("put_quickly", "delete", "apply_changes", "carry_out"):
             self.patch(journal, name, getattr(self.disk, name))
         self.patch(os, "fdatasync", self.disk.sync_record)

@@ -32,10 +32,16 @@ from txregistry.interfaces.driver import (
     Paths,
     PutFile,
 )
+from txregistry.interfaces.driverpaths import (
+    ROOT,
+    check_directory,
+    check_file,
+    child,
+)
 from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.appender import Appender
-from txregistry.storagedriver.changes import (
+from txregistry.storagedriver.filesystem.appender import Appender
+from txregistry.storagedriver.filesystem.atomic import (
     apply_changes,
     delete,
     in_directory,
@@ -45,9 +51,15 @@ from txregistry.storagedriver.changes import (
     put_quickly,
     read_whole,
 )
-from txregistry.storagedriver.commits import Commits
-from txregistry.storagedriver.journal import Journal, NoRoom, boot_id
-from txregistry.storagedriver.looking import (
+from txregistry.storagedriver.filesystem.group_commit import Commits
+from txregistry.storagedriver.filesystem.journal.journal import Journal, NoRoom, boot_id
+from txregistry.storagedriver.filesystem.journal.records import (
+    Delete,
+    JournalUnreadable,
+)
+from txregistry.storagedriver.filesystem.reader import FileReader
+from txregistry.storagedriver.filesystem.scandir import pack, unpacked
+from txregistry.storagedriver.filesystem.stat import (
     Children,
     Only,
     identity_of,
@@ -57,17 +69,8 @@ from txregistry.storagedriver.looking import (
     stat_all,
     stat_path,
 )
-from txregistry.storagedriver.names import pack, unpacked
-from txregistry.storagedriver.paths import (
-    ROOT,
-    check_directory,
-    check_file,
-    child,
-)
-from txregistry.storagedriver.reader import FileReader
-from txregistry.storagedriver.records import Delete, JournalUnreadable
-from txregistry.storagedriver.sweep import Directory, sweep_some
-from txregistry.storagedriver.writer import FileWriter
+from txregistry.storagedriver.filesystem.sweep import Directory, sweep_some
+from txregistry.storagedriver.filesystem.writer import FileWriter
 
 T = TypeVar("T")
 
@@ -85,7 +88,7 @@ class FilesystemDriver:
 
     :param boot_id: names this run of the kernel; empty if that is not known.
     :param direct_writes: what nobody follows goes past the page cache; see Note
-        [Direct writes] in :mod:`txregistry.storagedriver.appender`.
+        [Direct writes] in :mod:`txregistry.storagedriver.filesystem.appender`.
     """
 
     _root: str

@@ -29,14 +29,14 @@ from txregistry.interfaces.driver import (
     Paths,
     PutFile,
 )
-from txregistry.interfaces.files import IFileWriter, IStoredFile
-from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.paths import (
+from txregistry.interfaces.driverpaths import (
     ROOT,
     check_directory,
     check_file,
     is_temporary,
 )
+from txregistry.interfaces.files import IFileWriter, IStoredFile
+from txregistry.spec.digest import IncrementalHash
 
 
 @attrs.define(eq=False)

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import Change, MoveFile, PutFile
-from txregistry.storagedriver.changes import apply_changes, located
-from txregistry.storagedriver.journal import Journal, Work
+from txregistry.storagedriver.filesystem.atomic import apply_changes, located
+from txregistry.storagedriver.filesystem.journal.journal import Journal, Work
 
 #: More content than this is not written twice: it is made durable by itself.
 JOURNALED_BYTES = 128 * 1024

@@ -11,8 +11,8 @@ from zope.interface import implementer
 
 from txregistry.flow.sendfile import IFileConsumer, Warm
 from txregistry.flow.streams import BoundedConsumer
-from txregistry.storagedriver import reader as readers
-from txregistry.storagedriver.reader import FileReader
+from txregistry.storagedriver.filesystem import reader as readers
+from txregistry.storagedriver.filesystem.reader import FileReader
 from txregistry.testing.disk import QueueDisk
 
 

@@ -1,0 +1,1 @@
+"""Changes that are written down before they are made."""

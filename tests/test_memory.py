@@ -9,7 +9,7 @@ import sys
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from txregistry.memory import GIVE_BACK_SECONDS, GiveBack
+from txregistry.memory import GIVE_BACK_SECONDS, MallocTrimmer
 from txregistry.testing.disk import QueueDisk
 
 #: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
@@ -69,13 +69,13 @@ class MemoryTests(SynchronousTestCase):
         self.assertGreater(self.run_in_process(BURST), 90)
 
 
-class GiveBackTests(SynchronousTestCase):
+class MallocTrimmerTests(SynchronousTestCase):
     """Once a minute, on a thread."""
 
     def test_once_a_minute(self) -> None:
         """From a minute after the start to the end of the service."""
         clock, disk = Clock(), QueueDisk()
-        service = GiveBack(disk, clock)
+        service = MallocTrimmer(disk, clock)
         service.startService()
         for wanted in (0, 1, 2):
             self.assertEqual(len(disk.jobs), min(wanted, 1))

@@ -20,8 +20,8 @@ from tests.auth.keys import Identity, ec_key, identity, rsa_key
 from txregistry.config.http import Tls
 from txregistry.testing.house import TestHouse
 from txregistry.tls import ReloadingCreator, make_options, wrap_endpoint
-from txregistry.web.channels import ChannelLimits
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.site import RegistrySite
 
 NOW = 1_700_000_000
 PROTOCOLS = (b"h2", b"http/1.1")

@@ -42,8 +42,8 @@ from txregistry.listening import (
     tcp_endpoint,
 )
 from txregistry.lock import DirectoryLock
-from txregistry.memory import GiveBack
-from txregistry.notifications.silent import Silence
+from txregistry.memory import MallocTrimmer
+from txregistry.notifications.silent import NullSink
 from txregistry.notifying import make_notifier
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
@@ -81,12 +81,12 @@ from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
-from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, Beginnings
+from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 from txregistry.storagedriver.maker import make_driver
 from txregistry.upstream import upstream_client
 from txregistry.web.api import Api
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.site import RegistrySite
 from txregistry.wiring import (
     api_settings,
     channel_limits,
@@ -117,7 +117,7 @@ class House:
     """Everything that is built from one configuration.
 
     :param reactor: real in life; tests give one that keeps its own time.
-    :param spread: gives random numbers from 0 to 1.
+    :param jitter: gives random numbers from 0 to 1.
     :param access_log: where the access log goes.
     :param give_up: ends the process when it cannot start.
     :param wall: gives the time of day, in seconds since the epoch; as the reactor does
@@ -127,7 +127,7 @@ class House:
     config: Config
     reactor: Any
     environment: Mapping[str, str]
-    spread: Callable[[], float]
+    jitter: Callable[[], float]
     access_log: ILines
     give_up: Callable[[], None]
     wall: Callable[[], float] | None = None
@@ -144,7 +144,7 @@ class House:
     content: Content = attrs.field(init=False)
     index: Database = attrs.field(init=False)
     secret: Secret = attrs.field(init=False)
-    beginnings: Beginnings = attrs.field(init=False)
+    beginnings: PendingUploads = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     partials: PartialBlobs = attrs.field(init=False)
@@ -193,7 +193,7 @@ class House:
         self.reconciler = Reconciler(self.driver, TreeIndex(self.index), self.reactor)
         # A driver that keeps a journal has its directory to itself.
         is_alone = IJournaled.providedBy(self.driver)
-        self.beginnings = Beginnings(
+        self.beginnings = PendingUploads(
             self.driver, self.clock, HELD_SECONDS if is_alone else 0.0
         )
         self.local = LocalNamespace(
@@ -250,7 +250,7 @@ class House:
             registry.add(child)
         registry.add(self.secret)
         registry.add(self.beginnings)
-        registry.add(GiveBack(self.disk, self.reactor))
+        registry.add(MallocTrimmer(self.disk, self.reactor))
         self._add_purging(registry)
         rebuild = self._rebuild()
         registry.add(Index(self.index, self.reconciler, self.content.integrity))
@@ -266,12 +266,12 @@ class House:
         proxy = self.config.proxy
         pool = KeptConnections(self.reactor, proxy.maxconnections)
         client = upstream_client(
-            proxy, self.reactor, pool, self.spread, self.environment, self.metrics
+            proxy, self.reactor, pool, self.jitter, self.environment, self.metrics
         )
         fills = Fills(
             self.partials,
             self.reactor,
-            self.spread,
+            self.jitter,
             self.metrics,
             proxy.stalltimeout,
             proxy.maxfills,
@@ -358,7 +358,7 @@ class House:
                 UploadPurging(
                     purger,
                     self.reactor,
-                    self.spread() * _FIRST_PURGE_SECONDS,
+                    self.jitter() * _FIRST_PURGE_SECONDS,
                     purging.interval,
                     purging.age,
                     purging.dryrun,
@@ -386,7 +386,7 @@ class House:
             self.config, self.events_disk, self.reactor, self.clock
         )
         if notifier is None:
-            return Silence()
+            return NullSink()
         self.metrics.watch_notifications(notifier.state)
         self.notification_state = notifier.state
         registry.add(notifier)

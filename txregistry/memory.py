@@ -22,7 +22,7 @@ _MAPPED_BYTES = 4 * 1024 * 1024
 _KEPT_BYTES = 16 * 1024 * 1024
 
 
-def calm_collector() -> None:
+def tune_gc() -> None:
     """Spare the cycle collector what never becomes garbage.
 
     Everything built so far lives as long as the process, and a request leaves few
@@ -57,7 +57,7 @@ def give_back() -> None:
 
 
 @attrs.define(eq=False, slots=False)
-class GiveBack(Service):
+class MallocTrimmer(Service):
     """Gives memory back once a minute."""
 
     _disk: Disk

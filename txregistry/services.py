@@ -34,7 +34,7 @@ from txregistry.spec.errors import Unavailable
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.site import RegistrySite
 
 #: How often what a journal says is made safe, so that it need not say it any more.
 CHECKPOINT_SECONDS = 5.0

@@ -18,7 +18,7 @@ from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.flow.clocks import steady
 from txregistry.loading import EX_CONFIG, load
-from txregistry.memory import calm_collector, keep_buffers
+from txregistry.memory import keep_buffers, tune_gc
 from txregistry.observe.logs import make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
 from txregistry.services import Registry
@@ -79,7 +79,7 @@ def makeService(options: Options) -> Registry:
     events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
     for outlet in (events, accesses):
         atexit.register(outlet.end)
-    spread = random.SystemRandom().random
+    jitter = random.SystemRandom().random
 
     def give_up() -> None:
         # twistd itself ends with 0 whatever happened; a supervisor has to know.
@@ -88,7 +88,7 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     try:
-        house = House(config, reactor, os.environ, spread, accesses, give_up, time.time)
+        house = House(config, reactor, os.environ, jitter, accesses, give_up, time.time)
         registry = house.service()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
@@ -102,7 +102,7 @@ def makeService(options: Options) -> Registry:
     for warning in options.warnings:
         _log.warn("{warning}", warning=warning)
     keep_buffers()
-    calm_collector()
+    tune_gc()
     return registry
 
 

@@ -25,13 +25,13 @@ def upstream_client(
     proxy: Proxy,
     reactor: Any,
     pool: KeptConnections,
-    spread: Callable[[], float],
+    jitter: Callable[[], float],
     environment: Mapping[str, str],
     meter: IMeter,
 ) -> UpstreamClient:
     """Make the client; nothing is asked yet.
 
-    :param spread: gives random numbers from 0 to 1.
+    :param jitter: gives random numbers from 0 to 1.
     :param environment: its egress proxies count; see ``make_core_agent``.
     :raise OSError: a file of ``proxy.tls`` cannot be read.
     :raise ValueError: it holds no usable PEM, or an egress proxy cannot be used.
@@ -46,7 +46,7 @@ def upstream_client(
         proxy.remoteurl,
         core,
         reactor,
-        spread,
+        jitter,
         credentials(proxy, reactor),
         proxy.trustedrealms,
         Limits(proxy.firstbytetimeout, proxy.idletimeout, proxy.maxconnections),

@@ -29,7 +29,7 @@ from txregistry.spec.weburl import Target
 from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
 from txregistry.storage.tree import layout
 from txregistry.web.api import ApiSettings
-from txregistry.web.channels import ChannelLimits
+from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.urls import Urls
 
 #: Seconds between two looks, and that one may take, where 0 is configured.

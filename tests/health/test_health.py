@@ -29,13 +29,13 @@ from txregistry.health.probes import (
 )
 from txregistry.interfaces.driver import DriverError, PathNotFound
 from txregistry.interfaces.health import IHealth
-from txregistry.notifications.silent import Silence
+from txregistry.notifications.silent import NullSink
 from txregistry.spec.gate import Gate
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.site import RegistrySite
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -409,7 +409,7 @@ class GateTests(SynchronousTestCase):
 
     def serve(self, controller: Any) -> None:
         settings = ApiSettings(b"secret", gate=Gate(deletes=True))
-        api = Api(self.house.local, settings, controller, Silence(), self.health)
+        api = Api(self.house.local, settings, controller, NullSink(), self.health)
         house = self.house
         site = RegistrySite(api.resource(), house.clock, house.recorder)
         house.registry_wire = Wire(site, house.clock)

@@ -10,14 +10,14 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from twisted.internet.task import deferLater
 
-from tests.web.limits import LimitCase
-from tests.web.test_http2 import H2Client, Stream
+from tests.web.http.limits import LimitCase
+from tests.web.http.test_http2 import H2Client, Stream
 from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.web.channels import ChannelLimits
-from txregistry.web.frames import STEP_BYTES, SlowFrames
-from txregistry.web.http2 import RegistryH2Connection
+from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.frames import STEP_BYTES, SlowFrames
+from txregistry.web.http.http2 import RegistryH2Connection
 
 
 class EagerClient(H2Client):

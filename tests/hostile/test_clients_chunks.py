@@ -8,14 +8,14 @@ from unittest.mock import patch
 
 from twisted.web import http
 
-from tests.web.limits import LimitCase
+from tests.web.http.limits import LimitCase
+from tests.web.http.test_http2 import H2Client
 from tests.web.raw import Line
-from tests.web.test_http2 import H2Client
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
-from txregistry.web.body import Body
-from txregistry.web.channels import ChannelLimits
-from txregistry.web.request import MAX_DROPPED_BYTES
+from txregistry.web.http.body import Body
+from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.request import MAX_DROPPED_BYTES
 
 #: More than this no turn may take apart: about 20 ms of work.
 CHUNKS_PER_TURN = 4000

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from tests.web.limits import LimitCase
+from tests.web.http.limits import LimitCase
 from txregistry.auth.keys import TrustedKeys
 from txregistry.spec import mediatypes
 from txregistry.spec.errors import ManifestInvalid, NameInvalid
@@ -22,7 +22,7 @@ from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.nesting import MAX_DEPTH, MAX_PARTS, read_json
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import TestHouse
-from txregistry.web.channels import ChannelLimits
+from txregistry.web.http.channels import ChannelLimits
 
 OCI = mediatypes.OCI_MANIFEST
 NOW = 1_700_000_000

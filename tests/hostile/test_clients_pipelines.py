@@ -7,12 +7,12 @@ from collections import Counter
 from typing import Any
 
 from tests.hostile.test_clients_chunks import in_chunks
-from tests.web.limits import LimitCase
+from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_INDEX
-from txregistry.web.channels import (
+from txregistry.web.http.channels import (
     HEAD_READ_BYTES,
     REQUESTS_PER_TURN,
     ChannelLimits,

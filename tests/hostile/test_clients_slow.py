@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hyperframe.frame import HeadersFrame, PingFrame
 
-from tests.web.limits import LimitCase
-from tests.web.test_http2 import H2Client
+from tests.web.http.limits import LimitCase
+from tests.web.http.test_http2 import H2Client
 from txregistry.spec.digest import Digest
-from txregistry.web.channels import ChannelLimits
+from txregistry.web.http.channels import ChannelLimits
 
 UPLOAD = f"/v2/a/b/blobs/uploads/?digest={Digest.of(b'x')}"
 

@@ -14,7 +14,7 @@ from txregistry.interfaces.access import Access, Grant, IAccessController, Reque
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import Got, TestHouse
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 CONTENT = b"what its owner sends"
 

@@ -39,7 +39,7 @@ from txregistry.spec.hops import client_of
 from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.web.record import masked
+from txregistry.web.http.exchange import masked
 from txregistry.wiring import health_checks
 
 #: Ends a line and begins another as ours do.

@@ -32,7 +32,7 @@ from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
 from txregistry.notifications.envelope import EventSource, Filter
 from txregistry.notifications.notifier import Notifier
-from txregistry.notifications.silent import Silence
+from txregistry.notifications.silent import NullSink
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
@@ -216,10 +216,10 @@ class DeliveryTests(NotifierCase):
         """It is an event sink that listens; silence is one that does not."""
         notifier = self.notifier()
         verifyObject(IEventSink, notifier)
-        verifyObject(IEventSink, Silence())
+        verifyObject(IEventSink, NullSink())
         self.assertTrue(notifier.listening)
-        self.assertFalse(Silence().listening)
-        self.assertIsNone(self.successResultOf(Silence().emit(event=event(1))))
+        self.assertFalse(NullSink().listening)
+        self.assertIsNone(self.successResultOf(NullSink().emit(event=event(1))))
 
     def test_one_event_per_post(self) -> None:
         """Each event is posted by itself, with its media type and the headers."""

@@ -46,7 +46,7 @@ from txregistry.storage.caches.descriptors import (
 from txregistry.storage.caches.repository_cache import RepositoryCache
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS
-from txregistry.storage.uploads.spooled import LateFile
+from txregistry.storage.uploads.spooled import SpooledFile
 from txregistry.storagedriver.filesystem import appender
 from txregistry.storagedriver.filesystem.appender import Appender, lent_buffer
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
@@ -214,7 +214,7 @@ class FilesystemUploadTests(UploadTests):
     def test_close_that_is_not_waited_for(self) -> None:
         """It closes its file, and others can go on."""
         writer = self.upload(bytes(100_000))
-        with patch.object(LateFile, "flush", lambda _, durable: Deferred()):
+        with patch.object(SpooledFile, "flush", lambda _, durable: Deferred()):
             done = writer.close()
             done.cancel()
         self.failureResultOf(done, CancelledError)
@@ -243,7 +243,7 @@ class FilesystemUploadTests(UploadTests):
         self.assertEqual(len(lent), 1)
         parameters = {"rootdirectory": self.mktemp(), "directwrites": False}
         driver = make_driver("filesystem", parameters, InlineDisk(), Clock())
-        writer = self.ok(driver.writer("/f", followed=False))
+        writer = self.ok(driver.writer("/f", read_while_written=False))
         writer.write(content)
         self.ok(writer.commit())
         self.assertEqual(len(lent), 1)

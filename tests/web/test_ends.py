@@ -9,14 +9,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.web.http.test_http2 import H2Client, Stream
 from tests.web.raw import Line
-from tests.web.test_http2 import H2Client, Stream
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import REGISTRY, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
-from txregistry.web.request import MAX_DROPPED_BYTES
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.request import MAX_DROPPED_BYTES
+from txregistry.web.http.site import RegistrySite
 
 UPLOADS = "/v2/a/b/blobs/uploads/"
 

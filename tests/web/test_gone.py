@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.web.http.test_http2 import H2Client
 from tests.web.raw import Line
-from tests.web.test_http2 import H2Client
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped
 from txregistry.interfaces.observe import Exchange
 from txregistry.observe.access import format_combined
@@ -23,8 +23,8 @@ from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
 from txregistry.web import router
-from txregistry.web.body import BodyBroken
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.body import BodyBroken
+from txregistry.web.http.site import RegistrySite
 
 CONTENT = os.urandom(300_000)
 DIGEST = Digest.of(CONTENT)

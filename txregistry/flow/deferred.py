@@ -111,11 +111,12 @@ class _Begun(Generic[T]):
 
 
 def shielded(
-    work: Coroutine[Any, Any, T], stray: Callable[[Failure], None]
+    work: Coroutine[Any, Any, T], on_orphan_failure: Callable[[Failure], None]
 ) -> Deferred[T]:
     """Wait for work that goes on to its end whoever waits for it.
 
-    :param stray: is given the failure of work that nobody waits for any more.
+    :param on_orphan_failure: is given the failure of work that nobody waits for any
+        more.
     :return: fires and fails as the work does. Cancelling only stops waiting.
     """
     waiter: Deferred[T] = Deferred()
@@ -124,7 +125,7 @@ def shielded(
         if not waiter.called:
             waiter.callback(result)
         elif isinstance(result, Failure):
-            stray(result)
+            on_orphan_failure(result)
 
     Deferred.fromCoroutine(work).addBoth(settle)
     return waiter

@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 def backoff(
-    attempts: int, first: float, most: float, spread: Callable[[], float]
+    attempts: int, first: float, most: float, jitter: Callable[[], float]
 ) -> Iterator[float]:
     """Give the seconds to wait before each further attempt.
 
     :param attempts: how many further ones there may be.
     :param first: seconds before the first of them; doubled each time up to ``most``.
-    :param spread: gives a number from 0 to 1; half of each wait is random, so that
+    :param jitter: gives a number from 0 to 1; half of each wait is random, so that
         many clients of one upstream do not return together.
     """
     for attempt in range(attempts):
         ceiling: float = min(most, first * 2**attempt)
-        yield ceiling * (0.5 + 0.5 * spread())
+        yield ceiling * (0.5 + 0.5 * jitter())
 
 
 @deferred

@@ -128,7 +128,7 @@ class IStorageDriver(Interface):
         path: str,
         keep_bytes: int = 0,
         hasher: IncrementalHash | None = None,
-        followed: bool = True,
+        read_while_written: bool = True,
     ) -> Deferred[IFileWriter]:
         """Open a file for writing; one that is not there is made.
 
@@ -136,8 +136,8 @@ class IStorageDriver(Interface):
             to be appended to. Fails with ``InvalidOffset`` if it is not that long.
         :param hasher: is given every byte that is written, in order, perhaps on
             another thread; complete when ``flush`` has fired.
-        :param followed: it is read while it is written. What nobody follows need not
-            be held in memory that others make better use of.
+        :param read_while_written: what nobody reads meanwhile need not be held in
+            memory that others make better use of.
         """
 
     def stat(path: str) -> Deferred[FileStat]:

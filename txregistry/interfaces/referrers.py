@@ -41,7 +41,7 @@ Referrers = list[Referrer]
 class IReferrerService(Interface):
     """Who refers to the manifests of one repository."""
 
-    at_once: int | None = Attribute(
+    page_size: int | None = Attribute(
         "How many are asked for together, as each may hold megabytes of annotations;"
         " ``None`` where all that there are have been read anyway."
     )

@@ -11,7 +11,7 @@ from txregistry.interfaces.events import Event, IEventSink
 
 @implementer(IEventSink)
 @attrs.frozen
-class Silence:
+class NullSink:
     """Takes events and tells nobody."""
 
     listening: bool = False

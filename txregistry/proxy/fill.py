@@ -71,7 +71,7 @@ class Fill:
     _partials: IPartialBlobs
     _adopt: Callable[[RepositoryName, Descriptor], Deferred[None]]
     _clock: IReactorTime
-    _spread: Callable[[], float]
+    _jitter: Callable[[], float]
     _meter: IMeter
     _stall_seconds: float
     state: FillState = attrs.field(factory=FillState)
@@ -233,7 +233,7 @@ class Fill:
     @deferred
     async def _download(self, partial: IPartialBlob) -> None:
         self._resume(partial)
-        delays = list(backoff(8, 0.5, 8.0, self._spread))
+        delays = list(backoff(8, 0.5, 8.0, self._jitter))
         while True:
             try:
                 await self._pull(partial)

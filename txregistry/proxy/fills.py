@@ -41,7 +41,7 @@ class Fills(Service):
 
     _partials: IPartialBlobs
     _clock: IReactorTime
-    _spread: Callable[[], float]
+    _jitter: Callable[[], float]
     _meter: IMeter
     _stall_seconds: float = STALL_SECONDS
     _max_fills: int = MAX_FILLS
@@ -158,7 +158,7 @@ class Fills(Service):
             self._partials,
             adopt,
             self._clock,
-            self._spread,
+            self._jitter,
             self._meter,
             self._stall_seconds,
             FillState(expected=self.sizes.take(name, digest)),

@@ -51,7 +51,7 @@ class ProxyReferrers:
     _memory: ReferrerMemory
     _policy: TagPolicy
     _clock: IReactorTime
-    at_once: int | None = None
+    page_size: int | None = None
     _flights: Flights[Digest, Referrers] = attrs.field(factory=Flights)
 
     @deferred

@@ -160,7 +160,7 @@ class RetryAgent:
 
     _agent: IAgent
     _clock: IReactorTime
-    _spread: Callable[[], float]
+    _jitter: Callable[[], float]
     _attempts: int
 
     @deferred
@@ -180,7 +180,7 @@ class RetryAgent:
                 raise _Passing(response)
             return response
 
-        delays = backoff(self._attempts - 1, 0.2, 2.0, self._spread)
+        delays = backoff(self._attempts - 1, 0.2, 2.0, self._jitter)
         # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
         signed = (StorageRefused,) if method == b"HEAD" else ()
         once = (TargetRefused, *signed)

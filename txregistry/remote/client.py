@@ -146,7 +146,7 @@ def make_client(
     url: str,
     core: IAgent,
     clock: IReactorTime,
-    spread: Callable[[], float],
+    jitter: Callable[[], float],
     credentials: ICredentialStore,
     trusted_realms: Sequence[str],
     limits: Limits,
@@ -179,5 +179,5 @@ def make_client(
     nobody = login(StaticCredentials(None), is_no_downgrade)
     auth = AuthAgent(bare, clock, url, ours, nobody)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
-    http = http_client(PathBreaker(RetryAgent(storage, clock, spread, ATTEMPTS), clock))
+    http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
     return UpstreamClient(url, http, auth, clock, limits)

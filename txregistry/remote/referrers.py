@@ -48,7 +48,7 @@ class RemoteReferrers:
 
     _client: UpstreamClient
     _name: RepositoryName
-    at_once: int | None = None
+    page_size: int | None = None
 
     @deferred
     async def list(

@@ -35,7 +35,7 @@ from txregistry.storage.repository.tags import LinkedTags
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.uploads.hashing import HashStates
-from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
+from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
 from txregistry.storage.uploads.sessions import UploadSessions
 
 #: Repositories that are looked into for a blob that might be anywhere.
@@ -71,7 +71,7 @@ class LocalNamespace:
     _caches: Caches
     _reconciler: Reconciler
     _states: HashStates
-    _beginnings: Beginnings
+    _beginnings: PendingUploads
     _clock: IReactorTime
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)

@@ -192,7 +192,7 @@ class MemoryDriver:
         path: str,
         keep_bytes: int = 0,
         hasher: IncrementalHash | None = None,
-        followed: bool = True,
+        read_while_written: bool = True,
     ) -> IFileWriter:
         """Open a file for writing."""
         key = self._new(path)

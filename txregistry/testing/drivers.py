@@ -252,7 +252,9 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             content, kept = os.urandom(3_000_001), 0
             for ends in ((100, 1_000_000), (1_000_001, len(content))):
                 writer = self.successResultOf(
-                    self.driver.writer(path="/w", keep_bytes=kept, followed=False)
+                    self.driver.writer(
+                        path="/w", keep_bytes=kept, read_while_written=False
+                    )
                 )
                 for end in ends:
                     writer.write(content[kept:end])

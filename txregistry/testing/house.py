@@ -31,7 +31,7 @@ from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
-from txregistry.notifications.silent import Silence
+from txregistry.notifications.silent import NullSink
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
@@ -58,13 +58,13 @@ from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
-from txregistry.storage.uploads.pending_uploads import Beginnings
+from txregistry.storage.uploads.pending_uploads import PendingUploads
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.site import RegistrySite
 from txregistry.web.urls import Urls
 
 T = TypeVar("T")
@@ -129,13 +129,13 @@ class TestHouse:
     driver: IStorageDriver | None = None
     descriptors: IDescriptorCache | None = None
     controller: IAccessController = attrs.field(factory=OpenAccess)
-    events: IEventSink = attrs.field(factory=Silence)
+    events: IEventSink = attrs.field(factory=NullSink)
     upstream: FakeUpstream = attrs.field(init=False)
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
-    beginnings: Beginnings = attrs.field(init=False)
+    beginnings: PendingUploads = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     remote: RemoteNamespace = attrs.field(init=False)
     proxy: INamespace = attrs.field(init=False)
@@ -231,7 +231,7 @@ class TestHouse:
             driver, caches, self.ledger, database, self.metrics, self.clock
         )
         self.reconciler = Reconciler(driver, TreeIndex(database), self.clock)
-        self.beginnings = Beginnings(driver, self.clock)
+        self.beginnings = PendingUploads(driver, self.clock)
         self.local = LocalNamespace(
             driver,
             self.content,

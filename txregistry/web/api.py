@@ -13,18 +13,18 @@ from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.web import base, door, errors
-from txregistry.web.announcements import Announcements
+from txregistry.web import admission, base, errors
+from txregistry.web.admission import Admission, Wants
 from txregistry.web.blobs import Blobs
-from txregistry.web.door import Door, Wants
+from txregistry.web.events import EventEmitter
+from txregistry.web.http.request import RegistryRequest
+from txregistry.web.manifest_writes import ManifestWrites
 from txregistry.web.manifests import Manifests
-from txregistry.web.manifestwrites import ManifestWrites
 from txregistry.web.referrers import ReferrerLists
-from txregistry.web.request import RegistryRequest
 from txregistry.web.route import Route, Work
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
-from txregistry.web.unfinished import Unfinished
+from txregistry.web.unfinished_uploads import Unfinished
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
@@ -67,12 +67,14 @@ class Api:
     _controller: IAccessController
     _events: IEventSink
     _health: IHealth
-    _door: Door = attrs.field(init=False)
+    _admission: Admission = attrs.field(init=False)
     _app: Klein = attrs.field(init=False, factory=Klein)
 
     def __attrs_post_init__(self) -> None:
         settings = self._settings
-        self._door = Door(self._controller, self._health, settings.gate, settings.urls)
+        self._admission = Admission(
+            self._controller, self._health, settings.gate, settings.urls
+        )
 
     def resource(self) -> Router:
         """Give the resource for a site."""
@@ -93,39 +95,43 @@ class Api:
             settings.strict_catalog,
         )
         self._open("/", base.root)
-        self._route("/v2/", door.nothing, GET=Work(base.base))
-        self._route("/v2/_catalog", door.catalogue, GET=Work(lists.catalog))
-        self._route("/v2/<path:name>/tags/list", door.content, GET=Work(lists.tags))
+        self._route("/v2/", admission.nothing, GET=Work(base.base))
+        self._route("/v2/_catalog", admission.catalogue, GET=Work(lists.catalog))
+        self._route(
+            "/v2/<path:name>/tags/list", admission.content, GET=Work(lists.tags)
+        )
 
     def _add_content(self) -> None:
         namespace, urls = self._namespace, self._settings.urls
-        announcements = Announcements(self._events)
-        blobs = Blobs(namespace, urls, announcements)
-        manifests = Manifests(namespace, urls, announcements)
-        writes = ManifestWrites(namespace, urls, announcements, self._settings.policy)
+        events = EventEmitter(self._events)
+        blobs = Blobs(namespace, urls, events)
+        manifests = Manifests(namespace, urls, events)
+        writes = ManifestWrites(namespace, urls, events, self._settings.policy)
         referrers = ReferrerLists(namespace, urls)
         self._route(
             "/v2/<path:name>/manifests/<reference>",
-            door.content,
+            admission.content,
             GET=Work(manifests.get),
             PUT=Work(writes.put, Change.PUSH),
             DELETE=Work(writes.delete, Change.DELETE),
         )
         self._route(
             "/v2/<path:name>/blobs/<digest>",
-            door.content,
+            admission.content,
             GET=Work(blobs.get),
             DELETE=Work(blobs.delete, Change.DELETE),
         )
         self._route(
-            "/v2/<path:name>/referrers/<digest>", door.content, GET=Work(referrers.list)
+            "/v2/<path:name>/referrers/<digest>",
+            admission.content,
+            GET=Work(referrers.list),
         )
 
     def _add_uploads(self) -> None:
         uploads = Uploads(
             self._namespace,
             self._settings.urls,
-            Announcements(self._events),
+            EventEmitter(self._events),
             self._settings.secret,
             self._settings.max_upload_bytes,
             Unfinished(
@@ -135,10 +141,10 @@ class Api:
             ),
         )
         start = Work(uploads.start, Change.PUSH)
-        self._route("/v2/<path:name>/blobs/uploads/", door.upload, POST=start)
+        self._route("/v2/<path:name>/blobs/uploads/", admission.upload, POST=start)
         self._route(
             "/v2/<path:name>/blobs/uploads/<upload>",
-            door.upload,
+            admission.upload,
             GET=Work(uploads.status),
             PATCH=Work(uploads.append, Change.PUSH),
             PUT=Work(uploads.complete, Change.PUSH),
@@ -149,12 +155,12 @@ class Api:
         """Add a route that asks nobody who they are."""
 
         def endpoint(request: RegistryRequest) -> bytes:
-            self._door.check_health()
+            self._admission.check_health()
             return do(request)
 
         self._app.route(path, methods=["GET"], endpoint=path)(endpoint)
 
     def _route(self, path: str, wants: Wants, **table: Work) -> None:
-        route = Route(self._door, self._settings.gate, wants, table)
+        route = Route(self._admission, self._settings.gate, wants, table)
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from txregistry.interfaces.access import Grant
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 
 def root(request: RegistryRequest) -> bytes:

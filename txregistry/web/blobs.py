@@ -16,9 +16,9 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Unsupported
 from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.reference import RepositoryName
-from txregistry.web.announcements import Announcements
+from txregistry.web.events import EventEmitter
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.request import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, send
 from txregistry.web.urls import Urls
 
@@ -32,7 +32,7 @@ class Blobs:
 
     _namespace: INamespace
     _urls: Urls
-    _announcements: Announcements
+    _events: EventEmitter
 
     async def get(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
@@ -45,9 +45,9 @@ class Blobs:
             await self._head(request, repository.blobs, wanted)
             return
         found = await self._get(request, repository.blobs, wanted)
-        if found is not None and self._announcements.listening:
+        if found is not None and self._events.listening:
             url = self._urls.blob(request, name, wanted)
-            await self._announcements.blob(request, Action.PULL, name, found, url)
+            await self._events.blob(request, Action.PULL, name, found, url)
 
     async def delete(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
@@ -59,7 +59,7 @@ class Blobs:
         if not IBlobDeleter.providedBy(repository.blobs):
             raise Unsupported()
         await cast(IBlobDeleter, repository.blobs).delete(digest=wanted)
-        await self._announcements.deleted(request, name, digest=wanted)
+        await self._events.deleted(request, name, digest=wanted)
         request.setResponseCode(202)
         request.setHeader(b"Content-Length", b"0")
         return b""

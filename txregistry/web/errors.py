@@ -23,8 +23,8 @@ from txregistry.spec.errors import (
     Unsupported,
     envelope,
 )
-from txregistry.web.body import BodyBroken
-from txregistry.web.request import RegistryRequest, mark
+from txregistry.web.http.body import BodyBroken
+from txregistry.web.http.request import RegistryRequest, mark
 from txregistry.web.router import Handler
 
 _log = Logger(namespace="txregistry.web")
@@ -97,7 +97,7 @@ def gone(request: RegistryRequest, failure: Failure) -> bytes:
     return b""
 
 
-def stray(failure: Failure) -> None:
+def on_orphan_failure(failure: Failure) -> None:
     """Log what went wrong after a client had gone, unless it is about its going."""
     if not failure.check(ConsumerStopped, BodyBroken, CancelledError, RegistryError):
         _log.failure("a change whose client has gone failed", failure)

@@ -20,9 +20,9 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown, RegistryError, TagInvalid
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
-from txregistry.web.announcements import Announcements
+from txregistry.web.events import EventEmitter
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.request import RegistryRequest
 from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
 from txregistry.web.urls import Urls
 
@@ -47,7 +47,7 @@ class Manifests:
 
     _namespace: INamespace
     _urls: Urls
-    _announcements: Announcements
+    _events: EventEmitter
 
     async def get(
         self,
@@ -67,7 +67,7 @@ class Manifests:
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
         answer = _respond(request, manifest, isinstance(wanted, Digest))
-        told = self._announcements.listening and request.code != NOT_MODIFIED
+        told = self._events.listening and request.code != NOT_MODIFIED
         if told and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
         if answer is None or len(answer) <= CHUNK_BYTES:
@@ -84,9 +84,7 @@ class Manifests:
     ) -> None:
         tag = wanted if isinstance(wanted, Tag) else None
         url = self._urls.manifest(request, name, manifest.digest)
-        await self._announcements.manifest(
-            request, Action.PULL, name, manifest, url, tag
-        )
+        await self._events.manifest(request, Action.PULL, name, manifest, url, tag)
 
     async def _find_tagged(
         self, request: RegistryRequest, repository: IRepository, tag: Tag

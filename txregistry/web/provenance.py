@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from txregistry.interfaces.provenance import cache_status
 from txregistry.spec.cachestatus import CacheStatus
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from txregistry.spec.manifest.listing import write_listing
 from txregistry.spec.mediatypes import OCI_INDEX
 from txregistry.spec.pagination import parse_page
 from txregistry.spec.reference import RepositoryName
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
 
 #: Entries of one page.
@@ -50,8 +50,8 @@ class ReferrerLists:
             repository.referrers.list, digest=subject, artifact_type=wanted or None
         )
         with collect_status(request):
-            at_once = repository.referrers.at_once or limit + 1
-            found, is_cut = await _page(ask, page.after, limit, at_once)
+            page_size = repository.referrers.page_size or limit + 1
+            found, is_cut = await _page(ask, page.after, limit, page_size)
         if wanted:
             request.setHeader(b"OCI-Filters-Applied", b"artifactType")
         if is_cut:
@@ -78,19 +78,19 @@ class ReferrerLists:
 
 
 async def _page(
-    ask: Callable[..., Deferred[Referrers]], after: str, limit: int, at_once: int
+    ask: Callable[..., Deferred[Referrers]], after: str, limit: int, page_size: int
 ) -> tuple[Referrers, bool]:
     """Gather a page, a few at a time as each may be long; tell if there is more."""
     found: Referrers = []
     length = 0
     while True:
-        some = await ask(after=after, limit=at_once)
+        some = await ask(after=after, limit=page_size)
         for item in some:
             length += _length(item)
             if found and (len(found) == limit or length > MAX_PAGE_BYTES):
                 return found, True
             found.append(item)
-        if len(some) < at_once:
+        if len(some) < page_size:
             return found, False
         after = str(found[-1].descriptor.digest)
 

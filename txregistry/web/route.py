@@ -14,9 +14,9 @@ from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
-from txregistry.web.door import Door, Wants
-from txregistry.web.request import RegistryRequest, mark
-from txregistry.web.texts import MAX_PARAMETERS
+from txregistry.web.admission import Admission, Wants
+from txregistry.web.http.request import RegistryRequest, mark
+from txregistry.web.http.texts import MAX_PARAMETERS
 
 #: A host, perhaps with a port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
@@ -39,7 +39,7 @@ class Work:
 class Route:
     """Decides before the body is read whether a request is answered, and by what."""
 
-    _door: Door
+    _admission: Admission
     _gate: Gate
     _wants: Wants
     _table: Mapping[str, Work]
@@ -56,7 +56,7 @@ class Route:
     async def answer(self, request: RegistryRequest, **parts: Any) -> Any:
         """Give the body of the answer; the parts of the path are still text."""
         mark(request).allowed = self._allowed
-        self._door.check_health()
+        self._admission.check_health()
         if request.method == b"OPTIONS":
             return _options(request)
         work = self._work(request)
@@ -64,7 +64,7 @@ class Route:
         if "name" in parts:
             name = parts["name"] = RepositoryName.parse(parts["name"])
         wanted = self._wants(request, name)
-        grant = await self._door.admit(request, wanted, work.change)
+        grant = await self._admission.admit(request, wanted, work.change)
         if self._gate.is_cache:
             _name_namespace(request)
         if request.method == b"GET":
@@ -74,7 +74,7 @@ class Route:
         if work.change is Change.NOTHING:
             return await doing
         # A change is made to its end, told and recorded, though its client left.
-        return await shielded(doing, partial(request.within, errors.stray))
+        return await shielded(doing, partial(request.within, errors.on_orphan_failure))
 
     def _work(self, request: RegistryRequest) -> Work:
         if request.overfull:

@@ -20,7 +20,7 @@ from twisted.web.server import NOT_DONE_YET
 from werkzeug.routing import MapAdapter, Rule
 
 from txregistry.spec.errors import BadRequest
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 #: Kinds of exceptions, and what gives the body that tells a client of one.
 Handler = tuple[

@@ -11,8 +11,8 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.errors import PaginationNumberInvalid
 from txregistry.spec.pagination import Page, next_link, parse_page
 from txregistry.spec.reference import RepositoryName
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.request import RegistryRequest
 
 #: Repositories per page where a client names no number.
 DEFAULT_CATALOG_PAGE = 100

@@ -16,7 +16,7 @@ from txregistry.spec.conditional import (
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import PreconditionFailed
 from txregistry.spec.ranges import ByteRange, parse_range
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 
 def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) -> None:

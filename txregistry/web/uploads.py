@@ -39,11 +39,11 @@ from txregistry.spec.errors import (
 from txregistry.spec.peers import share_of
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
-from txregistry.web.announcements import Announcements
-from txregistry.web.channels import Home
-from txregistry.web.door import mount_source
-from txregistry.web.request import RegistryRequest
-from txregistry.web.unfinished import Unfinished
+from txregistry.web.admission import mount_source
+from txregistry.web.events import EventEmitter
+from txregistry.web.http.channels import Home
+from txregistry.web.http.request import RegistryRequest
+from txregistry.web.unfinished_uploads import Unfinished
 from txregistry.web.urls import Urls
 
 _log = Logger(namespace="txregistry.web")
@@ -60,7 +60,7 @@ class Uploads:
 
     _namespace: INamespace
     _urls: Urls
-    _announcements: Announcements
+    _events: EventEmitter
     _secret: Callable[[], bytes]
     _max_bytes: int
     _unfinished: Unfinished
@@ -214,7 +214,7 @@ class Uploads:
         repository = await self._namespace.repository(name=name)
         descriptor = await repository.blobs.stat(digest=mount.digest)
         url = self._created(request, name, mount.digest)
-        await self._announcements.blob(
+        await self._events.blob(
             request, Action.MOUNT, name, descriptor, url, mount.source
         )
         return b""
@@ -290,7 +290,7 @@ class Uploads:
             raise
         self._unfinished.ended(writer.upload_id)
         url = self._created(request, name, digest)
-        await self._announcements.blob(request, Action.PUSH, name, descriptor, url)
+        await self._events.blob(request, Action.PUSH, name, descriptor, url)
         return b""
 
     def _created(

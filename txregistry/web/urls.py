@@ -9,7 +9,7 @@ import attrs
 from txregistry.spec.digest import Digest
 from txregistry.spec.forwarded import client_base
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from txregistry.storage.tree import layout
-from txregistry.storagedriver.filesystem.journal.records import last_words
+from txregistry.storagedriver.filesystem.journal.records import fold
 from txregistry.storagedriver.filesystem.journal.segment import Segment
 
 
@@ -25,11 +25,11 @@ def lose_power(root: Path, dice: random.Random) -> int:
     steps = chain.from_iterable(segment.read().steps for segment in counting)
     spoiled = sum(
         _spoil(root / path[1:], content, dice)
-        for path, content in last_words(steps).files.items()
+        for path, content in fold(steps).files.items()
     )
     for segment in found:
         if segment.counts:
-            segment.disown()
+            segment.invalidate()
         segment.close()
     return spoiled
 

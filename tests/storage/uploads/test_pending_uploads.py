@@ -13,19 +13,19 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads import pending_uploads
-from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, Beginnings
+from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storagedriver.inmemory import MemoryDriver
 
 NAME = RepositoryName("some/name")
 
 
-class BeginningsTests(SynchronousTestCase):
+class PendingUploadsTests(SynchronousTestCase):
     """Uploads between memory and disk."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.driver = MemoryDriver(self.clock)
-        self.beginnings = Beginnings(self.driver, self.clock)
+        self.beginnings = PendingUploads(self.driver, self.clock)
 
     def begin(self, *ids: str) -> None:
         for upload in ids:
@@ -84,7 +84,7 @@ class BeginningsTests(SynchronousTestCase):
 
     def test_storage_of_several(self) -> None:
         """Where others go on with uploads, they find them at once."""
-        self.beginnings = Beginnings(self.driver, self.clock, 0.0)
+        self.beginnings = PendingUploads(self.driver, self.clock, 0.0)
         self.begin("a")
         self.assertEqual(self.written(), {"a"})
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -92,7 +92,7 @@ class BeginningsTests(SynchronousTestCase):
     def test_lost_by_a_killed_process(self) -> None:
         """What had begun shortly before we did; elsewhere all is written at once."""
         self.clock.advance(1000)
-        started = Beginnings(self.driver, self.clock)
+        started = PendingUploads(self.driver, self.clock)
         self.clock.advance(100)
         times = {"a": 939.0, "b": 940.0, "c": 1000.0, "d": 1001.0}
         revived = {
@@ -104,13 +104,13 @@ class BeginningsTests(SynchronousTestCase):
         self.assertEqual(started.started_at((NAME, "c")), 1000.0)
         # Once: after that we know ourselves what has become of it.
         self.assertFalse(self.successResultOf(started.revive((NAME, "c"), 1000.0)))
-        shared = Beginnings(self.driver, self.clock, 0.0)
+        shared = PendingUploads(self.driver, self.clock, 0.0)
         self.assertFalse(self.successResultOf(shared.revive((NAME, "e"), 1099.0)))
 
     def test_begun_in_the_second_of_our_start(self) -> None:
         """By us or the one before: times have whole seconds, so we remember ours."""
         self.clock.advance(1000.7)
-        started = Beginnings(self.driver, self.clock)
+        started = PendingUploads(self.driver, self.clock)
         self.successResultOf(started.begin((NAME, "ours"), 1000.0))
         self.assertTrue(self.successResultOf(started.drop((NAME, "ours"), 1000.0)))
         self.assertFalse(self.successResultOf(started.revive((NAME, "ours"), 1000.0)))
@@ -119,7 +119,7 @@ class BeginningsTests(SynchronousTestCase):
     def test_ended_since(self) -> None:
         """One that was written down before our start, and that we have ended."""
         self.clock.advance(1000.7)
-        started = Beginnings(self.driver, self.clock)
+        started = PendingUploads(self.driver, self.clock)
         self.assertFalse(self.successResultOf(started.drop((NAME, "a"), 990.0)))
         self.assertFalse(self.successResultOf(started.revive((NAME, "a"), 990.0)))
         for upload, begun in (("old", 100.0), ("new", 1001.0)):

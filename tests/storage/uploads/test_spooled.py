@@ -11,19 +11,19 @@ from zope.interface.verify import verifyObject
 
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
-from txregistry.storage.uploads.spooled import HELD_BYTES, LateFile
+from txregistry.storage.uploads.spooled import HELD_BYTES, SpooledFile
 from txregistry.storagedriver.inmemory import MemoryDriver
 
 PATH = "/a/data"
 
 
-class LateFileTests(SynchronousTestCase):
+class SpooledFileTests(SynchronousTestCase):
     """One that is opened when told."""
 
     def setUp(self) -> None:
         self.driver = MemoryDriver(Clock())
         self.opening: list[Deferred[IFileWriter]] = []
-        self.late = LateFile(self.open_file)
+        self.late = SpooledFile(self.open_file)
         self.producer = Mock()
 
     def open_file(self) -> Deferred[IFileWriter]:

@@ -20,7 +20,7 @@ MAX_REMEMBERED = 100_000
 
 
 @attrs.define(eq=False)
-class Protection:
+class Pins:
     """Remembers what is used, and during a collection what is pinned."""
 
     _clock: IReactorTime

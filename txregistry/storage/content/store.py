@@ -22,7 +22,7 @@ from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.damage import Damage
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.content.leases import Leases
-from txregistry.storage.content.pins import Protection
+from txregistry.storage.content.pins import Pins
 from txregistry.storage.content.unverified import UnverifiedBlob
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
@@ -77,7 +77,7 @@ class Content:
     _driver: IStorageDriver
     _caches: Caches
     _index: ILinkIndex
-    protection: Protection
+    pins: Pins
     integrity: Integrity
     damage: Damage
     locks: KeyedLocks[Digest]
@@ -210,14 +210,14 @@ class Content:
 
     def pin(self, digest: Digest) -> None:
         """Spare content from a collection; see Note [Pins]."""
-        self.protection.pin(digest)
+        self.pins.pin(digest)
 
     def use(self, digest: Digest) -> None:
         """Spare content that was linked from a collection that has begun meanwhile.
 
         Called under the digest's lock, for which the collection waits as well.
         """
-        self.protection.use(digest)
+        self.pins.use(digest)
 
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
         """Delete content that a collection has found nobody refers to.
@@ -229,7 +229,7 @@ class Content:
 
     @deferred
     async def _discard(self, digest: Digest, since: float) -> bool:
-        if self.leases.held(digest) or self.protection.spares(digest, since):
+        if self.leases.held(digest) or self.pins.spares(digest, since):
             return False
         return await self._delete(digest)
 
@@ -265,4 +265,4 @@ def make_content(
     """
     integrity, locks = Integrity(driver, database), KeyedLocks[Digest]()
     damage = Damage(driver, caches, integrity, locks, meter, clock)
-    return Content(driver, caches, links, Protection(clock), integrity, damage, locks)
+    return Content(driver, caches, links, Pins(clock), integrity, damage, locks)

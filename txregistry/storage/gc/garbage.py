@@ -35,7 +35,7 @@ from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content.store import Content
-from txregistry.storage.gc.reachability import Known, kept
+from txregistry.storage.gc.reachability import References, reachable
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.tree.shape import is_ours
@@ -76,12 +76,12 @@ class Collector:
         if self._busy:
             raise CollectionBusy()
         self._busy = True
-        protection = self._content.protection
-        protection.begin()
+        pins = self._content.pins
+        pins.begin()
         try:
             return await self._run_over(options, tell)
         finally:
-            protection.end()
+            pins.end()
             self._busy = False
 
     @deferred
@@ -172,7 +172,7 @@ class _Run:
         known = await self._read_manifests(name)
         stays = set(known)
         if self._options.delete_untagged:
-            stays = await kept(known, await self._roots(name, known), self._turns)
+            stays = await reachable(known, await self._roots(name, known), self._turns)
         aliases = await self._mark_layers(name)
         for digest in stays:
             await self._mark_manifest(name, digest, known[digest], aliases)
@@ -185,7 +185,7 @@ class _Run:
             if await self._drop(name, digest):
                 gone.add(digest)
                 continue
-            spared = await kept(known, [digest], self._turns) - stays - gone
+            spared = await reachable(known, [digest], self._turns) - stays - gone
             for child in spared:
                 await self._mark_manifest(name, child, known[child], aliases)
             stays |= spared
@@ -194,15 +194,15 @@ class _Run:
             await self._drop_history(name, gone)
 
     @deferred
-    async def _read_manifests(self, name: RepositoryName) -> dict[Digest, Known]:
-        known: dict[Digest, Known] = {}
+    async def _read_manifests(self, name: RepositoryName) -> dict[Digest, References]:
+        known: dict[Digest, References] = {}
         async for digest in revisions_in_tree(self._driver, name):
             await self._turns.take()
             known[digest] = await self._read(name, digest)
         return known
 
     @deferred
-    async def _read(self, name: RepositoryName, digest: Digest) -> Known:
+    async def _read(self, name: RepositoryName, digest: Digest) -> References:
         try:
             content = await self._driver.get(path=layout.blob_data(digest))
             if Digest.of(content, digest.algorithm) != digest:
@@ -212,15 +212,15 @@ class _Run:
             self._tell_broken(name, digest)
             if digest in self._damaged:
                 self._unsure.add(name)
-            return Known()
+            return References()
         except ManifestInvalid:
             # What it referred to is not known: nothing of this repository goes.
             self._tell_broken(name, digest)
             self._unsure.add(name)
-            return Known()
+            return References()
         subject = None if manifest.subject is None else manifest.subject.digest
         references = tuple(reference.digest for reference in manifest.references)
-        return Known(references, subject)
+        return References(references, subject)
 
     def _tell_broken(self, name: RepositoryName, digest: Digest) -> None:
         if len(self.report.broken) < MAX_NAMED:
@@ -228,7 +228,7 @@ class _Run:
 
     @deferred
     async def _roots(
-        self, name: RepositoryName, known: dict[Digest, Known]
+        self, name: RepositoryName, known: dict[Digest, References]
     ) -> set[Digest]:
         """Give the manifests that stay for themselves: tagged, young or pinned."""
         roots = set()
@@ -241,7 +241,7 @@ class _Run:
         for digest in known:
             await self._turns.take()
             young = await self._is_young(layout.revision_link(name, digest))
-            if young or self._content.protection.spares(digest, self._since):
+            if young or self._content.pins.spares(digest, self._since):
                 roots.add(digest)
         return roots
 
@@ -287,7 +287,7 @@ class _Run:
         self,
         name: RepositoryName,
         digest: Digest,
-        manifest: Known,
+        manifest: References,
         aliases: dict[Digest, Digest],
     ) -> None:
         await self._turns.take()
@@ -339,7 +339,7 @@ class _Run:
             return
         if self._options.dry_run:
             held = self._content.leases.held(digest)
-            gone = not held and not self._content.protection.spares(digest, self._since)
+            gone = not held and not self._content.pins.spares(digest, self._since)
         else:
             gone = await self._content.discard(digest, self._since)
         if not gone:

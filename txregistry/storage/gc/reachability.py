@@ -11,7 +11,7 @@ from txregistry.spec.digest import Digest
 
 
 @attrs.frozen
-class Known:
+class References:
     """What a manifest refers to.
 
     :ivar references: configuration and layers, or children.
@@ -22,8 +22,8 @@ class Known:
     subject: Digest | None = None
 
 
-async def kept(
-    known: Mapping[Digest, Known], roots: Iterable[Digest], turns: Turns
+async def reachable(
+    known: Mapping[Digest, References], roots: Iterable[Digest], turns: Turns
 ) -> set[Digest]:
     """Give the manifests that stay if these do.
 

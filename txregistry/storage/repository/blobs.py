@@ -73,7 +73,7 @@ class LinkedBlobs:
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with a blob's descriptor."""
         descriptor = await self._descriptors.stat(digest=digest)
-        self._content.protection.use(descriptor.digest)
+        self._content.pins.use(descriptor.digest)
         try:
             return await self._content.stat(descriptor.digest)
         except BlobUnknown:

@@ -115,9 +115,9 @@ class LinkedManifests:
         """Spare what a manifest refers to, and itself; see Note [Pins]."""
         named = [await self._canonical(found.digest) for found in manifest.references]
         wanted = [manifest.digest, *named]
-        self._content.protection.pin(*wanted)
+        self._content.pins.pin(*wanted)
         for digest in wanted:
-            self._content.protection.use(digest)
+            self._content.pins.use(digest)
         turns = Turns(self._clock)
         for digest in wanted:
             await self._content.locks.settle(digest)
@@ -164,7 +164,7 @@ class LinkedManifests:
 
     @deferred
     async def _collect(self, digest: Digest, since: float) -> bool:
-        if self._content.protection.spares(digest, since):
+        if self._content.pins.spares(digest, since):
             return False
         try:
             await self._delete(digest)

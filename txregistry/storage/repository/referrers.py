@@ -86,7 +86,7 @@ class IndexedReferrers:
     _tags: ITagService
     _manifests: IManifestService
     _lists: TaggedLists
-    at_once: int | None = 16
+    page_size: int | None = 16
 
     @deferred
     async def list(

@@ -34,12 +34,12 @@ from txregistry.storage.content.store import Content
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.uploads.hashing import hash_file
-from txregistry.storage.uploads.upload_writer import Ingest
+from txregistry.storage.uploads.upload_writer import UploadWriter
 
 
 @implementer(IPartialBlob)
 @attrs.define(eq=False, kw_only=True)
-class PartialBlob(Ingest):
+class PartialBlob(UploadWriter):
     """The growing file of one digest."""
 
     upload_id: str

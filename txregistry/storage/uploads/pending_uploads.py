@@ -48,7 +48,7 @@ _PER_TURN = 16
 
 
 @attrs.define(eq=False, slots=False)
-class Beginnings(Service):
+class PendingUploads(Service):
     """Holds uploads until they are written down, or gone.
 
     :param held_seconds: 0 where other processes take uploads for the same storage.

@@ -20,8 +20,8 @@ from txregistry.storage.content.store import Content
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.hashing import Hashes, HashStates
-from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
-from txregistry.storage.uploads.spooled import LateFile
+from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
+from txregistry.storage.uploads.spooled import SpooledFile
 from txregistry.storage.uploads.upload_writer import Upload
 
 
@@ -36,7 +36,7 @@ class UploadSessions:
     _driver: IStorageDriver
     _content: Content
     _descriptors: IBlobDescriptorService
-    _beginnings: Beginnings
+    _beginnings: PendingUploads
     _states: HashStates
     _reconciler: Reconciler
     _sessions: Sessions[UploadKey]
@@ -124,14 +124,14 @@ class UploadSessions:
             layout.upload_data(*key),
             keep_bytes=status.size,
             hasher=hashes,
-            followed=False,
+            read_while_written=False,
         )
 
     @deferred
     async def _open(
         self, status: UploadStatus, hashes: Hashes, session: Session
     ) -> Upload:
-        file = LateFile(lambda: self._make_file(status, hashes))
+        file = SpooledFile(lambda: self._make_file(status, hashes))
         if status.size:
             await file.make()
         return Upload(

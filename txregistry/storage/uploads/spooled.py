@@ -26,7 +26,7 @@ HELD_BYTES = 64 * 1024
 
 @implementer(IFileWriter)
 @attrs.define(eq=False)
-class LateFile:
+class SpooledFile:
     """Holds what it is given until that is too much, or has to be kept.
 
     :param open_file: makes the file, empty; fails with ``DriverError``.

@@ -28,13 +28,13 @@ from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.uploads.hashing import Hashes, HashStates, hash_file
-from txregistry.storage.uploads.pending_uploads import Beginnings, UploadKey
-from txregistry.storage.uploads.spooled import LateFile
+from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
+from txregistry.storage.uploads.spooled import SpooledFile
 
 
 @implementer(IConsumer)
 @attrs.define(eq=False, kw_only=True)
-class Ingest:
+class UploadWriter:
     """Bytes on their way to a place in the store: a file, and a hash of it."""
 
     file: IFileWriter
@@ -64,10 +64,10 @@ class Ingest:
 
 @implementer(IBlobWriter)
 @attrs.define(eq=False, kw_only=True)
-class Upload(Ingest):
+class Upload(UploadWriter):
     """An upload to a repository, while this is the one who writes to it."""
 
-    file: LateFile
+    file: SpooledFile
     hasher: Hashes
     upload_id: str
     started_at: float
@@ -75,7 +75,7 @@ class Upload(Ingest):
     _driver: IStorageDriver
     _content: Content
     _descriptors: IBlobDescriptorService
-    _beginnings: Beginnings
+    _beginnings: PendingUploads
     _states: HashStates
     _reconciler: Reconciler
     _session: Session

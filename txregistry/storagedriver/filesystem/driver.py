@@ -135,7 +135,7 @@ class FilesystemDriver:
         path: str,
         keep_bytes: int = 0,
         hasher: IncrementalHash | None = None,
-        followed: bool = True,
+        read_while_written: bool = True,
     ) -> Deferred[IFileWriter]:
         """Open a file for writing."""
         open_writer = partial(
@@ -143,7 +143,7 @@ class FilesystemDriver:
             path=path,
             keep_bytes=keep_bytes,
             hasher=hasher,
-            direct=self._direct_writes and not followed,
+            direct=self._direct_writes and not read_while_written,
         )
         try:
             real = self._file(path)()

@@ -11,12 +11,12 @@ from txregistry.storagedriver.filesystem.journal.records import (
     SALT_BYTES,
     Delete,
     JournalUnreadable,
+    ReplayResult,
     Step,
-    Told,
     _step,
     decode,
     encode,
-    last_words,
+    fold,
 )
 
 PATHS = st.sampled_from(["/a", "/a/b", "/a/b/c", "/a/bc", "/d", "/dä\udcff"])
@@ -49,18 +49,18 @@ class RecordTests(SynchronousTestCase):
         """What is written is read, record after record."""
         data = encode(first, SALT, 1.0) + encode(second, SALT, 2.5)
         told = decode(data + bytes(50), SALT)
-        self.assertEqual(told, Told(first + second, 2.5, len(data)))
+        self.assertEqual(told, ReplayResult(first + second, 2.5, len(data)))
 
     def test_nothing(self) -> None:
         """Where nothing was written nothing is said."""
-        self.assertEqual(decode(b"", SALT), Told())
+        self.assertEqual(decode(b"", SALT), ReplayResult())
 
     @given(STEPS, STEPS, st.data())
     def test_torn(self, first: list[Step], second: list[Step], data) -> None:
         """A record that is not whole is the end, where nothing comes after it."""
         whole = encode(first, SALT, 1.0)
         told = decode(whole + self.torn(second, data), SALT)
-        self.assertEqual(told, Told(first, 1.0, len(whole)))
+        self.assertEqual(told, ReplayResult(first, 1.0, len(whole)))
 
     @given(STEPS, STEPS, STEPS, st.data())
     def test_damaged(
@@ -72,7 +72,7 @@ class RecordTests(SynchronousTestCase):
         before = encode(first, SALT, 1.0) + torn
         whole = before + encode(third, SALT, 3.0)
         told = decode(whole, SALT)
-        self.assertEqual(told, Told(first + third, 3.0, len(whole), True))
+        self.assertEqual(told, ReplayResult(first + third, 3.0, len(whole), True))
 
     @given(STEPS, STEPS)
     def test_older_records_are_none(self, new: list[Step], old: list[Step]) -> None:
@@ -107,7 +107,7 @@ class LastWordTests(SynchronousTestCase):
                 gone = [it for it in expected if f"{it}/".startswith(f"{step.path}/")]
                 for path in gone:
                     del expected[path]
-        outcome = last_words(steps)
+        outcome = fold(steps)
         self.assertEqual(dict(outcome.files), expected)
         deleted = {step.path for step in steps if isinstance(step, Delete)}
         self.assertEqual(set(outcome.deleted), deleted)

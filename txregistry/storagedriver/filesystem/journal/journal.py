@@ -48,7 +48,7 @@ from txregistry.storagedriver.filesystem.atomic import (
     remove_tree,
     sync_directory,
 )
-from txregistry.storagedriver.filesystem.journal.records import Delete, Step, last_words
+from txregistry.storagedriver.filesystem.journal.records import Delete, Step, fold
 from txregistry.storagedriver.filesystem.journal.segment import NO_ROOM, Segment
 from txregistry.storagedriver.filesystem.recovery import carry_out, plan
 from txregistry.storagedriver.filesystem.syncfs import FileSystems, NotCovered
@@ -229,7 +229,7 @@ class Journal:
         with self._settling:
             counting = [segment for segment in self._segments if segment.counts]
             steps = chain.from_iterable(segment.read().steps for segment in counting)
-            for path, content in last_words(steps).files.items():
+            for path, content in fold(steps).files.items():
                 if os.path.lexists(self._root + path):
                     put_quickly(self._root + path, content)
             self._systems.sync()
@@ -293,7 +293,7 @@ class Journal:
         if any(item.is_damaged for item in told):
             self._log.error("a part of the journal cannot be read: something is lost")
         until = max(item.until for item in told)
-        outcome = last_words(chain.from_iterable(item.steps for item in told))
+        outcome = fold(chain.from_iterable(item.steps for item in told))
         found = plan(outcome, self._root, until, any(not it.boot for it in segments))
         if found.left:
             self._log.warn(
@@ -320,7 +320,7 @@ def _disown(segments: Sequence[Segment]) -> None:
     for segment in segments:
         if segment.counts:
             with suppress(OSError):  # the first failure is told
-                segment.disown()
+                segment.invalidate()
 
 
 def _attempt(work: Callable[[T], None], argument: T) -> OSError | None:

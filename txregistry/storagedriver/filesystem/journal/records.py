@@ -57,7 +57,7 @@ def encode(steps: Iterable[Step], salt: bytes, now: float) -> bytes:
 
 
 @attrs.frozen
-class Told:
+class ReplayResult:
     """What a journal says.
 
     :ivar until: when the last record was written; 0 if there is none.
@@ -71,7 +71,7 @@ class Told:
     is_damaged: bool = False
 
 
-def decode(data: bytes, salt: bytes) -> Told:
+def decode(data: bytes, salt: bytes) -> ReplayResult:
     """Read all records with a salt that are whole.
 
     :raise JournalUnreadable: there are steps of a kind that is not known.
@@ -82,7 +82,7 @@ def decode(data: bytes, salt: bytes) -> Told:
         is_damaged = is_damaged or start != end
         steps += _steps(data, start + _HEAD.size, stop)
         end, until = stop, when
-    return Told(steps, until, end, is_damaged)
+    return ReplayResult(steps, until, end, is_damaged)
 
 
 def _records(data: bytes, salt: bytes) -> Iterator[tuple[int, int, float]]:
@@ -127,7 +127,7 @@ class Outcome:
     files: dict[str, bytes]
 
 
-def last_words(steps: Iterable[Step]) -> Outcome:
+def fold(steps: Iterable[Step]) -> Outcome:
     """Let the last step that speaks of a path decide about it."""
     deleted: dict[str, int] = {}
     files: dict[str, tuple[int, bytes]] = {}

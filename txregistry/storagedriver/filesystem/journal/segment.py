@@ -15,8 +15,8 @@ from txregistry.storagedriver.filesystem.journal.records import (
     SALT_BYTES,
     Delete,
     JournalUnreadable,
+    ReplayResult,
     Step,
-    Told,
     decode,
     encode,
     upwards,
@@ -95,7 +95,7 @@ class Segment:
                 raise
             os.ftruncate(self._descriptor, size)
 
-    def read(self) -> Told:
+    def read(self) -> ReplayResult:
         """Give what was written since it was begun.
 
         A record that could not be made safe is only read by who has not written it.
@@ -139,7 +139,7 @@ class Segment:
         os.fdatasync(self._descriptor)
         self._end += len(record)
 
-    def disown(self) -> None:
+    def invalidate(self) -> None:
         """Say that what is in it is to be made good whichever kernel runs.
 
         Only whoever starts under this kernel has to know: it is not synced.

@@ -15,7 +15,7 @@ from zope.interface import directlyProvides
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
-from txregistry.web.channels import HEAD_READ_BYTES, ChannelLimits, watch_socket
+from txregistry.web.http.channels import HEAD_READ_BYTES, ChannelLimits, watch_socket
 
 HEAD = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.web.windows import ClosedWindows
+from txregistry.web.http.windows import ClosedWindows
 
 
 class ClosedWindowsTests(SynchronousTestCase):

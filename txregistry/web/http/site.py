@@ -12,15 +12,15 @@ from twisted.web.server import Site
 
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
-from txregistry.web.channels import (
+from txregistry.web.http.channels import (
     ChannelLimits,
     RegistryChannel,
 )
-from txregistry.web.choice import ChosenProtocol
-from txregistry.web.dates import DateLine
-from txregistry.web.http2 import RegistryH2Connection
-from txregistry.web.record import record
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.dates import DateLine
+from txregistry.web.http.exchange import record
+from txregistry.web.http.http2 import RegistryH2Connection
+from txregistry.web.http.protocol_negotiation import ChosenProtocol
+from txregistry.web.http.request import RegistryRequest
 
 #: On every answer unless the configuration says otherwise: what anybody may have pushed
 #: is for no browser to take for a page.

@@ -3,7 +3,8 @@
 Note [Early requests]. A channel calls ``requestReceived`` when a body is complete; by
 then twisted.web has spooled it somewhere. A request that has a body is begun here by
 :meth:`RegistryRequest.begin` as soon as its head is in, with a
-:class:`txregistry.web.body.Body` that holds the connection back until somebody reads.
+:class:`~txregistry.web.http.body.Body` that holds the connection back until somebody
+reads.
 So access and limits are decided before a byte of it is read, and a client that sent
 ``Expect: 100-continue`` is told to go on only then. An answer that is given before the
 body has ended is followed by dropping a bounded rest of it, or by closing.
@@ -36,15 +37,15 @@ from txregistry.flow.eager_write import is_plain_tcp
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
 from txregistry.spec.peers import share_of
-from txregistry.web.body import Body
-from txregistry.web.channels import (
+from txregistry.web.http.body import Body
+from txregistry.web.http.channels import (
     Home,
     RegistryChannel,
     body_connection,
     is_waiting_to_send,
 )
-from txregistry.web.pace import Pace
-from txregistry.web.peers import PeerRequest
+from txregistry.web.http.pace import Pace
+from txregistry.web.http.peers import PeerRequest
 
 #: What is left of a body that nobody wants is read up to this; after that the
 #: connection is closed.

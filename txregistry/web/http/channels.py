@@ -25,10 +25,10 @@ from twisted.web.http_headers import Headers
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.flow.eager_write import count_unsent, send_now
 from txregistry.spec.proxies import TrustedProxies
-from txregistry.web.closing import Closing
-from txregistry.web.dates import DateLine
-from txregistry.web.idle import IdleTimer
-from txregistry.web.steps import Steps
+from txregistry.web.http.dates import DateLine
+from txregistry.web.http.idle import IdleTimer
+from txregistry.web.http.lingering_close import Closing
+from txregistry.web.http.steps import Steps
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.

@@ -31,9 +31,9 @@ from txregistry.spec.errors import (
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
 from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
-from txregistry.web.announcements import Announcements
+from txregistry.web.events import EventEmitter
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.manifests import known_reference
-from txregistry.web.request import RegistryRequest
 from txregistry.web.urls import Urls
 
 #: What is wrong with one manifest is told up to this many times.
@@ -49,7 +49,7 @@ class ManifestWrites:
 
     _namespace: INamespace
     _urls: Urls
-    _announcements: Announcements
+    _events: EventEmitter
     _policy: PushPolicy
 
     async def put(
@@ -88,12 +88,12 @@ class ManifestWrites:
         manifests = _store(repository)
         if isinstance(wanted, Tag):
             await cast(ITagStore, repository.tags).untag(tag=wanted)
-            await self._announcements.deleted(request, name, tag=wanted)
+            await self._events.deleted(request, name, tag=wanted)
         else:
             untagged = await manifests.delete(digest=wanted)
-            await self._announcements.deleted(request, name, digest=wanted)
+            await self._events.deleted(request, name, digest=wanted)
             for tag in untagged:
-                await self._announcements.deleted(request, name, tag=tag)
+                await self._events.deleted(request, name, tag=tag)
         request.setResponseCode(202)
         request.setHeader(b"Content-Length", b"0")
         return b""
@@ -142,9 +142,7 @@ class ManifestWrites:
     ) -> None:
         url = self._urls.manifest(request, name, manifest.digest)
         tag = wanted if isinstance(wanted, Tag) else None
-        await self._announcements.manifest(
-            request, Action.PUSH, name, manifest, url, tag
-        )
+        await self._events.manifest(request, Action.PUSH, name, manifest, url, tag)
 
     def _created(
         self,

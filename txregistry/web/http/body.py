@@ -1,7 +1,7 @@
 """The body of a request, as it arrives.
 
 twisted.web hands a request over when its body is complete. Ours are handled when their
-head is: see Note [Early requests] in :mod:`txregistry.web.request`.
+head is: see Note [Early requests] in :mod:`txregistry.web.http.request`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.web.idle import IdleTimer
+from txregistry.web.http.idle import IdleTimer
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.web.idle import IdleTimer
+from txregistry.web.http.idle import IdleTimer
 
 
 class IdleTimerTests(SynchronousTestCase):

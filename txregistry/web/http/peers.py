@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from txregistry.spec.hops import client_of
-from txregistry.web.channels import Home
-from txregistry.web.texts import TextRequest
+from txregistry.web.http.channels import Home
+from txregistry.web.http.texts import TextRequest
 
 
 class PeerRequest(TextRequest):

@@ -11,8 +11,8 @@ from tests.web.raw import Line
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
-from txregistry.web.channels import ChannelLimits
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.site import RegistrySite
 
 NOW = 1_700_000_000
 

@@ -16,11 +16,11 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 
 @attrs.frozen
-class Announcements:
+class EventEmitter:
     """Makes events of what happened; nothing is made while nobody listens."""
 
     _sink: IEventSink

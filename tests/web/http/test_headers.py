@@ -10,7 +10,7 @@ from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
-from txregistry.web.site import RegistrySite
+from txregistry.web.http.site import RegistrySite
 
 SNIFF = "X-Content-Type-Options"
 BLOB = f"/v2/a/b/blobs/{Digest.of(b'blob')}"

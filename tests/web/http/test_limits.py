@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.web.limits import LimitCase
+from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.spec.digest import Digest
-from txregistry.web.channels import ChannelLimits
+from txregistry.web.http.channels import ChannelLimits
 
 
 class LimitTests(LimitCase):

@@ -19,12 +19,12 @@ from h2.events import (
 )
 from h2.exceptions import StreamClosedError
 
-from tests.web.limits import LimitCase
+from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
-from txregistry.web.channels import ChannelLimits
+from txregistry.web.http.channels import ChannelLimits
 
 
 @attrs.define(eq=False)

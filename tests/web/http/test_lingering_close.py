@@ -17,7 +17,7 @@ from zope.interface import directlyProvides
 
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
-from txregistry.web.closing import LINGER_BYTES, LINGER_SECONDS, Closing
+from txregistry.web.http.lingering_close import LINGER_BYTES, LINGER_SECONDS, Closing
 
 #: HTTP/2: a window opened by nothing, which breaks the protocol (RFC 9113, 6.9).
 NO_WINDOW = b"\0\0\4\10\0\0\0\0\0" + bytes(4)

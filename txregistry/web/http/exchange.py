@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from txregistry.interfaces.observe import Exchange
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 
 #: The client has gone before its answer was whole; as nginx has it, and distribution.
 CLIENT_LEFT = 499

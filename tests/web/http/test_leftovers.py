@@ -11,8 +11,8 @@ from txregistry.spec.digest import Digest
 from txregistry.storage.uploads.upload_writer import Upload
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
-from txregistry.web.body import Body
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.body import Body
+from txregistry.web.http.request import RegistryRequest
 
 CONFIG, LAYER = b"{}", b"layer"
 OCI = "application/vnd.oci.image.manifest.v1+json"

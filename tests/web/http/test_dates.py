@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.testing.house import TestHouse
-from txregistry.web import dates
-from txregistry.web.dates import DateLine
+from txregistry.web.http import dates
+from txregistry.web.http.dates import DateLine
 
 
 class DateLineTests(SynchronousTestCase):

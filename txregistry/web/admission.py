@@ -12,7 +12,7 @@ from txregistry.interfaces.health import IHealth
 from txregistry.spec.errors import NameInvalid, Unavailable
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
-from txregistry.web.request import RegistryRequest
+from txregistry.web.http.request import RegistryRequest
 from txregistry.web.urls import Urls
 
 _ACTIONS = {
@@ -24,7 +24,7 @@ _ACTIONS = {
 
 
 @attrs.frozen
-class Door:
+class Admission:
     """Health, then access, then what the configuration permits."""
 
     _controller: IAccessController

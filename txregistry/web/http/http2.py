@@ -32,19 +32,19 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection
 
-from txregistry.web.body import Body
-from txregistry.web.channels import Home, watch_socket
-from txregistry.web.closing import Closing
-from txregistry.web.frames import (
+from txregistry.web.http.body import Body
+from txregistry.web.http.channels import Home, watch_socket
+from txregistry.web.http.frames import (
     FRAME_HEAD_BYTES,
     STEP_BYTES,
     Head,
     SlowFrames,
     unfinished,
 )
-from txregistry.web.request import MAX_DROPPED_BYTES
-from txregistry.web.steps import Steps
-from txregistry.web.windows import ClosedWindows
+from txregistry.web.http.lingering_close import Closing
+from txregistry.web.http.request import MAX_DROPPED_BYTES
+from txregistry.web.http.steps import Steps
+from txregistry.web.http.windows import ClosedWindows
 
 #: Bytes of a frame, which every client takes (RFC 9113, 4.2).
 _FRAME_BYTES = 16 * 1024

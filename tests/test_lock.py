@@ -6,7 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.lock import DirectoryBusy, DirectoryLock
+from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 
 
 class LockTests(SynchronousTestCase):

@@ -9,13 +9,13 @@ import sys
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from txregistry.memory import GIVE_BACK_SECONDS, MallocTrimmer
+from txregistry.daemon.memory import GIVE_BACK_SECONDS, MallocTrimmer
 from txregistry.testing.disk import QueueDisk
 
 #: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
 CHURN = """
 import resource
-from txregistry.memory import keep_buffers
+from txregistry.daemon.memory import keep_buffers
 if {wanted}:
     keep_buffers()
 def take():
@@ -30,7 +30,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 #: Frees a hundred buffers that have small things in use between them; prints how
 #: many megabytes of that go back.
 BURST = """
-from txregistry.memory import give_back, keep_buffers
+from txregistry.daemon.memory import give_back, keep_buffers
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
 keep_buffers()

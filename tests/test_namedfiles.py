@@ -14,10 +14,10 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.keys import Identity, ec_key, identity
-from txregistry import namedfiles
+from txregistry.assembly import namedfiles
+from txregistry.assembly.loading import load
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
-from txregistry.loading import load
 from txregistry.tap import Options
 
 TOKEN = {"realm": "https://a/token", "service": "s", "issuer": "i"}

@@ -8,7 +8,7 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.secret import Secret, kept_secret
+from txregistry.daemon.secret import Secret, kept_secret
 
 
 class SecretTests(SynchronousTestCase):

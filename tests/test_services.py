@@ -8,9 +8,9 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.daemon.storage import CHECKPOINT_SECONDS, Journaling
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
-from txregistry.services import CHECKPOINT_SECONDS, Journaling
 from txregistry.storage.tree import layout
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.inmemory import MemoryDriver

@@ -14,16 +14,16 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.assembly.house import House
+from txregistry.assembly.loading import load
+from txregistry.assembly.settings import own_path
+from txregistry.assembly.upstream import credentials
 from txregistry.config.read import read_config
-from txregistry.house import House
-from txregistry.listening import main_endpoint, remove_stale_socket, tcp_endpoint
-from txregistry.loading import load
+from txregistry.daemon.endpoints import main_endpoint, remove_stale_socket, tcp_endpoint
+from txregistry.daemon.tls import make_options
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.tap import Options, _descriptors
-from txregistry.tls import make_options
-from txregistry.upstream import credentials
-from txregistry.wiring import own_path
 
 
 class OptionsTests(SynchronousTestCase):

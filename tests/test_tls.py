@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.keys import Identity, ec_key, identity, rsa_key
 from txregistry.config.http import Tls
+from txregistry.daemon.tls import ReloadingCreator, make_options, wrap_endpoint
 from txregistry.testing.house import TestHouse
-from txregistry.tls import ReloadingCreator, make_options, wrap_endpoint
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.http.site import RegistrySite
 

@@ -14,14 +14,14 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
+from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
+from txregistry.daemon.memory import keep_buffers, tune_gc
+from txregistry.daemon.registry import Registry
 from txregistry.flow.clocks import steady
-from txregistry.loading import EX_CONFIG, load
-from txregistry.memory import keep_buffers, tune_gc
 from txregistry.observe.logs import make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
-from txregistry.services import Registry
 
 _log = Logger(namespace="txregistry.config")
 
@@ -70,7 +70,7 @@ def makeService(options: Options) -> Registry:
     """Build the daemon from its options; nothing starts yet."""
     from twisted.internet import reactor
 
-    from txregistry.house import House
+    from txregistry.assembly.house import House
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.

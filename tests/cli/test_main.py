@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry import __version__
 from txregistry.cli import collect as module
 from txregistry.cli.main import main
+from txregistry.daemon.lock import DirectoryLock
 from txregistry.interfaces.collection import CollectOptions, CollectReport
-from txregistry.lock import DirectoryLock
 
 REPORT = attrs.asdict(
     CollectReport(

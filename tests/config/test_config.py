@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.assembly.loading import _parse_yaml, load
+from txregistry.assembly.settings import api_settings
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import Override
 from txregistry.config.fields import format_duration, parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.config.show import MASK, effective
-from txregistry.loading import _parse_yaml, load
-from txregistry.wiring import api_settings
 
 MINIMAL = {"version": "0.1", "storage": "inmemory"}
 

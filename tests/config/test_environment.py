@@ -9,10 +9,10 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.shapes.shape import links
+from txregistry.assembly.loading import load
 from txregistry.config.environment import Override
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
-from txregistry.loading import load
 
 #: Variables that Kubernetes sets for services of these names.
 SERVICES = (

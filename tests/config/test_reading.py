@@ -6,9 +6,9 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.assembly.loading import _parse_yaml
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
-from txregistry.loading import _parse_yaml
 
 HEAD = "version: 0.1\nstorage: inmemory\n"
 

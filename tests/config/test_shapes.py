@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.shapes import SHAPES
 from tests.shapes.shape import Shape, make_files
-from txregistry.loading import load
+from txregistry.assembly.loading import load
 from txregistry.tap import Options
 
 

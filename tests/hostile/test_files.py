@@ -24,13 +24,13 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from txregistry.assembly.loading import load
 from txregistry.config.http import Http
 from txregistry.config.read import ConfigurationError, read_config
+from txregistry.daemon.endpoints import main_endpoint
+from txregistry.daemon.lock import DirectoryLock
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
-from txregistry.listening import main_endpoint
-from txregistry.loading import load
-from txregistry.lock import DirectoryLock
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName

@@ -18,6 +18,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.hostile.work import Parse, WorkCase
+from txregistry.assembly.notifications import endpoint_settings, make_notifier
+from txregistry.assembly.settings import health_checks
 from txregistry.auth.htpasswd import parse_basic
 from txregistry.auth.passwords import usable_entries
 from txregistry.config.health import HealthSection, HttpHealth
@@ -26,7 +28,6 @@ from txregistry.config.read import read_config
 from txregistry.config.show import effective
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.observe import Exchange
-from txregistry.notifying import endpoint_settings, make_notifier
 from txregistry.observe.access import format_combined
 from txregistry.observe.escapes import indented, line, quoted, word
 from txregistry.observe.logs import make_observer
@@ -40,7 +41,6 @@ from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.web.http.exchange import masked
-from txregistry.wiring import health_checks
 
 #: Ends a line and begins another as ours do.
 FORGED = 'ann [x] "GET /" 200\n10.0.0.1 - root [01/Jan/2026:00:00:00 +0000] "DELETE /"'

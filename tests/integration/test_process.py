@@ -35,8 +35,8 @@ from tests.integration.support import (
     until,
 )
 from txregistry.config.http import Tls
+from txregistry.daemon.tls import make_options
 from txregistry.testing.upstream import FakeUpstream
-from txregistry.tls import make_options
 
 
 def make_certificate(directory: Path, name: str) -> tuple[Path, Path]:

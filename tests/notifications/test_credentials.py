@@ -14,15 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests.notifications.test_notifier import Listener, NotifierCase
+from txregistry.assembly.notifications import endpoint_settings
+from txregistry.assembly.settings import health_checks
 from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
-from txregistry.notifying import endpoint_settings
 from txregistry.spec.weburl import Target, is_http_url
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.wire import Wire
-from txregistry.wiring import health_checks
 
 SECRETS = ("hush", "p4ss")
 

@@ -16,13 +16,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
+from txregistry.assembly.house import House
+from txregistry.assembly.settings import own_path
 from txregistry.config.model import Config
+from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.flow.deferred import deferred
-from txregistry.house import House
 from txregistry.interfaces.collection import CollectOptions, CollectReport
-from txregistry.lock import DirectoryBusy, DirectoryLock
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
-from txregistry.wiring import own_path
 
 #: What is told of progress: a stage, and how many were looked at.
 Tell = Callable[[str, int], None]

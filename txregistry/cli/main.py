@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from txregistry import __version__
+from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.config.fields import parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
-from txregistry.loading import EX_CONFIG, load
 
 _STAGES = {
     "mark": "marking: repositories",

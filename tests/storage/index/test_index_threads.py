@@ -10,8 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from tests.storage.index.test_tree_index import NAME, TreeCase, tags
+from txregistry.daemon.databases import Index
 from txregistry.flow.database import Database
-from txregistry.services import Index
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.reference import RepositoryName, Tag

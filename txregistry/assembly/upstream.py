@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from txregistry import USER_AGENT
+from txregistry.assembly.settings import read_tls_files
 from txregistry.config.model import Proxy
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.client import Limits, UpstreamClient, make_client
@@ -18,7 +19,6 @@ from txregistry.remote.credentials import (
 )
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import make_core_agent
-from txregistry.wiring import read_tls_files
 
 
 def upstream_client(

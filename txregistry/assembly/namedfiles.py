@@ -16,12 +16,12 @@ import attrs
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import Certificate, KeyPair
 
+from txregistry.assembly.settings import read_tls_files, redis_tls_files
 from txregistry.auth import check as auth
 from txregistry.config.model import Config
+from txregistry.daemon.tls import make_options
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy, egress_proxies
 from txregistry.spec.pem import certificates
-from txregistry.tls import make_options
-from txregistry.wiring import read_tls_files, redis_tls_files
 
 #: How a key says that it is, in the two forms of PEM.
 _ENCRYPTED = re.compile(

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txregistry.config.fields import host_and_port
 from txregistry.config.http import Http
-from txregistry.tls import wrap_endpoint
+from txregistry.daemon.tls import wrap_endpoint
 
 
 def inherited_sockets(reactor: Any) -> list[int]:

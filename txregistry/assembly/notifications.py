@@ -10,6 +10,7 @@ from treq.client import HTTPClient
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from txregistry.assembly.settings import own_path
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.flow.database import Database
@@ -19,7 +20,6 @@ from txregistry.notifications.endpoint import Endpoint, EndpointSettings
 from txregistry.notifications.envelope import EventSource, Filter
 from txregistry.notifications.notifier import Notifier
 from txregistry.spec.weburl import Target
-from txregistry.wiring import own_path
 
 
 def make_notifier(

@@ -16,12 +16,12 @@ from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config, Proxy
 from txregistry.config.redis import RedisSection as RedisConfig
 from txregistry.config.storage import UploadPurgingSection
+from txregistry.daemon.secret import Secret
 from txregistry.health.checks import Check
 from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.remote.origin import Origin
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy
-from txregistry.secret import Secret
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy

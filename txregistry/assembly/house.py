@@ -18,8 +18,33 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.admin.control import ControlFactory
+from txregistry.assembly.notifications import make_notifier
+from txregistry.assembly.settings import (
+    api_settings,
+    channel_limits,
+    health_checks,
+    make_redis,
+    make_secret,
+    own_path,
+    upstream_name,
+)
+from txregistry.assembly.upstream import upstream_client
 from txregistry.auth.maker import make_controller
 from txregistry.config.model import Config
+from txregistry.daemon.databases import Index, Ledger
+from txregistry.daemon.debug import DebugSite
+from txregistry.daemon.endpoints import (
+    inherited_sockets,
+    main_endpoint,
+    remove_stale_socket,
+    tcp_endpoint,
+)
+from txregistry.daemon.lock import DirectoryLock
+from txregistry.daemon.memory import MallocTrimmer
+from txregistry.daemon.preload import Preload
+from txregistry.daemon.registry import Registry
+from txregistry.daemon.secret import Secret
+from txregistry.daemon.storage import Journaling, StorageService
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.reaper import Reaper
@@ -35,16 +60,7 @@ from txregistry.interfaces.driver import IJournaled, IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
-from txregistry.listening import (
-    inherited_sockets,
-    main_endpoint,
-    remove_stale_socket,
-    tcp_endpoint,
-)
-from txregistry.lock import DirectoryLock
-from txregistry.memory import MallocTrimmer
 from txregistry.notifications.silent import NullSink
-from txregistry.notifying import make_notifier
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics, NotificationState, Observers
@@ -53,16 +69,6 @@ from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.connections import KeptConnections
 from txregistry.remote.namespace import RemoteNamespace
-from txregistry.secret import Secret
-from txregistry.services import (
-    DebugSite,
-    Index,
-    Journaling,
-    Ledger,
-    Preload,
-    Registry,
-    StorageService,
-)
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.caches.descriptors import MemoryDescriptors
@@ -84,18 +90,8 @@ from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 from txregistry.storagedriver.maker import make_driver
-from txregistry.upstream import upstream_client
 from txregistry.web.api import Api
 from txregistry.web.http.site import RegistrySite
-from txregistry.wiring import (
-    api_settings,
-    channel_limits,
-    health_checks,
-    make_redis,
-    make_secret,
-    own_path,
-    upstream_name,
-)
 
 #: Bytes of the path of a Unix socket that the kernel takes.
 _MAX_SOCKET_PATH = 107
@@ -103,7 +99,7 @@ _MAX_SOCKET_PATH = 107
 #: The first purge of uploads is at some time before this, in seconds from the start.
 _FIRST_PURGE_SECONDS = 3600.0
 
-_log = Logger(namespace="txregistry.house")
+_log = Logger(namespace="txregistry.assembly.house")
 
 #: Threads that check passwords, apart from the others: they are slow by design.
 AUTH_THREADS = 2

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
+from txregistry.assembly.namedfiles import file_problems
 from txregistry.auth.maker import known_controllers
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import Override
 from txregistry.config.fields import Scalar, key_text
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read
-from txregistry.namedfiles import file_problems
 from txregistry.storagedriver.maker import known_drivers
 
 #: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).

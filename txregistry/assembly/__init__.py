@@ -1,0 +1,1 @@
+"""Each part of the daemon, built from the configuration."""

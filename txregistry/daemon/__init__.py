@@ -1,0 +1,1 @@
+"""The process: what starts and stops in which order, and what it holds."""

@@ -1,0 +1,76 @@
+"""The small databases beside the tree, from the start to the end."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.flow.database import Database
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import DriverError
+from txregistry.spec.errors import Unavailable
+from txregistry.storage.content.integrity import Integrity
+from txregistry.storage.index.reconcile import Reconciler
+
+
+@attrs.define(eq=False, slots=False)
+class Index(Service):
+    """Looks through the tree for the catalogue; nothing waits for it at the start."""
+
+    _database: Database
+    _reconciler: Reconciler
+    _integrity: Integrity
+    _looking: Deferred[None] | None = None
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Begin."""
+        super().startService()
+        self._looking = self._look()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Write what was verified, and close the file."""
+        super().stopService()
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._integrity.flush()
+        await self._database.close()
+
+    @deferred
+    async def _look(self) -> None:
+        try:
+            await self._reconciler.repositories()
+        except CancelledError:
+            return
+        except (DriverError, sqlite3.Error, Unavailable) as error:
+            # Whoever asks for the catalogue will try again.
+            self._log.warn("no catalogue yet: {error}", error=str(error))
+
+
+@attrs.define(eq=False, slots=False)
+class Ledger(Service):
+    """Closes the ledger, and leaves a state file for the Go registry."""
+
+    _ledger: SqliteLedger
+    _rebuild: Rebuild
+    _log = Logger()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Write what is left."""
+        super().stopService()
+        try:
+            await self._rebuild.export_state()
+        except (DriverError, sqlite3.Error) as error:
+            self._log.warn("no scheduler state written: {error}", error=str(error))
+        try:
+            await self._ledger.close()
+        except sqlite3.Error as error:
+            self._log.warn("the last uses are not kept: {error}", error=str(error))

@@ -1,0 +1,55 @@
+"""Be logged in at the upstream before anybody asks."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.web.client import HTTPConnectionPool
+
+from txregistry.flow.deferred import deferred
+from txregistry.remote.client import UpstreamClient
+
+
+@attrs.define(eq=False, slots=False)
+class Preload(Service):
+    """Learns how to authenticate to the upstream right after the start.
+
+    Nothing waits for it: the upstream may be away.
+    """
+
+    _client: UpstreamClient
+    _pool: HTTPConnectionPool
+    _uses_credentials: bool
+    _loading: Deferred[None] | None = None
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Begin, if there are credentials at all."""
+        super().startService()
+        if self._uses_credentials:
+            self._loading = self._load()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Give up what is under way and close idle connections."""
+        super().stopService()
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._pool.closeCachedConnections()
+
+    @deferred
+    async def _load(self) -> None:
+        try:
+            await self._client.preload()
+            self._log.info("authenticated to {upstream}", upstream=self._client.host)
+        except CancelledError:
+            return
+        except Exception as error:
+            # Whatever it is: it is one warning, and the cache serves on.
+            self._log.warn(
+                "cannot authenticate to {upstream} yet: {error}",
+                upstream=self._client.host,
+                error=str(error),
+            )

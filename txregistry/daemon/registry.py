@@ -1,0 +1,109 @@
+"""What starts in which order, how it drains, and how it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.application.service import IService, Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+
+from txregistry.flow.deferred import deferred
+from txregistry.web.http.site import RegistrySite
+
+
+@attrs.define(eq=False, slots=False)
+class Registry(Service):
+    """The whole daemon: starts its parts in order, stops them in reverse.
+
+    Listening comes last and only after the storage has shown that it works; when
+    stopping, no connection is taken any more, requests under way are finished, and
+    then the parts stop one after the other.
+
+    :param give_up: is called when a part cannot start; ends the process.
+    """
+
+    _drain_seconds: float
+    _give_up: Callable[[], None]
+    _parts: list[IService] = attrs.field(factory=list)
+    _listeners: list[tuple[IProtocolFactory, IStreamServerEndpoint]] = attrs.field(
+        factory=list
+    )
+    _ports: list[IListeningPort] = attrs.field(factory=list)
+    _starting: Deferred[None] | None = None
+    log_observer: ILogObserver | None = None
+    _log = Logger()
+
+    def add(self, part: IService) -> None:
+        """Add a part that starts after those that are there."""
+        self._parts.append(part)
+
+    def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
+        """Say what to listen with, once everything has started."""
+        self._listeners.append((site, endpoint))
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join an application, and give it our way of logging.
+
+        twistd asks the application for an observer before it starts anything; this
+        is the one moment at which a plugin's service can name one.
+        """
+        if self.log_observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.log_observer)
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Start the parts; a failure is logged and stops the process."""
+        super().startService()
+        self._starting = self._start()
+        self._starting.addErrback(self._not_started)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Drain and stop; fires when everything is at rest."""
+        super().stopService()
+        if self._starting is not None:
+            self._starting.cancel()
+        for port in self._ports:
+            await _as_deferred(port.stopListening())
+        for site, _ in self._listeners:
+            if isinstance(site, RegistrySite):
+                await site.drain(self._drain_seconds)
+        for part in reversed(self._parts):
+            if part.running:
+                with self._log.failuresHandled("while stopping {part}", part=part):
+                    await _as_deferred(part.stopService())
+
+    @deferred
+    async def _start(self) -> None:
+        for part in self._parts:
+            part.privilegedStartService()
+            await _as_deferred(part.startService())
+        for site, endpoint in self._listeners:
+            port = await endpoint.listen(site)
+            self._ports.append(port)
+            if isinstance(site, RegistrySite):
+                self._log.info("ready on {address}", address=str(port.getHost()))
+
+    def _not_started(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return
+        self._log.critical("cannot start: {error}", error=str(failure.value))
+        self._give_up()
+
+
+def _as_deferred(result: Any) -> Deferred[Any]:
+    if isinstance(result, Deferred):
+        return result
+    done: Deferred[Any] = Deferred()
+    done.callback(result)
+    return done

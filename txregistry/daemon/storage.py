@@ -1,0 +1,98 @@
+"""The storage of the daemon: shown to work, and its journal kept."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import DeferredLock
+from twisted.internet.interfaces import (
+    IReactorTime,
+)
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txregistry.flow.deferred import deferred, shielded
+from txregistry.interfaces.driver import IJournaled, IStorageDriver
+from txregistry.storage.tree import layout
+
+#: How often what a journal says is made safe, so that it need not say it any more.
+CHECKPOINT_SECONDS = 5.0
+
+
+@attrs.define(eq=False, slots=False)
+class StorageService(Service):
+    """Shows that the storage can be written before anything is served from it."""
+
+    _driver: IStorageDriver
+
+    @deferred
+    async def startService(self) -> None:
+        """Write and delete a small file; fail with the driver's own error."""
+        super().startService()
+        path = f"{layout.OWN}/writable-{os.getpid()}"
+        await self._driver.put(path, b"")
+        await self._driver.delete(path)
+
+
+@attrs.define(eq=False, slots=False)
+class Journaling(Service):
+    """Lets a driver write changes down before it makes them, if it can.
+
+    It starts when nobody else works on the directory any more, and before anything
+    is read from it.
+    """
+
+    _driver: IStorageDriver
+    _clock: IReactorTime
+    _loop: LoopingCall | None = None
+    _turn: DeferredLock = attrs.field(factory=DeferredLock)
+    _log = Logger()
+
+    @deferred
+    async def startService(self) -> None:
+        """Make good what a power failure undid; fail with the driver's own error.
+
+        Cancelling only stops waiting: whoever stops us waits for what has begun.
+        """
+        super().startService()
+        if IJournaled.providedBy(self._driver):
+            await shielded(self._open_in_turn(), self._not_opened)
+
+    async def _open_in_turn(self) -> None:
+        await self._turn.run(self._open)
+
+    def _not_opened(self, failure: Failure) -> None:
+        self._log.failure("the journal cannot be opened", failure)
+
+    @deferred
+    async def _open(self) -> None:
+        mended = await IJournaled(self._driver).open_journal(path=layout.JOURNAL)
+        if mended:
+            self._log.warn(
+                "the machine stopped before all was written: {count} files were made"
+                " good from the journal",
+                count=mended,
+            )
+        self._loop = LoopingCall(self._checkpoint)
+        self._loop.clock = self._clock
+        self._loop.start(CHECKPOINT_SECONDS, now=False)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Make all changes safe; nothing of the journal is left."""
+        super().stopService()
+        await self._turn.run(self._close)
+
+    @deferred
+    async def _close(self) -> None:
+        if self._loop is not None:
+            self._loop.stop()
+            await IJournaled(self._driver).close_journal()
+
+    @deferred
+    async def _checkpoint(self) -> None:
+        with self._log.failuresHandled("changes are not safe yet; they are kept"):
+            await IJournaled(self._driver).checkpoint()

@@ -75,7 +75,7 @@ class EndTests(IntegrationCase):
         out, _, code = await getProcessOutputAndValue(
             which("curl"),
             [
-                *("-sS", "--max-time", "5", "--noproxy", "*", "-o", os.devnull),
+                *("-sS", "--max-time", "60", "--noproxy", "*", "-o", os.devnull),
                 *("-w", "%{http_code}", protocol, "-X", method, *sends, url),
             ],
             os.environ,

@@ -62,8 +62,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "notifications": (BELOW, CORE | {"treq", "sqlite3"}),
     "observe": (BELOW, CORE | {"klein", "prometheus_client"}),
     "config": ({"spec"}, PURE),
-    "daemon": (BELOW | {"config"}, CORE | {"OpenSSL"}),
 }
+
+#: Runs what others have put together.
+ROOMS["daemon"] = (set(ROOMS), CORE | {"OpenSSL", "sqlite3"})
 
 #: Know everybody: they put the house together, or take it apart in tests.
 EVERYBODY = {"tap", "cli", "assembly", "testing"}

@@ -14,13 +14,16 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.house import House
+from txregistry.assembly.context import Context, make_context
 from txregistry.assembly.loading import load
+from txregistry.assembly.registry import build_registry
 from txregistry.assembly.settings import own_path
+from txregistry.assembly.storage import build_storage
 from txregistry.assembly.upstream import credentials
 from txregistry.config.read import read_config
 from txregistry.daemon.endpoints import main_endpoint, remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import make_options
+from txregistry.flow.disk import DiskPool, InlineDisk
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.tap import Options, _descriptors
@@ -116,33 +119,24 @@ class Reactor(MemoryReactorClock):
 class HouseTests(SynchronousTestCase):
     """The tree of services."""
 
-    def house(self, **config: object) -> House:
+    def context(self, **config: object) -> Context:
         found, _ = read_config({"version": "0.1", "storage": "inmemory", **config})
         self.reactor = Reactor()
-        self.given_up: list[bool] = []
-        return House(
-            found,
-            self.reactor,
-            {},
-            lambda: 0.5,
-            io.StringIO(),
-            lambda: self.given_up.append(True),
-        )
+        return make_context(found, self.reactor, {}, lambda: 0.5)
 
     def test_starts_and_stops(self) -> None:
         """It listens when all has started, and leaves nothing behind."""
-        house = self.house(
+        given_up: list[bool] = []
+        self.patch(DiskPool, "run", InlineDisk.run)
+        context = self.context(
             http={"addr": "127.0.0.1:5000", "debug": {"addr": "[::1]:5001"}},
             proxy={"remoteurl": "http://x", "username": "u", "password": "p"},
         )
-        from txregistry.flow.disk import InlineDisk
-
-        house.ledger._database._disk = house.index._disk = InlineDisk()
-        registry = house.service()
+        registry = build_registry(context, io.StringIO(), lambda: given_up.append(True))
         registry.startService()
         ports = [entry[0] for entry in self.reactor.tcpServers]
         self.assertEqual(ports, [5001, 5000])
-        self.assertEqual(self.given_up, [])
+        self.assertEqual(given_up, [])
         self.reactor.advance(1)
         self.successResultOf(registry.stopService())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
@@ -154,19 +148,20 @@ class HouseTests(SynchronousTestCase):
             ({"username": "u"}, "StaticCredentials"),
             ({}, "StaticCredentials"),
         ):
-            house = self.house(proxy={"remoteurl": "http://x", **proxy})
-            found = credentials(house.config.proxy, self.reactor)
+            context = self.context(proxy={"remoteurl": "http://x", **proxy})
+            found = credentials(context.config.proxy, self.reactor)
             self.assertEqual(type(found).__name__, expected)
 
     def test_questions_to_the_cache_are_counted(self) -> None:
         """Where descriptors are cached, and nowhere else."""
         for cache, asked in (({}, 0), ({"blobdescriptor": "inmemory"}, 1)):
-            house = self.house(storage={"inmemory": {}, "cache": cache})
-            found = house.local.repository(RepositoryName("a"))
+            context = self.context(storage={"inmemory": {}, "cache": cache})
+            local = build_storage(context).local
+            found = local.namespace.repository(RepositoryName("a"))
             blobs = self.successResultOf(found).blobs
             blobs.stat(digest=Digest.of(b"")).addErrback(lambda _: None)
             name = "registry_storage_cache_requests_total"
-            self.assertEqual(house.metrics.registry.get_sample_value(name), asked)
+            self.assertEqual(context.metrics.registry.get_sample_value(name), asked)
 
     def test_addresses(self) -> None:
         """IPv4, IPv6, every address, a name for loopback."""
@@ -184,7 +179,7 @@ class HouseTests(SynchronousTestCase):
         """One that is handed over replaces the address; several are refused."""
         with socket.socket() as opened:
             opened.bind(("127.0.0.1", 0))
-            http = self.house().config.http
+            http = self.context().config.http
             endpoint = main_endpoint(Clock(), http, (), [opened.fileno()])
             self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
             self.assertEqual(endpoint.addressFamily, socket.AF_INET)
@@ -193,10 +188,10 @@ class HouseTests(SynchronousTestCase):
 
     def test_ledger_lies_beside_the_data(self) -> None:
         """In the storage directory, or in memory with storage in memory."""
-        self.assertEqual(own_path(self.house().config, "ledger.sqlite3"), ":memory:")
-        house = self.house(storage={"filesystem": {"rootdirectory": "/x"}})
+        self.assertEqual(own_path(self.context().config, "ledger.sqlite3"), ":memory:")
+        context = self.context(storage={"filesystem": {"rootdirectory": "/x"}})
         expected = "/x/txregistry/ledger.sqlite3"
-        self.assertEqual(own_path(house.config, "ledger.sqlite3"), expected)
+        self.assertEqual(own_path(context.config, "ledger.sqlite3"), expected)
 
     def test_stale_socket(self) -> None:
         """A file that is no socket stays."""

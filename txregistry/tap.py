@@ -70,7 +70,8 @@ def makeService(options: Options) -> Registry:
     """Build the daemon from its options; nothing starts yet."""
     from twisted.internet import reactor
 
-    from txregistry.assembly.house import House
+    from txregistry.assembly.context import make_context
+    from txregistry.assembly.registry import build_registry
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
@@ -88,12 +89,12 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     try:
-        house = House(config, reactor, os.environ, jitter, accesses, give_up, time.time)
-        registry = house.service()
+        context = make_context(config, reactor, os.environ, jitter, time.time)
+        registry = build_registry(context, accesses, give_up)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
-    house.metrics.registry.register(
+    context.metrics.registry.register(
         DroppedLines({"events": events, "access": accesses})
     )
     registry.log_observer = make_observer(

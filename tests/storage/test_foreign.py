@@ -188,7 +188,7 @@ class ForeignTests(SynchronousTestCase):
         digest = self.push("c", gone, "v1")
         begun = self.house.send("POST", "/v2/a/b/blobs/uploads/")
         self.assertEqual(begun.status, 202)
-        self.house.settle(self.house.beginnings.stopService())
+        self.house.settle(self.house.pending_uploads.stopService())
         self.spoil()
         self.age()
         before = self.junk()

@@ -384,7 +384,7 @@ class UploadMachine(RuleBasedStateMachine):
             for path in self.house.paths()
             if "/_uploads/" in path
         }
-        found |= {upload_id for _, upload_id in self.house.beginnings._held}
+        found |= {upload_id for _, upload_id in self.house.pending_uploads._held}
         assert found == there, (found, there)
         for upload in self.begun:
             if upload.open:

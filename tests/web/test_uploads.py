@@ -210,13 +210,13 @@ class KilledTests(UploadCase):
         self.patch(type(self.house.driver), "put", lambda *_, **__: fail(error))
         where = "/v2/a/b/blobs/uploads/?digest-algorithm=sha512"
         self.assertEqual(self.house.send("POST", where).status, 503)
-        self.assertEqual(self.house.beginnings._held, {})
+        self.assertEqual(self.house.pending_uploads._held, {})
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
 
     def test_ended_by_its_successor(self) -> None:
         """What was written down, and has ended since, does not come back."""
         kept, dropped = self.begin(), self.begin()
-        self.house.settle(self.house.beginnings.stopService())
+        self.house.settle(self.house.pending_uploads.stopService())
         self.kill(5.0)
         self.assertEqual(self.put(kept, self.content).status, 201)
         self.assertEqual(self.house.send("DELETE", dropped).status, 204)

@@ -16,7 +16,8 @@ import attrs
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import Certificate, KeyPair
 
-from txregistry.assembly.settings import read_tls_files, redis_tls_files
+from txregistry.assembly.redis import redis_tls_files
+from txregistry.assembly.settings import read_tls_files
 from txregistry.auth import check as auth
 from txregistry.config.model import Config
 from txregistry.daemon.tls import make_options

@@ -1,4 +1,4 @@
-"""Notifications as the configuration wants them: queue, endpoints, source."""
+"""NotificationParts as the configuration wants them: queue, endpoints, source."""
 
 from __future__ import annotations
 
@@ -6,20 +6,48 @@ import socket
 import uuid
 from typing import Any
 
+import attrs
 from treq.client import HTTPClient
+from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from txregistry.assembly.context import Context
 from txregistry.assembly.settings import own_path
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.flow.database import Database
-from txregistry.flow.disk import Disk
+from txregistry.flow.disk import Disk, DiskPool
+from txregistry.interfaces.events import IEventSink
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
 from txregistry.notifications.envelope import EventSource, Filter
 from txregistry.notifications.notifier import Notifier
+from txregistry.notifications.silent import NullSink
+from txregistry.observe.metrics import NotificationState
 from txregistry.spec.weburl import Target
+
+
+@attrs.frozen
+class NotificationParts:
+    """Where events go, and the services that this needs.
+
+    :ivar deliveries: what becomes of events, by endpoint.
+    """
+
+    sink: IEventSink
+    services: tuple[IService, ...] = ()
+    deliveries: NotificationState = list
+
+
+def build_notifications(context: Context) -> NotificationParts:
+    """Build what tells the endpoints of a configuration; nothing is sent yet."""
+    disk = DiskPool.create(context.reactor, 1, "events")
+    notifier = make_notifier(context.config, disk, context.reactor, context.clock)
+    if notifier is None:
+        return NotificationParts(NullSink())
+    context.metrics.watch_notifications(notifier.state)
+    return NotificationParts(notifier, (disk, notifier), notifier.state)
 
 
 def make_notifier(

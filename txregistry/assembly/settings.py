@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from treq.client import HTTPClient
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.web.client import Agent
-
-from txregistry.config.fields import host_and_port
-from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config, Proxy
-from txregistry.config.redis import RedisSection as RedisConfig
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
-from txregistry.health.checks import Check
-from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
-from txregistry.interfaces.driver import IStorageDriver
 from txregistry.remote.origin import Origin
-from txregistry.remote.transport import TlsFiles, UpstreamPolicy
+from txregistry.remote.transport import TlsFiles
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.spec.weburl import Target
-from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
 from txregistry.storage.tree import layout
 from txregistry.web.api import ApiSettings
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.urls import Urls
-
-#: Seconds between two looks, and that one may take, where 0 is configured.
-_HEALTH_SECONDS = 10.0
-
-#: Seconds that the storage may take to answer a health check.
-_STORAGE_SECONDS = 10.0
 
 
 def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
@@ -81,43 +61,6 @@ def make_secret(config: Config) -> Secret:
     return Secret(config.http.secret.encode("utf-8"), path)
 
 
-def make_redis(config: Config, reactor: Any) -> Redis | None:
-    """Make what remembers descriptors, where that is to be redis."""
-    if config.storage.cache.blobdescriptor != "redis":
-        return None
-    redis = config.redis
-    settings = RedisSettings(
-        redis.username,
-        redis.password,
-        redis.db,
-        redis.poolsize or CONNECTIONS,
-        redis.readtimeout or 3.0,
-    )
-    return Redis(_redis_endpoint(redis, reactor), settings, reactor)
-
-
-def _redis_endpoint(redis: RedisConfig, reactor: Any) -> IStreamClientEndpoint:
-    host, port = host_and_port(redis.addrs[0])
-    plain = HostnameEndpoint(reactor, host, port, redis.dialtimeout or 5.0)
-    if not (redis.tls.certificate or redis.tls.rootcas):
-        return plain
-    policy = UpstreamPolicy(redis_tls_files(redis))
-    creator = policy.creatorForNetloc(host.encode("idna"), port)
-    return wrapClientTLS(creator, plain)
-
-
-def redis_tls_files(redis: RedisConfig) -> TlsFiles:
-    """Read how redis is verified, and who we are to it.
-
-    :raise OSError: a file cannot be read.
-    """
-    return TlsFiles(
-        b"".join(_read(path) for path in redis.tls.rootcas),
-        _read(redis.tls.certificate),
-        _read(redis.tls.key),
-    )
-
-
 def push_policy(config: Config) -> PushPolicy:
     """Say which manifests are taken."""
     manifests = config.validation.manifests
@@ -149,70 +92,6 @@ def channel_limits(config: Config) -> ChannelLimits:
     )
 
 
-def health_checks(
-    health: HealthSection, driver: IStorageDriver, reactor: Any
-) -> Sequence[Check]:
-    """Say what is to be looked at."""
-    clock: IReactorTime = reactor
-    checks = []
-    storage = health.storagedriver
-    if storage.enabled:
-        name = f"storagedriver_{driver.name}"
-        checks.append(
-            Check(
-                name,
-                storage_probe(driver),
-                storage.interval or _HEALTH_SECONDS,
-                storage.threshold,
-                _STORAGE_SECONDS,
-                clock,
-            )
-        )
-    checks += [
-        Check(
-            item.file,
-            file_probe(item.file),
-            item.interval or _HEALTH_SECONDS,
-            item.threshold,
-            5.0,
-            clock,
-        )
-        for item in health.file
-    ]
-    client = HTTPClient(Agent(reactor))
-    checks += [_http_check(client, item, clock) for item in health.http]
-    checks += [
-        Check(
-            item.addr,
-            tcp_probe(_endpoint(reactor, item.addr)),
-            item.interval or _HEALTH_SECONDS,
-            item.threshold,
-            item.timeout or _HEALTH_SECONDS,
-            clock,
-        )
-        for item in health.tcp
-    ]
-    return checks
-
-
-def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
-    # It is named in the log and on the debug listener.
-    target = Target.of(item.uri)
-    return Check(
-        target.shown,
-        http_probe(client, target.url, target.headers(item.headers), item.statuscode),
-        item.interval or _HEALTH_SECONDS,
-        item.threshold,
-        item.timeout or _HEALTH_SECONDS,
-        clock,
-    )
-
-
-def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:
-    host, port = host_and_port(address)
-    return HostnameEndpoint(reactor, host.encode("ascii"), port)
-
-
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
     """Say where a file of ours lies: beside what it is about.
 
@@ -235,14 +114,18 @@ def read_tls_files(proxy: Proxy) -> TlsFiles:
     :raise OSError: a file cannot be read.
     """
     return TlsFiles(
-        _read(proxy.tls.ca),
-        _read(proxy.tls.certificate),
-        _read(proxy.tls.key),
+        read_optional(proxy.tls.ca),
+        read_optional(proxy.tls.certificate),
+        read_optional(proxy.tls.key),
         proxy.tls.insecure,
     )
 
 
-def _read(path: str) -> bytes:
+def read_optional(path: str) -> bytes:
+    """Read a file, if one is named.
+
+    :raise OSError: it cannot be read.
+    """
     if not path:
         return b""
     with open(path, "rb") as file:

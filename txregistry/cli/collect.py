@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import random
@@ -16,11 +15,14 @@ from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
-from txregistry.assembly.house import House
+from txregistry.assembly.context import make_context
 from txregistry.assembly.settings import own_path
+from txregistry.assembly.storage import build_storage
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
+from txregistry.daemon.storage import Journaling
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 
@@ -117,30 +119,24 @@ def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any
 async def _run(
     reactor: Any, config: Config, options: Options, tell: Tell
 ) -> CollectReport:
-    house = House(
-        config,
-        reactor,
-        os.environ,
-        random.SystemRandom().random,
-        io.StringIO(),
-        lambda: None,
-    )
-    for service in house.foundations:
+    jitter = random.SystemRandom().random
+    storage = build_storage(make_context(config, reactor, os.environ, jitter))
+    for service in storage.foundations:
         service.startService()
-    if house.redis is not None:
-        await house.redis.ready()  # it is told what goes
-    journaling = house.journaling
+    if storage.redis is not None:
+        await storage.redis.ready()  # it is told what goes
+    journaling = Journaling(storage.local.driver, reactor)
     try:
         await journaling.startService()
-        return await house.collector.collect(
+        return await storage.local.collector.collect(
             options=options, tell=lambda progress: tell(progress.stage, progress.done)
         )
     finally:
-        _warn_of_redis(house)
+        _warn_of_redis(storage.descriptors)
         try:
-            await house.index.close()
+            await storage.local.databases.index.close()
         finally:
-            await _stop(journaling, *reversed(house.foundations))
+            await _stop(journaling, *reversed(storage.foundations))
 
 
 async def _stop(*services: Service) -> None:
@@ -153,8 +149,7 @@ async def _stop(*services: Service) -> None:
             raise
 
 
-def _warn_of_redis(house: House) -> None:
-    descriptors = house.descriptors
+def _warn_of_redis(descriptors: IDescriptorCache) -> None:
     if isinstance(descriptors, RedisDescriptors) and descriptors.owes:
         sys.stderr.write(
             f"redis is away: it keeps the entries of {descriptors.owes} deleted blobs"

@@ -15,14 +15,19 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from txregistry import USER_AGENT
+from txregistry.assembly.cache import assemble_cache
+from txregistry.assembly.expiry import assemble_expiry
+from txregistry.assembly.storage import (
+    LocalRegistry,
+    StorageOptions,
+    assemble_storage,
+    open_databases,
+)
 from txregistry.auth.open import OpenAccess
 from txregistry.expiry.ledger_sqlite import SqliteLedger
-from txregistry.expiry.plan import ExpiryPlan
-from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
-from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
@@ -34,7 +39,6 @@ from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
-from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import Limits, UpstreamClient, make_client
 from txregistry.remote.credentials import (
     Credentials,
@@ -46,17 +50,10 @@ from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.caches.descriptors import MemoryDescriptors
-from txregistry.storage.caches.local import Caches
 from txregistry.storage.caches.metered import MeteredDescriptors
-from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
-from txregistry.storage.content.inventory import Inventory
-from txregistry.storage.content.store import Content, make_content
+from txregistry.storage.content.store import Content
 from txregistry.storage.index.reconcile import Reconciler
-from txregistry.storage.index.statements import SCHEMA, VERSION
-from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
-from txregistry.storage.tree import layout
-from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import PendingUploads
 from txregistry.storagedriver.inmemory import MemoryDriver
@@ -135,7 +132,8 @@ class TestHouse:
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
-    beginnings: PendingUploads = attrs.field(init=False)
+    stored: LocalRegistry = attrs.field(init=False)
+    pending_uploads: PendingUploads = attrs.field(init=False)
     reconciler: Reconciler = attrs.field(init=False)
     remote: RemoteNamespace = attrs.field(init=False)
     proxy: INamespace = attrs.field(init=False)
@@ -222,67 +220,43 @@ class TestHouse:
     def _build_storage(self) -> None:
         driver = self.driver or MemoryDriver(self.clock)
         self.driver = driver
-        self.ledger = SqliteLedger(":memory:", InlineDisk())
         descriptors = self.descriptors or MemoryDescriptors(100)
-        caches = Caches(MeteredDescriptors(descriptors, self.metrics))
-        schema = SCHEMA + VERIFIED_SCHEMA
-        database = Database(":memory:", InlineDisk(), schema, VERSION)
-        self.content = make_content(
-            driver, caches, self.ledger, database, self.metrics, self.clock
-        )
-        self.reconciler = Reconciler(driver, TreeIndex(database), self.clock)
-        self.beginnings = PendingUploads(driver, self.clock)
-        self.local = LocalNamespace(
+        memory = ":memory:"
+        self.stored = assemble_storage(
             driver,
-            self.content,
-            caches,
-            self.reconciler,
-            HashStates(driver),
-            self.beginnings,
+            MeteredDescriptors(descriptors, self.metrics),
+            open_databases(memory, InlineDisk(), memory, InlineDisk()),
+            self.metrics,
             self.clock,
+            self.clock,
+            StorageOptions(),
         )
-        self.partials = PartialBlobs(driver, self.content, self.clock)
+        self.ledger = self.stored.databases.ledger
+        self.content, self.local = self.stored.content, self.stored.namespace
+        self.reconciler, self.partials = self.stored.reconciler, self.stored.partials
+        self.pending_uploads = self.stored.pending_uploads
 
     def _build_proxy(self) -> None:
         self.fills = Fills(self.partials, self.clock, lambda: 0.5, self.metrics)
         self.fills.startService()
-        self.proxy = ProxyNamespace(
-            self.local,
+        self.proxy = assemble_cache(
+            self.stored,
             self.remote,
-            self.content,
             self.fills,
             self.policy,
-            self.ledger,
-            self.ledger,
             self.metrics,
             self.clock,
-            self.clock.seconds(),
             self.recheck,
         )
 
     def _build_expiry(self) -> None:
-        assert self.driver is not None
-        plan = ExpiryPlan(self.ttl)
-        leases = self.content.leases
-        reaper = Reaper(self.local, self.content, leases, self.ledger, self.metrics)
-        self.rebuild = Rebuild(
-            self.driver,
-            layout.SCHEDULER_STATE,
-            self.ledger,
-            Inventory(self.driver, self.content),
-            self.content,
-            self.partials,
-            plan,
-            self.clock,
-        )
-        self.scheduler = ExpiryScheduler(
-            self.clock, plan, self.ledger, reaper, self.rebuild
-        )
+        expiry = assemble_expiry(self.stored, self.ttl, self.metrics, self.clock)
+        self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
 
     def timers(self) -> list[IDelayedCall]:
         """Give what is to happen later, but for writing down what has begun."""
         calls = self.clock.getDelayedCalls()
-        return [call for call in calls if call is not self.beginnings._timer]
+        return [call for call in calls if call is not self.pending_uploads._timer]
 
     def pump(self) -> None:
         """Move all bytes that are waiting, on all wires."""

@@ -1,0 +1,54 @@
+"""What all parts are built with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.assembly.settings import upstream_name
+from txregistry.config.model import Config
+from txregistry.flow.clocks import WallClock
+from txregistry.observe.metrics import Metrics
+
+
+@attrs.frozen
+class Context:
+    """The configuration, and what of the process every part may need.
+
+    :ivar reactor: real in life; tests give one that keeps its own time.
+    :ivar clock: shows the time of day; see :mod:`txregistry.flow.clocks`.
+    :ivar environment: the variables of the process.
+    :ivar jitter: gives random numbers from 0 to 1.
+    """
+
+    config: Config
+    reactor: Any
+    clock: IReactorTime
+    environment: Mapping[str, str]
+    jitter: Callable[[], float]
+    metrics: Metrics
+
+
+def make_context(
+    config: Config,
+    reactor: Any,
+    environment: Mapping[str, str],
+    jitter: Callable[[], float],
+    wall: Callable[[], float] | None = None,
+) -> Context:
+    """Make the context of one daemon, or of one offline command.
+
+    :param wall: gives the time of day, in seconds since the epoch; as the reactor does
+        if not given.
+    """
+    return Context(
+        config,
+        reactor,
+        WallClock(reactor, wall or reactor.seconds),
+        environment,
+        jitter,
+        Metrics(upstream_name(config.proxy)),
+    )

@@ -1,0 +1,49 @@
+"""Expiry: what is no longer used goes, and what a store holds is known."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.assembly.storage import LocalRegistry
+from txregistry.expiry.plan import ExpiryPlan
+from txregistry.expiry.reaper import Reaper
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.observe.metrics import Metrics
+from txregistry.storage.content.inventory import Inventory
+from txregistry.storage.tree import layout
+
+
+@attrs.frozen
+class Expiry:
+    """What forgets.
+
+    :ivar rebuild: fills the ledger from the tree, and from the Go registry's file.
+    """
+
+    rebuild: Rebuild
+    scheduler: ExpiryScheduler
+
+
+def assemble_expiry(
+    local: LocalRegistry, ttl: float, metrics: Metrics, clock: IReactorTime
+) -> Expiry:
+    """Put expiry together for a local registry.
+
+    :param ttl: seconds after the last use; 0 for never.
+    """
+    plan, ledger = ExpiryPlan(ttl), local.databases.ledger
+    rebuild = Rebuild(
+        local.driver,
+        layout.SCHEDULER_STATE,
+        ledger,
+        Inventory(local.driver, local.content),
+        local.content,
+        local.partials,
+        plan,
+        clock,
+    )
+    leases = local.content.leases
+    reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
+    return Expiry(rebuild, ExpiryScheduler(clock, plan, ledger, reaper, rebuild))

@@ -1,0 +1,95 @@
+"""What is looked at, every so often, to say whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from treq.client import HTTPClient
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.client import Agent
+
+from txregistry.assembly.context import Context
+from txregistry.config.fields import host_and_port
+from txregistry.config.health import HealthSection, HttpHealth
+from txregistry.health.checks import Check, Health
+from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_probe
+from txregistry.interfaces.driver import IStorageDriver
+from txregistry.spec.weburl import Target
+
+#: Seconds between two looks, and that one may take, where 0 is configured.
+_HEALTH_SECONDS = 10.0
+
+#: Seconds that the storage may take to answer a health check.
+_STORAGE_SECONDS = 10.0
+
+
+def build_health(context: Context, driver: IStorageDriver) -> Health:
+    """Build what looks, and remembers what it has seen."""
+    checks = health_checks(context.config.health, driver, context.reactor)
+    return Health(tuple(checks), context.reactor)
+
+
+def health_checks(
+    health: HealthSection, driver: IStorageDriver, reactor: Any
+) -> Sequence[Check]:
+    """Say what is to be looked at."""
+    clock: IReactorTime = reactor
+    checks = []
+    storage = health.storagedriver
+    if storage.enabled:
+        name = f"storagedriver_{driver.name}"
+        checks.append(
+            Check(
+                name,
+                storage_probe(driver),
+                storage.interval or _HEALTH_SECONDS,
+                storage.threshold,
+                _STORAGE_SECONDS,
+                clock,
+            )
+        )
+    checks += [
+        Check(
+            item.file,
+            file_probe(item.file),
+            item.interval or _HEALTH_SECONDS,
+            item.threshold,
+            5.0,
+            clock,
+        )
+        for item in health.file
+    ]
+    client = HTTPClient(Agent(reactor))
+    checks += [_http_check(client, item, clock) for item in health.http]
+    checks += [
+        Check(
+            item.addr,
+            tcp_probe(_endpoint(reactor, item.addr)),
+            item.interval or _HEALTH_SECONDS,
+            item.threshold,
+            item.timeout or _HEALTH_SECONDS,
+            clock,
+        )
+        for item in health.tcp
+    ]
+    return checks
+
+
+def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
+    # It is named in the log and on the debug listener.
+    target = Target.of(item.uri)
+    return Check(
+        target.shown,
+        http_probe(client, target.url, target.headers(item.headers), item.statuscode),
+        item.interval or _HEALTH_SECONDS,
+        item.threshold,
+        item.timeout or _HEALTH_SECONDS,
+        clock,
+    )
+
+
+def _endpoint(reactor: Any, address: str) -> HostnameEndpoint:
+    host, port = host_and_port(address)
+    return HostnameEndpoint(reactor, host.encode("ascii"), port)

@@ -1,0 +1,142 @@
+"""What listens, with what behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+
+from txregistry.admin.control import ControlFactory
+from txregistry.assembly.context import Context
+from txregistry.assembly.settings import api_settings, channel_limits, own_path
+from txregistry.assembly.storage import LocalRegistry
+from txregistry.daemon.debug import DebugSite
+from txregistry.daemon.endpoints import (
+    inherited_sockets,
+    main_endpoint,
+    remove_stale_socket,
+    tcp_endpoint,
+)
+from txregistry.health.checks import Health
+from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.observe.access import AccessLog
+from txregistry.observe.debug import Debug
+from txregistry.observe.metrics import NotificationState, Observers
+from txregistry.observe.outlet import ILines
+from txregistry.spec.proxies import TrustedProxies
+from txregistry.web.api import Api
+from txregistry.web.http.site import RegistrySite
+
+#: Bytes of the path of a Unix socket that the kernel takes.
+_MAX_SOCKET_PATH = 107
+
+#: What is listened with, and where.
+Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
+
+_log = Logger(namespace="txregistry.assembly.listeners")
+
+
+@attrs.frozen
+class Behind:
+    """What answers those who connect.
+
+    :ivar namespace: local, or of a cache.
+    :ivar secret: gives the bytes that seal the state of uploads.
+    :ivar access_log: where the access log goes.
+    :ivar deliveries: what becomes of notifications, for the debug listener.
+    """
+
+    namespace: INamespace
+    local: LocalRegistry
+    controller: IAccessController
+    events: IEventSink
+    health: Health
+    secret: Callable[[], bytes]
+    access_log: ILines
+    deliveries: NotificationState
+
+
+def build_listeners(context: Context, behind: Behind) -> Iterator[Listener]:
+    """Give all that is listened with, the registry itself last.
+
+    :raise OSError: a file that the configuration names cannot be read.
+    :raise ValueError: it cannot be used.
+    """
+    http = context.config.http
+    site = _site(context, behind)
+    if http.debug.addr:
+        endpoint = tcp_endpoint(context.reactor, http.debug.addr)
+        yield _debug_site(context, behind), endpoint
+    yield from _control(context, behind)
+    inherited = inherited_sockets(context.reactor)
+    protocols = site.acceptableProtocols()
+    yield site, main_endpoint(context.reactor, http, protocols, inherited)
+
+
+def _site(context: Context, behind: Behind) -> RegistrySite:
+    http = context.config.http
+    api = Api(
+        behind.namespace,
+        api_settings(context.config, behind.secret),
+        behind.controller,
+        behind.events,
+        behind.health,
+    )
+    return RegistrySite(
+        api.resource(),
+        context.reactor,
+        _observers(context, behind),
+        http.prefix,
+        http.headers,
+        channel_limits(context.config),
+        bool(http.tls.certificate) and not http.http2.disabled,
+        http.h2c.enabled,
+        context.clock,
+        TrustedProxies.parse(http.trustedproxies),
+    )
+
+
+def _observers(context: Context, behind: Behind) -> Observers:
+    observers: tuple[IExchangeObserver, ...] = (context.metrics,)
+    if not context.config.log.accesslog.disabled:
+        observers += (AccessLog(behind.access_log, context.clock),)
+    return Observers(observers)
+
+
+def _control(context: Context, behind: Behind) -> Iterator[Listener]:
+    path = own_path(context.config, "control.sock", "")
+    if not path or context.config.proxy.remoteurl:
+        return
+    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+        _log.warn("no control socket: {path} is too long for one", path=path)
+        return
+    remove_stale_socket(path)
+    endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
+    yield ControlFactory(behind.local.collector), endpoint
+
+
+def _debug_site(context: Context, behind: Behind) -> DebugSite:
+    debug = context.config.http.debug
+
+    def check_storage() -> Deferred[None]:
+        return behind.local.driver.stat("/").addCallback(lambda _: None)
+
+    def variables() -> dict[str, object]:
+        return {"registry": {"notifications": {"endpoints": behind.deliveries()}}}
+
+    resource = Debug(
+        {"storage": check_storage},
+        behind.health,
+        variables,
+        context.metrics.exposition,
+        debug.prometheus.path if debug.prometheus.enabled else "",
+    ).resource()
+    return DebugSite(resource)

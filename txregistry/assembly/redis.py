@@ -1,0 +1,52 @@
+"""The redis that remembers descriptors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from txregistry.assembly.settings import read_optional
+from txregistry.config.fields import host_and_port
+from txregistry.config.model import Config
+from txregistry.config.redis import RedisSection
+from txregistry.remote.transport import TlsFiles, UpstreamPolicy
+from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
+
+
+def make_redis(config: Config, reactor: Any) -> Redis | None:
+    """Make what remembers descriptors, where that is to be redis."""
+    if config.storage.cache.blobdescriptor != "redis":
+        return None
+    redis = config.redis
+    settings = RedisSettings(
+        redis.username,
+        redis.password,
+        redis.db,
+        redis.poolsize or CONNECTIONS,
+        redis.readtimeout or 3.0,
+    )
+    return Redis(_redis_endpoint(redis, reactor), settings, reactor)
+
+
+def _redis_endpoint(redis: RedisSection, reactor: Any) -> IStreamClientEndpoint:
+    host, port = host_and_port(redis.addrs[0])
+    plain = HostnameEndpoint(reactor, host, port, redis.dialtimeout or 5.0)
+    if not (redis.tls.certificate or redis.tls.rootcas):
+        return plain
+    policy = UpstreamPolicy(redis_tls_files(redis))
+    creator = policy.creatorForNetloc(host.encode("idna"), port)
+    return wrapClientTLS(creator, plain)
+
+
+def redis_tls_files(redis: RedisSection) -> TlsFiles:
+    """Read how redis is verified, and who we are to it.
+
+    :raise OSError: a file cannot be read.
+    """
+    return TlsFiles(
+        b"".join(read_optional(path) for path in redis.tls.rootcas),
+        read_optional(redis.tls.certificate),
+        read_optional(redis.tls.key),
+    )

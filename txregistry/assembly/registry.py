@@ -1,0 +1,99 @@
+"""The whole daemon: what starts in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.application.service import IService
+
+from txregistry.assembly.access import AccessParts, build_access
+from txregistry.assembly.cache import build_cache
+from txregistry.assembly.context import Context
+from txregistry.assembly.expiry import assemble_expiry
+from txregistry.assembly.health import build_health
+from txregistry.assembly.listeners import Behind, build_listeners
+from txregistry.assembly.notifications import build_notifications
+from txregistry.assembly.settings import make_secret, own_path
+from txregistry.assembly.storage import StorageParts, build_storage
+from txregistry.daemon.databases import Index, Ledger
+from txregistry.daemon.lock import DirectoryLock
+from txregistry.daemon.memory import MallocTrimmer
+from txregistry.daemon.registry import Registry
+from txregistry.daemon.storage import Journaling, StorageService
+from txregistry.observe.outlet import ILines
+from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
+
+#: The first purge of uploads is at some time before this, in seconds from the start.
+_FIRST_PURGE_SECONDS = 3600.0
+
+
+def build_registry(
+    context: Context, access_log: ILines, give_up: Callable[[], None]
+) -> Registry:
+    """Build the daemon of a configuration; nothing starts yet.
+
+    :param access_log: where the access log goes.
+    :param give_up: ends the process when it cannot start.
+    :raise OSError: a file that the configuration names cannot be read.
+    :raise ValueError: it cannot be used.
+    """
+    config = context.config
+    storage, access = build_storage(context), build_access(context)
+    local, secret = storage.local, make_secret(config)
+    expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
+    cache = build_cache(context, local) if config.proxy.remoteurl else None
+    health = build_health(context, local.driver)
+    notifications = build_notifications(context)
+    behind = Behind(
+        local.namespace if cache is None else cache.namespace,
+        local,
+        access.controller,
+        notifications.sink,
+        health,
+        secret.value,
+        access_log,
+        notifications.deliveries,
+    )
+    registry = Registry(config.http.draintimeout, give_up)
+    for part in (
+        *_foundations(context, storage, access),
+        secret,
+        *_upkeep(context, storage),
+        Ledger(local.databases.ledger, expiry.rebuild),
+        *(() if cache is None else (*cache.services, expiry.scheduler)),
+        health,
+        *notifications.services,
+    ):
+        registry.add(part)
+    for site, endpoint in build_listeners(context, behind):
+        registry.serve(site, endpoint)
+    return registry
+
+
+def _foundations(
+    context: Context, storage: StorageParts, access: AccessParts
+) -> Iterator[IService]:
+    """Give what has to stand before anything is read or written."""
+    yield from storage.foundations
+    yield access.disk
+    yield StorageService(storage.local.driver)
+    yield DirectoryLock(own_path(context.config, "lock", ""))
+    yield Journaling(storage.local.driver, context.reactor)
+
+
+def _upkeep(context: Context, storage: StorageParts) -> Iterator[IService]:
+    """Give what looks after the storage while it is used."""
+    local = storage.local
+    yield local.pending_uploads
+    yield MallocTrimmer(storage.disk, context.reactor)
+    purging = context.config.storage.maintenance.uploadpurging
+    if purging.enabled:
+        yield UploadPurging(
+            UploadPurger(local.driver, context.clock),
+            context.reactor,
+            context.jitter() * _FIRST_PURGE_SECONDS,
+            purging.interval,
+            purging.age,
+            purging.dryrun,
+        )
+    yield Index(local.databases.index, local.reconciler, local.content.integrity)

@@ -1,0 +1,207 @@
+"""The storage: a driver, what is remembered of it, and the local registry over it."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.assembly.context import Context
+from txregistry.assembly.redis import make_redis
+from txregistry.assembly.settings import own_path
+from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.flow.database import Database
+from txregistry.flow.disk import Disk, DiskPool
+from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.interfaces.driver import IJournaled, IStorageDriver
+from txregistry.observe.metrics import Metrics
+from txregistry.storage.caches.descriptors import MemoryDescriptors
+from txregistry.storage.caches.local import Caches
+from txregistry.storage.caches.metered import MeteredDescriptors
+from txregistry.storage.caches.redis import Redis
+from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
+from txregistry.storage.content.store import Content, make_content
+from txregistry.storage.gc.garbage import Collector
+from txregistry.storage.index.reconcile import Reconciler
+from txregistry.storage.index.statements import SCHEMA, VERSION
+from txregistry.storage.index.tree_index import TreeIndex
+from txregistry.storage.namespace import LocalNamespace
+from txregistry.storage.uploads.hashing import HashStates
+from txregistry.storage.uploads.partials import PartialBlobs
+from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
+from txregistry.storagedriver.maker import make_driver
+
+#: Threads for blob data; each small database has one of its own.
+DISK_THREADS = 16
+
+
+@attrs.frozen
+class Databases:
+    """The small databases beside the tree."""
+
+    index: Database
+    ledger: SqliteLedger
+
+
+def open_databases(
+    index: str, index_disk: Disk, ledger: str, ledger_disk: Disk
+) -> Databases:
+    """Make the databases; a file is opened when it is first asked.
+
+    :param index: the path of the file, or ``:memory:``; so is ``ledger``.
+    :param index_disk: has one thread, as ``ledger_disk`` has: SQLite is asked one
+        question at a time.
+    """
+    schema = SCHEMA + VERIFIED_SCHEMA
+    return Databases(
+        Database(index, index_disk, schema, VERSION), SqliteLedger(ledger, ledger_disk)
+    )
+
+
+@attrs.frozen
+class StorageOptions:
+    """How the local registry is to work.
+
+    :ivar held_seconds: for which a new upload is in memory alone; 0 where other
+        processes take uploads for the same storage.
+    :ivar resumes_digests: the state of a digest is written beside an upload.
+    :ivar stores_signatures: of schema 1, apart from the manifest.
+    """
+
+    held_seconds: float = HELD_SECONDS
+    resumes_digests: bool = True
+    stores_signatures: bool = True
+
+
+@attrs.frozen
+class LocalRegistry:
+    """The local registry and what it stands on."""
+
+    driver: IStorageDriver
+    databases: Databases
+    content: Content
+    reconciler: Reconciler
+    pending_uploads: PendingUploads
+    namespace: LocalNamespace
+    partials: PartialBlobs
+    collector: Collector
+
+
+def assemble_storage(
+    driver: IStorageDriver,
+    descriptors: IDescriptorCache,
+    databases: Databases,
+    metrics: Metrics,
+    clock: IReactorTime,
+    turns: IReactorTime,
+    options: StorageOptions,
+) -> LocalRegistry:
+    """Put the local registry together over a driver.
+
+    :param clock: shows the time of day.
+    :param turns: counts durations, and gives others their turn.
+    """
+    caches = Caches(descriptors)
+    content = make_content(
+        driver, caches, databases.ledger, databases.index, metrics, clock
+    )
+    reconciler = Reconciler(driver, TreeIndex(databases.index), turns)
+    pending = PendingUploads(driver, clock, options.held_seconds)
+    namespace = LocalNamespace(
+        driver,
+        content,
+        caches,
+        reconciler,
+        HashStates(driver, options.resumes_digests),
+        pending,
+        clock,
+        options.stores_signatures,
+    )
+    return LocalRegistry(
+        driver,
+        databases,
+        content,
+        reconciler,
+        pending,
+        namespace,
+        PartialBlobs(driver, content, clock),
+        Collector(driver, content, namespace, clock),
+    )
+
+
+@attrs.frozen
+class StorageParts:
+    """The local registry of a configuration, and the services that it needs.
+
+    :ivar disk: reads and writes the data of blobs.
+    :ivar descriptors: what remembers descriptors, itself and not what counts.
+    :ivar foundations: what it stands on, in the order in which it starts.
+    """
+
+    disk: DiskPool
+    redis: Redis | None
+    descriptors: IDescriptorCache
+    foundations: tuple[Service, ...]
+    local: LocalRegistry
+
+
+def build_storage(context: Context) -> StorageParts:
+    """Build the storage of a configuration; nothing is touched yet.
+
+    :raise OSError: a file that the configuration names cannot be read.
+    :raise ValueError: it cannot be used.
+    """
+    config = context.config
+    disk = DiskPool.create(context.reactor, _threads(context), "disk")
+    small = [DiskPool.create(context.reactor, 1, name) for name in ("index", "ledger")]
+    redis = make_redis(config, context.reactor)
+    descriptors = _descriptors(context, redis)
+    driver = make_driver(
+        config.storage.driver, config.storage.parameters, disk, context.clock
+    )
+    local = assemble_storage(
+        driver,
+        _metered(context, descriptors),
+        open_databases(
+            own_path(config, "index.sqlite3"),
+            small[0],
+            own_path(config, "ledger.sqlite3"),
+            small[1],
+        ),
+        context.metrics,
+        context.clock,
+        context.reactor,
+        _options(context, driver),
+    )
+    foundations = (disk, *small) if redis is None else (disk, *small, redis)
+    return StorageParts(disk, redis, descriptors, foundations, local)
+
+
+def _threads(context: Context) -> int:
+    given = context.config.storage.parameters.get("maxthreads")
+    return int(str(given or DISK_THREADS))
+
+
+def _descriptors(context: Context, redis: Redis | None) -> IDescriptorCache:
+    cached = context.config.storage.cache
+    if redis is not None:
+        return RedisDescriptors(redis, context.reactor)
+    # A cache of no entries is one that remembers nothing.
+    return MemoryDescriptors(cached.blobdescriptorsize if cached.blobdescriptor else 1)
+
+
+def _metered(context: Context, descriptors: IDescriptorCache) -> IDescriptorCache:
+    if not context.config.storage.cache.blobdescriptor:
+        return descriptors  # whoever has no cache has nothing to count
+    return MeteredDescriptors(descriptors, context.metrics)
+
+
+def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
+    config = context.config
+    return StorageOptions(
+        # A driver that keeps a journal has its directory to itself.
+        HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
+        config.storage.resumabledigest.enabled and not config.proxy.remoteurl,
+        not config.compatibility.schema1.disablesignaturestore,
+    )

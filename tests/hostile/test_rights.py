@@ -60,7 +60,7 @@ class RightTests(SynchronousTestCase):
 
     def test_after_a_restart(self) -> None:
         """The ledger knows what was given, and when."""
-        rights = self.house.proxy._rights  # type: ignore[attr-defined]
+        rights = self.house.proxy._cache.rights  # type: ignore[attr-defined]
         for path in self.paths:
             rights._given.clear()
             self.both(path)

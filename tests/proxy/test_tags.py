@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -307,7 +308,9 @@ class TagTests(SynchronousTestCase):
         self.digest()
         self.house.clock.advance(5000)
         again = TestHouse(clock=self.house.clock, driver=self.house.driver)
-        again.proxy._memory = self.house.ledger
+        again.proxy._cache = attrs.evolve(
+            again.proxy._cache, confirmations=self.house.ledger
+        )
         again.upstream_wire.refused = Refused()
         got = again.get(TAG)
         self.assertEqual(got.status, 200)

@@ -12,6 +12,7 @@ from txregistry.assembly.upstream import upstream_client
 from txregistry.daemon.preload import Preload
 from txregistry.interfaces.namespace import INamespace
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.connections import KeptConnections
@@ -38,19 +39,10 @@ def assemble_cache(
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
-    return ProxyNamespace(
-        local.namespace,
-        remote,
-        local.content,
-        fills,
-        policy,
-        ledger,
-        ledger,
-        metrics,
-        clock,
-        clock.seconds(),
-        recheck_seconds,
+    context = make_cache_context(
+        local.content, fills, policy, ledger, ledger, metrics, clock, recheck_seconds
     )
+    return ProxyNamespace(local.namespace, remote, context)
 
 
 def build_cache(context: Context, local: LocalRegistry) -> Cache:

@@ -6,7 +6,7 @@ from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
@@ -15,15 +15,14 @@ from txregistry.interfaces.blobs import (
     IBlobIngester,
     IBlobReader,
     IBlobService,
-    IContent,
 )
-from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
-from txregistry.proxy.fills import Adopt, Fills
+from txregistry.proxy.context import CacheContext
+from txregistry.proxy.fills import Adopt
 from txregistry.proxy.outage import is_outage
-from txregistry.proxy.rights import Rights
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
@@ -75,24 +74,19 @@ class ProxyBlobs:
     _local: IBlobService
     _manifests: IManifestStore
     _remote: IBlobService
-    _content: IContent
-    _fills: Fills
     _adopt_for: Adopt
-    _rights: Rights
-    _usage: IUsage
-    _meter: IMeter
-    _clock: IReactorTime
+    _cache: CacheContext
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with a descriptor; one that is not stored is asked for by HEAD."""
-        self._meter.count(Count.REQUESTS, "blob")
+        self._cache.meter.count(Count.REQUESTS, "blob")
         status = current_status()
         try:
             descriptor = await self._local.stat(digest=digest)
         except BlobUnknown:
             status.forward = "miss"
-            self._meter.count(Count.MISSES, "blob")
+            self._cache.meter.count(Count.MISSES, "blob")
             return await self._stat_elsewhere(digest)
         await self._ensure_right(digest)
         self._hit(digest)
@@ -101,7 +95,7 @@ class ProxyBlobs:
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
         """Fire with an open blob: stored, linked, or being filled."""
-        self._meter.count(Count.REQUESTS, "blob")
+        self._cache.meter.count(Count.REQUESTS, "blob")
         for attempt in range(_RACES):
             try:
                 reader = await self._open_stored(digest, attempt)
@@ -109,10 +103,10 @@ class ProxyBlobs:
                 found = await self._open_elsewhere(digest, attempt)
                 if found is None:
                     continue
-                return MeteredBlob(found, self._meter)
+                return MeteredBlob(found, self._cache.meter)
             if not attempt:
                 self._hit(digest)
-            return MeteredBlob(reader, self._meter)
+            return MeteredBlob(reader, self._cache.meter)
         raise UpstreamUnavailable({"reason": "the blob comes and goes"}, 1.0)
 
     @deferred
@@ -129,10 +123,10 @@ class ProxyBlobs:
     @deferred
     async def _ensure_right(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._rights.are_certain(key):
-            await self._rights.ask(
+        if not self._cache.rights.are_certain(key):
+            await self._cache.rights.ask(
                 key,
-                lambda: self._fills.confirm(self._name, digest, self._remote),
+                lambda: self._cache.fills.confirm(self._name, digest, self._remote),
             )
 
     @deferred
@@ -140,24 +134,26 @@ class ProxyBlobs:
         """Link content that is in the store; it is in use from now on."""
         key = self._key(descriptor.digest)
         # The ledger comes first: what it does not know, expiry could take away.
-        self._usage.add(Entry(key, descriptor.size or 0, self._clock.seconds()))
-        self._rights.given(key)
+        self._cache.usage.add(
+            Entry(key, descriptor.size or 0, self._cache.clock.seconds())
+        )
+        self._cache.rights.given(key)
         local = cast(IBlobIngester, self._local)
         linked = await local.create(mount=BlobMount(descriptor.digest))
         if not isinstance(linked, Descriptor):
-            self._usage.forget(key)
+            self._cache.usage.forget(key)
             await linked.cancel()
 
     @deferred
     async def _stat_elsewhere(self, digest: Digest) -> Descriptor:
-        fill = self._fills.find(digest)
+        fill = self._cache.fills.find(digest)
         if fill is not None and self._name in fill.confirmed:
             await fill.head()
             return Descriptor(digest, fill.state.size)
         try:
-            known = await self._content.stat(digest=digest)
+            known = await self._cache.content.stat(digest=digest)
         except BlobUnknown:
-            return await self._fills.confirm(self._name, digest, self._remote)
+            return await self._cache.fills.confirm(self._name, digest, self._remote)
         await self._confirm(digest)
         return known
 
@@ -171,7 +167,7 @@ class ProxyBlobs:
         :return: fires with the size that the upstream tells, which is no proof.
         """
         try:
-            seen = await self._fills.confirm(self._name, digest, self._remote)
+            seen = await self._cache.fills.confirm(self._name, digest, self._remote)
             return seen.size
         except RegistryError as error:
             if not is_outage(error) or not await self._manifests.names(digest=digest):
@@ -182,12 +178,12 @@ class ProxyBlobs:
     async def _open_elsewhere(self, digest: Digest, attempt: int) -> IBlobReader | None:
         status = current_status()
         if not attempt:
-            self._meter.count(Count.MISSES, "blob")
+            self._cache.meter.count(Count.MISSES, "blob")
         status.forward = "miss"
-        if self._fills.find(digest) is None and await self._link(digest):
+        if self._cache.fills.find(digest) is None and await self._link(digest):
             return None
-        status.collapsed = self._fills.find(digest) is not None
-        reader = await self._fills.join(
+        status.collapsed = self._cache.fills.find(digest) is not None
+        reader = await self._cache.fills.join(
             self._name, digest, self._remote, self._adopt_for
         )
         status.stored = True
@@ -197,21 +193,21 @@ class ProxyBlobs:
     async def _link(self, digest: Digest) -> bool:
         """Link what another repository has brought, if this one may have it."""
         try:
-            descriptor = await self._content.stat(digest=digest)
+            descriptor = await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return False
         told = await self._confirm(digest)
         agrees = told in (None, descriptor.size)
         # If not, one of the two is wrong, and the digest says which.
-        if not agrees and not await self._content.verify(digest=digest):
+        if not agrees and not await self._cache.content.verify(digest=digest):
             return False
         await self.adopt(descriptor)
         return True
 
     def _hit(self, digest: Digest) -> None:
         current_status().hit = True
-        self._meter.count(Count.HITS, "blob")
-        self._usage.touch(self._key(digest), self._clock.seconds())
+        self._cache.meter.count(Count.HITS, "blob")
+        self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
 
     def _key(self, digest: Digest) -> EntryKey:
         return EntryKey(self._name, Kind.BLOB, str(digest))

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import attrs
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
-from txregistry.interfaces.blobs import IBlobStatter
-from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestService, IManifestStore
-from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.observe import Count
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import ITagStore
+from txregistry.proxy.context import CacheContext
 from txregistry.proxy.outage import is_outage
-from txregistry.proxy.pending import PendingTags
-from txregistry.proxy.rights import Rights
-from txregistry.proxy.sizes import ToldSizes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown, RegistryError
 from txregistry.spec.manifest.model import Manifest
@@ -32,14 +28,7 @@ class ProxyManifests:
     _local: IManifestStore
     _local_tags: ITagStore
     _remote: IManifestService
-    _content: IBlobStatter
-    _pending: PendingTags
-    _sizes: ToldSizes
-    _rights: Rights
-    _usage: IUsage
-    _memory: ITagMemory
-    _meter: IMeter
-    _clock: IReactorTime
+    _cache: CacheContext
     _flights: Flights[Digest, Manifest] = attrs.field(factory=Flights)
 
     @deferred
@@ -53,7 +42,7 @@ class ProxyManifests:
     @deferred
     async def get(self, digest: Digest) -> Manifest:
         """Fire with a manifest; one that is not stored is fetched once for all."""
-        self._meter.count(Count.REQUESTS, "manifest")
+        self._cache.meter.count(Count.REQUESTS, "manifest")
         status = current_status()
         try:
             manifest = await self._local.get(digest=digest)
@@ -61,25 +50,25 @@ class ProxyManifests:
             status.hit, status.forward = False, "miss"
             status.collapsed = self._flights.is_under_way(digest)
             if status.collapsed:
-                self._meter.count(Count.COALESCED, "manifest")
-            self._meter.count(Count.MISSES, "manifest")
+                self._cache.meter.count(Count.COALESCED, "manifest")
+            self._cache.meter.count(Count.MISSES, "manifest")
             manifest = await self._flights.join(digest, lambda: self._fetch(digest))
             status.brought()
-            self._sizes.remember(self._name, manifest.references)
+            self._cache.fills.sizes.remember(self._name, manifest.references)
             return manifest
         await self._ensure_right(digest)
-        self._sizes.remember(self._name, manifest.references)
+        self._cache.fills.sizes.remember(self._name, manifest.references)
         status.found()
-        self._meter.count(Count.HITS, "manifest")
-        self._meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
-        self._usage.touch(self._key(digest), self._clock.seconds())
+        self._cache.meter.count(Count.HITS, "manifest")
+        self._cache.meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
+        self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
         return manifest
 
     @deferred
     async def _ensure_right(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._rights.are_certain(key):
-            await self._rights.ask(key, lambda: self._ask(digest))
+        if not self._cache.rights.are_certain(key):
+            await self._cache.rights.ask(key, lambda: self._ask(digest))
 
     @deferred
     async def _ask(self, digest: Digest) -> None:
@@ -92,16 +81,16 @@ class ProxyManifests:
         if manifest is None:
             manifest = await self._remote.get(digest=digest)
             await self.keep(manifest)
-        for tag in self._pending.take(self._name, digest):
+        for tag in self._cache.pending.take(self._name, digest):
             await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
             key = EntryKey(self._name, Kind.TAG, str(tag))
-            self._memory.confirm(key, self._clock.seconds())
+            self._cache.confirmations.confirm(key, self._cache.clock.seconds())
         return manifest
 
     @deferred
     async def keep(self, manifest: Manifest) -> None:
         """Store a manifest that has come from the upstream."""
-        self._meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
+        self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
         self._record(manifest)
         await self._local.put(manifest=manifest)
 
@@ -109,7 +98,7 @@ class ProxyManifests:
     async def _link(self, digest: Digest) -> Manifest | None:
         """Link what another repository has brought, if this one may have it."""
         try:
-            await self._content.stat(digest=digest)
+            await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return None
         if not await self._is_ours(digest):
@@ -132,9 +121,9 @@ class ProxyManifests:
             raise
 
     def _record(self, manifest: Manifest) -> None:
-        size, now = len(manifest.content), self._clock.seconds()
-        self._usage.add(Entry(self._key(manifest.digest), size, now))
-        self._rights.given(self._key(manifest.digest))
+        size, now = len(manifest.content), self._cache.clock.seconds()
+        self._cache.usage.add(Entry(self._key(manifest.digest), size, now))
+        self._cache.rights.given(self._key(manifest.digest))
 
     def _key(self, digest: Digest) -> EntryKey:
         return EntryKey(self._name, Kind.MANIFEST, str(digest))

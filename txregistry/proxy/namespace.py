@@ -6,27 +6,19 @@ from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.lru import Lru
-from txregistry.interfaces.blobs import IContent
-from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
-from txregistry.interfaces.observe import IMeter
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import ProxyBlobs
-from txregistry.proxy.fills import Fills
-from txregistry.proxy.lists import TagLists
+from txregistry.proxy.context import CacheContext
 from txregistry.proxy.manifests import ProxyManifests
-from txregistry.proxy.pending import PendingTags
 from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory, make_memory
-from txregistry.proxy.rights import Rights
-from txregistry.proxy.tags import ProxyTags, TagMemory, make_tag_memory
+from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
-from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.reference import RepositoryName
 
 #: Repositories that are kept put together: about ten kilobytes each.
@@ -52,28 +44,12 @@ class ProxyNamespace:
 
     _local: INamespace
     _remote: INamespace
-    _content: IContent
-    _fills: Fills
-    _policy: TagPolicy
-    _memory: ITagMemory
-    _usage: IUsage
-    _meter: IMeter
-    _clock: IReactorTime
-    _started_at: float
-    _recheck_seconds: float = 0.0
-    _pending: PendingTags = attrs.field(factory=PendingTags)
-    _tag_lists: TagLists = attrs.field(init=False)
-    _rights: Rights = attrs.field(init=False)
+    _cache: CacheContext
     _lists: ReferrerMemory = attrs.field(factory=make_memory)
-    _seen_tags: TagMemory = attrs.field(factory=make_tag_memory)
     _known: Lru[RepositoryName, IRepository] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
-
-    def __attrs_post_init__(self) -> None:
-        self._tag_lists = TagLists(self._policy)
-        self._rights = Rights(self._recheck_seconds, self._memory, self._clock)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, put together once."""
@@ -94,35 +70,11 @@ class ProxyNamespace:
         remote = await self._remote.repository(name)
         manifests = cast(IManifestStore, local.manifests)
         tags = cast(ITagStore, local.tags)
-        stored = ProxyManifests(
-            name,
-            manifests,
-            tags,
-            remote.manifests,
-            self._content,
-            self._pending,
-            self._fills.sizes,
-            self._rights,
-            self._usage,
-            self._memory,
-            self._meter,
-            self._clock,
-        )
+        cache = self._cache
+        stored = ProxyManifests(name, manifests, tags, remote.manifests, cache)
         found = ProxyRepository(
             name,
-            ProxyBlobs(
-                name,
-                local.blobs,
-                manifests,
-                remote.blobs,
-                self._content,
-                self._fills,
-                self._adopt,
-                self._rights,
-                self._usage,
-                self._meter,
-                self._clock,
-            ),
+            ProxyBlobs(name, local.blobs, manifests, remote.blobs, self._adopt, cache),
             stored,
             ProxyTags(
                 name,
@@ -130,18 +82,10 @@ class ProxyNamespace:
                 manifests,
                 cast(IRemoteTags, remote.tags),
                 stored.keep,
-                self._tag_lists,
-                self._seen_tags,
-                self._policy,
-                self._memory,
-                self._pending,
-                self._usage,
-                self._meter,
-                self._clock,
-                self._started_at,
+                cache,
             ),
             ProxyReferrers(
-                name, remote.referrers, self._lists, self._policy, self._clock
+                name, remote.referrers, self._lists, cache.policy, cache.clock
             ),
         )
         self._known.put(name, found)

@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import Flights, deferred
-from txregistry.flow.sized import SizedCache, size_of
-from txregistry.interfaces.expiry import Entry, EntryKey, ITagMemory, IUsage, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
-from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.observe import Count
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import (
     IRemoteTags,
@@ -22,41 +20,15 @@ from txregistry.interfaces.tags import (
     ITagStore,
     Tags,
 )
-from txregistry.proxy.lists import TagLists, page_of
+from txregistry.proxy.answers import SeenTag, keep_answer
+from txregistry.proxy.context import CacheContext
+from txregistry.proxy.lists import page_of
 from txregistry.proxy.outage import is_answer, is_outage
-from txregistry.proxy.pending import PendingTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
-from txregistry.spec.freshness import Freshness, TagPolicy
+from txregistry.spec.freshness import Freshness
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
-
-#: What the last answers for the tags of all repositories together may take in memory.
-MAX_BYTES = 8 * 1024 * 1024
-
-#: What an answer takes beside its texts, about.
-_SEEN_BYTES = 600
-
-
-@attrs.frozen
-class SeenTag:
-    """What the upstream last said of a tag, and when.
-
-    :ivar is_hint: of size and type it is known only what HEAD has told.
-    """
-
-    descriptor: Descriptor
-    confirmed_at: float
-    is_hint: bool = False
-
-
-#: The last answers for the tags of all repositories.
-TagMemory = SizedCache[tuple[RepositoryName, Tag], SeenTag]
-
-
-def make_tag_memory() -> TagMemory:
-    """Give a memory that knows no tag yet."""
-    return SizedCache(MAX_BYTES)
 
 
 @implementer(ITagService, ITagFallback)
@@ -69,15 +41,7 @@ class ProxyTags:
     _local_manifests: IManifestStore
     _remote: IRemoteTags
     _keep: Callable[[Manifest], Deferred[None]]
-    _lists: TagLists
-    _answers: TagMemory
-    _policy: TagPolicy
-    _memory: ITagMemory
-    _pending: PendingTags
-    _usage: IUsage
-    _meter: IMeter
-    _clock: IReactorTime
-    _started_at: float
+    _cache: CacheContext
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _fetching: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _listing: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
@@ -85,10 +49,10 @@ class ProxyTags:
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
         """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
-        now = self._clock.seconds()
-        self._usage.touch(self._key(tag), now)
-        seen = self._answers.find((self._name, tag))
-        if seen is not None and self._policy.judge(seen.confirmed_at, now) is (
+        now = self._cache.clock.seconds()
+        self._cache.usage.touch(self._key(tag), now)
+        seen = self._cache.answers.find((self._name, tag))
+        if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
             Freshness.FRESH
         ):
             current_status().hit = True
@@ -98,7 +62,7 @@ class ProxyTags:
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
-            self._meter.count(Count.COALESCED, "tag")
+            self._cache.meter.count(Count.COALESCED, "tag")
         try:
             descriptor = await self._flights.join(tag, lambda: self._ask(tag))
         except ManifestUnknown:
@@ -125,7 +89,7 @@ class ProxyTags:
             else:
                 current_status().brought()
                 return found
-        self._answers.forget((self._name, tag))
+        self._cache.answers.forget((self._name, tag))
         return await self._stored(tag, error)
 
     @deferred
@@ -137,9 +101,9 @@ class ProxyTags:
             descriptor = await self._local.get(tag=tag)
         except ManifestUnknown:
             raise error from None
-        now = self._clock.seconds()
+        now = self._cache.clock.seconds()
         confirmed_at = await self._confirmed_at(tag, descriptor)
-        if not self._policy.may_serve_stale(confirmed_at, now):
+        if not self._cache.policy.may_serve_stale(confirmed_at, now):
             raise error
         self._mark_stale(error, now - confirmed_at)
         return descriptor
@@ -147,9 +111,9 @@ class ProxyTags:
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
         """Fire with the upstream's tags, or in an outage with those that are stored."""
-        now = self._clock.seconds()
+        now = self._cache.clock.seconds()
         status = current_status()
-        whole = self._lists.find(self._name, now)
+        whole = self._cache.tag_lists.find(self._name, now)
         if whole is not None:
             status.hit = True
             return page_of(whole, after, limit)
@@ -157,7 +121,7 @@ class ProxyTags:
         status.collapsed = self._listing.is_under_way(self._name)
         try:
             whole = await self._listing.join(self._name, self._list)
-            status.stored = self._lists.find(self._name, now) is not None
+            status.stored = self._cache.tag_lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
             if not is_outage(error):
@@ -172,7 +136,7 @@ class ProxyTags:
     @deferred
     async def _list(self) -> Tags:
         found: Tags = await self._remote.list()
-        self._lists.remember(self._name, found, self._clock.seconds())
+        self._cache.tag_lists.remember(self._name, found, self._cache.clock.seconds())
         return found
 
     @deferred
@@ -186,14 +150,14 @@ class ProxyTags:
     @deferred
     async def _settle(self, tag: Tag, found: Descriptor | Manifest) -> Descriptor:
         """Take note of what the upstream says; fire with what is known of it."""
-        now = self._clock.seconds()
+        now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
             await self._keep(found)
             seen = SeenTag(found.descriptor, now)
         else:
             seen = SeenTag(found, now, is_hint=True)
         self._remember(tag, seen)
-        self._usage.add(Entry(self._key(tag), 0, now))
+        self._cache.usage.add(Entry(self._key(tag), 0, now))
         seen = await self._known(tag, seen)
         await self._link(tag, seen)
         return seen.descriptor
@@ -208,39 +172,39 @@ class ProxyTags:
         except ManifestUnknown:
             return seen
         known = SeenTag(manifest.descriptor, seen.confirmed_at)
-        if self._answers.find((self._name, tag)) == seen:
+        if self._cache.answers.find((self._name, tag)) == seen:
             self._remember(tag, known)
         return known
 
     @deferred
     async def _link(self, tag: Tag, seen: SeenTag) -> None:
         if seen.is_hint:
-            self._pending.wait(self._name, tag, seen.descriptor.digest)
+            self._cache.pending.wait(self._name, tag, seen.descriptor.digest)
             return
-        self._pending.settle(self._name, tag)
+        self._cache.pending.settle(self._name, tag)
         await self._local.tag(tag=tag, descriptor=seen.descriptor)
-        self._memory.confirm(self._key(tag), self._clock.seconds())
+        self._cache.confirmations.confirm(self._key(tag), self._cache.clock.seconds())
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._answers.find((self._name, tag))
+        seen = self._cache.answers.find((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
-        found = await self._memory.confirmed_at(key=self._key(tag))
+        found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
         # A tree that came without a ledger: its tags are as old as we know them.
-        return self._started_at if found is None else found
+        return self._cache.started_at if found is None else found
 
     def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
         # A HEAD by tag reads no manifest, and is a use of it all the same.
         key = EntryKey(self._name, Kind.MANIFEST, str(descriptor.digest))
-        self._usage.touch(key, now)
+        self._cache.usage.touch(key, now)
 
     @deferred
     async def _drop(self, tag: Tag) -> None:
         """Obey the upstream: it has this tag no more."""
-        self._answers.forget((self._name, tag))
-        self._pending.settle(self._name, tag)
-        self._usage.forget(self._key(tag))
+        self._cache.answers.forget((self._name, tag))
+        self._cache.pending.settle(self._name, tag)
+        self._cache.usage.forget(self._key(tag))
         try:
             await self._local.untag(tag=tag)
         except ManifestUnknown:
@@ -251,11 +215,10 @@ class ProxyTags:
         status.hit, status.forward = True, "stale"
         status.stale_seconds = age
         status.detail = error.code.lower()
-        self._meter.count(Count.STALE, "tag")
+        self._cache.meter.count(Count.STALE, "tag")
 
     def _remember(self, tag: Tag, seen: SeenTag) -> None:
-        size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
-        self._answers.keep((self._name, tag), seen, size)
+        keep_answer(self._cache.answers, self._name, tag, seen)
 
     def _key(self, tag: Tag) -> EntryKey:
         return EntryKey(self._name, Kind.TAG, str(tag))

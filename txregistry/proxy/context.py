@@ -1,0 +1,74 @@
+"""What all repositories of one cache share."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+
+from txregistry.interfaces.blobs import IContent
+from txregistry.interfaces.expiry import ITagMemory, IUsage
+from txregistry.interfaces.observe import IMeter
+from txregistry.proxy.answers import TagAnswers, make_tag_answers
+from txregistry.proxy.fills import Fills
+from txregistry.proxy.lists import TagLists
+from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.rights import Rights
+from txregistry.spec.freshness import TagPolicy
+
+
+@attrs.frozen
+class CacheContext:
+    """The state of one cache.
+
+    :ivar content: what is stored, whichever repository has brought it.
+    :ivar policy: how long an answer about a tag is fresh, and may be stale.
+    :ivar usage: is told what is used, for expiry.
+    :ivar confirmations: when tags were last confirmed, across restarts.
+    :ivar started_at: when this cache began, in seconds since the epoch.
+    :ivar rights: whether the upstream still gives what is stored.
+    :ivar pending: tags that wait for their manifest.
+    :ivar tag_lists: whole lists of tags.
+    :ivar answers: the last answers about tags.
+    """
+
+    content: IContent
+    fills: Fills
+    policy: TagPolicy
+    usage: IUsage
+    confirmations: ITagMemory
+    meter: IMeter
+    clock: IReactorTime
+    started_at: float
+    rights: Rights
+    tag_lists: TagLists
+    pending: PendingTags = attrs.field(factory=PendingTags)
+    answers: TagAnswers = attrs.field(factory=make_tag_answers)
+
+
+def make_cache_context(
+    content: IContent,
+    fills: Fills,
+    policy: TagPolicy,
+    usage: IUsage,
+    confirmations: ITagMemory,
+    meter: IMeter,
+    clock: IReactorTime,
+    recheck_seconds: float,
+) -> CacheContext:
+    """Make the state of a cache that knows nothing yet.
+
+    :param recheck_seconds: after which the upstream is asked again whether a repository
+        may have what is stored; 0 for never.
+    """
+    return CacheContext(
+        content,
+        fills,
+        policy,
+        usage,
+        confirmations,
+        meter,
+        clock,
+        clock.seconds(),
+        Rights(recheck_seconds, confirmations, clock),
+        TagLists(policy),
+    )

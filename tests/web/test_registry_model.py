@@ -281,7 +281,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def start_anew(self) -> None:
         """Another process has to find everything in the tree."""
         old = self.house
-        old.settle(old.beginnings.stopService())
+        old.settle(old.pending_uploads.stopService())
         old.clock.advance(100)  # too late for what it might have lost
         self.house = TestHouse(driver=old.driver, clock=old.clock)
 

@@ -243,7 +243,7 @@ class UploadMachine(RuleBasedStateMachine):
         """Another process goes on with what is on disk."""
         old = self.house
         self.dead.append(old)
-        old.settle(old.beginnings.stopService())
+        old.settle(old.pending_uploads.stopService())
         old.clock.advance(100)  # too late for what it might have lost
         self.house = TestHouse(driver=old.driver, clock=old.clock)
         for call in list(old.clock.getDelayedCalls()):

@@ -180,7 +180,7 @@ class KilledTests(UploadCase):
     def kill(self, seconds: float = 1.0) -> None:
         """Start anew on what is on the disk, some seconds later."""
         old = self.house
-        old.beginnings._held.clear()
+        old.pending_uploads._held.clear()
         old.clock.advance(seconds)
         self.house = TestHouse(driver=old.driver, clock=old.clock)
 

@@ -34,6 +34,7 @@ from txregistry.storage.repository.signatures import LinkedSignatures
 from txregistry.storage.repository.tags import LinkedTags
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.context import UploadContext
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
 from txregistry.storage.uploads.sessions import UploadSessions
@@ -71,7 +72,7 @@ class LocalNamespace:
     _caches: Caches
     _reconciler: Reconciler
     _states: HashStates
-    _beginnings: PendingUploads
+    _pending: PendingUploads
     _clock: IReactorTime
     _keeps_signatures: bool = True
     _sessions: Sessions[UploadKey] = attrs.field(factory=Sessions)
@@ -133,16 +134,16 @@ class LocalNamespace:
     def _uploads(
         self, name: RepositoryName, descriptors: IBlobDescriptorService
     ) -> UploadSessions:
-        return UploadSessions(
+        context = UploadContext(
             name,
             self._driver,
             self._content,
             descriptors,
-            self._beginnings,
+            self._pending,
             self._states,
             self._reconciler,
-            self._sessions,
         )
+        return UploadSessions(context, self._sessions)
 
     def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
         descriptors = self._descriptors(name)

@@ -25,11 +25,11 @@ class PendingUploadsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.driver = MemoryDriver(self.clock)
-        self.beginnings = PendingUploads(self.driver, self.clock)
+        self.pending = PendingUploads(self.driver, self.clock)
 
     def begin(self, *ids: str) -> None:
         for upload in ids:
-            self.successResultOf(self.beginnings.begin((NAME, upload), 12.0))
+            self.successResultOf(self.pending.begin((NAME, upload), 12.0))
 
     def written(self) -> set[str]:
         """Give the ids of the uploads that are written down."""
@@ -37,14 +37,14 @@ class PendingUploadsTests(SynchronousTestCase):
         return {path.split("/")[-2] for path in paths if path.endswith("/startedat")}
 
     def drop(self, upload: str) -> bool:
-        return self.successResultOf(self.beginnings.drop((NAME, upload), 12.0))
+        return self.successResultOf(self.pending.drop((NAME, upload), 12.0))
 
     def test_gone_at_once(self) -> None:
         """What is a blob a moment later leaves no trace."""
         self.begin("a")
-        self.assertEqual(self.beginnings.started_at((NAME, "a")), 12.0)
+        self.assertEqual(self.pending.started_at((NAME, "a")), 12.0)
         self.assertTrue(self.drop("a"))
-        self.assertIsNone(self.beginnings.started_at((NAME, "a")))
+        self.assertIsNone(self.pending.started_at((NAME, "a")))
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(self.written(), set())
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -57,7 +57,7 @@ class PendingUploadsTests(SynchronousTestCase):
         path = layout.upload_started_at(NAME, "a")
         content = self.successResultOf(self.driver.get(path))
         self.assertEqual(content, b"1970-01-01T00:00:12Z")
-        self.assertIsNone(self.beginnings.started_at((NAME, "a")))
+        self.assertIsNone(self.pending.started_at((NAME, "a")))
         self.assertFalse(self.drop("a"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -84,7 +84,7 @@ class PendingUploadsTests(SynchronousTestCase):
 
     def test_storage_of_several(self) -> None:
         """Where others go on with uploads, they find them at once."""
-        self.beginnings = PendingUploads(self.driver, self.clock, 0.0)
+        self.pending = PendingUploads(self.driver, self.clock, 0.0)
         self.begin("a")
         self.assertEqual(self.written(), {"a"})
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -133,9 +133,9 @@ class PendingUploadsTests(SynchronousTestCase):
         for name in ("localhost:5000/a", "a" * 300 + ".x/a"):
             key = (RepositoryName(name), "a")
             begun: list[object] = []
-            self.beginnings.begin(key, 12.0).addBoth(begun.append)
+            self.pending.begin(key, 12.0).addBoth(begun.append)
             self.assertEqual(len(begun), 1)
-            self.assertIsNone(self.beginnings.started_at(key))
+            self.assertIsNone(self.pending.started_at(key))
 
     def test_one_that_cannot_be_written(self) -> None:
         """The others are; it is given up in the end."""
@@ -147,17 +147,17 @@ class PendingUploadsTests(SynchronousTestCase):
             return put(*args, **named)
 
         self.patch(MemoryDriver, "put", denied)
-        self.beginnings.startService()
+        self.pending.startService()
         self.begin("a", "b")
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(self.written(), {"b"})
         self.begin("c")
-        self.assertIsNotNone(self.beginnings.started_at((NAME, "a")))
-        self.successResultOf(self.beginnings.stopService())
+        self.assertIsNotNone(self.pending.started_at((NAME, "a")))
+        self.successResultOf(self.pending.stopService())
         self.assertEqual(self.written(), {"b", "c"})
         self.clock.advance(100)
-        self.successResultOf(self.beginnings.stopService())
-        self.assertIsNone(self.beginnings.started_at((NAME, "a")))
+        self.successResultOf(self.pending.stopService())
+        self.assertIsNone(self.pending.started_at((NAME, "a")))
 
     def test_kept(self) -> None:
         """What is to hold something acknowledged outlives a power failure."""
@@ -172,31 +172,31 @@ class PendingUploadsTests(SynchronousTestCase):
         self.begin("a")
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(durable, [False])
-        self.successResultOf(self.beginnings.keep((NAME, "a"), 12.0))
+        self.successResultOf(self.pending.keep((NAME, "a"), 12.0))
         self.assertEqual(durable, [False, True])
         self.begin("b")
-        self.successResultOf(self.beginnings.keep((NAME, "b"), 12.0))
+        self.successResultOf(self.pending.keep((NAME, "b"), 12.0))
         # It was held until then, and is written once.
         self.assertEqual(durable, [False, True, True])
         self.assertEqual(self.written(), {"a", "b"})
-        self.assertIsNone(self.beginnings.started_at((NAME, "b")))
+        self.assertIsNone(self.pending.started_at((NAME, "b")))
 
     def test_stops(self) -> None:
         """The next process goes on with what this one has begun."""
-        self.beginnings.startService()
+        self.pending.startService()
         self.begin("a")
-        self.successResultOf(self.beginnings.stopService())
+        self.successResultOf(self.pending.stopService())
         self.assertEqual(self.written(), {"a"})
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_last_write_fails(self) -> None:
         """Nothing is tried again after the stop."""
-        self.beginnings.startService()
+        self.pending.startService()
         self.begin("a")
         writing: Deferred[None] = Deferred()
         self.patch(MemoryDriver, "put", lambda *_, **named: writing)
         self.clock.advance(HELD_SECONDS)
-        stopping = self.beginnings.stopService()
+        stopping = self.pending.stopService()
         writing.errback(DriverError("memory", "/", "full"))
         self.successResultOf(stopping)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -229,9 +229,9 @@ class PendingUploadsTests(SynchronousTestCase):
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(self.written(), set())
         self.patch(pending_uploads, "MAX_HELD", 1)
-        done = self.beginnings.begin((NAME, "b"), 12.0)
+        done = self.pending.begin((NAME, "b"), 12.0)
         self.failureResultOf(done, DriverError)
-        self.assertIsNone(self.beginnings.started_at((NAME, "b")))
+        self.assertIsNone(self.pending.started_at((NAME, "b")))
         self.patch(MemoryDriver, "put", put)
         self.clock.advance(HELD_SECONDS)
         self.assertEqual(self.written(), {"a"})
@@ -246,7 +246,7 @@ class PendingUploadsTests(SynchronousTestCase):
         )
         self.begin("a")
         self.clock.advance(HELD_SECONDS)
-        dropping = self.beginnings.drop((NAME, "a"), 12.0)
+        dropping = self.pending.drop((NAME, "a"), 12.0)
         self.assertNoResult(dropping)
         held.callback(None)
         self.assertFalse(self.successResultOf(dropping))

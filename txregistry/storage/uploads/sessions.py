@@ -10,17 +10,15 @@ import attrs
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
 from txregistry.flow.sessions import Session, Sessions
-from txregistry.interfaces.blobs import IBlobDescriptorService, UploadStatus
-from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.interfaces.blobs import UploadStatus
+from txregistry.interfaces.driver import PathNotFound
 from txregistry.interfaces.files import IFileWriter
 from txregistry.spec.digest import CANONICAL
 from txregistry.spec.errors import BlobUploadUnknown
-from txregistry.spec.reference import RepositoryName
-from txregistry.storage.content.store import Content
-from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
-from txregistry.storage.uploads.hashing import Hashes, HashStates
-from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
+from txregistry.storage.uploads.context import UploadContext
+from txregistry.storage.uploads.hashing import Hashes
+from txregistry.storage.uploads.pending_uploads import UploadKey
 from txregistry.storage.uploads.spooled import SpooledFile
 from txregistry.storage.uploads.upload_writer import Upload
 
@@ -32,13 +30,7 @@ class UploadSessions:
     :param sessions: of all repositories: one writer per upload.
     """
 
-    _name: RepositoryName
-    _driver: IStorageDriver
-    _content: Content
-    _descriptors: IBlobDescriptorService
-    _beginnings: PendingUploads
-    _states: HashStates
-    _reconciler: Reconciler
+    _context: UploadContext
     _sessions: Sessions[UploadKey]
     _new_id: Callable[[], str] = attrs.field(default=lambda: str(uuid.uuid4()))
 
@@ -51,36 +43,40 @@ class UploadSessions:
         :param algorithm: of the digest it will be committed under, if known.
         """
         upload_id = self._new_id()
-        key, started_at = (self._name, upload_id), float(int(now))
-        await self._beginnings.begin(key, started_at)
+        key, started_at = (self._context.name, upload_id), float(int(now))
+        await self._context.pending.begin(key, started_at)
         if algorithm not in (None, CANONICAL):
             # That there is a state says that it is wanted.
             try:
                 await self._save_wish(key, algorithm)
             except BaseException:
-                await self._beginnings.drop(key, started_at)
+                await self._context.pending.drop(key, started_at)
                 raise
         return UploadStatus(upload_id, 0, started_at)
 
     @deferred
     async def _save_wish(self, key: UploadKey, algorithm: str) -> None:
-        await self._beginnings.write(key)
+        await self._context.pending.write(key)
         states = layout.upload_hash_states(*key)
-        await self._states.save(states, self._states.begin((algorithm,)))
+        await self._context.states.save(
+            states, self._context.states.begin((algorithm,))
+        )
 
     @deferred
     async def status(
         self, upload_id: str, begun_at: float | None = None
     ) -> UploadStatus:
         """Fire with where an upload stands; see :meth:`IBlobIngester.status`."""
-        key = (self._name, upload_id)
-        held = self._beginnings.started_at(key)
+        key = (self._context.name, upload_id)
+        held = self._context.pending.started_at(key)
         if held is not None:
             return UploadStatus(upload_id, 0, held)
         try:
             started_at = await self._started_at(upload_id)
         except BlobUploadUnknown:
-            if begun_at is None or not await self._beginnings.revive(key, begun_at):
+            if begun_at is None or not await self._context.pending.revive(
+                key, begun_at
+            ):
                 raise
             return UploadStatus(upload_id, 0, begun_at)
         return UploadStatus(upload_id, await self._size(upload_id), started_at)
@@ -93,7 +89,7 @@ class UploadSessions:
         begun_at: float | None = None,
     ) -> Upload:
         """Go on with an upload, after whoever is writing to it has left."""
-        key = (self._name, upload_id)
+        key = (self._context.name, upload_id)
         if self._sessions.is_held(key):
             # Nobody is made to leave for what is refused anyway.
             check(await self.status(upload_id, begun_at))
@@ -109,18 +105,18 @@ class UploadSessions:
 
     @deferred
     async def _hashes(self, status: UploadStatus) -> Hashes:
-        key = (self._name, status.upload_id)
-        if self._beginnings.started_at(key) is not None:
-            return self._states.begin()  # there is nothing yet to be hashed
+        key = (self._context.name, status.upload_id)
+        if self._context.pending.started_at(key) is not None:
+            return self._context.states.begin()  # there is nothing yet to be hashed
         states, data = layout.upload_hash_states(*key), layout.upload_data(*key)
-        return await self._states.load(states, data, status.size)
+        return await self._context.states.load(states, data, status.size)
 
     @deferred
     async def _make_file(self, status: UploadStatus, hashes: Hashes) -> IFileWriter:
-        key = (self._name, status.upload_id)
+        key = (self._context.name, status.upload_id)
         if not status.size:
-            await self._beginnings.keep(key, status.started_at)
-        return await self._driver.writer(
+            await self._context.pending.keep(key, status.started_at)
+        return await self._context.driver.writer(
             layout.upload_data(*key),
             keep_bytes=status.size,
             hasher=hashes,
@@ -139,13 +135,7 @@ class UploadSessions:
             hasher=hashes,
             upload_id=status.upload_id,
             started_at=status.started_at,
-            name=self._name,
-            driver=self._driver,
-            content=self._content,
-            descriptors=self._descriptors,
-            beginnings=self._beginnings,
-            states=self._states,
-            reconciler=self._reconciler,
+            context=self._context,
             session=session,
             began_with=status.size,
         )
@@ -153,8 +143,8 @@ class UploadSessions:
     @deferred
     async def _started_at(self, upload_id: str) -> float:
         try:
-            path = layout.upload_started_at(self._name, upload_id)
-            content = await self._driver.get(path=path)
+            path = layout.upload_started_at(self._context.name, upload_id)
+            content = await self._context.driver.get(path=path)
             return read_time(content.decode("ascii"))
         except (PathNotFound, ValueError) as error:
             raise BlobUploadUnknown({"upload": upload_id}) from error
@@ -162,7 +152,9 @@ class UploadSessions:
     @deferred
     async def _size(self, upload_id: str) -> int:
         try:
-            found = await self._driver.stat(layout.upload_data(self._name, upload_id))
+            found = await self._context.driver.stat(
+                layout.upload_data(self._context.name, upload_id)
+            )
         except PathNotFound:
             return 0
         return found.size

@@ -10,10 +10,9 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.sessions import Session
-from txregistry.interfaces.blobs import IBlobDescriptorService, IBlobWriter
+from txregistry.interfaces.blobs import IBlobWriter
 from txregistry.interfaces.driver import (
     Change,
-    IStorageDriver,
     MoveFile,
     PutFile,
     RemoveTree,
@@ -22,13 +21,11 @@ from txregistry.interfaces.files import IFileWriter
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import CANONICAL, Digest, IncrementalHash
 from txregistry.spec.errors import DigestInvalid, SizeInvalid
-from txregistry.spec.reference import RepositoryName
-from txregistry.storage.content.store import Content
-from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
-from txregistry.storage.uploads.hashing import Hashes, HashStates, hash_file
-from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
+from txregistry.storage.uploads.context import UploadContext
+from txregistry.storage.uploads.hashing import Hashes, hash_file
+from txregistry.storage.uploads.pending_uploads import UploadKey
 from txregistry.storage.uploads.spooled import SpooledFile
 
 
@@ -71,13 +68,7 @@ class Upload(UploadWriter):
     hasher: Hashes
     upload_id: str
     started_at: float
-    _name: RepositoryName
-    _driver: IStorageDriver
-    _content: Content
-    _descriptors: IBlobDescriptorService
-    _beginnings: PendingUploads
-    _states: HashStates
-    _reconciler: Reconciler
+    _context: UploadContext
     _session: Session
     _began_with: int
     _producer: IProducer | None = None
@@ -112,12 +103,12 @@ class Upload(UploadWriter):
         place: Change = MoveFile(self._path, path, sync=True)
         if content is not None:
             place = PutFile(path, content)
-        await self._content.locks.run_all(
+        await self._context.content.locks.run_all(
             sorted({canonical.digest, provisional.digest}),
             lambda: self._store(canonical, provisional.digest, place),
         )
         self._session.leave()
-        self._reconciler.added(self._name)
+        self._context.reconciler.added(self._context.name)
         return canonical
 
     @deferred
@@ -125,7 +116,7 @@ class Upload(UploadWriter):
         """Delete the upload."""
         try:
             await self.file.cancel()
-            if not await self._beginnings.drop(self._key, self.started_at):
+            if not await self._context.pending.drop(self._key, self.started_at):
                 await self._forget()
         finally:
             self._session.leave()
@@ -146,7 +137,7 @@ class Upload(UploadWriter):
     async def _keep(self) -> None:
         if self.size != self._began_with:
             await self.file.flush(durable=True)
-            await self._states.save(self._states_path, self.hasher)
+            await self._context.states.save(self._states_path, self.hasher)
 
     def _give_way(self) -> None:
         if self._producer is not None:
@@ -164,41 +155,47 @@ class Upload(UploadWriter):
             if content is not None:
                 hasher.update(content)
             else:
-                await hash_file(self._driver, self._path, self.size, hasher)
+                await hash_file(self._context.driver, self._path, self.size, hasher)
         if not wanted.matches(hasher):
             raise DigestInvalid(str(wanted))
 
     @property
     def _key(self) -> UploadKey:
-        return self._name, self.upload_id
+        return self._context.name, self.upload_id
 
     @property
     def _path(self) -> str:
-        return layout.upload_data(self._name, self.upload_id)
+        return layout.upload_data(self._context.name, self.upload_id)
 
     @property
     def _states_path(self) -> str:
-        return layout.upload_hash_states(self._name, self.upload_id)
+        return layout.upload_hash_states(self._context.name, self.upload_id)
 
     @deferred
     async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
-        self._content.pin(canonical.digest)
-        links = Links(self._driver)
+        self._context.content.pin(canonical.digest)
+        links = Links(self._context.driver)
         # Writing over what is there heals content that was damaged.
         changes = [place]
         for digest in {canonical.digest, alias}:
-            path = layout.layer_link(self._name, digest)
+            path = layout.layer_link(self._context.name, digest)
             changes += await links.change(path, canonical.digest)
-        if not await self._beginnings.drop(self._key, self.started_at):
-            changes.append(RemoveTree(layout.upload(self._name, self.upload_id)))
-        await self._driver.apply(changes=changes)
-        await self._content.integrity.record_what_is_there(canonical.digest)
-        self._content.use(canonical.digest)
+        if not await self._context.pending.drop(self._key, self.started_at):
+            changes.append(
+                RemoveTree(layout.upload(self._context.name, self.upload_id))
+            )
+        await self._context.driver.apply(changes=changes)
+        await self._context.content.integrity.record_what_is_there(canonical.digest)
+        self._context.content.use(canonical.digest)
         # A manifest that refers to it is the next thing to come.
-        await self._descriptors.set_descriptor(digest=alias, descriptor=canonical)
+        await self._context.descriptors.set_descriptor(
+            digest=alias, descriptor=canonical
+        )
 
     @deferred
     async def _forget(self) -> None:
-        directory = layout.upload(self._name, self.upload_id)
-        await Links(self._driver).remove(directory, layout.REPOSITORIES, durable=False)
+        directory = layout.upload(self._context.name, self.upload_id)
+        await Links(self._context.driver).remove(
+            directory, layout.REPOSITORIES, durable=False
+        )
         self._session.leave()

@@ -28,14 +28,15 @@ class PeerRequest(TextRequest):
 
     def forwarded(self, name: str) -> str:
         """Give a header that a proxy has set; nothing from whom is not believed."""
-        is_proxy = cast(Home, self.site).proxies.believes(self.hop)
-        return self.list_header(name) if is_proxy else ""
+        given = self.list_header(name)
+        if not given or not cast(Home, self.site).proxies.believes(self.hop):
+            return ""
+        return given
 
     def _find_peer(self) -> str:
-        hop, names_clients = self.hop, cast(Home, self.site).proxies.names_clients
-        if not names_clients(hop):
-            return hop
         forwarded = self.list_header("Forwarded")
-        return client_of(
-            hop, forwarded, self.list_header("X-Forwarded-For"), names_clients
-        )
+        forwarded_for = self.list_header("X-Forwarded-For")
+        if not (forwarded or forwarded_for):
+            return self.hop  # most come by themselves
+        names_clients = cast(Home, self.site).proxies.names_clients
+        return client_of(self.hop, forwarded, forwarded_for, names_clients)

@@ -12,3 +12,6 @@ answers of redis do no harm. ``docs/security.md`` says what is promised.
 Patterns of ``validation.manifests.urls`` take linear time, as in Go; a token's key and chain cost
 no more than a moment before they are trusted; lists of tags of an upstream are read in turns and
 bounded, as is JSON in its parts.
+A stream of HTTP/2 has no more read for it than its connection takes, whatever its windows; many
+small frames are taken in turns with others; slow clients share a budget of memory; the clients of
+a trusted proxy are told apart, and take turns when the upstream has no place for all.

@@ -15,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry import __version__
 from txregistry.cli import collect as module
 from txregistry.cli.main import main
+from txregistry.config.model import Config
+from txregistry.config.storage import Storage
 from txregistry.daemon.lock import DirectoryLock
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 
@@ -162,6 +164,12 @@ class AskTests(SynchronousTestCase):
         self.assertEqual(question["command"], "collect")
         self.assertEqual(question["options"]["grace_seconds"], 3600.0)
         self.assertEqual((report, told), ({"x": 1}, [("mark", 1)]))
+
+    def test_storage_without_a_lock(self) -> None:
+        """Where nobody can tell whether a registry uses it, nothing is collected."""
+        config = Config("0.1", Storage("inmemory"))
+        with self.assertRaisesRegex(module.CollectFailed, "inmemory keeps no lock"):
+            module.collect(config, module.Options(), lambda *_: None)
 
     def test_error(self) -> None:
         """What the daemon says went wrong did."""

@@ -1,4 +1,4 @@
-"""NotificationParts as the configuration wants them: queue, endpoints, source."""
+"""Notifications as the configuration wants them: queue, endpoints, source."""
 
 from __future__ import annotations
 

@@ -86,7 +86,13 @@ def _answers(
 
 
 def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
-    lock = DirectoryLock(own_path(config, "lock", ""))
+    place = own_path(config, "lock", "")
+    if not place:
+        raise CollectFailed(
+            f"the storage driver {config.storage.driver} keeps no lock: whether a"
+            " registry uses its storage now cannot be told"
+        )
+    lock = DirectoryLock(place)
     try:
         lock.startService()
     except (DirectoryBusy, OSError) as error:

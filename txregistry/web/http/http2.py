@@ -13,9 +13,9 @@ used up, which may be 2 GiB, whether the connection takes anything or not. Here 
 has room for a piece more when less than a frame of it waits. What waits is cut into
 frames once: Twisted would copy all the rest for each.
 
-Note [Late bodies]. A request may be answered while its body is still to come. What comes
-of it after the answer is dropped, and makes room in the window of the connection, which
-belongs to all streams; a client that sends much more of it is told that nobody wants it.
+Note [Late bodies]. A request may be answered while its body is still to come. What
+comes after the answer is dropped, and makes room in the window of the connection, which
+belongs to all streams; a client that sends much more is told that nobody wants it.
 
 Note [Signs of life]. Twisted takes every byte for one. Ours are what a client asks,
 sends of a body, or takes of an answer: PING and SETTINGS cost a client nothing, and

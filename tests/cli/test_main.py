@@ -59,7 +59,7 @@ class MainTests(SynchronousTestCase):
         """Let nothing be collected; remember what was asked for."""
         asked: list[CollectOptions] = []
 
-        def collect(config, options, tell):
+        def collect(config, options, tell, unlocked):
             asked.append(options)
             tell("mark", 1)
             return report
@@ -170,6 +170,7 @@ class AskTests(SynchronousTestCase):
         config = Config("0.1", Storage("inmemory"))
         with self.assertRaisesRegex(module.CollectFailed, "inmemory keeps no lock"):
             module.collect(config, module.Options(), lambda *_: None)
+        self.assertEqual(module._lockable(config, True), "")
 
     def test_error(self) -> None:
         """What the daemon says went wrong did."""

@@ -1,4 +1,4 @@
-"""What listens, with what behind it."""
+"""What listens, with what backend it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _log = Logger(namespace="txregistry.assembly.listeners")
 
 
 @attrs.frozen
-class Behind:
+class Backend:
     """What answers those who connect.
 
     :ivar namespace: local, or of a cache.
@@ -64,36 +64,36 @@ class Behind:
     deliveries: NotificationState
 
 
-def build_listeners(context: Context, behind: Behind) -> Iterator[Listener]:
+def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
     """Give all that is listened with, the registry itself last.
 
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: it cannot be used.
     """
     http = context.config.http
-    site = _site(context, behind)
+    site = _site(context, backend)
     if http.debug.addr:
         endpoint = tcp_endpoint(context.reactor, http.debug.addr)
-        yield _debug_site(context, behind), endpoint
-    yield from _control(context, behind)
+        yield _debug_site(context, backend), endpoint
+    yield from _control(context, backend)
     inherited = inherited_sockets(context.reactor)
     protocols = site.acceptableProtocols()
     yield site, main_endpoint(context.reactor, http, protocols, inherited)
 
 
-def _site(context: Context, behind: Behind) -> RegistrySite:
+def _site(context: Context, backend: Backend) -> RegistrySite:
     http = context.config.http
     api = Api(
-        behind.namespace,
-        api_settings(context.config, behind.secret),
-        behind.controller,
-        behind.events,
-        behind.health,
+        backend.namespace,
+        api_settings(context.config, backend.secret),
+        backend.controller,
+        backend.events,
+        backend.health,
     )
     return RegistrySite(
         api.resource(),
         context.reactor,
-        _observers(context, behind),
+        _observers(context, backend),
         http.prefix,
         http.headers,
         channel_limits(context.config),
@@ -104,14 +104,14 @@ def _site(context: Context, behind: Behind) -> RegistrySite:
     )
 
 
-def _observers(context: Context, behind: Behind) -> Observers:
+def _observers(context: Context, backend: Backend) -> Observers:
     observers: tuple[IExchangeObserver, ...] = (context.metrics,)
     if not context.config.log.accesslog.disabled:
-        observers += (AccessLog(behind.access_log, context.clock),)
+        observers += (AccessLog(backend.access_log, context.clock),)
     return Observers(observers)
 
 
-def _control(context: Context, behind: Behind) -> Iterator[Listener]:
+def _control(context: Context, backend: Backend) -> Iterator[Listener]:
     path = own_path(context.config, "control.sock", "")
     if not path or context.config.proxy.remoteurl:
         return
@@ -120,21 +120,21 @@ def _control(context: Context, behind: Behind) -> Iterator[Listener]:
         return
     remove_stale_socket(path)
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
-    yield ControlFactory(behind.local.collector), endpoint
+    yield ControlFactory(backend.local.collector), endpoint
 
 
-def _debug_site(context: Context, behind: Behind) -> DebugSite:
+def _debug_site(context: Context, backend: Backend) -> DebugSite:
     debug = context.config.http.debug
 
     def check_storage() -> Deferred[None]:
-        return behind.local.driver.stat("/").addCallback(lambda _: None)
+        return backend.local.driver.stat("/").addCallback(lambda _: None)
 
     def variables() -> dict[str, object]:
-        return {"registry": {"notifications": {"endpoints": behind.deliveries()}}}
+        return {"registry": {"notifications": {"endpoints": backend.deliveries()}}}
 
     resource = Debug(
         {"storage": check_storage},
-        behind.health,
+        backend.health,
         variables,
         context.metrics.exposition,
         debug.prometheus.path if debug.prometheus.enabled else "",

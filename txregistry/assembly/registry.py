@@ -11,7 +11,7 @@ from txregistry.assembly.cache import build_cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
-from txregistry.assembly.listeners import Behind, build_listeners
+from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
 from txregistry.assembly.settings import make_secret, own_path
 from txregistry.assembly.storage import StorageParts, build_storage
@@ -44,7 +44,7 @@ def build_registry(
     cache = build_cache(context, local) if config.proxy.remoteurl else None
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
-    behind = Behind(
+    backend = Backend(
         local.namespace if cache is None else cache.namespace,
         local,
         access.controller,
@@ -65,7 +65,7 @@ def build_registry(
         *notifications.services,
     ):
         registry.add(part)
-    for site, endpoint in build_listeners(context, behind):
+    for site, endpoint in build_listeners(context, backend):
         registry.serve(site, endpoint)
     return registry
 

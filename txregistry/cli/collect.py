@@ -38,15 +38,19 @@ class CollectFailed(Exception):
     """Nothing, or not all, was collected; says why."""
 
 
-def collect(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
+def collect(
+    config: Config, options: Options, tell: Tell, unlocked: bool = False
+) -> dict[str, Any]:
     """Collect; give the report.
 
+    :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: it could not be done.
     """
     path = own_path(config, "control.sock")
     connection = _connect(path)
     if connection is None:
-        return _collect_here(config, options, tell)
+        place = _lockable(config, unlocked)
+        return _collect_here(config, options, tell, DirectoryLock(place))
     with connection:
         return _ask(connection, options, tell)
 
@@ -85,14 +89,23 @@ def _answers(
         raise CollectFailed(_ENDED) from error
 
 
-def _collect_here(config: Config, options: Options, tell: Tell) -> dict[str, Any]:
+def _lockable(config: Config, unlocked: bool) -> str:
+    """Give the path of the lock; empty where there is none and none is wanted.
+
+    :raise CollectFailed: there is none.
+    """
     place = own_path(config, "lock", "")
-    if not place:
+    if not place and not unlocked:
         raise CollectFailed(
-            f"the storage driver {config.storage.driver} keeps no lock: whether a"
-            " registry uses its storage now cannot be told"
+            f"the storage driver {config.storage.driver} keeps no lock: stop each"
+            " registry that uses its storage, and say --unlocked"
         )
-    lock = DirectoryLock(place)
+    return place
+
+
+def _collect_here(
+    config: Config, options: Options, tell: Tell, lock: DirectoryLock
+) -> dict[str, Any]:
     try:
         lock.startService()
     except (DirectoryBusy, OSError) as error:

@@ -63,6 +63,11 @@ def main() -> None:
     show_default=True,
     help="Keep what was written or used since then.",
 )
+@click.option(
+    "--unlocked",
+    is_flag=True,
+    help="Also where nothing tells whether a registry uses the storage: stop it first.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what goes wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
 def garbage_collect(
@@ -70,6 +75,7 @@ def garbage_collect(
     dry_run: bool,
     delete_untagged: bool,
     grace: float,
+    unlocked: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -87,7 +93,7 @@ def garbage_collect(
     shown = _Shown(quiet or as_json or not sys.stderr.isatty())
     try:
         with shown:
-            report = collect(found, options, shown.tell)
+            report = collect(found, options, shown.tell, unlocked)
     except CollectFailed as error:
         _fail(str(error))
     if as_json:

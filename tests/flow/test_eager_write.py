@@ -8,7 +8,8 @@ from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.eager_write import is_plain_tcp, send_now
+from txregistry.flow.eager_write import send_now
+from txregistry.flow.twisted_private import is_plain_tcp
 
 
 class Socket:

@@ -16,16 +16,11 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import attrs
-from twisted.internet.defer import (
-    DebugInfo,
-    Deferred,
-    DeferredLock,
-    maybeDeferred,
-    succeed,
-)
+from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.twisted_private import hold_failure, mark_failure_seen
 from txregistry.flow.waiters import Waiters
 
 P = ParamSpec("P")
@@ -62,19 +57,13 @@ class _Failed(Deferred[T]):
 
     def __init__(self, failure: Failure) -> None:
         super().__init__()
-        # What errback() comes to while there is nobody who could be told.
-        self.called = True
-        self.result = failure
-        self._debugInfo = self._debugInfo or DebugInfo()
-        self._debugInfo.failResult = failure
+        hold_failure(self, failure)
 
     def __await__(self) -> Generator[Deferred[T], None, T]:
         failure = getattr(self, "result", None)
         if self.paused or not isinstance(failure, Failure):
             return super().__await__()
-        # Somebody has seen it now.
-        assert self._debugInfo is not None
-        self._debugInfo.failResult = None
+        mark_failure_seen(self)
         try:
             raise cast(BaseException, failure.value).with_traceback(failure.tb)
         finally:

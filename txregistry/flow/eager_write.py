@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.tcp import Connection
-
-
-def is_plain_tcp(transport: Any) -> bool:
-    """Tell whether bytes go as they are given, and to a TCP socket."""
-    return isinstance(transport, Connection) and not getattr(transport, "TLS", False)
+from txregistry.flow.twisted_private import can_send, is_plain_tcp, unsent_bytes
 
 
 def send_now(transport: Any, data: bytes) -> None:
@@ -22,7 +17,7 @@ def send_now(transport: Any, data: bytes) -> None:
 
     A connection that is found lost is left to the reactor, which finds the same.
     """
-    if is_plain_tcp(transport) and _is_free(transport):
+    if is_plain_tcp(transport) and can_send(transport):
         sent = transport.writeSomeData(data)
         if isinstance(sent, int):
             data = data[sent:]
@@ -35,13 +30,4 @@ def count_unsent(transport: Any) -> int:
 
     Where they are coded on their way it cannot be told, and counts as none.
     """
-    if not is_plain_tcp(transport):
-        return 0
-    waiting: int = len(transport.dataBuffer) - transport.offset
-    return waiting + int(transport._tempDataLen)
-
-
-def _is_free(transport: Any) -> bool:
-    waiting = transport.dataBuffer or transport._tempDataBuffer
-    closed = transport.disconnecting or transport._writeDisconnected
-    return bool(transport.connected and not waiting and not closed)
+    return unsent_bytes(transport) if is_plain_tcp(transport) else 0

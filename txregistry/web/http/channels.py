@@ -18,8 +18,6 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
-from twisted.web._http2 import H2Stream
-from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.buffer_budget import BODIES
@@ -29,6 +27,7 @@ from txregistry.web.http.dates import DateLine
 from txregistry.web.http.idle import IdleTimer
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.steps import Steps
+from txregistry.web.http.twisted_private import H2Stream, OpenChannel
 
 #: What is no body is read in pieces of at most this, and no more of answers waits to be
 #: sent before we stop reading.
@@ -131,7 +130,7 @@ def is_waiting_to_send(request: Any) -> bool:
     )
 
 
-class RegistryChannel(HTTPChannel):
+class RegistryChannel(OpenChannel):
     """An HTTP/1.1 connection that begins requests when their head is in."""
 
     maxHeaders = 200
@@ -154,8 +153,7 @@ class RegistryChannel(HTTPChannel):
         self._idle = IdleTimer(self._home.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
         super().connectionMade()
-        network: Any = self._networkProducer
-        self.steps = Steps(self._home.clock, network, self._take_held)
+        self.steps = Steps(self._home.clock, self.network, self._take_held)
         watch_socket(self.transport, self._home.limits)
         self._home.channels.add(self)
 
@@ -216,9 +214,9 @@ class RegistryChannel(HTTPChannel):
     def _take_held(self, data: bytes) -> None:
         """Take what came earlier, unless the connection is being closed."""
         self._done_in_turn = 0
-        if self._idle_is_off and not self._handlingRequest:
+        if self._idle_is_off and not self.is_answering:
             self._idle_is_off = False
-            self.setTimeout(self._savedTimeOut)
+            self.resume_timeout()
         if self._closing is None:
             super().dataReceived(data)
 
@@ -240,7 +238,7 @@ class RegistryChannel(HTTPChannel):
         name, _, value = line.partition(b":")
         is_length = name.lower() == b"content-length"
         if is_length and len(value.strip(b" \t")) > _MOST_DIGITS:
-            self._respondToBadRequestAndDisconnect()
+            self.refuse()
             return False
         return bool(super().headerReceived(line))
 
@@ -256,11 +254,12 @@ class RegistryChannel(HTTPChannel):
         """Begin a request that has a body; others begin when they are complete."""
         self._head_began_at = None
         request = self.requests[-1]
-        self.persistent = self.checkPersistence(request, self._version)
+        command, path, version = self.request_line
+        self.persistent = self.checkPersistence(request, version)
         request.gotLength(self.length)
         if self.length != 0:
             self._read_large()
-            request.begin(self._command, self._path, self._version)
+            request.begin(command, path, version)
 
     def _read_large(self) -> None:
         """Read a body in pieces as large as there is room for at the moment."""
@@ -306,22 +305,21 @@ class RegistryChannel(HTTPChannel):
         A client that sends one request after another and reads nothing would else have
         us keep all the answers, and others wait for all of them.
         """
-        network: Any = self._networkProducer
-        if self._waitingForTransport and self.persistent:
-            network.pauseProducing()
+        if self.is_backed_up and self.persistent:
+            self.network.pauseProducing()
         self._done_in_turn += 1
         had_turn = self._done_in_turn >= REQUESTS_PER_TURN
-        if had_turn or self._waitingForTransport or self.steps.waiting:
-            self._put_back(had_turn or self._waitingForTransport)
+        if had_turn or self.is_backed_up or self.steps.waiting:
+            self._put_back(had_turn or self.is_backed_up)
         super().requestDone(request)
         if self.steps.waiting and self._closing is None:
-            network.pauseProducing()
+            self.network.pauseProducing()
             self._idle_is_off = True
             self.setTimeout(None)  # it is for us to go on
 
     def _put_back(self, all_of_it: bool) -> None:
         """Hold back what came after a request, before what is held back already."""
-        came, self._dataBuffer = b"".join(self._dataBuffer), []
+        came = self.take_pipelined()
         self.steps.put_back(came + self.clearLineBuffer() if all_of_it else came)
 
     def loseConnection(self) -> None:
@@ -334,11 +332,10 @@ class RegistryChannel(HTTPChannel):
         self.setTimeout(None)
         call_later = self._home.clock.callLater
         self._closing = Closing(cast(ITransport, self.transport), call_later)
-        network: Any = self._networkProducer
-        network.unregisterProducer()
+        self.network.unregisterProducer()
         self._closing.begin(self._sends)
         # It may have been held back, and what ends it comes after that.
-        network.resumeProducing()
+        self.network.resumeProducing()
 
     def allContentReceived(self) -> None:
         """Hear of the end of a body, unless its request has been answered and gone."""
@@ -349,7 +346,7 @@ class RegistryChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take part of a body, as long as there is a request that it belongs to."""
-        if self._handlingRequest:
+        if self.is_answering:
             super().rawDataReceived(data)  # what comes after it
         elif self.requests:
             self._read_large()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 from h2.connection import H2Connection
+
+from txregistry.web.http.h2_private import is_in_head, unfinished
 
 #: What each frame begins with (RFC 9113, 4.1).
 FRAME_HEAD_BYTES = 9
@@ -21,14 +21,6 @@ STEP_BYTES, _FIRST_BYTES = 2048, 64 * 1024
 
 #: Where in it the type stands, and the type of DATA.
 _TYPE_AT, _DATA = 3, 0
-
-
-def unfinished(connection: H2Connection) -> bytes:
-    """Give the part of a frame that has come."""
-    buffer: Any = connection.incoming_buffer
-    # It goes by the one name or the other in different versions.
-    found: bytes = getattr(buffer, "_data", b"") or getattr(buffer, "data", b"")
-    return found
 
 
 @attrs.define(eq=False)
@@ -76,10 +68,9 @@ class Head:
 
         :param taken: how many bytes have just been taken.
         """
-        buffer: Any = self._connection.incoming_buffer
         length, before = len(unfinished(self._connection)), self._length
         self._length = length
-        in_block = bool(buffer._headers_buffer or buffer._preamble_len)
+        in_block = is_in_head(self._connection)
         if not in_block and not self._is_no_body():
             self._began_at = None
             return 0.0

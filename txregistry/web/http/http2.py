@@ -1,6 +1,6 @@
 """HTTP/2 connections: Twisted's, with requests that begin early, and with our limits.
 
-The class is private to Twisted for want of a promise; its own site uses the same hooks.
+The hooks are private to Twisted; they have names of ours in ``twisted_private``.
 
 Note [Full windows]. Twisted's sending loop turns for ever while a stream has something
 to send and its client takes nothing. Such a stream is set aside here until its window
@@ -32,9 +32,7 @@ from h2.settings import SettingCodes
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web._http2 import H2Connection
 
 from txregistry.web.http.body import Body
 from txregistry.web.http.channels import Home, watch_socket
@@ -43,11 +41,17 @@ from txregistry.web.http.frames import (
     STEP_BYTES,
     Head,
     SlowFrames,
+)
+from txregistry.web.http.h2_private import (
+    expect_any_length,
+    is_open,
+    limit_heads,
     unfinished,
 )
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.request import MAX_DROPPED_BYTES
 from txregistry.web.http.steps import Steps
+from txregistry.web.http.twisted_private import OpenH2Connection, request_of
 from txregistry.web.http.windows import ClosedWindows
 
 #: Bytes of a frame, which every client takes (RFC 9113, 4.2).
@@ -57,7 +61,7 @@ _FRAME_BYTES = 16 * 1024
 _LOOK_SECONDS = 10.0
 
 
-class RegistryH2Connection(H2Connection):
+class RegistryH2Connection(OpenH2Connection):
     """An HTTP/2 connection that begins requests when their head is in."""
 
     abortTimeout: Any = None  # how a connection ends is watched by ours
@@ -84,26 +88,23 @@ class RegistryH2Connection(H2Connection):
         slow = SlowFrames(self.conn).are_in
         self.steps = Steps(self._home.clock, network, self._take, slow, STEP_BYTES)
         super().connectionMade()
-        self.conn.decoder.max_header_list_size = limits.header_bytes
+        limit_heads(self.conn, limits.header_bytes)
         self.conn.update_settings(
             {
                 SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
                 SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
             }
         )
-        self._tryToWriteControlData()
+        self.send_control_frames()
         watch_socket(self.transport, limits)
         self._home.channels.add(self)
 
-    def connectionLost(
-        self, reason: Failure = connectionDone, _cancelTimeouts: bool = True
-    ) -> None:
+    def connection_lost(self, reason: Failure, is_gone: bool) -> None:
         """End all requests, and forget the connection when it has gone.
 
-        Twisted calls this as well when it has begun to close one (``_cancelTimeouts``
-        is false then), and leaves the rest to timers, which a client can put off.
+        Twisted's timers for one that it has begun to close are put off by a client.
         """
-        if _cancelTimeouts:
+        if is_gone:
             self._home.channels.discard(self)
             if self._closing is not None:
                 self._closing.end()
@@ -115,7 +116,7 @@ class RegistryH2Connection(H2Connection):
             self._count_unsent(stream_id)
         # A request that ends takes its stream out, and the others are still to be told.
         self.streams = dict(self.streams)
-        super().connectionLost(reason, _cancelTimeouts)
+        super().connection_lost(reason, is_gone)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes, until there is nothing more to be said."""
@@ -143,15 +144,15 @@ class RegistryH2Connection(H2Connection):
         if is_late or self._awaits_too_much():
             code = ErrorCodes.PROTOCOL_ERROR if is_late else ErrorCodes.FRAME_SIZE_ERROR
             self.conn.close_connection(code)
-            self._tryToWriteControlData()
-            self.connectionLost(Failure(FrameTooLargeError()), _cancelTimeouts=False)
+            self.send_control_frames()
+            self.connection_lost(Failure(FrameTooLargeError()), is_gone=False)
         elif now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
             self._end_slow_bodies(now)
 
     def _end_slow_bodies(self, now: float) -> None:
         for stream_id, stream in list(self.streams.items()):
-            if stream._request.is_slow(now):
+            if request_of(stream).is_slow(now):
                 self._give_up(stream_id)
 
     def _gather(self, body: Body) -> None:
@@ -188,8 +189,8 @@ class RegistryH2Connection(H2Connection):
 
         A stream whose client takes nothing of it has a clock of its own.
         """
-        asked = any(stream._request.body.complete for stream in self.streams.values())
-        if asked and self._consumerBlocked is None:
+        asked = any(request_of(x).body.complete for x in self.streams.values())
+        if asked and not self.is_backed_up:
             self.setTimeout(self.timeOut)
             return
         super().timeoutConnection()
@@ -215,7 +216,7 @@ class RegistryH2Connection(H2Connection):
         self.setTimeout(None)
         # What we have said is flushed, but no more is to be sent of answers. TLS ends
         # only without a producer.
-        self._stillProducing = False
+        self.stop_sending()
         self.resumeProducing()
         if self.steps.waiting:
             self.steps.stop()
@@ -223,63 +224,61 @@ class RegistryH2Connection(H2Connection):
         transport.unregisterProducer()
         self._closing.begin(sends=False)
 
-    def _requestReceived(self, event: Any) -> None:
+    def request_received(self, event: Any) -> None:
+        """Begin a request, unless there are too many of this client."""
         if len(self.streams) >= self._home.limits.streams:
             # Nothing was done for it: its client may ask again (RFC 9113, 8.7).
             self._reset(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
         self._lives()
         self._reading_heads.add(event.stream_id)
-        super()._requestReceived(event)
+        super().request_received(event)
         self._reading_heads.discard(event.stream_id)
         if event.stream_ended is None:
             self._expect_body(self.streams[event.stream_id])
 
     def _expect_body(self, stream: Any) -> None:
         """Begin a request that goes on after its head, unless it says by nothing."""
-        request = stream._request
+        request = request_of(stream)
         if not request.requestHeaders.hasHeader(b"Content-Length"):
             # Twisted takes it for granted that a GET ends with its head.
             request.gotLength(None)
         if request.body.announced != 0:
             request.begin(stream.command, stream.path, b"HTTP/2")
 
-    def _requestDataReceived(self, event: Any) -> None:
+    def request_data_received(self, event: Any) -> None:
+        """Take part of a body, or drop it after the answer."""
         stream = self.streams.get(event.stream_id)
         if stream is not None:
             self._lives()
-            self._gather(stream._request.body)
-            stream._request.came(event.flow_controlled_length)
-            super()._requestDataReceived(event)
+            request = request_of(stream)
+            self._gather(request.body)
+            request.came(event.flow_controlled_length)
+            super().request_data_received(event)
             return
         # The request has been answered without its body: what comes of it all the same
         # must not use up the window of all others.
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
-        self._tryToWriteControlData()
+        self.send_control_frames()
         self._drop_late(event.stream_id, length + FRAME_HEAD_BYTES)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
     ) -> None:
-        """Send the head of an answer.
-
-        A client that is refused may end its body at once, shorter than it announced;
-        h2 would take that for a reason to end the whole connection.
-        """
+        """Send the head; its client may then end a body that is shorter than said."""
         stream = self.streams.get(stream_id)
-        if stream is not None and not stream._request.body.complete:
-            self.conn.streams[stream_id]._expected_content_length = None
+        if stream is not None and not request_of(stream).body.complete:
+            expect_any_length(self.conn, stream_id)
         super().writeHeaders(version, code, reason, headers, stream_id)
 
-    def _requestDone(self, stream_id: int) -> None:
+    def request_done(self, stream_id: int) -> None:
         """End a stream; see Note [Late bodies] for one that was answered early."""
-        request = self.streams[stream_id]._request
+        request = request_of(self.streams[stream_id])
         self._windows.ended(stream_id)
-        super()._requestDone(stream_id)
+        super().request_done(stream_id)
         request.report()
-        stream = self.conn.streams.get(stream_id)
-        if not request.body.complete and stream is not None and not stream.closed:
+        if not request.body.complete and is_open(self.conn, stream_id):
             most = 0 if request.leaves_much() else MAX_DROPPED_BYTES
             self._late_bodies[stream_id] = most
             self._drop_late(stream_id, 0)
@@ -300,34 +299,36 @@ class RegistryH2Connection(H2Connection):
             self.conn.reset_stream(stream_id, code)
         except ProtocolError:
             return  # it has ended in another way
-        self._tryToWriteControlData()
+        self.send_control_frames()
 
-    def _handlePriorityUpdate(self, event: Any) -> None:
+    def priority_updated(self, event: Any) -> None:
         """Take no notice of priorities, which HTTP/2 has given up (RFC 9113, 5.3.2).
 
         They may name a thousand streams that there never are, and each is remembered.
         """
 
-    def _requestEnded(self, event: Any) -> None:
+    def request_ended(self, event: Any) -> None:
+        """Hear that a request has come whole, which may have been answered before."""
         self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:
-            super()._requestEnded(event)
+            super().request_ended(event)
 
-    def _requestAborted(self, event: Any) -> None:
+    def request_aborted(self, event: Any) -> None:
+        """Hear of a reset, with what was not sent of the answer."""
         self._late_bodies.pop(event.stream_id, None)
         if event.stream_id in self.streams:
             self._count_unsent(event.stream_id)
-            super()._requestAborted(event)
+            super().request_aborted(event)
 
     def _count_unsent(self, stream_id: int) -> None:
-        queue = self._outboundStreamQueues[stream_id]
+        queue = self.send_queues[stream_id]
         sizes = (len(part) for part in queue if isinstance(part, bytes))
-        self.streams[stream_id]._request.unsent = sum(sizes)
+        request_of(self.streams[stream_id]).unsent = sum(sizes)
 
-    def _send100Continue(self, stream_id: int) -> None:
-        # Not while the head is being read: whoever reads the body says so.
+    def send_stream_continue(self, stream_id: int) -> None:
+        """Tell a client to send, once its head is read and somebody wants the body."""
         if stream_id not in self._reading_heads:
-            super()._send100Continue(stream_id)
+            super().send_stream_continue(stream_id)
 
     def room(self, stream_id: int) -> Deferred[None]:
         """Fire when the client of a stream lets us send; never, if it ends first."""
@@ -350,17 +351,18 @@ class RegistryH2Connection(H2Connection):
 
     def remainingOutboundWindow(self, streamID: int) -> int:
         """Say how much more may be read; see Note [What waits to be sent]."""
-        if len(self._outboundStreamQueues[streamID]) > 1:
+        if len(self.send_queues[streamID]) > 1:
             return 0
         return cast(int, super().remainingOutboundWindow(streamID))
 
-    def _sendPrioritisedData(self, *args: Any) -> None:
-        for stream_id, queue in self._outboundStreamQueues.items():
+    def send_next_frame(self, *args: Any) -> None:
+        """Send a frame; see Note [Full windows] for streams that are passed over."""
+        for stream_id, queue in self.send_queues.items():
             waits = queue and isinstance(queue[0], bytes)
             if waits and not self._has_room(stream_id):
                 self.priority.block(stream_id)
                 self._windows.closed(stream_id)
-        super()._sendPrioritisedData(*args)
+        super().send_next_frame(*args)
         for stream in list(self.streams.values()):
             stream.windowUpdated()  # what has waited may have gone
 
@@ -369,11 +371,11 @@ class RegistryH2Connection(H2Connection):
         if self._closing is not None:
             return
         for stream_id in self._take_opened():
-            if self._outboundStreamQueues.get(stream_id):
+            if self.send_queues.get(stream_id):
                 self.priority.unblock(stream_id)
             if stream_id in self.streams:
                 self.streams[stream_id].windowUpdated()
-            self._send_again()
+            self.wake_sender()
 
     def _take_opened(self) -> list[int]:
         """Give the streams that have room again; they wait no more."""
@@ -382,15 +384,11 @@ class RegistryH2Connection(H2Connection):
             self._windows.opened(stream_id, self._window(stream_id))
         return found
 
-    def _handleWindowUpdate(self, event: Any) -> None:
+    def window_updated(self, event: Any) -> None:
+        """Hear that a client takes more."""
         self._take_opened()
-        super()._handleWindowUpdate(event)
-        self._send_again()
-
-    def _send_again(self) -> None:
-        waiting, self._sendingDeferred = self._sendingDeferred, None
-        if waiting is not None:
-            waiting.callback(None)
+        super().window_updated(event)
+        self.wake_sender()
 
     def _give_up(self, stream_id: int) -> None:
         """End a stream whose client takes nothing, or sends next to nothing."""
@@ -401,4 +399,4 @@ class RegistryH2Connection(H2Connection):
         )
         self._reset(stream_id, ErrorCodes.CANCEL)
         if stream_id in self.streams:
-            self._requestDone(stream_id)
+            self.request_done(stream_id)

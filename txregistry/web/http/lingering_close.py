@@ -14,6 +14,8 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 
+from txregistry.flow.twisted_private import unsent_bytes
+
 #: How long a client is waited for that goes on sending, does not consent to the end of
 #: TLS, or takes none of what is still to be sent.
 LINGER_SECONDS = 30.0
@@ -91,10 +93,8 @@ class Closing:
             self._connection.loseConnection()
 
     def _count_unsent(self) -> int:
-        connection: Any = self._connection
-        if not isinstance(connection, FileDescriptor):
-            return 0
-        return len(connection.dataBuffer) - connection.offset + connection._tempDataLen
+        connection = self._connection
+        return unsent_bytes(connection) if isinstance(connection, FileDescriptor) else 0
 
     def _abort(self) -> None:
         cast(ITCPTransport, self._transport).abortConnection()

@@ -8,7 +8,8 @@ from twisted.internet.interfaces import IAddress, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
-from twisted.web._http2 import H2Connection
+
+from txregistry.web.http.twisted_private import OpenH2Connection
 
 #: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -54,7 +55,7 @@ class ChosenProtocol(Protocol, TimeoutMixin):
             self._forget()
             self._chosen = self._site.build(self._address, self._speaks_h2(data))
             self._chosen.makeConnection(self.transport)
-            if isinstance(self._chosen, H2Connection):
+            if isinstance(self._chosen, OpenH2Connection):
                 self._register(self._chosen)
         self._chosen.dataReceived(data)
 

@@ -27,15 +27,14 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web._http2 import H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.server import version
 from zope.interface import implementer
 
 from txregistry.flow.context import client_share, request_id
-from txregistry.flow.eager_write import is_plain_tcp
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
+from txregistry.flow.twisted_private import is_plain_tcp
 from txregistry.spec.peers import share_of
 from txregistry.web.http.body import Body
 from txregistry.web.http.channels import (
@@ -46,6 +45,7 @@ from txregistry.web.http.channels import (
 )
 from txregistry.web.http.pace import Pace
 from txregistry.web.http.peers import PeerRequest
+from txregistry.web.http.twisted_private import H2Stream, connection_of, send_continue
 
 #: What is left of a body that nobody wants is read up to this; after that the
 #: connection is closed.
@@ -180,7 +180,7 @@ class RegistryRequest(PeerRequest):
     @property
     def is_over(self) -> bool:
         """Tell whether no more can be said to the client."""
-        return bool(self.finished or self._disconnected)
+        return bool(self.finished or self.is_disconnected)
 
     def parseCookies(self) -> None:
         """Look for none: no client of a registry has any."""
@@ -196,7 +196,7 @@ class RegistryRequest(PeerRequest):
         """
         channel: Any = self.channel
         if isinstance(channel, H2Stream):
-            return cast("Deferred[None]", channel._conn.room(channel.streamID))
+            return cast("Deferred[None]", connection_of(channel).room(channel.streamID))
         return succeed(None)
 
     def came(self, size: int) -> None:
@@ -226,7 +226,7 @@ class RegistryRequest(PeerRequest):
         if not self._answered and is_waiting_to_send(self):
             # Whoever waits to send is told so once.
             self.requestHeaders.removeHeader(b"Expect")
-            self.channel._send100Continue()
+            send_continue(self.channel)
         body_connection(self.channel).resumeProducing()
 
     def write(self, data: bytes) -> None:
@@ -241,7 +241,7 @@ class RegistryRequest(PeerRequest):
 
     def finish(self) -> None:
         """End the answer, unless the exchange was aborted; first drop what is left."""
-        if self.aborted or self._disconnected:
+        if self.aborted or self.is_disconnected:
             return
         self._answered = True
         if self._home is not None and self._home.draining:
@@ -270,7 +270,7 @@ class RegistryRequest(PeerRequest):
         return is_waiting_to_send(self) or rest > MAX_DROPPED_BYTES
 
     def _end(self) -> None:
-        if self.finished or self._disconnected or self.aborted:
+        if self.finished or self.is_disconnected or self.aborted:
             return
         if not self.body.complete:
             self.loseAfterwards()
@@ -305,7 +305,7 @@ class RegistryRequest(PeerRequest):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Hear that the client has gone."""
-        if self._disconnected:
+        if self.is_disconnected:
             return
         if self.left or not self.aborted:
             self._note_leaving()
@@ -346,7 +346,7 @@ class RegistryRequest(PeerRequest):
         return (
             not self.chunked
             and self.channel is not None
-            and not self._disconnected
+            and not self.is_disconnected
             and is_plain_tcp(self.channel.transport)
         )
 

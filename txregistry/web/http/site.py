@@ -21,6 +21,7 @@ from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
 from txregistry.web.http.request import RegistryRequest
+from txregistry.web.http.twisted_private import connection_of
 
 #: On every answer unless the configuration says otherwise: what anybody may have pushed
 #: is for no browser to take for a page.
@@ -125,7 +126,7 @@ class RegistrySite(Site):
         :return: fires when no request is being answered; never fails.
         """
         self.draining = True
-        busy = {_connection(request.channel) for request in self.active}
+        busy = {connection_of(request.channel) for request in self.active}
         for channel in list(self.channels):
             if channel not in busy:
                 channel.loseConnection()
@@ -150,8 +151,3 @@ class RegistrySite(Site):
         waiting, self._idle = self._idle, []
         for idle in waiting:
             idle.callback(None)
-
-
-def _connection(channel: Any) -> Any:
-    """Give the connection that a request's channel is, or is a stream of."""
-    return getattr(channel, "_conn", channel)

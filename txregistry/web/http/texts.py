@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from twisted.web.http import parse_qs
-from twisted.web.server import Request
+
+from txregistry.web.http.twisted_private import OpenRequest
 
 #: A query of more parameters than this is refused.
 MAX_PARAMETERS = 1000
 
 
-class TextRequest(Request):
+class TextRequest(OpenRequest):
     """A request whose headers and query can be asked for as text.
 
     :ivar overfull: the query has more parameters than are looked at.

@@ -34,14 +34,9 @@ from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.caches.redis import (
-    MAX_ANSWER_BYTES,
-    AnswerReader,
-    Redis,
-    RedisAway,
-    RedisSettings,
-)
+from txregistry.storage.caches.redis import Redis, RedisAway, RedisSettings
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+from txregistry.storage.caches.txredisapi_private import MAX_ANSWER_BYTES, AnswerReader
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.walk import walk_repositories
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver

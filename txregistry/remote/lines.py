@@ -1,8 +1,5 @@
 """How long the head of an upstream's answer may be, and how its body is taken apart.
 
-The one module that knows the names of Twisted's parser of answers and of chunks: there
-is no other way to tell it.
-
 Note [Chunks of one byte]. A megabyte of them is 170,000 pieces, and to pass each on
 held all others for seconds. What one read brings is passed on in one piece; and as to
 find where chunks begin takes its time as well, less is read at once where they are
@@ -14,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.protocols.tls import TLSMemoryBIOProtocol
-from twisted.web import _newclient
-from twisted.web._newclient import HTTPClientParser, ParseError
-from twisted.web.http import _ChunkedTransferDecoder
+from txregistry.remote.twisted_private import (
+    AnswerParser,
+    ChunkedDecoder,
+    ParseError,
+    parse_answers_with,
+)
 
 #: Bytes of one line. Twisted takes 16 KiB, and some gateways send policies and cookies
 #: that are longer.
@@ -40,7 +39,7 @@ SMALL_READ_BYTES = 64 * 1024
 _MANY_CHUNKS = 1024
 
 
-class JoinedChunks(_ChunkedTransferDecoder):
+class JoinedChunks(ChunkedDecoder):
     """Takes chunks apart, and gives what one read brings as one piece.
 
     :ivar last: how many chunks the last read brought.
@@ -71,7 +70,7 @@ class JoinedChunks(_ChunkedTransferDecoder):
             self._take(joined)
 
 
-class CappedParser(HTTPClientParser):
+class CappedParser(AnswerParser):
     """A parser that gives a head up which goes on: Twisted's has no end.
 
     It also says how much is read at once; see Note [Chunks of one byte].
@@ -83,8 +82,7 @@ class CappedParser(HTTPClientParser):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        decoders: Any = {b"chunked": JoinedChunks}
-        self._transferDecoders = decoders
+        self.decode_chunks_with(JoinedChunks)
 
     def lineReceived(self, line: bytes) -> None:
         """Count a line, and read it if it is not one too many."""
@@ -97,13 +95,13 @@ class CappedParser(HTTPClientParser):
     def connectionMade(self) -> None:
         """Begin with a head."""
         super().connectionMade()
-        self._read_at_once(SMALL_READ_BYTES)
+        self.read_at_once(SMALL_READ_BYTES)
 
     def switchToBodyMode(self, decoder: Any) -> None:
         """Go on with a body."""
         super().switchToBodyMode(decoder)
         is_chunked = isinstance(decoder, JoinedChunks)
-        self._read_at_once(CHUNKS_READ_BYTES if is_chunked else READ_BYTES)
+        self.read_at_once(CHUNKS_READ_BYTES if is_chunked else READ_BYTES)
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take part of a body, and read less at once if its chunks are small."""
@@ -111,16 +109,9 @@ class CappedParser(HTTPClientParser):
         super().rawDataReceived(data)
         if isinstance(decoder, JoinedChunks):
             is_small = decoder.last > _MANY_CHUNKS
-            self._read_at_once(SMALL_READ_BYTES if is_small else CHUNKS_READ_BYTES)
-
-    def _read_at_once(self, size: int) -> None:
-        transport: Any = getattr(self.transport, "_producer", None)
-        while isinstance(transport, TLSMemoryBIOProtocol):
-            transport = transport.transport
-        if transport is not None:
-            transport.bufferSize = size
+            self.read_at_once(SMALL_READ_BYTES if is_small else CHUNKS_READ_BYTES)
 
 
 def cap_heads() -> None:
     """Let every client of this process take lines and heads as long as said above."""
-    _newclient.HTTPClientParser = CappedParser  # type: ignore[misc]
+    parse_answers_with(CappedParser)

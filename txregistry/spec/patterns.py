@@ -7,6 +7,8 @@ takes it days.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import attrs
 import re2
 
@@ -21,11 +23,17 @@ def _options() -> re2.Options:
     return options
 
 
+class _Compiled(Protocol):
+    """What is used of an expression of RE2."""
+
+    def search(self, text: str, /) -> object: ...
+
+
 @attrs.frozen(eq=False)
 class Pattern:
     """An expression, made once and searched for many times."""
 
-    _compiled: re2._Regexp
+    _compiled: _Compiled
 
     @classmethod
     def parse(cls, text: str) -> Pattern:

@@ -7,16 +7,21 @@ from typing import Any, TypeVar
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, FirstError, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, FirstError, maybeDeferred
 from twisted.internet.defer import TimeoutError as AnswerTimeout
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from txredisapi import BaseRedisProtocol, InvalidResponse, RedisError, RedisFactory
+from txredisapi import RedisError
 
 from txregistry.flow.deferred import deferred
+from txregistry.storage.caches.txredisapi_private import (
+    RedisConnections,
+    commands_of,
+    is_connected,
+)
 
 T = TypeVar("T")
 
@@ -26,85 +31,12 @@ RETRY_SECONDS = 10.0
 #: Each answers any number of questions at a time.
 CONNECTIONS = 2
 
-#: Of one answer; ours have three short fields.
-MAX_ANSWER_BYTES = 64 * 1024
-
 #: Between two looks whether it is there.
 _LOOK_SECONDS = 0.05
 
 
 class RedisAway(Exception):
     """Redis cannot be asked now."""
-
-
-class AnswerReader(BaseRedisProtocol):  # type: ignore[misc]  # of an untyped library
-    """One connection, which ends with the first answer that cannot be one of ours.
-
-    That is one that is too long, that nobody asked for, or that cannot be read: what
-    comes after it might be taken for the answer to another question.
-    """
-
-    _answers = 0
-    _unread_bytes = 0
-    _refused = False
-    _log = Logger()
-
-    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take in what has come.
-
-        :param unpause: it has been here before, and is gone on with.
-        """
-        if self._refused:
-            return
-        answers = self._answers
-        try:
-            super().dataReceived(data, unpause)
-        except Exception as error:
-            # Its library raises whatever it meets in what it did not expect.
-            self._give_up(str(error)[:100] or type(error).__name__)
-            return
-        if self._answers != answers:
-            self._unread_bytes = 0
-        elif not unpause:
-            self._unread_bytes += len(data)
-        if self._unread_bytes > MAX_ANSWER_BYTES:
-            self._give_up("it is too long")
-
-    def replyReceived(self, reply: object) -> None:
-        """Pass on an answer to whoever asked first."""
-        self._answers += 1
-        if not self.replyQueue.waiting:
-            raise InvalidResponse("nobody has asked")
-        super().replyReceived(reply)
-
-    def _give_up(self, reason: str) -> None:
-        # Said once: an endless one goes on for a moment.
-        if not self._refused:
-            self._log.warn("an answer of redis is refused: {reason}", reason=reason)
-        self._refused = True
-        self.transport.abortConnection()
-
-
-class _Factory(RedisFactory):  # type: ignore[misc]  # of a library without types
-    """Connections that are tried again, whatever ended the last one."""
-
-    noisy = False
-    protocol = AnswerReader
-
-    def stopTrying(self) -> Deferred[None]:
-        """Go on: its library gives up for good on anything that fails in a login.
-
-        That is also an answer that did not come, or one connection too many.
-        """
-        return succeed(None)
-
-    def abort(self) -> Deferred[None]:
-        """Drop the connections and make no more; waits for no peer."""
-        for slot in self.slots:
-            if slot.protocol is not None:
-                slot.protocol.transport.abortConnection()
-        done: Deferred[None] = self.disconnect()
-        return done
 
 
 @attrs.frozen
@@ -163,7 +95,7 @@ class Redis(Service):
         """
         if not self._can_answer():
             raise RedisAway()
-        asked = maybeDeferred(question, self._factory.handler).addErrback(_unwrap)
+        asked = maybeDeferred(question, commands_of(self._factory)).addErrback(_unwrap)
         asked.addTimeout(self._settings.answer_seconds, self._clock)
         try:
             return await asked
@@ -173,7 +105,7 @@ class Redis(Service):
 
     def _can_answer(self) -> bool:
         # Without a connection its library would wait for one, however long.
-        connected = self._factory is not None and self._factory.size > 0
+        connected = self._factory is not None and is_connected(self._factory)
         return connected and self._clock.seconds() >= self._retry_at
 
     def _leave_alone(self, error: Exception) -> None:
@@ -186,7 +118,7 @@ class Redis(Service):
 
     def _make_factory(self) -> Any:
         settings = self._settings
-        factory = _Factory(
+        factory = RedisConnections(
             "descriptors",
             settings.database or None,
             settings.connections,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import txregistry
 
 HOUSE = Path(txregistry.__file__).parent
+TESTS = Path(__file__).parent
 LIBRARIES = {"treq", "klein", "yaml", "txredisapi", "prometheus_client", "OpenSSL"}
 LIBRARIES |= {"werkzeug", "publicsuffixlist", "twisted", "zope", "attrs", "sqlite3"}
 LIBRARIES |= {"joserfc", "bcrypt", "cryptography", "click", "rich", "re2"}
@@ -206,3 +210,136 @@ def circles(graph: dict) -> Iterator[list]:
         left = {node: below - free for node, below in left.items() if node not in free}
     if left:
         yield sorted(map(str, left))
+
+
+#: Of each library, the modules that may use names which it promises nothing about.
+PRIVATE = {
+    "flow/twisted_private.py": "twisted",
+    "remote/twisted_private.py": "twisted",
+    "web/http/twisted_private.py": "twisted",
+    "web/http/h2_private.py": "h2",
+    "storage/caches/txredisapi_private.py": "txredisapi",
+    "testing/werkzeug_private.py": "werkzeug",
+}
+
+#: Documented in spite of their names, or ours: a test's house looks at one timer.
+HARMLESS = {"_replace", "_exit"}
+HARMLESS_IN = {"testing/house.py": {"_timer"}}
+
+#: Take the name of an attribute.
+REFLECTION = {"getattr", "setattr", "hasattr", "delattr", "attrgetter", "object"}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_imports(tree: ast.AST) -> Iterator[str]:
+    """Give what is imported from a private module, or is private there."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            for name in (f"{module}.{alias.name}" for alias in node.names):
+                if any(map(is_private, name.split("."))):
+                    yield name.lstrip(".")
+
+
+def private_attributes(tree: ast.AST) -> Iterator[str]:
+    """Give the private names of things other than ``self``, spelled out or quoted."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not is_own(node.value):
+            yield node.attr
+        elif isinstance(node, ast.Call):
+            function = node.func
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            if name in REFLECTION:
+                quoted = [x.value for x in node.args if isinstance(x, ast.Constant)]
+                yield from (text for text in quoted if isinstance(text, str))
+
+
+def is_own(value: ast.expr) -> bool:
+    return isinstance(value, ast.Name) and value.id in ("self", "cls")
+
+
+def defined(tree: ast.AST) -> set[str]:
+    """Give the names that a module gives to functions, and to what it assigns to."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and is_own(node.value):
+            found |= {node.attr} if isinstance(node.ctx, ast.Store) else set()
+    return found
+
+
+def uses(tree: ast.ClassDef) -> set[str]:
+    """Give the private names that a class defines, or uses of itself."""
+    attributes = (x.attr for x in ast.walk(tree) if isinstance(x, ast.Attribute))
+    return {name for name in (*attributes, *defined(tree)) if is_private(name)}
+
+
+def inherited(kind: type) -> set[str]:
+    """Give the private names that a class has from other people's classes."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        if base.__module__.split(".")[0] not in ("txregistry", "builtins", "typing"):
+            found |= {*vars(base), *getattr(base, "__annotations__", {})}
+            found |= assigned(base)
+    return {name for name in found if is_private(name)}
+
+
+@cache
+def assigned(base: type) -> set[str]:
+    """Give the names that the methods of a class assign to."""
+    try:
+        return defined(ast.parse(textwrap.dedent(inspect.getsource(base))))
+    except (OSError, TypeError):
+        return set()  # it is not written in Python
+
+
+class PrivateNameTests(SynchronousTestCase):
+    """What a library promises nothing about is used in one place, and tested there.
+
+    Another use belongs into the module of its library, under a name of ours, with a
+    test of what is believed of it.
+    """
+
+    def files(self) -> list[tuple[str, ast.Module]]:
+        paths = [(str(path.relative_to(HOUSE)), path) for path in HOUSE.rglob("*.py")]
+        return [(name, parsed(path)) for name, path in paths if name not in PRIVATE]
+
+    def test_modules_of_private_names(self) -> None:
+        """Each of them has its test, and is of one library."""
+        there = {str(path.relative_to(HOUSE)) for path in HOUSE.rglob("*_private.py")}
+        self.assertEqual(there, set(PRIVATE))
+        for name, library in PRIVATE.items():
+            tests = TESTS.joinpath(name).with_name(f"test_{Path(name).name}")
+            self.assertTrue(tests.exists(), tests)
+            others = {
+                module.split(".")[0] for module in private_imports(parsed(HOUSE / name))
+            }
+            self.assertLessEqual(others, {library}, name)
+
+    def test_imports(self) -> None:
+        """Nobody else imports what is private."""
+        for name, tree in self.files():
+            self.assertEqual(list(private_imports(tree)), [], name)
+
+    def test_attributes(self) -> None:
+        """Nor asks an object of a library for it, by name or by a quoted one."""
+        for name, tree in self.files():
+            ours = defined(tree) | HARMLESS | HARMLESS_IN.get(name, set())
+            asked = {x for x in private_attributes(tree) if is_private(x)}
+            self.assertEqual(asked - ours, set(), name)
+
+    def test_subclasses(self) -> None:
+        """Nor does a subclass use or replace it, be it by accident."""
+        for name, tree in self.files():
+            module = ".".join(("txregistry", *Path(name).with_suffix("").parts))
+            for node in tree.body:
+                kind = getattr(import_module(module), getattr(node, "name", ""), None)
+                if isinstance(node, ast.ClassDef) and isinstance(kind, type):
+                    met = uses(node) & inherited(kind)
+                    self.assertEqual(met, set(), f"{name}: {node.name}")

@@ -108,10 +108,22 @@ def identity(
         names = [_general_name(host) for host in hosts]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
     signer = key if issuer is None else issuer.key
+    # OpenSSL looks for both of them since Python 3.13.
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    of_signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    builder = builder.add_extension(own, False).add_extension(of_signer, False)
     method = (
         None if isinstance(signer, ed25519.Ed25519PrivateKey) else (hashes.SHA256())
     )
     return Identity(key, builder.sign(signer, method), issuer)
+
+
+def authority(name: str, key: Any, issuer: Identity | None = None) -> Identity:
+    """Make a certificate that signs others, as clients of TLS take it.
+
+    Without its usage OpenSSL takes none since Python 3.13.
+    """
+    return identity(name, key, issuer, True, usage=key_usage(signs_certificates=True))
 
 
 def key_usage(signs_certificates: bool) -> x509.KeyUsage:

@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.auth.keys import Identity, ec_key, identity, rsa_key
+from tests.auth.keys import Identity, authority, ec_key, identity, rsa_key
 from txregistry.config.http import Tls
 from txregistry.daemon.tls import ReloadingCreator, make_options, wrap_endpoint
 from txregistry.testing.house import TestHouse
@@ -96,8 +96,8 @@ class TlsCase(SynchronousTestCase):
         self.directory.mkdir()
         self.clock = Clock()
         self.clock.advance(NOW)
-        self.authority = identity("authority", ec_key(), None, True)
-        self.stranger = identity("stranger", ec_key(1), None, True)
+        self.authority = authority("authority", ec_key())
+        self.stranger = authority("stranger", ec_key(1))
         self.authorities = str(self.directory / "authorities.pem")
         Path(self.authorities).write_bytes(self.authority.pem)
         self.server = self.certificate("server", ec_key(2))
@@ -231,7 +231,7 @@ class VersionTests(SuiteCase):
 
     def test_rsa(self) -> None:
         """A certificate may have an RSA key and a chain."""
-        middle = identity("middle", rsa_key(1), self.authority, True)
+        middle = authority("middle", rsa_key(1), self.authority)
         leaf = self.certificate("server", rsa_key(), middle)
         Path(self.certificate_path).write_bytes(leaf.pem + middle.pem)
         Path(self.key_path).write_bytes(leaf.key_pem)
@@ -239,7 +239,7 @@ class VersionTests(SuiteCase):
 
     def test_chain_is_sent(self) -> None:
         """Without its chain such a certificate leads nowhere."""
-        middle = identity("middle", rsa_key(1), self.authority, True)
+        middle = authority("middle", rsa_key(1), self.authority)
         leaf = self.certificate("server", rsa_key(), middle)
         Path(self.certificate_path).write_bytes(leaf.pem)
         Path(self.key_path).write_bytes(leaf.key_pem)

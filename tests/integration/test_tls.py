@@ -19,7 +19,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 
-from tests.auth.keys import Identity, ec_key, identity
+from tests.auth.keys import Identity, authority, ec_key, identity
 from tests.integration.support import (
     TWISTD,
     IntegrationCase,
@@ -40,7 +40,7 @@ class TlsCase(IntegrationCase):
     def setUp(self) -> None:
         super().setUp()
         require("curl")
-        self.authority = identity("authority", ec_key(), None, True)
+        self.authority = authority("authority", ec_key())
         self.authorities = self.directory / "authorities.pem"
         self.authorities.write_bytes(self.authority.pem)
         self.certificate, self.key = self.issue("server").write(
@@ -160,7 +160,7 @@ class TlsTests(TlsCase):
 
     async def test_client_certificates(self) -> None:
         """Each mode of client certificates lets in whom it says."""
-        stranger = identity("stranger", ec_key(7), None, True)
+        stranger = authority("stranger", ec_key(7))
         known = self.issue("known", 8).write(self.directory, "known")
         other = identity("other", ec_key(9), stranger).write(self.directory, "other")
         shown = {

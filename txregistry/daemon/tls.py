@@ -127,8 +127,12 @@ class ReloadingCreator:
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """Make a connection."""
         self._refresh()
-        assert self._options is not None, "loaded before anything listens"
-        return self._options.serverConnectionForTLS(tlsProtocol)
+        options = self._options
+        assert options is not None, "loaded before anything listens"
+        if IOpenSSLServerConnectionCreator.providedBy(options):
+            return options.serverConnectionForTLS(tlsProtocol)
+        # Before Twisted 26.4 it gives contexts only.
+        return SSL.Connection(options.getContext(), None)
 
     def _refresh(self) -> None:
         now = self.clock.seconds()

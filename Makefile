@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak format clean
+.PHONY: run test check lint unit integration coverage bench soak versions format clean
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -53,12 +53,17 @@ soak: $(VENV)/peers $(VENV)/tools
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/soak tests.integration.test_kills
 
+# The unit tests on the oldest and the newest Twisted that setup.py permits, and on each
+# Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".
+versions:
+	scripts/versions $(TESTS)
+
 format: $(VENV)/tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
+	rm -rf $(VENV) .versions _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
 
 $(VENV)/installed: setup.py Makefile scripts/system-packages
 	scripts/system-packages python3 python3-venv ca-certificates

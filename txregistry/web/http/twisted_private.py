@@ -31,20 +31,24 @@ __all__ = [
     "send_continue",
 ]
 
-# Some of these we only set, or override: nothing else would tell that they have gone.
+# Most of these are only set, or overridden: nothing else tells that they have gone.
 require_names(HTTPChannel, "maxHeaders", "totalHeadersSize", "MAX_LENGTH")
-require_names(HTTPChannel, "abortTimeout", "timeOut", "_waitingForTransport")
-require_names(HTTPChannel, "_savedTimeOut")
+require_names(HTTPChannel, "abortTimeout", "timeOut", "callLater", "headerReceived")
+require_names(HTTPChannel, "allHeadersReceived", "allContentReceived", "requestDone")
+require_names(HTTPChannel, "rawDataReceived", "writeHeaders", "checkPersistence")
+require_names(HTTPChannel, "_waitingForTransport", "_savedTimeOut")
 require_names(HTTPChannel, "_respondToBadRequestAndDisconnect", "_send100Continue")
 require_names(HTTPChannel(), "_handlingRequest", "_dataBuffer")
-require_names(Request, "_disconnected")
+require_names(Request, "gotLength", "handleContentChunk", "requestReceived")
+require_names(Request, "process", "parseCookies", "_disconnected")
 require_names(H2Stream, "_send100Continue")
 require_names(H2Connection, "abortTimeout", "timeOut", "resetTimeout")
+require_names(H2Connection, "timeoutConnection", "writeHeaders", "writeDataToStream")
+require_names(H2Connection, "remainingOutboundWindow", "_tryToWriteControlData")
 require_names(H2Connection, "_requestReceived", "_requestDataReceived")
 require_names(H2Connection, "_requestEnded", "_requestAborted", "_requestDone")
 require_names(H2Connection, "_handlePriorityUpdate", "_handleWindowUpdate")
 require_names(H2Connection, "_send100Continue", "_sendPrioritisedData")
-require_names(H2Connection, "_tryToWriteControlData")
 require_names(H2Connection(Clock()), "_outboundStreamQueues", "_stillProducing")
 require_names(H2Connection(Clock()), "_consumerBlocked", "_sendingDeferred")
 

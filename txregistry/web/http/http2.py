@@ -8,14 +8,12 @@ opens, and the loop is then started again if it had stopped. It is given up when
 takes longer than a client may take (``stall_seconds``), and nothing is read ahead for
 it: what is asked for while the window is closed is not even begun.
 
-Note [What waits to be sent]. Twisted lets whoever answers go on until the window is
-used up, which may be 2 GiB, whether the connection takes anything or not. Here a stream
-has room for a piece more when less than a frame of it waits. What waits is cut into
-frames once: Twisted would copy all the rest for each.
+Note [What waits to be sent]. Twisted reads on until the window is used up, which may be
+2 GiB, whether the connection takes anything or not. Here more is read when less than a
+frame waits. It is cut into frames once: Twisted would copy the rest for each.
 
-Note [Late bodies]. A request may be answered while its body is still to come. What
-comes after the answer is dropped, and makes room in the window of the connection, which
-belongs to all streams; a client that sends much more is told that nobody wants it.
+Note [Late bodies]. A request may be answered before its body has come. The rest is
+dropped, and acknowledged for the window of the connection, which all streams share.
 
 Note [Signs of life]. Twisted takes every byte for one. Ours are what a client asks,
 sends of a body, or takes of an answer: PING and SETTINGS cost a client nothing, and

@@ -8,7 +8,7 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -342,7 +342,7 @@ class ProbeTests(SynchronousTestCase):
 
     def tcp(self) -> tuple[MemoryReactorClock, Deferred[None]]:
         reactor = MemoryReactorClock()
-        endpoint = HostnameEndpoint(reactor, b"127.0.0.1", 4000)
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", 4000)
         return reactor, tcp_probe(endpoint)()
 
     def test_tcp(self) -> None:

@@ -8,8 +8,7 @@ from typing import cast
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import ITransport
+from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.web.http_headers import Headers
 
@@ -62,7 +61,7 @@ def http_probe(
     return probe
 
 
-def tcp_probe(endpoint: HostnameEndpoint) -> Probe:
+def tcp_probe(endpoint: IStreamClientEndpoint) -> Probe:
     """Connect to a port."""
 
     @deferred

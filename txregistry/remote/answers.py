@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from txregistry.spec.errors import (
@@ -46,14 +47,18 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return min(MAX_RETRY_AFTER, float(text[:9]))
+        return min(MAX_RETRY_AFTER, float(text.lstrip("0")[:9] or 0))
     date = parse_date(text)
     return None if date is None else min(MAX_RETRY_AFTER, max(0.0, date - now))
 
 
 def parse_date(value: str | None) -> float | None:
-    """Read a date (RFC 9110, 5.6.7) as seconds since the epoch."""
+    """Read a date (RFC 9110, 5.6.7) as seconds since the epoch.
+
+    The oldest of its forms names no zone: all of them are in UTC.
+    """
     try:
-        return parsedate_to_datetime(value or "").timestamp()
+        date = parsedate_to_datetime(value or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -27,7 +27,10 @@ def read_state(content: bytes, plan: ExpiryPlan) -> list[Entry]:
 
     :raise ValueError: it is no such file at all.
     """
-    document = json.loads(content) or {}
+    try:
+        document = json.loads(content) or {}
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
     if not isinstance(document, dict):
         raise ValueError("expected a JSON object")
     found = [_read(key, value, plan) for key, value in document.items()]

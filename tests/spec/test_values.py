@@ -12,7 +12,6 @@ from txregistry.spec import mediatypes
 from txregistry.spec.accept import accepts
 from txregistry.spec.cachestatus import CacheStatus
 from txregistry.spec.challenge import Challenge, parse_challenges
-from txregistry.spec.conditional import etag, none_match_fails, range_applies
 from txregistry.spec.digest import HEX_LENGTHS, Digest
 from txregistry.spec.errors import (
     DigestInvalid,
@@ -212,32 +211,6 @@ class RangeTests(SynchronousTestCase):
         self.assertEqual(parse_content_range("bytes 5-9/*"), (ByteRange(5, 10), None))
         for text in (None, "", "bytes 9-5/10", "bytes */10", "5-9/10"):
             self.assertIsNone(parse_content_range(text))
-
-
-class ConditionalTests(SynchronousTestCase):
-    """Conditional requests."""
-
-    def test_if_none_match(self) -> None:
-        """Quoted, bare, weak, in a list, or a star."""
-        digest = Digest.of(b"")
-        for header in (
-            etag(digest),
-            str(digest),
-            f"W/{etag(digest)}",
-            f'"x", {etag(digest)}',
-            "*",
-        ):
-            self.assertTrue(none_match_fails([header], digest), header)
-        for header in ("", '"x"', "x, y", etag(Digest.of(b"other"))):
-            self.assertFalse(none_match_fails([header], digest), header)
-
-    def test_if_range(self) -> None:
-        """Only the strong tag lets a range through."""
-        digest = Digest.of(b"")
-        self.assertTrue(range_applies(None, digest))
-        self.assertTrue(range_applies(etag(digest), digest))
-        for header in ('"x"', f"W/{etag(digest)}", "Mon, 01 Jan 2024 00:00:00 GMT"):
-            self.assertFalse(range_applies(header, digest))
 
 
 class AcceptTests(SynchronousTestCase):

@@ -15,26 +15,17 @@ from twisted.internet.defer import (
     fail,
     succeed,
 )
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
-from zope.interface.verify import verifyObject
 
 from txregistry.flow import sendfile
 from txregistry.flow.deferred import Flights, KeyedLocks, deferred, failed
 from txregistry.flow.retry import backoff, retry
 from txregistry.flow.sendfile import WARM_BYTES, FileSender, offer_file
 from txregistry.flow.streams import (
-    CHUNK_BYTES,
-    SMALL_CHUNK_BYTES,
     BoundedConsumer,
-    ChunkProducer,
     ConsumerStopped,
-    HeldBytes,
     ShortRead,
-    TooLong,
-    Watchdog,
 )
 
 
@@ -221,118 +212,6 @@ class RetryTests(SynchronousTestCase):
         done = retry(clock, [9], lambda: fail(OSError()), lambda e, planned: planned)
         done.cancel()
         self.failureResultOf(done, CancelledError)
-        self.assertEqual(clock.getDelayedCalls(), [])
-
-
-@implementer(IConsumer)
-class Pausing:
-    """A consumer that pauses its producer after each write."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-        self.producer = None
-
-    def registerProducer(self, producer, streaming) -> None:
-        self.producer = producer
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        self.chunks.append(data)
-        if self.producer is not None:
-            self.producer.pauseProducing()
-
-
-class StreamTests(SynchronousTestCase):
-    """Producers and consumers."""
-
-    content = os.urandom(600_000)
-
-    def source(self, offset: int, size: int) -> Deferred[bytes]:
-        return succeed(self.content[offset : offset + size])
-
-    def test_paused_producer_fetches_nothing(self) -> None:
-        """One chunk per resume reaches a consumer that pauses."""
-        consumer = Pausing()
-        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
-        self.assertEqual(len(consumer.chunks), 1)
-        while consumer.producer is not None:
-            consumer.producer.resumeProducing()
-        self.successResultOf(done)
-        self.assertEqual(b"".join(consumer.chunks), self.content)
-
-    def test_consumers_that_hold_much(self) -> None:
-        """When consumers that are full hold all that they may, others get less."""
-        held, consumers = HeldBytes(2 * CHUNK_BYTES), [Pausing() for _ in range(3)]
-        reads = [
-            ChunkProducer(self.source, consumer, 0, 600_000, held).start()
-            for consumer in consumers
-        ]
-        sizes = [len(consumer.chunks[0]) for consumer in consumers]
-        self.assertEqual(sizes, [CHUNK_BYTES, CHUNK_BYTES, SMALL_CHUNK_BYTES])
-        for read in reads[:2]:
-            read.cancel()
-            self.failureResultOf(read, CancelledError)
-        self.assertEqual(held.held, SMALL_CHUNK_BYTES)
-        while consumers[2].producer is not None:
-            consumers[2].producer.resumeProducing()
-        self.assertEqual(b"".join(consumers[2].chunks), self.content)
-        self.assertEqual(held.held, 0)
-
-    def test_consumer_that_stops(self) -> None:
-        """The read ends with ConsumerStopped, and nothing is registered."""
-        consumer = Pausing()
-        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
-        consumer.producer.stopProducing()
-        self.failureResultOf(done, ConsumerStopped)
-        self.assertIsNone(consumer.producer)
-
-    def test_cancel(self) -> None:
-        """A cancelled read lets the consumer go and cancels the fetch."""
-        fetch: Deferred[bytes] = Deferred()
-        consumer = Pausing()
-        done = ChunkProducer(lambda *_: fetch, consumer, 0, 10).start()
-        done.cancel()
-        self.failureResultOf(done, CancelledError)
-        self.assertIsNone(consumer.producer)
-        self.assertTrue(fetch.called)
-
-    def test_source_that_fails(self) -> None:
-        """The read fails as the source does."""
-        consumer = BoundedConsumer(10)
-        done = ChunkProducer(lambda *_: fail(OSError()), consumer, 0, 10).start()
-        self.failureResultOf(done, OSError)
-
-    def test_source_that_ends_early(self) -> None:
-        """Fewer bytes than promised are ShortRead."""
-        done = ChunkProducer(self.source, BoundedConsumer(10), 599_995, 10).start()
-        self.failureResultOf(done, ShortRead)
-
-    def test_bounded_consumer(self) -> None:
-        """What fits is kept; what does not is stopped and forgotten."""
-        verifyObject(IConsumer, BoundedConsumer(1))
-        consumer = BoundedConsumer(600_000)
-        self.successResultOf(ChunkProducer(self.source, consumer, 0, 600_000).start())
-        self.assertEqual(consumer.content, self.content)
-        consumer = BoundedConsumer(300_000)
-        done = ChunkProducer(self.source, consumer, 0, 600_000).start()
-        self.failureResultOf(done, ConsumerStopped)
-        self.assertRaises(TooLong, lambda: consumer.content)
-
-    def test_idle_timer(self) -> None:
-        """It expires only when nothing happens."""
-        clock, expired = Clock(), []
-        timer = Watchdog(clock, 10, lambda: expired.append(clock.seconds()))
-        timer.arm()
-        clock.advance(9)
-        timer.arm()
-        clock.advance(9)
-        timer.disarm()
-        clock.advance(100)
-        timer.arm()
-        clock.advance(10)
-        self.assertEqual(expired, [128.0])
         self.assertEqual(clock.getDelayedCalls(), [])
 
 

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.flow.test_flow import Pausing
+from tests.flow.test_streams import Pausing
 from txregistry.flow.producer_relay import ProducerRelay, open_passage
 from txregistry.flow.streams import ConsumerStopped
 

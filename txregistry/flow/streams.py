@@ -144,7 +144,7 @@ class ChunkProducer:
         self._consumer.write(chunk)
         if self._remaining <= 0:
             self._finish(None)
-        elif self._paused:
+        elif self._paused and self._done is not None:
             self._hold(len(chunk))
         self._pump()
 

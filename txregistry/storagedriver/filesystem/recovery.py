@@ -55,13 +55,15 @@ def plan(
     kept = {
         root + check_file("journal", path): it for path, it in outcome.files.items()
     }
+    gone: dict[str, None] = {}
     for path in outcome.deleted:
         real = root + check_file("journal", path)
-        for file in _files_below(real):
-            if file not in kept:
-                _add_deletion(found, file, latest)
-        if os.path.isdir(real):
+        gone.update(dict.fromkeys(_files_below(real)))
+        if _is_directory(real):
             found.directories.append(real)
+    for file in gone:
+        if file not in kept:
+            _add_deletion(found, file, latest)
     for path, content in kept.items():
         _add_file(found, path, content, latest, rewrite)
     return found
@@ -113,11 +115,17 @@ def _changed_after(path: str, latest: float) -> bool:
 
 
 def _files_below(path: str) -> Iterator[str]:
-    if os.path.isdir(path):
-        for directory, _, names in os.walk(path):
-            yield from (os.path.join(directory, name) for name in names)
+    """Give all that is no directory; a link to one leads to what is not ours."""
+    if _is_directory(path):
+        for directory, inner, names in os.walk(path):
+            below = [os.path.join(directory, name) for name in (*inner, *names)]
+            yield from (found for found in below if not _is_directory(found))
     elif os.path.lexists(path):
         yield path
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _read(path: str) -> bytes | None:

@@ -442,7 +442,16 @@ class PartialTests(StorageCase):
     def test_broken_state(self) -> None:
         """So does a state that cannot be read."""
         digest = Digest.of(b"x")
-        for state in (b"", b"[]", b"{}", b'{"offset": "a", "size": 1, "validator": 2}'):
+        for state in (
+            b"",
+            b"[]",
+            b"{}",
+            b"[" * 100_000,
+            b'{"offset": "a", "size": 1, "validator": null}',
+            b'{"offset": 0, "size": "a", "validator": null}',
+            b'{"offset": 0, "size": 1, "validator": 2}',
+            b'{"offset": -1, "size": 1, "validator": null}',
+        ):
             self.ok(self.house.driver.put(layout.fill_state(digest), state))
             partial = self.open(digest)
             self.assertEqual((partial.size, partial.resumed), (0, None))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Callable
-from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -30,6 +29,7 @@ from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBl
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest, is_digest
 from txregistry.spec.errors import DigestInvalid, SizeInvalid
+from txregistry.spec.nesting import read_json
 from txregistry.storage.content.store import Content
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
@@ -188,11 +188,13 @@ def _encode(state: FillCheckpoint) -> bytes:
 
 def _decode(content: bytes) -> FillCheckpoint | None:
     try:
-        fields = cast("dict[str, object]", json.loads(content))
+        fields = read_json(content)
         offset, size = fields["offset"], fields["size"]
         validator = fields["validator"]
     except (ValueError, KeyError, TypeError):
         return None
     if not isinstance(offset, int) or not isinstance(size, int | None):
         return None
-    return FillCheckpoint(offset, size, cast("str | None", validator))
+    if not isinstance(validator, str | None):
+        return None
+    return FillCheckpoint(offset, size, validator)

@@ -191,6 +191,30 @@ class ProducerTests(SynchronousTestCase):
         fetches[1].callback(b"x" * 20)
         self.successResultOf(done)
 
+    def test_one_after_the_other(self) -> None:
+        """The next chunk is fetched when one has come."""
+        fetches: list[Deferred[bytes]] = []
+
+        def source(offset: int, size: int) -> Deferred[bytes]:
+            fetches.append(Deferred())
+            return fetches[-1]
+
+        consumer = Quiet()
+        done = ChunkProducer(source, consumer, 0, 30).start()
+        fetches[0].callback(b"x" * 10)
+        self.assertEqual(len(fetches), 2)
+        fetches[1].callback(b"x" * 20)
+        self.successResultOf(done)
+
+    def test_chunk_that_comes_too_late(self) -> None:
+        """A source that answers though it was cancelled answers nobody."""
+        consumer = Quiet()
+        fetch: Deferred[bytes] = Deferred(lambda late: late.callback(b"late"))
+        done = ChunkProducer(lambda *_: fetch, consumer, 0, 10).start()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(consumer.chunks, [])
+
     def test_consumer_that_is_full_and_goes(self) -> None:
         """What it held is counted no more, though it goes while it is written to."""
         held = HeldBytes()
@@ -235,17 +259,19 @@ class BoundedTests(SynchronousTestCase):
     def test_too_long(self) -> None:
         """One byte more stops the producer, and all is forgotten."""
         consumer = BoundedConsumer(4)
-        done = ChunkProducer(lambda *_: succeed(b"abcde"), consumer, 0, 9).start()
+        done = ChunkProducer(lambda *_: succeed(b"abc"), consumer, 0, 9).start()
         self.failureResultOf(done, ConsumerStopped)
         self.assertTrue(consumer.overflowed)
         self.assertRaises(TooLong, lambda: consumer.content)
-        consumer.write(b"")
         self.assertEqual(consumer._chunks, [])
 
     def test_without_a_producer(self) -> None:
-        """Who writes by himself is not stopped, and nothing is kept of it."""
+        """Who writes by himself is not stopped, nor is who has ended."""
         consumer = BoundedConsumer(4)
-        consumer.write(b"abcde")
+        done = ChunkProducer(lambda *_: succeed(b"abc"), consumer, 0, 3)
+        self.successResultOf(done.start())
+        self.patch(ChunkProducer, "stopProducing", lambda _: self.fail("stopped"))
+        consumer.write(b"de")
         self.assertRaises(TooLong, lambda: consumer.content)
 
 

@@ -94,6 +94,7 @@ class TimedTests(AgentCase):
 
     def test_in_time(self) -> None:
         """An answer is given as it is, and recorded with its time."""
+        self.clock.advance(100)
         asked = self.ask()
         self.clock.advance(19)
         settle(self.inner.asked[0].answer, 404)
@@ -242,6 +243,14 @@ class RetryTests(AgentCase):
             self.assertNoResult(asked)
             self.clock.advance(0.1)
             self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_asked_to_wait_as_long_as_may_be(self) -> None:
+        """The most that is obeyed is."""
+        header = {"Retry-After": str(int(MAX_OBEYED_SECONDS))}
+        self.inner.plan = [Answer(503, header), 200]
+        asked = self.ask()
+        self.clock.advance(MAX_OBEYED_SECONDS)
+        self.assertEqual(self.successResultOf(asked).code, 200)
 
     def test_asked_to_wait_less_than_planned(self) -> None:
         """No less than planned is waited."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.flow.test_producer_relay import Reading
+from tests.flow.test_streams import Quiet
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped, ShortRead
 from txregistry.remote.window import Window
 
@@ -103,6 +104,22 @@ class WindowTests(SynchronousTestCase):
         done = window.fill(lambda _: fail(ZeroDivisionError()))
         self.failureResultOf(done, ZeroDivisionError)
         self.failureResultOf(window.fill(lambda _: succeed(None)), ShortRead)
+
+    def test_body_that_has_ended(self) -> None:
+        """It is not stopped any more, whatever is still written."""
+        done = self.fill(5, [b"abc"])
+        self.body.end()
+        self.window.write(b"de")
+        self.failureResultOf(done, ShortRead)
+        self.assertEqual(self.body.told, [])
+
+    def test_empty_pieces(self) -> None:
+        """They are not passed on, nor is what comes too late."""
+        taken = Quiet()
+        window = Window(taken, 3)
+        for piece in (b"", b"abcd", b"e"):
+            window.write(piece)
+        self.assertEqual(taken.chunks, [b"abc"])
 
     def test_pauses(self) -> None:
         """The consumer speaks to the body itself."""

@@ -66,6 +66,8 @@ class CommitCase(SynchronousTestCase):
         self.commits = Commits(ROOT, self.disk, self.journal)
         self.apart: list[tuple[Sequence[Change], str]] = []
         self.patch(module, "apply_changes", lambda *what: self.apart.append(what))
+        # Nothing is left under way, which would end in another test.
+        self.addCleanup(self.disk.settle)
 
     def put(self, path: str, size: int = 0) -> Deferred[None]:
         return self.commits.apply([put(path, size)])
@@ -243,6 +245,17 @@ class SettlingTests(CommitCase):
             self.successResultOf(one)
         self.assertEqual(self.journal.calls.count("settle"), 1)
         self.assertNotIn("turn", self.journal.calls)
+
+    def test_slow(self) -> None:
+        """While it is under way it is not begun again."""
+        self.journal.is_behind = True
+        self.put("/a")
+        self.put("/b")
+        self.disk.step()
+        self.disk.jobs.reverse()
+        self.disk.step()
+        self.assertEqual(self.journal.calls, [[["/a"]], [["/b"]]])
+        self.assertEqual(len(self.disk.jobs), 1)
 
     def test_not_behind(self) -> None:
         """Nothing is settled without need."""

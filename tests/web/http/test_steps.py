@@ -124,6 +124,17 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(self.taken, [b"yyxxxxx"])
         self.assert_idle()
 
+    def test_put_back_at_the_end(self) -> None:
+        """What the last step gives back has a turn as well."""
+        self.steps.first(b"x" * 15)
+        self.steps._take = lambda _: self.steps.put_back(b"yy")
+        self.turn()
+        self.assertTrue(self.network.paused)
+        self.steps._take = self.take
+        self.turn()
+        self.assertEqual(self.taken, [b"yy"])
+        self.assert_idle()
+
     def test_nothing_put_back(self) -> None:
         """Nothing holds nothing."""
         self.steps.put_back(b"")
@@ -158,6 +169,7 @@ class StepTests(SynchronousTestCase):
         self.steps.resumeProducing()
         self.assertEqual(self.network.resumes, 0)
         self.steps.go_on()
+        self.assert_idle()
         self.steps.resumeProducing()
         self.assertEqual(self.network.resumes, 1)
 
@@ -169,6 +181,15 @@ class StepTests(SynchronousTestCase):
         self.assertEqual((self.taken, self.steps.waiting), ([b"x" * 5], False))
         self.assertTrue(self.network.paused)
         self.steps.resumeProducing()
+        self.assert_idle()
+
+    def test_held_with_nothing_left(self) -> None:
+        """It is passed on at once, and forgotten with what resumes it."""
+        self.steps.pauseProducing()
+        self.assertTrue(self.network.paused)
+        self.steps.resumeProducing()
+        self.steps.first(b"x" * 15)
+        self.turn()
         self.assert_idle()
 
     def test_resumed_too_early(self) -> None:

@@ -137,6 +137,14 @@ class HomeTests(AgentCase):
             self.assertEqual(self.status(), 200)
             self.assertEqual(self.inner.uris[-2:], [f"{HOME}/v2/", HOME + PATH])
 
+    def test_failure_after_a_probe(self) -> None:
+        """Failures before the probe count no more."""
+        self.fail(5 * ATTEMPTS)
+        self.inner.plan = [200, UpstreamFailed()]
+        self.refused(UpstreamFailed)
+        self.fail(1)
+        self.assertEqual(self.inner.uris.count(f"{HOME}/v2/"), 1)
+
     def test_fewer_failures(self) -> None:
         """They ask for no probe."""
         self.fail(5 * ATTEMPTS - 1)
@@ -205,12 +213,12 @@ class HomeTests(AgentCase):
 
     def test_answers_and_other_errors(self) -> None:
         """An answer begins anew; what is no failure of the upstream does not count."""
-        for plan in ([500], [UpstreamUnavailable()], [ZeroDivisionError()]):
+        for outcome in (500, UpstreamUnavailable(), ZeroDivisionError()):
             self.setUp()
             self.fail(5 * ATTEMPTS - 1)
-            self.inner.plan = plan
+            self.inner.plan = [outcome]
             self.ask().addErrback(lambda _: None)
-            if plan == [500]:
+            if outcome == 500:
                 self.fail(5 * ATTEMPTS - 1)
             self.inner.plan = [200]
             self.assertEqual(self.status(), 200)

@@ -398,7 +398,7 @@ class LinkTests(StorageCase):
 
     def test_signed_manifest(self) -> None:
         """A signed schema 1 manifest comes back with its signatures, verbatim."""
-        from tests.spec.test_values import _sign
+        from tests.spec.manifest.test_parse import _sign
 
         payload = json.dumps({"schemaVersion": 1, "fsLayers": []}, indent=3).encode()
         manifest = parse(_sign(payload))

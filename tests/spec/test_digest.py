@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.digest import HEX_LENGTHS, Digest
-from txregistry.spec.errors import (
-    DigestInvalid,
-)
+from txregistry.spec.errors import DigestInvalid
 
 
 class DigestTests(SynchronousTestCase):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.spec.errors import (
-    PaginationNumberInvalid,
-)
+from txregistry.spec.errors import PaginationNumberInvalid
 from txregistry.spec.links import parse_next
 from txregistry.spec.pagination import next_link, parse_page
 

@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.spec.errors import (
-    RangeInvalid,
-)
+from txregistry.spec.errors import RangeInvalid
 from txregistry.spec.ranges import ByteRange, parse_content_range, parse_range
 
 

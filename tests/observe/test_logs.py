@@ -1,0 +1,57 @@
+"""Lines of the log."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from twisted.logger import Logger, LogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.flow.context import request_id
+from txregistry.observe.logs import make_observer
+
+
+class LogTests(SynchronousTestCase):
+    """Events as lines."""
+
+    def log(self, formatter: str, level: str = "info") -> tuple[Logger, io.StringIO]:
+        stream = io.StringIO()
+        observer = make_observer(formatter, level, {"service": "edge"}, stream)
+        return Logger("txregistry.test", observer=LogPublisher(observer)), stream
+
+    def test_text(self) -> None:
+        """Time, level, place, message, fields and request on one line."""
+        log, stream = self.log("text")
+        token = request_id.set("r1")
+        log.info("filled {digest}\nx", digest="d")
+        request_id.reset(token)
+        line = stream.getvalue()
+        self.assertRegex(line, r"^\d{4}-.*Z info \[txregistry.test\] filled d x")
+        self.assertTrue(line.endswith("service=edge request=r1\n"))
+
+    def test_json(self) -> None:
+        """One object per event, each field under its name."""
+        for formatter, time in (("json", "time"), ("logstash", "@timestamp")):
+            log, stream = self.log(formatter)
+            log.warn("{count} of {what}", count=3, what=["x"])
+            event = json.loads(stream.getvalue())
+            self.assertEqual(event["message"], "3 of ['x']")
+            self.assertEqual((event["count"], event["what"]), (3, "['x']"))
+            self.assertEqual((event["level"], event["service"]), ("warn", "edge"))
+            self.assertIn(time, event)
+
+    def test_failures(self) -> None:
+        """A traceback goes along."""
+        for formatter in ("text", "json"):
+            log, stream = self.log(formatter)
+            log.failure("broken", Failure(ZeroDivisionError("oh")))
+            self.assertIn("ZeroDivisionError", stream.getvalue())
+
+    def test_levels(self) -> None:
+        """Below the level nothing is written."""
+        log, stream = self.log("text", "error")
+        log.warn("quiet")
+        log.error("loud")
+        self.assertEqual(stream.getvalue().count("\n"), 1)

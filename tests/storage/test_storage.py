@@ -16,14 +16,13 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.blobs import (
     BlobMount,
     IBlobDeleter,
-    IBlobDescriptorService,
     IBlobIngester,
     IBlobWriter,
     IContent,
     ILeases,
     UploadStatus,
 )
-from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
+from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagStore
@@ -38,17 +37,12 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.storage.caches.descriptors import (
-    CachedStatter,
-    MemoryDescriptors,
-    RepositoryDescriptors,
-)
-from txregistry.storage.caches.repository_cache import RepositoryCache
+from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS
 from txregistry.storage.uploads.spooled import SpooledFile
 from txregistry.storagedriver.filesystem import appender
-from txregistry.storagedriver.filesystem.appender import Appender, lent_buffer
+from txregistry.storagedriver.filesystem.appender import lent_buffer
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.maker import make_driver
 from txregistry.testing.house import TestHouse
@@ -408,174 +402,3 @@ class LinkTests(StorageCase):
         self.assertEqual(found.media_type, manifest.media_type)
         stored = self.ok(self.house.driver.get(layout.blob_data(manifest.digest)))
         self.assertEqual(stored, payload)
-
-
-class PartialTests(StorageCase):
-    """Growing files by digest."""
-
-    def open(self, digest: Digest) -> IPartialBlob:
-        return self.ok(self.house.partials.open(digest=digest))
-
-    def test_resume_keeps_what_was_synced(self) -> None:
-        """What came after the checkpoint is cut off; what came before is hashed."""
-        digest = Digest.of(b"0123456789")
-        partial = self.open(digest)
-        verifyObject(IPartialBlob, partial)
-        partial.write(b"01234")
-        self.ok(partial.checkpoint(state=FillCheckpoint(5, 10, '"tag"')))
-        partial.write(b"garbage")
-        self.ok(partial.close())
-        again = self.open(digest)
-        self.assertEqual((again.size, again.resumed.validator), (5, '"tag"'))
-        again.write(b"56789")
-        found = self.ok(again.commit(provisional=Descriptor(digest, 10)))
-        self.assertEqual(found.digest, digest)
-        self.assertEqual(self.house.paths(), [layout.blob_data(digest)])
-
-    def test_state_without_data(self) -> None:
-        """A state that promises what is not there begins anew."""
-        digest = Digest.of(b"x")
-        state = json.dumps({"offset": 9, "size": 1, "validator": None}).encode()
-        self.ok(self.house.driver.put(layout.fill_state(digest), state))
-        self.assertEqual(self.open(digest).size, 0)
-
-    def test_broken_state(self) -> None:
-        """So does a state that cannot be read."""
-        digest = Digest.of(b"x")
-        for state in (
-            b"",
-            b"[]",
-            b"{}",
-            b"[" * 100_000,
-            b'{"offset": "a", "size": 1, "validator": null}',
-            b'{"offset": 0, "size": "a", "validator": null}',
-            b'{"offset": 0, "size": 1, "validator": 2}',
-            b'{"offset": -1, "size": 1, "validator": null}',
-        ):
-            self.ok(self.house.driver.put(layout.fill_state(digest), state))
-            partial = self.open(digest)
-            self.assertEqual((partial.size, partial.resumed), (0, None))
-            self.ok(partial.close())
-
-    def test_purge_spares_what_is_open(self) -> None:
-        """Only partials nobody has open are deleted, however old."""
-        digest = Digest.of(b"x")
-        partial = self.open(digest)
-        partial.write(b"y")
-        self.house.clock.advance(1_000_000)
-        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
-        self.assertTrue(self.exists(layout.fill_data(digest)))
-        self.ok(partial.close())
-        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
-        self.assertEqual(self.house.paths(), [])
-
-
-class CacheTests(SynchronousTestCase):
-    """Remembering."""
-
-    def test_too_heavy_alone(self) -> None:
-        """What has no room alone is not kept, and takes the room of nobody."""
-        cache: RepositoryCache[str] = RepositoryCache(10, len)
-        one, two = Digest.of(b"1"), Digest.of(b"2")
-        cache.remember(NAME, one, "x" * 5)
-        cache.remember(NAME, two, "x" * 5)
-        cache.remember(NAME, two, "x" * 11)
-        self.assertEqual(cache.find(NAME, one), "x" * 5)
-        self.assertIsNone(cache.find(NAME, two))
-        cache.remember(NAME, two, "x" * 5)
-        self.assertEqual(len(cache), 2)
-
-    def test_least_recently_used_goes_first(self) -> None:
-        """Up to a weight, by use."""
-        cache: RepositoryCache[str] = RepositoryCache(3)
-        digests = [Digest.of(b"%d" % n) for n in range(4)]
-        for digest in digests[:3]:
-            cache.remember(NAME, digest, str(digest))
-        cache.find(NAME, digests[0])
-        cache.remember(NAME, digests[3], "x")
-        self.assertIsNone(cache.find(NAME, digests[1]))
-        self.assertIsNotNone(cache.find(NAME, digests[0]))
-        self.assertEqual(len(cache), 3)
-        cache.drop_everywhere(digests[0])
-        self.assertIsNone(cache.find(NAME, digests[0]))
-
-    def test_dropped_everywhere(self) -> None:
-        """A digest is forgotten in all repositories that have it, and in them alone."""
-        cache: RepositoryCache[str] = RepositoryCache(4)
-        names = [RepositoryName(f"n{number}") for number in range(5)]
-        first, second = Digest.of(b"1"), Digest.of(b"2")
-        for name in names:
-            cache.remember(name, first, "x")
-        cache.remember(names[4], first, "y")
-        cache.remember(names[4], second, "z")
-        cache.drop(names[3], first)
-        cache.drop_everywhere(first)
-        self.assertEqual((len(cache), cache.find(names[4], second)), (1, "z"))
-        cache.drop_everywhere(first)
-        cache.drop_everywhere(second)
-        self.assertEqual((len(cache), cache._holders), (0, {}))
-
-    def test_too_heavy(self) -> None:
-        """What has no room alone leaves nothing behind."""
-        cache: RepositoryCache[str] = RepositoryCache(4, len)
-        cache.remember(NAME, Digest.of(b"1"), "12345")
-        self.assertEqual((len(cache), cache._holders), (0, {}))
-
-    def test_repositories_are_apart(self) -> None:
-        """What one repository holds says nothing of another."""
-        cache: RepositoryCache[Descriptor] = RepositoryCache(10)
-        digest = Digest.of(b"")
-        mine = RepositoryDescriptors(cache, NAME)
-        other = RepositoryDescriptors(cache, RepositoryName("other"))
-        verifyObject(IBlobDescriptorService, mine)
-        verifyObject(IBlobDescriptorService, CachedStatter(mine, other))
-        self.successResultOf(mine.set_descriptor(digest, Descriptor(digest, 1)))
-        self.successResultOf(mine.stat(digest))
-        self.failureResultOf(other.stat(digest), BlobUnknown)
-        self.successResultOf(mine.clear(digest))
-        self.successResultOf(mine.clear(digest))
-        self.failureResultOf(mine.stat(digest), BlobUnknown)
-
-
-class FilesystemTests(SynchronousTestCase):
-    """What only files can do wrong."""
-
-    def test_full_disk(self) -> None:
-        """A write that fails stops the producer and is told to whoever flushes."""
-        from txregistry.flow.streams import ChunkProducer, ConsumerStopped
-        from txregistry.interfaces.driver import DriverError
-
-        class Full(InlineDisk):
-            def run(self, work, *args):
-                if getattr(work, "__func__", None) is Appender.append:
-                    work = self.refuse
-                return super().run(work, *args)
-
-            def refuse(self, *args):
-                raise OSError(28, "No space left on device")
-
-        from twisted.internet.defer import Deferred
-
-        driver = FilesystemDriver(self.mktemp(), Full())
-        writer = self.successResultOf(driver.writer("/f"))
-        chunks: list[Deferred[bytes]] = []
-
-        def source(offset: int, size: int) -> Deferred[bytes]:
-            chunks.append(Deferred())
-            return chunks[-1]
-
-        done = ChunkProducer(source, writer, 0, 100).start()
-        chunks[0].callback(b"x" * 50)
-        self.failureResultOf(done, ConsumerStopped)
-        failure = self.failureResultOf(writer.flush(), DriverError)
-        self.assertIn("No space left", str(failure.value))
-        self.failureResultOf(writer.commit(), DriverError)
-
-    def test_pruning(self) -> None:
-        """Empty directories go, up to one that is not."""
-        driver = FilesystemDriver(self.mktemp(), InlineDisk())
-        self.successResultOf(driver.put("/a/b/c/d/f", b""))
-        self.successResultOf(driver.put("/a/keep", b""))
-        self.successResultOf(driver.delete("/a/b/c/d/f"))
-        self.successResultOf(driver.prune("/a/b/c/d", "/"))
-        self.assertEqual(self.successResultOf(driver.list("/a")), ["/a/keep"])

@@ -1,0 +1,73 @@
+"""The growing file of a fill, and the state beside it."""
+
+from __future__ import annotations
+
+import json
+
+from zope.interface.verify import verifyObject
+
+from tests.storage.test_storage import StorageCase
+from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.storage.tree import layout
+
+
+class PartialTests(StorageCase):
+    """Growing files by digest."""
+
+    def open(self, digest: Digest) -> IPartialBlob:
+        return self.ok(self.house.partials.open(digest=digest))
+
+    def test_resume_keeps_what_was_synced(self) -> None:
+        """What came after the checkpoint is cut off; what came before is hashed."""
+        digest = Digest.of(b"0123456789")
+        partial = self.open(digest)
+        verifyObject(IPartialBlob, partial)
+        partial.write(b"01234")
+        self.ok(partial.checkpoint(state=FillCheckpoint(5, 10, '"tag"')))
+        partial.write(b"garbage")
+        self.ok(partial.close())
+        again = self.open(digest)
+        self.assertEqual((again.size, again.resumed.validator), (5, '"tag"'))
+        again.write(b"56789")
+        found = self.ok(again.commit(provisional=Descriptor(digest, 10)))
+        self.assertEqual(found.digest, digest)
+        self.assertEqual(self.house.paths(), [layout.blob_data(digest)])
+
+    def test_state_without_data(self) -> None:
+        """A state that promises what is not there begins anew."""
+        digest = Digest.of(b"x")
+        state = json.dumps({"offset": 9, "size": 1, "validator": None}).encode()
+        self.ok(self.house.driver.put(layout.fill_state(digest), state))
+        self.assertEqual(self.open(digest).size, 0)
+
+    def test_broken_state(self) -> None:
+        """So does a state that cannot be read."""
+        digest = Digest.of(b"x")
+        for state in (
+            b"",
+            b"[]",
+            b"{}",
+            b"[" * 100_000,
+            b'{"offset": "a", "size": 1, "validator": null}',
+            b'{"offset": 0, "size": "a", "validator": null}',
+            b'{"offset": 0, "size": 1, "validator": 2}',
+            b'{"offset": -1, "size": 1, "validator": null}',
+        ):
+            self.ok(self.house.driver.put(layout.fill_state(digest), state))
+            partial = self.open(digest)
+            self.assertEqual((partial.size, partial.resumed), (0, None))
+            self.ok(partial.close())
+
+    def test_purge_spares_what_is_open(self) -> None:
+        """Only partials nobody has open are deleted, however old."""
+        digest = Digest.of(b"x")
+        partial = self.open(digest)
+        partial.write(b"y")
+        self.house.clock.advance(1_000_000)
+        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
+        self.assertTrue(self.exists(layout.fill_data(digest)))
+        self.ok(partial.close())
+        self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
+        self.assertEqual(self.house.paths(), [])

@@ -30,7 +30,9 @@ class Habits:
     _refused: Lru[RepositoryName, float] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
-    _doubted: set[RepositoryName] = attrs.field(factory=set)
+    _doubted: Lru[RepositoryName, bool] = attrs.field(
+        factory=lambda: Lru(MAX_REPOSITORIES)
+    )
     _in_a_row: set[RepositoryName] = attrs.field(factory=set)
     _refused_at: float = 0.0
 
@@ -43,14 +45,12 @@ class Habits:
 
     def head_refused(self, name: RepositoryName) -> None:
         """Record that HEAD was answered as if it were not known."""
-        if len(self._doubted) < MAX_REPOSITORIES:
-            self._doubted.add(name)
+        self._doubted.put(name, True)
 
     def get_answered(self, name: RepositoryName) -> None:
         """Record that GET was answered: so what was refused was HEAD itself."""
-        if name not in self._doubted:
+        if self._doubted.pop(name) is None:
             return
-        self._doubted.discard(name)
         self._refused_at = self._clock.seconds()
         self._refused.put(name, self._refused_at)
         if len(self._in_a_row) < ENOUGH:
@@ -59,7 +59,7 @@ class Habits:
     def head_answered(self, name: RepositoryName) -> None:
         """Record that HEAD was answered."""
         self._in_a_row.clear()
-        self._doubted.discard(name)
+        self._doubted.pop(name)
         self._refused.pop(name)
 
     def _is_recent(self, seconds: float) -> bool:

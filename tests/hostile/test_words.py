@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.hostile.work import Parse, WorkCase
+from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings, make_notifier
-from txregistry.assembly.settings import health_checks
 from txregistry.auth.htpasswd import parse_basic
 from txregistry.auth.passwords import usable_entries
 from txregistry.config.health import HealthSection, HttpHealth

@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests.notifications.test_notifier import Listener, NotifierCase
+from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings
-from txregistry.assembly.settings import health_checks
 from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.notifications import queue

@@ -543,7 +543,7 @@ class RedisTests(SynchronousTestCase):
             self.lying.say(b"+\xff\r\n" * 1000)
             self.assert_away(outcome)
             self.lying.ask()
-        refused = [event for event in events if "refused" in event["log_format"]]
+        refused = [event for event in events if "invalid answer" in event["log_format"]]
         self.assertEqual(len(refused), 1)
 
     @settings(max_examples=200, deadline=None)

@@ -39,10 +39,10 @@ from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.pending_uploads import PendingUploads, UploadKey
 from txregistry.storage.uploads.sessions import UploadSessions
 
-#: Repositories that are looked into for a blob that might be anywhere.
+#: Repositories that are searched for a blob of unknown place.
 MAX_CANDIDATES = 256
 
-#: Of these the parts stay put together.
+#: Repositories whose objects are kept.
 COMPOSED_REPOSITORIES = 256
 
 
@@ -64,7 +64,7 @@ class LocalRepository:
 class LocalNamespace:
     """Distribution's directory tree on a driver.
 
-    :param keeps_signatures: of schema 1 manifests, beside them.
+    :param keeps_signatures: stores schema 1 signatures beside the manifests.
     """
 
     _driver: IStorageDriver
@@ -83,7 +83,8 @@ class LocalNamespace:
     def __attrs_post_init__(self) -> None:
         self._names = Names(self._driver, self._reconciler, self._clock)
         self._tagged_lists = TaggedLists(self._clock)
-        # None keeps anything of its own, and a push asks for its repository ten times.
+        # Repositories have no state of their own, and a push asks for its one ten
+        # times.
         self._composed = lru_cache(COMPOSED_REPOSITORIES)(self._compose)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:

@@ -290,7 +290,7 @@ class RedisTests(descriptor_cache_suite(in_redis)):  # type: ignore[misc]
                 digest = Digest.of(b"%d" % number)
                 self.successResultOf(self.cache.forget(digest=digest))
         self.assertEqual(self.cache.owes, 3)
-        told = [e for e in logs if "away for long" in e.get("log_format", "")]
+        told = [e for e in logs if "down for too long" in e.get("log_format", "")]
         self.assertEqual(len(told), 1)
 
     def test_failures(self) -> None:

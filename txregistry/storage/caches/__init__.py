@@ -1,1 +1,1 @@
-"""What is remembered of repositories, in memory or in redis."""
+"""Caches of what repositories hold, in memory or in redis."""

@@ -1,4 +1,4 @@
-"""Remembering descriptors in memory, and statters that ask what remembers first."""
+"""A cache of descriptors in memory, and statters that ask a cache first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RepositoryDescriptors:
     _name: RepositoryName
 
     def stat(self, digest: Digest) -> Deferred[Descriptor]:
-        """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
+        """Fire with the cached descriptor; fail with ``BlobUnknown`` without one."""
         found = self._cache.find(self._name, digest)
         return failed(BlobUnknown(str(digest))) if found is None else succeed(found)
 
@@ -49,7 +49,7 @@ class RepositoryDescriptors:
 @implementer(IDescriptorCache)
 @attrs.define(eq=False)
 class MemoryDescriptors:
-    """Remembers in this process; what it knows of a repository it had from its links.
+    """A cache in this process; each entry was read from its repository's links.
 
     :param limit: of descriptors; 0 for none.
     """
@@ -62,7 +62,7 @@ class MemoryDescriptors:
         self._cache = RepositoryCache(self._limit)
 
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
-        """Give what remembers for one repository."""
+        """Give the cache of one repository."""
         return RepositoryDescriptors(self._cache, name)
 
     def forget(self, digest: Digest) -> Deferred[None]:
@@ -81,7 +81,7 @@ class CachedStatter:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with the descriptor, remembered or looked up."""
+        """Fire with the descriptor, from the cache or the backend."""
         try:
             return await self._cache.stat(digest=digest)
         except BlobUnknown:
@@ -104,8 +104,8 @@ class CachedStatter:
 class SharedStatter:
     """A statter over a cache that others write to as well.
 
-    The links of the repository say who may see what, before the cache is asked; it is
-    believed only about which content a digest stands for.
+    The repository's links are checked first and decide who may see what; the cache is
+    trusted only about which content a digest stands for.
     """
 
     _cache: IBlobDescriptorService
@@ -145,7 +145,7 @@ async def _confirm(
     digest: Digest,
     look: Callable[[Digest], Deferred[Any]],
 ) -> None:
-    """Forget what was deleted between our look and our remembering it."""
+    """Forget content that was deleted between the lookup and the caching of it."""
     try:
         await look(digest)
     except BlobUnknown:

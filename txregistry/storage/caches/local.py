@@ -1,4 +1,4 @@
-"""What is remembered of storage, to be forgotten before it is taken away."""
+"""The caches over storage; an entry is dropped before its content is deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.storage.caches.repository_cache import RepositoryCache
 
-#: What manifests that are kept in memory, read and verified, may take there.
+#: Bytes of memory for manifests that were read and verified.
 MANIFEST_BYTES = 16 * 1024 * 1024
 
 

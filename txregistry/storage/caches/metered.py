@@ -1,4 +1,4 @@
-"""Counts what is asked of a cache of descriptors, whichever it is."""
+"""Count the lookups in any cache of descriptors."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class MeteredDescriptors:
 
     @property
     def is_shared(self) -> bool:
-        """Tell whether others write to it as well."""
+        """Tell whether other processes write to the cache too."""
         return self._cache.is_shared
 
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
-        """Give what remembers for one repository."""
+        """Give the cache of one repository."""
         return MeteredRepository(self._cache.repository(name=name), self._meter)
 
     def forget(self, digest: Digest) -> Deferred[None]:
@@ -50,7 +50,7 @@ class MeteredRepository:
     _meter: IMeter
 
     def stat(self, digest: Digest) -> Deferred[Descriptor]:
-        """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
+        """Fire with the cached descriptor; fail with ``BlobUnknown`` without one."""
         asked = self._cache.stat(digest=digest)
         return asked.addCallbacks(self._hit, self._missed)
 

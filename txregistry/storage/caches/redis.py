@@ -1,4 +1,4 @@
-"""A redis that may be away: asked with a limit, and left alone after it has failed."""
+"""A redis that may be down: asked with a time limit, and not asked after a failure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from txregistry.storage.caches.txredisapi_private import (
 
 T = TypeVar("T")
 
-#: How long a redis that has failed is not asked again.
+#: Seconds for which redis is not asked after a failure.
 RETRY_SECONDS = 10.0
 
-#: Each answers any number of questions at a time.
+#: Connections; each answers any number of questions at a time.
 CONNECTIONS = 2
 
-#: Between two looks whether it is there.
+#: Seconds between two checks whether redis is connected.
 _LOOK_SECONDS = 0.05
 
 
@@ -43,8 +43,8 @@ class RedisAway(Exception):
 class RedisSettings:
     """How redis is asked.
 
-    :ivar user: of its access list; empty for the default one.
-    :ivar answer_seconds: in which it has to answer.
+    :ivar user: a user of redis's access list; empty for the default one.
+    :ivar answer_seconds: time limit of one answer.
     """
 
     user: str = ""
@@ -56,7 +56,7 @@ class RedisSettings:
 
 @attrs.define(eq=False, slots=False)
 class Redis(Service):
-    """Keeps connections, from the start of the service to its end."""
+    """Connections to redis, open from the start of the service to its end."""
 
     _endpoint: IStreamClientEndpoint
     _settings: RedisSettings
@@ -66,7 +66,7 @@ class Redis(Service):
     _log = Logger()
 
     def startService(self) -> None:
-        """Begin to connect; nobody waits for it."""
+        """Begin to connect, without waiting for it."""
         super().startService()
         self._factory = self._make_factory()
         self._factory.startConnecting(self._endpoint)
@@ -80,7 +80,7 @@ class Redis(Service):
 
     @deferred
     async def ready(self) -> None:
-        """Fire when redis is connected, or when it has had its time for that."""
+        """Fire when redis is connected, or when the time limit for that has passed."""
         until = self._clock.seconds() + self._settings.answer_seconds
         while not self._can_answer() and self._clock.seconds() < until:
             await deferLater(self._clock, _LOOK_SECONDS)
@@ -89,9 +89,10 @@ class Redis(Service):
     async def ask(self, question: Callable[[Any], Deferred[T]]) -> T:
         """Ask something.
 
-        :param question: is given commands by name, as txredisapi has them.
+        :param question: called with an object that has the commands as methods, as in
+            txredisapi.
         :return: fires with the answer. Fails with ``RedisAway``, at once if redis is
-            not connected or has failed lately.
+            not connected or failed recently.
         """
         if not self._can_answer():
             raise RedisAway()
@@ -104,14 +105,14 @@ class Redis(Service):
             raise RedisAway() from error
 
     def _can_answer(self) -> bool:
-        # Without a connection its library would wait for one, however long.
+        # Without a connection the library would wait for one without a limit.
         connected = self._factory is not None and is_connected(self._factory)
         return connected and self._clock.seconds() >= self._retry_at
 
     def _leave_alone(self, error: Exception) -> None:
         self._retry_at = self._clock.seconds() + RETRY_SECONDS
         self._log.warn(
-            "redis has failed and is not asked for {seconds:g} s: {error}",
+            "redis failed and is not asked for {seconds:g} s: {error}",
             seconds=RETRY_SECONDS,
             error=str(error) or type(error).__name__,
         )
@@ -124,23 +125,23 @@ class Redis(Service):
             settings.connections,
             isLazy=True,
             password=settings.password or None,
-            # A connection on which an answer is missing is of no more use.
+            # A connection with a missing answer cannot be used any more.
             replyTimeout=settings.answer_seconds,
             convertNumbers=False,
             username=settings.user or None,
         )
-        # Fires or fails when all connections are there, which nobody waits for.
+        # Fires or fails when all connections are open; the result is not used.
         factory.deferred.addErrback(self._refused)
         return factory
 
     def _refused(self, failure: Failure) -> None:
         self._log.error(
-            "redis does not let us in, and is tried again: {error}",
+            "login to redis failed, retrying: {error}",
             error=failure.getErrorMessage(),
         )
 
 
 def _unwrap(failure: Failure) -> Failure:
-    """Give what one of several questions failed with."""
+    """Give the error of the question that failed, out of several."""
     first = failure.value
     return first.subFailure if isinstance(first, FirstError) else failure

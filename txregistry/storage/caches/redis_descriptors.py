@@ -32,29 +32,29 @@ from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches.redis import RETRY_SECONDS, Redis, RedisAway
 
-#: Of a length in bytes.
+#: Most digits of a length in bytes.
 _MAX_SIZE_DIGITS = 18
 
-#: How long an entry stays that nobody writes again: others may leave stale ones.
+#: Seconds after which an entry expires unless rewritten: others may leave stale ones.
 ENTRY_SECONDS = 24 * 3600
 
-#: What redis has to forget when it is back; beyond this the oldest is given up.
+#: Deletions owed to redis; beyond this the oldest is given up.
 MAX_OWED = 10_000
 
-#: As much of it is told at once.
+#: Owed deletions that are sent at once.
 _PAID_AT_ONCE = 500
 
-#: What is to be forgotten, of one repository or of all.
+#: A deletion that redis is owed, in one repository or in all.
 Owed = tuple[RepositoryName | None, Digest]
 
 
 @implementer(IDescriptorCache)
 @attrs.define(eq=False)
 class RedisDescriptors:
-    """Remembers in redis, as long as it answers; without it nothing is remembered.
+    """A cache in redis; while redis does not answer, nothing is cached.
 
-    What could not be forgotten while redis was away is *owed*: until it is forgotten
-    nothing is believed. It is not kept beyond the end of the process.
+    A deletion that could not be sent to redis is *owed*: until all owed deletions are
+    sent, no entry is trusted. They are lost when the process ends.
     """
 
     _redis: Redis
@@ -66,7 +66,7 @@ class RedisDescriptors:
     _log = Logger()
 
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
-        """Give what remembers for one repository."""
+        """Give the cache of one repository."""
         return RedisRepository(self, name)
 
     def forget(self, digest: Digest) -> Deferred[None]:
@@ -75,14 +75,14 @@ class RedisDescriptors:
 
     @property
     def owes(self) -> int:
-        """Count what redis has still to forget."""
+        """Count the deletions that redis is owed."""
         return len(self._owed)
 
     @deferred
     async def clear(self, name: RepositoryName | None, digest: Digest) -> None:
         """Forget a digest in one repository, or in all; never fails.
 
-        Redis is told, or if it is away, later.
+        If redis does not answer, it is told later.
         """
         owed = (name, digest)
         self._owe(owed)
@@ -91,12 +91,12 @@ class RedisDescriptors:
         except RedisAway:
             return
         finally:
-            if owed in self._owed:  # also when nobody waits for it any more
+            if owed in self._owed:  # even if the caller has cancelled
                 self._pay_later()
 
     @deferred
     async def find(self, name: RepositoryName, digest: Digest) -> Descriptor | None:
-        """Fire with what is remembered; fail with ``RedisAway``."""
+        """Fire with the cached descriptor; fail with ``RedisAway``."""
         if self._owed:
             return None
         answers = await self._redis.ask(
@@ -134,14 +134,16 @@ class RedisDescriptors:
                 )
             )
         except RedisAway:
-            return  # the next who asks looks at the storage again
+            return  # the next lookup reads the storage again
 
     def _owe(self, owed: Owed) -> None:
         self._owed[owed] = None
         if len(self._owed) > MAX_OWED:
             self._owed.popitem(last=False)
             if not self._gave_up:
-                self._log.warn("redis is away for long: it keeps what has been deleted")
+                self._log.warn(
+                    "redis is down for too long: it keeps entries of deleted blobs"
+                )
             self._gave_up = True
 
     def _pay_later(self) -> None:
@@ -165,7 +167,7 @@ class RedisDescriptors:
         for name, digest in owed:
             if name is not None:
                 members.setdefault(name, []).append(str(digest))
-        # First who may see it: what is left over then grants nothing.
+        # The membership goes first: an entry that is left over then grants nothing.
         for name, digests in members.items():
             await self._redis.ask(partial(_remove, _members(name), digests))
         keys = [_content(digest) for _, digest in owed]
@@ -185,7 +187,7 @@ class RedisRepository:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with what is remembered; fail with ``BlobUnknown`` otherwise."""
+        """Fire with the cached descriptor; fail with ``BlobUnknown`` without one."""
         try:
             found = await self._all.find(self._name, digest)
         except RedisAway as error:
@@ -196,7 +198,7 @@ class RedisRepository:
 
     @deferred
     async def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> None:
-        """Remember a descriptor, by its own digest too where this is another."""
+        """Remember a descriptor, also under its own digest if that differs."""
         for known in {digest, descriptor.digest}:
             await self._all.remember(self._name, known, descriptor)
 
@@ -235,14 +237,14 @@ def _remove(key: str, members: Sequence[str], redis: Any) -> Deferred[Any]:
 
 
 def _fields_of(answer: object, count: int) -> Sequence[object]:
-    """Give as many fields as were asked for, whatever the answer is."""
+    """Give exactly the requested number of fields, whatever the answer is."""
     if isinstance(answer, list) and len(answer) == count:
         return answer
     return [None] * count
 
 
 def _read(fields: Sequence[object], media_type: object) -> Descriptor | None:
-    """Read what anybody may have written."""
+    """Parse an entry that any program may have written."""
     digest, size, kind = (field if _is_plain(field) else None for field in fields)
     if not isinstance(digest, str) or not isinstance(size, str):
         return None
@@ -257,5 +259,5 @@ def _read(fields: Sequence[object], media_type: object) -> Descriptor | None:
 
 
 def _is_plain(field: object) -> bool:
-    """Tell text of headers from what a library gives as bytes, and the like."""
+    """Tell whether a value is text that a header can hold."""
     return isinstance(field, str) and field.isascii() and field.isprintable()

@@ -1,4 +1,4 @@
-"""A bounded memory of what repositories hold, least recently used first out."""
+"""A bounded LRU cache of what repositories hold."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ V = TypeVar("V")
 class RepositoryCache(Generic[V]):
     """Values by repository and digest, up to a total weight.
 
-    What is known is known per repository: the cache never grants what the link
-    files of that repository did not.
+    Entries are per repository: the cache never grants what the link files of that
+    repository did not.
 
-    :param max_weight: 0 sets no limit; a value that is heavier alone is not kept.
+    :param max_weight: 0 sets no limit; a single value above it is not kept.
     :param weigh: gives the weight of a value.
     """
 
@@ -34,13 +34,13 @@ class RepositoryCache(Generic[V]):
         self._values = Lru(self._max_weight, self._dropped)
 
     def find(self, name: RepositoryName, digest: Digest) -> V | None:
-        """Look one up, which makes it the most recently used."""
+        """Look a value up and make it the most recently used."""
         return self._values.get((name, digest))
 
     def remember(self, name: RepositoryName, digest: Digest, value: V) -> None:
-        """Keep one, dropping the least recently used until there is room."""
+        """Keep a value; drop the least recently used ones until there is room."""
         self._values.pop((name, digest))
-        # First, as it may be dropped at once.
+        # Before storing, as the value may be dropped at once.
         self._holders[digest] = (*self._holders.get(digest, ()), name)
         if not self._values.put((name, digest), value, self._weigh(value)):
             self._dropped((name, digest))

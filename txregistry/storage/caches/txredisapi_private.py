@@ -14,7 +14,7 @@ from txredisapi import BaseRedisProtocol, InvalidResponse, RedisFactory
 
 from txregistry.flow.private_names import require_names
 
-#: Of one answer; ours have three short fields.
+#: Bytes of one answer; the expected ones have three short fields.
 MAX_ANSWER_BYTES = 64 * 1024
 
 require_names(BaseRedisProtocol(), "dataReceived", "replyReceived", "replyQueue")
@@ -24,10 +24,10 @@ require_names(RedisFactory("", None, 1), "slots", "size", "handler", "deferred")
 
 
 class AnswerReader(BaseRedisProtocol):  # type: ignore[misc]  # of an untyped library
-    """One connection, which ends with the first answer that cannot be one of ours.
+    """One connection, which is closed at the first invalid answer.
 
-    That is one that is too long, that nobody asked for, or that cannot be read: what
-    comes after it might be taken for the answer to another question.
+    An answer is invalid if it is too long, unsolicited, or unreadable: whatever follows
+    it might be taken for the answer to another question.
     """
 
     _answers = 0
@@ -36,9 +36,9 @@ class AnswerReader(BaseRedisProtocol):  # type: ignore[misc]  # of an untyped li
     _log = Logger()
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take in what has come.
+        """Take in received bytes.
 
-        :param unpause: it has been here before, and is gone on with.
+        :param unpause: the bytes were taken in before, and reading them resumes.
         """
         if self._refused:
             return
@@ -46,7 +46,7 @@ class AnswerReader(BaseRedisProtocol):  # type: ignore[misc]  # of an untyped li
         try:
             super().dataReceived(data, unpause)
         except Exception as error:
-            # Its library raises whatever it meets in what it did not expect.
+            # The library raises arbitrary exceptions on unexpected input.
             self._give_up(str(error)[:100] or type(error).__name__)
             return
         if self._answers != answers:
@@ -57,35 +57,37 @@ class AnswerReader(BaseRedisProtocol):  # type: ignore[misc]  # of an untyped li
             self._give_up("it is too long")
 
     def replyReceived(self, reply: object) -> None:
-        """Pass on an answer to whoever asked first."""
+        """Pass an answer to the oldest question."""
         self._answers += 1
         if not self.replyQueue.waiting:
             raise InvalidResponse("nobody has asked")
         super().replyReceived(reply)
 
     def _give_up(self, reason: str) -> None:
-        # Said once: an endless one goes on for a moment.
+        # Logged once: an endless answer keeps coming for a moment.
         if not self._refused:
-            self._log.warn("an answer of redis is refused: {reason}", reason=reason)
+            self._log.warn(
+                "invalid answer from redis, connection closed: {reason}", reason=reason
+            )
         self._refused = True
         self.transport.abortConnection()
 
 
 class RedisConnections(RedisFactory):  # type: ignore[misc]  # of a library without types
-    """Connections that are tried again, whatever ended the last one."""
+    """Connections that are retried, whatever ended the last one."""
 
     noisy = False
     protocol = AnswerReader
 
     def stopTrying(self) -> Deferred[None]:
-        """Go on: its library gives up for good on anything that fails in a login.
+        """Retry: the library gives up for good on any failure during login.
 
-        That is also an answer that did not come, or one connection too many.
+        That includes a missing answer, and one connection too many.
         """
         return succeed(None)
 
     def abort(self) -> Deferred[None]:
-        """Drop the connections and make no more; waits for no peer."""
+        """Drop the connections and open no more; waits for no peer."""
         for slot in self.slots:
             if slot.protocol is not None:
                 slot.protocol.transport.abortConnection()

@@ -1,4 +1,4 @@
-"""Set damaged content aside, where whoever runs the registry can look at it."""
+"""Set damaged content aside, where the operator can inspect it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.tree import layout
 
-#: Damaged files that could not be moved, each of which is told once.
+#: Damaged files that could not be moved; each is logged once.
 _MAX_TOLD = 1000
 
 
 @attrs.define(eq=False)
 class Damage:
-    """Takes content out of the way that has not its digest.
+    """Moves content that does not match its digest out of the way.
 
     :param locks: of digests; see :class:`Content`.
     """
@@ -44,17 +44,17 @@ class Damage:
     _log = Logger()
 
     def report(self, digest: Digest, identity: str | None = None) -> None:
-        """Set content aside, when nobody is linking it; nobody waits for that.
+        """Set content aside under its lock, in the background.
 
-        :param identity: of the damaged file: one that has taken its place stays. If it
-            is not known, what is there is read once more.
+        :param identity: of the damaged file: a file that has replaced it stays. If
+            unknown, the content is read once more.
         """
         done = self._locks.run(digest, lambda: self._set_aside(digest, identity))
         done.addErrback(self._not_set_aside, digest)
 
     @deferred
     async def digests(self) -> set[Digest]:
-        """Fire with what was set aside and is still kept."""
+        """Fire with the digests of content that is set aside."""
         found = set()
         for algorithm in HEX_LENGTHS:
             for path in await self._kept(algorithm):
@@ -102,8 +102,8 @@ class Damage:
             return
         self._meter.count(Count.DAMAGED, "blob")
         self._log.error(
-            "content of {size} bytes has not its digest {digest}: it is set aside as"
-            " {aside}",
+            "content of {size} bytes does not match its digest {digest}: it is set"
+            " aside as {aside}",
             digest=str(digest),
             size=size,
             aside=aside,
@@ -123,8 +123,8 @@ class Damage:
         self._told.add((digest, identity))
         self._meter.count(Count.DAMAGED, "blob")
         self._log.error(
-            "content has not its digest {digest} and is not served, but cannot be set"
-            " aside: {error}",
+            "content does not match its digest {digest} and is not served, but cannot"
+            " be set aside: {error}",
             digest=str(digest),
             error=str(error),
         )

@@ -1,12 +1,11 @@
-"""Which content has its digest: known by the identity of its file.
+"""Which content matches its digest, by the identity of its file.
 
-Note [Verified content]. Whoever writes content has its digest verified, and what is
-said of the file then (see :class:`FileStat`) is kept: in memory for what is in use, in
-the index for the rest. A file of the same identity is served without a look into it.
-One of another identity was damaged, copied, restored, or written by another program,
-and is hashed before it is believed again, each once. Nothing has to be there: rows that
-are lost, as with the index or in a crash, cost one reading of the content they were
-about.
+Note [Verified content]. Content is verified when it is written, and the identity of its
+file (see :class:`FileStat`) is recorded: in memory for content in use, in the index for
+the rest. A file of the same identity is served without being read first. A file of
+another identity was damaged, copied, restored, or written by another program, and is
+hashed once before it is trusted again. No row is essential: each lost row, as with the
+index or in a crash, costs one reading of its content.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ _FIND = "SELECT identity, size FROM verified WHERE digest = ?"
 _RECORD = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?)"
 _FORGET = "DELETE FROM verified WHERE digest = ?"
 
-#: Digests of which it is remembered in memory what was found; about 300 bytes each.
+#: Digests whose result is kept in memory; about 300 bytes each.
 MAX_REMEMBERED = 100_000
 
-#: So many files are read at once; others have the rest of the disk's threads.
+#: Files that are read at once; other work has the rest of the disk's threads.
 _HASHED_AT_ONCE = 4
 
-#: Rows that wait to be written at once; beyond the limit they are left out, which costs
-#: no more than reading their content again.
+#: Rows that wait to be written; beyond the limit they are dropped, which costs no more
+#: than reading their content again.
 _BATCH, _MAX_WAITING = 64, 10_000
 
 #: The identity and size of verified content; ``None`` for content that is gone.
@@ -70,9 +69,9 @@ class Integrity:
     _log = Logger()
 
     def recall(self, digest: Digest, identity: str) -> bool | None:
-        """Tell whether a file has its digest, if that is in memory.
+        """Tell whether a file matches its digest, if that is in memory.
 
-        A driver that cannot tell files apart is believed.
+        A driver that cannot tell files apart is trusted.
         """
         if not identity:
             return True
@@ -81,10 +80,10 @@ class Integrity:
 
     @deferred
     async def find(self, digest: Digest, identity: str, size: int) -> bool | None:
-        """Fire with whether a file has its digest, as far as that was found out before.
+        """Fire with whether a file is already known to match its digest.
 
-        One of a length that its digest does not have has not. ``None`` for a file that
-        has to be looked into.
+        A file whose length is not that of its digest does not. ``None`` for a file that
+        has to be read.
         """
         found = self.recall(digest, identity)
         if found is not None:
@@ -96,10 +95,10 @@ class Integrity:
         return row[1] == size
 
     def verify(self, digest: Digest, identity: str) -> Deferred[bool | None]:
-        """Read all of a file and fire with whether it has its digest.
+        """Read all of a file and fire with whether it matches its digest.
 
-        ``None`` if another file is there, or none. One reading serves all who wait for
-        it and all who come later. Fails with a ``DriverError``.
+        ``None`` if another file is there, or none. One reading serves all current and
+        later callers. Fails with a ``DriverError``.
         """
         known = self.recall(digest, identity)
         if known is not None:
@@ -109,13 +108,13 @@ class Integrity:
         )
 
     def record(self, digest: Digest, identity: str, size: int) -> None:
-        """Keep that a file was seen to have its digest."""
+        """Record that a file matched its digest."""
         self._remember(digest, identity, is_sound=True)
         self._wait(digest, (identity, size))
 
     @deferred
     async def record_what_is_there(self, digest: Digest) -> None:
-        """Keep that what has just been put in its place was verified on its way."""
+        """Record that content just moved into place was verified while written."""
         found = await self._driver.stat(path=layout.blob_data(digest))
         self.record(digest, found.identity, found.size)
 
@@ -125,7 +124,7 @@ class Integrity:
         self._wait(digest, None)
 
     def flush(self) -> Deferred[None]:
-        """Write what waits; fires also when that could not be done, which is logged."""
+        """Write pending rows; fires even if that fails, which is logged."""
         rows, self._waiting = self._waiting, {}
         if not rows:
             return succeed(None)
@@ -136,7 +135,7 @@ class Integrity:
     def _not_kept(self, failure: Failure) -> None:
         failure.trap(sqlite3.Error)
         self._log.warn(
-            "what was verified is not kept, and is read again after a restart: {error}",
+            "verified content not recorded, it is reread after a restart: {error}",
             error=str(failure.value),
         )
 
@@ -150,7 +149,7 @@ class Integrity:
                 lambda db: db.execute(_FIND, key).fetchone()
             )
         except sqlite3.Error:
-            return None  # content says for itself what it is
+            return None  # the content itself is verified
 
     @deferred
     async def _hash(self, digest: Digest, identity: str) -> bool | None:
@@ -164,7 +163,7 @@ class Integrity:
                 return None
             await self._turns.run(file.hash, hasher=hasher, size=file.size)
         except ShortRead:
-            return None  # cut off meanwhile, and so another
+            return None  # truncated meanwhile, so a different file
         finally:
             file.close()
         return await self._conclude(digest, identity, digest.matches(hasher))
@@ -173,7 +172,7 @@ class Integrity:
     async def _conclude(
         self, digest: Digest, identity: str, is_sound: bool
     ) -> bool | None:
-        """Keep what was found, unless the file was written to while it was read."""
+        """Record a result, unless the file was written to while it was read."""
         try:
             found = await self._driver.stat(path=layout.blob_data(digest))
         except PathNotFound:

@@ -1,4 +1,4 @@
-"""Look through the tree for everything that repositories hold."""
+"""Walk the tree for everything that repositories hold."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Inventory:
     _log = Logger()
 
     async def found(self) -> AsyncIterator[Entry]:
-        """Visit every good link."""
+        """Visit every valid link."""
         found = self._driver.walk(
             path=layout.REPOSITORIES, only=is_ours, unreadable=self._tell
         )
@@ -58,8 +58,8 @@ class Inventory:
     async def orphans(self, before: float) -> AsyncIterator[Digest]:
         """Visit content without a link, of blob, manifest or signature.
 
-        Fails with a ``DriverError`` if a directory of ours cannot be read: what it
-        links is not known.
+        Fails with a ``DriverError`` if a directory of links cannot be read: its links
+        are unknown.
         """
         linked: set[bytes] = set()
         async for item in self._driver.walk(path=layout.REPOSITORIES, only=is_ours):
@@ -73,7 +73,7 @@ class Inventory:
                 yield Digest(match["algorithm"], match["hex"])
 
     def _tell(self, error: DriverError) -> None:
-        self._log.warn("passed over, as it cannot be read: {error}", error=str(error))
+        self._log.warn("skipped, as it cannot be read: {error}", error=str(error))
 
     async def _entry(self, item: FileStat) -> Entry | None:
         key = _key(item.path)
@@ -86,7 +86,7 @@ class Inventory:
         try:
             found = await self._driver.stat(layout.blob_data(Digest.parse(digest)))
         except PathNotFound:
-            return 0  # a link without content still has to go some day
+            return 0  # a link without content still expires
         return found.size
 
 
@@ -105,5 +105,5 @@ def _key(path: str) -> EntryKey | None:
             return EntryKey(name, Kind.TAG, str(Tag.parse(match["tag"])))
         digest = Digest.parse(f"{match['algorithm']}:{match['hex']}")
     except RegistryError:
-        return None  # something else lies there
+        return None  # a foreign file
     return EntryKey(name, _KINDS[match["kind"]], str(digest))

@@ -1,4 +1,4 @@
-"""Leases: what is being read must not be taken away."""
+"""Leases: content that is being read must not be deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Leases:
         return digest in self._readers
 
     def take(self, digest: Digest) -> Callable[[], None]:
-        """Count a reader; call what is returned, once or more, when it is done."""
+        """Count a reader; the caller calls the result, once or more, when done."""
         self._readers[digest] += 1
         open_leases = [digest]
 

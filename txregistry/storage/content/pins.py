@@ -1,9 +1,9 @@
-"""What a collection must spare although nothing refers to it: it is in use.
+"""Content that a collection must spare although nothing refers to it: it is in use.
 
 Note [Pins]. A collection decides from what it has read of the tree, and the tree
-changes meanwhile. Whoever links content, or accepts a manifest that refers to some,
-pins it first and only then looks whether it is there, holding its lock. The collection
-asks for pins while it holds the same lock, just before it deletes. So either the pin is
+changes meanwhile. Code that links content, or accepts a manifest that refers to some,
+pins it first and only then checks that it exists, holding its lock. The collection asks
+for pins while it holds the same lock, just before it deletes. So either the pin is
 seen, or the content is found missing and its client is told to send it again.
 """
 
@@ -15,20 +15,20 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.flow.lru import Lru
 from txregistry.spec.digest import Digest
 
-#: Digests whose last use is remembered; older ones count as unused.
+#: Digests whose last use is remembered; the rest count as unused.
 MAX_REMEMBERED = 100_000
 
 
 @attrs.define(eq=False)
 class Pins:
-    """Remembers what is used, and during a collection what is pinned."""
+    """Remembers used content, and during a collection pinned content."""
 
     _clock: IReactorTime
     _used: Lru[Digest, float] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _pinned: set[Digest] | None = None
 
     def use(self, digest: Digest) -> None:
-        """Note that somebody looked at content, perhaps to refer to it soon."""
+        """Record that content was looked up, perhaps to be referred to soon."""
         self._used.put(digest, self._clock.seconds())
 
     def pin(self, *digests: Digest) -> None:

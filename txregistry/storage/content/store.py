@@ -1,4 +1,4 @@
-"""The content of all repositories: blobs by digest, whoever links them."""
+"""The content of all repositories: blobs by digest, independent of links."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from txregistry.storage.content.unverified import UnverifiedBlob
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 
-#: Content up to this size is verified before any of it is given, where it has to be:
-#: damage is then found in time for another copy of it. Larger content would have its
-#: client wait for too long.
+#: Unverified content up to this size is verified before any of it is sent, so that
+#: damage is found in time to use another copy. For larger content the client would wait
+#: too long.
 VERIFIED_FIRST_BYTES = 256 * 1024 * 1024
 
-#: How often a file may be replaced while it is looked at.
+#: How often a file may be replaced while it is opened.
 _RACES = 4
 
 
@@ -67,11 +67,11 @@ class StoredBlob:
 class Content:
     """Content by digest on a driver.
 
-    Linking and deleting the same content exclude one another: whatever links it
-    holds :attr:`locks` for its digest from the look at the data to the link.
+    Linking and deleting the same content exclude one another: linking holds
+    :attr:`locks` for the digest from the check of the data to the link.
 
-    Content that has not its digest is as good as missing; see Note [Verified content]
-    in :mod:`txregistry.storage.content.integrity`.
+    Content that does not match its digest counts as missing; see Note [Verified
+    content] in :mod:`txregistry.storage.content.integrity`.
     """
 
     _driver: IStorageDriver
@@ -85,7 +85,7 @@ class Content:
 
     @deferred
     async def verify(self, digest: Digest) -> bool:
-        """Fire with whether the content that lies there has its digest."""
+        """Fire with whether stored content matches its digest."""
         for _ in range(_RACES):
             try:
                 found = await self._driver.stat(layout.blob_data(digest))
@@ -100,7 +100,7 @@ class Content:
 
     @deferred
     async def is_there(self, digest: Digest) -> bool:
-        """Fire with whether there is any content, be it damaged."""
+        """Fire with whether there is any content, damaged or not."""
         try:
             await self._driver.stat(layout.blob_data(digest))
         except PathNotFound:
@@ -109,9 +109,9 @@ class Content:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with the descriptor of content that is there.
+        """Fire with the descriptor of stored content.
 
-        That has been verified, unless it is large: then it is from now on.
+        The content is verified, or, if it is large, verification starts now.
         """
         for _ in range(_RACES):
             try:
@@ -127,7 +127,7 @@ class Content:
         raise BlobUnknown(str(digest))
 
     def _verify_behind(self, digest: Digest, identity: str) -> None:
-        """Find out about large content that somebody has asked for, for the next."""
+        """Verify large content in the background, for the next request."""
         done = self._confirm(digest, identity)
         done.addErrback(lambda failure: failure.trap(Unavailable, DriverError))
 
@@ -136,7 +136,7 @@ class Content:
         """Open content, under a lease.
 
         Fails with ``BlobUnknown`` also if it is damaged, so that it can be fetched
-        again. What is large and was not verified yet, is so while it is read.
+        again. Large content that is not verified yet is verified while it is read.
         """
         release = self.leases.take(digest)
         try:
@@ -180,7 +180,7 @@ class Content:
     async def _judge(self, digest: Digest, identity: str, size: int) -> bool:
         """Fire with whether a file was verified; fail with ``BlobUnknown`` for damage.
 
-        If not, it is large, or is not there any more.
+        An unverified file is large, or has disappeared.
         """
         known = self.integrity.recall(digest, identity)
         if known is None:
@@ -198,14 +198,14 @@ class Content:
         if verified is False:
             self.damage.report(digest, identity)
         if not verified:
-            raise Unavailable("the content has not its digest")
+            raise Unavailable("the content does not match its digest")
 
     def purge_damaged(self, before: float) -> Deferred[None]:
         """Delete damaged content that was set aside before a time."""
         return self.damage.purge(before)
 
     def collect(self, digest: Digest) -> Deferred[bool]:
-        """Delete content that nobody links or reads."""
+        """Delete content that has no link and no reader."""
         return self.locks.run(digest, lambda: self._collect(digest))
 
     def pin(self, digest: Digest) -> None:
@@ -213,14 +213,14 @@ class Content:
         self.pins.pin(digest)
 
     def use(self, digest: Digest) -> None:
-        """Spare content that was linked from a collection that has begun meanwhile.
+        """Spare linked content from a collection that began meanwhile.
 
-        Called under the digest's lock, for which the collection waits as well.
+        Called under the digest's lock, which the collection takes too.
         """
         self.pins.use(digest)
 
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
-        """Delete content that a collection has found nobody refers to.
+        """Delete content that a collection found unreferenced.
 
         :param since: content that was used after this time stays.
         :return: fires with whether it was deleted.

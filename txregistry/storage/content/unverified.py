@@ -14,16 +14,16 @@ from txregistry.flow.producer_relay import open_passage
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.spec.descriptor import Descriptor
 
-#: The end of what is asked for is given to nobody before the digest has agreed.
+#: Bytes at the end of a range that are held back until the digest matches.
 HELD_BACK_BYTES = 64 * 1024
 
 
 @implementer(IBlobReader)
 @attrs.define(eq=False)
 class UnverifiedBlob:
-    """An open blob of which it is not known yet whether it has its digest.
+    """An open blob that is not verified yet.
 
-    :param verified: fires when it has; fails if it has not.
+    :param verified: fires when the digest matches; fails if it does not.
     """
 
     _blob: IBlobReader
@@ -43,7 +43,7 @@ class UnverifiedBlob:
     async def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
     ) -> None:
-        """Push bytes into a consumer, the last of them when the digest has agreed."""
+        """Push bytes into a consumer, the last of them once the digest matches."""
         wanted = max(0, self.size - offset) if size is None else size
         first = max(0, wanted - HELD_BACK_BYTES)
         verified = self._verified()
@@ -57,7 +57,7 @@ class UnverifiedBlob:
             )
         finally:
             passage.relay.shut()
-            # Whoever has left does not care how it ends.
+            # A consumer that has left needs no verdict.
             verified.addErrback(lambda _: None)
             verified.cancel()
 

@@ -1,1 +1,1 @@
-"""Collection of what nothing refers to any more."""
+"""Collection of content that nothing refers to."""

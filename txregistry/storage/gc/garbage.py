@@ -1,10 +1,10 @@
-"""Collect what nothing refers to any more, while everything goes on.
+"""Collect content that nothing refers to, while the registry serves.
 
 Three stages. *Mark*: in each repository decide which manifests stay, and mark what they
-refer to. *Sweep*: delete content without a mark. *Links*: remove the links that
-are left of it. What is used meanwhile is safe: see Note [Pins] in
-:mod:`txregistry.storage.content.pins`; what was written or linked within the grace
-is marked, whoever refers to it.
+reference. *Sweep*: delete content without a mark. *Links*: remove the links to deleted
+content. Content used meanwhile is safe: see Note [Pins] in
+:mod:`txregistry.storage.content.pins`; content written or linked within the grace
+period is marked, referenced or not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from txregistry.storage.tree.walk import (
 )
 from txregistry.storage.uploads.purge import LEFTOVER_SECONDS, sweep_leftovers
 
-#: Files that are looked at before others get their turn.
+#: Files that are examined before other work gets its turn.
 _PER_TURN = 32
 
 #: Digests that a report names at most.
@@ -107,7 +107,7 @@ class Collector:
 class _Run:
     """One collection under way.
 
-    :ivar since: what was written or used from then on stays.
+    :ivar since: content written or used from then on stays.
     """
 
     _driver: IStorageDriver
@@ -138,7 +138,7 @@ class _Run:
 
     @deferred
     async def sweep(self) -> None:
-        """Delete content without a mark, and what crashes have left of writes."""
+        """Delete content without a mark, and leftovers of interrupted writes."""
         looked = 0
         async for item in self._driver.walk(path=layout.BLOBS, only=is_ours):
             digest = _digest_of(item)
@@ -181,7 +181,7 @@ class _Run:
         for digest in sorted(set(known) - stays, key=str):
             await self._turns.take()
             if digest in stays:
-                continue  # something that somebody has just put again refers to it
+                continue  # a manifest that was just pushed again refers to it
             if await self._drop(name, digest):
                 gone.add(digest)
                 continue
@@ -214,7 +214,7 @@ class _Run:
                 self._unsure.add(name)
             return References()
         except ManifestInvalid:
-            # What it referred to is not known: nothing of this repository goes.
+            # Its references are unknown: nothing of this repository is deleted.
             self._tell_broken(name, digest)
             self._unsure.add(name)
             return References()
@@ -230,7 +230,7 @@ class _Run:
     async def _roots(
         self, name: RepositoryName, known: dict[Digest, References]
     ) -> set[Digest]:
-        """Give the manifests that stay for themselves: tagged, young or pinned."""
+        """Give the manifests that are roots: tagged, young or pinned."""
         roots = set()
         async for tag in tags_in_tree(self._driver, name):
             await self._turns.take()
@@ -255,7 +255,7 @@ class _Run:
 
     @deferred
     async def _mark_layers(self, name: RepositoryName) -> dict[Digest, Digest]:
-        """Mark what was linked lately; give what aliases stand for."""
+        """Mark recently linked content; give what aliases stand for."""
         aliases: dict[Digest, Digest] = {}
         async for link, item in self._layers(name):
             await self._turns.take()
@@ -306,7 +306,7 @@ class _Run:
 
     @deferred
     async def _drop(self, name: RepositoryName, digest: Digest) -> bool:
-        """Unlink a manifest, unless somebody has just put or needed it again."""
+        """Unlink a manifest, unless it was just pushed or used again."""
         gone = True
         if not self._options.dry_run:
             repository = await self._namespace.repository(name=name)
@@ -318,7 +318,7 @@ class _Run:
 
     @deferred
     async def _drop_history(self, name: RepositoryName, gone: set[Digest]) -> None:
-        """Remove what tags remember of manifests that are gone."""
+        """Remove deleted manifests from the history of tags."""
         links = Links(self._driver)
         async for tag in tags_in_tree(self._driver, name):
             await self._turns.take()
@@ -353,7 +353,7 @@ class _Run:
     @deferred
     async def _remove_if_dangling(self, name: RepositoryName, link: Digest) -> None:
         if link in self._damaged:
-            return  # whoever runs the registry may put it back
+            return  # the operator may restore it
         repository = await self._namespace.repository(name=name)
         blobs = repository.blobs
         removed = await cast(IBlobDeleter, blobs).delete_dangling(digest=link)
@@ -361,8 +361,8 @@ class _Run:
 
 
 def _short(digest: Digest) -> bytes:
-    # Half a digest tells content apart, and a million of them fit into memory. Two
-    # that were alike would only keep content that could go.
+    # Half a digest tells content apart, and a million of them fit into memory. A
+    # collision would only keep content that could be deleted.
     return bytes.fromhex(digest.hex[:32])
 
 

@@ -15,7 +15,7 @@ class References:
     """What a manifest refers to.
 
     :ivar references: configuration and layers, or children.
-    :ivar subject: what it says something about.
+    :ivar subject: the manifest that it describes.
     """
 
     references: tuple[Digest, ...] = ()
@@ -25,12 +25,12 @@ class References:
 async def reachable(
     known: Mapping[Digest, References], roots: Iterable[Digest], turns: Turns
 ) -> set[Digest]:
-    """Give the manifests that stay if these do.
+    """Give the manifests that are reachable from these roots.
 
-    Children of an index stay with it, and so does what refers to something that stays:
-    signatures have no tag of their own. The index of a child does not stay for it.
+    Children of an index are reachable, and so is a manifest whose subject is:
+    signatures have no tag of their own. An index is not reachable through its children.
 
-    :param turns: let others have theirs; a repository may have 100,000 manifests.
+    :param turns: yields to other work; a repository may have 100,000 manifests.
     """
     about: dict[Digest, list[Digest]] = {}
     for digest, manifest in known.items():

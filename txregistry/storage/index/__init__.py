@@ -1,1 +1,1 @@
-"""An index of names beside the tree, and how it comes to be believed."""
+"""An index of names beside the tree, and how it is validated."""

@@ -1,9 +1,8 @@
-"""Questions about names: answered from the index, or from the tree where it lags.
+"""Queries for names: answered from the index, or from the tree if that fails.
 
-The index has to be written before it can be asked, as what it knows follows the tree. A
-full disk, a file that cannot be opened or one that was just lost must not keep anybody
-from reading what is there: then the tree itself is asked, which takes as long as it has
-names.
+The index follows the tree, so pending rows are written before each query. A full disk,
+or an index file that is lost or cannot be opened, must not prevent reads: then the tree
+itself is walked, which takes time proportional to its number of names.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ from txregistry.storage.tree.walk import (
 
 T = TypeVar("T")
 
-#: What an index fails with that cannot be asked now.
+#: Errors of an index that cannot be queried now.
 _UNUSABLE = (sqlite3.Error, IndexLost)
 
-#: How many more are gathered than twice what is wanted, before they are sorted.
+#: Names gathered beyond twice the page size before they are sorted.
 _SPARE = 256
 
-#: It is told once in so many seconds that the index cannot be used.
+#: Seconds between two log lines that the index cannot be used.
 _TELL_SECONDS = 60.0
 
 
@@ -114,7 +113,7 @@ class Names:
     async def manifests(
         self, name: RepositoryName, digests: Sequence[Digest]
     ) -> set[Digest]:
-        """Fire with those of some digests, at most 500, that are manifests there."""
+        """Fire with those of at most 500 digests that are manifests of a repository."""
         try:
             await self._reconciler.referrers(name)
             return await self._reconciler.index.manifests(name, digests)
@@ -134,9 +133,9 @@ class Names:
         after: str,
         limit: int | None,
     ) -> list[T]:
-        """Give the first of what is found, in the order of a key.
+        """Give the first items in the order of a key.
 
-        Takes memory for twice as many as are wanted, however many there are.
+        Takes memory for about twice the page size, however many items there are.
         """
         kept: list[T] = []
         async for item in Turns(self._clock).over(found):
@@ -172,7 +171,7 @@ class Names:
         if now - self._told_at >= _TELL_SECONDS:
             self._told_at = now
             self._log.warn(
-                "the index of names cannot be used, and the tree is asked: {error}",
+                "the index of names cannot be used, walking the tree instead: {error}",
                 error=str(error),
             )
 

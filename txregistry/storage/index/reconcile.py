@@ -1,4 +1,4 @@
-"""Look at the tree so that the index can be believed: see Note [Ensuring]."""
+"""Read the tree so that the index can be trusted: see Note [Ensuring]."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from txregistry.storage.tree.walk import (
     walk_repositories,
 )
 
-#: Parts of an index that are believed; beyond this many all are looked at again.
+#: Trusted parts of an index; beyond this many all are read again.
 MAX_ENSURED = 100_000
 
-#: Files that are looked at before others get their turn.
+#: Files that are examined before other work gets its turn.
 _PER_TURN = 64
 
 
@@ -43,8 +43,9 @@ _PER_TURN = 64
 class Reconciler:
     """Ensures the parts of an index, each once.
 
-    :ivar tagging: whoever changes a tag holds its lock from the look at the link until
-        the index knows. Those who hold the lock of a digest as well took that first.
+    :ivar tagging: a change of a tag holds its lock from the read of the link until the
+        index is updated. Where the lock of a digest is held as well, that is taken
+        first.
     """
 
     _driver: IStorageDriver
@@ -82,7 +83,7 @@ class Reconciler:
         await self._ensure_by_look((name, "referrers"), str(name), look)
 
     def added(self, name: RepositoryName, *written: Fact) -> None:
-        """Record that a repository holds something, and perhaps more."""
+        """Record that a repository holds something, and further facts."""
         if name in self._seen and not written:
             return
         self.index.write(statements.repository_added(name), *written)
@@ -92,17 +93,17 @@ class Reconciler:
 
     @deferred
     async def removed(self, name: RepositoryName, *written: Fact) -> None:
-        """Record that something is gone, and the repository if that was all."""
+        """Record that something is gone, and the repository too if it is now empty."""
         self._seen.discard(name)
         is_there = await self.is_there(name)
-        if not is_there and name not in self._seen:  # nor has anybody added to it since
+        if not is_there and name not in self._seen:  # and nothing was added since
             written += (statements.repository_gone(name),)
             await self._prune(name)
         self.index.write(*written)
 
     @deferred
     async def _prune(self, name: RepositoryName) -> None:
-        """Remove what uploads left empty."""
+        """Remove directories that uploads left empty."""
         if IPruner.providedBy(self._driver):
             path = layout.uploads(name)
             await IPruner(self._driver).prune(path=path, stop=layout.REPOSITORIES)
@@ -146,20 +147,20 @@ class Reconciler:
         forgotten = self._forgotten
         await look()
         if self._is_ensured(key) or forgotten != self._forgotten:
-            return  # what it stood on is not believed any more: it is done again
+            return  # its base is no longer trusted: ensure it again
         if len(self._ensured) >= MAX_ENSURED:
-            kept = self._ensured & {"repositories"}  # which takes longest by far
+            kept = self._ensured & {"repositories"}  # the slowest by far
             self._forget()
             self._ensured |= kept
         self._ensured.add(key)
 
     def _forget(self) -> None:
-        """Believe nothing; what is asked for is looked at again."""
+        """Trust nothing; each part is read again when it is needed."""
         self._ensured.clear()
         self._forgotten += 1
 
     def tell_unreadable(self, error: DriverError) -> None:
-        """Log that a repository is not in the catalogue, as it cannot be read."""
+        """Log that an unreadable repository is not in the catalogue."""
         self._log.warn("not in the catalogue: {error}", error=str(error))
 
     async def _look_for_repositories(self, look: Look) -> list[Fact]:

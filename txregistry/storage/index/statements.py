@@ -1,7 +1,7 @@
 """Facts about the tree of names, as statements of SQL for the index.
 
-What a look at the tree meets is kept as seen until the look has ended: then it takes
-the place of what was known in one step, and how much there is costs no memory.
+What a scan of the tree meets is stored as seen until the scan ends: then it replaces
+the old rows in one step. Its size costs no memory.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ DELETE FROM seen;
 
 @attrs.frozen
 class Fact:
-    """A statement of SQL.
+    """An SQL statement.
 
-    :ivar part: what it is about: a repository by its name, or the catalogue.
+    :ivar part: its part of the index: a repository by its name, or the catalogue.
     """
 
     part: str
@@ -52,7 +52,7 @@ class Fact:
     values: tuple[Any, ...]
 
 
-#: The part of an index that is no repository's.
+#: The part of an index that belongs to no repository.
 CATALOGUE = ""
 
 _ADD_REPOSITORY = "INSERT OR IGNORE INTO repositories VALUES (?)"
@@ -85,37 +85,37 @@ _ADD_SEEN_REPOSITORIES = (
 
 
 def sort_key(name: str) -> str:
-    """Give what sorts by code point as names sort by component."""
+    """Give a key whose code point order is the names' order by component."""
     return name.replace("/", "\x01")
 
 
 def repository_added(name: RepositoryName) -> Fact:
-    """Say that a repository is there."""
+    """Record a repository."""
     return Fact(CATALOGUE, _ADD_REPOSITORY, (sort_key(str(name)),))
 
 
 def repository_gone(name: RepositoryName) -> Fact:
-    """Say that a repository holds nothing any more."""
+    """Record that a repository is empty."""
     return Fact(CATALOGUE, _DROP_REPOSITORY, (sort_key(str(name)),))
 
 
 def tag_set(name: RepositoryName, tag: Tag, digest: Digest) -> Fact:
-    """Say what a tag stands for."""
+    """Record what a tag stands for."""
     return Fact(str(name), _SET_TAG, (str(name), str(tag), str(digest)))
 
 
 def tag_read(name: RepositoryName, tag: Tag, digest: Digest) -> Fact:
-    """Say what a tag was found to stand for, unless it was set or deleted since."""
+    """Record what a tag was found to stand for, unless it was set or deleted since."""
     return Fact(str(name), _READ_TAG, (str(digest), str(name), str(tag)))
 
 
 def tag_gone(name: RepositoryName, tag: Tag) -> Fact:
-    """Say that a tag is gone."""
+    """Record that a tag is gone."""
     return Fact(str(name), _DROP_TAG, (str(name), str(tag)))
 
 
 def manifest_added(name: RepositoryName, manifest: Manifest) -> Fact:
-    """Say what a manifest refers to."""
+    """Record what a manifest refers to."""
     subject = manifest.subject
     annotations = json.dumps(dict(manifest.annotations))
     values = (
@@ -131,22 +131,22 @@ def manifest_added(name: RepositoryName, manifest: Manifest) -> Fact:
 
 
 def manifest_gone(name: RepositoryName, digest: Digest) -> Fact:
-    """Say that a manifest is gone."""
+    """Record that a manifest is gone."""
     return Fact(str(name), _DROP_MANIFEST, (str(name), str(digest)))
 
 
 def seen(part: str, look: int, name: str) -> Fact:
-    """Say that a look has met a name: of a repository its :func:`sort_key`."""
+    """Record that a scan has met a name: of a repository its :func:`sort_key`."""
     return Fact(part, _SEE, (look, name))
 
 
 def seen_no_more(part: str, look: int) -> Fact:
-    """Say that a look has ended."""
+    """Record that a scan has ended."""
     return Fact(part, _FORGET_SEEN, (look,))
 
 
 def repositories_are_seen(look: int) -> list[Fact]:
-    """Say that what a look has met are all repositories there are."""
+    """Record that a scan has met all repositories that exist."""
     return [
         Fact(CATALOGUE, _DROP_REPOSITORIES, ()),
         Fact(CATALOGUE, _ADD_SEEN_REPOSITORIES, (look,)),
@@ -154,9 +154,9 @@ def repositories_are_seen(look: int) -> list[Fact]:
 
 
 def tags_are_seen(name: RepositoryName, look: int) -> list[Fact]:
-    """Say that what a look has met are all tags there are.
+    """Record that a scan has met all tags that exist.
 
-    It is not known any more what they stand for.
+    What they stand for becomes unknown.
     """
     part, values = str(name), (str(name), look)
     return [
@@ -167,5 +167,5 @@ def tags_are_seen(name: RepositoryName, look: int) -> list[Fact]:
 
 
 def manifests_are_seen(name: RepositoryName, look: int) -> list[Fact]:
-    """Say that there are no manifests that a look has not met."""
+    """Record that a scan has met all manifests that exist."""
     return [Fact(str(name), _KEEP_SEEN_MANIFESTS, (str(name), look))]

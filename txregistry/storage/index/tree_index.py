@@ -1,13 +1,13 @@
 """An index of names beside the tree: repositories, tags and referrers.
 
-The tree is the truth and this can be deleted at any time. It answers in a time that
-does not grow with the number of names, which a directory cannot.
+The tree is the truth and this can be deleted at any time. Its response time does not
+grow with the number of names, unlike a directory's.
 
 Note [Ensuring]. What is in the file may be older than the tree: another program may
-have worked on it, or a crash come between a link and its row. So each process looks at
-each part of the tree once before it believes the index about it, and from then on it
-keeps step with what it writes itself. What is written while a look is under way is
-recorded and done again on top of its result.
+have worked on it, or a crash come between a link and its row. So each process scans
+each part of the tree once before it trusts the index about it, and from then on updates
+the index with its own changes. Changes made during a scan are recorded and replayed on
+top of its result.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _MANIFESTS_UNREAD = (
 )
 
 
-#: Facts of a look that wait for being written together, and their text in characters.
+#: Facts of a scan that are written together, and their text in characters.
 _BATCH, _BATCH_LENGTH = 512, 256 * 1024
 
-#: Facts that wait for the next question.
+#: Facts that wait for the next query.
 _PENDING = 512
 
 #: The file, by how often it was set aside, and how often writing to it has failed.
@@ -60,18 +60,18 @@ Epoch = tuple[int, int]
 
 
 class IndexLost(Unavailable):
-    """What the index was believed to know was lost; it is looked for again."""
+    """The trusted contents of the index were lost; the tree is scanned again."""
 
 
 @attrs.define(eq=False)
 class Look:
-    """A look at a part of the tree that is under way.
+    """A scan of a part of the tree that is under way.
 
     :ivar number: in :func:`statements.seen`.
-    :ivar part: of the facts that are recorded; see :class:`statements.Fact`.
+    :ivar part: the part of the facts to record; see :class:`statements.Fact`.
     :ivar journal: what was written about the part since it began.
-    :ivar is_over: nothing of it counts any more. Jobs may run after that which nobody
-        waits for.
+    :ivar is_over: its result is discarded. Jobs whose result nobody awaits may still
+        run.
     """
 
     _index: TreeIndex
@@ -88,41 +88,41 @@ class Look:
         await self.write(statements.seen(self.part, self.number, name))
 
     async def write(self, *found: Fact) -> None:
-        """Write what harms nobody before this look has ended."""
+        """Write facts that have no effect before the scan ends."""
         self._batch.extend(found)
         self._batch_length += sum(map(_length, found))
         if len(self._batch) >= _BATCH or self._batch_length >= _BATCH_LENGTH:
             await self.flush()
 
     async def flush(self) -> None:
-        """Fire when all that was seen and written can be asked for."""
+        """Fire when everything seen and written can be queried."""
         batch, self._batch, self._batch_length = self._batch, [], 0
         await self._index.do(lambda db: self._execute(db, batch))
 
     async def end(self, found: Sequence[Fact]) -> None:
-        """Let all become true at once."""
+        """Let all facts take effect at once."""
         await self._index.do(lambda db: self._end(db, found))
 
     def _end(self, db: sqlite3.Connection, found: Sequence[Fact]) -> None:
-        # The journal is read here, on the database's thread: what came meanwhile may
-        # have been written already, and would be undone by a journal without it.
+        # The journal is read here, on the database's thread: changes made meanwhile may
+        # be written already, and an older journal would undo them.
         forgotten = statements.seen_no_more(self.part, self.number)
-        self._index.flush(db)  # what came before the look
+        self._index.flush(db)  # changes from before the scan
         self._execute(db, [*self._batch, *found, *self.journal, forgotten])
 
     def _execute(self, db: sqlite3.Connection, found: Sequence[Fact]) -> None:
         if self.is_over:
             return
         if self._index.epoch != self.epoch:
-            raise _lost()  # and with it what was seen
+            raise _lost()  # together with what was seen
         _execute(db, found)
 
 
 @attrs.define(eq=False)
 class TreeIndex:
-    """The rows, and the looks at the tree that are under way.
+    """The rows, and the scans of the tree that are under way.
 
-    :ivar believed: the epoch to which belongs what whoever asks was told to believe.
+    :ivar believed: the epoch of the file that callers trust.
     """
 
     _database: Database
@@ -137,11 +137,11 @@ class TreeIndex:
 
     @property
     def epoch(self) -> Epoch:
-        """Give the present one; it changes on the database's thread."""
+        """Give the current epoch; it changes on the database's thread."""
         return self._database.generation, self._failures
 
     def open(self) -> Deferred[None]:
-        """Fire when the file is open: what is wrong with it shows best then."""
+        """Fire when the file is open: most faults of the file show then."""
         return self.do(lambda db: None)
 
     def do(self, work: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
@@ -149,11 +149,11 @@ class TreeIndex:
         return self._database.run(work)
 
     def write(self, *written: Fact) -> None:
-        """Keep step with a change of the tree.
+        """Record a change of the tree.
 
-        Nobody waits, and nothing is written before there is enough of it: every
-        question writes first what came before it, and what is lost with the process is
-        found again by a look at the tree.
+        The caller does not wait, and changes are written in batches: every query writes
+        pending changes first, and changes lost with the process are found again by a
+        scan of the tree.
         """
         for look in self._looks:
             look.journal.extend(fact for fact in written if fact.part == look.part)
@@ -167,8 +167,8 @@ class TreeIndex:
             flushed.addCallbacks(self._flushed, self._not_written)
 
     def flush(self, db: sqlite3.Connection) -> None:
-        """Write all that was given, on the database's thread; fails with its error."""
-        # Taken on the database's thread, so that what came meanwhile goes along.
+        """Write all pending facts, on the database's thread; fails with its error."""
+        # Taken on the database's thread, so that changes made meanwhile are included.
         waiting = self._pending
         pending = [waiting.popleft() for _ in range(len(waiting))]
         self._pending_length = 0
@@ -184,11 +184,11 @@ class TreeIndex:
         self.write()
 
     def _not_written(self, failure: Failure) -> None:
-        """Forget what waits, and with it what the index was believed to know.
+        """Drop pending facts, and trust in the index with them.
 
-        Trying again at once would be all that is done while a file cannot be opened.
+        While a file cannot be opened, retrying at once would take all the time.
         """
-        self._log.failure("the index has lost step with the tree", failure)
+        self._log.failure("the index no longer matches the tree", failure)
         self._is_flushing = False
         self._failures += 1
         self._pending, self._pending_length = deque(), 0
@@ -197,10 +197,10 @@ class TreeIndex:
     async def renew(
         self, part: str, look: Callable[[Look], Awaitable[list[Fact]]]
     ) -> None:
-        """Put what a look at the tree gives in place of what was known.
+        """Replace the rows of a part with the result of a scan.
 
-        :param part: that is looked at; see :class:`statements.Fact`.
-        :param look: gives facts that become true together, at its end.
+        :param part: that is scanned; see :class:`statements.Fact`.
+        :param look: yields facts that take effect together, at its end.
         :return: fails with ``Unavailable`` when the file was lost meanwhile.
         """
         looking = Look(self, next(self._numbers), part, self.believed)
@@ -245,7 +245,7 @@ class TreeIndex:
 
     @deferred
     async def tags_unread(self, name: RepositoryName, after: str, limit: int) -> Any:
-        """Fire with tags of which it is not known what they stand for, sorted."""
+        """Fire with tags whose digest is unknown, sorted."""
         rows = await self._rows(
             "SELECT tag FROM tags WHERE repository = ? AND tag > ?"
             " AND digest IS NULL ORDER BY tag LIMIT ?",
@@ -257,7 +257,7 @@ class TreeIndex:
     async def manifests_unread(
         self, name: RepositoryName, look: Look, after: str, limit: int
     ) -> list[Digest]:
-        """Fire with manifests that a look has met and that are not known, sorted."""
+        """Fire with manifests that a scan has met and the index lacks, sorted."""
         await look.flush()
         values = (look.number, after, str(name), limit)
         rows = await self._rows(_MANIFESTS_UNREAD, values)
@@ -311,7 +311,7 @@ class TreeIndex:
 
 
 def _lost() -> IndexLost:
-    return IndexLost("the index of names was lost and is made anew")
+    return IndexLost("the index of names was lost and is rebuilt")
 
 
 def _limit(limit: int | None) -> int:

@@ -1,1 +1,1 @@
-"""What one repository holds, by its links."""
+"""The contents of one repository, by its links."""

@@ -36,7 +36,7 @@ from txregistry.storage.uploads.upload_writer import Upload
 @implementer(IBlobStatter)
 @attrs.define(eq=False)
 class LinkedStatter:
-    """Stats content by way of a repository's links."""
+    """Stats content through a repository's links."""
 
     _name: RepositoryName
     _links: Links
@@ -77,7 +77,7 @@ class LinkedBlobs:
         try:
             return await self._content.stat(descriptor.digest)
         except BlobUnknown:
-            # As below: HEAD says what GET would.
+            # As in open(): HEAD answers as GET would.
             await self._descriptors.clear(digest=digest)
             raise
 
@@ -88,7 +88,7 @@ class LinkedBlobs:
         try:
             return await self._content.open(descriptor.digest)
         except BlobUnknown:
-            # The content went away behind the cache's back.
+            # The content was deleted without the cache being told.
             await self._descriptors.clear(digest=digest)
             raise
 
@@ -106,7 +106,7 @@ class LinkedBlobs:
         return upload
 
     def begin(self, algorithm: str | None = None) -> Deferred[UploadStatus]:
-        """Begin an upload that others go on with."""
+        """Begin an upload that other requests resume."""
         return self._uploads.begin(now=self._clock.seconds(), algorithm=algorithm)
 
     def status(
@@ -122,7 +122,7 @@ class LinkedBlobs:
         check: Callable[[UploadStatus], None],
         begun_at: float | None = None,
     ) -> IBlobWriter:
-        """Go on with an upload."""
+        """Resume an upload."""
         upload: Upload = await self._uploads.resume(upload_id, check, begun_at)
         return upload
 
@@ -130,8 +130,8 @@ class LinkedBlobs:
     async def delete(self, digest: Digest) -> None:
         """Unlink a blob from this repository.
 
-        Under the lock of its content, so that nobody who links it remembers it after;
-        if it is not linked yet, under that of the name by which it would be.
+        Holds the lock of its content, so that no concurrent link re-caches it; if the
+        blob is not linked, the lock of the digest that was given.
         """
         linked = await self._links.read(layout.layer_link(self._name, digest))
         key = digest if linked is None else linked
@@ -150,7 +150,7 @@ class LinkedBlobs:
 
     @deferred
     async def _delete_if_dangling(self, digest: Digest, target: Digest) -> bool:
-        # A client may have been quicker.
+        # A client may have uploaded it meanwhile.
         if await self._content.is_there(target):
             return False
         return await self._unlink(digest)
@@ -166,7 +166,7 @@ class LinkedBlobs:
         removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
-        # Whoever looked in between has it remembered again.
+        # A concurrent lookup may have re-cached it.
         await self._descriptors.clear(digest=digest)
         await self._reconciler.removed(self._name)
         return removed
@@ -205,4 +205,4 @@ class LinkedBlobs:
 
 
 def _accept(status: UploadStatus) -> None:
-    """Find nothing wrong with an upload that has just begun."""
+    """Accept the state of an upload that has just begun."""

@@ -37,8 +37,8 @@ from txregistry.storage.tree.walk import revisions_in_tree
 class LinkedManifests:
     """Manifests to which a repository's links give access.
 
-    Every read is verified: content that does not match its digest is missing. What
-    was read is remembered for a while.
+    Every read is verified: content that does not match its digest is missing. Manifests
+    that were read are cached.
     """
 
     _name: RepositoryName
@@ -81,10 +81,10 @@ class LinkedManifests:
 
     @deferred
     async def put(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> Descriptor:
-        """Store a manifest durably, link it and tag it, all in one go."""
+        """Store a manifest durably, link it and tag it in one step."""
         signatures, content = jws.take_apart(manifest)
         await self.pin(manifest)
-        # Signatures add up over several pushes.
+        # Signatures accumulate over several pushes.
         self._cache.drop(self._name, manifest.digest)
         keys = [(self._name, tag) for tag in sorted(set(tags), key=str)]
         await self._content.locks.run(
@@ -99,7 +99,7 @@ class LinkedManifests:
 
     @deferred
     async def names(self, digest: Digest) -> bool:
-        """Fire with whether one of the manifests is made of some content."""
+        """Fire with whether one of the manifests references some content."""
         revisions = revisions_in_tree(self._driver, self._name)
         async for revision in Turns(self._clock).over(revisions):
             try:
@@ -112,7 +112,7 @@ class LinkedManifests:
 
     @deferred
     async def pin(self, manifest: Manifest) -> None:
-        """Spare what a manifest refers to, and itself; see Note [Pins]."""
+        """Spare a manifest and what it refers to; see Note [Pins]."""
         named = [await self._canonical(found.digest) for found in manifest.references]
         wanted = [manifest.digest, *named]
         self._content.pins.pin(*wanted)
@@ -125,7 +125,7 @@ class LinkedManifests:
 
     @deferred
     async def _canonical(self, digest: Digest) -> Digest:
-        """Fire with the digest under which content lies: links know other names."""
+        """Fire with the digest under which content is stored: links may use another."""
         if digest.algorithm == CANONICAL:
             return digest
         link = layout.layer_link(self._name, digest)
@@ -146,7 +146,7 @@ class LinkedManifests:
 
     @deferred
     async def _is_old_style(self, digest: Digest) -> bool:
-        """Tell what 2.1.0 left: signatures of a revision that it linked as a layer."""
+        """Tell whether 2.1.0 left signatures of a revision linked as a layer."""
         try:
             await self._driver.stat(path=layout.signatures(self._name, digest))
             await self._driver.stat(path=layout.revision_link(self._name, digest))
@@ -159,7 +159,7 @@ class LinkedManifests:
         return self._content.locks.run(digest, lambda: self._delete(digest))
 
     def collect(self, digest: Digest, since: float) -> Deferred[bool]:
-        """Unlink a manifest that nothing keeps, unless it was used after a time."""
+        """Unlink an unreachable manifest, unless it was used after a time."""
         return self._content.locks.run(digest, lambda: self._collect(digest, since))
 
     @deferred
@@ -176,11 +176,11 @@ class LinkedManifests:
     async def _delete(self, digest: Digest) -> Tags:
         if await self._link(digest) is None:
             raise ManifestUnknown(str(digest))
-        # Tags first: one that stands for nothing would be worse than none.
+        # Tags first: a dangling tag would be worse than none.
         untagged = await self._untag(digest)
         self._cache.drop(self._name, digest)
         await self._unlink(digest)
-        # Whoever looked in between has it remembered again.
+        # A concurrent lookup may have re-cached it.
         self._cache.drop(self._name, digest)
         fact = statements.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
@@ -193,7 +193,7 @@ class LinkedManifests:
             try:
                 await self._tags.untag(tag=tag, digest=digest)
             except ManifestUnknown:
-                continue  # since then it stands for another one, or is gone
+                continue  # the tag was moved or deleted since
             untagged.append(tag)
         return untagged
 
@@ -234,7 +234,7 @@ class LinkedManifests:
         try:
             manifest = lenient.read(content, algorithm=digest.algorithm)
         except ManifestInvalid as error:
-            # A layer was asked for as a manifest, by a link of the old style.
+            # A layer was requested as a manifest, by a link of the old style.
             raise ManifestUnknown(str(digest)) from error
         if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
             return manifest

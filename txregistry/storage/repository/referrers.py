@@ -5,8 +5,8 @@ from the index manifest under the tag ``<alg>-<hex>`` (OCI distribution-spec,
 "Referrers Tag Schema").
 
 Note [Lists that anybody has pushed]. Such a manifest may have 27,000 entries, and a
-page is gathered a few at a time. So it is read once, in turns, and kept as it will not
-change; which of its entries are there is asked of the index, some hundred at a time.
+page is gathered a few at a time. So it is parsed once, in turns, and kept, as it cannot
+change; the index says which of its entries exist, some hundred at a time.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from txregistry.spec.manifest.listing import good_entries_of
 from txregistry.spec.reference import RepositoryName, schema_tag
 from txregistry.storage.index.names import Names
 
-#: Entries of such a list that are looked at; what comes after them is passed over.
+#: Entries of such a list that are read; the rest is ignored.
 MAX_ENTRIES = 10_000
 
-#: What lists that were read may take in memory, all together.
+#: Bytes of memory for all parsed lists together.
 MAX_BYTES = 16 * 1024 * 1024
 
-#: Entries that are read, and asked for, before others get their turn.
+#: Entries that are parsed, or queried, before other work gets its turn.
 _PER_TURN = 256
 
 
 @attrs.define(eq=False)
 class TaggedLists:
-    """The lists of all repositories that were read; see the note.
+    """The parsed lists of all repositories; see the note.
 
-    Content never changes, so that they are kept by the digest of their manifest.
+    Content never changes, so they are kept by the digest of their manifest.
     """
 
     _clock: IReactorTime
@@ -108,7 +108,7 @@ class IndexedReferrers:
     async def _older(
         self, subject: Digest, artifact_type: str | None, after: str, limit: int | None
     ) -> Referrers:
-        """Fire with the first entries of a tagged list that are there."""
+        """Fire with the first entries of a tagged list that exist."""
         entries = await self._by_tag(subject)
         wanted = [
             item

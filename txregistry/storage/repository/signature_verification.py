@@ -1,7 +1,7 @@
 """Verify the JWS signatures of schema 1 manifests, in libtrust's form (RFC 7515).
 
-Each signature names its key itself, as ``jwk`` or as the chain ``x5c``, in a header
-that is not protected; the protected one says what part of the document was signed.
+Each signature names its key itself, as ``jwk`` or as the chain ``x5c``, in an
+unprotected header; the protected header says what part of the document was signed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.nesting import read_json
 from txregistry.spec.signing import public_half
 
-#: What libtrust signs with. No key of these can be mistaken for another kind.
+#: The algorithms of libtrust. A key of one cannot be mistaken for another kind.
 ALGORITHMS = ["ES256", "ES384", "ES512", "RS256", "RS384", "RS512"]
 
-#: Signatures of one manifest that are looked at; each costs a public key operation.
+#: Signatures checked per manifest; each costs a public key operation.
 MAX_SIGNATURES = 16
 
 
@@ -42,7 +42,7 @@ def verify_signatures(manifest: Manifest) -> None:
 
 def _verify(content: bytes, signature: Any) -> None:
     try:
-        # Each one says for itself what it spans.
+        # Each signature names the bytes that it covers.
         payload = schema1.payload(content, {"signatures": [signature]})
         value: Any = {
             "payload": base64.urlsafe_b64encode(payload).rstrip(b"=").decode(),
@@ -54,13 +54,13 @@ def _verify(content: bytes, signature: Any) -> None:
         registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         jws.deserialize_json(value, key, registry=registry)
     except Exception as error:
-        # The libraries below fail in ways of their own over odd keys and certificates,
-        # and what they cannot read verifies nothing.
+        # The libraries below raise arbitrary errors on odd keys and certificates, and a
+        # key that cannot be read verifies nothing.
         raise ManifestUnverified({"reason": "a signature does not verify"}) from error
 
 
 def _plain_header(header: Any) -> dict[str, Any]:
-    # The key is given below; libtrust's ids of keys are no concern of this check.
+    # The key is given below; this check ignores libtrust's key ids.
     return {"alg": header["alg"]}
 
 

@@ -46,12 +46,12 @@ class LinkedSignatures:
 
     @deferred
     async def verify(self, manifest: Manifest) -> None:
-        """Fire if every signature is one."""
+        """Fire if every signature is well-formed."""
         verify_signatures(manifest)
 
     @deferred
     async def put(self, digest: Digest, *signatures: bytes) -> None:
-        """Store signatures and link them; ones that are there stay.
+        """Store signatures and link them; existing ones stay.
 
         With the store disabled (``compatibility.schema1.disablesignaturestore``)
         nothing is kept.

@@ -32,7 +32,7 @@ class LinkedTags:
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
-        """Fire with what a tag stands for; its size is not known here."""
+        """Fire with what a tag stands for; the size is unknown here."""
         digest = await self._current(tag)
         if digest is None:
             raise ManifestUnknown({"tag": str(tag)})
@@ -47,7 +47,7 @@ class LinkedTags:
         return found
 
     def tag(self, tag: Tag, descriptor: Descriptor) -> Deferred[None]:
-        """Let a tag stand for a manifest; the history comes first."""
+        """Let a tag stand for a manifest; the history is written first."""
         return self._reconciler.tagging.run(
             (self._name, tag), lambda: self._tag(tag, descriptor.digest)
         )
@@ -92,7 +92,7 @@ class LinkedTags:
 async def tag_changes(
     links: Links, name: RepositoryName, tag: Tag, digest: Digest
 ) -> list[Change]:
-    """Fire with what lets a tag stand for a manifest; the history comes first."""
+    """Fire with the changes that set a tag; the history is written first."""
     return [
         *await links.change(layout.tag_index(name, tag, digest), digest),
         *await links.change(layout.tag_current(name, tag), digest),

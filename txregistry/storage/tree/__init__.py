@@ -1,1 +1,1 @@
-"""Where everything lies: distribution's tree, and walks through it."""
+"""The paths of distribution's tree, and walks through it."""

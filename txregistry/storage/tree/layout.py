@@ -1,4 +1,4 @@
-"""Where everything lies: distribution's tree, to the byte, and ours beside it.
+"""The paths of all files: distribution's tree, to the byte, and ours beside it.
 
 ::
 
@@ -39,7 +39,7 @@ DAMAGED = f"{OWN}/damaged"
 JOURNAL = f"{OWN}/journal"
 SCHEDULER_STATE = "/scheduler-state.json"
 
-#: Directories of a repository that are no part of a longer name.
+#: Directories of a repository that cannot be part of a longer name.
 LAYERS, MANIFESTS, UPLOADS = "_layers", "_manifests", "_uploads"
 
 
@@ -58,7 +58,7 @@ def blob_data(digest: Digest) -> str:
 
 
 def repository(name: RepositoryName) -> str:
-    """Give the directory of a repository, perhaps with others below it."""
+    """Give the directory of a repository; others may lie below it."""
     return f"{REPOSITORIES}/{name}"
 
 
@@ -138,7 +138,7 @@ def upload_started_at(name: RepositoryName, upload_id: str) -> str:
 
 
 def upload_hash_states(name: RepositoryName, upload_id: str) -> str:
-    """Give the directory of an upload's digests that can be gone on with."""
+    """Give the directory of an upload's resumable digests."""
     return f"{upload(name, upload_id)}/hashstates"
 
 
@@ -148,7 +148,7 @@ def damaged(digest: Digest, at: int) -> str:
 
 
 def damaged_at(path: str) -> float:
-    """Tell when a file was set aside, in seconds since the epoch; or never."""
+    """Tell when a file was set aside, in seconds since the epoch, if it was."""
     digits = re.search(r"/[0-9a-f]{64,}\.([0-9]{1,15})$", path)
     return inf if digits is None else float(digits[1])
 
@@ -164,5 +164,5 @@ def fill_data(digest: Digest) -> str:
 
 
 def fill_state(digest: Digest) -> str:
-    """Give the file that says what is certain about a partial blob."""
+    """Give the file that holds the checkpoint of a partial blob."""
     return f"{fill(digest)}/state"

@@ -21,7 +21,7 @@ from txregistry.spec.errors import DigestInvalid
 
 @attrs.define(eq=False)
 class Links:
-    """Reads and writes link files. One that is empty or broken is missing."""
+    """Reads and writes link files. An empty or broken one counts as missing."""
 
     _driver: IStorageDriver
 
@@ -39,25 +39,25 @@ class Links:
 
     @deferred
     async def change(self, path: str, digest: Digest) -> list[Change]:
-        """Fire with what makes a link: nothing, if it says so already."""
+        """Fire with the changes that make a link; none if it is there already."""
         if await self.read(path) == digest:
             return []
         return [PutFile(path, str(digest).encode("ascii"))]
 
     @deferred
     async def write(self, path: str, digest: Digest) -> None:
-        """Make a link, durably; one that says so already is left alone."""
+        """Make a link, durably; an identical one is left alone."""
         await self.apply(await self.change(path, digest))
 
     @deferred
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Make what :meth:`change` has found to be done, durably."""
+        """Make the changes that :meth:`change` gave, durably."""
         if changes:
             await self._driver.apply(changes=changes)
 
     @deferred
     async def remove(self, path: str, stop: str, durable: bool = True) -> bool:
-        """Remove a link, or a directory of links, and what that leaves empty.
+        """Remove a link, or a directory of links, and directories left empty.
 
         :param stop: an ancestor directory that stays.
         :return: fires with whether it was there.

@@ -1,7 +1,7 @@
-"""Which paths can be part of distribution's tree: all else that lies there is foreign.
+"""Which paths can be part of distribution's tree; any other is foreign.
 
 People keep registries on all kinds of disks: ``lost+found``, ``@eaDir``, ``.snapshot``
-or ``.Trash-0`` may be in any directory, and need not even be readable to us.
+or ``.Trash-0`` may be in any directory, and may not even be readable.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _BLOB = re.compile(
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether a path below ``blobs`` or ``repositories`` can be of ours.
+    """Tell whether a path below ``blobs`` or ``repositories`` can be part of the tree.
 
-    Uploads are not looked into: they hold no links.
+    Directories of uploads do not count: they hold no links.
     """
     if path.startswith(layout.BLOBS):
         return _BLOB.fullmatch(path, len(layout.BLOBS)) is not None

@@ -1,4 +1,4 @@
-"""Look through the tree for repositories, tags and manifests, in no order."""
+"""Walk the tree for repositories, tags and manifests, in no order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from txregistry.storage.tree import layout
 
 T = TypeVar("T")
 
-#: Is told what cannot be read.
+#: Called with the error of what cannot be read.
 Unreadable = Callable[[DriverError], None]
 
 
@@ -34,14 +34,14 @@ async def walk_repositories(
 ) -> AsyncIterator[RepositoryName]:
     """Visit the names that hold blobs or manifests.
 
-    :param unreadable: is told of a directory that cannot be read, which is passed
-        over; without it the walk fails with a ``DriverError``.
+    :param unreadable: called for a directory that cannot be read, which is skipped;
+        without it the walk fails with a ``DriverError``.
     """
     is_repository = False
     async for child in _readable_children(driver, path, unreadable):
         last = posixpath.basename(child)
         is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
-        # Whatever else lies there is no part of a name.
+        # Any other entry is no part of a name.
         if may_begin_a_name(_below(child)):
             async for name in walk_repositories(driver, unreadable, child):
                 yield name
@@ -54,7 +54,8 @@ async def tags_in_tree(
 ) -> AsyncIterator[Tag]:
     """Visit the tags that stand for something.
 
-    One of which a crash left the directory does not, in whichever order its links came.
+    A tag of which a crash left only the directory does not, whatever the order in which
+    its links were written.
     """
     async for path in _children(driver, layout.tags(name)):
         tag = _tag(posixpath.basename(path))
@@ -72,14 +73,14 @@ async def revisions_in_tree(
 
 
 async def manifest_in_tree(driver: IStorageDriver, digest: Digest) -> Manifest | None:
-    """Give a manifest that is linked, if its content is there and undamaged."""
+    """Give a linked manifest, if its content is there and undamaged."""
     try:
         content = await driver.get(path=layout.blob_data(digest))
         manifest = lenient.read(content, algorithm=digest.algorithm)
     except (DriverError, ManifestInvalid):
         return None  # a link to nothing refers to nothing
     if Digest.of(content, digest.algorithm) != digest:
-        return None  # neither does what is damaged
+        return None  # neither does a damaged manifest
     return attrs.evolve(manifest, digest=digest)
 
 
@@ -90,7 +91,7 @@ async def _digests(driver: IStorageDriver, path: str) -> AsyncIterator[Digest]:
         try:
             digest = Digest.parse(f"{algorithm}:{digits}")
         except DigestInvalid:
-            continue  # something else lies there
+            continue  # a foreign file
         if await _is_there(driver, f"{child}/link"):
             yield digest
 
@@ -138,4 +139,4 @@ def _tag(name: str) -> Tag | None:
     try:
         return Tag.parse(name)
     except TagInvalid:
-        return None  # something else lies there
+        return None  # a foreign file

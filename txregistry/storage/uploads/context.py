@@ -1,4 +1,4 @@
-"""What all uploads to one repository work with."""
+"""What all uploads to one repository share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from txregistry.storage.uploads.pending_uploads import PendingUploads
 
 @attrs.frozen
 class UploadContext:
-    """A repository, and where what is uploaded to it goes.
+    """A repository, and what its uploads are written to.
 
-    :ivar descriptors: is told what has come.
-    :ivar pending: uploads that are in memory alone.
-    :ivar states: of digests, so that another request can go on with them.
-    :ivar reconciler: is told that the repository exists.
+    :ivar descriptors: caches descriptors of committed blobs.
+    :ivar pending: uploads that exist only in memory.
+    :ivar states: of digests, so that another request can resume them.
+    :ivar reconciler: records that the repository exists.
     """
 
     name: RepositoryName

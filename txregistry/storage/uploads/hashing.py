@@ -1,8 +1,8 @@
-"""Hash what is on its way in, and what is stored already, without holding it.
+"""Hash incoming and stored bytes without holding them in memory.
 
-A resumable digest goes on where another request, process or the Go registry left it:
+A resumable digest continues where another request, process or the Go registry left it:
 see :class:`HashStates`. It needs :mod:`txregistry.storage.uploads.sha2`; without it,
-what is there is read and hashed again.
+stored bytes are read and hashed again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from txregistry.storage.uploads import sha2
 async def hash_file(
     driver: IStorageDriver, path: str, size: int, hasher: IncrementalHash
 ) -> None:
-    """Give the first ``size`` bytes of a file to a hash.
+    """Feed the first ``size`` bytes of a file to a hash.
 
     :return: fails with ``ShortRead`` if the file is shorter, or a ``DriverError``.
     """
@@ -54,8 +54,8 @@ class Hashes:
 class HashStates:
     """Keeps the states of digests in files: ``<directory>/<alg>/<offset>``.
 
-    :param enabled: without it, or without a library, nothing is kept, and what was
-        kept is not used.
+    :param enabled: without it, or without a library, states are neither written nor
+        used.
     """
 
     _driver: IStorageDriver
@@ -63,9 +63,9 @@ class HashStates:
 
     @deferred
     async def save(self, directory: str, hashes: Hashes) -> None:
-        """Write the states of all digests, in the place of older ones.
+        """Write the states of all digests, replacing older ones.
 
-        Call when the bytes are synced: a state must not outlive what it speaks of.
+        Call when the bytes are synced: a state must not outlive the bytes it covers.
         """
         for hasher in hashes.by_algorithm.values():
             if isinstance(hasher, sha2.ResumableHash):
@@ -98,7 +98,7 @@ class HashStates:
         return Hashes({**known, **missing.by_algorithm})
 
     def begin(self, algorithms: Iterable[str] = ()) -> Hashes:
-        """Give digests of nothing, of the canonical algorithm and these."""
+        """Give digests of no bytes, for the canonical algorithm and these."""
         return Hashes({name: self._new(name) for name in {CANONICAL, *algorithms}})
 
     @property
@@ -113,7 +113,7 @@ class HashStates:
 
     @deferred
     async def _algorithms(self, directory: str) -> set[str]:
-        """Tell which digests were begun: an upload may have been given a wish."""
+        """Tell which digests were begun: a client may have asked for an algorithm."""
         found = {CANONICAL}
         for algorithm in FAMILIES.keys() - found:
             try:
@@ -141,4 +141,4 @@ class HashStates:
         try:
             return decode_state(algorithm, await self._driver.get(path=path))
         except DriverError:
-            return None  # it is only a shortcut
+            return None  # a state is only a shortcut

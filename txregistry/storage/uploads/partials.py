@@ -1,8 +1,8 @@
-"""Partial blobs: growing files by digest, and what is certain about them.
+"""Partial blobs: growing files by digest, and their checkpoints.
 
 The state is JSON beside the data: ``offset`` (bytes that are synced), ``size`` and
-``validator``. Only what is synced is trusted by the next process, and it is hashed
-again before more is added.
+``validator``. The next process trusts only synced bytes, and hashes them again before
+it adds more.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class PartialBlob(UploadWriter):
 
     @deferred
     async def checkpoint(self, state: FillCheckpoint) -> None:
-        """Sync, then say how far."""
+        """Sync, then record the offset."""
         await self.file.flush(durable=True)
         await self._driver.put(layout.fill_state(self._digest), _encode(state))
 
@@ -62,13 +62,13 @@ class PartialBlob(UploadWriter):
 
     @deferred
     async def close(self) -> None:
-        """Keep what is there for a later fill."""
+        """Keep the bytes for a later fill."""
         self._closed()
         await self.file.close()
 
     @deferred
     async def verify(self, provisional: Descriptor) -> None:
-        """Compare the digest of what is written, which may not be durable."""
+        """Compare the digest of the bytes written, which may not be durable."""
         await self.file.flush()
         if provisional.size is not None and provisional.size != self.size:
             raise SizeInvalid({"expected": provisional.size, "received": self.size})
@@ -77,7 +77,7 @@ class PartialBlob(UploadWriter):
 
     @deferred
     async def commit(self, provisional: Descriptor) -> Descriptor:
-        """Verify and move into the store, linked by nobody yet."""
+        """Verify and move into the store, without a link yet."""
         await self.verify(provisional)
         await self.file.commit()
         await self._content.locks.run(self._digest, self._store)
@@ -114,7 +114,7 @@ class PartialBlobs:
 
     @deferred
     async def has(self, digest: Digest) -> bool:
-        """Fire with whether there is a state to go on from."""
+        """Fire with whether there is a state to resume from."""
         return await self._resumed(digest) is not None
 
     @deferred
@@ -124,12 +124,12 @@ class PartialBlobs:
         try:
             return await self._open(digest, resumed)
         except (InvalidOffset, PathNotFound, ShortRead):
-            # The data is not what the state says: nothing can be kept.
+            # The data does not match the state: nothing can be kept.
             return await self._open(digest, None)
 
     @deferred
     async def purge(self, before: float) -> None:
-        """Delete what earlier fills left and nobody has gone on with."""
+        """Delete partial blobs that no fill has resumed."""
         for algorithm in HEX_LENGTHS:
             try:
                 paths = await self._driver.list(f"{layout.FILLS}/{algorithm}")
@@ -138,7 +138,7 @@ class PartialBlobs:
             for path in paths:
                 digits = posixpath.basename(path)
                 if not is_digest(f"{algorithm}:{digits}"):
-                    continue  # something else lies there
+                    continue  # a foreign file
                 if path not in self._open_paths and await self._is_old(path, before):
                     await Links(self._driver).remove(path, layout.OWN)
 

@@ -1,11 +1,11 @@
-"""Uploads that have begun a moment ago, and are nowhere but in memory yet.
+"""Uploads that have just begun, and exist only in memory yet.
 
-Most of them are a blob a moment later: to make a directory for them, look into it and
-take it away costs more than all that is left of them. Those that are not are written
-down after a second, or when there is something to be kept of them.
+Most of them are a blob a moment later: to make, read and remove a directory for each
+costs more than all other work on it. The others are written to disk after a second, or
+when they have something to keep.
 
-A process that is killed loses what it holds. Whoever was told that an upload has begun
-can go on with it all the same: the state in its URL, which we have sealed, says so.
+A process that is killed loses the uploads it holds. A client can resume such an upload
+all the same: the sealed state in its URL proves that it began.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 
-#: Names an upload in all of the store.
+#: Identifies an upload in the whole store.
 UploadKey = tuple[RepositoryName, str]
 
-#: How long an upload may be known to this process alone.
+#: Seconds for which an upload may exist in memory only.
 HELD_SECONDS = 1.0
 
-#: How long before our start an upload that we lost may have begun: a process that was
-#: killed takes a while to come back. No longer is one held that cannot be written.
+#: How long before our start a lost upload may have begun: a killed process takes a
+#: while to come back. An upload that cannot be written is held no longer either.
 LOST_SECONDS = 60.0
 
-#: Beyond this many, one is written down as soon as it begins.
+#: Beyond this many, an upload is written as soon as it begins.
 MAX_HELD = 1000
 
-#: Names that every storage takes. Others are tried at once, so that whoever begins an
-#: upload hears of it.
+#: Names that every storage takes. Others are written at once, so that the client hears
+#: of a failure.
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]{1,255}", re.ASCII)
 
-#: Uploads that are written down before others get their turn.
+#: Uploads that are written before other work gets its turn.
 _PER_TURN = 16
 
 
 @attrs.define(eq=False, slots=False)
 class PendingUploads(Service):
-    """Holds uploads until they are written down, or gone.
+    """Holds uploads until they are written to disk, or end.
 
     :param held_seconds: 0 where other processes take uploads for the same storage.
     """
@@ -70,7 +70,7 @@ class PendingUploads(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Write all down: whoever starts next goes on with them."""
+        """Write all to disk: the next process resumes them."""
         super().stopService()
         self._stopped = True
         timer, self._timer = self._timer, None
@@ -79,7 +79,7 @@ class PendingUploads(Service):
         await self._write_all()
 
     def begin(self, key: UploadKey, started_at: float) -> Deferred[None]:
-        """Have a new upload; fails with ``DriverError`` if it is to be written."""
+        """Hold or write a new upload; fails with ``DriverError`` from a write."""
         self._remember(key, started_at)
         self._held[key] = started_at
         if not self._may_hold(key):
@@ -88,15 +88,15 @@ class PendingUploads(Service):
         return succeed(None)
 
     def started_at(self, key: UploadKey) -> float | None:
-        """Tell when one that is held has begun, in seconds since the epoch."""
+        """Tell when a held upload began, in seconds since the epoch."""
         return self._held.get(key)
 
     @deferred
     async def revive(self, key: UploadKey, started_at: float) -> bool:
-        """Have an upload that a process before ours may have been killed holding.
+        """Hold an upload that an earlier process may have lost when it was killed.
 
-        :param started_at: in which second it has begun.
-        :return: fires with whether it may be so, once for each upload; fails as
+        :param started_at: the second in which it began.
+        :return: fires with whether that is possible, once for each upload; fails as
             :meth:`begin` does.
         """
         if not self._held_seconds or not self._is_lost(started_at):
@@ -107,14 +107,14 @@ class PendingUploads(Service):
         return True
 
     def write(self, key: UploadKey) -> Deferred[None]:
-        """See to it that an upload is written down; fails with ``DriverError``."""
+        """Make sure that an upload is written; fails with ``DriverError``."""
         if key not in self._held:
             return succeed(None)
         return self._writing.join(key, lambda: self._write(key))
 
     @deferred
     async def keep(self, key: UploadKey, started_at: float) -> None:
-        """Write an upload down for good, as it is to hold what will be acknowledged.
+        """Write an upload durably, before bytes in it are acknowledged.
 
         :return: fires when it outlives a power failure; fails with ``DriverError``.
         """
@@ -125,9 +125,9 @@ class PendingUploads(Service):
 
     @deferred
     async def drop(self, key: UploadKey, started_at: float) -> bool:
-        """Let go of an upload that ends; fires with whether that was all of it.
+        """Drop an upload that ends; fires with whether it existed only in memory.
 
-        :param started_at: in which second it has begun.
+        :param started_at: the second in which it began.
         """
         self._remember(key, started_at)
         if self._writing.is_under_way(key):
@@ -155,7 +155,7 @@ class PendingUploads(Service):
         return 0 <= self._since - started_at <= LOST_SECONDS
 
     def _remember(self, key: UploadKey, started_at: float) -> None:
-        """Know one as ours that looks as if it had begun before we did."""
+        """Remember an own upload that seems to have begun before our start."""
         if self._is_lost(started_at):
             self._ours.add(key)
 
@@ -185,7 +185,7 @@ class PendingUploads(Service):
             try:
                 await self.write(key)
             except Exception as error:
-                # Whatever is wrong with one keeps no other from being written.
+                # An error of one upload does not prevent the others from being written.
                 failed.append(error)
                 self._give_up_if_old(key)
             await turns.take()

@@ -1,4 +1,4 @@
-"""Purge uploads that nobody goes on with (``storage.maintenance.uploadpurging``)."""
+"""Purge abandoned uploads (``storage.maintenance.uploadpurging``)."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 from txregistry.storage.tree.shape import is_ours
 
-#: Uploads that are looked at before others get their turn.
+#: Uploads that are examined before other work gets its turn.
 _PER_TURN = 16
 
 
-#: A file of a write that is older than this is of no process that runs, in seconds.
+#: Age in seconds above which a temporary file belongs to no running process.
 LEFTOVER_SECONDS = 3600.0
 
 
 @attrs.frozen
 class PurgeReport:
-    """What went; with ``dry_run``, what would have gone.
+    """What was deleted; with ``dry_run``, what would be.
 
-    :ivar failed: uploads that could not be looked at or deleted.
-    :ivar leftovers: files of writes that were cut off; a dry run looks for none.
+    :ivar failed: uploads that could not be examined or deleted.
+    :ivar leftovers: files of interrupted writes; a dry run looks for none.
     """
 
     deleted: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class PurgeReport:
 
 @attrs.define(eq=False)
 class UploadPurger:
-    """Deletes uploads that nobody goes on with, and what crashes have left."""
+    """Deletes abandoned uploads, and leftovers of crashes."""
 
     _driver: IStorageDriver
     _clock: IReactorTime
@@ -58,8 +58,8 @@ class UploadPurger:
     async def purge(self, before: float, dry_run: bool = False) -> PurgeReport:
         """Delete uploads that were begun and last written before a time.
 
-        One that does not say when it began is left alone. One that fails does not keep
-        the others. After them goes what a crash has left of a write long ago.
+        An upload without a start time is left alone. A failure does not stop the
+        others. Old leftovers of interrupted writes are deleted last.
         """
         deleted: list[str] = []
         failed: list[str] = []
@@ -88,7 +88,7 @@ class UploadPurger:
 
     @deferred
     async def _last_use(self, path: str) -> float:
-        """Fire with when an upload was last used; for ever if that is not known."""
+        """Fire with when an upload was last used; infinity if that is unknown."""
         try:
             content = await self._driver.get(path=f"{path}/startedat")
             began = read_time(content.decode("ascii"))
@@ -103,7 +103,7 @@ class UploadPurger:
 
 @deferred
 async def sweep_leftovers(driver: IStorageDriver, before: float) -> int:
-    """Delete what writes of crashed processes have left, on a driver that has such.
+    """Delete leftovers of interrupted writes, on a driver that has such.
 
     :param before: seconds since the epoch; younger files stay.
     :return: fires with how many there were. Fails with ``DriverError``.
@@ -118,9 +118,9 @@ async def walk_uploads(
     unreadable: Callable[[DriverError], None],
     path: str = layout.REPOSITORIES,
 ) -> AsyncIterator[str]:
-    """Visit the directories of all uploads, whatever else a repository holds.
+    """Visit the directories of all uploads.
 
-    :param unreadable: is told of a directory that cannot be read.
+    :param unreadable: called for a directory that cannot be read.
     """
     for child in await _children(driver, path, unreadable):
         if posixpath.basename(child) == layout.UPLOADS:
@@ -137,7 +137,7 @@ async def _children(
     try:
         return await driver.list(path=path)
     except PathNotFound:
-        return ()  # the last one has just been committed
+        return ()  # the last upload was just committed
     except DriverError as error:
         unreadable(error)
         return ()
@@ -145,7 +145,7 @@ async def _children(
 
 @attrs.define(eq=False, slots=False)
 class UploadPurging(Service):
-    """Purges every so often.
+    """Purges at an interval.
 
     :param first_delay: seconds from the start to the first purge; random, so that
         replicas do not all begin together.
@@ -162,12 +162,12 @@ class UploadPurging(Service):
     _log = Logger()
 
     def startService(self) -> None:
-        """Begin to wait."""
+        """Start the timer."""
         super().startService()
         self._loop = self._run()
 
     def stopService(self) -> None:
-        """Purge no more."""
+        """Stop purging."""
         super().stopService()
         loop, self._loop = self._loop, None
         if loop is not None:

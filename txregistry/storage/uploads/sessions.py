@@ -1,4 +1,4 @@
-"""The uploads of one repository: how they begin, and go on."""
+"""The uploads of one repository: how they begin, and resume."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UploadSessions:
     async def begin(self, now: float, algorithm: str | None = None) -> UploadStatus:
         """Begin an upload under a new id.
 
-        It is not durable: a client that lost it in a power failure begins again.
+        It is not durable: after a power failure the client begins again.
 
         :param algorithm: of the digest it will be committed under, if known.
         """
@@ -46,7 +46,7 @@ class UploadSessions:
         key, started_at = (self._context.name, upload_id), float(int(now))
         await self._context.pending.begin(key, started_at)
         if algorithm not in (None, CANONICAL):
-            # That there is a state says that it is wanted.
+            # A saved state means that the algorithm is wanted.
             try:
                 await self._save_wish(key, algorithm)
             except BaseException:
@@ -88,10 +88,10 @@ class UploadSessions:
         check: Callable[[UploadStatus], None],
         begun_at: float | None = None,
     ) -> Upload:
-        """Go on with an upload, after whoever is writing to it has left."""
+        """Resume an upload, once its current writer has left."""
         key = (self._context.name, upload_id)
         if self._sessions.is_held(key):
-            # Nobody is made to leave for what is refused anyway.
+            # A request that is refused anyway must not evict the current writer.
             check(await self.status(upload_id, begun_at))
         session = await self._sessions.enter(key)
         try:
@@ -107,7 +107,7 @@ class UploadSessions:
     async def _hashes(self, status: UploadStatus) -> Hashes:
         key = (self._context.name, status.upload_id)
         if self._context.pending.started_at(key) is not None:
-            return self._context.states.begin()  # there is nothing yet to be hashed
+            return self._context.states.begin()  # nothing to hash yet
         states, data = layout.upload_hash_states(*key), layout.upload_data(*key)
         return await self._context.states.load(states, data, status.size)
 

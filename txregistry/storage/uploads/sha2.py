@@ -1,8 +1,8 @@
-"""SHA-2 that can be put aside and gone on with: libcrypto's contexts by ctypes.
+"""SHA-2 that can be saved and resumed: libcrypto's contexts by ctypes.
 
 ``hashlib`` hides its state. libcrypto's older interface keeps it in a plain structure
-that can be copied out and in, hashes as fast, and lets other threads run meanwhile.
-A library that lacks it, or does not do as expected, is not used: see :func:`load`.
+that can be copied out and in, is as fast, and lets other threads run meanwhile. A
+library that lacks it, or fails a self-test, is not used: see :func:`load`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import attrs
 
 from txregistry.spec.hashstate import FAMILIES, HashState
 
-#: Of OpenSSL 3 and 1.1. ``ctypes.util.find_library`` would run programs to learn it,
-#: and the first to ask is an upload, in the reactor thread.
+#: Of OpenSSL 3 and 1.1. ``ctypes.util.find_library`` would run programs to find it, in
+#: the reactor thread, at the first upload.
 _NAMES = ("libcrypto.so.3", "libcrypto.so.1.1")
 
 Structure = type[ctypes.Structure]
@@ -59,7 +59,7 @@ _CONTEXTS: Mapping[str, Structure] = {
 
 @attrs.frozen
 class Functions:
-    """One algorithm of the library."""
+    """One algorithm of the library, with its functions."""
 
     algorithm: str
     context: Structure
@@ -68,14 +68,14 @@ class Functions:
     final: Any
 
     def begin(self) -> Any:
-        """Give a context that has taken in nothing."""
+        """Give a fresh context."""
         context = self.context()
         self.init(ctypes.byref(context))
         return context
 
 
 class ResumableHash:
-    """A hash object whose state can be taken out."""
+    """A hash object whose state can be exported."""
 
     __slots__ = ("_context", "_functions", "length")
 
@@ -99,7 +99,7 @@ class ResumableHash:
         return digest.raw.hex()
 
     def state(self) -> HashState:
-        """Give what :meth:`Sha2.restore` needs to go on."""
+        """Give the state that :meth:`Sha2.restore` resumes from."""
         context = self._context
         pending = bytes(context.block)[: context.pending]
         words = tuple(context.words)
@@ -118,10 +118,10 @@ class Sha2:
         return ResumableHash(functions, functions.begin())
 
     def restore(self, state: HashState) -> ResumableHash:
-        """Go on from a state."""
+        """Resume from a state."""
         functions = self._functions[state.algorithm]
         context = functions.begin()
-        # Eight words: their bytes are as many as the bits of one.
+        # Eight words: their bytes are as many as the bits of one word.
         width = ctypes.sizeof(context.words)
         bits = state.length * 8
         context.words[:] = state.words
@@ -134,7 +134,7 @@ class Sha2:
 
 @cache
 def load() -> Sha2 | None:
-    """Find libcrypto and try it; ``None`` if it cannot do this."""
+    """Find libcrypto and test it; ``None`` if it cannot be used."""
     for name in _NAMES:
         try:
             library = ctypes.CDLL(name)
@@ -160,7 +160,7 @@ def _functions(library: ctypes.CDLL, algorithm: str) -> Functions:
 
 
 def _works(library: Sha2, algorithm: str) -> bool:
-    """Hash across a break and compare with hashlib: a structure may differ."""
+    """Hash with a save in between and compare with hashlib: a structure may differ."""
     first, second = b"a" * 333, b"b" * 200
     begun = library.new(algorithm)
     begun.update(first)

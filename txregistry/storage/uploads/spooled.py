@@ -1,7 +1,7 @@
-"""A file that is made only when there is more to write than a little.
+"""A file that is made only when more than a little is written.
 
-Most blobs that are pushed are small and come whole in one request. They are held until
-they can be stored under their name, at the price of one file instead of two.
+Most pushed blobs are small and come whole in one request. They are held in memory until
+they can be stored under their name, which makes one file instead of two.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from txregistry.flow.deferred import deferred, failed
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
 
-#: What is longer goes to a file.
+#: Bytes held in memory; more goes to a file.
 HELD_BYTES = 64 * 1024
 
 
 @implementer(IFileWriter)
 @attrs.define(eq=False)
 class SpooledFile:
-    """Holds what it is given until that is too much, or has to be kept.
+    """Holds bytes in memory until they are too many, or have to be durable.
 
     :param open_file: makes the file, empty; fails with ``DriverError``.
     """
@@ -49,16 +49,16 @@ class SpooledFile:
 
     @property
     def content(self) -> bytes | None:
-        """Give all that was written, if there is no file."""
+        """Give all bytes written, if there is no file."""
         return None if self._making else b"".join(self._held)
 
     def make(self) -> Deferred[None]:
-        """Make the file; fires when it has got what was held, or fails."""
+        """Make the file; fires when it has the held bytes, or fails."""
         if self._file is not None:
             return succeed(None)
         if self._failure is not None:
             return failed(self._failure)
-        # Cancelling only stops waiting: the file is made all the same.
+        # Cancelling only stops the wait: the file is made anyway.
         made: Deferred[None] = Deferred()
         self._waiters.append(made)
         if not self._making:
@@ -66,7 +66,7 @@ class SpooledFile:
         return made
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer; only files can ask one that waits to be asked."""
+        """Take a producer; a pull producer needs the file to be made."""
         self._producer, self._streaming = producer, streaming
         if self._file is not None:
             self._file.registerProducer(producer, streaming)
@@ -93,7 +93,7 @@ class SpooledFile:
 
     @deferred
     async def flush(self, durable: bool = False) -> None:
-        """Wait for the bytes written so far; what is held is made durable in a file."""
+        """Wait for the bytes written so far; held bytes are made durable in a file."""
         if durable or self._making:
             await self.make()
         if self._file is not None:

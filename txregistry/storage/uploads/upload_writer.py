@@ -1,5 +1,4 @@
-"""Bytes on their way to a place in the store: hashed as they are written, verified,
-then linked."""
+"""Bytes on their way into the store: hashed while written, verified, then linked."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ from txregistry.storage.uploads.spooled import SpooledFile
 @implementer(IConsumer)
 @attrs.define(eq=False, kw_only=True)
 class UploadWriter:
-    """Bytes on their way to a place in the store: a file, and a hash of it."""
+    """Bytes on their way into the store: a file, and a hash of it."""
 
     file: IFileWriter
     hasher: IncrementalHash
@@ -55,14 +54,14 @@ class UploadWriter:
         self.file.write(data)
 
     def flush(self, durable: bool = False) -> Deferred[None]:
-        """Wait until what was taken in is written."""
+        """Wait until all bytes taken in are written."""
         return self.file.flush(durable=durable)
 
 
 @implementer(IBlobWriter)
 @attrs.define(eq=False, kw_only=True)
 class Upload(UploadWriter):
-    """An upload to a repository, while this is the one who writes to it."""
+    """The current writer of an upload to a repository."""
 
     file: SpooledFile
     hasher: Hashes
@@ -92,7 +91,7 @@ class Upload(UploadWriter):
     @deferred
     async def commit(self, provisional: Descriptor) -> Descriptor:
         """Verify, move into place, link; see :class:`IBlobWriter`."""
-        # It is synced with the move: one wait for the disk instead of two.
+        # The move syncs it: one wait for the disk instead of two.
         await self.file.close()
         content = self.file.content
         if content is not None:
@@ -123,11 +122,11 @@ class Upload(UploadWriter):
 
     @deferred
     async def close(self) -> None:
-        """Sync what is there and keep it, with the state of its digests."""
+        """Sync the bytes written and keep them, with the state of their digests."""
         try:
             await self._keep()
         finally:
-            # Also when whoever asked does not wait for it any more.
+            # Even if the caller has cancelled.
             try:
                 await self.file.close()
             finally:
@@ -150,7 +149,7 @@ class Upload(UploadWriter):
         wanted = provisional.digest
         hasher = self.hasher.by_algorithm.get(wanted.algorithm)
         if hasher is None:
-            # Only now is it known that this algorithm is wanted.
+            # This algorithm is requested only now.
             hasher = wanted.hasher()
             if content is not None:
                 hasher.update(content)
@@ -175,7 +174,7 @@ class Upload(UploadWriter):
     async def _store(self, canonical: Descriptor, alias: Digest, place: Change) -> None:
         self._context.content.pin(canonical.digest)
         links = Links(self._context.driver)
-        # Writing over what is there heals content that was damaged.
+        # Overwriting existing content heals damage.
         changes = [place]
         for digest in {canonical.digest, alias}:
             path = layout.layer_link(self._context.name, digest)
@@ -187,7 +186,7 @@ class Upload(UploadWriter):
         await self._context.driver.apply(changes=changes)
         await self._context.content.integrity.record_what_is_there(canonical.digest)
         self._context.content.use(canonical.digest)
-        # A manifest that refers to it is the next thing to come.
+        # A manifest that refers to it usually comes next.
         await self._context.descriptors.set_descriptor(
             digest=alias, descriptor=canonical
         )

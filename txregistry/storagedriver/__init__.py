@@ -1,1 +1,1 @@
-"""Storage drivers: files under slash-separated paths, wherever they really are."""
+"""Storage drivers: files under slash-separated paths, on any kind of storage."""

@@ -1,4 +1,4 @@
-"""The inmemory driver: for tests and trials, lost at exit."""
+"""The inmemory driver: for tests and trials; its files are lost at exit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _File:
 
     @property
     def identity(self) -> str:
-        """Tell it from one in its place; what is appended shows in the length."""
+        """Give an identity that a replacement changes; the length shows an append."""
         return f"{self.number}-{len(self.content)}"
 
 
@@ -69,13 +69,13 @@ class MemoryReader:
 
     @deferred
     async def hash(self, hasher: IncrementalHash, size: int) -> None:
-        """Give the first bytes to a hash."""
+        """Feed the first bytes to a hash."""
         hasher.update(bytes(self._file.content[:size]))
         if len(self._file.content) < size:
             raise ShortRead(f"{size - len(self._file.content)} bytes are missing")
 
     def close(self) -> None:
-        """Have nothing to give up."""
+        """Do nothing: there is nothing to release."""
 
     def _chunk(self, offset: int, size: int) -> Deferred[bytes]:
         return succeed(bytes(self._file.content[offset : offset + size]))
@@ -99,7 +99,7 @@ class MemoryWriter:
         return len(self._file.content)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer; a pull producer is asked after each write."""
+        """Take a producer; a pull producer is resumed after each write."""
         self._producer = None if streaming else cast(IPullProducer, producer)
         if self._producer is not None:
             self._producer.resumeProducing()
@@ -146,7 +146,7 @@ class MemoryWriter:
 @implementer(IStorageDriver)
 @attrs.define(eq=False)
 class MemoryDriver:
-    """Files in a dictionary; a directory is there while something is below it."""
+    """Files in a dictionary; a directory exists while something is below it."""
 
     _clock: IReactorTime
     name: str = "inmemory"
@@ -261,14 +261,14 @@ class MemoryDriver:
             try:
                 found = await self.stat(item)
             except PathNotFound:
-                continue  # gone since it was listed
+                continue  # deleted since it was listed
             yield found
             if found.is_directory:
                 async for below in self.walk(item, only):
                     yield below
 
     def paths(self) -> Paths:
-        """Give the paths of all files, for whoever looks for what is left behind."""
+        """Give the paths of all files, to check for leftovers."""
         return sorted(self._files)
 
     def now(self) -> float:

@@ -21,7 +21,7 @@ Maker = Callable[[Mapping[str, object], Disk, IReactorTime], IStorageDriver]
 
 
 class DriverUnknown(Exception):
-    """No installed package offers a driver of that name."""
+    """No installed package provides a driver of that name."""
 
 
 def filesystem(
@@ -41,7 +41,7 @@ def inmemory(
 
 
 def known_drivers() -> frozenset[str]:
-    """Give the names of all drivers that installed packages offer."""
+    """Give the names of all drivers that installed packages provide."""
     return frozenset(point.name for point in entry_points(group=GROUP))
 
 
@@ -50,7 +50,7 @@ def make_driver(
 ) -> IStorageDriver:
     """Make a driver; the package that has it is imported only now.
 
-    :raise DriverUnknown: nothing offers it; the message says what is offered.
+    :raise DriverUnknown: no package provides it; the message lists the drivers.
     """
     offered = {point.name: point for point in entry_points(group=GROUP)}
     if name not in offered:

@@ -1,19 +1,19 @@
-"""Writing at the end of a file, past the page cache where that is worth it.
+"""Append to a file, bypassing the page cache where that is worth it.
 
 Note [Direct writes]
 ~~~~~~~~~~~~~~~~~~~~
-What is pushed goes by once. Copying it into the page cache costs the copy, a page of
-memory for every four kilobytes, another pass when it is synced, and what others had in
-that memory; on a virtual machine that gives idle memory back to its host, several times
-the CPU of hashing it. So long pieces go to the disk as they come (``O_DIRECT``); the
-first who pulls it reads it from there.
+Pushed bytes are written once and rarely read soon. Copying them into the page cache
+costs the copy, a page of memory for every four kilobytes, another pass when they are
+synced, and the pages evicted for them; on a virtual machine that gives idle memory back
+to its host, several times the CPU of hashing them. So long pieces go straight to the
+disk (``O_DIRECT``); the first pull reads them from there.
 
-The kernel asks for whole blocks, at offsets and in memory that begin at one. What comes
-before the first block and after the last is written as usual; in between at most a
-block is kept back until there is more, or somebody waits for all of it.
+The kernel asks for whole blocks, at offsets and in memory that begin at one. Bytes
+before the first block and after the last are written as usual; in between less than a
+block is kept back until more comes, or a caller waits for all of it.
 
-A file system that does not have this, or not for such blocks, says ``EINVAL``, at once
-or when it is written to: from there on the file is written as usual.
+A file system that does not support this, or not this block size, says ``EINVAL``, at
+the open or at a write: from there on the file is written as usual.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ import attrs
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.spec.digest import IncrementalHash
 
-#: Blocks are of this size, or a part of it, on nearly every file system that has
-#: direct writes; on others they are refused.
+#: The block size, or a multiple of it, on nearly every file system with direct writes;
+#: others refuse the write.
 BLOCK_BYTES = 4096
 
-#: Shorter pieces are not worth a wait for the disk each.
+#: Bytes of the shortest direct write; shorter ones are not worth a wait for the disk.
 DIRECT_BYTES = 256 * 1024
 
-#: Of one write, and of the memory for it: as much as comes at once.
+#: Bytes of one write and of its buffer: as many as arrive at once.
 BUFFER_BYTES = BODIES.most
 _BUFFERS = 6
 
-# Of a file system that does not write past the cache, or not such blocks.
+# The file system does not support direct writes, or not this block size.
 _REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
@@ -50,9 +50,9 @@ _REFUSALS = (errno.EINVAL, errno.EOPNOTSUPP)
 class Appender:
     """Hashes what is written to the end of a file; for one thread at a time.
 
-    :ivar size: of the file in bytes, which ends where the appender stands.
+    :ivar size: of the file in bytes; also the position of the appender.
     :param hasher: is given every byte, in order.
-    :param direct: whether long pieces go past the page cache.
+    :param direct: whether long pieces bypass the page cache.
     """
 
     descriptor: int
@@ -62,7 +62,7 @@ class Appender:
     _kept: bytes = b""
 
     def truncate(self, size: int) -> None:
-        """Keep only the beginning of the file, and stand at its end."""
+        """Truncate the file to its beginning, and move to its end."""
         if size < self.size:
             os.ftruncate(self.descriptor, size)
         self.size, self._kept = size, b""
@@ -86,7 +86,7 @@ class Appender:
         return self.size
 
     def _write_blocks(self, pieces: deque[memoryview]) -> bool:
-        """Take all whole blocks from the front, if there are many; tell whether."""
+        """Take all whole blocks from the front, if there are many; tell if it did."""
         lead = -self.size % BLOCK_BYTES
         length = sum(map(len, pieces)) - lead
         if not (self._direct and length >= DIRECT_BYTES):
@@ -126,7 +126,7 @@ class Appender:
                 piece = piece[written:]
 
     def _write_as_usual(self, error: OSError) -> None:
-        """Go on without direct writes, if it was these that were refused."""
+        """Continue without direct writes, if the error says they are not supported."""
         if error.errno not in _REFUSALS or not self._direct:
             raise error
         self._direct = False
@@ -134,7 +134,7 @@ class Appender:
 
 
 def fill(buffer: memoryview, pieces: deque[memoryview]) -> memoryview:
-    """Move bytes from the front of the pieces into a buffer, which they have to fill.
+    """Move bytes from the front of the pieces into a buffer, which they must fill.
 
     :return: the buffer.
     """
@@ -154,14 +154,14 @@ def _parts(length: int, most: int) -> Iterator[int]:
         yield min(most, length - begin)
 
 
-# Memory that begins at a page, made when it is first asked for and kept. Who finds none
-# left writes as usual: so however many files there are, it is bounded.
+# Page-aligned buffers, made on first use and kept. When all are lent, a write goes
+# through the page cache: so memory is bounded for any number of files.
 _buffers: deque[memoryview | None] = deque([None] * _BUFFERS)
 
 
 @contextmanager
 def lent_buffer() -> Iterator[memoryview | None]:
-    """Lend a buffer of whole blocks, the last one used if possible; or nothing."""
+    """Lend a buffer of whole blocks, the last one used if possible, or ``None``."""
     try:
         buffer = _buffers.pop()
     except IndexError:
@@ -169,7 +169,7 @@ def lent_buffer() -> Iterator[memoryview | None]:
         return
     try:
         if buffer is None:
-            with suppress(OSError):  # no memory: as if all were lent
+            with suppress(OSError):  # no memory: treated as if all were lent
                 buffer = memoryview(mmap.mmap(-1, BUFFER_BYTES))
         yield buffer
     finally:

@@ -2,9 +2,9 @@
 
 Note [Durable together]. Three rounds: write new contents beside their places and sync
 each; rename everything into place, in order; sync every directory that has changed. A
-file system that keeps a journal writes all of a round with the first sync that waits
-for it, and the others of the round find their work done. Nothing gets its name before
-its content is safe, so whatever a crash leaves is whole.
+journaling file system writes all of a round with its first sync, and the other syncs of
+the round return at once. No file gets its name before its content is safe, so any file
+that a crash leaves is whole.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from txregistry.storagedriver.filesystem.stat import open_file
 
 T = TypeVar("T")
 
-#: Is shown a file that was just made, by its descriptor and its path.
+#: Called with the descriptor and the path of a new file.
 Look = Callable[[int, str], None]
 
-#: A file that nobody else has made.
+#: Flags to open a file that must not exist yet.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
-#: How often a directory may be pruned between our making and using it.
+#: How often a directory may be pruned between its creation and its use.
 _PRUNE_RACES = 30
 
 
 def apply_changes(changes: Sequence[Change], root: str | None = None) -> None:
     """Make changes whose paths are those of the real file system; see the note.
 
-    :param root: where others make directories without syncing them: those above what
-        has changed are synced as well, up to this one.
-    :raise OSError: one could not be made; those before it may have been.
+    :param root: below it directories may have been made without a sync: those above a
+        change are synced too, up to this one.
+    :raise OSError: a change failed; earlier ones may have been made.
     """
     touched: dict[str, None] = {}
     moves: list[MoveFile] = []
@@ -71,9 +71,9 @@ def _with_those_above(directories: Iterable[str], root: str) -> dict[str, None]:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory with all below it, as far as that can be done.
+    """Delete a directory with all below it, as far as possible.
 
-    A link to one is deleted itself: what it leads to is not ours.
+    A symbolic link is deleted itself, not the directory it points to.
     """
     with suppress(OSError):
         if os.path.islink(path):
@@ -92,12 +92,12 @@ def _remove(path: str) -> None:
 
 
 def _delete_directory(path: str) -> bool:
-    """Delete a directory with all below it; tell whether it is gone.
+    """Delete a directory with all below it; tell whether it was removed.
 
-    It stays if something is in it that is not ours and cannot be deleted: with a name
-    that is part of no path, or in a directory of another user.
+    It stays if it holds a foreign file that cannot be deleted: one whose name is part
+    of no path, or in a directory of another user.
 
-    :raise OSError: something of ours could not be deleted.
+    :raise OSError: a file of the registry could not be deleted.
     """
     is_empty = True
     for name in sorted(os.listdir(path), key=is_name, reverse=True):
@@ -147,7 +147,7 @@ def located(change: Change, root: str) -> Change:
 
 
 def _as_moves(change: Change, touched: dict[str, None]) -> list[MoveFile]:
-    """Write what is new beside its place, to be moved there."""
+    """Write new content beside its place, ready to be renamed."""
     if isinstance(change, PutFile):
         temporary = _write_beside(change.path, change.content, touched, sync=True)
         return [MoveFile(temporary, change.path)]
@@ -196,9 +196,9 @@ def _write_beside(
 def write_all(descriptor: int, content: bytes, offset: int | None = None) -> None:
     """Write all of some content.
 
-    A disk that is nearly full takes a part first, and says what is wrong only then.
+    A nearly full disk takes a part first, and fails only at the next write.
 
-    :param offset: where to; if not given, where the file stands, which moves on.
+    :param offset: in bytes; if not given, the current position, which advances.
     :raise OSError: not all of it could be written.
     """
     view = memoryview(content)
@@ -221,19 +221,19 @@ def _rename(move: MoveFile, touched: dict[str, None]) -> None:
 def put_quickly(path: str, content: bytes, look: Look | None = None) -> None:
     """Replace a small file whole, without waiting for the disk.
 
-    :param look: is shown the new file, with nothing in it yet; what it raises is
-        raised, and nothing has changed.
-    :raise OSError: it could not be done; nothing has changed.
+    :param look: called with the new, empty file; if it raises, the error is raised and
+        nothing has changed.
+    :raise OSError: it failed; nothing has changed.
     """
     _into_place(_write_beside(path, content, {}, sync=False, look=look), path)
 
 
 def put_private(path: str, content: bytes) -> None:
-    """Replace a small file whole that is for us alone to read.
+    """Replace a small file whole, readable by its owner alone.
 
-    A power failure leaves the old one or the new one.
+    A power failure leaves the old content or the new.
 
-    :raise OSError: it could not be done; nothing has changed.
+    :raise OSError: it failed; nothing has changed.
     """
     _into_place(_write_beside(path, content, {}, sync=True, mode=0o600), path)
 
@@ -247,7 +247,7 @@ def _into_place(temporary: str, path: str) -> None:
 
 
 def read_whole(path: str) -> bytes:
-    """Read a file that is not so small."""
+    """Read a file that may be large."""
     with open(open_file(path), "rb") as file:
         return file.read()
 
@@ -258,15 +258,15 @@ def in_directory(
     touched: dict[str, None] | None = None,
     is_new: bool = False,
 ) -> T:
-    """Do something in the directory of a path, which is made if need be.
+    """Do something in the directory of a path, which is made if necessary.
 
-    :param touched: is told of every directory that has a new entry.
-    :param is_new: most likely the directory is not there yet.
+    :param touched: receives every directory that has a new entry.
+    :param is_new: the directory most likely does not exist yet.
     """
     touched = {} if touched is None else touched
     for turn in range(_PRUNE_RACES):
         if turn or is_new:
-            # What is made may be pruned at once, also on the way to what is in it.
+            # A new directory may be pruned at once, also before its child is made.
             with suppress(FileNotFoundError):
                 _make_directory(os.path.dirname(path), touched)
         with suppress(FileNotFoundError):
@@ -280,12 +280,12 @@ def _make_directory(path: str, touched: dict[str, None]) -> None:
         os.mkdir(path)
     except FileNotFoundError:
         if not path:
-            return  # that of the process: it is there
+            return  # the working directory: it exists
         _make_directory(parent, touched)
         with suppress(FileExistsError):
             os.mkdir(path)
     except FileExistsError:
-        pass  # somebody else was faster, and may not have synced it yet
+        pass  # another thread was faster, and may not have synced it yet
     touched[parent] = None
 
 
@@ -293,11 +293,11 @@ def _sync_if_there(path: str) -> None:
     try:
         sync_directory(path)
     except FileNotFoundError:
-        return  # pruned since: there is nothing left in it to be lost
+        return  # pruned since: it has nothing left to lose
 
 
 def sync_directory(path: str) -> None:
-    """Wait until the entries of a directory are safe."""
+    """Wait until the entries of a directory are durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -311,16 +311,16 @@ def prune(path: str, stop: str) -> None:
         try:
             os.rmdir(path)
         except FileNotFoundError:
-            pass  # the parent may be empty all the same
+            pass  # the parent may still be empty
         except OSError:
-            return  # something is in it
+            return  # not empty
         path = os.path.dirname(path)
 
 
 def delete(path: str, durable: bool) -> None:
     """Delete a file, or a directory with all below it.
 
-    :raise OSError: it could not be done, or it is not there.
+    :raise OSError: it failed, or the path does not exist.
     """
     if os.path.isdir(path) and not os.path.islink(path):
         _delete_directory(path)
@@ -335,4 +335,4 @@ def unlink_if_there(path: str) -> None:
     try:
         os.unlink(path)
     except (FileNotFoundError, NotADirectoryError):
-        return  # it was not made, or has been renamed
+        return  # it was never made, or has been renamed

@@ -86,9 +86,9 @@ class FilesystemDriver:
     A file that is read whole and is small is read in the reactor thread, as is a
     ``stat``; all else goes to the pool.
 
-    :param boot_id: names this run of the kernel; empty if that is not known.
-    :param direct_writes: what nobody follows goes past the page cache; see Note
-        [Direct writes] in :mod:`txregistry.storagedriver.filesystem.appender`.
+    :param boot_id: identifies this boot of the kernel; empty if unknown.
+    :param direct_writes: files that nobody reads while they grow bypass the page cache;
+        see Note [Direct writes] in :mod:`txregistry.storagedriver.filesystem.appender`.
     """
 
     _root: str
@@ -148,7 +148,7 @@ class FilesystemDriver:
         try:
             real = self._file(path)()
             if os.path.isdir(os.path.dirname(real)):
-                # No more than a link file costs; there is nothing to make.
+                # A link file costs no more; there is nothing to make.
                 return succeed(open_writer(real))
         except OSError as error:
             return failed(self._translate(path, error))
@@ -177,12 +177,12 @@ class FilesystemDriver:
         """Delete a file or a tree."""
         if not durable or self._commits is None:
             return self._there(path, delete, self._file, durable)
-        # Nothing is written down for what is not there.
+        # The journal gets no record for a path that does not exist.
         return self._here(path, self._delete, self._file(path), path)
 
     @deferred
     async def open_journal(self, path: str) -> int:
-        """Make good what a power failure undid; see :class:`IJournaled`."""
+        """Repair what a power failure undid; see :class:`IJournaled`."""
         directory = check_file(self.name, path)
         journal = Journal(self._root, directory, self._boot_id())
         try:
@@ -195,13 +195,13 @@ class FilesystemDriver:
 
     @deferred
     async def checkpoint(self) -> None:
-        """Make safe what the journal says."""
+        """Make durable what the journal holds."""
         if self._commits is not None:
             await self._on_journal(ROOT, self._commits.checkpoint())
 
     @deferred
     async def close_journal(self) -> None:
-        """Make all changes safe and leave no journal."""
+        """Make all changes durable and remove the journal."""
         if self._commits is not None:
             await self._on_journal(ROOT, self._commits.close())
         self._commits = None
@@ -211,7 +211,7 @@ class FilesystemDriver:
         try:
             return await done
         except OSError as error:
-            # It may be about any file below the root.
+            # The error may concern any file below the root.
             where = f"{error.strerror or error}: {error.filename or path}"
             raise DriverError(self.name, path, where) from error
         except JournalUnreadable as error:
@@ -223,7 +223,7 @@ class FilesystemDriver:
 
     @deferred
     async def sweep(self, path: str, before: float) -> int:
-        """Delete what writes that were cut off have left."""
+        """Delete leftovers of interrupted writes."""
         directories = os.walk(self._directory(path)())
         found, some = 0, await self._sweep_some(path, directories, before)
         while some is not None:
@@ -310,7 +310,7 @@ class FilesystemDriver:
 
     def _delete(self, real: str, path: str) -> Deferred[None]:
         os.lstat(real)
-        assert self._commits is not None  # only asked for where there is a journal
+        assert self._commits is not None  # only called where there is a journal
         return self._commits.commit([Delete(path)])
 
     def _get(self, path: str) -> bytes | Deferred[bytes]:
@@ -337,7 +337,7 @@ class FilesystemDriver:
         direct: bool,
     ) -> IFileWriter:
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-        # The data will be moved to its place: only there it has to be found again.
+        # The data will be moved: only its final directory entry must be durable.
         descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
         size = os.fstat(descriptor).st_size
         if not 0 <= keep_bytes <= size:

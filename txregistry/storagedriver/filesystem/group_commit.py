@@ -1,4 +1,4 @@
-"""Bring changes to the disk in order, those that wait together with one sync."""
+"""Commit changes in order; those that wait share one sync."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from txregistry.interfaces.driver import Change, MoveFile, PutFile
 from txregistry.storagedriver.filesystem.atomic import apply_changes, located
 from txregistry.storagedriver.filesystem.journal.journal import Journal, Work
 
-#: More content than this is not written twice: it is made durable by itself.
+#: Bytes; larger content is not written twice but made durable by itself.
 JOURNALED_BYTES = 128 * 1024
 
-#: Changes that wait are committed together up to this much content.
+#: Bytes of content up to which waiting changes are committed together.
 _BATCH_BYTES = 1024 * 1024
 
 
 @attrs.define(eq=False)
 class Commits:
-    """A queue of changes before a journal; see Note [Written down first].
+    """A queue of changes in front of a journal; see Note [Written down first].
 
     :param root: the real directory under which the paths of all changes are.
     """
@@ -46,8 +46,8 @@ class Commits:
         return self.commit(small)
 
     def commit(self, work: Work) -> Deferred[None]:
-        """Make steps, once they are written down; fails with ``OSError``."""
-        # Cancelling only stops waiting: the steps are made all the same.
+        """Make steps, once they are journaled; fails with ``OSError``."""
+        # Cancelling only stops the wait: the steps are made anyway.
         done: Deferred[None] = Deferred()
         self._waiting.append((work, done))
         if not self._busy:
@@ -56,13 +56,13 @@ class Commits:
 
     @deferred
     async def checkpoint(self) -> None:
-        """Settle what was written down so far; fails with ``OSError``."""
+        """Settle all records so far; fails with ``OSError``."""
         await self._disk.run(self._journal.turn)
         await self._disk.run(self._journal.settle)
 
     @deferred
     async def close(self) -> None:
-        """Settle all and leave no journal; fails with ``OSError``."""
+        """Settle all and remove the journal; fails with ``OSError``."""
         if self._busy:
             await self.commit([])
         await self._disk.run(self._journal.close)
@@ -88,7 +88,7 @@ class Commits:
         has_failed.addCallback(lambda _: self._next())
 
     def _settle_if_need_be(self, has_failed: bool) -> None:
-        # What failed is not to be made by the next start.
+        # The next start must not make a step that failed.
         self._overdue = self._overdue or has_failed
         if not self._settling and (self._overdue or self._journal.is_behind):
             self._settling = True
@@ -122,7 +122,7 @@ def _content_bytes(work: Sequence[object]) -> int:
 
 
 def _places(changes: Sequence[Change]) -> list[str]:
-    """Give the paths at which files have come to be."""
+    """Give the paths at which files were created."""
     places = []
     for change in changes:
         if isinstance(change, MoveFile):
@@ -133,7 +133,7 @@ def _places(changes: Sequence[Change]) -> list[str]:
 
 
 def _answer(outcomes: list[OSError | None], waiters: list[Deferred[None]]) -> bool:
-    """Tell all what became of their changes; give whether one failed."""
+    """Fire each waiter with the result of its change; give whether one failed."""
     for outcome, waiter in zip(outcomes, waiters, strict=True):
         if outcome is None:
             waiter.callback(None)

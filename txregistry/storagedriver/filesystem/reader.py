@@ -21,14 +21,14 @@ from txregistry.spec.digest import IncrementalHash
 
 T = TypeVar("T")
 
-#: So much is hashed in one go, in reads of so much: then others get the thread.
+#: Bytes hashed before other work gets the thread, and bytes per read.
 _HASHED_BYTES, _HASHED_READ = 16 * 1024 * 1024, 1024 * 1024
 
 
 @implementer(IStoredFile)
 @attrs.define(eq=False)
 class FileReader:
-    """An open file; what the page cache holds is read without leaving the thread."""
+    """An open file; pages in the page cache are read without another thread."""
 
     _disk: Disk
     _descriptor: int
@@ -47,7 +47,7 @@ class FileReader:
 
     @deferred
     async def hash(self, hasher: IncrementalHash, size: int) -> None:
-        """Give the first bytes to a hash, on threads of the disk."""
+        """Feed the first bytes to a hash, on threads of the disk."""
         for offset in range(0, size, _HASHED_BYTES):
             wanted = min(_HASHED_BYTES, size - offset)
             count = await self._on_thread(partial(_hash, hasher), wanted, offset)
@@ -65,18 +65,18 @@ class FileReader:
         try:
             count = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
-            # Not in memory, or a file system without this.
+            # Not in the page cache, or not supported by the file system.
             return self._on_thread(os.pread, size, offset)
         return succeed(bytes(memoryview(buffer)[:count]))
 
     def _warm(self, size: int, offset: int) -> Deferred[None]:
-        """Have a part of the file in memory, before the reactor sends it."""
+        """Load a part of the file into memory, before the reactor sends it."""
         return self._on_thread(_read_over, size, offset)
 
     def _on_thread(
         self, work: Callable[[int, int, int], T], size: int, offset: int
     ) -> Deferred[T]:
-        """Let a thread wait for the disk; the reader may be closed meanwhile."""
+        """Wait for the disk in a thread; the reader may be closed meanwhile."""
         duplicate = os.dup(self._descriptor)
         return self._disk.run(_do_and_close, duplicate, work, size, offset)
 
@@ -91,7 +91,7 @@ def _do_and_close(
 
 
 def _hash(hasher: IncrementalHash, descriptor: int, size: int, offset: int) -> int:
-    """Hash a part of a file; give how many bytes of it there were."""
+    """Hash a part of a file; give how many bytes were read."""
     done = 0
     while done < size:
         content = os.pread(descriptor, min(size - done, _HASHED_READ), offset + done)

@@ -1,9 +1,9 @@
-"""Make good what a power failure undid; blocking, before anything is served.
+"""Repair what a power failure undid; blocking, before anything is served.
 
 Note [What came later]. A journal may be found long after it was written: another
-registry may have had the directory meanwhile, or it came back with a backup. What has
-changed clearly after the last record is not undone. So all is looked at first, and
-only then changed.
+registry may have used the directory meanwhile, or a backup restored the journal. A file
+that changed clearly after the last record is not overwritten. So all files are examined
+first, and only then changed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from txregistry.interfaces.driverpaths import check_file
 from txregistry.storagedriver.filesystem.atomic import put_quickly, unlink_if_there
 from txregistry.storagedriver.filesystem.journal.records import Outcome
 
-#: Times of files are coarse, and clocks are set: what is newer than the last record
-#: by less than this is ours.
+#: Seconds. Times of files are coarse, and clocks are set: a file newer than the last
+#: record by less than this is ours.
 TOLERANCE_SECONDS = 60.0
 
 
 @attrs.define
 class RecoveryPlan:
-    """What is to be changed.
+    """The changes to make.
 
     :ivar mended: how many files are not what they should be.
-    :ivar left: how many of them have changed since, and are left.
+    :ivar left: how many of them have changed since, and stay as they are.
     """
 
     deletions: list[str] = attrs.field(factory=list)
@@ -42,13 +42,13 @@ class RecoveryPlan:
 def plan(
     outcome: Outcome, root: str, until: float, rewrite: bool = False
 ) -> RecoveryPlan:
-    """Look for what is not as steps left it; changes nothing.
+    """Find files that are not as the steps left them; changes nothing.
 
     :param root: the real directory under which the paths are.
-    :param until: when the last step was written down; Unix time.
-    :param rewrite: files that seem right are put again as well.
-    :raise OSError: something cannot be read.
-    :raise InvalidPath: a path is none.
+    :param until: when the last step was recorded; Unix time.
+    :param rewrite: write files that seem right again too.
+    :raise OSError: a file cannot be read.
+    :raise InvalidPath: a path is invalid.
     """
     latest = until + TOLERANCE_SECONDS
     found = RecoveryPlan()
@@ -70,7 +70,7 @@ def plan(
 
 
 def carry_out(found: RecoveryPlan) -> None:
-    """Make the changes; done again, it comes to the same.
+    """Make the changes; idempotent.
 
     :raise OSError: a file cannot be written or deleted.
     """
@@ -78,7 +78,7 @@ def carry_out(found: RecoveryPlan) -> None:
         unlink_if_there(path)
     for path in found.directories:
         for directory, _, _ in os.walk(path, topdown=False):
-            with suppress(OSError):  # something in it is kept
+            with suppress(OSError):  # it holds files that are kept
                 os.rmdir(directory)
     for path, content in found.files.items():
         put_quickly(path, content)
@@ -106,7 +106,7 @@ def _add_file(
 
 
 def _changed_after(path: str, latest: float) -> bool:
-    """Tell whether a file, or the directory that lacks it, has changed since."""
+    """Tell whether a file, or its directory if it is missing, has changed since."""
     while True:
         try:
             return os.lstat(path).st_mtime > latest
@@ -132,4 +132,4 @@ def _read(path: str) -> bytes | None:
     try:
         return Path(path).read_bytes()
     except OSError:
-        return None  # not there, or damaged
+        return None  # missing, or damaged

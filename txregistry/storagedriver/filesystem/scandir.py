@@ -8,18 +8,17 @@ from collections.abc import Iterator
 
 from txregistry.interfaces.driverpaths import is_name
 
-#: Stands between names, and in none.
+#: Separates names; no name contains it.
 _END = b"\0"
 
 
 def pack(directory: str) -> bytes:
     """Read the names in a directory at once, but not as one object each.
 
-    A link to a directory above itself is passed over: whoever followed it would never
-    come to an end.
+    A link to a directory above itself is skipped: following it would never end.
 
-    Reading some, and others later, would let a file system that orders its names by
-    age pass over some of them when files come and go meanwhile.
+    The directory is read in one go: between partial reads, a file system that orders
+    names by age may skip some when files come and go.
 
     :raise OSError: it cannot be read.
     """
@@ -33,11 +32,11 @@ def pack(directory: str) -> bytes:
 
 
 def _leads_above(path: str) -> bool:
-    """Tell whether a link is to a directory by which we came to it."""
+    """Tell whether a link points to a directory above it."""
     try:
         target = os.stat(path)
     except OSError:
-        return False  # to nothing, or to itself: whoever looks finds that out
+        return False  # dangling, or to itself: a stat finds that out
     while stat.S_ISDIR(target.st_mode) and path != os.path.dirname(path):
         path = os.path.dirname(path)
         if os.path.samestat(target, os.stat(path)):

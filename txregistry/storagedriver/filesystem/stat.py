@@ -1,4 +1,4 @@
-"""What there is at a path of the file system, and below it; for a thread."""
+"""Stat a path of the file system, and list what is below; for a thread."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Only = Callable[[str], bool]
 
 
 def identity_of(found: os.stat_result) -> str:
-    """Tell a file from one that was put in its place, or written to.
+    """Give an identity that changes when a file is replaced or written to.
 
-    Its times of change and access say nothing of its content, and a copy or a restored
-    backup has another inode, whatever times were given to it.
+    Its ctime and atime say nothing of its content, and a copy or a restored backup has
+    another inode, whatever its times.
     """
     return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
 
 
 def stat_path(real: str, path: str) -> FileStat:
-    """Tell what is there.
+    """Stat a path.
 
-    :param real: of the file system.
-    :param path: of the driver.
-    :raise OSError: there is nothing, or it cannot be seen.
+    :param real: the path on the file system.
+    :param path: the driver's path.
+    :raise OSError: the path does not exist, or cannot be examined.
     """
     if path == ROOT and not os.path.exists(real):
         return FileStat(path, 0, 0.0, is_directory=True)
@@ -43,17 +43,17 @@ def stat_path(real: str, path: str) -> FileStat:
 
 
 def list_directory(real: str, path: str) -> list[str]:
-    """Give the full paths of the children, sorted, without what has no path."""
+    """Give the full paths of the children, sorted, without invalid names."""
     if path == ROOT and not os.path.exists(real):
-        return []  # the root is made by the first write
+        return []  # the first write makes the root
     return [child(path, name) for name in sorted(unpacked(pack(real or ROOT)))]
 
 
 def open_file(real: str) -> int:
     """Open a regular file for reading, and give its descriptor.
 
-    Others that have got into the tree may make whoever opens or reads them wait for
-    ever, or have no end: pipes, terminals, devices.
+    Other kinds in the tree may block an open or a read for ever, or be endless: pipes,
+    terminals, devices.
 
     :raise OSError: there is no such file, or it cannot be read.
     """
@@ -68,9 +68,8 @@ def open_file(real: str) -> int:
 def is_nothing(error: OSError) -> bool:
     """Tell whether an error says that there is no such file.
 
-    There may be a file in the middle of its path, or a directory or a socket in its
-    place. A link to itself may have taken the place of something: that is for somebody
-    to look at.
+    A file may be in the middle of its path, or a directory or a socket in its place. A
+    link to itself does not count: it may hide something, which the operator should see.
     """
     kinds = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
     return isinstance(error, kinds) or error.errno == errno.ENXIO
@@ -78,9 +77,9 @@ def is_nothing(error: OSError) -> bool:
 
 @attrs.frozen
 class Children:
-    """What lies in a directory.
+    """The children of a directory.
 
-    :ivar refused: paths that cannot be looked at, and why.
+    :ivar refused: paths that cannot be examined, and why.
     """
 
     found: list[FileStat] = attrs.field(factory=list)
@@ -88,9 +87,9 @@ class Children:
 
 
 def stat_all(real: str, path: str, only: Only | None = None) -> Children:
-    """Tell what the children are; one that goes meanwhile is left out.
+    """Stat the children; one that disappears meanwhile is left out.
 
-    :param only: tells by its path which of them to look at.
+    :param only: tells by path which of them to examine.
     :raise OSError: the directory itself cannot be read.
     """
     children = Children()
@@ -100,7 +99,7 @@ def stat_all(real: str, path: str, only: Only | None = None) -> Children:
         try:
             found = stat_path(child(real, os.path.basename(item)), item)
         except FileNotFoundError:
-            continue  # gone since it was listed
+            continue  # deleted since it was listed
         except OSError as error:
             children.refused.append((item, error))
         else:

@@ -1,4 +1,4 @@
-"""Delete the temporary files of writes that a crash has cut off; blocking."""
+"""Delete temporary files of writes that a crash interrupted; blocking."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from txregistry.interfaces.driverpaths import is_name, is_temporary
 
-#: Directories that are looked at in one go, so that others get the thread.
+#: Directories that are examined before other work gets the thread.
 _DIRECTORIES = 256
 
 #: What ``os.walk`` gives of one directory.
@@ -18,14 +18,14 @@ Directory = tuple[str, list[str], list[str]]
 def sweep_some(directories: Iterator[Directory], before: float) -> int | None:
     """Delete old temporary files in the next few directories.
 
-    :param directories: from ``os.walk``, top down, which goes on where it was left.
+    :param directories: from ``os.walk``, top down; resumed where the last call stopped.
     :param before: seconds since the epoch; younger files stay.
-    :return: how many there were, or ``None`` when all directories were looked at.
-    :raise OSError: one could not be deleted.
+    :return: how many there were, or ``None`` when no directory is left.
+    :raise OSError: a file could not be deleted.
     """
     found, count = [], 0
     for directory, below, names in directories:
-        # Those of others are none of our business.
+        # Files of other programs stay.
         below[:] = filter(is_name, below)
         found += [os.path.join(directory, name) for name in names if is_temporary(name)]
         count += 1
@@ -37,7 +37,7 @@ def sweep_some(directories: Iterator[Directory], before: float) -> int | None:
 
 
 def _delete_if_old(path: str, before: float) -> bool:
-    with suppress(FileNotFoundError):  # it has got its name meanwhile
+    with suppress(FileNotFoundError):  # it was renamed meanwhile
         if os.stat(path).st_mtime < before:
             os.unlink(path)
             return True

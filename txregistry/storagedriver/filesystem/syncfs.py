@@ -1,8 +1,8 @@
-"""File systems that changes are made on, and waiting until they are safe; blocking.
+"""File systems with changes, and waiting until these are durable; blocking.
 
-Note [Told once]. The kernel tells of a write that failed once to each open file, and
-takes what was not written for written after that. So a directory of each file system is
-opened before the first change and kept: whoever else asks does not hear in our place.
+Note [Told once]. The kernel reports a failed write once per open file description, and
+takes the data for written after that. So a directory of each file system is opened
+before the first change and kept open: then no other program consumes our report.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import attrs
 
-#: Where ``syncfs`` waits for the disk (``statfs``'s ``f_type``). Others, as FUSE and
-#: what lies on other machines, may return without having asked whoever stores.
+#: Where ``syncfs`` waits for the disk (``statfs``'s ``f_type``). Others, such as FUSE
+#: and network file systems, may return before the data is stored.
 _KNOWN = {
     0xEF53,  # ext2, ext3, ext4
     0x58465342,  # XFS
@@ -26,17 +26,17 @@ _KNOWN = {
     0xCA451A4E,  # bcachefs
     0x3153464A,  # JFS
     0x794C7630,  # overlayfs
-    0x01021994,  # tmpfs, on which nothing is safe whatever is done
+    0x01021994,  # tmpfs, on which nothing is durable anyway
 }
 
-#: Before this, ``syncfs`` does not say what could not be written.
+#: Before this version ``syncfs`` does not report failed writes.
 _FIRST_KERNEL = (5, 8)
 
 
 def sync_filesystem(descriptor: int) -> None:
-    """Wait until all that was written to the file system of an open file is safe.
+    """Wait until all writes to the file system of an open file are durable.
 
-    :raise OSError: something could not be written.
+    :raise OSError: a write failed.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syncfs(descriptor):
@@ -45,7 +45,7 @@ def sync_filesystem(descriptor: int) -> None:
 
 
 def waits_for_disk(descriptor: int) -> bool:
-    """Tell whether :func:`sync_filesystem` can be believed for an open file."""
+    """Tell whether :func:`sync_filesystem` is reliable for an open file."""
     release = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
     if release < _FIRST_KERNEL:
         return False
@@ -55,15 +55,15 @@ def waits_for_disk(descriptor: int) -> bool:
 
 
 class NotCovered(Exception):
-    """A file lies where the disk cannot be waited for by file system."""
+    """A file lies on a file system whose ``syncfs`` is not reliable."""
 
 
 @attrs.define(eq=False)
 class FileSystems:
-    """Those that changes were made on; see Note [Told once].
+    """The file systems that have changes; see Note [Told once].
 
     :param sync: waits for the file system of an open file.
-    :param believes: tells whether that can be believed.
+    :param believes: tells whether that is reliable.
     """
 
     _sync: Callable[[int], None] = sync_filesystem
@@ -71,24 +71,24 @@ class FileSystems:
     _kept: dict[int, int | None] = attrs.field(factory=dict)
 
     def cover(self, path: str) -> bool:
-        """Tell whether :meth:`sync` will wait for what is changed next at a path."""
+        """Tell whether :meth:`sync` will cover the next change at a path."""
         directory, device = _nearest(os.path.dirname(path))
         return self._covers(device, directory)
 
     def check(self, descriptor: int, path: str) -> None:
-        """Look at an open file before anything is written to it.
+        """Register an open file before anything is written to it.
 
-        :raise NotCovered: :meth:`sync` would not wait for what is.
+        :raise NotCovered: :meth:`sync` would not cover the write.
         """
-        # To ask for the device of an open file is cheaper than to look for its path.
+        # The device of an open file is cheaper to get than that of its path.
         device = os.fstat(descriptor).st_dev
         if not self._covers(device, path.rpartition("/")[0]):
             raise NotCovered(path)
 
     def sync(self) -> None:
-        """Wait until all that was changed is safe.
+        """Wait until all changes are durable.
 
-        :raise OSError: something could not be written; all were asked.
+        :raise OSError: a write failed; all file systems were synced.
         """
         problems = []
         for descriptor in list(self._kept.values()):
@@ -101,7 +101,7 @@ class FileSystems:
             raise problems[0]
 
     def close(self) -> None:
-        """Keep nothing open."""
+        """Close all directories."""
         for descriptor in self._kept.values():
             if descriptor is not None:
                 os.close(descriptor)
@@ -121,7 +121,7 @@ class FileSystems:
 
 
 def _nearest(directory: str) -> tuple[str, int]:
-    """Give the next directory upward that is there, and its device."""
+    """Give the nearest existing directory upward, and its device."""
     while True:
         try:
             return directory, os.stat(directory).st_dev

@@ -22,10 +22,10 @@ from txregistry.storagedriver.filesystem.appender import Appender
 @implementer(IFileWriter)
 @attrs.define(eq=False)
 class FileWriter:
-    """Append to a file; one batch at a time is with the disk, the next one gathers.
+    """Append to a file; the disk writes one batch while the next one gathers.
 
-    :param fed: those of the same disk that have a producer: they share what memory
-        there is for what waits.
+    :param fed: writers of the same disk that have a producer: they share the memory for
+        waiting bytes.
     """
 
     _disk: Disk
@@ -47,7 +47,7 @@ class FileWriter:
         self.size = self._accepted = self._appender.size
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer; a pull producer is asked whenever there is room."""
+        """Take a producer; a pull producer is resumed whenever there is room."""
         self._producer, self._streaming, self._paused = producer, streaming, False
         self._fed.add(self)
         if self._failure is not None:
@@ -110,7 +110,7 @@ class FileWriter:
             return succeed(None)
         if not self._open:
             return failed(self._closed())
-        # Cancelling only stops waiting: what was taken in stays so until it is closed.
+        # Cancelling only stops the wait: the bytes stay queued until it is closed.
         waiter: Deferred[None] = Deferred()
         self._waiters.append((target, waiter))
         self._drain()
@@ -122,10 +122,10 @@ class FileWriter:
         self._open = False
         self._fed.discard(self)
         self._pending.clear()
-        # The descriptor belongs to the batch under way until it is written.
+        # The descriptor belongs to the current batch until that is written.
         idle = succeed(None) if self._busy is None else self._busy
         idle.addBoth(lambda _: self._tell(self._closed()))
-        # Closing may write: file systems of a network send then what they hold.
+        # Closing may write: network file systems then send their buffers.
         idle.addBoth(lambda _: self._disk.run(os.close, self._appender.descriptor))
         idle.addErrback(self._explained)
         # Cancelling only stops waiting.
@@ -135,14 +135,14 @@ class FileWriter:
 
     @property
     def _may_wait(self) -> int:
-        """Tell with how many bytes before the disk a producer is paused."""
+        """Give the number of waiting bytes at which a producer is paused."""
         return BODIES.share(len(self._fed))
 
     def _drain(self) -> None:
         if self._busy is not None or not self._open:
             return
         if not (self._pending or self._waiters):
-            return  # what is kept back may stay so
+            return  # kept-back bytes may wait
         batch, self._pending = self._pending, []
         busy: Deferred[None] = Deferred()
         self._busy = busy
@@ -161,7 +161,7 @@ class FileWriter:
         for waiter in reached:
             waiter.callback(None)
         self._drain()
-        # What gathers while the next batch is written need not wait for its end.
+        # The producer resumes while the next batch is written, not after it.
         if self._accepted - self.size < self._may_wait:
             self._resume()
 

@@ -1,1 +1,1 @@
-"""Changes that are written down before they are made."""
+"""A journal: changes are recorded before they are made."""

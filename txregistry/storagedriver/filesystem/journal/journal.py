@@ -1,27 +1,27 @@
-"""Changes written down before they are made; blocking, for a thread.
+"""Changes recorded before they are made; blocking, for a thread.
 
-Note [Written down first]. To make a small change durable by itself takes a sync of each
-new file and of each directory that got an entry: seven for one blob. Instead a change
-is written to a journal that is written over and over, which takes one sync, and then
-made without any. After a few seconds, or some megabytes, the file systems are told to
-write all they have (``syncfs``), and what the journal says does not count any more.
+Note [Written down first]. A small change that is made durable by itself needs a sync of
+each new file and of each directory with a new entry: seven for one blob. Instead a
+change is appended to a journal of fixed size, with one sync, and then made without any.
+After a few seconds, or some megabytes, the file systems write all they have
+(``syncfs``), and the journal's records are void.
 
 A process that dies loses nothing: the kernel has the changes, whole. After a power
-failure some files are missing, empty or old; then the journal says what they should be.
-Whether the kernel has started since is told by the identity of its run. What another
-registry did to the directory meanwhile is not undone: see Note [What came later].
+failure some files are missing, empty or old, and are restored from the journal. The
+boot id shows whether the kernel has restarted since. What another registry did to the
+directory meanwhile is not undone: see Note [What came later].
 
-There are two files, of which the older is settled before they change places: so what
-counts is always the newest part of all that was written, and each file is in one piece.
+There are two files, and the older is settled before they change places: so the valid
+records are always the newest part of all that was written, and each file is contiguous.
 
-Where a sync fails, the kernel takes what it could not write for written, and the next
-sync would say that all is well. From then on the journal is in doubt: nothing in it
-ends before all that it says has been put again, by us or at the next start.
+When a sync fails, the kernel takes the unwritten data for written, and the next sync
+would succeed. From then on the journal is in doubt: no record becomes void before all
+of them have been replayed, by this process or at the next start.
 
 Changes that move data, or that are large, are made durable by themselves as
-:func:`~txregistry.storagedriver.filesystem.atomic.apply_changes` does; what the journal
-had said of their paths is settled before. The same goes for file systems that cannot
-be waited for (:mod:`txregistry.storagedriver.filesystem.syncfs`).
+:func:`~txregistry.storagedriver.filesystem.atomic.apply_changes` does; earlier records
+of their paths are settled first. The same holds for file systems whose ``syncfs`` is
+not reliable (:mod:`txregistry.storagedriver.filesystem.syncfs`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from txregistry.storagedriver.filesystem.syncfs import FileSystems, NotCovered
 
 T = TypeVar("T")
 
-#: Steps, and trees that are removed without being written down.
+#: Steps, and trees that are removed without a record.
 Work = Sequence[Step | RemoveTree]
 
 #: The two files of a journal.
@@ -65,7 +65,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def boot_id() -> str:
-    """Name this run of the kernel; empty where it does not say."""
+    """Give the boot id of the kernel; empty where it has none."""
     try:
         return Path(_BOOT_ID).read_text("ascii").strip()
     except OSError:
@@ -73,20 +73,20 @@ def boot_id() -> str:
 
 
 class NoRoom(Exception):
-    """The file system is so full that there is no journal, nor can one be begun."""
+    """The file system is too full: there is no journal, and none can be begun."""
 
 
 @attrs.define(eq=False)
 class Journal:
-    """What is to be made good after a power failure.
+    """A record of changes that are repaired after a power failure.
 
-    Its methods may run beside one another on several threads. Those that take both
-    locks take ``_writing`` first.
+    Its methods may run concurrently on several threads. Those that take both locks take
+    ``_writing`` first.
 
     :param root: the real directory under which the paths of all steps are.
     :param directory: where the journal lies, as a path under the root.
     :param boot: see :func:`boot_id`.
-    :param now: the time that files get when they are changed.
+    :param now: gives the time that changed files get.
     """
 
     _root: str
@@ -102,12 +102,12 @@ class Journal:
     _log = Logger()
 
     def open(self) -> int:
-        """Make good what a power failure undid, and be ready for changes.
+        """Repair what a power failure undid, and get ready for changes.
 
-        :return: how many files were made good.
-        :raise OSError: something cannot be read or written.
+        :return: how many files were repaired.
+        :raise OSError: a file cannot be read or written.
         :raise JournalUnreadable: another version wrote it.
-        :raise NoRoom: nothing had to be made good, and there is nothing to write to.
+        :raise NoRoom: nothing had to be repaired, and there is no room for a journal.
         """
         directory = self._root + self._directory
         _make(directory)
@@ -125,13 +125,13 @@ class Journal:
         return mended
 
     def commit(self, batch: Sequence[Work]) -> list[OSError | None]:
-        """Write down some changes together, then make each.
+        """Record some changes together, then make each.
 
-        Where they cannot be written down, each is made durable by itself.
+        Where they cannot be recorded, each is made durable by itself.
 
-        :return: what became of each: nothing, or why it could not be made. What could
-            not be made may be made after a power failure, until it is settled.
-        :raise OSError: none was made.
+        :return: for each change ``None`` or its error. Until it is settled, a failed
+            change may still be made after a power failure.
+        :raise OSError: no change was made.
         """
         with self._writing:
             try:
@@ -144,9 +144,9 @@ class Journal:
             return [_attempt(self._make, work) for work in batch]
 
     def forget(self, paths: Iterable[str]) -> None:
-        """See to it that nothing is said of paths: they are about to change.
+        """Void all records of some paths, which are about to change.
 
-        :raise OSError: what was said cannot be settled.
+        :raise OSError: the records cannot be settled.
         """
         with self._writing:
             spoken = (item.speaks_of(path) for path in paths for item in self._segments)
@@ -155,22 +155,22 @@ class Journal:
 
     @property
     def is_behind(self) -> bool:
-        """Tell whether there is something that :meth:`settle` can do."""
+        """Tell whether :meth:`settle` has anything to do."""
         return self._older.counts and not self._doubtful
 
     def turn(self) -> None:
-        """Go on in the other file, so that this one can be settled.
+        """Switch to the other file, so that this one can be settled.
 
-        :raise OSError: something could not be written, now or before.
+        :raise OSError: a write failed, now or earlier.
         """
         with self._writing:
             self._turn()
 
     def settle(self) -> None:
-        """Make safe what the older file says.
+        """Make durable what the older file holds.
 
-        :raise OSError: something could not be written; all counts still, and is put
-            again by the next :meth:`turn`.
+        :raise OSError: a write failed; all records stay valid, and the next
+            :meth:`turn` replays them.
         """
         with self._settling:
             if not self._older.counts:
@@ -181,9 +181,9 @@ class Journal:
             self._older.end()
 
     def close(self) -> None:
-        """Settle all, and leave no journal behind; fails as :meth:`settle` does.
+        """Settle all, and remove the journal; fails as :meth:`settle` does.
 
-        What is asked for afterwards is made durable by itself.
+        Later changes are made durable by themselves.
         """
         with self._writing:
             self._settle_all()
@@ -193,7 +193,7 @@ class Journal:
             self.abandon()
 
     def abandon(self) -> None:
-        """Close all files, and leave the journal to whoever comes next."""
+        """Close all files, and leave the journal to the next process."""
         for segment in self._segments:
             segment.close()
         self._systems.close()
@@ -222,9 +222,9 @@ class Journal:
             raise
 
     def _put_again(self) -> None:
-        """Let the kernel have all that the journal says once more.
+        """Write all that the journal holds to the kernel once more.
 
-        What is not there any more was taken away since, in other ways than this.
+        A missing file was removed since, by other means, and is skipped.
         """
         with self._settling:
             counting = [segment for segment in self._segments if segment.counts]
@@ -274,33 +274,33 @@ class Journal:
 
     def _recover(self) -> int:
         counting = [segment for segment in self._segments if segment.counts]
-        # If one is to be made good, so is all that was written after it.
+        # If one segment is replayed, so are all that were written after it.
         is_lost = any(item.boot != (self._boot or None) for item in counting)
         mended = self._make_good(counting) if is_lost else 0
         try:
-            # Also what was made by whoever died before it could wait.
+            # Includes changes of a process that died before it could sync.
             self._systems.sync()
         except OSError:
             _disown(counting)
             raise
         for segment in self._segments:
-            # Also one that seems to have ended: that may have failed to be written.
+            # Also a void segment: marking it as void may have failed.
             segment.end()
         return mended
 
     def _make_good(self, segments: Sequence[Segment]) -> int:
         told = [segment.read() for segment in segments]
         if any(item.is_damaged for item in told):
-            self._log.error("a part of the journal cannot be read: something is lost")
+            self._log.error("a part of the journal cannot be read: changes are lost")
         until = max(item.until for item in told)
         outcome = fold(chain.from_iterable(item.steps for item in told))
         found = plan(outcome, self._root, until, any(not it.boot for it in segments))
         if found.left:
             self._log.warn(
-                "{count} files have changed since the journal was written: they stay",
+                "{count} files have changed since the journal was written and are kept",
                 count=found.left,
             )
-        # Whoever begins anew, after this was broken off, finds our own changes.
+        # A start that repeats this after an interruption finds our own changes.
         segments[-1].append([], max(until, self._now()))
         carry_out(found)
         return found.mended
@@ -316,10 +316,10 @@ def _make(directory: str) -> None:
 
 
 def _disown(segments: Sequence[Segment]) -> None:
-    """Let the next start put again what could not be written."""
+    """Let the next start replay what could not be written."""
     for segment in segments:
         if segment.counts:
-            with suppress(OSError):  # the first failure is told
+            with suppress(OSError):  # the first failure is reported
                 segment.invalidate()
 
 

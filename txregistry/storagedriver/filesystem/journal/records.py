@@ -1,8 +1,9 @@
-"""Steps as bytes, for a journal, and what they come to; pure.
+"""Steps as bytes, for a journal, and their combined result; pure.
 
-A record holds the steps of one or more commits. Its checksum says that it is whole, its
-salt that it belongs to this use of the file. Journals are written over and hold what
-clients send; as nobody knows a salt before it is used, nobody can send a record.
+A record holds the steps of one or more commits. Its checksum shows that it is whole,
+its salt that it belongs to this use of the file. Journals are overwritten and hold
+content from clients; as a salt is secret before it is used, no client can forge a
+record.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import attrs
 
 from txregistry.interfaces.driver import PutFile
 
-#: Of a salt.
+#: Bytes of a salt.
 SALT_BYTES = 16
 
 #: Checksum of all that follows, length of the steps, when (Unix time), salt.
@@ -27,7 +28,7 @@ _STEP = struct.Struct(">BII")
 
 
 class JournalUnreadable(Exception):
-    """A journal was written by another version, which alone knows what it says."""
+    """A journal was written by another version, and cannot be read."""
 
 
 @attrs.frozen
@@ -37,7 +38,7 @@ class Delete:
     path: str
 
 
-#: What a journal remembers.
+#: A change that a journal records.
 Step = PutFile | Delete
 
 _KINDS: tuple[type[Step], ...] = (PutFile, Delete)
@@ -58,11 +59,11 @@ def encode(steps: Iterable[Step], salt: bytes, now: float) -> bytes:
 
 @attrs.frozen
 class ReplayResult:
-    """What a journal says.
+    """The contents of a journal.
 
     :ivar until: when the last record was written; 0 if there is none.
-    :ivar end: how many bytes, up to the end of the last record.
-    :ivar is_damaged: something that was written before that cannot be read any more.
+    :ivar end: offset in bytes of the end of the last record.
+    :ivar is_damaged: an earlier record cannot be read.
     """
 
     steps: Sequence[Step] = attrs.field(factory=list)
@@ -74,7 +75,7 @@ class ReplayResult:
 def decode(data: bytes, salt: bytes) -> ReplayResult:
     """Read all records with a salt that are whole.
 
-    :raise JournalUnreadable: there are steps of a kind that is not known.
+    :raise JournalUnreadable: a step is of an unknown kind.
     """
     steps: list[Step] = []
     end, until, is_damaged = 0, 0.0, False
@@ -86,7 +87,7 @@ def decode(data: bytes, salt: bytes) -> ReplayResult:
 
 
 def _records(data: bytes, salt: bytes) -> Iterator[tuple[int, int, float]]:
-    """Give where each whole record begins and ends, and when it was written."""
+    """Give the bounds of each whole record, and when it was written."""
     offset = 0
     while (found := data.find(salt, offset + _SALT_OFFSET)) >= 0:
         start = found - _SALT_OFFSET
@@ -111,16 +112,16 @@ def _steps(data: bytes, offset: int, end: int) -> Iterator[Step]:
 
 def _step(kind: int, path: str, content: bytes) -> Step:
     if kind >= len(_KINDS):
-        raise JournalUnreadable(f"there is a step of kind {kind}")
+        raise JournalUnreadable(f"unknown kind of step: {kind}")
     return PutFile(path, content) if _KINDS[kind] is PutFile else Delete(path)
 
 
 @attrs.frozen
 class Outcome:
-    """What steps come to, whichever of them had reached the disk.
+    """The result of steps, whichever of them had reached the disk.
 
-    :ivar deleted: paths at and below which only what is in ``files`` stays.
-    :ivar files: the content that a path should have.
+    :ivar deleted: paths at and below which only files in ``files`` stay.
+    :ivar files: the content that each path should have.
     """
 
     deleted: Sequence[str]
@@ -128,7 +129,7 @@ class Outcome:
 
 
 def fold(steps: Iterable[Step]) -> Outcome:
-    """Let the last step that speaks of a path decide about it."""
+    """Combine steps: the last one about a path decides."""
     deleted: dict[str, int] = {}
     files: dict[str, tuple[int, bytes]] = {}
     for number, step in enumerate(steps):

@@ -22,7 +22,7 @@ from txregistry.storagedriver.filesystem.journal.records import (
     upwards,
 )
 
-#: A segment that has grown to this is left for the other.
+#: Bytes at which writing switches to the other segment.
 SEGMENT_BYTES = 4 * 1024 * 1024
 
 #: Checksum of all that follows, magic, version, whether it counts, epoch, boot, salt.
@@ -32,18 +32,18 @@ _MAGIC, _VERSION = b"txrj", 2
 
 _ZEROS = bytes(256 * 1024)
 
-#: What a file system says that is full, and a process whose files are limited hears.
+#: Errors of a full file system, and of a limit on the size of files.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @attrs.define(eq=False)
 class Segment:
-    """A file that is written over, so that a record needs no new blocks.
+    """A file that is overwritten, so that a record needs no new blocks.
 
-    :ivar epoch: of the records that are in it; each use has a higher one.
-    :ivar boot: names the run of the kernel that they were written in; empty if what
-        the kernel says of the files is not to be believed.
-    :ivar counts: what is in it has to be made good after a power failure.
+    :ivar epoch: of its records; each use has a higher one.
+    :ivar boot: boot id of the kernel under which they were written; empty if the
+        kernel's view of the files is not to be trusted.
+    :ivar counts: its records must be replayed after a power failure.
     """
 
     path: str
@@ -57,9 +57,9 @@ class Segment:
     _deleted: set[str] = attrs.field(factory=set)
 
     def open(self) -> None:
-        """Open the file, and read its head; one that is not whole never counted.
+        """Open the file, and read its head; an incomplete head was never valid.
 
-        :raise JournalUnreadable: it is of another version.
+        :raise JournalUnreadable: it was written by another version.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._descriptor = os.open(self.path, flags, 0o600)
@@ -78,9 +78,9 @@ class Segment:
             self.boot = boot.rstrip(b"\0").decode("ascii")
 
     def _reserve(self) -> None:
-        """Make the file as long as it will be, if there is room for that.
+        """Allocate the file at full length, if there is room.
 
-        To wait for what makes a file longer takes twice as long as for what does not.
+        A sync takes twice as long after a write that extends the file.
         """
         size = os.fstat(self._descriptor).st_size
         if size >= SEGMENT_BYTES:
@@ -96,9 +96,9 @@ class Segment:
             os.ftruncate(self._descriptor, size)
 
     def read(self) -> ReplayResult:
-        """Give what was written since it was begun.
+        """Give the records written since it was begun.
 
-        A record that could not be made safe is only read by who has not written it.
+        A record whose sync failed is seen only by another process.
         """
         size = self._end - _HEAD_BYTES
         told = decode(os.pread(self._descriptor, size, _HEAD_BYTES), self._salt)
@@ -107,18 +107,18 @@ class Segment:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether no more should be written."""
+        """Tell whether the segment is full."""
         return self._end >= SEGMENT_BYTES
 
     def speaks_of(self, path: str) -> bool:
-        """Tell whether what is in it decides about a path."""
+        """Tell whether its records decide about a path."""
         if not self.counts:
             return False
         deleted = self._deleted
         return path in self._put or any(above in deleted for above in upwards(path))
 
     def begin(self, epoch: int, boot: str) -> None:
-        """Begin to write over what was in it; safe with the first record."""
+        """Begin to overwrite it; durable with the first record."""
         salt = os.urandom(SALT_BYTES)
         self._write_head(True, epoch, boot, salt)
         self.epoch, self.boot, self._salt = epoch, boot, salt
@@ -127,10 +127,10 @@ class Segment:
         self.counts = True
 
     def append(self, steps: Sequence[Step], now: float) -> None:
-        """Write a record, and wait until it is safe.
+        """Write a record, and wait until it is durable.
 
         :param now: Unix time.
-        :raise OSError: it may be or not; the next one takes its place.
+        :raise OSError: the record may be durable or not; the next one overwrites it.
         """
         for step in steps:
             (self._deleted if isinstance(step, Delete) else self._put).add(step.path)
@@ -140,22 +140,22 @@ class Segment:
         self._end += len(record)
 
     def invalidate(self) -> None:
-        """Say that what is in it is to be made good whichever kernel runs.
+        """Mark its records as to be replayed, whichever kernel runs.
 
-        Only whoever starts under this kernel has to know: it is not synced.
+        Not synced: only a start under this kernel needs to know.
         """
         self._write_head(self.counts, self.epoch, "", self._salt)
         self.boot = ""
 
     def end(self) -> None:
-        """Say that nothing in it counts any more.
+        """Mark its records as void.
 
-        :raise OSError: that is not safe; it does still.
+        :raise OSError: the mark is not durable; the records stay valid.
         """
         if os.fstat(self._descriptor).st_size:
             self._write_head(False, self.epoch, self.boot, self._salt)
             os.fdatasync(self._descriptor)
-        # Else nothing was ever written, perhaps for want of room.
+        # Otherwise it was never written, perhaps for lack of room.
         self.counts = False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What an upstream has said of tags: the last answers, up to a budget in bytes."""
+"""The upstream's last answers about tags, up to a budget in bytes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from txregistry.flow.sized import SizedCache, size_of
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: What the last answers for the tags of all repositories together may take in memory.
+#: Bytes of memory for the last answers about the tags of all repositories.
 MAX_BYTES = 8 * 1024 * 1024
 
-#: What an answer takes beside its texts, about.
+#: Approximate bytes of an answer beside its texts.
 _SEEN_BYTES = 600
 
 
 @attrs.frozen
 class SeenTag:
-    """What the upstream last said of a tag, and when.
+    """The upstream's last answer about a tag, and its time.
 
-    :ivar is_hint: of size and type it is known only what HEAD has told.
+    :ivar is_hint: size and type are known only from HEAD.
     """
 
     descriptor: Descriptor
@@ -32,13 +32,13 @@ TagAnswers = SizedCache[tuple[RepositoryName, Tag], SeenTag]
 
 
 def make_tag_answers() -> TagAnswers:
-    """Give a memory that knows no tag yet."""
+    """Give an empty cache of answers."""
     return SizedCache(MAX_BYTES)
 
 
 def keep_answer(
     answers: TagAnswers, name: RepositoryName, tag: Tag, seen: SeenTag
 ) -> None:
-    """Remember an answer in the place of an older one."""
+    """Remember an answer, replacing an older one."""
     size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
     answers.keep((name, tag), seen, size)

@@ -1,4 +1,4 @@
-"""Those who wait for a blob that is being filled: for its head, or for more of it."""
+"""Waiters for a blob that is being filled: for its head, or for more of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from txregistry.proxy.state import FillState
 
 @attrs.define(eq=False)
 class Audience:
-    """Everybody who waits for one fill.
+    """All waiters of one fill.
 
-    :ivar has_head: what the blob is was announced; somebody may have seen a part of it.
-    :ivar failure: why there will be no more.
+    :ivar has_head: the head was announced; clients may have seen a part of the blob.
+    :ivar failure: the error that ended the fill.
     """
 
     has_head: bool = False
@@ -25,7 +25,7 @@ class Audience:
     _waiters: dict[int, Waiters[int]] = attrs.field(factory=dict)
 
     def head(self) -> Deferred[None]:
-        """Fire when the upstream has said what the blob is, or fail as the fill."""
+        """Fire when the upstream has sent the blob's head, or fail as the fill."""
         if self.failure is not None:
             return failed(self.failure)
         if self.has_head:
@@ -33,7 +33,7 @@ class Audience:
         return self._heads.wait()
 
     def visible_past(self, offset: int, state: FillState) -> Deferred[int]:
-        """Fire with how far can be read, as soon as that is past an offset.
+        """Fire with the readable size, as soon as that is past an offset.
 
         At the end it fires with the end, even if that is not past the offset.
         """
@@ -44,12 +44,12 @@ class Audience:
         return self._waiters.setdefault(offset, Waiters()).wait()
 
     def announce(self) -> None:
-        """Tell those who wait for the head that it is there."""
+        """Fire the waiters for the head."""
         self.has_head = True
         self._heads.fire(None)
 
     def wake(self, state: FillState) -> None:
-        """Tell those who wait for more how far can be read."""
+        """Fire the waiters for more with the readable size."""
         ready = [
             offset
             for offset in self._waiters
@@ -59,7 +59,7 @@ class Audience:
             waiters.fire(state.visible)
 
     def fail(self, failure: Failure) -> None:
-        """Tell everybody that there will be no more."""
+        """Fire all waiters at the end of the fill."""
         self.failure = failure
         self._heads.fire(failure)
         waiting, self._waiters = self._waiters, {}

@@ -28,7 +28,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
-#: How often a blob may come and go between our looking and opening.
+#: How often a blob may come and go between lookup and open.
 _RACES = 4
 
 
@@ -53,7 +53,7 @@ class MeteredBlob:
     def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
     ) -> Deferred[None]:
-        """Push bytes into a consumer; count them when all have gone."""
+        """Push bytes into a consumer; count them when all are sent."""
         count = max(0, self.size - offset) if size is None else size
         done = self._reader.read(consumer=consumer, offset=offset, size=size)
         return done.addCallback(
@@ -68,7 +68,7 @@ class MeteredBlob:
 @implementer(IBlobService)
 @attrs.define(eq=False)
 class ProxyBlobs:
-    """Blobs that are stored, or on their way, or at the upstream."""
+    """Blobs that are stored, being filled, or at the upstream."""
 
     _name: RepositoryName
     _local: IBlobService
@@ -79,7 +79,7 @@ class ProxyBlobs:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with a descriptor; one that is not stored is asked for by HEAD."""
+        """Fire with a descriptor; a HEAD request if the blob is not stored."""
         self._cache.meter.count(Count.REQUESTS, "blob")
         status = current_status()
         try:
@@ -131,9 +131,9 @@ class ProxyBlobs:
 
     @deferred
     async def adopt(self, descriptor: Descriptor) -> None:
-        """Link content that is in the store; it is in use from now on."""
+        """Link stored content, and record a use."""
         key = self._key(descriptor.digest)
-        # The ledger comes first: what it does not know, expiry could take away.
+        # The ledger comes first: expiry could delete content that it lacks.
         self._cache.usage.add(
             Entry(key, descriptor.size or 0, self._cache.clock.seconds())
         )
@@ -159,12 +159,12 @@ class ProxyBlobs:
 
     @deferred
     async def _confirm(self, digest: Digest) -> int | None:
-        """Let this repository have what is here already, if the upstream does.
+        """Give this repository access to stored content, if the upstream does.
 
-        While the upstream cannot be asked, a manifest of this repository that names the
-        content is as good: it was fetched under the upstream's access.
+        While the upstream is down, a manifest of this repository that names the content
+        is enough: it was fetched under the upstream's access.
 
-        :return: fires with the size that the upstream tells, which is no proof.
+        :return: fires with the size that the upstream claims, unverified.
         """
         try:
             seen = await self._cache.fills.confirm(self._name, digest, self._remote)
@@ -191,14 +191,14 @@ class ProxyBlobs:
 
     @deferred
     async def _link(self, digest: Digest) -> bool:
-        """Link what another repository has brought, if this one may have it."""
+        """Link content that another repository fetched, if this one may have it."""
         try:
             descriptor = await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return False
         told = await self._confirm(digest)
         agrees = told in (None, descriptor.size)
-        # If not, one of the two is wrong, and the digest says which.
+        # If they differ, one of the two is wrong, and the digest shows which.
         if not agrees and not await self._cache.content.verify(digest=digest):
             return False
         await self.adopt(descriptor)

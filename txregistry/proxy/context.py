@@ -20,9 +20,9 @@ from txregistry.spec.freshness import TagPolicy
 class CacheContext:
     """The state of one cache.
 
-    :ivar content: what is stored, whichever repository has brought it.
+    :ivar content: stored content, whichever repository fetched it.
     :ivar policy: how long an answer about a tag is fresh, and may be stale.
-    :ivar usage: is told what is used, for expiry.
+    :ivar usage: records uses, for expiry.
     :ivar confirmations: when tags were last confirmed, across restarts.
     :ivar started_at: when this cache began, in seconds since the epoch.
     :ivar rights: whether the upstream still gives what is stored.
@@ -55,7 +55,7 @@ def make_cache_context(
     clock: IReactorTime,
     recheck_seconds: float,
 ) -> CacheContext:
-    """Make the state of a cache that knows nothing yet.
+    """Make the state of a new cache.
 
     :param recheck_seconds: after which the upstream is asked again whether a repository
         may have what is stored; 0 for never.

@@ -1,14 +1,14 @@
-"""The fill: one download of one blob, whoever and however many wait for it.
+"""The fill: one download of one blob, for any number of waiters.
 
-Note [Fill and followers]. A fill writes one growing file and belongs to no client.
-Each client has a :class:`Follower` with its own offset, which reads that file as far
-as it is visible. Only the disk pauses the upstream; a slow client is paused alone by
-its own connection, and one that leaves closes its follower.
+Note [Fill and followers]. A fill writes one growing file and belongs to no client. Each
+client has a :class:`Follower` with its own offset, which reads that file as far as it
+is visible. Only the disk pauses the upstream; a slow client pauses only its own
+connection, and a client that leaves closes its follower.
 
-Note [Shown, then kept]. Nobody was promised that what a cache holds survives a crash.
-So the end of a blob is shown as soon as its digest agrees, and it is synced, moved to
-its place and linked behind that. Whoever comes meanwhile follows the same open file. A
-crash in between leaves the partial blob of the last checkpoint.
+Note [Shown, then kept]. A cache does not promise that its content survives a crash. So
+the end of a blob is sent as soon as its digest matches, and the blob is synced, moved
+to its place and linked after that. Clients that arrive meanwhile follow the same open
+file. A crash in between leaves the partial blob of the last checkpoint.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.reference import RepositoryName
 
-#: A wait that the upstream asks for in the middle of a blob is made up to this.
+#: Longest wait in seconds that the upstream may ask for in the middle of a blob.
 MAX_WAIT = 60.0
 
 _REFUSALS = frozenset((401, 403, 404))
@@ -62,7 +62,7 @@ class Fill:
 
     :ivar confirmed: the repositories whose access the upstream has confirmed.
     :param adopt: links the finished blob into a repository.
-    :param stall_seconds: without one new byte for so long, resumed or not, it ends.
+    :param stall_seconds: it ends after this long without a new byte, resumed or not.
     """
 
     digest: Digest
@@ -91,9 +91,9 @@ class Fill:
 
     @deferred
     async def run(self) -> None:
-        """Download, verify, commit, link. Never fails: those who wait are told.
+        """Download, verify, commit, link. Never fails: an error goes to the waiters.
 
-        Cancelling makes a checkpoint and tells them as well.
+        Cancelling makes a checkpoint, and fails the waiters too.
         """
         began, start = self._clock.seconds(), 0
         self._meter.fills(1)
@@ -124,7 +124,7 @@ class Fill:
         refused = isinstance(error, RegistryError) and error.status in _REFUSALS
         if not refused:
             self._meter.count(Count.FAILED, "blob")
-        # That there is no such blob is nobody's failure.
+        # A missing blob is not a failure.
         self._log.emit(
             LogLevel.info if refused else LogLevel.warn,
             "fill of {digest} ended after {size} bytes: {error}",
@@ -135,29 +135,29 @@ class Fill:
 
     @property
     def has_failed(self) -> bool:
-        """Tell whether it is of no use any more, though perhaps still cleaning up."""
+        """Tell whether it has ended; it may still be cleaning up."""
         return self._audience.failure is not None
 
     @property
     def is_unwatched(self) -> bool:
-        """Tell whether it has begun, and nobody waits for any of it any more."""
+        """Tell whether it has begun and has no waiters left."""
         begun = self._audience.has_head and not self.state.verified
         return begun and not self._followers
 
     def ended(self) -> Deferred[None]:
-        """Fire when it has left nothing behind; never fails."""
+        """Fire when it has cleaned up; never fails."""
         return self._ends.wait()
 
     def tell_ended(self) -> None:
-        """Let those go on who waited for the end."""
+        """Fire the waiters for the end."""
         self._ends.fire(None)
 
     def head(self) -> Deferred[None]:
-        """Fire when the upstream has said what the blob is, or fail as the fill."""
+        """Fire when the upstream has sent the blob's head, or fail as the fill."""
         return self._audience.head()
 
     def visible_past(self, offset: int) -> Deferred[int]:
-        """Fire with how far can be read, as soon as that is past an offset.
+        """Fire with the readable size, as soon as that is past an offset.
 
         At the end it fires with the end, even if that is not past the offset.
         """
@@ -177,16 +177,16 @@ class Fill:
         self._close_unread()
 
     def _close_unread(self) -> None:
-        # One open file serves all followers, also after it has moved to its place.
+        # One open file serves all followers, even after it is renamed.
         if self._over and not self._followers and self._file is not None:
             self._file.close()
 
     @deferred
     async def _prepare(self) -> int:
-        """Open the growing file; give how much of it is there.
+        """Open the growing file; give its size in bytes.
 
-        Without an earlier attempt the upstream comes first: for a blob that it does
-        not have, nothing touches the disk.
+        Without an earlier attempt the upstream comes first: for a blob that it lacks,
+        nothing touches the disk.
         """
         if not await self._partials.has(digest=self.digest):
             opened = await self._source.open(digest=self.digest)
@@ -202,9 +202,9 @@ class Fill:
 
     @deferred
     async def _get_whole(self, start: int) -> None:
-        """Download and verify; once more if what was kept turns out to be wrong.
+        """Download and verify; retry once if the kept bytes turn out to be wrong.
 
-        That is so only while nothing of it was shown to anybody.
+        The retry is possible only before any byte was sent to a client.
         """
         try:
             await self._get()
@@ -223,7 +223,9 @@ class Fill:
     @deferred
     async def _begin_anew(self) -> None:
         assert self._partial is not None and self._file is not None
-        self._log.info("{digest} is fetched anew", digest=str(self.digest))
+        self._log.info(
+            "{digest} is fetched from the start again", digest=str(self.digest)
+        )
         self._file.close()
         await self._partial.cancel()
         self.state = FillState(expected=self.state.expected)
@@ -267,8 +269,8 @@ class Fill:
     @deferred
     async def _pull(self, partial: IPartialBlob) -> None:
         if self.state.is_complete:
-            # All was there when an earlier process ended; only access is asked for.
-            # It is shown when the digest has agreed.
+            # An earlier process fetched it all; only access is checked. The rest is
+            # sent once the digest matches.
             await self._source.stat(digest=self.digest)
             return
         reader = await self._open()
@@ -307,7 +309,7 @@ class Fill:
             await reader.read(consumer=intake, offset=start)
         finally:
             self._meter.count(Count.PULLED_BYTES, "blob", intake.received)
-            # Says what the disk could not do, if that is why the body was stopped.
+            # Raises the disk's error, if that stopped the body.
             await partial.flush()
             self._progress()
         if self.state.size is not None and not self.state.is_complete:
@@ -315,7 +317,7 @@ class Fill:
 
     @deferred
     async def _show(self, partial: IPartialBlob) -> None:
-        """Show the end, as the digest agrees; see Note [Shown, then kept]."""
+        """Release the end, as the digest matches; see Note [Shown, then kept]."""
         await partial.verify(provisional=Descriptor(self.digest, self.state.size))
         self.state.size = self.state.written = partial.size
         self.state.verified = True
@@ -324,7 +326,7 @@ class Fill:
 
     @deferred
     async def _store(self) -> None:
-        """Make it durable, at its place, and link it for all who have asked."""
+        """Make it durable, at its place, and link it for all that asked."""
         assert self._partial is not None
         descriptor = await self._partial.commit(
             provisional=Descriptor(self.digest, self.state.size)
@@ -346,7 +348,7 @@ class Fill:
             self._checkpoint().addErrback(self._not_checkpointed)
 
     def _not_checkpointed(self, failure: Failure) -> None:
-        # The next flush meets the same disk and ends the fill; this only logs.
+        # The next flush fails the same way and ends the fill; this only logs.
         self._log.warn("no checkpoint: {error}", error=str(failure.value))
 
     @deferred
@@ -363,7 +365,7 @@ class Fill:
 
     def _fail(self, failure: Failure) -> None:
         if failure.check(DigestInvalid, SizeInvalid):
-            # To a client this is no mistake of its own.
+            # This is not the client's mistake.
             facts = {"reason": "sent content that does not match its digest"}
             failure = Failure(UpstreamFailed(facts))
         self._audience.fail(failure)

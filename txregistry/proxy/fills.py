@@ -1,4 +1,4 @@
-"""All fills under way: who asks for a blob joins the one there is, or starts it."""
+"""All current fills: a request for a blob joins its fill, or starts one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
-#: Without one new byte for this long a fill ends; what is there is kept.
+#: Seconds without a new byte after which a fill ends; its bytes are kept.
 STALL_SECONDS = 90.0
 
-#: Downloads at once.
+#: Concurrent downloads.
 MAX_FILLS = 32
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
@@ -36,7 +36,7 @@ Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 class Fills(Service):
     """The fills of one upstream, by digest.
 
-    :ivar sizes: what the upstream has told before.
+    :ivar sizes: sizes that the upstream has claimed.
     """
 
     _partials: IPartialBlobs
@@ -54,7 +54,7 @@ class Fills(Service):
     sizes: ToldSizes = attrs.field(factory=ToldSizes)
 
     def find(self, digest: Digest) -> Fill | None:
-        """Give the fill of a digest, if one is under way."""
+        """Give the current fill of a digest, if there is one."""
         return self._fills.get(digest)
 
     @deferred
@@ -63,17 +63,17 @@ class Fills(Service):
     ) -> IBlobReader | None:
         """Wait for the head of a blob and follow its fill.
 
-        :param source: where to download from, if nobody does yet.
+        :param source: where to download from, if no fill is under way.
         :return: fires with a follower, or with ``None`` if the fill ended while the
             upstream was asked whether this repository has the blob, or was failing:
-            then it is time to look again. Fails as the upstream does.
+            then the caller looks again. Fails as the upstream does.
         """
         await self._place(digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
         elif fill.has_failed:
-            # Its failure is not ours: try anew when it has cleaned up.
+            # Its failure is not ours: retry when it has cleaned up.
             await fill.ended()
             return None
         else:
@@ -87,9 +87,9 @@ class Fills(Service):
 
     @deferred
     async def _place(self, digest: Digest) -> None:
-        """Wait until a download may begin, if it takes one.
+        """Wait until a download may begin, if one is needed.
 
-        One that nobody waits for gives up its place; what it has is kept.
+        A fill without waiters gives up its place; its bytes are kept.
         """
         while digest not in self._fills and len(self._fills) >= self._max_fills:
             waits = self._queue.wait(client_share.get(), digest)
@@ -104,10 +104,10 @@ class Fills(Service):
 
     @deferred
     async def _follow_another(self, fill: Fill) -> IBlobReader | None:
-        """Follow a fill that somebody else began.
+        """Follow a fill that another client began.
 
-        It may have been for a repository that the upstream does not give the blob:
-        that is not this client's answer, and it looks again for itself.
+        That client's repository may have been refused the blob by the upstream: this is
+        no answer for this client, which looks again.
         """
         try:
             return await fill.follow()
@@ -120,9 +120,9 @@ class Fills(Service):
     async def confirm(
         self, name: RepositoryName, digest: Digest, source: IBlobService
     ) -> Descriptor:
-        """Let the upstream say whether a repository has a blob; one question for all.
+        """Ask the upstream whether a repository has a blob; one request for all.
 
-        :return: fires with what it says of the blob, if it has it; fails with
+        :return: fires with the upstream's description of the blob; fails with
             ``BlobUnknown`` or as the upstream does.
         """
         fill = self._fills.get(digest)
@@ -136,12 +136,12 @@ class Fills(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Checkpoint and end all fills; what is whole is stored first."""
+        """Checkpoint and end all fills; complete blobs are stored first."""
         super().stopService()
         running = dict(self._running)
         for digest, work in running.items():
             fill = self._fills[digest]
-            # One that has failed is cleaning up, and has to come to the end of that.
+            # A failed fill is cleaning up, and must finish that.
             if not (fill.state.verified or fill.has_failed):
                 work.cancel()
         await gatherResults(running.values())
@@ -172,6 +172,6 @@ class Fills(Service):
     def _ended(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
         self._fills.pop(digest).tell_ended()
-        # Who is woken begins at once, or is there no more.
+        # A woken waiter begins at once, or has left.
         while self._queue and len(self._fills) < self._max_fills:
             self._queue.wake_next()

@@ -20,9 +20,9 @@ from txregistry.spec.descriptor import Descriptor
 @implementer(IBlobReader)
 @attrs.define(eq=False)
 class Follower:
-    """One reader of a growing file, with an offset of its own.
+    """One reader of a growing file, with its own offset.
 
-    :param visible_past: fires with how far can be read, as soon as that is past an
+    :param visible_past: fires with the readable size, as soon as that is past an
         offset, and at the end with the end.
     :param left: is called once, when the reader is closed.
     """
@@ -35,7 +35,7 @@ class Follower:
 
     @property
     def size(self) -> int:
-        """Count the bytes of the whole; 0 while that is not known."""
+        """Give the size of the whole in bytes; 0 while unknown."""
         return self.descriptor.size or 0
 
     @deferred
@@ -67,7 +67,7 @@ class Follower:
         return offset
 
     def close(self) -> None:
-        """Leave; the fill goes on."""
+        """Close the follower; the fill continues."""
         if self._open:
             self._open = False
             self._left()

@@ -18,9 +18,9 @@ class Intake:
     """Bytes from the upstream on their way into the growing file.
 
     :ivar received: bytes that came over the wire.
-    :param skip: bytes at the beginning that are there already.
+    :param skip: bytes at the beginning that are already in the file.
     :param progressed: is called whenever more can be read.
-    :param skipped: is told how far what is there already has been passed over.
+    :param skipped: called with how many of those have been skipped.
     """
 
     _partial: IPartialBlob
@@ -39,11 +39,11 @@ class Intake:
         self._partial.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """Let it go."""
+        """Let the producer go."""
         self._partial.unregisterProducer()
 
     def write(self, data: bytes) -> None:
-        """Take in bytes that are new."""
+        """Take in new bytes."""
         self.received += len(data)
         fresh = data[self._skip :]
         self._skip = max(0, self._skip - len(data))
@@ -66,5 +66,5 @@ class Intake:
             self._watch()
 
     def _broken(self, failure: Failure) -> None:
-        # The partial stops its producer; whoever flushes next is told why.
+        # The partial stops its producer; the next flush fails with the reason.
         self._flushing = False

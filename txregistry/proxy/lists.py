@@ -1,7 +1,7 @@
 """Lists of tags as an upstream gave them: opinions with an age.
 
-Upstreams list in orders of their own, so that a page is cut from the whole; who goes
-through the pages of a long list costs the upstream one list.
+Upstreams list in different orders, so a page is cut from the whole; reading all pages
+of a long list costs the upstream one list.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from txregistry.interfaces.tags import Tags
 from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: What all lists together may take, in bytes; one that is longer is not kept.
+#: Bytes of memory for all lists together; a longer list is not kept.
 MAX_BYTES = 16 * 1024 * 1024
 
-#: What a tag takes beside its characters, about.
+#: Approximate bytes of a tag beside its characters.
 _TAG_BYTES = 150
 
 
@@ -30,7 +30,7 @@ class _Seen:
 
 @attrs.define(eq=False)
 class TagLists:
-    """The lists of all repositories; the one renewed longest ago goes first."""
+    """The lists of all repositories; the one renewed longest ago is evicted first."""
 
     _policy: TagPolicy
     _seen: SizedCache[RepositoryName, _Seen] = attrs.field(
@@ -38,14 +38,14 @@ class TagLists:
     )
 
     def find(self, name: RepositoryName, now: float) -> Tags | None:
-        """Give a list that is fresh."""
+        """Give a list, if it is fresh."""
         seen = self._seen.find(name)
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             return seen.tags
         return None
 
     def remember(self, name: RepositoryName, tags: Tags, now: float) -> None:
-        """Keep a list, and others as long as there is room."""
+        """Keep a list; evict others to make room."""
         size = sum(_TAG_BYTES + len(str(tag)) for tag in tags)
         self._seen.keep(name, _Seen(tags, now), size)
 

@@ -22,7 +22,7 @@ from txregistry.spec.reference import RepositoryName
 @implementer(IManifestService)
 @attrs.define(eq=False)
 class ProxyManifests:
-    """Manifests that are stored, or are fetched by digest."""
+    """Manifests that are stored, or fetched by digest."""
 
     _name: RepositoryName
     _local: IManifestStore
@@ -33,7 +33,7 @@ class ProxyManifests:
 
     @deferred
     async def exists(self, digest: Digest) -> bool:
-        """Fire with whether it is stored or the upstream has it."""
+        """Fire with whether a manifest is stored or the upstream has it."""
         if await self._local.exists(digest=digest):
             await self._ensure_right(digest)
             return True
@@ -41,7 +41,7 @@ class ProxyManifests:
 
     @deferred
     async def get(self, digest: Digest) -> Manifest:
-        """Fire with a manifest; one that is not stored is fetched once for all."""
+        """Fire with a manifest; concurrent requests share one fetch."""
         self._cache.meter.count(Count.REQUESTS, "manifest")
         status = current_status()
         try:
@@ -89,14 +89,14 @@ class ProxyManifests:
 
     @deferred
     async def keep(self, manifest: Manifest) -> None:
-        """Store a manifest that has come from the upstream."""
+        """Store a manifest from the upstream."""
         self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
         self._record(manifest)
         await self._local.put(manifest=manifest)
 
     @deferred
     async def _link(self, digest: Digest) -> Manifest | None:
-        """Link what another repository has brought, if this one may have it."""
+        """Link a manifest that another repository fetched, if this one may have it."""
         try:
             await self._cache.content.stat(digest=digest)
         except BlobUnknown:
@@ -106,13 +106,13 @@ class ProxyManifests:
         try:
             manifest = await self._local.mount(digest=digest)
         except ManifestUnknown:
-            return None  # what lies there is damaged
+            return None  # the stored content is damaged
         self._record(manifest)
         return manifest
 
     @deferred
     async def _is_ours(self, digest: Digest) -> bool:
-        """Fire with whether this repository may have what another one has brought."""
+        """Fire with whether this repository may have what another one fetched."""
         try:
             return await self._remote.exists(digest=digest)
         except RegistryError as error:

@@ -21,14 +21,14 @@ from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.reference import RepositoryName
 
-#: Repositories that are kept put together: about ten kilobytes each.
+#: Repositories whose objects are kept: about ten kilobytes each.
 MAX_REPOSITORIES = 1_000
 
 
 @implementer(IRepository)
 @attrs.frozen
 class ProxyRepository:
-    """One repository of a cache; it takes no pushes, so it has no such powers."""
+    """One repository of a cache; it takes no pushes."""
 
     name: RepositoryName
     blobs: ProxyBlobs
@@ -61,7 +61,7 @@ class ProxyNamespace:
     def repositories(
         self, after: str = "", limit: int | None = None
     ) -> Deferred[list[RepositoryName]]:
-        """Fire with the repositories of which something is stored."""
+        """Fire with the repositories that have stored content."""
         return self._local.repositories(after=after, limit=limit)
 
     @deferred

@@ -13,13 +13,13 @@ from txregistry.spec.errors import (
 
 
 def is_answer(error: RegistryError) -> bool:
-    """Tell whether an upstream that can be reached has answered with this error.
+    """Tell whether this error is an answer of a reachable upstream.
 
-    Then another question may be answered better.
+    Then another request may succeed.
     """
     facts = error.detail if isinstance(error.detail, Mapping) else {}
     if isinstance(error, UpstreamUnavailable):
-        return "path" in facts  # this one path is left alone, for what it answered
+        return "path" in facts  # only this path is not asked, for its last answer
     if isinstance(error, UpstreamTimeout):
         return False
     if isinstance(error, UpstreamFailed):
@@ -30,8 +30,8 @@ def is_answer(error: RegistryError) -> bool:
 def is_outage(error: RegistryError) -> bool:
     """Tell whether what is cached may be served in place of this error.
 
-    The upstream gone, over its limits or failing is an outage; 401, 403 and 404 are
-    answers and are obeyed.
+    An upstream that is unreachable, over its limits or failing is an outage; 401, 403
+    and 404 are answers and are obeyed.
     """
     unreachable = isinstance(error, UpstreamFailed | UpstreamUnavailable)
     return unreachable or error.status == 429

@@ -1,7 +1,7 @@
 """Tags that stand for a manifest which is not stored yet.
 
-A tag is linked on disk only when what it stands for is there: in an outage, the
-older manifest that is stored is worth more than the name of one that is not.
+A tag is linked on disk only when its manifest is stored: in an outage, an older stored
+manifest is worth more than the digest of a missing one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from txregistry.flow.lru import Lru
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: Tags that are remembered; the oldest are forgotten and cost one more question.
+#: Tags that are remembered; each forgotten one costs one more request.
 MAX_PENDING = 10_000
 
 
@@ -25,11 +25,11 @@ class PendingTags:
     )
 
     def wait(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
-        """Remember what a tag is to stand for."""
+        """Remember the manifest that a tag will stand for."""
         self._waiting.put((name, tag), digest)
 
     def settle(self, name: RepositoryName, tag: Tag) -> None:
-        """Forget a tag: it stands for something else by now, or for nothing."""
+        """Forget a tag that was moved or deleted."""
         self._waiting.pop((name, tag))
 
     def take(self, name: RepositoryName, digest: Digest) -> list[Tag]:

@@ -16,24 +16,24 @@ from txregistry.spec.errors import RegistryError
 from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName
 
-#: What the lists of all repositories together may take in memory.
+#: Bytes of memory for the lists of all repositories together.
 MAX_BYTES = 16 * 1024 * 1024
 
 
 @attrs.frozen
 class SeenReferrers:
-    """What the upstream last said, and when."""
+    """The upstream's last answer, and its time."""
 
     referrers: Referrers
     confirmed_at: float
 
 
-#: The lists of all repositories; the one renewed longest ago goes first.
+#: The lists of all repositories; the one renewed longest ago is evicted first.
 ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], SeenReferrers]
 
 
 def make_memory() -> ReferrerMemory:
-    """Give a memory that knows no list yet."""
+    """Give an empty cache of lists."""
     return SizedCache(MAX_BYTES)
 
 

@@ -1,9 +1,9 @@
 """Whether the upstream still lets a repository have what is cached (``proxy.recheck``).
 
 Content that is cached by its digest never changes, and by default is never asked for
-again. But a right can be taken away: where that matters, the upstream is asked every so
-often whether it still gives the content. What it refuses is refused; while it cannot be
-asked, what is here is served, as stale.
+again. But a right can be revoked: where that matters, the upstream is asked at an
+interval whether it still gives the content. What it refuses is refused; while it cannot
+be reached, stored content is served, as stale.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from txregistry.interfaces.provenance import current_status
 from txregistry.proxy.outage import is_outage
 from txregistry.spec.errors import RegistryError
 
-#: What is remembered in memory takes no more; the ledger knows the rest.
+#: Bytes of memory for recent confirmations; the ledger has the rest.
 MAX_BYTES = 8 * 1024 * 1024
 
 
 @attrs.define(eq=False)
 class Rights:
-    """When the upstream last gave what is stored, by repository and digest.
+    """When the upstream last granted stored content, by repository and digest.
 
     :param seconds: after which it is asked again; 0 for never.
     """
@@ -42,7 +42,7 @@ class Rights:
     _asking: Flights[EntryKey, Any] = attrs.field(factory=Flights)
 
     def given(self, key: EntryKey) -> None:
-        """Record that the upstream has just given something, or said that it would."""
+        """Record that the upstream has just sent content, or would send it."""
         if self._seconds:
             now = self._clock.seconds()
             self._memory.confirm(key, now)
@@ -57,7 +57,7 @@ class Rights:
 
     @deferred
     async def ask(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> None:
-        """Ask whether it still gives something, unless the ledger knows; fail if not.
+        """Ask whether it still gives content, unless the ledger knows; fail if not.
 
         :param confirm: asks; fails as the upstream does.
         """

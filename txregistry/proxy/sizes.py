@@ -1,4 +1,4 @@
-"""What sizes blobs have by the word of an upstream."""
+"""The sizes of blobs as claimed by an upstream."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
-#: Blobs of which it is remembered.
+#: Blobs whose size is remembered.
 MAX_SIZES = 10_000
 
-#: Sizes that are taken from one manifest; images have 127 layers at most.
+#: Sizes taken from one manifest; images have 127 layers at most.
 _MOST_OF_ONE = 256
 
 
 @attrs.define(eq=False)
 class ToldSizes:
-    """Sizes that an upstream has told by HEAD, or in a manifest, and not proved.
+    """Sizes that an upstream has claimed by HEAD, or in a manifest, unverified.
 
-    An answer of another length is refused before its first byte is passed on: it is
-    about something else. The word counts once, so that an upstream that told a wrong
-    size is believed by what it sends the next time.
+    An answer of another length is refused before its first byte is passed on: it is not
+    this blob. Each claim is used once, so that after a wrong claim the next download is
+    accepted.
     """
 
     _sizes: Lru[tuple[RepositoryName, Digest], int] = attrs.field(
@@ -33,11 +33,11 @@ class ToldSizes:
     )
 
     def remember(self, name: RepositoryName, told: Iterable[Descriptor]) -> None:
-        """Remember the sizes that are told; what was told longest ago is forgotten."""
+        """Remember claimed sizes; the oldest are forgotten."""
         for descriptor in islice(told, _MOST_OF_ONE):
             if descriptor.size:
                 self._sizes.put((name, descriptor.digest), descriptor.size)
 
     def take(self, name: RepositoryName, digest: Digest) -> int | None:
-        """Give the size of a blob, if it is known, and forget it."""
+        """Give the size of a blob, if known, and forget it."""
         return self._sizes.pop((name, digest))

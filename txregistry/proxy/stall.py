@@ -1,4 +1,4 @@
-"""How long a download may bring nothing new."""
+"""A limit on how long a download may bring nothing new."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from txregistry.spec.errors import UpstreamTimeout
 
 @attrs.define(eq=False)
 class StallClock:
-    """Ends work that makes no progress, however often it tries again.
+    """Ends work that makes no progress, however often it is retried.
 
     :param seconds: without progress, after which it ends.
     """
@@ -45,12 +45,12 @@ class StallClock:
             self._timer.disarm()
 
     def progressed(self) -> None:
-        """Count anew: a byte has come that was not there."""
+        """Restart the timer: a new byte has come."""
         if self._work is not None:
             self._timer.arm()
 
     def passed_over(self, position: int) -> None:
-        """Count anew for what is sent once more, once for each byte."""
+        """Restart the timer for bytes sent again, once per byte."""
         if position > self._passed_over:
             self._passed_over = position
             self.progressed()

@@ -1,4 +1,4 @@
-"""What a fill knows, and what it decides (pure)."""
+"""The state of a fill, and its decisions (pure)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import attrs
 
 from txregistry.spec.errors import RegistryError, UpstreamFailed, UpstreamUnavailable
 
-#: This much of the end of a blob is shown to nobody before the digest agrees.
+#: Bytes at the end of a blob that are held back until the digest matches.
 HELD_BACK_BYTES = 64 * 1024
 
-#: The state beside the data is renewed when this much was written since.
+#: Bytes written between two checkpoints.
 CHECKPOINT_BYTES = 8 * 1024 * 1024
 
-#: Failures in a row, without at least a held-back chunk of progress, that end a fill.
+#: Failures in a row, each with less progress than the held-back bytes, that end a fill.
 MAX_FAILURES = 5
 
-#: Answers in a row to a question for a part, each a failure, after which the whole is
-#: asked for.
+#: Failed range requests in a row after which the whole is requested.
 MAX_REFUSED_PARTS = 2
 
 
@@ -26,10 +25,10 @@ MAX_REFUSED_PARTS = 2
 class FillState:
     """How far a fill has come.
 
-    :ivar expected: the size that the upstream has told before, to HEAD.
-    :ivar size: of the whole, as soon as the upstream has told.
-    :ivar written: bytes that can be read from the growing file.
-    :ivar verified: the whole is there and its digest agrees.
+    :ivar expected: the size that the upstream has claimed before.
+    :ivar size: of the whole, once the upstream has sent it.
+    :ivar written: readable bytes of the growing file.
+    :ivar verified: the blob is complete and its digest matches.
     """
 
     size: int | None = None
@@ -44,7 +43,7 @@ class FillState:
 
     @property
     def visible(self) -> int:
-        """Count the bytes that a client may see."""
+        """Give the number of bytes that a client may see."""
         if self.verified:
             return self.written
         known = self.written if self.size is None else self.size
@@ -52,19 +51,19 @@ class FillState:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether nothing is missing, as far as the size is known."""
+        """Tell whether the blob is complete, as far as the size is known."""
         return self.size is not None and self.written >= self.size
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Tell whether a crash now would cost more than it may."""
+        """Tell whether a checkpoint is due."""
         return self.written - self.checkpointed >= CHECKPOINT_BYTES
 
     def agrees_with(self, size: int | None) -> bool:
-        """Tell whether what the upstream says of the size can be true.
+        """Tell whether the size that the upstream claims can be true.
 
-        It is what it was, and no less than what is there: an answer of another length
-        is not about this blob.
+        It must equal earlier claims, and be no less than what is written: an answer of
+        another length is not this blob.
         """
         if size is None:
             return True
@@ -74,15 +73,14 @@ class FillState:
 
     @property
     def resumes(self) -> bool:
-        """Tell whether to ask for the rest, or for the whole once more.
+        """Tell whether to request the rest, or the whole again.
 
-        An upstream that answers twice in a row with a failure, when asked for a part,
-        may be one that knows no parts.
+        An upstream that fails two range requests in a row may not support ranges.
         """
         return bool(self.written) and self._answers < MAX_REFUSED_PARTS
 
     def next_attempt(self, error: BaseException) -> int | None:
-        """Decide, after a failure, whether to go on.
+        """Decide, after a failure, whether to retry.
 
         :return: which failure in a row this is, from 1 on, or ``None`` to give up.
         """
@@ -97,13 +95,13 @@ class FillState:
 
 
 def is_answered(error: BaseException) -> bool:
-    """Tell whether the upstream has answered, so that it can be reached."""
+    """Tell whether the error is an answer, so the upstream is reachable."""
     facts = getattr(error, "detail", None)
     return isinstance(facts, Mapping) and "status" in facts
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell a failure that may pass from an answer that will stay."""
+    """Tell whether an error is a temporary failure, not a lasting answer."""
     if isinstance(error, UpstreamFailed | UpstreamUnavailable):
         return True
     return isinstance(error, RegistryError) and error.status == 429

@@ -77,9 +77,8 @@ class ProxyTags:
     async def instead(self, tag: Tag, error: RegistryError) -> Descriptor:
         """Fire with what is fetched or stored for a tag; see :class:`ITagFallback`.
 
-        What HEAD has told may have moved on since, or be no more than a hint: the
-        manifest is asked for by the tag itself. Where it cannot be had, the tag is not
-        fresh.
+        The tag may have moved since HEAD, or its answer may be only a hint: the
+        manifest is requested by the tag itself. If that fails, the tag is not fresh.
         """
         if is_answer(error):
             try:
@@ -149,7 +148,7 @@ class ProxyTags:
 
     @deferred
     async def _settle(self, tag: Tag, found: Descriptor | Manifest) -> Descriptor:
-        """Take note of what the upstream says; fire with what is known of it."""
+        """Record the upstream's answer; fire with what is known of it."""
         now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
             await self._keep(found)
@@ -164,7 +163,7 @@ class ProxyTags:
 
     @deferred
     async def _known(self, tag: Tag, seen: SeenTag) -> SeenTag:
-        """Fire with what is known for certain, once the manifest is here."""
+        """Fire with the answer; replace a hint by the stored manifest's descriptor."""
         if not seen.is_hint:
             return seen
         try:
@@ -191,24 +190,24 @@ class ProxyTags:
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
-        # A tree that came without a ledger: its tags are as old as we know them.
+        # A tree without a ledger: its tags count from the start of this cache.
         return self._cache.started_at if found is None else found
 
     def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
-        # A HEAD by tag reads no manifest, and is a use of it all the same.
+        # A HEAD by tag reads no manifest, but counts as a use of it.
         key = EntryKey(self._name, Kind.MANIFEST, str(descriptor.digest))
         self._cache.usage.touch(key, now)
 
     @deferred
     async def _drop(self, tag: Tag) -> None:
-        """Obey the upstream: it has this tag no more."""
+        """Obey the upstream: the tag is deleted there."""
         self._cache.answers.forget((self._name, tag))
         self._cache.pending.settle(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:
             await self._local.untag(tag=tag)
         except ManifestUnknown:
-            return  # it was not stored either
+            return  # it was not stored
 
     def _mark_stale(self, error: RegistryError, age: float) -> None:
         status = current_status()

@@ -1,4 +1,4 @@
-"""Who waits for a download to begin: clients take turns."""
+"""Waiters for a download to begin: clients take turns."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from txregistry.flow.waiters import Waiters
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
 
-#: Clients that wait at most.
+#: Most clients that may wait.
 MAX_WAITING = 10_000
 
-#: Seconds after which one that finds no room to wait may ask again.
+#: Seconds after which a client may retry if too many wait.
 _LATER_SECONDS = 5.0
 
 
 @attrs.define(eq=False)
 class WaitingBlobs:
-    """The blobs whose downloads cannot begin yet.
+    """Blobs whose downloads cannot begin yet.
 
     Each client has its own queue: the many blobs of one do not keep others waiting.
     """
@@ -32,9 +32,9 @@ class WaitingBlobs:
         return bool(self._waiters)
 
     def wait(self, owner: str, digest: Digest) -> Deferred[None]:
-        """Wait for the turn of a blob; who wants the same one waits with the first.
+        """Wait for the turn of a blob; requests for the same blob wait together.
 
-        :return: fires when it is time to look again; may be cancelled.
+        :return: fires when the caller should look again; may be cancelled.
         :raise UpstreamUnavailable: too many wait.
         """
         if self._count >= MAX_WAITING:
@@ -47,14 +47,14 @@ class WaitingBlobs:
         return waiters.wait(lambda: self._leave(digest, waiters))
 
     def wake_next(self) -> None:
-        """Have those look again who wait for the next blob; there must be some."""
+        """Wake all waiters of the next blob; there must be one."""
         waiters = self._waiters.pop(self._queue.pop())
         self._count -= len(waiters)
         waiters.fire(None)
 
     def _leave(self, digest: Digest, waiters: Waiters[None]) -> None:
         if self._waiters.get(digest) is not waiters:
-            return  # it is being woken
+            return  # it is already being woken
         self._count -= 1
         if not waiters:
             del self._waiters[digest]

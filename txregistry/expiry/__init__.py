@@ -1,1 +1,1 @@
-"""What is kept and for how long: a ledger, a plan, a reaper, a clock."""
+"""How long content is kept: a ledger, a plan, a reaper, a scheduler."""

@@ -1,15 +1,15 @@
 """The ledger in SQLite: the embedded default.
 
-One row per (repository, kind, reference), where the reference is a digest or a tag.
-When a row is due follows from its last use and the time to live of the moment, so a
-changed ``proxy.ttl`` holds for everything at once; it is not stored.
+One row per (repository, kind, reference), where the reference is a digest or a tag. A
+row is due by its last use and the current time to live, which is not stored: a changed
+``proxy.ttl`` holds for everything at once.
 
-Note [Batches]. Uses are recorded in memory and written together, by :meth:`flush`,
-which every question to the database does first. So the hot path takes no lock and no
-disk, and what is asked always sees what was recorded. A crash loses at most the uses
-since the last flush, and additions are found again in the tree. What only has to be
-read, for a client or before content is deleted, is read also where nothing can be
-written, as on a full disk: together with what is in memory.
+Note [Batches]. Uses are recorded in memory and written together by :meth:`flush`, which
+runs before every query. So the hot path needs no lock and no disk, and a query always
+sees what was recorded. A crash loses at most the uses since the last flush, and
+additions are found again in the tree. Where the database cannot be written, as on a
+full disk, queries for a client, or before content is deleted, still work: they combine
+the file with the batch in memory.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Batch:
         return bool(self.added or self.touched or self.forgotten or self.confirmed)
 
     def before(self, later: _Batch) -> None:
-        """Put what could not be written back under what came since."""
+        """Put a failed batch back, below newer records."""
         self.added.update(later.added)
         self.touched.update(later.touched)
         self.forgotten = (self.forgotten - set(later.added)) | later.forgotten
@@ -90,9 +90,9 @@ class _Batch:
 class SqliteLedger:
     """A ledger in a file, or in memory for ``:memory:``.
 
-    :param disk: has exactly one thread: SQLite is asked one question at a time.
-    :ivar generation: grows when the file was not usable and has been set aside: the
-        tree has then to be looked through again.
+    :param disk: has exactly one thread: SQLite runs one query at a time.
+    :ivar generation: grows when the file was unusable and was set aside: the tree must
+        then be scanned again.
     """
 
     _path: str
@@ -105,11 +105,11 @@ class SqliteLedger:
 
     @property
     def generation(self) -> int:
-        """Tell how often what was recorded has been lost."""
+        """Give how often the records were lost."""
         return self._database.generation
 
     def add(self, entry: Entry) -> None:
-        """Record that something is there."""
+        """Record an addition."""
         self._batch.forgotten.discard(entry.key)
         self._batch.added[entry.key] = entry
 
@@ -118,23 +118,23 @@ class SqliteLedger:
         self._batch.touched[key] = now
 
     def forget(self, key: EntryKey) -> None:
-        """Record that something is gone."""
+        """Record a removal."""
         self._batch.added.pop(key, None)
         self._batch.touched.pop(key, None)
         self._batch.forgotten.add(key)
 
     def confirm(self, key: EntryKey, now: float) -> None:
-        """Record that the upstream stands by a tag."""
+        """Record that the upstream confirmed a tag."""
         self._batch.confirmed[key] = now
 
     @deferred
     async def due(self, cutoff: float, limit: int) -> list[Entry]:
-        """Fire with what was last used before a time."""
+        """Fire with the entries last used before a time."""
         return await self._ask(lambda db: _entries(db.execute(_DUE, (cutoff, limit))))
 
     @deferred
     async def claim(self, entry: Entry) -> bool:
-        """Take an entry out unless it was used since it was read."""
+        """Remove an entry unless it was used since it was read."""
         bound = (*_columns(entry.key), entry.last_use)
         return await self._ask(lambda db: db.execute(_CLAIM, bound).rowcount == 1)
 
@@ -152,7 +152,7 @@ class SqliteLedger:
 
     @deferred
     async def confirmed_at(self, key: EntryKey) -> float | None:
-        """Fire with when the upstream last stood by a tag."""
+        """Fire with when the upstream last confirmed a tag."""
         bound = (str(key.repository), key.reference)
         row: tuple[float] | None = await self._read(
             lambda db: db.execute(_CONFIRMED, bound).fetchone()
@@ -161,7 +161,7 @@ class SqliteLedger:
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:
-        """Record what is not known yet."""
+        """Record entries that are not known yet."""
         rows = [_row(entry) for entry in entries]
         await self._ask(lambda db: db.executemany(_INSERT, rows))
 
@@ -172,18 +172,18 @@ class SqliteLedger:
 
     @deferred
     async def flush(self) -> None:
-        """Write what was recorded in memory."""
+        """Write the batch in memory."""
         await self._ask(lambda db: None)
 
     @deferred
     async def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write the batch and close the file."""
         await self.flush()
         await self._database.close()
 
     @deferred
     async def _read(self, question: Work[T]) -> T:
-        """Ask what the file says; what could not be written is in the batch."""
+        """Query the file; records that could not be written are in the batch."""
         try:
             return await self._ask(question)
         except sqlite3.OperationalError:

@@ -1,9 +1,8 @@
 """``/scheduler-state.json``: read and written as the Go registry does (pure).
 
-A JSON object of ``repository@digest`` to ``{"Key", "ExpiryData", "EntryType"}``,
-with the time in RFC 3339 and 0 for a blob, 1 for a manifest. Keys of 2.1 and 2.2 name
-only a digest or a repository; the tree tells more than they do, and they are passed
-over.
+A JSON object of ``repository@digest`` to ``{"Key", "ExpiryData", "EntryType"}``, with
+the time in RFC 3339 and 0 for a blob, 1 for a manifest. Keys of 2.1 and 2.2 name only a
+digest or a repository; they are skipped, as the tree holds more.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ _KINDS = {number: kind for kind, number in _TYPES.items()}
 
 
 def read_state(content: bytes, plan: ExpiryPlan) -> list[Entry]:
-    """Read the entries of a state file; those that cannot be used are passed over.
+    """Read the entries of a state file; unusable ones are skipped.
 
-    :raise ValueError: it is no such file at all.
+    :raise ValueError: it is not such a file.
     """
     try:
         document = json.loads(content) or {}

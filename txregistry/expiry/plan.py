@@ -7,7 +7,7 @@ import attrs
 #: Entries taken from the ledger at a time.
 BATCH = 100
 
-#: A tick works for this long at the most, so that serving comes first.
+#: Seconds that a tick works at most, so that serving comes first.
 TICK_SECONDS = 1.0
 
 
@@ -22,22 +22,22 @@ class ExpiryPlan:
 
     @property
     def expires(self) -> bool:
-        """Tell whether anything ever goes."""
+        """Tell whether anything ever expires."""
         return self.ttl_seconds > 0
 
     @property
     def interval_seconds(self) -> float:
-        """Give the time between two looks: a tenth of the time to live, 1 to 60 s."""
+        """Give the seconds between two ticks: a tenth of the time to live, 1 to 60."""
         return min(60.0, max(1.0, self.ttl_seconds / 10))
 
     def cutoff(self, now: float) -> float:
-        """Give the time before which a last use is too long ago."""
+        """Give the time before which a last use makes an entry due."""
         return now - self.ttl_seconds
 
     def expiry(self, last_use: float) -> float:
-        """Give when something is due that was last used at a time."""
+        """Give when an entry last used at a time is due."""
         return last_use + self.ttl_seconds
 
     def last_use(self, expiry: float) -> float:
-        """Give the last use of something that is due at a time."""
+        """Give the last use of an entry that is due at a time."""
         return expiry - self.ttl_seconds

@@ -1,4 +1,4 @@
-"""Take away what is due: one function per kind."""
+"""Remove what is due: one function per kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Expire = Callable[[Entry], Deferred[None]]
 
 @attrs.define(eq=False)
 class Reaper:
-    """Unlinks things from their repository, and deletes content that is left over.
+    """Unlinks entries from their repository, and deletes content without a link.
 
     Works on the storage itself, so ``storage.delete.enabled``, which is about what
     clients may do, does not matter here.
@@ -45,25 +45,25 @@ class Reaper:
         }
 
     def is_in_use(self, entry: Entry) -> bool:
-        """Tell whether somebody is reading what an entry stands for."""
+        """Tell whether the content of an entry is being read."""
         if entry.key.kind is Kind.TAG:
             return False
         return self._leases.held(Digest.parse(entry.key.reference))
 
     @deferred
     async def expire_blob(self, entry: Entry) -> None:
-        """Unlink a blob, and delete its content if nobody else holds it."""
+        """Unlink a blob; delete its content if no other repository has it."""
         digest = Digest.parse(entry.key.reference)
         repository = await self._namespace.repository(entry.key.repository)
         try:
             await cast(IBlobDeleter, repository.blobs).delete(digest=digest)
         except BlobUnknown:
-            pass  # gone already; its content may be left
+            pass  # already unlinked; its content may be left
         await self._collect(entry, digest)
 
     @deferred
     async def expire_manifest(self, entry: Entry) -> None:
-        """Untag and unlink a manifest, and delete its content if nobody holds it."""
+        """Untag and unlink a manifest; delete its content if no repository has it."""
         digest = Digest.parse(entry.key.reference)
         repository = await self._namespace.repository(entry.key.repository)
         tags = cast(ITagStore, repository.tags)
@@ -71,17 +71,17 @@ class Reaper:
             try:
                 await tags.untag(tag=tag, digest=digest)
             except ManifestUnknown:
-                continue  # since then it stands for another one, or is gone
+                continue  # the tag was moved or deleted since
             self._usage.forget(EntryKey(entry.key.repository, Kind.TAG, str(tag)))
         try:
             await cast(IManifestStore, repository.manifests).delete(digest=digest)
         except ManifestUnknown:
-            pass  # gone already; its content may be left
+            pass  # already unlinked; its content may be left
         await self._collect(entry, digest)
 
     @deferred
     async def expire_tag(self, entry: Entry) -> None:
-        """Remove a tag; what it stood for has a life of its own."""
+        """Remove a tag; its manifest expires separately."""
         repository = await self._namespace.repository(entry.key.repository)
         try:
             await cast(ITagStore, repository.tags).untag(
@@ -98,5 +98,5 @@ class Reaper:
         if await self._content.collect(digest=digest):
             self._meter.count(Count.EVICTED_BYTES, kind, entry.size)
         elif self._leases.held(digest):
-            # Somebody has begun to read it since: its data goes another time.
+            # A read has begun since: the data is deleted later.
             self._usage.add(entry)

@@ -1,4 +1,4 @@
-"""Bring the ledger and the tree together: at the start, and when the ledger is lost."""
+"""Reconcile the ledger with the tree: at the start, and when the ledger is lost."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFou
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
 from txregistry.interfaces.fills import IPartialBlobs
 
-#: Partial blobs that nobody has asked for again after this long are deleted, and so is
-#: damaged content: the upstream has another copy of it.
+#: Seconds after which partial blobs that no request resumed are deleted, and damaged
+#: content: the upstream has another copy.
 PARTIAL_SECONDS = 24 * 3600.0
 
-#: Content without a link is left alone for this long.
+#: Seconds for which content without a link is left alone.
 ORPHAN_SECONDS = 3600.0
 
 
 @attrs.define(eq=False)
 class Rebuild:
-    """Reads other records of what is stored, and writes one for the Go registry.
+    """Reads other records of stored content, and writes one for the Go registry.
 
     :param state_path: of ``scheduler-state.json`` on the driver.
     """
@@ -41,9 +41,9 @@ class Rebuild:
 
     @deferred
     async def run(self) -> None:
-        """Record what a state file and the tree have and the ledger has not.
+        """Record entries of a state file and the tree that the ledger lacks.
 
-        What is found without a known last use begins its life now.
+        An entry without a known last use counts as used now.
         """
         await self._import_state()
         batch: list[Entry] = []
@@ -56,25 +56,27 @@ class Rebuild:
         try:
             await self._sweep()
         except DriverError as error:
-            # What expires does so all the same.
+            # Expiry continues without it.
             self._log.warn(
-                "content that nobody links is not looked for: {error}", error=str(error)
+                "content without links is not searched for: {error}", error=str(error)
             )
 
     @deferred
     async def _sweep(self) -> None:
-        """Delete content that a crash left between unlinking and deleting.
+        """Delete content that a crash left between unlink and delete.
 
-        What is young may be on its way to its first link.
+        Young content may be about to get its first link.
         """
         before = self._clock.seconds() - ORPHAN_SECONDS
         async for digest in self._inventory.orphans(before=before):
             if await self._content.collect(digest=digest):
-                self._log.info("deleted {digest}, linked by nobody", digest=str(digest))
+                self._log.info(
+                    "deleted {digest}, which had no link", digest=str(digest)
+                )
 
     @deferred
     async def export_state(self) -> None:
-        """Write the state file, so that a Go registry can go on from here."""
+        """Write the state file, so that a Go registry can take over."""
         if not self._plan.expires:
             return
         entries = await self._ledger.entries()
@@ -82,7 +84,7 @@ class Rebuild:
 
     @deferred
     async def purge_partials(self) -> None:
-        """Delete partial blobs that nobody came back for, and what was damaged."""
+        """Delete old partial blobs, and damaged content."""
         before = self._clock.seconds() - PARTIAL_SECONDS
         await self._partials.purge(before=before)
         await self._content.purge_damaged(before=before)

@@ -1,4 +1,4 @@
-"""Look at the clock, and let what is due go."""
+"""Expire what is due, at an interval."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind
 class ExpiryScheduler(Service):
     """A LoopingCall over the ledger.
 
-    Nothing goes before the tree has been looked through once, since what the ledger
-    does not know of might hold the same content.
+    Nothing expires before the tree has been scanned once: an entry that the ledger
+    lacks might hold the same content.
     """
 
     _clock: IReactorTime
@@ -45,14 +45,14 @@ class ExpiryScheduler(Service):
         self._loop.clock = self._clock
 
     def startService(self) -> None:
-        """Begin to look through the tree, and to look at the clock."""
+        """Start the scan of the tree, and the loop."""
         super().startService()
         self._start_rebuild()
         self._looping = self._loop.start(self._plan.interval_seconds, now=False)
 
     @deferred
     async def stopService(self) -> None:
-        """Stop looking; what is being expired is finished first."""
+        """Stop; the current entry is finished first."""
         super().stopService()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
@@ -75,7 +75,7 @@ class ExpiryScheduler(Service):
         if self._rebuilt_generation != self._ledger.generation:
             self._start_rebuild()
             return
-        with self._log.failuresHandled("what is left over is not deleted"):
+        with self._log.failuresHandled("leftovers are not deleted"):
             await self._rebuild.purge_partials()
         if self._plan.expires:
             await self._expire_due()
@@ -97,7 +97,7 @@ class ExpiryScheduler(Service):
             self._ledger.touch(entry.key, self._clock.seconds())
             return
         if not await self._ledger.claim(entry=entry):
-            return  # used since we looked
+            return  # used since it was read
         try:
             await self._functions[entry.key.kind](entry)
         except CancelledError:
@@ -120,4 +120,4 @@ class ExpiryScheduler(Service):
     def _not_rebuilt(self, failure: Failure) -> None:
         self._rebuilding = None
         if not failure.check(CancelledError):
-            self._log.failure("could not look through the tree", failure)
+            self._log.failure("could not scan the tree", failure)

@@ -1,1 +1,1 @@
-"""Notifications: telling others what happened, once it is safely queued."""
+"""Notifications: events are queued durably, then posted to endpoints."""

@@ -1,4 +1,4 @@
-"""One endpoint: events are posted in order, again and again until it takes them."""
+"""One endpoint: events are posted in order, each until it is accepted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from txregistry.spec.weburl import masked_url
 #: Events that are read from the queue together.
 _BATCH = 32
 
-#: Seconds before an event is posted again, while failures are still few.
+#: Seconds before an event is posted again, below the threshold of failures.
 _PAUSE_SECONDS = 0.25
 
 
@@ -35,8 +35,8 @@ class EndpointSettings:
 
     :ivar url: has neither a name nor a password; its query may hold a token.
     :ivar headers: are sent with each event, and may hold a password.
-    :ivar threshold: failures in a row after which to wait :attr:`backoff` seconds
-        before each further try.
+    :ivar threshold: failures in a row after which each further try waits
+        :attr:`backoff` seconds.
     """
 
     name: str
@@ -50,10 +50,10 @@ class EndpointSettings:
 
 @attrs.define
 class Tally:
-    """What became of the events of one endpoint.
+    """Counts of the events of one endpoint.
 
-    :ivar pending: that wait.
-    :ivar dropped: that were not kept as too many waited, or the disk failed.
+    :ivar pending: waiting events.
+    :ivar dropped: events not kept, as too many waited or the disk failed.
     """
 
     pending: int = 0
@@ -81,7 +81,7 @@ class Endpoint:
     _log = Logger()
 
     def wants(self, event: Event) -> bool:
-        """Tell whether an event is to be kept for this endpoint."""
+        """Tell whether this endpoint wants an event."""
         return self.settings.filter.passes(event)
 
     def start(self) -> None:
@@ -89,7 +89,7 @@ class Endpoint:
         self._loop = self._run()
 
     def stop(self) -> None:
-        """Post no more; what is left is posted by the next process."""
+        """Stop posting; the next process posts the rest."""
         self._stopped = True
         if self._loop is not None:
             self._loop.cancel()
@@ -117,14 +117,14 @@ class Endpoint:
         except CancelledError:
             raise
         except Exception:
-            # A queue that cannot be read may be readable later.
+            # The queue may be readable later.
             self._log.failure("the queue of {name} failed", name=self.settings.name)
         await self._wait(self.settings.backoff)
         return True
 
     @deferred
     async def _rest(self) -> None:
-        """Wait for something to post."""
+        """Wait for events to post."""
         self._idle = Deferred()
         await self._idle
 
@@ -138,7 +138,7 @@ class Endpoint:
         batch = await self._queue.next(self.settings.name, _BATCH)
         for queued in batch:
             await self._post_until_taken(queued)
-            # One that was told and is not forgotten, for a crash, is told again.
+            # An event posted but not forgotten, due to a crash, is posted again.
             await self._queue.done([queued.number])
             self.tally.pending -= 1
         return bool(batch)
@@ -149,7 +149,7 @@ class Endpoint:
             self._failures += 1
             if self._failures == max(1, self.settings.threshold):
                 self._log.warn(
-                    "endpoint {name} takes no events; trying every {seconds:g} s",
+                    "endpoint {name} accepts no events; retrying every {seconds:g} s",
                     name=self.settings.name,
                     seconds=self.settings.backoff,
                 )
@@ -159,7 +159,7 @@ class Endpoint:
 
     @deferred
     async def _post(self, queued: Queued) -> bool:
-        """Post one event; fire with whether it was taken."""
+        """Post one event; fire with whether it was accepted."""
         try:
             status = await self._send(queued).addTimeout(
                 self.settings.timeout, self._clock
@@ -168,9 +168,9 @@ class Endpoint:
             raise
         except Exception as error:
             if self._stopped:
-                # A request that is cancelled says so in many ways.
+                # A cancelled request fails in many ways.
                 raise CancelledError from error
-            # Refused, reset, late: whatever it is, it was not taken.
+            # Refused, reset, late: any error means not accepted.
             self.tally.errors += 1
             self._log.debug(
                 "endpoint {name}: {error}", name=self.settings.name, error=str(error)
@@ -193,6 +193,6 @@ class Endpoint:
             allow_redirects=False,
             unbuffered=True,
         )
-        # The status is all there is to know.
+        # Only the status matters.
         discard(response, self._clock)
         return int(response.code)

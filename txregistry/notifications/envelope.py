@@ -11,13 +11,13 @@ from txregistry.flow.rfc3339 import write_time
 from txregistry.interfaces.events import Action, Event, EventTarget
 from txregistry.spec.descriptor import Descriptor
 
-#: Of the envelope, as distribution 3 has it.
+#: Media type of the envelope, as in distribution 3.
 MEDIA_TYPE = "application/vnd.docker.distribution.events.v2+json"
 
 
 @attrs.frozen
 class EventSource:
-    """The process that tells.
+    """The process that sends events.
 
     :ivar instance: an id of this run.
     """
@@ -28,7 +28,7 @@ class EventSource:
 
 @attrs.frozen
 class Filter:
-    """What an endpoint does not want to hear of: either is enough to be left out."""
+    """What an endpoint ignores: a match of either leaves an event out."""
 
     media_types: frozenset[str] = frozenset()
     actions: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ def write_envelope(
 ) -> bytes:
     """Write the envelope of one event.
 
-    :param references: name what a manifest is made of as well.
+    :param references: also list the references of a manifest.
     """
     requested = event.requested
     document = {

@@ -1,4 +1,4 @@
-"""Takes events, keeps them for every endpoint that wants them, and wakes those."""
+"""Queues events for every endpoint that wants them, and wakes these."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Row = tuple[str, bytes]
 class Notifier(Service):
     """All endpoints.
 
-    Events of one turn of the reactor are written together: one sync for all of them.
+    Events of one reactor turn are written together, with one sync.
 
     :param limit: events kept per endpoint; beyond it new ones are dropped and counted,
-        as older ones were promised first.
+        in favour of the older ones.
     """
 
     _endpoints: Sequence[Endpoint]
@@ -49,7 +49,7 @@ class Notifier(Service):
 
     @deferred
     async def startService(self) -> None:
-        """Count what an earlier process left, and begin to tell it."""
+        """Count the events that an earlier process left, and begin to post them."""
         super().startService()
         names = [endpoint.settings.name for endpoint in self._endpoints]
         counts = await self._queue.counts(names)
@@ -59,7 +59,7 @@ class Notifier(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Write what is left; the next process goes on telling it."""
+        """Write pending events; the next process posts them."""
         super().stopService()
         for endpoint in self._endpoints:
             endpoint.stop()
@@ -69,7 +69,7 @@ class Notifier(Service):
         await self._queue.close()
 
     def emit(self, event: Event) -> Deferred[None]:
-        """Keep an event for whoever wants it; fires when it is on disk."""
+        """Keep an event for the endpoints that want it; fires when it is on disk."""
         envelope = write_envelope(
             event,
             str(uuid.uuid4()),
@@ -80,7 +80,7 @@ class Notifier(Service):
         for endpoint in self._endpoints:
             if endpoint.wants(event):
                 self._keep(endpoint, envelope)
-        # Whoever waits cannot be told sooner; cancelling only stops waiting.
+        # Cancelling only stops the wait: the write continues.
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
         if not self._writing:
@@ -88,7 +88,7 @@ class Notifier(Service):
         return done
 
     def state(self) -> list[dict[str, Any]]:
-        """Give what became of the events of each endpoint, as distribution tells it."""
+        """Give the counts of each endpoint's events, in distribution's format."""
         return [_state(endpoint) for endpoint in self._endpoints]
 
     def _keep(self, endpoint: Endpoint, envelope: bytes) -> None:
@@ -118,7 +118,7 @@ class Notifier(Service):
         try:
             await self._queue.put(rows)
         except Exception:
-            # Whatever the disk says: what was done is done, and goes on.
+            # An error of the disk does not undo or delay the event's cause.
             self._log.failure("events cannot be kept")
             self._drop(rows)
         finally:
@@ -135,7 +135,7 @@ class Notifier(Service):
             self._clock.callLater(0, self._write)
 
     def _settled(self) -> Deferred[None]:
-        """Wait for the write under way, which ends by itself."""
+        """Wait for the current write, which ends by itself."""
         settled: Deferred[None] = Deferred()
         self._settling.append(settled)
         return settled

@@ -1,4 +1,4 @@
-"""The events that are still to be told, on disk, in order, for each endpoint."""
+"""The events still to be posted, on disk, in order, for each endpoint."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Queued:
 
 @attrs.define(eq=False)
 class EventQueue:
-    """Bounded by whoever puts something in: see :meth:`counts`."""
+    """A queue that its caller has to bound: see :meth:`counts`."""
 
     _database: Database
 
     @deferred
     async def put(self, rows: Sequence[tuple[str, bytes]]) -> None:
-        """Keep events, each with its endpoint; fires when they are durable."""
+        """Store events, each with its endpoint; fires when they are durable."""
         query = "INSERT INTO events (endpoint, envelope) VALUES (?, ?)"
         await self._database.run(lambda db: db.executemany(query, rows))
 
@@ -52,14 +52,14 @@ class EventQueue:
 
     @deferred
     async def done(self, numbers: Sequence[int]) -> None:
-        """Forget events that were told."""
+        """Delete events that were posted."""
         rows = [(number,) for number in numbers]
         query = "DELETE FROM events WHERE number = ?"
         await self._database.run(lambda db: db.executemany(query, rows))
 
     @deferred
     async def counts(self, endpoints: Sequence[str]) -> dict[str, int]:
-        """Fire with how many are kept for each endpoint; forget those of others."""
+        """Fire with the number of events per endpoint; delete those of others."""
 
         def work(db: sqlite3.Connection) -> dict[str, int]:
             marks = ",".join("?" * len(endpoints))

@@ -1,4 +1,4 @@
-"""A sink for when nobody listens."""
+"""A sink for a registry without endpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from txregistry.interfaces.events import Event, IEventSink
 @implementer(IEventSink)
 @attrs.frozen
 class NullSink:
-    """Takes events and tells nobody."""
+    """Drops all events."""
 
     listening: bool = False
 

@@ -1,7 +1,7 @@
 """The control socket: one question per connection, in lines of JSON.
 
-A question is ``{"command": "collect", "options": {…}}``; what comes back is any number
-of ``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``.
+A question is ``{"command": "collect", "options": {…}}``; the reply is any number of
+``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_QUESTION = 64 * 1024
 class ControlProtocol(LineOnlyReceiver):
     """One question and its answers.
 
-    Progress is not told to who does not read: the next that is told says it all.
+    A client that does not read gets no progress: the next line covers what it missed.
     """
 
     delimiter = b"\n"
@@ -46,19 +46,19 @@ class ControlProtocol(LineOnlyReceiver):
         self._is_read = True
 
     def connectionMade(self) -> None:
-        """Learn whether what is said is read."""
+        """Watch whether the client reads."""
         cast(IConsumer, self.transport).registerProducer(self, True)
 
     def pauseProducing(self) -> None:
-        """Tell no progress for now."""
+        """Pause progress."""
         self._is_read = False
 
     def resumeProducing(self) -> None:
-        """Tell progress again."""
+        """Resume progress."""
         self._is_read = True
 
     def stopProducing(self) -> None:
-        """Tell no progress any more."""
+        """Stop progress for good."""
         self._is_read = False
 
     def lineReceived(self, line: bytes) -> None:
@@ -67,7 +67,7 @@ class ControlProtocol(LineOnlyReceiver):
             self._answering = self._answer(line)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Stop what was asked for: whoever asked has gone."""
+        """Stop the command: the client has left."""
         if self._answering is not None:
             self._answering.cancel()
 
@@ -81,7 +81,7 @@ class ControlProtocol(LineOnlyReceiver):
         except CollectionBusy:
             self._say({"error": "a collection is under way already"})
         except Exception as error:
-            # Whatever it is, whoever asked is told; the daemon goes on.
+            # The client gets any error; the daemon continues.
             Logger(namespace="txregistry.admin").failure("a command failed")
             self._say({"error": str(error) or type(error).__name__})
         else:

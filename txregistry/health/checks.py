@@ -1,4 +1,4 @@
-"""Checks that run every so often, and what they last found."""
+"""Checks that run at an interval, and their last results."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.health import IHealth
 
-#: Fires if all is well; fails with what is not.
+#: Fires if all is well; fails with the problem.
 Probe = Callable[[], Deferred[None]]
 
 
 @attrs.define(eq=False)
 class Check:
-    """One thing that is looked at.
+    """One probe, run at an interval.
 
-    :param threshold: failures in a row that make it count; one success resets it.
+    :param threshold: failures in a row that make it unhealthy; one success resets it.
     :param timeout: seconds after which a probe has failed.
     """
 
@@ -42,7 +42,7 @@ class Check:
 
     @property
     def problem(self) -> str:
-        """Say what is wrong; empty if nothing is, or not for long enough."""
+        """Give the problem; empty below the threshold."""
         return self._reason if self._failures >= max(1, self._threshold) else ""
 
     @deferred
@@ -58,7 +58,7 @@ class Check:
         except DeferredTimeout:
             self._failed(f"no answer within {self._timeout:g} s")
         except Exception as error:
-            # Whatever a probe raises is what it found.
+            # Any exception of a probe is its result.
             self._failed(str(error) or type(error).__name__)
         else:
             self._failures, self._reason = 0, ""
@@ -70,7 +70,7 @@ class Check:
             )
 
     def stop(self) -> None:
-        """Give up a look under way."""
+        """Cancel a probe under way."""
         if self._probing is not None:
             self._probing.cancel()
 
@@ -82,7 +82,7 @@ class Check:
 @implementer(IHealth)
 @attrs.define(eq=False, slots=False)
 class Health(Service):
-    """Runs the checks; the first look is one interval after the start."""
+    """Runs the checks; the first probe is one interval after the start."""
 
     _checks: tuple[Check, ...]
     _clock: IReactorTime
@@ -94,11 +94,11 @@ class Health(Service):
         return not any(check.problem for check in self._checks)
 
     def problems(self) -> Mapping[str, str]:
-        """Give what is wrong, by the name of the check."""
+        """Give the problems, by the name of the check."""
         return {check.name: check.problem for check in self._checks if check.problem}
 
     def startService(self) -> None:
-        """Begin to look."""
+        """Start the checks."""
         super().startService()
         for check in self._checks:
             look: Callable[[], Any] = check.look
@@ -108,7 +108,7 @@ class Health(Service):
             self._loops.append(loop)
 
     def stopService(self) -> None:
-        """Look no more."""
+        """Stop the checks."""
         super().stopService()
         loops, self._loops = self._loops, []
         for loop in loops:

@@ -1,4 +1,4 @@
-"""What can be looked at: the storage, a file, a URL, a port."""
+"""The kinds of probes: the storage, a file, a URL, a port."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 
 
 class Unhealthy(Exception):
-    """What was looked at is not as it should be."""
+    """A probe found a problem."""
 
 
 def storage_probe(driver: IStorageDriver) -> Probe:
-    """Look at the root of the storage; one that is empty is healthy."""
+    """Stat the root of the storage; an empty one is healthy."""
 
     @deferred
     async def probe() -> None:
@@ -35,7 +35,7 @@ def storage_probe(driver: IStorageDriver) -> Probe:
 
 
 def file_probe(path: str) -> Probe:
-    """Find a file that is not to be there: somebody takes this process out of use."""
+    """Fail if a file exists: an operator makes it to take this process out of use."""
 
     def probe() -> Deferred[None]:
         if os.path.exists(path):
@@ -48,7 +48,7 @@ def file_probe(path: str) -> Probe:
 def http_probe(
     client: HTTPClient, url: str, headers: Mapping[str, Sequence[str]], status: int
 ) -> Probe:
-    """Ask for the head of a URL, which is to have a status."""
+    """Send HEAD to a URL, and compare the status."""
     sent = Headers({name: list(values) for name, values in headers.items()})
 
     @deferred

@@ -1,4 +1,4 @@
-"""Have a store collected: by the daemon that serves it, or here."""
+"""Collect a store: in the daemon that serves it, or in this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 
-#: What is told of progress: a stage, and how many were looked at.
+#: Called with progress: a stage, and how many items were examined.
 Tell = Callable[[str, int], None]
 
 Options = CollectOptions
@@ -35,7 +35,7 @@ _ENDED = "the daemon ended before it was done"
 
 
 class CollectFailed(Exception):
-    """Nothing, or not all, was collected; says why."""
+    """Nothing, or not all, was collected; the message says why."""
 
 
 def collect(
@@ -44,7 +44,7 @@ def collect(
     """Collect; give the report.
 
     :param unlocked: also where nothing tells whether a registry uses the storage.
-    :raise CollectFailed: it could not be done.
+    :raise CollectFailed: the collection failed.
     """
     path = own_path(config, "control.sock")
     connection = _connect(path)
@@ -85,7 +85,7 @@ def _answers(
         with connection.makefile("rb") as lines:
             yield from map(json.loads, lines)
     except (OSError, ValueError) as error:
-        # Killed, it resets the connection, or leaves half a line.
+        # A killed daemon resets the connection, or leaves half a line.
         raise CollectFailed(_ENDED) from error
 
 
@@ -120,7 +120,7 @@ def _collect_here(
         try:
             done.append(await _run(reactor, config, options, tell))
         except Exception as error:
-            # Told below, when the reactor has ended.
+            # Reported below, when the reactor has ended.
             problems.append(error)
 
     try:
@@ -143,7 +143,7 @@ async def _run(
     for service in storage.foundations:
         service.startService()
     if storage.redis is not None:
-        await storage.redis.ready()  # it is told what goes
+        await storage.redis.ready()  # it must forget deleted blobs
     journaling = Journaling(storage.local.driver, reactor)
     try:
         await journaling.startService()
@@ -159,7 +159,7 @@ async def _run(
 
 
 async def _stop(*services: Service) -> None:
-    """Stop services one after the other, whatever comes of each."""
+    """Stop services one after the other, even if some fail."""
     for position, service in enumerate(services, 1):
         try:
             await maybeDeferred(service.stopService)
@@ -171,6 +171,6 @@ async def _stop(*services: Service) -> None:
 def _warn_of_redis(descriptors: IDescriptorCache) -> None:
     if isinstance(descriptors, RedisDescriptors) and descriptors.owes:
         sys.stderr.write(
-            f"redis is away: it keeps the entries of {descriptors.owes} deleted blobs"
+            f"redis is down: it keeps the entries of {descriptors.owes} deleted blobs"
             " until they end\n"
         )

@@ -1,4 +1,4 @@
-"""``txregistry``: commands for whoever runs a registry."""
+"""``txregistry``: commands for operators of a registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STAGES = {
 
 
 class Seconds(click.ParamType[float]):
-    """A duration as the configuration has it."""
+    """A duration, in the syntax of the configuration."""
 
     name = "duration"
 
@@ -42,7 +42,7 @@ class Seconds(click.ParamType[float]):
 @click.group()
 @click.version_option(__version__, "-v", "--version", prog_name="txregistry")
 def main() -> None:
-    """Look after a registry."""
+    """Maintain a registry."""
 
 
 @main.command("garbage-collect")
@@ -61,7 +61,7 @@ def main() -> None:
     type=Seconds(),
     default="1h",
     show_default=True,
-    help="Keep what was written or used since then.",
+    help="Keep content written or used within this time.",
 )
 @click.option(
     "--unlocked",
@@ -81,8 +81,8 @@ def garbage_collect(
 ) -> None:
     """Delete content that nothing refers to any more.
 
-    A daemon that runs on the same storage does the work and goes on serving; without
-    one this command does it alone. CONFIG is the daemon's configuration file.
+    A daemon that runs on the same storage does the work and keeps serving; without one
+    this command does it alone. CONFIG is the daemon's configuration file.
     """
     found = _load(config)
     if found.proxy.remoteurl:
@@ -134,7 +134,7 @@ def _print(report: dict[str, Any]) -> None:
 
 
 class _Shown:
-    """A line that shows how far a collection is, unless nobody looks."""
+    """A line with the progress of a collection, if stderr is a terminal."""
 
     def __init__(self, hidden: bool) -> None:
         self._progress = Progress(
@@ -155,7 +155,7 @@ class _Shown:
 
     @property
     def tell(self) -> Callable[[str, int], None]:
-        """Give what is to be told of progress."""
+        """Give the function that shows progress."""
         return self._tell
 
     def _tell(self, stage: str, done: int) -> None:

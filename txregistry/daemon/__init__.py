@@ -1,1 +1,1 @@
-"""The process: what starts and stops in which order, and what it holds."""
+"""The process: the order of start and stop, and its resources."""

@@ -1,4 +1,4 @@
-"""The small databases beside the tree, from the start to the end."""
+"""The services of the small databases beside the tree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from txregistry.storage.index.reconcile import Reconciler
 
 @attrs.define(eq=False, slots=False)
 class Index(Service):
-    """Looks through the tree for the catalogue; nothing waits for it at the start."""
+    """Scans the tree for the catalogue; the start does not wait for it."""
 
     _database: Database
     _reconciler: Reconciler
@@ -36,7 +36,7 @@ class Index(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Write what was verified, and close the file."""
+        """Write the results of verification, and close the file."""
         super().stopService()
         if self._looking is not None:
             self._looking.cancel()
@@ -50,13 +50,13 @@ class Index(Service):
         except CancelledError:
             return
         except (DriverError, sqlite3.Error, Unavailable) as error:
-            # Whoever asks for the catalogue will try again.
+            # The next request for the catalogue retries.
             self._log.warn("no catalogue yet: {error}", error=str(error))
 
 
 @attrs.define(eq=False, slots=False)
 class Ledger(Service):
-    """Closes the ledger, and leaves a state file for the Go registry."""
+    """Closes the ledger, and writes a state file for the Go registry."""
 
     _ledger: SqliteLedger
     _rebuild: Rebuild
@@ -64,7 +64,7 @@ class Ledger(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Write what is left."""
+        """Write the rest."""
         super().stopService()
         try:
             await self._rebuild.export_state()
@@ -73,4 +73,4 @@ class Ledger(Service):
         try:
             await self._ledger.close()
         except sqlite3.Error as error:
-            self._log.warn("the last uses are not kept: {error}", error=str(error))
+            self._log.warn("the last uses are not saved: {error}", error=str(error))

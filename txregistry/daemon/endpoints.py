@@ -24,9 +24,9 @@ from txregistry.daemon.tls import wrap_endpoint
 
 
 def inherited_sockets(reactor: Any) -> list[int]:
-    """Give the descriptors that systemd opened for us (sd_listen_fds), two at most.
+    """Give the descriptors passed by systemd (sd_listen_fds), two at most.
 
-    Twisted has taken them from the environment by now: it is asked, one by one.
+    Twisted has already read the environment: it is asked for each one.
     """
     found: list[int] = []
     with suppress(IndexError):
@@ -42,8 +42,9 @@ def main_endpoint(
     """Make the endpoint on which the registry answers, with TLS if it has a key.
 
     :param protocols: what is offered inside TLS, best first.
-    :param inherited: sockets that listen already; one replaces the address.
-    :raise OSError: a file of TLS cannot be read, or what is inherited is no socket.
+    :param inherited: sockets that already listen; one replaces the address.
+    :raise OSError: a file of TLS cannot be read, or an inherited descriptor is no
+        socket.
     :raise ValueError: a file of TLS is malformed, or there are several sockets.
     """
     endpoint = _plain(reactor, http, inherited)
@@ -80,7 +81,7 @@ def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
 
 
 def remove_stale_socket(path: str) -> None:
-    """Remove a socket that a process left behind; one that answers stays."""
+    """Remove a stale socket; one that answers stays."""
     if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
         return
     with socket.socket(socket.AF_UNIX) as probe:

@@ -1,4 +1,4 @@
-"""Who works on a storage directory: one process, a daemon or a collection."""
+"""A lock: one process works on a storage directory, a daemon or a collection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from twisted.application.service import Service
 
 
 class DirectoryBusy(Exception):
-    """Another process works on the directory, so that this one must not.
+    """Another process works on the directory.
 
-    What is remembered of the tree, and what protects it from a collection, is in the
-    memory of one process.
+    Caches of the tree, and pins against a collection, are in the memory of one process.
     """
 
 
@@ -22,7 +21,7 @@ class DirectoryBusy(Exception):
 class DirectoryLock(Service):
     """Holds a lock on a file while it runs.
 
-    :param path: of the file, which stays when the lock goes; empty for no lock.
+    :param path: of the file, which stays after the release; empty for no lock.
     """
 
     _path: str
@@ -47,14 +46,14 @@ class DirectoryLock(Service):
     def _take(self) -> int:
         directory = os.path.dirname(self._path)
         os.makedirs(directory, exist_ok=True)
-        # Names, uses and what is on its way are nobody else's business. A directory
-        # that somebody else owns is his to protect.
+        # Names, uses and incoming bytes are private. A directory of another user is
+        # that user's to protect.
         with suppress(PermissionError):
             os.chmod(directory, 0o700)
         how = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self._path, how, 0o600)
-        # Whoever can open it can hold it, and keep us from starting. Older releases
-        # made it for all to read.
+        # Any user who can open it can lock it, and prevent our start. Older releases
+        # made it world-readable.
         with suppress(PermissionError):
             os.fchmod(descriptor, 0o600)
         try:

@@ -1,4 +1,4 @@
-"""How the process of a daemon holds memory; set once, before it serves."""
+"""Memory settings of the process; set once, before it serves."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from twisted.internet.task import LoopingCall
 
 from txregistry.flow.disk import Disk
 
-#: How often memory that is not used any more goes back.
+#: Seconds between two returns of free memory to the system.
 GIVE_BACK_SECONDS = 60.0
 
-#: Of glibc's mallopt(3): from which length on a block is mapped for itself, and how
-#: much unused memory at the end of the heap goes back to the system.
+#: Of glibc's mallopt(3): the length from which a block is mapped separately, and how
+#: much free memory at the end of the heap is returned to the system.
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 _MAPPED_BYTES = 4 * 1024 * 1024
 _KEPT_BYTES = 16 * 1024 * 1024
 
 
 def tune_gc() -> None:
-    """Spare the cycle collector what never becomes garbage.
+    """Exclude long-lived objects from the cycle collector.
 
     Everything built so far lives as long as the process, and a request leaves few
-    cycles behind: looking through it all every 700 objects is a tenth of the CPU.
+    cycles: a scan every 700 objects takes a tenth of the CPU.
     """
     gc.collect()
     gc.freeze()
@@ -34,11 +34,11 @@ def tune_gc() -> None:
 
 
 def keep_buffers() -> None:
-    """Let freed buffers be used again rather than go back to the system at once.
+    """Reuse freed buffers instead of returning them to the system at once.
 
-    A body is read in pieces of some megabytes. glibc gives each back when it is freed,
-    and the next has to be cleared by the kernel page by page: a third of the CPU of a
-    push. Where the C library has no such settings, nothing is done.
+    A body is read in pieces of some megabytes. glibc returns each when it is freed, and
+    the kernel clears the next page by page: a third of the CPU of a push. Does nothing
+    if the C library has no such settings.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -47,9 +47,9 @@ def keep_buffers() -> None:
 
 
 def give_back() -> None:
-    """Give the system what is not used any more; blocking, for milliseconds.
+    """Return free memory to the system; blocks for milliseconds.
 
-    What many uploads at a time have freed lies between what is in use, and would stay.
+    Memory that concurrent uploads freed lies between blocks in use, and would stay.
     """
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if malloc_trim is not None:
@@ -58,7 +58,7 @@ def give_back() -> None:
 
 @attrs.define(eq=False, slots=False)
 class MallocTrimmer(Service):
-    """Gives memory back once a minute."""
+    """Returns free memory once a minute."""
 
     _disk: Disk
     _clock: IReactorTime

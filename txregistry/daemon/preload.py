@@ -1,4 +1,4 @@
-"""Be logged in at the upstream before anybody asks."""
+"""Log in to the upstream before the first request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from txregistry.remote.client import UpstreamClient
 
 @attrs.define(eq=False, slots=False)
 class Preload(Service):
-    """Learns how to authenticate to the upstream right after the start.
+    """Authenticates to the upstream right after the start.
 
-    Nothing waits for it: the upstream may be away.
+    Nothing waits for it: the upstream may be down.
     """
 
     _client: UpstreamClient
@@ -26,14 +26,14 @@ class Preload(Service):
     _log = Logger()
 
     def startService(self) -> None:
-        """Begin, if there are credentials at all."""
+        """Begin, if there are credentials."""
         super().startService()
         if self._uses_credentials:
             self._loading = self._load()
 
     @deferred
     async def stopService(self) -> None:
-        """Give up what is under way and close idle connections."""
+        """Cancel the login and close idle connections."""
         super().stopService()
         if self._loading is not None:
             self._loading.cancel()
@@ -47,7 +47,7 @@ class Preload(Service):
         except CancelledError:
             return
         except Exception as error:
-            # Whatever it is: it is one warning, and the cache serves on.
+            # Any error is one warning, and the cache keeps serving.
             self._log.warn(
                 "cannot authenticate to {upstream} yet: {error}",
                 upstream=self._client.host,

@@ -1,4 +1,4 @@
-"""What starts in which order, how it drains, and how it stops."""
+"""The order of the start, the drain, and the stop."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from txregistry.web.http.site import RegistrySite
 class Registry(Service):
     """The whole daemon: starts its parts in order, stops them in reverse.
 
-    Listening comes last and only after the storage has shown that it works; when
-    stopping, no connection is taken any more, requests under way are finished, and
-    then the parts stop one after the other.
+    Listening starts last, after the storage has been checked; a stop takes no more
+    connections, finishes current requests, and then stops the parts one after the
+    other.
 
-    :param give_up: is called when a part cannot start; ends the process.
+    :param give_up: called when a part cannot start; ends the process.
     """
 
     _drain_seconds: float
@@ -44,15 +44,15 @@ class Registry(Service):
     _log = Logger()
 
     def add(self, part: IService) -> None:
-        """Add a part that starts after those that are there."""
+        """Add a part that starts after those added before."""
         self._parts.append(part)
 
     def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
-        """Say what to listen with, once everything has started."""
+        """Set the listeners, which start after all parts."""
         self._listeners.append((site, endpoint))
 
     def setServiceParent(self, parent: Any) -> None:
-        """Join an application, and give it our way of logging.
+        """Join an application, and set its log observer.
 
         twistd asks the application for an observer before it starts anything; this
         is the one moment at which a plugin's service can name one.
@@ -69,7 +69,7 @@ class Registry(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Drain and stop; fires when everything is at rest."""
+        """Drain and stop; fires when every part has stopped."""
         super().stopService()
         if self._starting is not None:
             self._starting.cancel()

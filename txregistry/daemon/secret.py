@@ -1,4 +1,4 @@
-"""The secret of a registry that was given none, kept over restarts."""
+"""The secret of a registry that is configured without one, kept over restarts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _log = Logger()
 
 @attrs.define(eq=False, slots=False)
 class Secret(Service):
-    """Has a secret from its start on.
+    """Provides a secret once it has started.
 
-    :param given: that of the configuration; empty for one that is kept.
+    :param given: that of the configuration; empty for one in a file.
     :param path: see :func:`kept_secret`.
     """
 
@@ -29,21 +29,21 @@ class Secret(Service):
     _value: bytes = b""
 
     def startService(self) -> None:
-        """Read it; the directory is ours by now."""
+        """Read it; the directory is locked by now."""
         self._value = self._given or kept_secret(self._path)
         super().startService()
 
     def value(self) -> bytes:
-        """Give its bytes; there are none before the start."""
+        """Give its bytes; empty before the start."""
         return self._value
 
 
 def kept_secret(path: str) -> bytes:
-    """Give the secret in a file, which is made if there is none.
+    """Give the secret in a file, which is made if it does not exist.
 
     :param path: empty for one that ends with the process.
-    :return: 32 bytes. Where the file cannot be made or read they are new each time, and
-        the log says so.
+    :return: 32 bytes. If the file cannot be made or read, they are new each time, with
+        a warning in the log.
     """
     if not path:
         return secrets.token_bytes(_LENGTH)
@@ -54,12 +54,12 @@ def kept_secret(path: str) -> bytes:
             put_private(path, found)
         return found
     except OSError as error:
-        _log.warn("no secret can be kept in {path}: {error}", path=path, error=error)
+        _log.warn("cannot keep a secret in {path}: {error}", path=path, error=error)
         return secrets.token_bytes(_LENGTH)
 
 
 def _read(path: str) -> bytes:
-    """Give what is there, or nothing if it is not what we wrote."""
+    """Give the content of the file, or nothing if it is not a secret of ours."""
     with suppress(FileNotFoundError), open(path, "rb") as file:
         found = file.read(_LENGTH + 1)
         if len(found) == _LENGTH:

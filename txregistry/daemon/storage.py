@@ -1,4 +1,4 @@
-"""The storage of the daemon: shown to work, and its journal kept."""
+"""The services of the storage: a check at the start, and its journal."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from txregistry.flow.deferred import deferred, shielded
 from txregistry.interfaces.driver import IJournaled, IStorageDriver
 from txregistry.storage.tree import layout
 
-#: How often what a journal says is made safe, so that it need not say it any more.
+#: Seconds between two syncs of journaled changes, which void their records.
 CHECKPOINT_SECONDS = 5.0
 
 
 @attrs.define(eq=False, slots=False)
 class StorageService(Service):
-    """Shows that the storage can be written before anything is served from it."""
+    """Checks that the storage can be written before the registry serves."""
 
     _driver: IStorageDriver
 
@@ -39,10 +39,10 @@ class StorageService(Service):
 
 @attrs.define(eq=False, slots=False)
 class Journaling(Service):
-    """Lets a driver write changes down before it makes them, if it can.
+    """Opens a driver's journal, if it has one.
 
-    It starts when nobody else works on the directory any more, and before anything
-    is read from it.
+    It starts when no other process works on the directory, and before anything is read
+    from it.
     """
 
     _driver: IStorageDriver
@@ -53,9 +53,9 @@ class Journaling(Service):
 
     @deferred
     async def startService(self) -> None:
-        """Make good what a power failure undid; fail with the driver's own error.
+        """Repair what a power failure undid; fail with the driver's own error.
 
-        Cancelling only stops waiting: whoever stops us waits for what has begun.
+        Cancelling only stops the wait: a stop waits for the repair to end.
         """
         super().startService()
         if IJournaled.providedBy(self._driver):
@@ -72,8 +72,8 @@ class Journaling(Service):
         mended = await IJournaled(self._driver).open_journal(path=layout.JOURNAL)
         if mended:
             self._log.warn(
-                "the machine stopped before all was written: {count} files were made"
-                " good from the journal",
+                "the machine stopped before all was written: {count} files were"
+                " restored from the journal",
                 count=mended,
             )
         self._loop = LoopingCall(self._checkpoint)
@@ -82,7 +82,7 @@ class Journaling(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Make all changes safe; nothing of the journal is left."""
+        """Make all changes durable, and remove the journal."""
         super().stopService()
         await self._turn.run(self._close)
 
@@ -94,5 +94,7 @@ class Journaling(Service):
 
     @deferred
     async def _checkpoint(self) -> None:
-        with self._log.failuresHandled("changes are not safe yet; they are kept"):
+        with self._log.failuresHandled(
+            "changes are not durable yet; they stay in the journal"
+        ):
             await IJournaled(self._driver).checkpoint()

@@ -1,4 +1,4 @@
-"""TLS on our own listener, with files that are read again when they change."""
+"""TLS on our own listener; its files are reloaded when they change."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _VERSIONS = {
     "tls1.3": TLSVersion.TLSv1_3,
 }
 
-#: Versions that are weak by themselves.
+#: Versions that are weak in themselves.
 _WEAK = ("tls1.0", "tls1.1")
 
-#: Go's names of how much a client has to show.
+#: Go's names of the policies for client certificates.
 _CLIENT_AUTH = {
     "request-client-cert": SSL.VERIFY_PEER,
     "require-any-client-cert": SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
@@ -52,25 +52,25 @@ _CLIENT_AUTH = {
     ),
 }
 
-#: Where a client's certificate is asked for and not compared with any authority.
+#: Policies that request a client's certificate without checking its authority.
 _UNVERIFIED = ("request-client-cert", "require-any-client-cert")
 
-#: Suites of TLS 1.2 that are spoken if none are listed: what is recorded today stays
-#: secret when the key is lost, and nothing is learned from how padding is answered.
+#: Suites of TLS 1.2 used if none are listed: with forward secrecy, and without padding
+#: oracles.
 _USUAL_SUITES = [
     suite
     for name, suite in CIPHER_SUITES.items()
     if name.startswith("TLS_ECDHE_") and "_CBC_" not in name
 ]
 
-#: Seconds between two looks at the files.
+#: Seconds between two checks of the files.
 _LOOK_SECONDS = 5.0
 
 
 @implementer(IStreamServerEndpoint)
 @attrs.define(eq=False)
 class TlsEndpoint:
-    """Listens with TLS around whatever the factory speaks."""
+    """Listens with TLS around any protocol."""
 
     _endpoint: IStreamServerEndpoint
     _creator: ReloadingCreator
@@ -85,10 +85,10 @@ class TlsEndpoint:
 
 
 class _TlsFactory(TLSMemoryBIOFactory):
-    """Puts TLS around what another factory makes, if it makes something."""
+    """Puts TLS around the protocols of another factory."""
 
     def buildProtocol(self, addr: Any) -> Any:
-        """Make a connection; none where the other factory wants none."""
+        """Make a protocol; ``None`` if the other factory refuses."""
         inner = self.wrappedFactory.buildProtocol(addr)
         return None if inner is None else self.protocol(self, inner)
 
@@ -96,10 +96,10 @@ class _TlsFactory(TLSMemoryBIOFactory):
 @implementer(IOpenSSLServerConnectionCreator)
 @attrs.define(eq=False)
 class ReloadingCreator:
-    """Gives each new connection the certificates of the moment.
+    """Gives each new connection the current certificates.
 
-    Connections that are there go on with what they began with. Files that have changed
-    and cannot be used leave what there was, and the log says so.
+    Open connections keep theirs. If changed files cannot be used, the old certificates
+    stay in use, and the log says so.
     """
 
     _tls: Tls
@@ -114,7 +114,7 @@ class ReloadingCreator:
         """Read the files.
 
         :raise OSError: one cannot be read.
-        :raise ValueError: one holds no usable PEM.
+        :raise ValueError: a file holds no usable PEM.
         """
         self._stamps = _stamps(self._tls)
         try:
@@ -142,7 +142,7 @@ class ReloadingCreator:
         try:
             if _stamps(self._tls) != self._stamps:
                 self.load()
-                self._log.info("certificates were read again")
+                self._log.info("certificates were reloaded")
         except (OSError, ValueError) as error:
             self._log.error(
                 "certificates have changed and cannot be used: {error}",
@@ -158,7 +158,7 @@ def wrap_endpoint(
 ) -> IStreamServerEndpoint:
     """Put TLS around an endpoint.
 
-    :param protocols: what is offered inside (ALPN), best first.
+    :param protocols: protocols offered inside (ALPN), best first.
     :raise OSError: a file cannot be read.
     :raise ValueError: a file holds no usable PEM.
     """
@@ -168,7 +168,7 @@ def wrap_endpoint(
 
 
 def _believe(*_: Any) -> bool:
-    """Take any certificate: it was asked for, and nobody vouches for it."""
+    """Accept any certificate: it is requested, but not checked."""
     return True
 
 
@@ -203,7 +203,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
     )
     context = made.getContext()
     if tls.minimumtls in _WEAK:
-        # OpenSSL 3 leaves these versions out unless told that weakness is meant.
+        # OpenSSL 3 excludes these versions unless weakness is explicitly allowed.
         context.set_cipher_list(f"{':'.join(names) or 'DEFAULT'}:@SECLEVEL=0".encode())
     if tls.clientcas:
         believe = _believe if tls.clientauth in _UNVERIFIED else None

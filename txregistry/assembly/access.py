@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Builds the access controller."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.access import IAccessController
 
-#: Threads that check passwords, apart from the others: they are slow by design.
+#: Threads for passwords, apart from other work: checks are slow by design.
 AUTH_THREADS = 2
 
 
 @attrs.frozen
 class AccessParts:
-    """What decides, and the threads on which it does."""
+    """The access controller, and its threads."""
 
     controller: IAccessController
     disk: DiskPool
@@ -25,7 +25,7 @@ def build_access(context: Context) -> AccessParts:
     """Build the access controller of a configuration.
 
     :raise OSError: a file that it names cannot be read.
-    :raise ValueError: it cannot be used.
+    :raise ValueError: the configuration cannot be used.
     """
     disk = DiskPool.create(context.reactor, AUTH_THREADS, "auth")
     auth = context.config.auth

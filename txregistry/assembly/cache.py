@@ -22,7 +22,7 @@ from txregistry.spec.freshness import TagPolicy
 
 @attrs.frozen
 class Cache:
-    """A cache, and the services that it needs, in the order in which they start."""
+    """A cache, and its services in the order of their start."""
 
     namespace: INamespace
     services: tuple[IService, ...]
@@ -46,10 +46,10 @@ def assemble_cache(
 
 
 def build_cache(context: Context, local: LocalRegistry) -> Cache:
-    """Build the cache of a configuration; nothing is asked yet.
+    """Build the cache of a configuration; sends no request yet.
 
     :raise OSError: a file that the configuration names cannot be read.
-    :raise ValueError: it cannot be used.
+    :raise ValueError: the configuration cannot be used.
     """
     proxy = context.config.proxy
     pool = KeptConnections(context.reactor, proxy.maxconnections)

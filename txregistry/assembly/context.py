@@ -1,4 +1,4 @@
-"""What all parts are built with."""
+"""The context that all parts are built with."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from txregistry.observe.metrics import Metrics
 
 @attrs.frozen
 class Context:
-    """The configuration, and what of the process every part may need.
+    """The configuration, and the shared resources of the process.
 
-    :ivar reactor: real in life; tests give one that keeps its own time.
+    :ivar reactor: the real one, or in tests one with its own clock.
     :ivar clock: shows the time of day; see :mod:`txregistry.flow.clocks`.
     :ivar environment: the variables of the process.
     :ivar jitter: gives random numbers from 0 to 1.
@@ -41,8 +41,8 @@ def make_context(
 ) -> Context:
     """Make the context of one daemon, or of one offline command.
 
-    :param wall: gives the time of day, in seconds since the epoch; as the reactor does
-        if not given.
+    :param wall: gives the time of day, in seconds since the epoch; by default the
+        reactor's.
     """
     return Context(
         config,

@@ -1,4 +1,4 @@
-"""Expiry: what is no longer used goes, and what a store holds is known."""
+"""Expiry: a ledger of stored content, and the removal of unused content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from txregistry.storage.tree import layout
 
 @attrs.frozen
 class Expiry:
-    """What forgets.
+    """The parts of expiry.
 
     :ivar rebuild: fills the ledger from the tree, and from the Go registry's file.
     """

@@ -1,4 +1,4 @@
-"""What is looked at, every so often, to say whether all is well."""
+"""Health checks, as configured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from txregistry.health.probes import file_probe, http_probe, storage_probe, tcp_
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.weburl import Target
 
-#: Seconds between two looks, and that one may take, where 0 is configured.
+#: Default seconds between two probes, and for one probe, used for 0.
 _HEALTH_SECONDS = 10.0
 
 #: Seconds that the storage may take to answer a health check.
@@ -26,7 +26,7 @@ _STORAGE_SECONDS = 10.0
 
 
 def build_health(context: Context, driver: IStorageDriver) -> Health:
-    """Build what looks, and remembers what it has seen."""
+    """Build the checks."""
     checks = health_checks(context.config.health, driver, context.reactor)
     return Health(tuple(checks), context.reactor)
 
@@ -34,7 +34,7 @@ def build_health(context: Context, driver: IStorageDriver) -> Health:
 def health_checks(
     health: HealthSection, driver: IStorageDriver, reactor: Any
 ) -> Sequence[Check]:
-    """Say what is to be looked at."""
+    """Give the configured checks."""
     clock: IReactorTime = reactor
     checks = []
     storage = health.storagedriver
@@ -78,7 +78,7 @@ def health_checks(
 
 
 def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
-    # It is named in the log and on the debug listener.
+    # The name appears in the log and on the debug listener.
     target = Target.of(item.uri)
     return Check(
         target.shown,

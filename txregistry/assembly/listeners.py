@@ -1,4 +1,4 @@
-"""What listens, with what backend it."""
+"""The listeners, and the sites behind them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.api import Api
 from txregistry.web.http.site import RegistrySite
 
-#: Bytes of the path of a Unix socket that the kernel takes.
+#: Most bytes in the path of a Unix socket.
 _MAX_SOCKET_PATH = 107
 
-#: What is listened with, and where.
+#: A factory, and the endpoint on which it listens.
 Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
 
 _log = Logger(namespace="txregistry.assembly.listeners")
@@ -46,12 +46,12 @@ _log = Logger(namespace="txregistry.assembly.listeners")
 
 @attrs.frozen
 class Backend:
-    """What answers those who connect.
+    """What the listeners serve.
 
     :ivar namespace: local, or of a cache.
-    :ivar secret: gives the bytes that seal the state of uploads.
-    :ivar access_log: where the access log goes.
-    :ivar deliveries: what becomes of notifications, for the debug listener.
+    :ivar secret: gives the bytes that seal the states of uploads.
+    :ivar access_log: observer of the access log.
+    :ivar deliveries: counts of notifications, for the debug listener.
     """
 
     namespace: INamespace
@@ -65,10 +65,10 @@ class Backend:
 
 
 def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
-    """Give all that is listened with, the registry itself last.
+    """Give all listeners, the registry's last.
 
     :raise OSError: a file that the configuration names cannot be read.
-    :raise ValueError: it cannot be used.
+    :raise ValueError: the configuration cannot be used.
     """
     http = context.config.http
     site = _site(context, backend)

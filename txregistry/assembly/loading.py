@@ -1,4 +1,4 @@
-"""Read the configuration: a file, the environment, and what they come to."""
+"""Read the configuration from a file and the environment."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read
 from txregistry.storagedriver.maker import known_drivers
 
-#: What a process ends with that cannot use its configuration (sysexits, EX_CONFIG).
+#: Exit status for an unusable configuration (sysexits, EX_CONFIG).
 EX_CONFIG = 78
 
 
-#: Of a file, or of a variable; more is no configuration.
+#: Most characters of a file, or of a variable.
 MAX_CHARACTERS = 256 * 1024
 
-#: Of a configuration, with each alias replaced by what it stands for.
+#: Most values of a configuration, with each alias expanded.
 MAX_VALUES = 20_000
 
-#: Of sections and lists in one another.
+#: Deepest nesting of sections and lists.
 MAX_DEPTH = 64
 
-#: Of a number, in characters: what is longer takes long to read.
+#: Most characters of a number: longer ones take long to read.
 _MAX_NUMBER = 100
 
-#: Values, and how deep they are in one another.
+#: The number of values, and their depth.
 _Size = tuple[int, int]
 
 
 class _TooMuch(ValueError):
-    """What is written is short, and what it stands for is not."""
+    """The expanded configuration is too large."""
 
 
 def load(path: str | None, environment: Mapping[str, str]) -> tuple[Config, list[str]]:
@@ -71,7 +71,7 @@ _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 def _not_offered(section: str, name: str, offered: frozenset[str]) -> list[str]:
     if not name or name in offered:
         return []
-    # What looks like no name may be meant for somebody else, and be secret.
+    # A value that is not like a name may be a secret of another program.
     told = f"{section}.{name}" if _PLAIN_NAME.fullmatch(name) else section
     return [f"{told}: expected {' or '.join(sorted(offered))}"]
 
@@ -88,7 +88,7 @@ def _read_file(path: str) -> object:
 def _read_text(path: str) -> str:
     with open(path, encoding="utf-8") as file:
         try:
-            # No more than tells that it is too long: a device has no end.
+            # Reads just enough to see that it is too long: a device has no end.
             return _of_length(file.read(MAX_CHARACTERS + 1))
         except UnicodeDecodeError as error:
             raise ValueError("it is not UTF-8") from error
@@ -101,7 +101,7 @@ def _of_length(text: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Keeps the text of plain scalars beside what YAML takes them for."""
+    """Keeps the text of plain scalars beside their YAML value."""
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
@@ -126,7 +126,7 @@ for _kind in ("int", "float", "bool", "timestamp"):
     _scalar(f"tag:yaml.org,2002:{_kind}")
 
 
-#: More than one character in quotes.
+#: More than one character in quotes, which may be a secret.
 _QUOTED = re.compile(r"(['\"]).{2,}\1", re.DOTALL)
 
 
@@ -153,16 +153,16 @@ def _constructed(loader: _Loader) -> object:
 
 
 def _measure(node: yaml.Node, known: dict[int, _Size | None]) -> _Size:
-    """Count what a node stands for when each alias is replaced by what it names.
+    """Count the values of a node with each alias expanded.
 
-    :param known: is told of each node; ``None`` while it is being looked at.
-    :raise ValueError: it is too much, or without end.
+    :param known: receives the count of each node; ``None`` while it is being counted.
+    :raise ValueError: there are too many, or infinitely many.
     """
     key = id(node)
     if key in known:
         found = known[key]
         if found is None:
-            raise _TooMuch("an alias stands for something that it is in itself")
+            raise _TooMuch("an alias refers to a value that contains it")
         return found
     known[key] = None
     values, depth = 1, 0
@@ -170,9 +170,7 @@ def _measure(node: yaml.Node, known: dict[int, _Size | None]) -> _Size:
         inner = _measure(child, known)
         values, depth = values + inner[0], max(depth, inner[1])
     if values > MAX_VALUES or depth >= MAX_DEPTH:
-        raise _TooMuch(
-            f"it comes to more than {MAX_VALUES} values, or {MAX_DEPTH} in one another"
-        )
+        raise _TooMuch(f"it has more than {MAX_VALUES} values, or {MAX_DEPTH} levels")
     known[key] = values, depth + 1
     return values, depth + 1
 
@@ -186,7 +184,7 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _what_is_wrong(error: yaml.MarkedYAMLError) -> str:
-    """Say it without what is written there, which may be a password."""
+    """Describe an error without quoting the text, which may be a password."""
     mark = error.problem_mark
     where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     # Names of tags, aliases and anchors are quoted; so are single characters.

@@ -1,7 +1,7 @@
-"""The files that a configuration names, looked at before anything is made of them.
+"""The files that a configuration names, checked before they are used.
 
-A start and ``--check`` look alike, so that what one refuses the other does, by the
-key. Nothing is made or changed here.
+A start and ``--check`` do the same checks, so both report the same keys. Nothing is
+made or changed here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from txregistry.daemon.tls import make_options
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy, egress_proxies
 from txregistry.spec.pem import certificates
 
-#: How a key says that it is, in the two forms of PEM.
+#: The marks of an encrypted key, in the two forms of PEM.
 _ENCRYPTED = re.compile(
     rb"^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)", re.MULTILINE
 )
@@ -34,10 +34,10 @@ _ENCRYPTED = re.compile(
 class _Tls:
     """The files of one section of TLS.
 
-    :ivar name: the section's key.
+    :ivar name: the key of the section.
     :ivar authorities: files of certificates that are trusted, by their keys.
-    :ivar is_used: nothing reads them otherwise.
-    :ivar use: makes of them what a start makes.
+    :ivar is_used: false if nothing reads the files.
+    :ivar use: loads the files as a start does.
     """
 
     name: str
@@ -48,7 +48,7 @@ class _Tls:
     use: Callable[[], object]
 
     def paths(self) -> dict[str, str]:
-        """Give the files that are named, by their keys."""
+        """Give the named files, by their keys."""
         pair = {
             f"{self.name}.certificate": self.certificate,
             f"{self.name}.key": self.key,
@@ -56,7 +56,7 @@ class _Tls:
         return {**pair, **self.authorities}
 
     def problems(self) -> list[str]:
-        """Find what is wrong with what files that can be read say."""
+        """Find problems in the content of readable files."""
         found = []
         for key, path in self.authorities.items():
             found += _without_certificate(key, path)
@@ -65,7 +65,7 @@ class _Tls:
         return found or self._refused()
 
     def _refused(self) -> list[str]:
-        """Find what OpenSSL alone knows: it takes no key that is too short."""
+        """Find problems that only OpenSSL reports, such as a key that is too short."""
         try:
             self.use()
         except (SSL.Error, crypto.Error) as error:
@@ -77,7 +77,7 @@ class _Tls:
 
 
 def file_problems(config: Config, environment: Mapping[str, str]) -> list[str]:
-    """Find files that a start could not use, and egress proxies.
+    """Find files, and egress proxies, that a start could not use.
 
     :return: one line each, which begins with the key or the variable.
     """
@@ -170,7 +170,7 @@ def _pair_problems(name: str, certificate: str, key: str) -> list[str]:
     problems = _without_certificate(f"{name}.certificate", certificate)
     pem = _read(key)
     if _ENCRYPTED.search(pem):
-        # OpenSSL would ask for the password on the terminal, if there is one.
+        # OpenSSL would ask for the password on a terminal.
         return [*problems, f"{name}.key: is encrypted: {key}"]
     private = _private_key(pem)
     if private is None:
@@ -200,7 +200,7 @@ def _public(key: crypto.PKey) -> bytes:
 
 
 def _root_problems(config: Config) -> list[str]:
-    """Find a root of the storage that is no directory, and cannot become one."""
+    """Find a root of the storage that is no directory and cannot become one."""
     if config.storage.driver != "filesystem":
         return []
     path = str(config.storage.parameters.get("rootdirectory") or "/")

@@ -1,4 +1,4 @@
-"""Notifications as the configuration wants them: queue, endpoints, source."""
+"""Notifications, as configured: queue, endpoints, source."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from txregistry.spec.weburl import Target
 
 @attrs.frozen
 class NotificationParts:
-    """Where events go, and the services that this needs.
+    """The sink of events, and its services.
 
-    :ivar deliveries: what becomes of events, by endpoint.
+    :ivar deliveries: counts of events, by endpoint.
     """
 
     sink: IEventSink
@@ -41,7 +41,7 @@ class NotificationParts:
 
 
 def build_notifications(context: Context) -> NotificationParts:
-    """Build what tells the endpoints of a configuration; nothing is sent yet."""
+    """Build the notifier of a configuration; nothing is sent yet."""
     disk = DiskPool.create(context.reactor, 1, "events")
     notifier = make_notifier(context.config, disk, context.reactor, context.clock)
     if notifier is None:
@@ -53,10 +53,10 @@ def build_notifications(context: Context) -> NotificationParts:
 def make_notifier(
     config: Config, disk: Disk, reactor: Any, clock: IReactorTime
 ) -> Notifier | None:
-    """Make what tells all endpoints of events, or nothing if there is none.
+    """Make the notifier of all endpoints, or ``None`` without endpoints.
 
     :param disk: one thread, on which the queue is read and written.
-    :param clock: shows the time of day, which events tell.
+    :param clock: gives the time of day for events.
     """
     section = config.notifications
     wanted = [item for item in section.endpoints if not item.disabled]
@@ -77,10 +77,10 @@ def make_notifier(
 
 
 def endpoint_settings(endpoint: EndpointConfig) -> EndpointSettings:
-    """Say where events go and how.
+    """Give the settings of an endpoint.
 
-    Who we are may stand in the URL. It goes into a header at once, so that nobody
-    finds it in a log; one that the configuration gives counts more, as in Go.
+    Credentials in the URL are moved into a header, so that they do not appear in a log;
+    a configured header takes precedence, as in Go.
     """
     target = Target.of(endpoint.url)
     return EndpointSettings(

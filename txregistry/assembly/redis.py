@@ -1,4 +1,4 @@
-"""The redis that remembers descriptors."""
+"""The redis that caches descriptors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
 
 
 def make_redis(config: Config, reactor: Any) -> Redis | None:
-    """Make what remembers descriptors, where that is to be redis."""
+    """Make the client of redis, if descriptors are cached there."""
     if config.storage.cache.blobdescriptor != "redis":
         return None
     redis = config.redis
@@ -41,7 +41,7 @@ def _redis_endpoint(redis: RedisSection, reactor: Any) -> IStreamClientEndpoint:
 
 
 def redis_tls_files(redis: RedisSection) -> TlsFiles:
-    """Read how redis is verified, and who we are to it.
+    """Read redis's authorities, and our client certificate.
 
     :raise OSError: a file cannot be read.
     """

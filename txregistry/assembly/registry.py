@@ -1,4 +1,4 @@
-"""The whole daemon: what starts in which order."""
+"""The whole daemon, and the order of its start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from txregistry.daemon.storage import Journaling, StorageService
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 
-#: The first purge of uploads is at some time before this, in seconds from the start.
+#: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
 
 
@@ -32,10 +32,10 @@ def build_registry(
 ) -> Registry:
     """Build the daemon of a configuration; nothing starts yet.
 
-    :param access_log: where the access log goes.
-    :param give_up: ends the process when it cannot start.
+    :param access_log: observer of the access log.
+    :param give_up: called when it cannot start; ends the process.
     :raise OSError: a file that the configuration names cannot be read.
-    :raise ValueError: it cannot be used.
+    :raise ValueError: the configuration cannot be used.
     """
     config = context.config
     storage, access = build_storage(context), build_access(context)
@@ -73,7 +73,7 @@ def build_registry(
 def _foundations(
     context: Context, storage: StorageParts, access: AccessParts
 ) -> Iterator[IService]:
-    """Give what has to stand before anything is read or written."""
+    """Give the services that start before anything is read or written."""
     yield from storage.foundations
     yield access.disk
     yield StorageService(storage.local.driver)
@@ -82,7 +82,7 @@ def _foundations(
 
 
 def _upkeep(context: Context, storage: StorageParts) -> Iterator[IService]:
-    """Give what looks after the storage while it is used."""
+    """Give the services that maintain the storage."""
     local = storage.local
     yield local.pending_uploads
     yield MallocTrimmer(storage.disk, context.reactor)

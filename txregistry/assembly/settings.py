@@ -1,4 +1,4 @@
-"""Turn sections of the configuration into what the rooms ask for."""
+"""Turn sections of the configuration into settings of the rooms."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from txregistry.web.urls import Urls
 
 
 def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
-    """Say how the API is to behave.
+    """Give the settings of the API.
 
-    :param secret: is asked for each time; see :class:`ApiSettings`.
+    :param secret: called on each use; see :class:`ApiSettings`.
     """
     http = config.http
     prefix = http.prefix.strip("/")
@@ -55,14 +55,14 @@ def _upload_lifetime(purging: UploadPurgingSection) -> float:
 
 
 def make_secret(config: Config) -> Secret:
-    """Make what keeps a secret if the configuration gives none."""
-    # A cache seals nothing.
+    """Make the secret; it is kept in a file if none is configured."""
+    # A cache has no uploads to seal.
     path = "" if config.proxy.remoteurl else own_path(config, "secret", "")
     return Secret(config.http.secret.encode("utf-8"), path)
 
 
 def push_policy(config: Config) -> PushPolicy:
-    """Say which manifests are taken."""
+    """Give the policy for pushed manifests."""
     manifests = config.validation.manifests
     return PushPolicy(
         config.validation.disabled,
@@ -79,7 +79,7 @@ def push_policy(config: Config) -> PushPolicy:
 
 
 def channel_limits(config: Config) -> ChannelLimits:
-    """Say what one connection may take."""
+    """Give the limits of one connection."""
     limits = config.http.limits
     return ChannelLimits(
         limits.headerbytes,
@@ -93,9 +93,9 @@ def channel_limits(config: Config) -> ChannelLimits:
 
 
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
-    """Say where a file of ours lies: beside what it is about.
+    """Give the path of a file of ours, in the storage directory.
 
-    :param elsewhere: is given where the storage is no directory.
+    :param elsewhere: returned if the storage is not a directory.
     """
     if config.storage.driver != "filesystem":
         return elsewhere
@@ -104,12 +104,12 @@ def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
 
 
 def upstream_name(proxy: Proxy) -> str:
-    """Name the upstream in figures: its host and port, or nothing without one."""
+    """Give the upstream's name in metrics: host and port, or empty without one."""
     return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""
 
 
 def read_tls_files(proxy: Proxy) -> TlsFiles:
-    """Read how an upstream is verified, and who we are to it.
+    """Read an upstream's authorities, and our client certificate.
 
     :raise OSError: a file cannot be read.
     """
@@ -122,7 +122,7 @@ def read_tls_files(proxy: Proxy) -> TlsFiles:
 
 
 def read_optional(path: str) -> bytes:
-    """Read a file, if one is named.
+    """Read a file, if one is configured.
 
     :raise OSError: it cannot be read.
     """

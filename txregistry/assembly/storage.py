@@ -1,4 +1,4 @@
-"""The storage: a driver, what is remembered of it, and the local registry over it."""
+"""The storage: a driver, its caches, and the local registry over it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storagedriver.maker import make_driver
 
-#: Threads for blob data; each small database has one of its own.
+#: Threads for blob data; each small database has its own.
 DISK_THREADS = 16
 
 
@@ -47,11 +47,11 @@ class Databases:
 def open_databases(
     index: str, index_disk: Disk, ledger: str, ledger_disk: Disk
 ) -> Databases:
-    """Make the databases; a file is opened when it is first asked.
+    """Make the databases; a file is opened at the first query.
 
     :param index: the path of the file, or ``:memory:``; so is ``ledger``.
-    :param index_disk: has one thread, as ``ledger_disk`` has: SQLite is asked one
-        question at a time.
+    :param index_disk: has one thread, like ``ledger_disk``: SQLite runs one query at a
+        time.
     """
     schema = SCHEMA + VERIFIED_SCHEMA
     return Databases(
@@ -61,9 +61,9 @@ def open_databases(
 
 @attrs.frozen
 class StorageOptions:
-    """How the local registry is to work.
+    """Settings of the local registry.
 
-    :ivar held_seconds: for which a new upload is in memory alone; 0 where other
+    :ivar held_seconds: for which a new upload exists in memory only; 0 if other
         processes take uploads for the same storage.
     :ivar resumes_digests: the state of a digest is written beside an upload.
     :ivar stores_signatures: of schema 1, apart from the manifest.
@@ -76,7 +76,7 @@ class StorageOptions:
 
 @attrs.frozen
 class LocalRegistry:
-    """The local registry and what it stands on."""
+    """The local registry and its foundations."""
 
     driver: IStorageDriver
     databases: Databases
@@ -100,7 +100,7 @@ def assemble_storage(
     """Put the local registry together over a driver.
 
     :param clock: shows the time of day.
-    :param turns: counts durations, and gives others their turn.
+    :param turns: measures durations, and yields to other work.
     """
     caches = Caches(descriptors)
     content = make_content(
@@ -132,11 +132,11 @@ def assemble_storage(
 
 @attrs.frozen
 class StorageParts:
-    """The local registry of a configuration, and the services that it needs.
+    """The local registry of a configuration, and its services.
 
     :ivar disk: reads and writes the data of blobs.
-    :ivar descriptors: what remembers descriptors, itself and not what counts.
-    :ivar foundations: what it stands on, in the order in which it starts.
+    :ivar descriptors: the cache of descriptors itself, not its metered wrapper.
+    :ivar foundations: services that it needs, in the order of their start.
     """
 
     disk: DiskPool
@@ -147,10 +147,10 @@ class StorageParts:
 
 
 def build_storage(context: Context) -> StorageParts:
-    """Build the storage of a configuration; nothing is touched yet.
+    """Build the storage of a configuration; touches no file yet.
 
     :raise OSError: a file that the configuration names cannot be read.
-    :raise ValueError: it cannot be used.
+    :raise ValueError: the configuration cannot be used.
     """
     config = context.config
     disk = DiskPool.create(context.reactor, _threads(context), "disk")
@@ -187,20 +187,20 @@ def _descriptors(context: Context, redis: Redis | None) -> IDescriptorCache:
     cached = context.config.storage.cache
     if redis is not None:
         return RedisDescriptors(redis, context.reactor)
-    # A cache of no entries is one that remembers nothing.
+    # A limit of 0 disables the cache.
     return MemoryDescriptors(cached.blobdescriptorsize if cached.blobdescriptor else 1)
 
 
 def _metered(context: Context, descriptors: IDescriptorCache) -> IDescriptorCache:
     if not context.config.storage.cache.blobdescriptor:
-        return descriptors  # whoever has no cache has nothing to count
+        return descriptors  # without a cache there is nothing to count
     return MeteredDescriptors(descriptors, context.metrics)
 
 
 def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
     config = context.config
     return StorageOptions(
-        # A driver that keeps a journal has its directory to itself.
+        # A driver with a journal has its directory to itself.
         HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
         config.storage.resumabledigest.enabled and not config.proxy.remoteurl,
         not config.compatibility.schema1.disablesignaturestore,

@@ -29,12 +29,13 @@ def upstream_client(
     environment: Mapping[str, str],
     meter: IMeter,
 ) -> UpstreamClient:
-    """Make the client; nothing is asked yet.
+    """Make the client; sends no request yet.
 
     :param jitter: gives random numbers from 0 to 1.
-    :param environment: its egress proxies count; see ``make_core_agent``.
+    :param environment: names egress proxies; see ``make_core_agent``.
     :raise OSError: a file of ``proxy.tls`` cannot be read.
-    :raise ValueError: it holds no usable PEM, or an egress proxy cannot be used.
+    :raise ValueError: such a file holds no usable PEM, or an egress proxy cannot be
+        used.
     """
     targets = make_targets(
         reactor, proxy.remoteurl, proxy.trustedtargets, proxy.trustedrealms
@@ -57,7 +58,7 @@ def upstream_client(
 
 
 def credentials(proxy: Proxy, reactor: Any) -> ICredentialStore:
-    """Say who we are to the upstream: whom a helper names, a pair, or nobody."""
+    """Give our credentials at the upstream: of a helper, a configured pair, or none."""
     if proxy.exec.command:
         return HelperCredentials(
             reactor, reactor, proxy.exec.command, proxy.exec.lifetime

@@ -319,7 +319,7 @@ class EmptyTests(SynchronousTestCase):
         self.assertEqual(len(read(text).notifications.endpoints), 1)
         self.assertEqual(
             warnings(text),
-            ["notifications.endpoints[0]: says nothing and is ignored"],
+            ["notifications.endpoints[0]: is empty and is ignored"],
         )
 
     def test_empty_patterns_stay(self) -> None:

@@ -1,4 +1,4 @@
-"""Older names of keys: what stands under them is moved to the newer ones."""
+"""Older names of keys: their values are moved to the newer names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from txregistry.config.redis import RedisSection
 
 
 def apply_aliases(config: Config) -> Config:
-    """Give the configuration as its newest form would have said it."""
+    """Give the configuration in its newest form."""
     return _endpoints(_redis(_validation(_layerinfo(_loglevel(config)))))
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with values that are each of the right type."""
+"""Problems of values that are each of the right type."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
-#: Of the format.
+#: Versions of the format.
 VERSIONS = ("0.1",)
 
-#: As Go names them, best first where it matters.
+#: Names as in Go, best first where it matters.
 CLIENT_AUTH = (
     "request-client-cert",
     "require-any-client-cert",
@@ -35,8 +35,8 @@ CLIENT_AUTH = (
 )
 TLS_VERSIONS = ("tls1.0", "tls1.1", "tls1.2", "tls1.3")
 
-#: Go's names of the cipher suites that can be chosen, and OpenSSL's. Those of TLS 1.3
-#: are always on.
+#: The configurable cipher suites: Go's names and OpenSSL's. Those of TLS 1.3 are always
+#: on.
 CIPHER_SUITES: Mapping[str, str] = {
     "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
     "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
@@ -59,7 +59,7 @@ CIPHER_SUITES: Mapping[str, str] = {
 
 
 def check(config: Config) -> list[str]:
-    """Find what is wrong with values that are each of the right type."""
+    """Find problems of values that are each of the right type."""
     problems = [
         *_one_of("version", config.version, VERSIONS),
         *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
@@ -144,7 +144,7 @@ def _check_socket_mode(mode: str) -> list[str]:
     return ["http.socketmode: expected an octal mode such as 0660"]
 
 
-#: Nothing, a name, an address, or one of IPv6 in brackets; and a port.
+#: An optional name or address, with IPv6 in brackets, and a port.
 _ADDRESS = re.compile(r"(?:[^\s/@:\[\]]*|\[[^\s/@\[\]]*\]):([0-9]{1,5})")
 
 
@@ -152,12 +152,12 @@ def _check_address(path: str, address: str) -> list[str]:
     found = _ADDRESS.fullmatch(address)
     if found and int(found[1]) < 65536:
         return []
-    # Taken for a URL, it may hold a password.
+    # The value may be a URL with a password.
     shown = "a URL" if "://" in address or "@" in address else repr(address)
     return [f"{path}: expected host:port, found {shown}"]
 
 
-#: What an upstream's URL may have between its host and ``/v2/``.
+#: The path that an upstream's URL may have between its host and ``/v2/``.
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
 
 
@@ -224,7 +224,7 @@ def _check_tls(tls: Tls) -> list[str]:
         for index, name in enumerate(tls.ciphersuites)
         if name not in CIPHER_SUITES
     ]
-    # Without a place for its certificates it is off, however it is called.
+    # Without a place for its certificates it is off.
     if tls.letsencrypt.cachefile or tls.letsencrypt.email:
         problems.append(
             "http.tls.letsencrypt: no maintained ACME client fits this process; let"
@@ -268,7 +268,7 @@ def _check_endpoints(endpoints: tuple[EndpointSection, ...]) -> list[str]:
 
 
 def _check_url(path: str, url: str) -> list[str]:
-    # Not repeated: it may hold a password.
+    # The value is not repeated: it may hold a password.
     return [] if is_http_url(url) else [f"{path}: expected an http or https URL"]
 
 
@@ -304,7 +304,7 @@ def _check_validation(validation: Validation) -> list[str]:
 
 
 def remarks(config: Config) -> list[str]:
-    """Say what works in another way than one might expect."""
+    """Give warnings about settings with an unexpected effect."""
     found = []
     cache = config.storage.cache.blobdescriptor
     if cache != "redis" and config.redis != RedisSection():

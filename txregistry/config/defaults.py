@@ -1,4 +1,4 @@
-"""What runs without any configuration file: a cache of Docker Hub."""
+"""The configuration without a file: a cache of Docker Hub."""
 
 from __future__ import annotations
 

@@ -5,10 +5,11 @@ value is YAML. Variables are taken in the order of their names, so that
 ``REGISTRY_STORAGE=filesystem`` replaces the section before
 ``REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY`` sets a parameter of it.
 
-A secret may lie in a file: ``REGISTRY_PROXY_PASSWORD_FILE`` names one whose text is
-the password, as Docker and Kubernetes hand out secrets.
+A secret may be in a file: ``REGISTRY_PROXY_PASSWORD_FILE`` names one whose text is the
+password, as Docker and Kubernetes provide secrets.
 
-Environments are shared. What names no key is told and changes nothing.
+Environments are shared. A variable that names no key causes a warning and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ PREFIX = "REGISTRY_"
 
 _FILE = "_FILE"
 
-#: Names that are no keys: where the file is.
+#: Names that are not keys but give the path of the file.
 _RESERVED = frozenset((f"{PREFIX}CONFIGURATION_PATH",))
 
 _VERSION = f"{PREFIX}VERSION"
 
-#: What Kubernetes and Docker set for a service whose name begins with ``registry``.
+#: Variables that Kubernetes and Docker set for a service named ``registry…``.
 _LINK = re.compile(
     r".*_(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?"
     r"|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -42,9 +43,9 @@ _LINK_VALUE = re.compile(r"(?:tcp|udp|sctp)://.*")
 
 @attrs.define
 class Overridden:
-    """What a mapping comes to with the variables.
+    """A mapping with the variables applied.
 
-    :ivar problems: with the values of those that name a key.
+    :ivar problems: with values of variables that name a key.
     :ivar origins: the variable that set a key, by the key's path.
     """
 
@@ -61,7 +62,7 @@ class Overridden:
         self.origins[place.path] = name
 
     def with_origin(self, problem: str) -> str:
-        """Add to a problem the variable that it comes from, if it does."""
+        """Add to a problem the variable that it comes from, if any."""
         path = path_of(problem)
         outer = [origin for origin in self.origins if is_within(path, origin)]
         inner = [origin for origin in self.origins if is_within(origin, path)]
@@ -74,9 +75,9 @@ class Overridden:
 class Override:
     """How variables are read.
 
-    :ivar parse: reads YAML; raises ``ValueError`` for what is none.
+    :ivar parse: reads YAML; raises ``ValueError`` for malformed text.
     :ivar read: gives the text of a file; raises ``OSError`` or ``ValueError``.
-    :ivar names: drivers and controllers that installed packages offer.
+    :ivar names: drivers and controllers that installed packages provide.
     """
 
     parse: Callable[[str], object]
@@ -86,7 +87,7 @@ class Override:
     def apply(
         self, mapping: Mapping[str, object], environment: Mapping[str, str]
     ) -> Overridden:
-        """Apply the variables to a mapping, which is not changed."""
+        """Apply the variables to a copy of a mapping."""
         result = Overridden(mapping)
         for name in sorted(environment):
             if name.startswith(PREFIX) and name not in _RESERVED:
@@ -146,7 +147,7 @@ class Override:
 
 
 def why_ignored(name: str, value: str) -> str | None:
-    """Say why a variable is not meant for us, if it is not, whatever it names."""
+    """Give the reason to ignore a variable of another program, if it is one."""
     if name == _VERSION and value.strip(" \"'") not in VERSIONS:
         return "is no version of a configuration"
     is_port = name.endswith("_PORT") and _LINK_VALUE.fullmatch(value)

@@ -1,4 +1,4 @@
-"""The kinds of values that a key can have, and what a key says of itself."""
+"""The kinds of values that a key can have, and the declarations of keys."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ NO_EFFECT = "no effect"
 
 
 def secret(default: Any = "") -> Any:
-    """Declare a key whose value is never printed, and may lie in a file."""
+    """Declare a key whose value is never printed, and may be in a file."""
     return attrs.field(default=default, metadata={SECRET: True, FROM_FILE: True})
 
 
 def from_file(default: Any = "") -> Any:
-    """Declare a key that is no secret but may lie in a file, as its secret does.
+    """Declare a key that is no secret but may be in a file, like its secret.
 
     See ``_FILE`` in :mod:`txregistry.config.environment`.
     """
@@ -50,17 +50,17 @@ def from_file(default: Any = "") -> Any:
 
 
 def service_url() -> Any:
-    """Declare the URL of a service, which may hold a token, and may lie in a file."""
+    """Declare the URL of a service, which may hold a token, and may be in a file."""
     return attrs.field(metadata={URL: True, FROM_FILE: True})
 
 
 def section(cls: type) -> Any:
-    """Declare a section that need not be there; then it has its defaults."""
+    """Declare an optional section; a missing one has its defaults."""
     return attrs.field(factory=cls)
 
 
 def no_effect(why: str, default: Any = None) -> Any:
-    """Declare a key of distribution that is accepted and does nothing, and say why."""
+    """Declare a key of distribution that is accepted without effect, with a reason."""
     return attrs.field(default=default, metadata={NO_EFFECT: why})
 
 
@@ -69,17 +69,17 @@ _SECRET_WORDS = ("secret", "password", "key", "token", "credential")
 
 
 def is_secret(name: str) -> bool:
-    """Tell if a parameter that no model declares is kept secret, by its name."""
+    """Tell by its name if a parameter that no model declares is secret."""
     return any(word in name.lower() for word in _SECRET_WORDS)
 
 
 @attrs.frozen
 class Scalar:
-    """A plain value that YAML takes for a number, a date or the like.
+    """A plain value that YAML reads as a number, a date or the like.
 
-    :ivar value: what YAML takes it for.
-    :ivar text: as it was written, which is what a key of type text means: a
-        password of ``0123`` is not 83.
+    :ivar value: the value as YAML reads it.
+    :ivar text: as it was written, which counts for a key of type text: a password of
+        ``0123`` is not 83.
     """
 
     value: object
@@ -87,7 +87,7 @@ class Scalar:
 
 
 def plain(value: object) -> object:
-    """Give a value as YAML takes it, all the way down."""
+    """Give a value as YAML reads it, at all levels."""
     if isinstance(value, Scalar):
         return value.value
     if isinstance(value, Mapping):
@@ -101,7 +101,7 @@ def key_text(name: object) -> str:
 
 
 def is_empty(value: object) -> bool:
-    """Tell if nothing is said: no value, no text, or sections and lists of nothing."""
+    """Tell if a value is empty: none, an empty text, or sections and lists of such."""
     if isinstance(value, Mapping):
         return all(is_empty(item) for item in value.values())
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def is_empty(value: object) -> bool:
     return value is None or value == ""
 
 
-#: What a kind of value is called where somebody reads it.
+#: Names of the kinds of values, for messages.
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "true or false"),
     ((int, float), "a number"),
@@ -122,7 +122,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def kind_of(value: object) -> str:
-    """Say in plain words of which kind a value is."""
+    """Give the name of a value's kind, for messages."""
     value = plain(value)
     names = (name for kind, name in _KINDS if isinstance(value, kind))
     return next(names, "a value of another kind")
@@ -131,7 +131,7 @@ def kind_of(value: object) -> str:
 def parse_duration(value: object) -> Duration:
     """Read a duration as Go does; a bare whole number counts nanoseconds.
 
-    :raise ValueError: it is none, below 0, or longer than Go can count (292 years).
+    :raise ValueError: it is malformed, below 0, or longer than Go's limit (292 years).
     """
     if isinstance(value, int) and not isinstance(value, bool):
         seconds = value / 1e9 if 0 <= value <= _MAX_NANOSECONDS else -1.0
@@ -143,7 +143,7 @@ def parse_duration(value: object) -> Duration:
 
 
 def _seconds(text: str) -> float:
-    """Add up the parts of a duration; -1 for what is none."""
+    """Add up the parts of a duration; -1 if it is malformed."""
     parts = _DURATION.findall(text)
     if "".join(number + unit for number, unit in parts) != text or not parts:
         return 0.0 if text == "0" else -1.0
@@ -151,7 +151,7 @@ def _seconds(text: str) -> float:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """Take an address apart that has been checked; IPv6 stands in brackets."""
+    """Split a valid address into host and port; IPv6 is in brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 

@@ -1,4 +1,4 @@
-"""``health``: what is looked at every so often."""
+"""``health``: checks that run at an interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``http``: where we listen, and how."""
+"""``http``: where the registry listens, and how."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from txregistry.spec.proxies import USUAL_NETWORKS
 
 @attrs.frozen
 class LetsEncrypt:
-    """``http.tls.letsencrypt``: is refused where it is switched on."""
+    """``http.tls.letsencrypt``: refused if switched on."""
 
     cachefile: str = ""
     email: str = ""
@@ -58,7 +58,7 @@ class Http2:
 
 @attrs.frozen
 class H2c:
-    """``http.h2c``: HTTP/2 without TLS, to clients that know of it."""
+    """``http.h2c``: HTTP/2 without TLS, with clients that support it."""
 
     enabled: bool = False
 
@@ -67,7 +67,7 @@ class H2c:
 class UploadLimits:
     """``http.limits.uploads``: begun and not finished; 0 for no limit.
 
-    :ivar peruser: of one user; where nobody is asked who it is, of one address.
+    :ivar peruser: of one user; without access control, of one address.
     :ivar total: of all.
     """
 
@@ -77,12 +77,12 @@ class UploadLimits:
 
 @attrs.frozen
 class HttpLimits:
-    """``http.limits``: what one client may take.
+    """``http.limits``: limits of one client.
 
     :ivar headerbytes: of all headers of a request.
     :ivar headertime: from the first byte of a request's head to its last.
     :ivar idletime: without a byte from a client that is expected to send.
-    :ivar stalltime: without a client taking any of what is sent to it.
+    :ivar stalltime: without a client reading any of the bytes sent to it.
     :ivar connections: at once; further ones are closed.
     :ivar uploadbytes: of one blob; 0 for no limit.
     :ivar streams: at once, of one connection of HTTP/2; further ones are refused.
@@ -105,7 +105,7 @@ class HttpLimits:
 class Http:
     """``http``.
 
-    :ivar socketmode: octal, who may connect where ``net`` is ``unix``.
+    :ivar socketmode: octal, file mode of the socket if ``net`` is ``unix``.
     """
 
     addr: str = "127.0.0.1:5000"

@@ -1,8 +1,8 @@
 """Every key of the configuration, as frozen values with their defaults.
 
-The names are those of Docker distribution 2.1 to 3.1; keys of ours stand at the end
-of each section and have names that distribution does not use. A section that is
-typed as ``object`` is known and accepted as a whole.
+The names are those of Docker distribution 2.1 to 3.1; our own keys are at the end of
+each section and have names that distribution does not use. A section that is typed as
+``object`` is known and accepted as a whole.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PlatformSection:
 
 @attrs.frozen
 class Indexes:
-    """``validation.manifests.indexes``: which children have to be there."""
+    """``validation.manifests.indexes``: which children must exist."""
 
     platforms: str = "all"
     platformlist: tuple[PlatformSection, ...] = ()
@@ -138,7 +138,7 @@ class Exec:
 
 @attrs.frozen
 class UpstreamTls:
-    """``proxy.tls``: how the upstream's TLS is verified, and who we are to it."""
+    """``proxy.tls``: the upstream's authorities, and our client certificate."""
 
     ca: str = ""
     certificate: str = ""
@@ -148,7 +148,7 @@ class UpstreamTls:
 
 @attrs.frozen
 class Proxy:
-    """``proxy``: the upstream that is cached; no ``remoteurl``, no cache."""
+    """``proxy``: the cached upstream; without ``remoteurl`` there is no cache."""
 
     remoteurl: str = ""
     username: str = from_file()

@@ -1,4 +1,4 @@
-"""``notifications``: who is told of what."""
+"""``notifications``: endpoints, and the events for each."""
 
 from __future__ import annotations
 

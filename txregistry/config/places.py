@@ -11,7 +11,7 @@ from txregistry.config.access import CONTROLLERS, Auth
 from txregistry.config.fields import FROM_FILE, is_secret
 from txregistry.config.storage import Filesystem, Storage
 
-#: Drivers of distribution: whoever names one means it, though nothing may offer it.
+#: Drivers of distribution: known as names, though no package may provide them.
 _DRIVERS = frozenset(
     ("azure", "filesystem", "gcs", "inmemory", "oss", "rados", "s3", "s3aws", "swift")
 )
@@ -34,7 +34,7 @@ class Place:
     """Where in a mapping a value belongs.
 
     :ivar steps: keys of mappings and positions in lists, from the outside in.
-    :ivar is_fileable: the value is text that may lie in a file instead.
+    :ivar is_fileable: the value is text that may be in a file instead.
     :ivar is_list: the value is a list of texts.
     """
 
@@ -44,14 +44,14 @@ class Place:
 
     @property
     def path(self) -> str:
-        """Give it as it stands before a problem."""
+        """Give the path as shown in problems."""
         parts = [f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.steps]
         return "".join(parts).removeprefix(".")
 
 
 @attrs.frozen
 class _Inner:
-    """One step further in: what it is called, its type, and whether it is secret."""
+    """One step further in: its name, its type, and whether it is secret."""
 
     step: str | int
     hint: Any
@@ -63,8 +63,8 @@ def find(
 ) -> Place:
     """Find the place that the parts of a variable's name lead to.
 
-    :param hint: the type that the model gives to the mapping.
-    :param names: drivers and controllers that installed packages offer.
+    :param hint: the mapping's type in the model.
+    :param names: drivers and controllers that installed packages provide.
     :raise NoPlace: there is none.
     """
     here, is_fileable = mapping, False
@@ -103,9 +103,9 @@ def _item(here: object, hint: Any, segment: str) -> _Inner:
 
 
 def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
-    """Find a section of storage, or a driver or controller that somebody knows of.
+    """Find a section of storage, or a known driver or controller.
 
-    Others have their own variables: ``REGISTRY_AUTH_FILE`` is podman's.
+    Other programs have such variables: ``REGISTRY_AUTH_FILE`` is podman's.
     """
     if hint is Storage and segment.lower() in _STORAGE_KEYS:
         return _field(Storage, segment)
@@ -146,7 +146,7 @@ def _below(here: object, step: str | int) -> object:
 
 
 def put(here: object, steps: Sequence[str | int], value: object) -> object:
-    """Give what a mapping comes to with a value in a place; it is not changed."""
+    """Give a copy of a mapping with a value in a place."""
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
@@ -160,5 +160,5 @@ def put(here: object, steps: Sequence[str | int], value: object) -> object:
 def _as_section(here: object) -> Mapping[str, object]:
     if isinstance(here, Mapping):
         return here
-    # A bare name stands for a section of that name without parameters.
+    # A bare name means a section of that name without parameters.
     return {here: {}} if isinstance(here, str) and here else {}

@@ -22,11 +22,11 @@ class ConfigurationError(Exception):
 
 @attrs.define
 class Reading:
-    """What a mapping came to.
+    """The result of reading a mapping.
 
-    :ivar config: has defaults where something could not be read.
+    :ivar config: has defaults for unreadable values.
     :ivar problems: one line each, which begins with its key's path.
-    :ivar warnings: of keys that are unknown, have no effect or another than expected.
+    :ivar warnings: of keys that are unknown, or have no effect or an unexpected one.
     """
 
     config: Config
@@ -34,10 +34,10 @@ class Reading:
     warnings: list[str]
 
     def tell(self, problems: Iterable[str]) -> None:
-        """Add problems, but for those that may follow from one that is known.
+        """Add problems, except those that may follow from a known one.
 
-        What is wrong with a key may be all that is wrong with its section. What is
-        wrong with a section says nothing of its keys: they have their defaults.
+        A known problem of a key may explain one of its section. A known problem of a
+        section does not explain those of its keys, which have their defaults.
         """
         known = [path_of(problem) for problem in self.problems]
         self.problems += [
@@ -62,12 +62,12 @@ def path_of(problem: str) -> str:
 
 
 def is_within(path: str, outer: str) -> bool:
-    """Tell if a path is another one, or of a key below it."""
+    """Tell if a path is equal to another one, or below it."""
     return path == outer or not outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def read(mapping: object) -> Reading:
-    """Read the configuration, whatever is wrong with it."""
+    """Read the configuration, even if it has problems."""
     reader = Reader()
     found = reader.section(Config, mapping, "")
     if not isinstance(mapping, Mapping):

@@ -1,4 +1,4 @@
-"""Read values of the types that the model declares, and keep what was wrong."""
+"""Read values of the types that the model declares, and collect problems."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _STORAGE_SECTIONS = frozenset(
     if field.name not in ("driver", "parameters")
 )
 
-#: Stands for a driver that is not known, when it was told why.
+#: Stands for an unknown driver, once its problem is reported.
 _NO_DRIVER = ""
 
-#: A whole number of nanoseconds below this was meant as seconds, most likely.
+#: Nanoseconds; a bare number below this was probably meant as seconds.
 _FEW_NANOSECONDS = 1_000_000
 
 _EXPECTED: Mapping[Any, str] = {
@@ -43,9 +43,9 @@ _EXPECTED: Mapping[Any, str] = {
 
 @attrs.define
 class Reader:
-    """Reads values of declared types and keeps what was wrong with them.
+    """Reads values of declared types and collects their problems.
 
-    What could not be read is ``attrs.NOTHING``, and its key has its default.
+    An unreadable value is ``attrs.NOTHING``, and its key has its default.
     """
 
     problems: list[str] = attrs.field(factory=list)
@@ -131,10 +131,10 @@ class Reader:
         return attrs.evolve(found, parameters=given)
 
     def auth(self, value: object, path: str) -> Any:
-        """Read the auth section: at most one controller; ours are typed.
+        """Read the auth section: at most one controller; built-in ones are typed.
 
-        A controller that is named is one, whatever its parameters lack: without it
-        everybody would get in.
+        A named controller counts even if its parameters are incomplete: without one,
+        everybody would have access.
         """
         if isinstance(value, str):
             value = {value: {}} if value else {}
@@ -163,7 +163,7 @@ class Reader:
 
     def _duration(self, value: object, path: str) -> Any:
         if isinstance(value, Scalar):
-            # YAML takes 1:30 for a number to the base of 60, and Go does not.
+            # YAML reads 1:30 as a number to the base of 60, and Go does not.
             value = value.text if ":" in value.text else value.value
         try:
             found = parse_duration(value)
@@ -199,10 +199,10 @@ class Reader:
         for index, item in enumerate(value):
             inner = f"{path}[{index}]"
             if attrs.has(hint) and is_empty(item):
-                self.warnings.append(f"{inner}: says nothing and is ignored")
+                self.warnings.append(f"{inner}: is empty and is ignored")
                 continue
             read = self.value(hint, item, inner)
-            # What is told of the others is told by their place in the list.
+            # Problems of the other items name their positions in the list.
             found.append(placeholder(hint) if read is attrs.NOTHING else read)
         return tuple(found)
 
@@ -238,9 +238,9 @@ def _required(cls: type[Any]) -> list[str]:
 
 
 def placeholder(hint: Any, found: Mapping[str, Any] | None = None) -> Any:
-    """Give a value of a type of which not all, or nothing, could be read.
+    """Give a value of a type of which some or all could not be read.
 
-    :param found: what could be read, if it is a section.
+    :param found: the readable part, if it is a section.
     """
     if not attrs.has(hint):
         return ""

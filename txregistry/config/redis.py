@@ -7,7 +7,7 @@ import attrs
 from txregistry.config.fields import Duration, from_file, no_effect, secret, section
 
 _POOL = "connections are kept open, and each answers many questions at a time"
-_AGAIN = "nothing is asked twice: without an answer the storage is looked at"
+_AGAIN = "no request is retried: without an answer the storage is read"
 _CLUSTER = "one server is asked"
 _PROTOCOL = "commands are those that every version of redis has"
 
@@ -23,7 +23,7 @@ class RedisPool:
 
 @attrs.frozen
 class RedisTls:
-    """``redis.tls``; ``clientcas`` is what 3.0 called ``rootcas``."""
+    """``redis.tls``; ``clientcas`` was called ``rootcas`` in 3.0."""
 
     certificate: str = ""
     key: str = ""
@@ -35,8 +35,8 @@ class RedisTls:
 class RedisSection:
     """``redis``.
 
-    :ivar addrs: ``host:port``; exactly one is asked.
-    :ivar poolsize: connections; 0 for as many as are of use.
+    :ivar addrs: ``host:port``; exactly one.
+    :ivar poolsize: connections; 0 for the default.
     """
 
     addr: str = ""

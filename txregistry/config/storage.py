@@ -1,4 +1,4 @@
-"""``storage``: one driver, and what goes for all of them."""
+"""``storage``: one driver, and settings common to all drivers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ReadOnly:
 
 @attrs.frozen
 class UploadPurgingSection:
-    """``storage.maintenance.uploadpurging``: what becomes of uploads left alone."""
+    """``storage.maintenance.uploadpurging``: the purge of abandoned uploads."""
 
     enabled: bool = True
     age: Duration = Duration(168 * 3600.0)
@@ -75,7 +75,7 @@ class ResumableDigest:
 
 @attrs.frozen
 class Storage:
-    """``storage``: one driver and what goes for all of them."""
+    """``storage``: one driver and settings common to all drivers."""
 
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)

@@ -1,4 +1,4 @@
-"""Entries that say whom an upstream may name: token services, and other targets."""
+"""Entries that say which hosts an upstream may name: token services, and targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from txregistry.spec.weburl import is_http_url
 
 
 def check_targets(entries: tuple[str, ...]) -> list[str]:
-    """Look at ``proxy.trustedtargets``; give a problem for each entry that is none."""
+    """Check ``proxy.trustedtargets``; give a problem for each invalid entry."""
     problems = []
     for at, entry in enumerate(entries):
         try:
@@ -18,7 +18,7 @@ def check_targets(entries: tuple[str, ...]) -> list[str]:
 
 
 def check_realms(entries: tuple[str, ...]) -> list[str]:
-    """Look at ``proxy.trustedrealms``; give a problem for each entry that is none."""
+    """Check ``proxy.trustedrealms``; give a problem for each invalid entry."""
     return [
         f"proxy.trustedrealms[{at}]: expected an http or https URL, or a host"
         for at, entry in enumerate(entries)

@@ -251,11 +251,8 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             """It is as any other, whatever is done to be quick, of any length."""
             content, kept = os.urandom(3_000_001), 0
             for ends in ((100, 1_000_000), (1_000_001, len(content))):
-                writer = self.successResultOf(
-                    self.driver.writer(
-                        path="/w", keep_bytes=kept, read_while_written=False
-                    )
-                )
+                opened = self.driver.writer("/w", kept, read_while_written=False)
+                writer = self.successResultOf(opened)
                 for end in ends:
                     writer.write(content[kept:end])
                     self.ok(writer.flush())

@@ -19,9 +19,6 @@ from txregistry.spec.errors import UpstreamFailed
 #: Redirects followed before the upstream is taken to run in circles.
 MAX_REDIRECTS = 10
 
-#: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
-_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
-
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 #: What a storage says in the place of what it should give.
 _REFUSALS = frozenset((400, 401, 403, 404, 405, 410, 501))

@@ -7,11 +7,12 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.admin.control import MAX_QUESTION, ControlFactory
+from txregistry.admin.control import MAX_QUESTION, QUESTION_SECONDS, ControlFactory
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
@@ -41,7 +42,9 @@ class ControlTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.collector = Collecting()
-        self.protocol = ControlFactory(self.collector).buildProtocol(None)
+        self.clock = Clock()
+        factory = ControlFactory(self.collector, self.clock)
+        self.protocol = factory.buildProtocol(None)
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
@@ -51,6 +54,19 @@ class ControlTests(SynchronousTestCase):
 
     def answers(self) -> list[Any]:
         return [json.loads(line) for line in self.transport.value().splitlines()]
+
+    def test_who_does_not_ask(self) -> None:
+        """A client that asks nothing, or half a question, is cut off."""
+        self.protocol.dataReceived(b'{"comm')
+        self.clock.advance(QUESTION_SECONDS)
+        self.assertFalse(self.transport.connected)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_who_has_asked(self) -> None:
+        """A collection may take as long as it does."""
+        self.ask({"command": "collect"})
+        self.clock.advance(QUESTION_SECONDS * 100)
+        self.assertTrue(self.transport.connected)
 
     def test_collection(self) -> None:
         """Progress as it goes, the report at the end, then the connection ends."""

@@ -11,7 +11,14 @@ from typing import Any, cast
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+    ITransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
@@ -29,6 +36,9 @@ from txregistry.interfaces.collection import (
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
 
+#: Seconds within which a client asks.
+QUESTION_SECONDS = 60.0
+
 
 @implementer(IPushProducer)
 class ControlProtocol(LineOnlyReceiver):
@@ -40,14 +50,17 @@ class ControlProtocol(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_QUESTION
 
-    def __init__(self, collector: ICollector) -> None:
-        self._collector = collector
+    def __init__(self, collector: ICollector, clock: IReactorTime) -> None:
+        self._collector, self._clock = collector, clock
+        self._limit: IDelayedCall | None = None
         self._answering: Deferred[None] | None = None
         self._is_read = True
 
     def connectionMade(self) -> None:
-        """Watch whether the client reads."""
-        cast(IConsumer, self.transport).registerProducer(self, True)
+        """Watch whether the client reads, and for how long it does not ask."""
+        transport = cast(IConsumer, self.transport)
+        transport.registerProducer(self, True)
+        self._limit = self._clock.callLater(QUESTION_SECONDS, self._give_up)
 
     def pauseProducing(self) -> None:
         """Pause progress."""
@@ -64,12 +77,23 @@ class ControlProtocol(LineOnlyReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Take the question."""
         if self._answering is None:
+            self._asked()
             self._answering = self._answer(line)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop the command: the client has left."""
+        self._asked()
         if self._answering is not None:
             self._answering.cancel()
+
+    def _asked(self) -> None:
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.cancel()
+
+    def _give_up(self) -> None:
+        self._limit = None
+        cast(ITCPTransport, self.transport).abortConnection()
 
     @deferred
     async def _answer(self, line: bytes) -> None:
@@ -114,10 +138,11 @@ class ControlFactory(Factory):
     """Answers questions about one store."""
 
     _collector: ICollector
+    _clock: IReactorTime
     noisy = False
 
     def buildProtocol(self, addr: Any) -> Protocol:
         """Make a protocol for one question."""
-        protocol = ControlProtocol(self._collector)
+        protocol = ControlProtocol(self._collector, self._clock)
         protocol.factory = self
         return protocol

@@ -15,7 +15,7 @@ from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import api_settings, channel_limits, own_path
 from txregistry.assembly.storage import LocalRegistry
-from txregistry.daemon.debug import DebugSite
+from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (
     inherited_sockets,
     main_endpoint,
@@ -74,7 +74,8 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
     site = _site(context, backend)
     if http.debug.addr:
         endpoint = tcp_endpoint(context.reactor, http.debug.addr)
-        yield _debug_site(context, backend), endpoint
+        site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
+        yield site_of_debug, endpoint
     yield from _control(context, backend)
     inherited = inherited_sockets(context.reactor)
     protocols = site.acceptableProtocols()
@@ -120,7 +121,7 @@ def _control(context: Context, backend: Backend) -> Iterator[Listener]:
         return
     remove_stale_socket(path)
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
-    yield ControlFactory(backend.local.collector), endpoint
+    yield ControlFactory(backend.local.collector, context.reactor), endpoint
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:

@@ -28,7 +28,7 @@ LOGS = Path("_trial_temp")
 
 #: Bytes of modules of unit tests that make a part: enough that starting it costs
 #: little, and not so much that all others wait for the last one.
-BUNDLE = 100_000
+BUNDLE = 60_000
 
 TRIAL = ("-m", "twisted.trial", "--reporter=timing")
 

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.lru import Lru
 
 #: What a helper says instead of a user name when the secret is a refresh token.
 _IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
@@ -77,7 +78,9 @@ class HelperCredentials:
     _command: str
     _lifetime: float | None
     _timeout: float = 30.0
-    _known: dict[str, tuple[float, Credentials]] = attrs.field(factory=dict)
+    _known: Lru[str, tuple[float, Credentials]] = attrs.field(
+        factory=lambda: Lru(MAX_SERVERS)
+    )
     _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
     _places: DeferredSemaphore = attrs.field(
         factory=lambda: DeferredSemaphore(MAX_AT_ONCE)
@@ -110,10 +113,7 @@ class HelperCredentials:
         except (HelperFailed, ValueError) as error:
             self._log.warn("credential helper failed: {error}", error=str(error))
             return None
-        self._known.pop(server, None)
-        self._known[server] = (self._clock.seconds(), found)
-        if len(self._known) > MAX_SERVERS:
-            del self._known[next(iter(self._known))]
+        self._known.put(server, (self._clock.seconds(), found))
         return found
 
     def _run(self, server: str) -> Deferred[bytes]:

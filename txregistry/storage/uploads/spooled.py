@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
 
@@ -38,7 +39,7 @@ class SpooledFile:
     _file: IFileWriter | None = None
     _failure: Failure | None = None
     _making: bool = False
-    _waiters: list[Deferred[None]] = attrs.field(factory=list)
+    _waiters: Waiters[None] = attrs.field(factory=Waiters)
     _producer: IProducer | None = None
     _streaming: bool = False
 
@@ -59,8 +60,7 @@ class SpooledFile:
         if self._failure is not None:
             return failed(self._failure)
         # Cancelling only stops the wait: the file is made anyway.
-        made: Deferred[None] = Deferred()
-        self._waiters.append(made)
+        made = self._waiters.wait()
         if not self._making:
             self._begin()
         return made
@@ -138,17 +138,11 @@ class SpooledFile:
             file.registerProducer(producer, self._streaming)
         if self._streaming and producer is not None:
             cast(IPushProducer, producer).resumeProducing()
-        for waiter in self._all_waiters():
-            waiter.callback(None)
+        self._waiters.fire(None)
 
     def _not_made(self, failure: Failure) -> None:
         self._failure = failure
         self._held.clear()
         if self._producer is not None:
             self._producer.stopProducing()
-        for waiter in self._all_waiters():
-            waiter.errback(failure)
-
-    def _all_waiters(self) -> list[Deferred[None]]:
-        waiters, self._waiters = self._waiters, []
-        return waiters
+        self._waiters.fire(failure)

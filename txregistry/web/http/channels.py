@@ -59,8 +59,9 @@ class ChannelLimits:
     :ivar connections: of the whole listener.
     :ivar streams: at once, of one connection of HTTP/2; further ones are refused, and
         may come again.
-    :ivar min_rate: of a body, in bytes per second over a minute, while we take it;
-        0 for any.
+    :ivar min_rate: of a body, in bytes per second over a minute, while we take it, and
+        of what the client of an HTTP/2 stream makes room for over ``stall_seconds``
+        without any; 0 for any.
     """
 
     header_bytes: int = 128 * 1024

@@ -96,6 +96,27 @@ class PipeTests(SynchronousTestCase):
         self.reactor.pump([0, 0.1])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_end_with_a_reader_that_drips(self) -> None:
+        """The end waits for a second in all, however little is read meanwhile."""
+        now = [100.0]
+        self.patch(outlet_module, "monotonic", lambda: now[0])
+        waits: list[float] = []
+
+        class Dripping:
+            def poll(poll, milliseconds: float) -> bool:
+                waits.append(milliseconds)
+                now[0] += 0.4
+                self.read(4096)
+                return milliseconds > 0
+
+        self.outlet.write("x" * 4096)
+        self.outlet.write("late\n" * 100_000)
+        self.outlet._poll = Dripping()
+        self.outlet.end()
+        self.assertEqual([round(wait) for wait in waits], [1000, 600, 200, 0])
+        self.assertGreater(self.outlet.dropped, 90_000)
+        self.reactor.pump([0, 0.1])
+
     def test_metric(self) -> None:
         """The metrics show how many were dropped."""
         registry = CollectorRegistry()

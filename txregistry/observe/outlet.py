@@ -12,6 +12,7 @@ import os
 import select
 from collections.abc import Iterator, Mapping
 from threading import Lock
+from time import monotonic
 from typing import Any, Protocol
 
 import attrs
@@ -66,7 +67,7 @@ class Outlet:
                 self.dropped += data.count(b"\n")
                 return
             self._waiting += data
-            self._send(0.0)
+            self._send()
             if self._waiting and not self._tries_again:
                 self._tries_again = True
                 self._reactor.callFromThread(self._later)
@@ -74,7 +75,7 @@ class Outlet:
     def end(self) -> None:
         """Write what waits, if there is room soon."""
         with self._lock:
-            self._send(_END_SECONDS)
+            self._send(monotonic() + _END_SECONDS)
             self._drop()
 
     def _later(self) -> None:
@@ -82,14 +83,15 @@ class Outlet:
 
     def _again(self) -> None:
         with self._lock:
-            self._send(0.0)
+            self._send()
             self._tries_again = bool(self._waiting)
         if self._tries_again:
             self._later()
 
-    def _send(self, seconds: float) -> None:
+    def _send(self, until: float = 0.0) -> None:
+        """Write what there is room for, and wait for more until a time."""
         try:
-            while self._waiting and self._poll.poll(seconds * 1000):
+            while self._waiting and self._poll.poll(_milliseconds(until)):
                 sent = os.write(self._descriptor, self._waiting[:PIPE_BYTES])
                 del self._waiting[:sent]
         except BlockingIOError:
@@ -101,6 +103,10 @@ class Outlet:
     def _drop(self) -> None:
         self.dropped += self._waiting.count(b"\n")
         self._waiting.clear()
+
+
+def _milliseconds(until: float) -> float:
+    return max(0.0, until - monotonic()) * 1000 if until else 0.0
 
 
 @attrs.define(eq=False)

@@ -17,11 +17,11 @@ from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
-from txregistry.daemon.memory import keep_buffers, tune_gc
 from txregistry.daemon.registry import Registry
 from txregistry.flow.clocks import steady
 from txregistry.observe.logs import make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
+from txregistry.speed.memory import keep_buffers, tune_gc
 
 _log = Logger(namespace="txregistry.config")
 

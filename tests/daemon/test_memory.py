@@ -15,7 +15,7 @@ from txregistry.testing.disk import QueueDisk
 #: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
 CHURN = """
 import resource
-from txregistry.daemon.memory import keep_buffers
+from txregistry.speed.memory import keep_buffers
 if {wanted}:
     keep_buffers()
 def take():
@@ -30,7 +30,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 #: Frees a hundred buffers that have small things in use between them; prints how
 #: many megabytes of that go back.
 BURST = """
-from txregistry.daemon.memory import give_back, keep_buffers
+from txregistry.daemon.memory import give_back
+from txregistry.speed.memory import keep_buffers
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
 keep_buffers()

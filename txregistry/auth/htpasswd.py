@@ -22,8 +22,9 @@ from zope.interface import implementer
 from txregistry.auth.challenges import basic, unauthorized
 from txregistry.auth.passwords import Entries
 from txregistry.auth.shares import Shares
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
+from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts

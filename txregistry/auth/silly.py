@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
-from txregistry.flow.deferred import failed
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.speed.failures import failed
 
 
 @implementer(IAccessController)

@@ -15,9 +15,9 @@ from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import failed
 from txregistry.flow.sendfile import takes_files
 from txregistry.flow.streams import ConsumerStopped
+from txregistry.speed.failures import failed
 
 
 @implementer(IConsumer, IPushProducer)

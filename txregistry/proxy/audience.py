@@ -6,9 +6,9 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import failed
 from txregistry.flow.waiters import Waiters
 from txregistry.proxy.state import FillState
+from txregistry.speed.failures import failed
 
 
 @attrs.define(eq=False)

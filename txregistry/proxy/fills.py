@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.flow.context import client_share
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter

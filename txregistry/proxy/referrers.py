@@ -6,7 +6,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.referrers import IReferrerService, Referrers

@@ -15,7 +15,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.expiry import EntryKey, ITagMemory
 from txregistry.interfaces.provenance import current_status

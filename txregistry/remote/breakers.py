@@ -18,8 +18,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.flights import Flights
 from txregistry.remote.circuit import Circuit, Circuits, CircuitVerdict
 from txregistry.remote.failures import Unreachable
 from txregistry.remote.origin import Origin

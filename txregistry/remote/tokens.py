@@ -17,8 +17,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from txregistry.flow.bytes_body import SmallBody
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after

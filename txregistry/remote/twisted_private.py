@@ -17,7 +17,7 @@ from twisted.web._newclient import (
 )
 from twisted.web.http import _ChunkedTransferDecoder as ChunkedDecoder
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 __all__ = ["AnswerParser", "ChunkedDecoder", "ParseError", "parse_answers_with"]
 

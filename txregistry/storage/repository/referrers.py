@@ -19,7 +19,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.manifests import IManifestService

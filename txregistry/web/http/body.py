@@ -16,8 +16,9 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped, TooLong
+from txregistry.speed.failures import failed
 
 
 class BodyBroken(Exception):

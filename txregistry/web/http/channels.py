@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.buffer_budget import BODIES
-from txregistry.flow.eager_write import count_unsent, send_now
 from txregistry.spec.proxies import TrustedProxies
+from txregistry.speed.eager_write import count_unsent, send_now
 from txregistry.web.http.dates import DateLine
 from txregistry.web.http.idle import IdleTimer
 from txregistry.web.http.lingering_close import Closing

@@ -8,7 +8,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.frame_buffer import FrameBuffer
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 #: Where h2 keeps a frame that has begun: since 4.3, and before.
 _BUFFER = "_data" if hasattr(FrameBuffer(), "_data") else "data"

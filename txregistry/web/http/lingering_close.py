@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 
-from txregistry.flow.twisted_private import unsent_bytes
+from txregistry.speed.twisted_private import unsent_bytes
 
 #: How long a client is waited for that goes on sending, does not consent to the end of
 #: TLS, or takes none of what is still to be sent.

@@ -34,8 +34,8 @@ from zope.interface import implementer
 from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
-from txregistry.flow.twisted_private import is_plain_tcp
 from txregistry.spec.peers import share_of
+from txregistry.speed.twisted_private import is_plain_tcp
 from txregistry.web.http.body import Body
 from txregistry.web.http.channels import (
     Home,

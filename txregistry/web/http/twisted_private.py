@@ -19,7 +19,7 @@ from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 __all__ = [
     "H2Stream",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from txregistry.flow.twisted_private import can_send, is_plain_tcp, unsent_bytes
+from txregistry.speed.twisted_private import can_send, is_plain_tcp, unsent_bytes
 
 
 def send_now(transport: Any, data: bytes) -> None:

@@ -13,7 +13,7 @@ from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.twisted_private import (
+from txregistry.speed.twisted_private import (
     can_send,
     hold_failure,
     is_plain_tcp,

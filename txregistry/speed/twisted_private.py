@@ -9,7 +9,7 @@ from twisted.internet.defer import DebugInfo, Deferred
 from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 require_names(Connection, "TLS", "writeSomeData", "bufferSize", "_writeDisconnected")
 require_names(FileDescriptor(), "dataBuffer", "offset", "_tempDataBuffer")

@@ -8,8 +8,8 @@ from twisted.internet.tcp import Connection
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.eager_write import send_now
-from txregistry.flow.twisted_private import is_plain_tcp
+from txregistry.speed.eager_write import send_now
+from txregistry.speed.twisted_private import is_plain_tcp
 
 
 class Socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 
 class Library:

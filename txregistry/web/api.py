@@ -36,7 +36,7 @@ class ApiSettings:
     :ivar secret: gives the bytes that seal the state of uploads, each time they are
         needed; replicas share them.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
-    :ivar max_uploads_of_one: begun by one user and not finished; 0 for no limit.
+    :ivar max_uploads_per_user: begun by one user and not finished; 0 for no limit.
     :ivar max_uploads: begun and not finished; 0 for no limit.
     :ivar upload_lifetime: seconds after which one that was left alone is purged; 0 for
         never.
@@ -50,7 +50,7 @@ class ApiSettings:
     gate: Gate = attrs.field(factory=Gate)
     policy: PushPolicy = attrs.field(factory=PushPolicy)
     max_upload_bytes: int = 0
-    max_uploads_of_one: int = 1000
+    max_uploads_per_user: int = 1000
     max_uploads: int = 10_000
     upload_lifetime: float = 0.0
     max_tags: int = 1000
@@ -135,7 +135,7 @@ class Api:
             self._settings.secret,
             self._settings.max_upload_bytes,
             Unfinished(
-                self._settings.max_uploads_of_one,
+                self._settings.max_uploads_per_user,
                 self._settings.max_uploads,
                 self._settings.upload_lifetime,
             ),

@@ -19,7 +19,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.transfer import describe, is_known_to_client, send
+from txregistry.web.transfer import describe, is_not_modified, send
 from txregistry.web.urls import Urls
 
 #: Content under its digest never changes.
@@ -73,7 +73,7 @@ class Blobs:
         descriptor = attrs.evolve(found, digest=digest)
         describe(request, descriptor, OCTET_STREAM)
         request.setHeader(b"Cache-Control", _FOR_EVER)
-        is_known_to_client(request, descriptor)
+        is_not_modified(request, descriptor)
 
     async def _get(
         self, request: RegistryRequest, blobs: IBlobService, digest: Digest
@@ -90,7 +90,7 @@ class Blobs:
             descriptor = attrs.evolve(reader.descriptor, digest=digest)
             describe(request, descriptor, OCTET_STREAM)
             request.setHeader(b"Cache-Control", _FOR_EVER)
-            if not is_known_to_client(request, descriptor):
+            if not is_not_modified(request, descriptor):
                 await send(request, reader, descriptor)
             return descriptor
         finally:

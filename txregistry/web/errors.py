@@ -24,7 +24,7 @@ from txregistry.spec.errors import (
     envelope,
 )
 from txregistry.web.http.body import BodyBroken
-from txregistry.web.http.request import RegistryRequest, mark
+from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.router import Handler
 
 _log = Logger(namespace="txregistry.web")
@@ -39,7 +39,7 @@ def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
     if request.startedWriting:
         request.abort()
         return b""
-    mark(request)
+    set_version_header(request)
     request.setResponseCode(errors[0].status)
     body = json.dumps(envelope(*errors)).encode("utf-8")
     headers = request.responseHeaders
@@ -92,7 +92,7 @@ def unstorable(request: RegistryRequest, failure: Failure) -> bytes:
 def gone(request: RegistryRequest, failure: Failure) -> bytes:
     """Say nothing: the client has gone, or its upload is gone on with elsewhere."""
     if request.startedWriting and failure.check(ConsumerStopped):
-        request.left = True  # whoever sends may be the first to see it
+        request.client_left = True  # whoever sends may be the first to see it
     request.abort()
     return b""
 

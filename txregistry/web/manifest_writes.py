@@ -33,7 +33,7 @@ from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.manifests import known_reference
+from txregistry.web.manifests import parse_existing_reference
 from txregistry.web.urls import Urls
 
 #: What is wrong with one manifest is told up to this many times.
@@ -83,7 +83,7 @@ class ManifestWrites:
     ) -> bytes:
         """Answer DELETE: a tag alone, or a manifest and the tags that stand for it."""
         request.handler = "manifest"
-        wanted = known_reference(reference)
+        wanted = parse_existing_reference(reference)
         repository = await self._namespace.repository(name=name)
         manifests = _store(repository)
         if isinstance(wanted, Tag):

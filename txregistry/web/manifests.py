@@ -23,7 +23,7 @@ from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
+from txregistry.web.transfer import describe, is_not_modified, wanted_parts
 from txregistry.web.urls import Urls
 
 #: Types that are sent to a client whether it asked for them or not: it either knows
@@ -58,7 +58,7 @@ class Manifests:
     ) -> bytes | None:
         """Answer GET and HEAD."""
         request.handler = "manifest"
-        wanted = known_reference(reference)
+        wanted = parse_existing_reference(reference)
         repository = await self._namespace.repository(name=name)
         with collect_status(request):
             if isinstance(wanted, Digest):
@@ -128,7 +128,7 @@ class Manifests:
         return await repository.manifests.get(digest=wanted.digest)
 
 
-def known_reference(text: str) -> Digest | Tag:
+def parse_existing_reference(text: str) -> Digest | Tag:
     """Read a reference to something that may be there.
 
     :raise ManifestUnknown: it can be no tag, so that nothing has it.
@@ -150,7 +150,7 @@ def _respond(
     descriptor = _descriptor_of(found)
     _check_accept(request, descriptor, _BY_DIGEST if by_digest else _ALWAYS)
     describe(request, descriptor, descriptor.media_type)
-    if is_known_to_client(request, descriptor) or isinstance(found, Descriptor):
+    if is_not_modified(request, descriptor) or isinstance(found, Descriptor):
         return None
     if request.method == b"HEAD":
         return None

@@ -15,7 +15,7 @@ from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
 from txregistry.web.admission import Admission, Wants
-from txregistry.web.http.request import RegistryRequest, mark
+from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.http.texts import MAX_PARAMETERS
 
 #: A host, perhaps with a port, as containerd names an upstream.
@@ -55,7 +55,8 @@ class Route:
     @deferred
     async def answer(self, request: RegistryRequest, **parts: Any) -> Any:
         """Give the body of the answer; the parts of the path are still text."""
-        mark(request).allowed = self._allowed
+        set_version_header(request)
+        request.allowed = self._allowed
         self._admission.check_health()
         if request.method == b"OPTIONS":
             return _options(request)
@@ -69,15 +70,17 @@ class Route:
             _name_namespace(request)
         if request.method == b"GET":
             # Whoever takes nothing yet has nothing opened, read or fetched for it.
-            await request.room()
+            await request.wait_for_window()
         doing = work.do(request, grant, **parts)
         if work.change is Change.NOTHING:
             return await doing
         # A change is made to its end, told and recorded, though its client left.
-        return await shielded(doing, partial(request.within, errors.on_orphan_failure))
+        return await shielded(
+            doing, partial(request.run_in_context, errors.on_orphan_failure)
+        )
 
     def _work(self, request: RegistryRequest) -> Work:
-        if request.overfull:
+        if request.has_too_many_parameters:
             raise UriTooLong({"limit": MAX_PARAMETERS})
         work = self._table.get(_verb(request))
         if work is None:

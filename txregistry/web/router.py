@@ -58,12 +58,14 @@ class Router(Resource):
         done = maybeDeferred(self._run, request)
         if not done.called:
             request.notifyFinish().addErrback(lambda _: done.cancel())
-        within = request.within
+        run_in_context = request.run_in_context
         done.addCallbacks(
-            lambda body: within(self._write, body, request),
-            lambda failure: within(self._handle, failure, request),
+            lambda body: run_in_context(self._write, body, request),
+            lambda failure: run_in_context(self._handle, failure, request),
         )
-        done.addErrback(lambda failure: within(self._not_told, failure, request))
+        done.addErrback(
+            lambda failure: run_in_context(self._not_told, failure, request)
+        )
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:

@@ -31,7 +31,7 @@ def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) 
         headers.setRawHeaders(b"Accept-Ranges", [b"bytes"])
 
 
-def is_known_to_client(request: RegistryRequest, descriptor: Descriptor) -> bool:
+def is_not_modified(request: RegistryRequest, descriptor: Descriptor) -> bool:
     """Answer 304 if the client has the content; tell whether it was.
 
     :raise PreconditionFailed: the client wants it only if it were something else.
@@ -73,7 +73,7 @@ async def send(
     """
     parts = wanted_parts(request, descriptor)
     if parts is None:
-        _begin(request)
+        _send_head(request)
         await reader.read(consumer=request, offset=0, size=descriptor.size)
     elif len(parts) == 1:
         await _send_part(request, reader, descriptor, parts[0])
@@ -91,7 +91,7 @@ async def _send_part(
     request.setResponseCode(206)
     request.setHeader(b"Content-Range", part.content_range(descriptor.size))
     request.setHeader(b"Content-Length", b"%d" % part.size)
-    _begin(request)
+    _send_head(request)
     await reader.read(consumer=request, offset=part.start, size=part.size)
 
 
@@ -128,7 +128,7 @@ async def _send_parts(
     request.write(tail)
 
 
-def _begin(request: RegistryRequest) -> None:
+def _send_head(request: RegistryRequest) -> None:
     # Headers and first block share a segment: both are in the transport's buffer
     # before the reactor writes.
     request.write(b"")

@@ -41,7 +41,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.admission import mount_source
 from txregistry.web.events import EventEmitter
-from txregistry.web.http.channels import Home
+from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.unfinished_uploads import Unfinished
 from txregistry.web.urls import Urls
@@ -231,7 +231,7 @@ class Uploads:
         :raise UploadRangeInvalid: it does not; tells where to go on.
         """
         chunk = parse_chunk(request.header("Content-Range"))
-        check_chunk(chunk, request.body.announced)
+        check_chunk(chunk, request.body.content_length)
         there = status.size
         expected = {there} if chunk is None else {there, chunk.start}
         if state is not None:
@@ -241,13 +241,13 @@ class Uploads:
         self._check_length(request, there)
 
     def _check_length(self, request: RegistryRequest, there: int) -> None:
-        announced = request.body.announced or 0
-        if self._max_bytes and there + announced > self._max_bytes:
+        content_length = request.body.content_length or 0
+        if self._max_bytes and there + content_length > self._max_bytes:
             raise BlobTooLarge({"limit": self._max_bytes})
 
     async def _take(self, request: RegistryRequest, writer: IBlobWriter) -> None:
         """Move the body into the upload."""
-        if request.body.announced == 0:
+        if request.body.content_length == 0:
             return
         chunk = parse_chunk(request.header("Content-Range"))
         most = self._max_bytes - writer.size if self._max_bytes else None
@@ -366,7 +366,7 @@ def _readable(grant: Grant) -> list[RepositoryName]:
 
 
 def _now(request: RegistryRequest) -> float:
-    return cast(Home, request.site).clock.seconds()
+    return cast(SiteContext, request.site).clock.seconds()
 
 
 def _status(writer: IBlobWriter) -> UploadStatus:

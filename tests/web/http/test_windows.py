@@ -20,7 +20,7 @@ class ClosedWindowsTests(SynchronousTestCase):
 
     def test_given_up(self) -> None:
         """A stream that has had no room for long is given up once."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.pump([99.0])
         self.assertEqual(self.given_up, [])
         self.clock.pump([2.0] + [50.0] * 9)
@@ -28,37 +28,37 @@ class ClosedWindowsTests(SynchronousTestCase):
 
     def test_room_begins_anew(self) -> None:
         """Enough room lets a stream have all its time again."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(90)
-        self.windows.opened(1, 1000)
-        self.windows.closed(1)
+        self.windows.mark_opened(1, 1000)
+        self.windows.mark_closed(1)
         self.clock.pump([90.0])
         self.assertEqual(self.given_up, [])
 
     def test_little_room(self) -> None:
         """Too little room does not."""
         for _ in range(11):
-            self.windows.closed(1)
+            self.windows.mark_closed(1)
             self.clock.advance(9.5)
             if not self.given_up:
-                self.windows.opened(1, 1)
+                self.windows.mark_opened(1, 1)
         self.assertEqual(self.given_up, [1])
 
     def test_little_adds_up(self) -> None:
         """Little room, often enough, is enough."""
         for _ in range(40):
-            self.windows.closed(1)
+            self.windows.mark_closed(1)
             self.clock.advance(9.5)
-            self.windows.opened(1, 200)
+            self.windows.mark_opened(1, 200)
         self.assertEqual(self.given_up, [])
 
     def test_time_with_room_does_not_count(self) -> None:
         """While we have nothing to send, the client cannot take it."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(10)
-        self.windows.opened(1, 1)
+        self.windows.mark_opened(1, 1)
         self.clock.advance(1000)
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(80)
         self.assertEqual(self.given_up, [])
         self.clock.pump([15.0])
@@ -66,18 +66,18 @@ class ClosedWindowsTests(SynchronousTestCase):
 
     def test_who_has_least_time_is_looked_at_first(self) -> None:
         """A stream that has used up most of its time does not wait for others."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(90)
-        self.windows.opened(1, 1)
-        self.windows.closed(3)
-        self.windows.closed(1)
+        self.windows.mark_opened(1, 1)
+        self.windows.mark_closed(3)
+        self.windows.mark_closed(1)
         self.clock.pump([11.0])
         self.assertEqual(self.given_up, [1])
 
     def test_ended(self) -> None:
         """A stream that has ended leaves nothing, whoever waits for it."""
         waits = self.windows.wait(1)
-        self.windows.ended(1)
+        self.windows.forget(1)
         self.clock.pump([200.0])
         self.assertEqual(self.given_up, [])
         self.assertNoResult(waits)
@@ -85,5 +85,5 @@ class ClosedWindowsTests(SynchronousTestCase):
     def test_wait(self) -> None:
         """Whoever waits for room goes on when there is some."""
         waits = self.windows.wait(1)
-        self.windows.opened(1, 5)
+        self.windows.mark_opened(1, 5)
         self.assertIsNone(self.successResultOf(waits))

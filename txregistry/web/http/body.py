@@ -41,25 +41,25 @@ class Body:
 
     Its source holds it, not the other way round: so both go as soon as they are done.
 
-    :ivar announced: how many bytes the client says there are, if it does.
+    :ivar content_length: how many bytes the client says there are, if it does.
     :ivar received: how many have come.
     :ivar complete: all of it has come.
     :ivar overflowed: more came than whoever read it wanted to take.
     """
 
     _source: ref[BodySource]
-    announced: int | None
+    content_length: int | None
     received: int = 0
     complete: bool = False
-    _early: list[bytes] = attrs.field(factory=list)
+    _buffered: list[bytes] = attrs.field(factory=list)
     _consumer: IConsumer | None = None
     _done: Deferred[int] | None = None
     _paused: bool = True
-    _lost: bool = False
-    _dropping: Callable[[], None] | None = None
-    _may_drop: int = 0
-    _may_take: int | None = None
-    _gathered: list[bytes] | None = None
+    _is_lost: bool = False
+    _on_dropped: Callable[[], None] | None = None
+    _drop_budget: int = 0
+    _bytes_wanted: int | None = None
+    _corked: list[bytes] | None = None
     overflowed: bool = False
 
     def read(self, consumer: IConsumer, max_bytes: int | None = None) -> Deferred[int]:
@@ -71,10 +71,10 @@ class Body:
             ``BodyBroken`` if the client goes first, ``ConsumerStopped`` if the
             consumer stops us. Cancelling stops.
         """
-        if self._lost:
+        if self._is_lost:
             return failed(BodyBroken())
-        done: Deferred[int] = Deferred(lambda _: self._leave())
-        self._done, self._consumer, self._may_take = done, consumer, max_bytes
+        done: Deferred[int] = Deferred(lambda _: self._detach())
+        self._done, self._consumer, self._bytes_wanted = done, consumer, max_bytes
         consumer.registerProducer(self, True)
         if self._consumer is not None:
             self.resumeProducing()
@@ -86,7 +86,7 @@ class Body:
 
         Fails with ``TooLong`` as soon as that is known, before it is read.
         """
-        if self.announced is not None and self.announced > max_bytes:
+        if self.content_length is not None and self.content_length > max_bytes:
             raise TooLong(f"more than {max_bytes} bytes")
         consumer = BoundedConsumer(max_bytes)
         try:
@@ -101,43 +101,43 @@ class Body:
         :param max_bytes: on the wire, where chunks of one byte take six.
         :param ended: is called when it has ended, or is longer than ``max_bytes``.
         """
-        self._leave()
-        self._early.clear()
-        self._may_drop, self._dropping = max_bytes, ended
-        if self.complete or self._lost:
-            self._dropped()
+        self._detach()
+        self._buffered.clear()
+        self._drop_budget, self._on_dropped = max_bytes, ended
+        if self.complete or self._is_lost:
+            self._end_drop()
         else:
             self._paused = False
             self._resume()
 
-    def gather(self) -> None:
+    def cork(self) -> None:
         """Keep what comes next, to be taken in one piece: a read may bring many."""
-        self._gathered = []
+        self._corked = []
 
-    def release(self, wire_bytes: int) -> None:
+    def uncork(self, wire_bytes: int) -> None:
         """Take what was gathered.
 
         :param wire_bytes: what it was on the wire, with all that is around it.
         """
-        self._take_gathered()
-        if self._dropping is not None and not self.complete:
-            self._may_drop -= wire_bytes
-            if self._may_drop < 0:
-                self._dropped()
+        self._deliver_corked()
+        if self._on_dropped is not None and not self.complete:
+            self._drop_budget -= wire_bytes
+            if self._drop_budget < 0:
+                self._end_drop()
 
     def feed(self, data: bytes) -> None:
         """Take what came from the connection."""
-        if self._gathered is not None:
-            self._gathered.append(data)
+        if self._corked is not None:
+            self._corked.append(data)
         else:
-            self._take(data)
+            self._receive(data)
 
-    def _take_gathered(self) -> None:
-        parts, self._gathered = self._gathered, None
+    def _deliver_corked(self) -> None:
+        parts, self._corked = self._corked, None
         if parts:
-            self._take(b"".join(parts))
+            self._receive(b"".join(parts))
 
-    def _take(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         """Take a piece.
 
         Nothing is worth no pause: it may be all that comes before the end, of which a
@@ -146,20 +146,20 @@ class Body:
         if not data:
             return
         self.received += len(data)
-        if self._dropping is not None:
+        if self._on_dropped is not None:
             return
         if self._consumer is None or self._paused:
             # What was read together with the head, or before the pause took hold.
-            self._early.append(data)
+            self._buffered.append(data)
             self._pause()
         else:
-            self._give(data)
+            self._deliver(data)
 
-    def _give(self, data: bytes) -> None:
+    def _deliver(self, data: bytes) -> None:
         assert self._consumer is not None
-        if self._may_take is not None:
-            self._may_take -= len(data)
-            if self._may_take < 0:
+        if self._bytes_wanted is not None:
+            self._bytes_wanted -= len(data)
+            if self._bytes_wanted < 0:
                 self.overflowed = True
                 self._pause()
                 self._finish(None)
@@ -168,21 +168,21 @@ class Body:
 
     def end(self) -> None:
         """Hear that it has all come."""
-        self._take_gathered()
+        self._deliver_corked()
         self.complete = True
-        if self._dropping is not None:
-            self._dropped()
-        elif not self._early:
+        if self._on_dropped is not None:
+            self._end_drop()
+        elif not self._buffered:
             self._finish(None)
 
-    def lost(self) -> None:
+    def connection_lost(self) -> None:
         """Hear that the client has gone."""
         if self.complete:
             return
-        self._lost = True
+        self._is_lost = True
         self._finish(Failure(BodyBroken()))
-        if self._dropping is not None:
-            self._dropped()
+        if self._on_dropped is not None:
+            self._end_drop()
 
     def pauseProducing(self) -> None:
         """Hold the client back."""
@@ -193,8 +193,8 @@ class Body:
     def resumeProducing(self) -> None:
         """Go on."""
         self._paused = False
-        while self._early and not self._paused and self._consumer is not None:
-            self._give(self._early.pop(0))
+        while self._buffered and not self._paused and self._consumer is not None:
+            self._deliver(self._buffered.pop(0))
         if self._paused or self._consumer is None:
             return
         if self.complete:
@@ -217,19 +217,19 @@ class Body:
         if source is not None:
             source.resume_body()
 
-    def _dropped(self) -> None:
-        ended, self._dropping = self._dropping, _ignore
+    def _end_drop(self) -> None:
+        ended, self._on_dropped = self._on_dropped, _ignore
         if ended is not None:
             ended()
 
     def _finish(self, failure: Failure | None) -> None:
         done = self._done
-        self._leave()
+        self._detach()
         if done is None:
             return
         done.callback(self.received) if failure is None else done.errback(failure)
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         self._done = None
         consumer, self._consumer = self._consumer, None
         if consumer is not None:

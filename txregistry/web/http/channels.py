@@ -37,10 +37,10 @@ HEAD_READ_BYTES = 64 * 1024
 REQUESTS_PER_TURN = 16
 
 #: The longest time that the kernel can be told.
-_MOST_MILLISECONDS = 2**31 - 1
+_MAX_MILLISECONDS = 2**31 - 1
 
 #: Of a length: 63 bits have 19.
-_MOST_DIGITS = 19
+_MAX_LENGTH_DIGITS = 19
 
 #: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
@@ -73,7 +73,7 @@ class ChannelLimits:
     min_rate: float = 100.0
 
 
-class Home(Protocol):
+class SiteContext(Protocol):
     """The part of the site that requests and connections use."""
 
     clock: IReactorTime
@@ -89,11 +89,11 @@ class Home(Protocol):
     def strip_prefix(self, path: bytes) -> bytes:
         """Take the prefix off."""
 
-    def ended(self, request: Any) -> None:
+    def request_ended(self, request: Any) -> None:
         """Take the report of a request."""
 
 
-def watch_socket(transport: Any, limits: ChannelLimits) -> None:
+def set_socket_timeouts(transport: Any, limits: ChannelLimits) -> None:
     """Let the kernel notice a peer that is dead, or takes nothing of what is sent.
 
     Where it takes nothing, who reads what it asked for would keep that for ever. Only
@@ -108,11 +108,11 @@ def watch_socket(transport: Any, limits: ChannelLimits) -> None:
     if isinstance(below, Connection):
         socket = below.getHandle()
         if socket.family in (AF_INET, AF_INET6):
-            milliseconds = min(int(limits.stall_seconds * 1000), _MOST_MILLISECONDS)
+            milliseconds = min(int(limits.stall_seconds * 1000), _MAX_MILLISECONDS)
             socket.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds)
 
 
-def body_connection(channel: Any) -> IPushProducer:
+def body_producer(channel: Any) -> IPushProducer:
     """Give what is to be paused so that no more of a body comes."""
     if isinstance(channel, H2Stream):
         return cast(IPushProducer, channel)
@@ -120,7 +120,7 @@ def body_connection(channel: Any) -> IPushProducer:
     return steps
 
 
-def is_waiting_to_send(request: Any) -> bool:
+def expects_continue(request: Any) -> bool:
     """Tell whether a client has asked to be told before it sends a body."""
     expected = request.requestHeaders.getRawHeaders(b"Expect", [b""])[0]
     return bool(
@@ -136,13 +136,13 @@ class RegistryChannel(OpenChannel):
 
     maxHeaders = 200
     abortTimeout: Any = None  # how a connection ends is watched by ours
-    _spoken = False
-    _head = b""
-    _sends = False
+    _has_received = False
+    _unsent_head = b""
+    _client_may_send = False
     _closing: Closing | None = None
-    _gone = False
-    _done_in_turn = 0
-    _idle_is_off = False
+    _is_lost = False
+    _answered_in_turn = 0
+    _timeout_is_suspended = False
     _head_began_at: float | None = None
     _peer: IAddress | None = None
     _host: IAddress | None = None
@@ -150,22 +150,22 @@ class RegistryChannel(OpenChannel):
 
     def connectionMade(self) -> None:
         """Remember the connection for draining, and have it watched."""
-        self._home = cast(Home, self.factory)
-        self._idle = IdleTimer(self._home.clock)
-        self.MAX_LENGTH = self.totalHeadersSize = self._home.limits.header_bytes
+        self._site = cast(SiteContext, self.factory)
+        self._idle = IdleTimer(self._site.clock)
+        self.MAX_LENGTH = self.totalHeadersSize = self._site.limits.header_bytes
         super().connectionMade()
-        self.steps = Steps(self._home.clock, self.network, self._take_held)
-        watch_socket(self.transport, self._home.limits)
-        self._home.channels.add(self)
+        self.steps = Steps(self._site.clock, self.network, self._receive_held)
+        set_socket_timeouts(self.transport, self._site.limits)
+        self._site.channels.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the connection."""
-        self._gone = True
-        self._home.channels.discard(self)
+        self._is_lost = True
+        self._site.channels.discard(self)
         for request in self.requests[:1]:  # only the first is being answered
-            request.unsent = count_unsent(self.transport)
+            request.unsent_bytes = count_unsent(self.transport)
         if self._closing is not None:
-            self._closing.end()
+            self._closing.connection_lost()
         self.steps.stop()
         super().connectionLost(reason)
         self._idle.stop()
@@ -200,23 +200,23 @@ class RegistryChannel(OpenChannel):
         caught here.
         """
         if self._closing is not None:
-            self._closing.take(data)
+            self._closing.discard(data)
             return
-        is_tls = not self._spoken and data.startswith(_TLS_HELLO)
-        self._spoken = True
-        if self.steps.waiting:
+        is_tls = not self._has_received and data.startswith(_TLS_HELLO)
+        self._has_received = True
+        if self.steps.has_backlog:
             self.steps.add(data)
         elif is_tls or self._head_is_late():
             cast(ITCPTransport, self.transport).abortConnection()
         else:
-            self._done_in_turn = 0
+            self._answered_in_turn = 0
             super().dataReceived(data)
 
-    def _take_held(self, data: bytes) -> None:
+    def _receive_held(self, data: bytes) -> None:
         """Take what came earlier, unless the connection is being closed."""
-        self._done_in_turn = 0
-        if self._idle_is_off and not self.is_answering:
-            self._idle_is_off = False
+        self._answered_in_turn = 0
+        if self._timeout_is_suspended and not self.is_answering:
+            self._timeout_is_suspended = False
             self.resume_timeout()
         if self._closing is None:
             super().dataReceived(data)
@@ -224,12 +224,12 @@ class RegistryChannel(OpenChannel):
     def pauseProducing(self) -> None:
         """Hear that the client takes too little: begin nothing more."""
         super().pauseProducing()
-        self.steps.wait()
+        self.steps.suspend()
 
     def resumeProducing(self) -> None:
         """Hear that the client takes more."""
         super().resumeProducing()
-        self.steps.go_on()
+        self.steps.resume()
 
     def headerReceived(self, line: bytes) -> bool:
         """Take a header; a length of more digits than there are bytes is refused.
@@ -238,7 +238,7 @@ class RegistryChannel(OpenChannel):
         """
         name, _, value = line.partition(b":")
         is_length = name.lower() == b"content-length"
-        if is_length and len(value.strip(b" \t")) > _MOST_DIGITS:
+        if is_length and len(value.strip(b" \t")) > _MAX_LENGTH_DIGITS:
             self.refuse()
             return False
         return bool(super().headerReceived(line))
@@ -246,10 +246,10 @@ class RegistryChannel(OpenChannel):
     def _head_is_late(self) -> bool:
         if not self.line_mode:
             return False
-        now = self._home.clock.seconds()
+        now = self._site.clock.seconds()
         if self._head_began_at is None:
             self._head_began_at = now
-        return now - self._head_began_at > self._home.limits.header_seconds
+        return now - self._head_began_at > self._site.limits.header_seconds
 
     def allHeadersReceived(self) -> None:
         """Begin a request that has a body; others begin when they are complete."""
@@ -259,26 +259,26 @@ class RegistryChannel(OpenChannel):
         self.persistent = self.checkPersistence(request, version)
         request.gotLength(self.length)
         if self.length != 0:
-            self._read_large()
+            self._raise_read_size()
             request.begin(command, path, version)
 
-    def _read_large(self) -> None:
+    def _raise_read_size(self) -> None:
         """Read a body in pieces as large as there is room for at the moment."""
         transport: Any = self.transport
-        transport.bufferSize = BODIES.share(len(self._home.active))
+        transport.bufferSize = BODIES.share(len(self._site.active))
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
-        """Hold the head of an answer until what goes with it, or :meth:`send_head`."""
+        """Hold the head of an answer until what goes with it, or :meth:`flush_head`."""
         lines = [b"%b %b %b" % (version, code, reason)]
         for name, values in headers.getAllRawHeaders():
             lines += [b"%b: %b" % (name, value) for value in values]
-        self._head = b"\r\n".join((*lines, b"", b""))
+        self._unsent_head = b"\r\n".join((*lines, b"", b""))
 
     def write(self, data: bytes) -> None:
         """Send part of an answer; the head with the first."""
-        head, self._head = self._head, b""
+        head, self._unsent_head = self._unsent_head, b""
         if head:
             send_now(self.transport, head + data)
         else:
@@ -286,19 +286,19 @@ class RegistryChannel(OpenChannel):
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Send part of an answer; the head with the first."""
-        if self._head:
+        if self._unsent_head:
             self.write(b"".join(iovec))
         else:
             super().writeSequence(iovec)
 
-    def send_head(self) -> None:
+    def flush_head(self) -> None:
         """Send the head of an answer of which no more may come soon."""
-        if self._head:
+        if self._unsent_head:
             self.write(b"")
 
     def linger_after_answer(self) -> None:
         """Say that the client may still be sending when its answer is out."""
-        self._sends = ITCPTransport.providedBy(self.transport)
+        self._client_may_send = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
         """Go on to the next, unless the client takes no answers, or had its turn.
@@ -308,33 +308,33 @@ class RegistryChannel(OpenChannel):
         """
         if self.is_backed_up and self.persistent:
             self.network.pauseProducing()
-        self._done_in_turn += 1
-        had_turn = self._done_in_turn >= REQUESTS_PER_TURN
-        if had_turn or self.is_backed_up or self.steps.waiting:
-            self._put_back(had_turn or self.is_backed_up)
+        self._answered_in_turn += 1
+        had_turn = self._answered_in_turn >= REQUESTS_PER_TURN
+        if had_turn or self.is_backed_up or self.steps.has_backlog:
+            self._hold_back(had_turn or self.is_backed_up)
         super().requestDone(request)
-        if self.steps.waiting and self._closing is None:
+        if self.steps.has_backlog and self._closing is None:
             self.network.pauseProducing()
-            self._idle_is_off = True
+            self._timeout_is_suspended = True
             self.setTimeout(None)  # it is for us to go on
 
-    def _put_back(self, all_of_it: bool) -> None:
+    def _hold_back(self, all_of_it: bool) -> None:
         """Hold back what came after a request, before what is held back already."""
         came = self.take_pipelined()
         self.steps.put_back(came + self.clearLineBuffer() if all_of_it else came)
 
     def loseConnection(self) -> None:
         """Close the connection, in time; whoever asks again waits for nothing."""
-        if self._gone:
+        if self._is_lost:
             return
         if self._closing is not None:
-            self._closing.hurry()
+            self._closing.close_now()
             return
         self.setTimeout(None)
-        call_later = self._home.clock.callLater
+        call_later = self._site.clock.callLater
         self._closing = Closing(cast(ITransport, self.transport), call_later)
         self.network.unregisterProducer()
-        self._closing.begin(self._sends)
+        self._closing.begin(self._client_may_send)
         # It may have been held back, and what ends it comes after that.
         self.network.resumeProducing()
 
@@ -350,15 +350,17 @@ class RegistryChannel(OpenChannel):
         if self.is_answering:
             super().rawDataReceived(data)  # what comes after it
         elif self.requests:
-            self._read_large()
-            self._take_body(data if self.length is not None else self.steps.first(data))
+            self._raise_read_size()
+            self._receive_body(
+                data if self.length is not None else self.steps.take_now(data)
+            )
 
-    def _take_body(self, data: bytes) -> None:
+    def _receive_body(self, data: bytes) -> None:
         """Take part of a body, and whatever it brings in one piece."""
         request = self.requests[-1]
-        request.body.gather()
+        request.body.cork()
         super().rawDataReceived(data)
-        request.body.release(len(data))
-        request.came(len(data))
-        if request.is_slow(self._home.clock.seconds()) and self._closing is None:
+        request.body.uncork(len(data))
+        request.count_body_bytes(len(data))
+        if request.is_slow(self._site.clock.seconds()) and self._closing is None:
             self.timeoutConnection()

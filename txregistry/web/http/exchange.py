@@ -38,7 +38,7 @@ def record(request: RegistryRequest, now: float) -> Exchange:
         method=request.method.decode("ascii", "replace"),
         uri=masked(request.uri.decode("ascii", "replace")),
         protocol=request.clientproto.decode("ascii", "replace"),
-        status=CLIENT_LEFT if request.left else int(request.code),
+        status=CLIENT_LEFT if request.client_left else int(request.code),
         sent_bytes=request.sentLength,
         seconds=max(0.0, now - request.began_at),
         referer=masked(request.header("Referer")),

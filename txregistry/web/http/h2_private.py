@@ -21,7 +21,7 @@ require_names(_probe.decoder, "max_header_list_size")
 del _probe
 
 
-def unfinished(connection: H2Connection) -> bytes:
+def partial_frame(connection: H2Connection) -> bytes:
     """Give the part of a frame that has come."""
     found: bytes = getattr(connection.incoming_buffer, _BUFFER)
     return found
@@ -33,12 +33,12 @@ def is_in_head(connection: H2Connection) -> bool:
     return bool(buffer._headers_buffer or buffer._preamble_len)
 
 
-def limit_heads(connection: H2Connection, max_bytes: int) -> None:
+def limit_header_list(connection: H2Connection, max_bytes: int) -> None:
     """Have h2 refuse a head that is longer, when all is decoded."""
     connection.decoder.max_header_list_size = max_bytes
 
 
-def expect_any_length(connection: H2Connection, stream_id: int) -> None:
+def ignore_content_length(connection: H2Connection, stream_id: int) -> None:
     """Let a body be shorter than its client has announced.
 
     h2 would take that for a reason to end the whole connection.

@@ -33,18 +33,18 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
 from txregistry.web.http.body import Body
-from txregistry.web.http.channels import Home, watch_socket
+from txregistry.web.http.channels import SiteContext, set_socket_timeouts
 from txregistry.web.http.frames import (
     FRAME_HEAD_BYTES,
     STEP_BYTES,
-    Head,
-    SlowFrames,
+    ExpensiveReads,
+    HeadTimer,
 )
 from txregistry.web.http.h2_private import (
-    expect_any_length,
+    ignore_content_length,
     is_open,
-    limit_heads,
-    unfinished,
+    limit_header_list,
+    partial_frame,
 )
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.request import MAX_DROPPED_BYTES
@@ -56,7 +56,7 @@ from txregistry.web.http.windows import ClosedWindows
 _FRAME_BYTES = 16 * 1024
 
 #: Seconds between two looks at how fast bodies come of which nothing comes.
-_LOOK_SECONDS = 10.0
+_RATE_CHECK_SECONDS = 10.0
 
 
 class RegistryH2Connection(OpenH2Connection):
@@ -64,29 +64,29 @@ class RegistryH2Connection(OpenH2Connection):
 
     abortTimeout: Any = None  # how a connection ends is watched by ours
     _closing: Closing | None = None
-    _leaving = False
-    _is_taking = False
+    _close_after_streams = False
+    _is_receiving = False
 
     def connectionMade(self) -> None:
         """Remember the connection for draining, and say what a client may take."""
-        self._home = cast(Home, self.factory)
-        limits = self._home.limits
+        self._site = cast(SiteContext, self.factory)
+        limits = self._site.limits
         self._windows = ClosedWindows(
-            self._home.clock,
+            self._site.clock,
             limits.stall_seconds,
             limits.min_rate * limits.stall_seconds,
-            self._give_up,
+            self._abort_stream,
         )
         self._reading_heads: set[int] = set()
-        self._gathering: list[Body] = []
+        self._corked_bodies: list[Body] = []
         self._late_bodies: dict[int, int] = {}
-        self._head = Head(self.conn)
-        self._looked_at = self._home.clock.seconds()
+        self._head_timer = HeadTimer(self.conn)
+        self._rates_checked_at = self._site.clock.seconds()
         network = cast(IPushProducer, self.transport)
-        slow = SlowFrames(self.conn).are_in
-        self.steps = Steps(self._home.clock, network, self._take, slow, STEP_BYTES)
+        slow = ExpensiveReads(self.conn).is_expensive
+        self.steps = Steps(self._site.clock, network, self._receive, slow, STEP_BYTES)
         super().connectionMade()
-        limit_heads(self.conn, limits.header_bytes)
+        limit_header_list(self.conn, limits.header_bytes)
         self.conn.update_settings(
             {
                 SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
@@ -94,8 +94,8 @@ class RegistryH2Connection(OpenH2Connection):
             }
         )
         self.send_control_frames()
-        watch_socket(self.transport, limits)
-        self._home.channels.add(self)
+        set_socket_timeouts(self.transport, limits)
+        self._site.channels.add(self)
 
     def connection_lost(self, reason: Failure, is_gone: bool) -> None:
         """End all requests, and forget the connection when it has gone.
@@ -103,9 +103,9 @@ class RegistryH2Connection(OpenH2Connection):
         Twisted's timers for one that it has begun to close are put off by a client.
         """
         if is_gone:
-            self._home.channels.discard(self)
+            self._site.channels.discard(self)
             if self._closing is not None:
-                self._closing.end()
+                self._closing.connection_lost()
         else:
             self._close()
         self._windows.stop()
@@ -119,66 +119,68 @@ class RegistryH2Connection(OpenH2Connection):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes, until there is nothing more to be said."""
         if self._closing is not None:
-            self._closing.take(data)
-        elif self.steps.waiting:
+            self._closing.discard(data)
+        elif self.steps.has_backlog:
             self.steps.add(data)
         else:
-            self._take(self.steps.first(data))
+            self._receive(self.steps.take_now(data))
 
-    def _take(self, data: bytes) -> None:
-        self._is_taking = True
+    def _receive(self, data: bytes) -> None:
+        self._is_receiving = True
         super().dataReceived(data)
-        self._is_taking = False
-        self._release_bodies()
+        self._is_receiving = False
+        self._uncork_bodies()
         # SETTINGS open windows as well, and Twisted does not look at them.
-        self._look_at_windows()
+        self._resume_opened_streams()
         if self._closing is None:
-            self._check_time(len(data))
+            self._enforce_frame_limits(len(data))
 
-    def _check_time(self, taken: int) -> None:
+    def _enforce_frame_limits(self, taken: int) -> None:
         """Part with a client that sends too much of a frame, or too slowly."""
-        now = self._home.clock.seconds()
-        is_late = self._head.seconds(taken, now) > self._home.limits.header_seconds
-        if is_late or self._awaits_too_much():
+        now = self._site.clock.seconds()
+        is_late = (
+            self._head_timer.elapsed(taken, now) > self._site.limits.header_seconds
+        )
+        if is_late or self._has_oversized_frame():
             code = ErrorCodes.PROTOCOL_ERROR if is_late else ErrorCodes.FRAME_SIZE_ERROR
             self.conn.close_connection(code)
             self.send_control_frames()
             self.connection_lost(Failure(FrameTooLargeError()), is_gone=False)
-        elif now - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = now
+        elif now - self._rates_checked_at >= _RATE_CHECK_SECONDS:
+            self._rates_checked_at = now
             self._end_slow_bodies(now)
 
     def _end_slow_bodies(self, now: float) -> None:
         for stream_id, stream in list(self.streams.items()):
             if request_of(stream).is_slow(now):
-                self._give_up(stream_id)
+                self._abort_stream(stream_id)
 
-    def _gather(self, body: Body) -> None:
+    def _cork(self, body: Body) -> None:
         """Have what one read brings of a body taken in one piece."""
-        if body not in self._gathering:
-            self._gathering.append(body)
-            body.gather()
+        if body not in self._corked_bodies:
+            self._corked_bodies.append(body)
+            body.cork()
 
-    def _release_bodies(self) -> None:
-        bodies, self._gathering = self._gathering, []
+    def _uncork_bodies(self) -> None:
+        bodies, self._corked_bodies = self._corked_bodies, []
         for body in bodies:
-            body.release(0)
+            body.uncork(0)
 
-    def _awaits_too_much(self) -> bool:
+    def _has_oversized_frame(self) -> bool:
         """Tell whether a frame has begun that is longer than we have permitted.
 
         h2 says so when it has all of it, which may be 16 MiB.
         """
-        return len(unfinished(self.conn)) > self.conn.max_inbound_frame_size + (
+        return len(partial_frame(self.conn)) > self.conn.max_inbound_frame_size + (
             FRAME_HEAD_BYTES
         )
 
     def resetTimeout(self) -> None:
         """Begin to count anew; see Note [Signs of life] for what is no reason to."""
-        if not self._is_taking:
+        if not self._is_receiving:
             super().resetTimeout()
 
-    def _lives(self) -> None:
+    def _note_activity(self) -> None:
         """Take a frame for a sign of life."""
         super().resetTimeout()
 
@@ -200,9 +202,9 @@ class RegistryH2Connection(OpenH2Connection):
         Answers of which a part is still to be sent come first.
         """
         if self._closing is not None:
-            self._closing.hurry()
-        elif self.streams and not self._leaving:
-            self._leaving = True
+            self._closing.close_now()
+        elif self.streams and not self._close_after_streams:
+            self._close_after_streams = True
         else:
             self._close()
 
@@ -210,48 +212,48 @@ class RegistryH2Connection(OpenH2Connection):
         if self._closing is not None:
             return
         transport: Any = self.transport
-        self._closing = Closing(transport, self._home.clock.callLater)
+        self._closing = Closing(transport, self._site.clock.callLater)
         self.setTimeout(None)
         # What we have said is flushed, but no more is to be sent of answers. TLS ends
         # only without a producer.
         self.stop_sending()
         self.resumeProducing()
-        if self.steps.waiting:
+        if self.steps.has_backlog:
             self.steps.stop()
             transport.resumeProducing()
         transport.unregisterProducer()
-        self._closing.begin(sends=False)
+        self._closing.begin(client_may_send=False)
 
     def request_received(self, event: Any) -> None:
         """Begin a request, unless there are too many of this client."""
-        if len(self.streams) >= self._home.limits.streams:
+        if len(self.streams) >= self._site.limits.streams:
             # Nothing was done for it: its client may ask again (RFC 9113, 8.7).
             self._reset(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
-        self._lives()
+        self._note_activity()
         self._reading_heads.add(event.stream_id)
         super().request_received(event)
         self._reading_heads.discard(event.stream_id)
         if event.stream_ended is None:
-            self._expect_body(self.streams[event.stream_id])
+            self._begin_with_body(self.streams[event.stream_id])
 
-    def _expect_body(self, stream: Any) -> None:
+    def _begin_with_body(self, stream: Any) -> None:
         """Begin a request that goes on after its head, unless it says by nothing."""
         request = request_of(stream)
         if not request.requestHeaders.hasHeader(b"Content-Length"):
             # Twisted takes it for granted that a GET ends with its head.
             request.gotLength(None)
-        if request.body.announced != 0:
+        if request.body.content_length != 0:
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def request_data_received(self, event: Any) -> None:
         """Take part of a body, or drop it after the answer."""
         stream = self.streams.get(event.stream_id)
         if stream is not None:
-            self._lives()
+            self._note_activity()
             request = request_of(stream)
-            self._gather(request.body)
-            request.came(event.flow_controlled_length)
+            self._cork(request.body)
+            request.count_body_bytes(event.flow_controlled_length)
             super().request_data_received(event)
             return
         # The request has been answered without its body: what comes of it all the same
@@ -259,7 +261,7 @@ class RegistryH2Connection(OpenH2Connection):
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
         self.send_control_frames()
-        self._drop_late(event.stream_id, length + FRAME_HEAD_BYTES)
+        self._drop_late_body(event.stream_id, length + FRAME_HEAD_BYTES)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
@@ -267,23 +269,23 @@ class RegistryH2Connection(OpenH2Connection):
         """Send the head; its client may then end a body that is shorter than said."""
         stream = self.streams.get(stream_id)
         if stream is not None and not request_of(stream).body.complete:
-            expect_any_length(self.conn, stream_id)
+            ignore_content_length(self.conn, stream_id)
         super().writeHeaders(version, code, reason, headers, stream_id)
 
     def request_done(self, stream_id: int) -> None:
         """End a stream; see Note [Late bodies] for one that was answered early."""
         request = request_of(self.streams[stream_id])
-        self._windows.ended(stream_id)
+        self._windows.forget(stream_id)
         super().request_done(stream_id)
         request.report()
         if not request.body.complete and is_open(self.conn, stream_id):
-            most = 0 if request.leaves_much() else MAX_DROPPED_BYTES
+            most = 0 if request.has_large_rest() else MAX_DROPPED_BYTES
             self._late_bodies[stream_id] = most
-            self._drop_late(stream_id, 0)
-        if self._leaving and not self.streams:
+            self._drop_late_body(stream_id, 0)
+        if self._close_after_streams and not self.streams:
             self._close()
 
-    def _drop_late(self, stream_id: int, size: int) -> None:
+    def _drop_late_body(self, stream_id: int, size: int) -> None:
         left = self._late_bodies.pop(stream_id, None)
         if left is None:
             return
@@ -321,20 +323,20 @@ class RegistryH2Connection(OpenH2Connection):
     def _count_unsent(self, stream_id: int) -> None:
         queue = self.send_queues[stream_id]
         sizes = (len(part) for part in queue if isinstance(part, bytes))
-        request_of(self.streams[stream_id]).unsent = sum(sizes)
+        request_of(self.streams[stream_id]).unsent_bytes = sum(sizes)
 
     def send_stream_continue(self, stream_id: int) -> None:
         """Tell a client to send, once its head is read and somebody wants the body."""
         if stream_id not in self._reading_heads:
             super().send_stream_continue(stream_id)
 
-    def room(self, stream_id: int) -> Deferred[None]:
+    def wait_for_window(self, stream_id: int) -> Deferred[None]:
         """Fire when the client of a stream lets us send; never, if it ends first."""
-        if self._has_room(stream_id):
+        if self._has_window(stream_id):
             return succeed(None)
         return self._windows.wait(stream_id)
 
-    def _has_room(self, stream_id: int) -> bool:
+    def _has_window(self, stream_id: int) -> bool:
         return self._window(stream_id) > 0
 
     def _window(self, stream_id: int) -> int:
@@ -344,8 +346,8 @@ class RegistryH2Connection(OpenH2Connection):
         """Send part of an answer, as far as its client lets us."""
         for start in range(0, len(data), _FRAME_BYTES):
             super().writeDataToStream(streamID, data[start : start + _FRAME_BYTES])
-        if not self._has_room(streamID):
-            self._windows.closed(streamID)
+        if not self._has_window(streamID):
+            self._windows.mark_closed(streamID)
 
     def remainingOutboundWindow(self, streamID: int) -> int:
         """Say how much more may be read; see Note [What waits to be sent]."""
@@ -357,38 +359,38 @@ class RegistryH2Connection(OpenH2Connection):
         """Send a frame; see Note [Full windows] for streams that are passed over."""
         for stream_id, queue in self.send_queues.items():
             waits = queue and isinstance(queue[0], bytes)
-            if waits and not self._has_room(stream_id):
+            if waits and not self._has_window(stream_id):
                 self.priority.block(stream_id)
-                self._windows.closed(stream_id)
+                self._windows.mark_closed(stream_id)
         super().send_next_frame(*args)
         for stream in list(self.streams.values()):
             stream.windowUpdated()  # what has waited may have gone
 
-    def _look_at_windows(self) -> None:
+    def _resume_opened_streams(self) -> None:
         """Go on with the streams that have room again."""
         if self._closing is not None:
             return
-        for stream_id in self._take_opened():
+        for stream_id in self._collect_opened():
             if self.send_queues.get(stream_id):
                 self.priority.unblock(stream_id)
             if stream_id in self.streams:
                 self.streams[stream_id].windowUpdated()
             self.wake_sender()
 
-    def _take_opened(self) -> list[int]:
+    def _collect_opened(self) -> list[int]:
         """Give the streams that have room again; they wait no more."""
-        found = [one for one in self._windows.streams if self._has_room(one)]
+        found = [one for one in self._windows.streams if self._has_window(one)]
         for stream_id in found:
-            self._windows.opened(stream_id, self._window(stream_id))
+            self._windows.mark_opened(stream_id, self._window(stream_id))
         return found
 
     def window_updated(self, event: Any) -> None:
         """Hear that a client takes more."""
-        self._take_opened()
+        self._collect_opened()
         super().window_updated(event)
         self.wake_sender()
 
-    def _give_up(self, stream_id: int) -> None:
+    def _abort_stream(self, stream_id: int) -> None:
         """End a stream whose client takes nothing, or sends next to nothing."""
         self._count_unsent(stream_id)
         self._late_bodies.pop(stream_id, None)

@@ -19,14 +19,14 @@ class IdleTimer:
     """
 
     _clock: IReactorTime
-    _work: Callable[[], object] | None = None
+    _callback: Callable[[], object] | None = None
     _due: float = 0.0
-    _comes: float = 0.0
+    _fires_at: float = 0.0
     _call: IDelayedCall | None = None
 
-    def start(self, seconds: float, work: Callable[[], object]) -> IdleTimer:
+    def start(self, seconds: float, callback: Callable[[], object]) -> IdleTimer:
         """Do something later, instead of what was to be done."""
-        self._work = work
+        self._callback = callback
         self.reset(seconds)
         return self
 
@@ -34,14 +34,14 @@ class IdleTimer:
         """Put it off to so many seconds from now."""
         self._due = self._clock.seconds() + seconds
         if self._call is None:
-            self._wait(seconds)
-        elif self._due < self._comes:
+            self._schedule(seconds)
+        elif self._due < self._fires_at:
             self._call.reset(seconds)
-            self._comes = self._due
+            self._fires_at = self._due
 
     def cancel(self) -> None:
         """Do it no more; the clock may still keep us for a while."""
-        self._work = None
+        self._callback = None
 
     def stop(self) -> None:
         """Do it no more, and leave nothing with the clock."""
@@ -50,17 +50,17 @@ class IdleTimer:
             self._call.cancel()
             self._call = None
 
-    def _wait(self, seconds: float) -> None:
-        self._comes = self._due
-        self._call = self._clock.callLater(seconds, self._look)
+    def _schedule(self, seconds: float) -> None:
+        self._fires_at = self._due
+        self._call = self._clock.callLater(seconds, self._fire)
 
-    def _look(self) -> None:
+    def _fire(self) -> None:
         self._call = None
-        work, rest = self._work, self._due - self._clock.seconds()
-        if work is None:
+        callback, remaining = self._callback, self._due - self._clock.seconds()
+        if callback is None:
             return
-        if rest > 0:
-            self._wait(rest)
+        if remaining > 0:
+            self._schedule(remaining)
         else:
-            self._work = None
-            work()
+            self._callback = None
+            callback()

@@ -21,7 +21,7 @@ from txregistry.flow.twisted_private import unsent_bytes
 LINGER_SECONDS = 30.0
 
 #: How often one may pass without a byte of what is still to be sent being taken.
-_ROUNDS = 10
+_MAX_STALLED_CHECKS = 10
 
 #: How much is read of a client that goes on sending.
 LINGER_BYTES = 64 * 1024 * 1024
@@ -42,54 +42,54 @@ class Closing:
     _call_later: Callable[..., IDelayedCall]
     _timer: IDelayedCall | None = None
     _unsent: int = 0
-    _rounds: int = 0
-    _read: int = 0
-    _is_asked: bool = False
+    _stalled_checks: int = 0
+    _discarded: int = 0
+    _close_is_requested: bool = False
 
-    def begin(self, sends: bool) -> None:
+    def begin(self, client_may_send: bool) -> None:
         """Close.
 
-        :param sends: the client may be sending still.
+        :param client_may_send: the client may be sending still.
         """
-        self._watch()
-        if sends and not self._is_tls:
+        self._schedule_check()
+        if client_may_send and not self._is_tls:
             cast(ITCPTransport, self._transport).loseWriteConnection()
         else:
             self._transport.loseConnection()
 
-    def take(self, data: bytes) -> None:
+    def discard(self, data: bytes) -> None:
         """Drop what comes all the same; too much is too much."""
-        self._read += len(data)
-        if self._read > LINGER_BYTES:
+        self._discarded += len(data)
+        if self._discarded > LINGER_BYTES:
             self._abort()
 
-    def hurry(self) -> None:
+    def close_now(self) -> None:
         """Wait for the client no longer."""
         if self._is_tls:
             self._abort()
         else:
             self._transport.loseConnection()
 
-    def end(self) -> None:
+    def connection_lost(self) -> None:
         """Hear that the connection has gone."""
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _watch(self) -> None:
+    def _schedule_check(self) -> None:
         self._unsent = self._count_unsent()
-        self._timer = self._call_later(LINGER_SECONDS, self._look)
+        self._timer = self._call_later(LINGER_SECONDS, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         left = self._count_unsent()
-        self._rounds = 0 if left < self._unsent else self._rounds + 1
-        if self._is_asked or self._rounds >= _ROUNDS:
+        self._stalled_checks = 0 if left < self._unsent else self._stalled_checks + 1
+        if self._close_is_requested or self._stalled_checks >= _MAX_STALLED_CHECKS:
             self._abort()
             return
-        self._watch()
+        self._schedule_check()
         if not left:
             # What the kernel has it goes on sending, which aborting would prevent.
-            self._is_asked = True
+            self._close_is_requested = True
             self._connection.loseConnection()
 
     def _count_unsent(self) -> int:

@@ -13,37 +13,37 @@ PERIOD_SECONDS = 60.0
 class Pace:
     """Counts what comes while the client is let send; it begins held back.
 
-    :param least: bytes per second, framing included; 0 for any.
-    :param held_at: now.
+    :param min_rate: bytes per second, framing included; 0 for any.
+    :param paused_at: now.
     """
 
-    _least: float
-    _held_at: float | None
+    _min_rate: float
+    _paused_at: float | None
     _began_at: float = attrs.field(init=False)
     _bytes: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._began_at = self._held_at or 0.0
+        self._began_at = self._paused_at or 0.0
 
-    def hold(self, now: float) -> None:
+    def pause(self, now: float) -> None:
         """Count no time: it is us who are slow."""
-        if self._held_at is None:
-            self._held_at = now
+        if self._paused_at is None:
+            self._paused_at = now
 
-    def go_on(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """Count time again."""
-        if self._held_at is not None:
-            self._began_at += now - self._held_at
-            self._held_at = None
+        if self._paused_at is not None:
+            self._began_at += now - self._paused_at
+            self._paused_at = None
 
-    def take(self, size: int) -> None:
+    def count(self, size: int) -> None:
         """Count what has come."""
         self._bytes += size
 
     def is_slow(self, now: float) -> bool:
         """Tell whether too little came in the last period, if that has passed."""
         passed = now - self._began_at
-        if self._held_at is not None or passed < PERIOD_SECONDS:
+        if self._paused_at is not None or passed < PERIOD_SECONDS:
             return False
         came, self._bytes, self._began_at = self._bytes, 0, now
-        return came < self._least * passed
+        return came < self._min_rate * passed

@@ -26,7 +26,7 @@ class ChosenProtocol(Protocol, TimeoutMixin):
         self._address = address
         self._cleartext = cleartext
         self._chosen: Any = None
-        self._early = b""
+        self._received = b""
         self.callLater = site.clock.callLater  # type: ignore[method-assign]
 
     def connectionMade(self) -> None:
@@ -45,44 +45,46 @@ class ChosenProtocol(Protocol, TimeoutMixin):
     def dataReceived(self, data: bytes) -> None:
         """Choose, then pass on."""
         if self._chosen is None:
-            is_first = not self._early
-            self._early += data
+            is_first = not self._received
+            self._received += data
             if self._is_undecided():
                 if is_first:
-                    self._hurry()
+                    self._shorten_timeout()
                 return
-            data, self._early = self._early, b""
-            self._forget()
-            self._chosen = self._site.build(self._address, self._speaks_h2(data))
+            data, self._received = self._received, b""
+            self._unregister()
+            self._chosen = self._site.build_channel(
+                self._address, self._speaks_h2(data)
+            )
             self._chosen.makeConnection(self.transport)
             if isinstance(self._chosen, OpenH2Connection):
-                self._register(self._chosen)
+                self._register_producer(self._chosen)
         self._chosen.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Pass on."""
-        self._forget()
+        self._unregister()
         if self._chosen is not None:
             self._chosen.connectionLost(reason)
 
-    def _hurry(self) -> None:
+    def _shorten_timeout(self) -> None:
         """Wait for the rest no longer than for that of any head."""
         limits = self._site.limits
         self.setTimeout(min(limits.idle_seconds, limits.header_seconds))
 
-    def _forget(self) -> None:
+    def _unregister(self) -> None:
         self.setTimeout(None)
         self._site.channels.discard(self)
 
-    def _register(self, chosen: Any) -> None:
+    def _register_producer(self, chosen: Any) -> None:
         if IPushProducer.providedBy(self.transport):
             self.transport.registerProducer(chosen, True)
 
     def _is_undecided(self) -> bool:
         return (
             self._cleartext
-            and len(self._early) < len(_PREFACE)
-            and _PREFACE.startswith(self._early)
+            and len(self._received) < len(_PREFACE)
+            and _PREFACE.startswith(self._received)
         )
 
     def _speaks_h2(self, data: bytes) -> bool:

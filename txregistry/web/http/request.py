@@ -38,10 +38,10 @@ from txregistry.flow.twisted_private import is_plain_tcp
 from txregistry.spec.peers import share_of
 from txregistry.web.http.body import Body
 from txregistry.web.http.channels import (
-    Home,
     RegistryChannel,
-    body_connection,
-    is_waiting_to_send,
+    SiteContext,
+    body_producer,
+    expects_continue,
 )
 from txregistry.web.http.pace import Pace
 from txregistry.web.http.peers import PeerRequest
@@ -56,7 +56,7 @@ _NO_BODY = (204, 304)
 _log = Logger(namespace="txregistry.web")
 
 
-class _Spool:
+class _NullSpool:
     """Stands where twisted.web would keep a body."""
 
     def write(self, data: bytes) -> None:
@@ -74,9 +74,9 @@ class RegistryRequest(PeerRequest):
     :ivar actor: who asks, once that is known.
     :ivar allowed: the methods that the resource has and the gate lets pass.
     :ivar body: what the client sends after the head.
-    :ivar left: the client has gone before its answer was whole.
-    :ivar unsent: how many bytes of the answer were never given to the kernel, once the
-        client has gone; set by the connection.
+    :ivar client_left: the client has gone before its answer was whole.
+    :ivar unsent_bytes: how many bytes of the answer were never given to the kernel,
+        once the client has gone; set by the connection.
     :ivar began_at: by the clock of the site, in seconds.
     :ivar base: by which scheme and host the client reaches us, once that is known.
     """
@@ -85,15 +85,15 @@ class RegistryRequest(PeerRequest):
     identity = ""
     actor = ""
     aborted = False
-    left = False
-    unsent = 0
+    client_left = False
+    unsent_bytes = 0
     allowed = ""
     body: Body
     base: tuple[str, str] | None = None
-    _home: Home | None = None
+    _reports_to: SiteContext | None = None
     _pace: Pace | None = None
     began_at = 0.0
-    _begun = False
+    _is_started = False
     _answered = False
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -104,7 +104,7 @@ class RegistryRequest(PeerRequest):
     def gotLength(self, length: int | None) -> None:
         """Learn how long the body is; the channel begins us next, if there is one."""
         self.body = Body(ref(self), length, complete=length == 0)
-        self.content = cast(Any, _Spool())
+        self.content = cast(Any, _NullSpool())
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take part of the body."""
@@ -112,7 +112,7 @@ class RegistryRequest(PeerRequest):
 
     def begin(self, command: bytes, path: bytes, version: bytes) -> None:
         """Begin to answer: the head is in."""
-        self._begun = True
+        self._is_started = True
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
         self.take_query(query)
@@ -122,27 +122,27 @@ class RegistryRequest(PeerRequest):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Hear that the body has come; without one, begin."""
-        if not self._begun:
+        if not self._is_started:
             self.begin(command, path, version)
         self.body.end()
 
     def process(self) -> None:
         """Begin to answer, in a context of our own."""
         # The channel is gone when an exchange has ended; the site is needed then.
-        site = self._home = cast(Home, self.channel.factory)
+        site = self._reports_to = cast(SiteContext, self.channel.factory)
         self.site = cast(Any, site)
         self.identity = os.urandom(16).hex()
         self.began_at = site.clock.seconds()
         site.active.add(self)
         if not self.body.complete:
             self._pace = Pace(site.limits.min_rate, self.began_at)
-        self._strip_host()
+        self._strip_authority()
         self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
             self.responseHeaders.setRawHeaders(name, list(values))
-        self.within(self._process)
+        self.run_in_context(self._process)
 
-    def within(self, do: Callable[..., Any], *args: Any) -> Any:
+    def run_in_context(self, do: Callable[..., Any], *args: Any) -> Any:
         """Call something as a part of this exchange: what it logs has our id.
 
         A Deferred fires in the context of whoever fires it, which is that of no
@@ -157,7 +157,7 @@ class RegistryRequest(PeerRequest):
         if self.path == b"*":
             super().process()
             return
-        site = cast(Home, self.site)
+        site = cast(SiteContext, self.site)
         self.setHeader(b"Server", version)
         self.setHeader(b"Date", site.date.now())
         try:
@@ -165,7 +165,7 @@ class RegistryRequest(PeerRequest):
         except BaseException:
             self.processingFailed(Failure())
 
-    def _strip_host(self) -> None:
+    def _strip_authority(self) -> None:
         scheme, found, rest = self.path.partition(b"://")
         if found and scheme in (b"http", b"https"):
             # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
@@ -187,22 +187,25 @@ class RegistryRequest(PeerRequest):
 
     def turns(self) -> Turns:
         """Give what lets others have their turn, in a long loop."""
-        return Turns(cast(Home, self.site).clock)
+        return Turns(cast(SiteContext, self.site).clock)
 
-    def room(self) -> Deferred[None]:
+    def wait_for_window(self) -> Deferred[None]:
         """Fire when the client lets us send: at once, but for a stream of HTTP/2.
 
         Never fires if the client goes first, and may be cancelled.
         """
         channel: Any = self.channel
         if isinstance(channel, H2Stream):
-            return cast("Deferred[None]", connection_of(channel).room(channel.streamID))
+            return cast(
+                "Deferred[None]",
+                connection_of(channel).wait_for_window(channel.streamID),
+            )
         return succeed(None)
 
-    def came(self, size: int) -> None:
+    def count_body_bytes(self, size: int) -> None:
         """Hear that so many bytes of the body have come, on the wire."""
         if self._pace is not None:
-            self._pace.take(size)
+            self._pace.count(size)
 
     def is_slow(self, now: float) -> bool:
         """Tell whether a client that is let send its body hardly does."""
@@ -213,38 +216,38 @@ class RegistryRequest(PeerRequest):
     def pause_body(self) -> None:
         """Hold the client back."""
         if self._pace is not None:
-            self._pace.hold(cast(Home, self.site).clock.seconds())
+            self._pace.pause(cast(SiteContext, self.site).clock.seconds())
         if self.channel is not None:
-            body_connection(self.channel).pauseProducing()
+            body_producer(self.channel).pauseProducing()
 
     def resume_body(self) -> None:
         """Let the client send, telling it so if it waits for that."""
         if self.channel is None:
             return
         if self._pace is not None:
-            self._pace.go_on(cast(Home, self.site).clock.seconds())
-        if not self._answered and is_waiting_to_send(self):
+            self._pace.resume(cast(SiteContext, self.site).clock.seconds())
+        if not self._answered and expects_continue(self):
             # Whoever waits to send is told so once.
             self.requestHeaders.removeHeader(b"Expect")
             send_continue(self.channel)
-        body_connection(self.channel).resumeProducing()
+        body_producer(self.channel).resumeProducing()
 
     def write(self, data: bytes) -> None:
         """Send bytes, unless the exchange was aborted."""
         if self.aborted or self.finished:
             return
-        if not self.startedWriting and self.leaves_much():
+        if not self.startedWriting and self.has_large_rest():
             self.loseAfterwards()
         super().write(data)
         if isinstance(self.channel, RegistryChannel):
-            self.channel.send_head()
+            self.channel.flush_head()
 
     def finish(self) -> None:
         """End the answer, unless the exchange was aborted; first drop what is left."""
         if self.aborted or self.is_disconnected:
             return
         self._answered = True
-        if self._home is not None and self._home.draining:
+        if self._reports_to is not None and self._reports_to.draining:
             self.loseAfterwards()
         if self.body.complete:
             self._end()
@@ -255,19 +258,19 @@ class RegistryRequest(PeerRequest):
         """Answer now, and end when the body has: it must not pass for a request."""
         if not self.startedWriting:
             self.write(b"")
-        if is_waiting_to_send(self) or not isinstance(self.channel, HTTPChannel):
+        if expects_continue(self) or not isinstance(self.channel, HTTPChannel):
             # Nothing is to come, or a stream of HTTP/2 ends without the others.
-            self.body.drop(0, _nothing)
+            self.body.drop(0, _ignore)
             self._end()
         else:
             self.body.drop(MAX_DROPPED_BYTES, self._end)
 
-    def leaves_much(self) -> bool:
+    def has_large_rest(self) -> bool:
         """Tell whether more of the body is to come than is worth reading."""
         if self.body.complete:
             return False
-        rest = (self.body.announced or 0) - self.body.received
-        return is_waiting_to_send(self) or rest > MAX_DROPPED_BYTES
+        rest = (self.body.content_length or 0) - self.body.received
+        return expects_continue(self) or rest > MAX_DROPPED_BYTES
 
     def _end(self) -> None:
         if self.finished or self.is_disconnected or self.aborted:
@@ -278,9 +281,9 @@ class RegistryRequest(PeerRequest):
                 self.channel.linger_after_answer()
         is_stream = not isinstance(self.channel, HTTPChannel)
         super().finish()
-        if is_stream and self._home is not None:
+        if is_stream and self._reports_to is not None:
             # It ends when its last frame is sent: the connection says so.
-            self._home.active.discard(self)
+            self._reports_to.active.discard(self)
         else:
             self.report()
 
@@ -307,26 +310,26 @@ class RegistryRequest(PeerRequest):
         """Hear that the client has gone."""
         if self.is_disconnected:
             return
-        if self.left or not self.aborted:
-            self._note_leaving()
+        if self.client_left or not self.aborted:
+            self._record_disconnect()
         self.aborted = True
         # Reading and writing end first, whatever becomes of the report.
         super().connectionLost(reason)
-        self.body.lost()
+        self.body.connection_lost()
         self.report()
 
-    def _note_leaving(self) -> None:
-        self.left = True
-        self.sentLength = max(0, self.sentLength - self.unsent)
-        if self._begun and not self.body.complete:
-            self.within(self._tell_of_body)
+    def _record_disconnect(self) -> None:
+        self.client_left = True
+        self.sentLength = max(0, self.sentLength - self.unsent_bytes)
+        if self._is_started and not self.body.complete:
+            self.run_in_context(self._log_partial_body)
 
-    def _tell_of_body(self) -> None:
-        announced = self.body.announced
+    def _log_partial_body(self) -> None:
+        total = self.body.content_length
         _log.info(
-            "the client left after {received} of {announced} bytes of its body",
+            "client disconnected after {received} of {total} bytes of its body",
             received=self.body.received,
-            announced="an unknown number" if announced is None else announced,
+            total="an unknown number" if total is None else total,
         )
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
@@ -377,18 +380,17 @@ class RegistryRequest(PeerRequest):
 
     def report(self) -> None:
         """Tell the site that this exchange has ended; only the first time counts."""
-        site, self._home = self._home, None
+        site, self._reports_to = self._reports_to, None
         if site is not None:
             site.active.discard(self)
-            site.ended(self)
+            site.request_ended(self)
 
 
-def mark(request: RegistryRequest) -> RegistryRequest:
-    """Say on an answer that this is a registry, and give its request."""
+def set_version_header(request: RegistryRequest) -> None:
+    """Name the API version on an answer; ``/`` is not part of the API."""
     if request.path != b"/":
         request.setHeader(b"Docker-Distribution-Api-Version", b"registry/2.0")
-    return request
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """Stand for what is done when the rest of a body has come."""

@@ -25,7 +25,7 @@ from txregistry.web.http.twisted_private import connection_of
 
 #: On every answer unless the configuration says otherwise: what anybody may have pushed
 #: is for no browser to take for a page.
-_USUAL_HEADERS = {"x-content-type-options": ("nosniff",)}
+_DEFAULT_HEADERS = {"x-content-type-options": ("nosniff",)}
 
 
 class RegistrySite(Site):
@@ -61,7 +61,7 @@ class RegistrySite(Site):
         self.clock = clock
         self.date = DateLine(wall_clock or clock)
         named = {name.lower(): values for name, values in (headers or {}).items()}
-        self.headers = {**_USUAL_HEADERS, **named}
+        self.headers = {**_DEFAULT_HEADERS, **named}
         self.proxies = proxies or TrustedProxies.parse(USUAL_NETWORKS)
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()
@@ -71,7 +71,7 @@ class RegistrySite(Site):
         self._prefix = b"/" + prefix.strip("/").encode("ascii")
         self._http2 = http2
         self._cleartext_http2 = cleartext_http2
-        self._idle: list[Deferred[None]] = []
+        self._drain_waiters: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: Any) -> Any:
         """Make a connection of ours; one too many is closed at once."""
@@ -79,9 +79,9 @@ class RegistrySite(Site):
             return None
         if self._http2 or self._cleartext_http2:
             return ChosenProtocol(self, addr, self._cleartext_http2)
-        return self.build(addr, False)
+        return self.build_channel(addr, False)
 
-    def build(self, address: Any, speaks_http2: bool) -> Any:
+    def build_channel(self, address: Any, speaks_http2: bool) -> Any:
         """Make a connection that speaks one of the two."""
         channel: Any = RegistryChannel()
         if speaks_http2:
@@ -103,7 +103,7 @@ class RegistrySite(Site):
         """Have no log file to close."""
 
     def log(self, request: Any) -> None:
-        """Write nothing here: see :meth:`ended`."""
+        """Write nothing here: see :meth:`request_ended`."""
 
     def strip_prefix(self, path: bytes) -> bytes:
         """Take the prefix off; a path that lacks it will match no route."""
@@ -113,10 +113,10 @@ class RegistrySite(Site):
             return path[len(self._prefix) :]
         return b"/-" + path
 
-    def ended(self, request: RegistryRequest) -> None:
+    def request_ended(self, request: RegistryRequest) -> None:
         """Report a request and, if the last one of a drain, say so."""
         if self.draining and not self.active:
-            self._fire_idle()
+            self._finish_drains()
         self._observer.ended(record(request, self.clock.seconds()))
 
     def drain(self, seconds: float) -> Deferred[None]:
@@ -133,7 +133,7 @@ class RegistrySite(Site):
         if not self.active:
             return succeed(None)
         idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
+        self._drain_waiters.append(idle)
         deadline = self.clock.callLater(seconds, self._abort_all)
 
         def settle(_: object) -> None:
@@ -145,9 +145,9 @@ class RegistrySite(Site):
     def _abort_all(self) -> None:
         for request in list(self.active):
             request.abort()
-        self._fire_idle()
+        self._finish_drains()
 
-    def _fire_idle(self) -> None:
-        waiting, self._idle = self._idle, []
+    def _finish_drains(self) -> None:
+        waiting, self._drain_waiters = self._drain_waiters, []
         for idle in waiting:
             idle.callback(None)

@@ -13,16 +13,16 @@ MAX_PARAMETERS = 1000
 class TextRequest(OpenRequest):
     """A request whose headers and query can be asked for as text.
 
-    :ivar overfull: the query has more parameters than are looked at.
+    :ivar has_too_many_parameters: the query has more parameters than are looked at.
     """
 
-    overfull = False
+    has_too_many_parameters = False
     _texts: dict[str, str] | None = None
 
     def take_query(self, query: bytes) -> None:
         """Read the parameters of a query."""
         parsed = _parse(query)
-        self.overfull, self.args = parsed is None, parsed or {}
+        self.has_too_many_parameters, self.args = parsed is None, parsed or {}
 
     def header(self, name: str) -> str:
         """Give a request header as text, the last line of it; empty if absent."""

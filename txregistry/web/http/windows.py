@@ -39,7 +39,7 @@ class _Stall:
         self.closed_at = None
         self.granted += room
 
-    def rest(self, now: float, seconds: float) -> float:
+    def remaining(self, now: float, seconds: float) -> float:
         """Say how long it may go on; for ever while it has room."""
         if self.closed_at is None:
             return inf
@@ -55,14 +55,14 @@ class ClosedWindows:
     when the client has made room for as many bytes as it is to take in that time.
 
     :param seconds: a stream is given up that has had no room for so long; 0 for never.
-    :param enough: bytes of room after which the clock of a stream begins anew.
-    :param give_up: is called with the number of such a stream.
+    :param enough_bytes: bytes of room after which the clock of a stream begins anew.
+    :param on_stalled: is called with the number of such a stream.
     """
 
     _clock: IReactorTime
     _seconds: float
-    _enough: float
-    _give_up: Callable[[int], None]
+    _enough_bytes: float
+    _on_stalled: Callable[[int], None]
     _stalls: dict[int, _Stall] = attrs.field(factory=dict)
     _closed: dict[int, None] = attrs.field(factory=dict)
     _waiting: dict[int, Deferred[None]] = attrs.field(factory=dict)
@@ -76,35 +76,35 @@ class ClosedWindows:
         """Give the streams that wait."""
         return list(self._closed)
 
-    def closed(self, stream: int) -> None:
+    def mark_closed(self, stream: int) -> None:
         """Hear that a stream has something to send, and no room; once is enough."""
         if stream in self._closed:
             return
         self._closed[stream] = None
         self._stalls.setdefault(stream, _Stall()).close(self._clock.seconds())
         if self._seconds:
-            self._watch()
+            self._schedule_check()
 
     def wait(self, stream: int) -> Deferred[None]:
         """Fire when a stream has room; never, if it ends first."""
-        self.closed(stream)
+        self.mark_closed(stream)
         self._waiting[stream] = Deferred()
         return self._waiting[stream]
 
-    def opened(self, stream: int, room: int) -> None:
+    def mark_opened(self, stream: int, room: int) -> None:
         """Hear that there is room again, for so many bytes."""
         self._stalls[stream].open(self._clock.seconds(), room)
-        if self._stalls[stream].granted >= self._enough:
+        if self._stalls[stream].granted >= self._enough_bytes:
             del self._stalls[stream]
         waiting = self._waiting.get(stream)
-        self._leave(stream)
+        self._stop_waiting(stream)
         if waiting is not None and not waiting.called:
             waiting.callback(None)
 
-    def ended(self, stream: int) -> None:
+    def forget(self, stream: int) -> None:
         """Forget a stream."""
         self._stalls.pop(stream, None)
-        self._leave(stream)
+        self._stop_waiting(stream)
 
     def stop(self) -> None:
         """Forget all, and leave nothing with the clock."""
@@ -113,22 +113,24 @@ class ClosedWindows:
         self._waiting.clear()
         self._timer.stop()
 
-    def _leave(self, stream: int) -> None:
+    def _stop_waiting(self, stream: int) -> None:
         self._closed.pop(stream, None)
         self._waiting.pop(stream, None)
         if not self._closed:
             self._timer.cancel()
 
-    def _rest(self, stream: int) -> float:
-        return self._stalls[stream].rest(self._clock.seconds(), self._seconds)
+    def _remaining(self, stream: int) -> float:
+        return self._stalls[stream].remaining(self._clock.seconds(), self._seconds)
 
-    def _watch(self) -> None:
-        self._timer.start(max(0.0, min(map(self._rest, self._closed))), self._look)
+    def _schedule_check(self) -> None:
+        self._timer.start(
+            max(0.0, min(map(self._remaining, self._closed))), self._check
+        )
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         for stream in self.streams:
-            if stream in self._closed and self._rest(stream) <= 0:
-                self.ended(stream)
-                self._give_up(stream)
+            if stream in self._closed and self._remaining(stream) <= 0:
+                self.forget(stream)
+                self._on_stalled(stream)
         if self._closed:
-            self._watch()
+            self._schedule_check()

@@ -46,7 +46,7 @@ class StorageFailureTests(GoneCase):
         line.send(head.encode() + b"\r\n\r\n" + CONTENT)
         line.hang_up()
         waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
-        self.assertIsOfLast(self.line("whose client has gone"))
+        self.assertIsOfLast(self.line("after its client disconnected"))
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
 
     def test_cache(self) -> None:

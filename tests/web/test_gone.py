@@ -69,9 +69,7 @@ class UploadTests(GoneCase):
 
     def assertTold(self, received: int, announced: object) -> None:
         line = self.line("client disconnected")
-        self.assertIn(
-            f"after {received} of {announced} bytes of its body", line
-        )
+        self.assertIn(f"after {received} of {announced} bytes of its body", line)
         self.assertIsOfLast(line)
 
     def test_http1(self) -> None:

@@ -63,26 +63,32 @@ class Admission:
 
 
 #: Say what a request wants, of the repository that its path names.
-Wants = Callable[[RegistryRequest, RepositoryName | None], list[Access]]
+RequiredAccess = Callable[[RegistryRequest, RepositoryName | None], list[Access]]
 
 
-def nothing(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+def no_access(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
     """Want no more than an answer."""
     return []
 
 
-def catalogue(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+def catalog_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
     """Want to see the names of all repositories."""
     return [Access("registry", "catalog", "*")]
 
 
-def content(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+def content_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
     """Want to do to a repository what the method says."""
     method = request.method.decode("ascii")
     return [Access("repository", str(name), action) for action in _ACTIONS[method]]
 
 
-def upload(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+def upload_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
     """Want to push to a repository.
 
     Deleting an upload is a part of that, as is reading from where to mount.

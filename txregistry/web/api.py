@@ -14,17 +14,17 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.web import admission, base, errors
-from txregistry.web.admission import Admission, Wants
+from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.blobs import Blobs
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.manifest_writes import ManifestWrites
 from txregistry.web.manifests import Manifests
 from txregistry.web.referrers import ReferrerLists
-from txregistry.web.route import Route, Work
+from txregistry.web.route import Operation, Route
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
-from txregistry.web.unfinished_uploads import Unfinished
+from txregistry.web.unfinished_uploads import UnfinishedUploads
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
@@ -41,7 +41,7 @@ class ApiSettings:
     :ivar upload_lifetime: seconds after which one that was left alone is purged; 0 for
         never.
     :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is clamped to this.
+    :ivar max_repositories: a larger page of the catalog is clamped to this.
     :ivar strict_catalog: it is refused instead.
     """
 
@@ -94,11 +94,15 @@ class Api:
             settings.max_repositories,
             settings.strict_catalog,
         )
-        self._open("/", base.root)
-        self._route("/v2/", admission.nothing, GET=Work(base.base))
-        self._route("/v2/_catalog", admission.catalogue, GET=Work(lists.catalog))
-        self._route(
-            "/v2/<path:name>/tags/list", admission.content, GET=Work(lists.tags)
+        self._add_unauthenticated("/", base.root)
+        self._add_route("/v2/", admission.no_access, GET=Operation(base.base))
+        self._add_route(
+            "/v2/_catalog", admission.catalog_access, GET=Operation(lists.catalog)
+        )
+        self._add_route(
+            "/v2/<path:name>/tags/list",
+            admission.content_access,
+            GET=Operation(lists.tags),
         )
 
     def _add_content(self) -> None:
@@ -108,23 +112,23 @@ class Api:
         manifests = Manifests(namespace, urls, events)
         writes = ManifestWrites(namespace, urls, events, self._settings.policy)
         referrers = ReferrerLists(namespace, urls)
-        self._route(
+        self._add_route(
             "/v2/<path:name>/manifests/<reference>",
-            admission.content,
-            GET=Work(manifests.get),
-            PUT=Work(writes.put, Change.PUSH),
-            DELETE=Work(writes.delete, Change.DELETE),
+            admission.content_access,
+            GET=Operation(manifests.get),
+            PUT=Operation(writes.put, Change.PUSH),
+            DELETE=Operation(writes.delete, Change.DELETE),
         )
-        self._route(
+        self._add_route(
             "/v2/<path:name>/blobs/<digest>",
-            admission.content,
-            GET=Work(blobs.get),
-            DELETE=Work(blobs.delete, Change.DELETE),
+            admission.content_access,
+            GET=Operation(blobs.get),
+            DELETE=Operation(blobs.delete, Change.DELETE),
         )
-        self._route(
+        self._add_route(
             "/v2/<path:name>/referrers/<digest>",
-            admission.content,
-            GET=Work(referrers.list),
+            admission.content_access,
+            GET=Operation(referrers.list),
         )
 
     def _add_uploads(self) -> None:
@@ -134,24 +138,28 @@ class Api:
             EventEmitter(self._events),
             self._settings.secret,
             self._settings.max_upload_bytes,
-            Unfinished(
+            UnfinishedUploads(
                 self._settings.max_uploads_per_user,
                 self._settings.max_uploads,
                 self._settings.upload_lifetime,
             ),
         )
-        start = Work(uploads.start, Change.PUSH)
-        self._route("/v2/<path:name>/blobs/uploads/", admission.upload, POST=start)
-        self._route(
+        start = Operation(uploads.start, Change.PUSH)
+        self._add_route(
+            "/v2/<path:name>/blobs/uploads/", admission.upload_access, POST=start
+        )
+        self._add_route(
             "/v2/<path:name>/blobs/uploads/<upload>",
-            admission.upload,
-            GET=Work(uploads.status),
-            PATCH=Work(uploads.append, Change.PUSH),
-            PUT=Work(uploads.complete, Change.PUSH),
-            DELETE=Work(uploads.cancel, Change.PUSH),
+            admission.upload_access,
+            GET=Operation(uploads.status),
+            PATCH=Operation(uploads.append, Change.PUSH),
+            PUT=Operation(uploads.complete, Change.PUSH),
+            DELETE=Operation(uploads.cancel, Change.PUSH),
         )
 
-    def _open(self, path: str, do: Callable[[RegistryRequest], bytes]) -> None:
+    def _add_unauthenticated(
+        self, path: str, do: Callable[[RegistryRequest], bytes]
+    ) -> None:
         """Add a route that asks nobody who they are."""
 
         def endpoint(request: RegistryRequest) -> bytes:
@@ -160,7 +168,9 @@ class Api:
 
         self._app.route(path, methods=["GET"], endpoint=path)(endpoint)
 
-    def _route(self, path: str, wants: Wants, **table: Work) -> None:
-        route = Route(self._admission, self._settings.gate, wants, table)
+    def _add_route(
+        self, path: str, required: RequiredAccess, **table: Operation
+    ) -> None:
+        route = Route(self._admission, self._settings.gate, required, table)
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)

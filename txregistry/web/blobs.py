@@ -23,7 +23,7 @@ from txregistry.web.transfer import describe, is_not_modified, send
 from txregistry.web.urls import Urls
 
 #: Content under its digest never changes.
-_FOR_EVER = b"max-age=31536000"
+_IMMUTABLE = b"max-age=31536000"
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ class Blobs:
         # A client knows content by the digest it asks for, which may be an alias.
         descriptor = attrs.evolve(found, digest=digest)
         describe(request, descriptor, OCTET_STREAM)
-        request.setHeader(b"Cache-Control", _FOR_EVER)
+        request.setHeader(b"Cache-Control", _IMMUTABLE)
         is_not_modified(request, descriptor)
 
     async def _get(
@@ -89,7 +89,7 @@ class Blobs:
         try:
             descriptor = attrs.evolve(reader.descriptor, digest=digest)
             describe(request, descriptor, OCTET_STREAM)
-            request.setHeader(b"Cache-Control", _FOR_EVER)
+            request.setHeader(b"Cache-Control", _IMMUTABLE)
             if not is_not_modified(request, descriptor):
                 await send(request, reader, descriptor)
             return descriptor

@@ -30,7 +30,7 @@ from txregistry.web.router import Handler
 _log = Logger(namespace="txregistry.web")
 
 
-def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
+def error_response(request: RegistryRequest, *errors: RegistryError) -> bytes:
     """Give the body that tells a client of errors; sets status and headers.
 
     The status is that of the first error. If the answer has begun already, the
@@ -60,7 +60,9 @@ def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
         request.setHeader(b"Allow", request.allowed)
     if request.startedWriting:
         _log.warn("answer broken off: {error}", error=str(error))
-    return answer(request, *(error.errors if isinstance(error, Several) else (error,)))
+    return error_response(
+        request, *(error.errors if isinstance(error, Several) else (error,))
+    )
 
 
 def http_error(request: RegistryRequest, failure: Failure) -> bytes:
@@ -71,8 +73,10 @@ def http_error(request: RegistryRequest, failure: Failure) -> bytes:
         # OPTIONS is there for browsers, and every route has it.
         methods = set(error.valid_methods or ()) - {"OPTIONS"}
         request.setHeader(b"Allow", ", ".join(sorted(methods)))
-        return answer(request, Unsupported())
-    return answer(request, NotFound() if isinstance(error, NoRoute) else BadRequest())
+        return error_response(request, Unsupported())
+    return error_response(
+        request, NotFound() if isinstance(error, NoRoute) else BadRequest()
+    )
 
 
 def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
@@ -80,41 +84,44 @@ def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
     error = failure.value
     assert isinstance(error, DriverError)
     _log.failure("storage failed: {error}", failure, error=str(error))
-    told = {"reason": f"storage: {error.reason}", "request": request.identity}
-    return answer(request, Unavailable(told))
+    detail = {"reason": f"storage: {error.reason}", "request": request.identity}
+    return error_response(request, Unavailable(detail))
 
 
-def unstorable(request: RegistryRequest, failure: Failure) -> bytes:
+def invalid_path(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer that no storage has a place for such a name."""
-    return answer(request, NameInvalid({"reason": "cannot be stored"}))
+    return error_response(request, NameInvalid({"reason": "cannot be stored"}))
 
 
-def gone(request: RegistryRequest, failure: Failure) -> bytes:
-    """Say nothing: the client has gone, or its upload is gone on with elsewhere."""
+def client_gone(request: RegistryRequest, failure: Failure) -> bytes:
+    """Send nothing: the client has gone, or another request resumed its upload."""
     if request.startedWriting and failure.check(ConsumerStopped):
-        request.client_left = True  # whoever sends may be the first to see it
+        request.client_left = True  # a failed write may be the first sign of it
     request.abort()
     return b""
 
 
 def on_orphan_failure(failure: Failure) -> None:
-    """Log what went wrong after a client had gone, unless it is about its going."""
+    """Log a failure that no client can be told about, as its connection is gone.
+
+    Those that the disconnect itself causes, and client errors, are dropped.
+    """
     if not failure.check(ConsumerStopped, BodyBroken, CancelledError, RegistryError):
-        _log.failure("a change whose client has gone failed", failure)
+        _log.failure("change failed after its client disconnected", failure)
 
 
 def any_error(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer something unforeseen with an id that is in the log."""
     _log.failure("unforeseen error", failure)
-    return answer(request, RegistryError({"request": request.identity}))
+    return error_response(request, RegistryError({"request": request.identity}))
 
 
 #: In the order in which they are tried.
 HANDLERS: Sequence[Handler] = (
     (RegistryError, registry_error),
     (HTTPException, http_error),
-    ((ConsumerStopped, BodyBroken, CancelledError), gone),
-    (InvalidPath, unstorable),
+    ((ConsumerStopped, BodyBroken, CancelledError), client_gone),
+    (InvalidPath, invalid_path),
     (DriverError, storage_error),
     (Exception, any_error),
 )

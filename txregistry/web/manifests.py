@@ -28,17 +28,20 @@ from txregistry.web.urls import Urls
 
 #: Types that are sent to a client whether it asked for them or not: it either knows
 #: them or could not have meant another.
-_ALWAYS = frozenset(mediatypes.SCHEMA1_TYPES)
+_SENT_UNASKED = frozenset(mediatypes.SCHEMA1_TYPES)
 
 #: Types that are sent as well to whoever names the digest, as distribution does.
-_BY_DIGEST = _ALWAYS | {mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST}
+_SENT_UNASKED_BY_DIGEST = _SENT_UNASKED | {
+    mediatypes.DOCKER_MANIFEST,
+    mediatypes.DOCKER_LIST,
+}
 
 #: All types that a client may be meant to name. What is of another type is sent to
 #: whoever asks for it: no client could have named it, and it is not ours to judge.
 _NEGOTIABLE = frozenset(mediatypes.MANIFEST_TYPES)
 
-#: What a client is given that knows no lists, in the place of one.
-_OLD_CLIENTS = Platform("amd64", "linux")
+#: The image of a manifest list that a client gets which does not accept lists.
+_DEFAULT_PLATFORM = Platform("amd64", "linux")
 
 
 @attrs.frozen
@@ -67,8 +70,8 @@ class Manifests:
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
         answer = _respond(request, manifest, isinstance(wanted, Digest))
-        told = self._events.listening and request.code != NOT_MODIFIED
-        if told and isinstance(manifest, Manifest):
+        is_reported = self._events.listening and request.code != NOT_MODIFIED
+        if is_reported and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
         if answer is None or len(answer) <= CHUNK_BYTES:
             return answer
@@ -92,7 +95,7 @@ class Manifests:
         descriptor = await repository.tags.get(tag=tag)
         try:
             found = await self._find(request, repository, descriptor)
-            return await self._for_old_clients(request, repository, found)
+            return await self._for_clients_without_lists(request, repository, found)
         except RegistryError as error:
             if not ITagFallback.providedBy(repository.tags):
                 raise
@@ -100,7 +103,7 @@ class Manifests:
             descriptor = await older.instead(tag=tag, error=error)
         return await repository.manifests.get(digest=descriptor.digest)
 
-    async def _for_old_clients(
+    async def _for_clients_without_lists(
         self,
         request: RegistryRequest,
         repository: IRepository,
@@ -108,14 +111,16 @@ class Manifests:
     ) -> Descriptor | Manifest:
         """Give a client that knows no lists the image it would choose from one."""
         kind = _descriptor_of(found).media_type
-        given = request.headers_named("Accept")
-        if kind != mediatypes.DOCKER_LIST or accepts(given, kind):
+        accepted = request.headers_named("Accept")
+        if kind != mediatypes.DOCKER_LIST or accepts(accepted, kind):
             return found
         manifest = found
         if isinstance(manifest, Descriptor):
             manifest = await repository.manifests.get(digest=manifest.digest)
         for child in manifest.references:
-            if child.platform == _OLD_CLIENTS and accepts(given, child.media_type):
+            if child.platform == _DEFAULT_PLATFORM and accepts(
+                accepted, child.media_type
+            ):
                 return await repository.manifests.get(digest=child.digest)
         return found
 
@@ -148,13 +153,15 @@ def _respond(
     request: RegistryRequest, found: Descriptor | Manifest, by_digest: bool
 ) -> bytes | None:
     descriptor = _descriptor_of(found)
-    _check_accept(request, descriptor, _BY_DIGEST if by_digest else _ALWAYS)
+    _check_accept(
+        request, descriptor, _SENT_UNASKED_BY_DIGEST if by_digest else _SENT_UNASKED
+    )
     describe(request, descriptor, descriptor.media_type)
     if is_not_modified(request, descriptor) or isinstance(found, Descriptor):
         return None
     if request.method == b"HEAD":
         return None
-    return _cut(request, found)
+    return _requested_part(request, found)
 
 
 async def _send(request: RegistryRequest, content: bytes) -> None:
@@ -167,7 +174,7 @@ async def _send(request: RegistryRequest, content: bytes) -> None:
     await ChunkProducer(part, request, 0, len(content)).start()
 
 
-def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
+def _requested_part(request: RegistryRequest, manifest: Manifest) -> bytes:
     """Give the part of a manifest that is wanted: a containerd asks for ``0-``."""
     parts = wanted_parts(request, manifest.descriptor)
     if parts is None or len(parts) != 1:
@@ -182,10 +189,10 @@ def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
 def _check_accept(
     request: RegistryRequest, descriptor: Descriptor, always: frozenset[str]
 ) -> None:
-    given = request.headers_named("Accept")
+    accepted = request.headers_named("Accept")
     kind = descriptor.media_type
     negotiable = kind in _NEGOTIABLE and kind not in always
-    if negotiable and not accepts(given, kind):
+    if negotiable and not accepts(accepted, kind):
         raise ManifestUnknown(
             {"mediaType": kind, "reason": "not in the Accept header of the request"}
         )

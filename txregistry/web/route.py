@@ -14,7 +14,7 @@ from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
-from txregistry.web.admission import Admission, Wants
+from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.http.texts import MAX_PARAMETERS
 
@@ -23,7 +23,7 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
 
 
 @attrs.frozen
-class Work:
+class Operation:
     """What a method of a route does.
 
     :ivar do: is called with the request, the grant and the parts of the path; gives an
@@ -41,15 +41,19 @@ class Route:
 
     _admission: Admission
     _gate: Gate
-    _wants: Wants
-    _table: Mapping[str, Work]
+    _required: RequiredAccess
+    _operations: Mapping[str, Operation]
     _allowed: str = attrs.field(init=False)
 
     @_allowed.default
     def _allow(self) -> str:
         """Say which methods would pass the gate (RFC 9110, 10.2.1)."""
         permits = self._gate.permits
-        found = {verb for verb, work in self._table.items() if permits(work.change)}
+        found = {
+            verb
+            for verb, operation in self._operations.items()
+            if permits(operation.change)
+        }
         return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
     @deferred
@@ -60,32 +64,32 @@ class Route:
         self._admission.check_health()
         if request.method == b"OPTIONS":
             return _options(request)
-        work = self._work(request)
+        operation = self._operation(request)
         name = None
         if "name" in parts:
             name = parts["name"] = RepositoryName.parse(parts["name"])
-        wanted = self._wants(request, name)
-        grant = await self._admission.admit(request, wanted, work.change)
+        wanted = self._required(request, name)
+        grant = await self._admission.admit(request, wanted, operation.change)
         if self._gate.is_cache:
             _name_namespace(request)
         if request.method == b"GET":
             # Whoever takes nothing yet has nothing opened, read or fetched for it.
             await request.wait_for_window()
-        doing = work.do(request, grant, **parts)
-        if work.change is Change.NOTHING:
+        doing = operation.do(request, grant, **parts)
+        if operation.change is Change.NOTHING:
             return await doing
         # A change is made to its end, told and recorded, though its client left.
         return await shielded(
             doing, partial(request.run_in_context, errors.on_orphan_failure)
         )
 
-    def _work(self, request: RegistryRequest) -> Work:
+    def _operation(self, request: RegistryRequest) -> Operation:
         if request.has_too_many_parameters:
             raise UriTooLong({"limit": MAX_PARAMETERS})
-        work = self._table.get(_verb(request))
-        if work is None:
+        operation = self._operations.get(_verb(request))
+        if operation is None:
             raise Unsupported()  # the router takes methods in lower case as well
-        return work
+        return operation
 
 
 def _name_namespace(request: RegistryRequest) -> None:

@@ -30,10 +30,10 @@ Handler = tuple[
 
 
 #: Routes of so many paths are remembered: to look one up costs a tenth of answering.
-REMEMBERED_PATHS = 512
+CACHED_PATHS = 512
 
 #: Longer than this is no path that a client has reason to ask for again.
-_REMEMBERED_BYTES = 512
+_MAX_CACHED_PATH_BYTES = 512
 
 
 class Router(Resource):
@@ -51,7 +51,7 @@ class Router(Resource):
         self._handlers = handlers
         # No route depends on the host.
         self._map: MapAdapter = app.url_map.bind("localhost")
-        self._remembered = lru_cache(REMEMBERED_PATHS)(self._find)
+        self._cached_find = lru_cache(CACHED_PATHS)(self._find)
 
     def render(self, request: Any) -> Any:
         """Begin to answer; a client that goes cancels what is done for it."""
@@ -64,7 +64,7 @@ class Router(Resource):
             lambda failure: run_in_context(self._handle, failure, request),
         )
         done.addErrback(
-            lambda failure: run_in_context(self._not_told, failure, request)
+            lambda failure: run_in_context(self._handler_failed, failure, request)
         )
         return NOT_DONE_YET
 
@@ -74,14 +74,14 @@ class Router(Resource):
             request.loseAfterwards()
             raise BadRequest({"reason": "expected one Host header"})
         path = request.path
-        find = self._remembered if len(path) <= _REMEMBERED_BYTES else self._find
+        find = self._cached_find if len(path) <= _MAX_CACHED_PATH_BYTES else self._find
         rule, parts = find(path, request.method)
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 
     def _find(self, path: bytes, method: bytes) -> tuple[Rule, Mapping[str, Any]]:
         """Find a route and the parts of its path; what there is none of raises."""
         return self._map.match(
-            _readable(path), method.decode("latin-1"), return_rule=True
+            _decode_path(path), method.decode("latin-1"), return_rule=True
         )
 
     def _handle(self, failure: Failure, request: RegistryRequest) -> Failure | None:
@@ -102,7 +102,7 @@ class Router(Resource):
             request.write(body)
         request.finish()
 
-    def _not_told(self, failure: Failure, request: RegistryRequest) -> None:
+    def _handler_failed(self, failure: Failure, request: RegistryRequest) -> None:
         self._log.failure("an error could not be told", failure)
         if request.is_over:
             return
@@ -112,7 +112,7 @@ class Router(Resource):
             request.processingFailed(failure)
 
 
-def _readable(path: bytes) -> str:
+def _decode_path(path: bytes) -> str:
     """Give a path as text; no route has one that is no UTF-8."""
     try:
         return unquote_to_bytes(path).decode("utf-8")

@@ -63,12 +63,12 @@ class Lists:
         return _json(request, {"repositories": names})
 
     def _catalog_page(self, request: RegistryRequest) -> Page:
-        most = self.max_repositories
-        page = _page(request, None if self.strict_catalog else most)
+        maximum = self.max_repositories
+        page = _page(request, None if self.strict_catalog else maximum)
         if page.limit is None:
-            return attrs.evolve(page, limit=min(DEFAULT_CATALOG_PAGE, most))
-        if page.limit > most:
-            raise PaginationNumberInvalid({"n": page.limit, "limit": most})
+            return attrs.evolve(page, limit=min(DEFAULT_CATALOG_PAGE, maximum))
+        if page.limit > maximum:
+            raise PaginationNumberInvalid({"n": page.limit, "limit": maximum})
         return page
 
     def _link(
@@ -84,8 +84,8 @@ class Lists:
         return entries
 
 
-def _page(request: RegistryRequest, most: int | None) -> Page:
-    return parse_page(request.query("n"), request.query("last"), most)
+def _page(request: RegistryRequest, maximum: int | None) -> Page:
+    return parse_page(request.query("n"), request.query("last"), maximum)
 
 
 def _one_more(limit: int | None) -> int | None:

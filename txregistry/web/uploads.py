@@ -43,7 +43,7 @@ from txregistry.web.admission import mount_source
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.unfinished_uploads import Unfinished
+from txregistry.web.unfinished_uploads import UnfinishedUploads
 from txregistry.web.urls import Urls
 
 _log = Logger(namespace="txregistry.web")
@@ -63,7 +63,7 @@ class Uploads:
     _events: EventEmitter
     _secret: Callable[[], bytes]
     _max_bytes: int
-    _unfinished: Unfinished
+    _unfinished: UnfinishedUploads
 
     async def start(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
@@ -77,14 +77,14 @@ class Uploads:
         blobs = await self._ingester(name)
         mount = await self._mount(request, grant)
         owner = grant.user or share_of(request.peer)
-        with self._unfinished.beginning(owner, _now(request)) as beginning:
+        with self._unfinished.count_new(owner, _now(request)) as new:
             if mount is None and digest is None:
                 status = await blobs.begin(algorithm=algorithm)
-                beginning.name = status.upload_id
+                new.upload_id = status.upload_id
                 return self._accepted(request, name, status, 202)
             begun = await blobs.create(mount=mount, algorithm=algorithm)
             if not isinstance(begun, Descriptor):
-                beginning.name = begun.upload_id
+                new.upload_id = begun.upload_id
         if isinstance(begun, Descriptor):
             assert mount is not None
             return await self._mounted(request, name, mount)
@@ -101,9 +101,9 @@ class Uploads:
         upload_id = _upload_id(upload)
         state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
-        with self._watch(upload_id):
+        with self._forget_if_unknown(upload_id):
             status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
-        _require(state)
+        _require_state(state)
         return self._accepted(request, name, status, 204)
 
     async def append(
@@ -113,10 +113,10 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         try:
-            await self._take(request, writer)
+            await self._receive(request, writer)
         except BaseException:
             # What came is kept: the client may go on from there.
-            _close_later(writer)
+            _close_in_background(writer)
             raise
         await writer.close()
         return self._accepted(request, name, _status(writer), 202)
@@ -137,7 +137,7 @@ class Uploads:
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         await writer.cancel()
-        self._unfinished.ended(writer.upload_id)
+        self._unfinished.forget(writer.upload_id)
         request.setResponseCode(204)
         request.setHeader(b"Docker-Upload-UUID", writer.upload_id)
         return b""
@@ -156,28 +156,28 @@ class Uploads:
         blobs = await self._ingester(name)
 
         def check(status: UploadStatus) -> None:
-            _require(state)
+            _require_state(state)
             if request.method != b"DELETE":
-                self._check_place(request, name, status, state)
+                self._check_offset(request, name, status, state)
 
-        with self._watch(upload_id):
+        with self._forget_if_unknown(upload_id):
             return await blobs.resume(
                 upload_id=upload_id, check=check, begun_at=_begun_at(state)
             )
 
     @contextmanager
-    def _watch(self, upload_id: str) -> Iterator[None]:
+    def _forget_if_unknown(self, upload_id: str) -> Iterator[None]:
         """Count an upload no more that is found to have gone, as by a purge."""
         try:
             yield
         except BlobUploadUnknown:
-            self._unfinished.ended(upload_id)
+            self._unfinished.forget(upload_id)
             raise
 
     def _state(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str
     ) -> UploadState | None:
-        """Give the state that the client sends, if any; see :func:`_require`.
+        """Give the state that the client sends, if any; see :func:`_require_state`.
 
         :raise BlobUploadInvalid: it is not the upload's.
         """
@@ -205,7 +205,7 @@ class Uploads:
         finder = cast(IBlobFinder, self._namespace)
         candidates = None
         if not grant.everything:
-            candidates = _readable(grant)
+            candidates = _pullable(grant)
         return await finder.holder(digest=digest, candidates=candidates)
 
     async def _mounted(
@@ -219,7 +219,7 @@ class Uploads:
         )
         return b""
 
-    def _check_place(
+    def _check_offset(
         self,
         request: RegistryRequest,
         name: RepositoryName,
@@ -245,7 +245,7 @@ class Uploads:
         if self._max_bytes and there + content_length > self._max_bytes:
             raise BlobTooLarge({"limit": self._max_bytes})
 
-    async def _take(self, request: RegistryRequest, writer: IBlobWriter) -> None:
+    async def _receive(self, request: RegistryRequest, writer: IBlobWriter) -> None:
         """Move the body into the upload."""
         if request.body.content_length == 0:
             return
@@ -273,22 +273,22 @@ class Uploads:
         digest: Digest,
     ) -> bytes:
         try:
-            await self._take(request, writer)
+            await self._receive(request, writer)
         except BaseException:
-            _close_later(writer)
+            _close_in_background(writer)
             raise
         try:
             descriptor = await writer.commit(provisional=Descriptor(digest, None))
         except RegistryError:
             await writer.cancel()
-            self._unfinished.ended(writer.upload_id)
+            self._unfinished.forget(writer.upload_id)
             raise
         except BaseException:
             # Nobody can make a blob of it any more.
-            _later(writer.cancel(), "an upload could not be thrown away")
-            self._unfinished.ended(writer.upload_id)
+            _log_failure_of(writer.cancel(), "an upload could not be thrown away")
+            self._unfinished.forget(writer.upload_id)
             raise
-        self._unfinished.ended(writer.upload_id)
+        self._unfinished.forget(writer.upload_id)
         url = self._created(request, name, digest)
         await self._events.blob(request, Action.PUSH, name, descriptor, url)
         return b""
@@ -329,7 +329,7 @@ class Uploads:
         return self._urls.upload(request, name, status.upload_id, sealed)
 
 
-def _require(state: UploadState | None) -> None:
+def _require_state(state: UploadState | None) -> None:
     """See to it that a client has the URL that we gave, and not only an id.
 
     Ids stand in paths, and are no secret; what is sealed is known to who began.
@@ -353,7 +353,7 @@ def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
     return wanted
 
 
-def _readable(grant: Grant) -> list[RepositoryName]:
+def _pullable(grant: Grant) -> list[RepositoryName]:
     """Give the repositories that a client may pull from."""
     found = []
     for access in grant.access:
@@ -389,11 +389,11 @@ def _upload_id(text: str) -> str:
     return text
 
 
-def _close_later(writer: IBlobWriter) -> None:
-    _later(writer.close(), "an upload could not be kept")
+def _close_in_background(writer: IBlobWriter) -> None:
+    _log_failure_of(writer.close(), "an upload could not be kept")
 
 
-def _later(done: Deferred[None], what: str) -> None:
+def _log_failure_of(done: Deferred[None], what: str) -> None:
     """Let clean-up take its time: whoever caused it is answered, or has gone."""
     context = copy_context()
     done.addErrback(lambda failure: context.run(_log.failure, what, failure))

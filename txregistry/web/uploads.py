@@ -1,4 +1,4 @@
-"""``/v2/<name>/blobs/uploads/``: how blobs come in (OCI distribution-spec, "Push")."""
+"""``/v2/<name>/blobs/uploads/``: uploads (OCI distribution-spec, "Pushing Blobs")."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from txregistry.interfaces.blobs import (
     UploadStatus,
 )
 from txregistry.interfaces.events import Action
-from txregistry.interfaces.namespace import IBlobFinder, INamespace
+from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.chunks import check_chunk, parse_chunk
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest
@@ -30,7 +30,6 @@ from txregistry.spec.errors import (
     BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
-    NameInvalid,
     RegistryError,
     SizeInvalid,
     Unsupported,
@@ -39,10 +38,10 @@ from txregistry.spec.errors import (
 from txregistry.spec.peers import share_of
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
-from txregistry.web.admission import mount_source
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.request import RegistryRequest
+from txregistry.web.mounts import requested_mount
 from txregistry.web.unfinished_uploads import UnfinishedUploads
 from txregistry.web.urls import Urls
 
@@ -53,9 +52,9 @@ _log = Logger(namespace="txregistry.web")
 class Uploads:
     """The upload resources.
 
-    :param secret: gives what seals the state in URLs (``http.secret``).
+    :param secret: returns the key that seals the state in URLs (``http.secret``).
     :param max_bytes: of one blob; 0 for no limit.
-    :param unfinished: counts those that have begun.
+    :param unfinished: limits the number of unfinished uploads.
     """
 
     _namespace: INamespace
@@ -68,14 +67,14 @@ class Uploads:
     async def start(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
     ) -> bytes:
-        """Answer POST: begin, mount, or take the whole blob at once."""
+        """Answer POST: start an upload, mount a blob, or upload it in one request."""
         request.handler = "blob_upload"
         self._check_length(request, 0)
         given = request.query("digest")
         digest = None if given is None else Digest.parse(given)
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
-        mount = await self._mount(request, grant)
+        mount = await requested_mount(request, grant, self._namespace)
         owner = grant.user or share_of(request.peer)
         with self._unfinished.count_new(owner, _now(request)) as new:
             if mount is None and digest is None:
@@ -96,7 +95,7 @@ class Uploads:
     async def status(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer GET and HEAD: how much is there."""
+        """Answer GET and HEAD: how many bytes the upload has."""
         request.handler = "blob_upload_chunk"
         upload_id = _upload_id(upload)
         state = self._state(request, name, upload_id)
@@ -109,13 +108,13 @@ class Uploads:
     async def append(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer PATCH: take a chunk, of whatever length."""
+        """Answer PATCH: append a chunk of any length."""
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         try:
             await self._receive(request, writer)
         except BaseException:
-            # What came is kept: the client may go on from there.
+            # Keep what was received: the client may resume from there.
             _close_in_background(writer)
             raise
         await writer.close()
@@ -124,7 +123,7 @@ class Uploads:
     async def complete(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer PUT: take the last chunk, if any, and make it a blob."""
+        """Answer PUT: append the last chunk, if any, and commit the blob."""
         request.handler = "blob_upload_chunk"
         digest = Digest.parse(request.query("digest") or "")
         writer = await self._resume(request, name, upload)
@@ -133,7 +132,7 @@ class Uploads:
     async def cancel(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer DELETE: throw an upload away."""
+        """Answer DELETE: cancel an upload and delete its data."""
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         await writer.cancel()
@@ -167,7 +166,7 @@ class Uploads:
 
     @contextmanager
     def _forget_if_unknown(self, upload_id: str) -> Iterator[None]:
-        """Count an upload no more that is found to have gone, as by a purge."""
+        """Stop counting an upload that does not exist any more, after a purge say."""
         try:
             yield
         except BlobUploadUnknown:
@@ -177,36 +176,15 @@ class Uploads:
     def _state(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str
     ) -> UploadState | None:
-        """Give the state that the client sends, if any; see :func:`_require_state`.
+        """Unseal the state in the URL; ``None`` if there is none.
 
-        :raise BlobUploadInvalid: it is not the upload's.
+        Callers look the upload up first and then call :func:`_require_state`, so that
+        an upload that does not exist is a 404 with or without a state.
+
+        :raise BlobUploadInvalid: the state is forged, or another upload's.
         """
         token = request.query("_state")
         return None if token is None else unseal(token, self._secret(), name, upload_id)
-
-    async def _mount(self, request: RegistryRequest, grant: Grant) -> BlobMount | None:
-        """Decide what is to be mounted from where, if anything."""
-        wanted = request.query("mount")
-        try:
-            digest = None if wanted is None else Digest.parse(wanted)
-        except DigestInvalid:
-            return None  # a client that cannot mount uploads instead
-        if digest is None:
-            return None
-        source = mount_source(request)
-        if source is None and request.query("from") is None:
-            source = await self._find(digest, grant)
-        return None if source is None else BlobMount(digest, source)
-
-    async def _find(self, digest: Digest, grant: Grant) -> RepositoryName | None:
-        """Find a repository that holds a blob and that this client may read."""
-        if not IBlobFinder.providedBy(self._namespace):
-            return None
-        finder = cast(IBlobFinder, self._namespace)
-        candidates = None
-        if not grant.everything:
-            candidates = _pullable(grant)
-        return await finder.holder(digest=digest, candidates=candidates)
 
     async def _mounted(
         self, request: RegistryRequest, name: RepositoryName, mount: BlobMount
@@ -226,9 +204,11 @@ class Uploads:
         status: UploadStatus,
         state: UploadState | None,
     ) -> None:
-        """See to it that what comes belongs where the upload stands.
+        """Check that the chunk continues the upload, and is not too long.
 
-        :raise UploadRangeInvalid: it does not; tells where to go on.
+        :raise UploadRangeInvalid: it does not start at the upload's end; has the URL to
+            resume at.
+        :raise BlobTooLarge: the blob would exceed the limit.
         """
         chunk = parse_chunk(request.header("Content-Range"))
         check_chunk(chunk, request.body.content_length)
@@ -246,7 +226,11 @@ class Uploads:
             raise BlobTooLarge({"limit": self._max_bytes})
 
     async def _receive(self, request: RegistryRequest, writer: IBlobWriter) -> None:
-        """Move the body into the upload."""
+        """Write the body to the upload, and wait until it is written.
+
+        :raise SizeInvalid: it has not the length of its ``Content-Range``.
+        :raise BlobTooLarge: the blob exceeds the limit.
+        """
         if request.body.content_length == 0:
             return
         chunk = parse_chunk(request.header("Content-Range"))
@@ -256,7 +240,8 @@ class Uploads:
         try:
             received = await request.body.read(writer, most)
         except ConsumerStopped:
-            # The disk says what is wrong; if nothing is, another request took over.
+            # If the disk failed, this raises its error. If not, another request has
+            # taken the upload over.
             await writer.flush()
             raise
         await writer.flush()
@@ -284,8 +269,11 @@ class Uploads:
             self._unfinished.forget(writer.upload_id)
             raise
         except BaseException:
-            # Nobody can make a blob of it any more.
-            _log_failure_of(writer.cancel(), "an upload could not be thrown away")
+            # After a failed commit the upload cannot be resumed.
+            message = (
+                "upload {upload}: not committed, and not deleted; purge will do it"
+            )
+            _log_failure_of(writer.cancel(), message, writer.upload_id)
             self._unfinished.forget(writer.upload_id)
             raise
         self._unfinished.forget(writer.upload_id)
@@ -296,7 +284,7 @@ class Uploads:
     def _created(
         self, request: RegistryRequest, name: RepositoryName, digest: Digest
     ) -> str:
-        """Say that a blob is there, by the digest that the client knows it by."""
+        """Answer 201; return the blob's URL, with the digest that the client sent."""
         url = self._urls.blob(request, name, digest)
         request.setResponseCode(201)
         request.setHeader(b"Location", url)
@@ -311,7 +299,7 @@ class Uploads:
         status: UploadStatus,
         code: int,
     ) -> bytes:
-        """Say how far an upload has come."""
+        """Answer with the URL and the size of an upload."""
         request.setResponseCode(code)
         request.setHeader(b"Location", self._location(request, name, status))
         request.setHeader(b"Range", f"0-{max(0, status.size - 1)}")
@@ -330,20 +318,21 @@ class Uploads:
 
 
 def _require_state(state: UploadState | None) -> None:
-    """See to it that a client has the URL that we gave, and not only an id.
+    """Check that the client knows the upload's URL, and not only its id.
 
-    Ids stand in paths, and are no secret; what is sealed is known to who began.
+    An id is part of paths and no secret; the sealed state is known only to the client
+    that started the upload.
 
-    :raise BlobUploadInvalid: it has sent no state.
+    :raise BlobUploadInvalid: the request has no state.
     """
     if state is None:
         raise BlobUploadInvalid({"reason": "the URL lacks its _state"})
 
 
 def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
-    """Say which digest to compute, as far as the client tells.
+    """Return the digest algorithm of the request; ``None`` if it names none.
 
-    :raise DigestInvalid: one that is not known.
+    :raise DigestInvalid: the algorithm is not supported.
     """
     wanted = request.query("digest-algorithm")
     if wanted is None:
@@ -351,18 +340,6 @@ def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
     if wanted not in HEX_LENGTHS:
         raise DigestInvalid({"digest-algorithm": wanted[:40]})
     return wanted
-
-
-def _pullable(grant: Grant) -> list[RepositoryName]:
-    """Give the repositories that a client may pull from."""
-    found = []
-    for access in grant.access:
-        if access.kind == "repository" and access.action in ("pull", "*"):
-            try:
-                found.append(RepositoryName.parse(access.name))
-            except NameInvalid:
-                continue  # a token may speak of anything
-    return found
 
 
 def _now(request: RegistryRequest) -> float:
@@ -374,7 +351,11 @@ def _status(writer: IBlobWriter) -> UploadStatus:
 
 
 def _begun_at(state: UploadState | None) -> float | None:
-    """Say when an upload was begun to which nothing had come when its client heard."""
+    """Return the start of an upload that was empty when its URL was sent.
+
+    Such an upload may not be stored anywhere yet: it is created when it is resumed.
+    ``None`` for any other.
+    """
     if state is None or state.offset:
         return None
     try:
@@ -390,10 +371,13 @@ def _upload_id(text: str) -> str:
 
 
 def _close_in_background(writer: IBlobWriter) -> None:
-    _log_failure_of(writer.close(), "an upload could not be kept")
+    message = "upload {upload}: received bytes not saved; the client must resend them"
+    _log_failure_of(writer.close(), message, writer.upload_id)
 
 
-def _log_failure_of(done: Deferred[None], what: str) -> None:
-    """Let clean-up take its time: whoever caused it is answered, or has gone."""
+def _log_failure_of(done: Deferred[None], message: str, upload_id: str) -> None:
+    """Log a failure of clean-up that nothing waits for, in the request's context."""
     context = copy_context()
-    done.addErrback(lambda failure: context.run(_log.failure, what, failure))
+    done.addErrback(
+        lambda failure: context.run(_log.failure, message, failure, upload=upload_id)
+    )

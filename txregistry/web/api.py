@@ -1,4 +1,4 @@
-"""The table of routes and of error handlers."""
+"""The routes of the registry API (OCI distribution-spec, "Endpoints")."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from txregistry.web.urls import Urls
 
 @attrs.frozen
 class ApiSettings:
-    """What the configuration says of the API.
+    """Configuration of the API.
 
-    :ivar secret: gives the bytes that seal the state of uploads, each time they are
-        needed; replicas share them.
+    :ivar secret: returns the key that seals the state of uploads (``http.secret``);
+        called for each use. Replicas share it.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
-    :ivar max_uploads_per_user: begun by one user and not finished; 0 for no limit.
-    :ivar max_uploads: begun and not finished; 0 for no limit.
-    :ivar upload_lifetime: seconds after which one that was left alone is purged; 0 for
+    :ivar max_uploads_per_user: unfinished uploads of one user; 0 for no limit.
+    :ivar max_uploads: unfinished uploads of all users; 0 for no limit.
+    :ivar upload_lifetime: seconds after which an abandoned upload is purged; 0 for
         never.
-    :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalog is clamped to this.
-    :ivar strict_catalog: it is refused instead.
+    :ivar max_tags: larger pages of tags are clamped to this.
+    :ivar max_repositories: larger pages of the catalog are clamped to this.
+    :ivar strict_catalog: larger pages of the catalog are refused instead.
     """
 
     secret: Callable[[], bytes]
@@ -77,8 +77,8 @@ class Api:
         )
 
     def resource(self) -> Router:
-        """Give the resource for a site."""
-        # No redirects: a client's path is right or it is not found.
+        """Return the root resource for a site; call once."""
+        # No redirects: a path that differs from a route by slashes is a 404.
         self._app.url_map.strict_slashes = self._app.url_map.merge_slashes = False
         self._add_base()
         self._add_content()
@@ -160,7 +160,7 @@ class Api:
     def _add_unauthenticated(
         self, path: str, do: Callable[[RegistryRequest], bytes]
     ) -> None:
-        """Add a route that asks nobody who they are."""
+        """Add a GET route that checks health only, without authentication."""
 
         def endpoint(request: RegistryRequest) -> bytes:
             self._admission.check_health()

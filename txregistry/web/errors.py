@@ -1,4 +1,4 @@
-"""Turn whatever went wrong into OCI JSON, or abort if the answer has begun."""
+"""Error handlers: exceptions become OCI error JSON, or abort an answer in progress."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from txregistry.spec.errors import (
     envelope,
 )
 from txregistry.web.http.body import BodyBroken
+from txregistry.web.http.exchange import masked
 from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.router import Handler
 
@@ -31,10 +32,11 @@ _log = Logger(namespace="txregistry.web")
 
 
 def error_response(request: RegistryRequest, *errors: RegistryError) -> bytes:
-    """Give the body that tells a client of errors; sets status and headers.
+    """Set status and headers for some errors, and return the JSON body.
 
-    The status is that of the first error. If the answer has begun already, the
-    connection is aborted instead: an error must not look like content.
+    The status is that of the first error. If part of the answer was sent already, the
+    connection is aborted and the body is empty, so that an error cannot pass for
+    content.
     """
     if request.startedWriting:
         request.abort()
@@ -53,24 +55,26 @@ def error_response(request: RegistryRequest, *errors: RegistryError) -> bytes:
 
 
 def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer an error of the specification."""
+    """Answer an error of the OCI specification."""
     error = failure.value
     assert isinstance(error, RegistryError)
     if isinstance(error, Unsupported):
         request.setHeader(b"Allow", request.allowed)
     if request.startedWriting:
-        _log.warn("answer broken off: {error}", error=str(error))
+        _log.warn(
+            "answer to {line} aborted: {error}", line=_line(request), error=str(error)
+        )
     return error_response(
         request, *(error.errors if isinstance(error, Several) else (error,))
     )
 
 
 def http_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer what the router refuses, as JSON rather than HTML."""
+    """Answer a path or method that has no route, as JSON instead of werkzeug's HTML."""
     error = failure.value
     assert isinstance(error, HTTPException)
     if isinstance(error, MethodNotAllowed):
-        # OPTIONS is there for browsers, and every route has it.
+        # Every route has OPTIONS, for browsers only; distribution does not list it.
         methods = set(error.valid_methods or ()) - {"OPTIONS"}
         request.setHeader(b"Allow", ", ".join(sorted(methods)))
         return error_response(request, Unsupported())
@@ -80,16 +84,21 @@ def http_error(request: RegistryRequest, failure: Failure) -> bytes:
 
 
 def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer that the storage failed; the path goes to the log, not to the client."""
+    """Answer 503 for a storage failure; the path is logged, but not sent."""
     error = failure.value
     assert isinstance(error, DriverError)
-    _log.failure("storage failed: {error}", failure, error=str(error))
+    _log.failure(
+        "storage failed: {error}; the request fails: {line}",
+        failure,
+        error=str(error),
+        line=_line(request),
+    )
     detail = {"reason": f"storage: {error.reason}", "request": request.identity}
     return error_response(request, Unavailable(detail))
 
 
 def invalid_path(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer that no storage has a place for such a name."""
+    """Answer that the storage has no valid path for this name."""
     return error_response(request, NameInvalid({"reason": "cannot be stored"}))
 
 
@@ -111,12 +120,20 @@ def on_orphan_failure(failure: Failure) -> None:
 
 
 def any_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer something unforeseen with an id that is in the log."""
-    _log.failure("unforeseen error", failure)
+    """Answer 500 for an unexpected exception, with the id of the request in the log."""
+    _log.failure(
+        "unexpected error; the request fails: {line}", failure, line=_line(request)
+    )
     return error_response(request, RegistryError({"request": request.identity}))
 
 
-#: In the order in which they are tried.
+def _line(request: RegistryRequest) -> str:
+    """Return method and URI for a log, without the secrets of uploads."""
+    method = request.method.decode("ascii", "replace")
+    return f"{method} {masked(request.uri.decode('ascii', 'replace'))}"
+
+
+#: The first whose types match handles an exception.
 HANDLERS: Sequence[Handler] = (
     (RegistryError, registry_error),
     (HTTPException, http_error),

@@ -26,18 +26,18 @@ from txregistry.web.provenance import collect_status
 from txregistry.web.transfer import describe, is_not_modified, wanted_parts
 from txregistry.web.urls import Urls
 
-#: Types that are sent to a client whether it asked for them or not: it either knows
-#: them or could not have meant another.
+#: Types that are sent even if ``Accept`` does not list them: clients that predate
+#: other types list none.
 _SENT_UNASKED = frozenset(mediatypes.SCHEMA1_TYPES)
 
-#: Types that are sent as well to whoever names the digest, as distribution does.
+#: Types that are sent unasked for a request by digest, as by distribution.
 _SENT_UNASKED_BY_DIGEST = _SENT_UNASKED | {
     mediatypes.DOCKER_MANIFEST,
     mediatypes.DOCKER_LIST,
 }
 
-#: All types that a client may be meant to name. What is of another type is sent to
-#: whoever asks for it: no client could have named it, and it is not ours to judge.
+#: Types that ``Accept`` decides about. Other types are always sent: no client can list
+#: them all.
 _NEGOTIABLE = frozenset(mediatypes.MANIFEST_TYPES)
 
 #: The image of a manifest list that a client gets which does not accept lists.
@@ -46,7 +46,7 @@ _DEFAULT_PLATFORM = Platform("amd64", "linux")
 
 @attrs.frozen
 class Manifests:
-    """The manifest resource."""
+    """The manifest resource, for GET and HEAD."""
 
     _namespace: INamespace
     _urls: Urls
@@ -59,7 +59,7 @@ class Manifests:
         name: RepositoryName,
         reference: str,
     ) -> bytes | None:
-        """Answer GET and HEAD."""
+        """Answer GET and HEAD; emit a pull event if a manifest was read for it."""
         request.handler = "manifest"
         wanted = parse_existing_reference(reference)
         repository = await self._namespace.repository(name=name)
@@ -109,7 +109,7 @@ class Manifests:
         repository: IRepository,
         found: Descriptor | Manifest,
     ) -> Descriptor | Manifest:
-        """Give a client that knows no lists the image it would choose from one."""
+        """Return the linux/amd64 image of a list to a client that accepts no lists."""
         kind = _descriptor_of(found).media_type
         accepted = request.headers_named("Accept")
         if kind != mediatypes.DOCKER_LIST or accepts(accepted, kind):
@@ -128,16 +128,16 @@ class Manifests:
         self, request: RegistryRequest, repository: IRepository, wanted: Descriptor
     ) -> Descriptor | Manifest:
         if request.method == b"HEAD" and wanted.size is not None:
-            # The upstream has just said all that a HEAD wants to know.
+            # The tag lookup returned all that a HEAD needs.
             return wanted
         return await repository.manifests.get(digest=wanted.digest)
 
 
 def parse_existing_reference(text: str) -> Digest | Tag:
-    """Read a reference to something that may be there.
+    """Parse a reference that a client reads or deletes.
 
-    :raise ManifestUnknown: it can be no tag, so that nothing has it.
-    :raise DigestInvalid: it is meant as a digest and is none.
+    :raise ManifestUnknown: it is not a valid tag, so no manifest can have it.
+    :raise DigestInvalid: it looks like a digest and is not valid.
     """
     try:
         return parse_reference(text)
@@ -165,7 +165,7 @@ def _respond(
 
 
 async def _send(request: RegistryRequest, content: bytes) -> None:
-    """Send what is long as fast as it is taken, lest each client holds a copy."""
+    """Send a long manifest at the client's pace, so that no copy is buffered for it."""
 
     def part(offset: int, size: int) -> Deferred[bytes]:
         return succeed(content[offset : offset + size])
@@ -175,7 +175,10 @@ async def _send(request: RegistryRequest, content: bytes) -> None:
 
 
 def _requested_part(request: RegistryRequest, manifest: Manifest) -> bytes:
-    """Give the part of a manifest that is wanted: a containerd asks for ``0-``."""
+    """Return the requested range of a manifest: containerd asks for ``0-``.
+
+    A request for several ranges gets the whole, as RFC 9110, 14.2 permits.
+    """
     parts = wanted_parts(request, manifest.descriptor)
     if parts is None or len(parts) != 1:
         return manifest.content

@@ -21,11 +21,11 @@ from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
 from txregistry.web.urls import Urls
 
-#: Entries of one page.
+#: Entries of one page at most.
 MAX_PAGE = 1000
 
-#: What a client has to be able to take of a manifest (distribution-spec, "Push"), it
-#: takes of a list.
+#: Bytes of one page, about: every client can read a manifest of this size
+#: (distribution-spec, "Pushing Manifests"), so it can read a list of it.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
@@ -39,7 +39,7 @@ class ReferrerLists:
     async def list(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
     ) -> bytes:
-        """Answer GET with an image index; one that is empty where nothing refers."""
+        """Answer GET with an image index, which is empty if there are no referrers."""
         request.handler = "referrers"
         subject = Digest.parse(digest)
         page = parse_page(request.query("n"), request.query("last"), MAX_PAGE)
@@ -80,7 +80,10 @@ class ReferrerLists:
 async def _page(
     ask: Callable[..., Deferred[Referrers]], after: str, limit: int, page_size: int
 ) -> tuple[Referrers, bool]:
-    """Gather a page, a few at a time as each may be long; tell if there is more."""
+    """Return one page of referrers, and whether there are more.
+
+    :param page_size: entries asked for at once; each may be long.
+    """
     found: Referrers = []
     length = 0
     while True:
@@ -96,6 +99,6 @@ async def _page(
 
 
 def _length(item: Referrer) -> int:
-    """Give about what one takes in a listing."""
+    """Estimate the bytes of one entry in the JSON of a listing."""
     notes = sum(len(key) + len(value) for key, value in item.annotations.items())
     return notes + 300

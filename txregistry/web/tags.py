@@ -1,4 +1,4 @@
-"""``/v2/<name>/tags/list`` and ``/v2/_catalog``: lists, page by page."""
+"""``/v2/<name>/tags/list`` and ``/v2/_catalog``: paginated lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
 
-#: Repositories per page where a client names no number.
+#: Repositories per page when a client sends no ``n``.
 DEFAULT_CATALOG_PAGE = 100
 
 
@@ -22,10 +22,11 @@ DEFAULT_CATALOG_PAGE = 100
 class Lists:
     """The list resources.
 
-    :ivar prefix: comes before ``/v2/`` in links.
-    :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is clamped to this.
-    :ivar strict_catalog: it is refused instead, as by distribution 2.8.2 and later.
+    :ivar prefix: stands before ``/v2/`` in ``Link`` headers.
+    :ivar max_tags: larger pages of tags are clamped to this.
+    :ivar max_repositories: larger pages of the catalog are clamped to this.
+    :ivar strict_catalog: larger pages of the catalog are refused instead, as by
+        distribution 2.8.2 and later.
     """
 
     _namespace: INamespace
@@ -37,7 +38,7 @@ class Lists:
     async def tags(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
     ) -> bytes:
-        """Answer with a page of tags; without ``n`` it is the longest there may be."""
+        """Answer with a page of tags; without ``n``, of the maximum size."""
         request.handler = "tags"
         page = _page(request, self.max_tags)
         if page.limit is None:
@@ -74,7 +75,7 @@ class Lists:
     def _link(
         self, request: RegistryRequest, page: Page, entries: list[str], path: str
     ) -> list[str]:
-        """Cut a list to the page; say where it goes on if it does."""
+        """Cut a list to the page; set ``Link`` if there is a next one."""
         if page.limit is None or len(entries) <= page.limit:
             return entries
         entries = entries[: page.limit]
@@ -89,7 +90,7 @@ def _page(request: RegistryRequest, maximum: int | None) -> Page:
 
 
 def _one_more(limit: int | None) -> int | None:
-    # One entry beyond the page tells whether there is a next one.
+    # One entry beyond the page shows that there is a next one.
     return None if limit is None else limit + 1
 
 

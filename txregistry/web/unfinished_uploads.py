@@ -1,4 +1,4 @@
-"""How many uploads are begun and not finished, by whom."""
+"""Limits on unfinished uploads, of one user and of all."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import attrs
 
 from txregistry.spec.errors import TooManyRequests
 
-#: How many are looked at whether they have been purged, for each that begins.
+#: Uploads checked for expiry with each new one.
 _EXPIRE_BATCH = 16
 
 
 @attrs.define(eq=False)
 class NewUpload:
-    """An upload that is about to begin.
+    """An upload that is being created.
 
-    :ivar upload_id: its id, once it has one; one that gets none is not counted.
+    :ivar upload_id: set by the caller once it is known; an upload that gets none is not
+        counted any longer.
     """
 
     upload_id: str = ""
@@ -27,13 +28,15 @@ class NewUpload:
 
 @attrs.define(eq=False)
 class UnfinishedUploads:
-    """Counts the uploads that this process has begun, until they end.
+    """Counts the uploads that this process has started, until they end.
 
-    Each is a directory of several files, which stays for a week.
+    Each is a directory of several files that stays until it is purged, a week by
+    default.
 
-    :param per_user: at once, of one user; 0 for no limit.
-    :param total: at once; 0 for no limit.
-    :param lifetime: seconds after which one that was left alone has been purged.
+    :param per_user: unfinished uploads of one user; 0 for no limit.
+    :param total: unfinished uploads of all users; 0 for no limit.
+    :param lifetime: seconds after which an abandoned upload has been purged; 0 for
+        never.
     """
 
     _per_user: int = 0
@@ -60,7 +63,7 @@ class UnfinishedUploads:
                 self._add(new.upload_id, user, now)
 
     def forget(self, upload_id: object) -> None:
-        """Hear that an upload has ended; one that is not known is no matter."""
+        """Stop counting an upload; ignores an unknown one."""
         found = self._begun.pop(upload_id, None)
         if found is None:
             return
@@ -83,7 +86,7 @@ class UnfinishedUploads:
             raise TooManyRequests({"reason": reason, "limit": self._total})
 
     def _expire(self, now: float) -> None:
-        """Forget what has been purged; what began first stands first."""
+        """Forget uploads that were purged; the dict is in order of their start."""
         for upload_id, (_, began) in list(islice(self._begun.items(), _EXPIRE_BATCH)):
             if not self._lifetime or now - began < self._lifetime:
                 return

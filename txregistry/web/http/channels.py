@@ -1,4 +1,4 @@
-"""Connections of HTTP/1.1, with our limits."""
+"""HTTP/1.1 connections with limits on heads, idleness, pipelining and closing."""
 
 from __future__ import annotations
 
@@ -29,39 +29,38 @@ from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import H2Stream, OpenChannel
 
-#: What is no body is read in pieces of at most this, and no more of answers waits to be
-#: sent before we stop reading.
+#: Bytes per read outside of bodies, and of unsent answers before reading stops.
 HEAD_READ_BYTES = 64 * 1024
 
-#: Requests of one connection that are begun in one turn: some milliseconds of work.
+#: Pipelined requests answered in one reactor turn: some milliseconds of work.
 REQUESTS_PER_TURN = 16
 
-#: The longest time that the kernel can be told.
+#: Maximum of ``TCP_USER_TIMEOUT``, in milliseconds.
 _MAX_MILLISECONDS = 2**31 - 1
 
-#: Of a length: 63 bits have 19.
+#: Digits of a ``Content-Length``: 63 bits have 19.
 _MAX_LENGTH_DIGITS = 19
 
-#: What TLS begins with: a handshake of any version (RFC 8446, 5.1).
+#: First bytes of a TLS record with a handshake, of any version (RFC 8446, 5.1).
 _TLS_HELLO = b"\x16\x03"
 
 
 @attrs.frozen
 class ChannelLimits:
-    """What one connection may take.
+    """Limits of a listener's connections (``http.limits``).
 
-    :ivar header_bytes: of all headers of a request; multi-range headers of about 1,024
-        parts and large tokens fit below the default.
+    :ivar header_bytes: of all headers of a request. The default has room for a
+        ``Range`` of about 1,024 parts, and for large tokens.
     :ivar header_seconds: from the first byte of a head to its last.
     :ivar idle_seconds: without a byte from a client that is expected to send.
-    :ivar stall_seconds: without a client taking any of what is sent to it; 0 leaves
-        that to the kernel.
-    :ivar connections: of the whole listener.
-    :ivar streams: at once, of one connection of HTTP/2; further ones are refused, and
-        may come again.
-    :ivar min_rate: of a body, in bytes per second over a minute, while we take it, and
-        of what the client of an HTTP/2 stream makes room for over ``stall_seconds``
-        without any; 0 for any.
+    :ivar stall_seconds: without a client reading any byte that is sent to it; 0 leaves
+        this to the kernel.
+    :ivar connections: of the listener, at once.
+    :ivar streams: of one HTTP/2 connection, at once; further ones are refused, and can
+        be retried.
+    :ivar min_rate: bytes per second. A body has to arrive at this rate, over a minute
+        in which it is being read; the client of an HTTP/2 stream has to open its window
+        at this rate, over ``stall_seconds`` with a closed window. 0 for no minimum.
     """
 
     header_bytes: int = 128 * 1024
@@ -74,7 +73,12 @@ class ChannelLimits:
 
 
 class SiteContext(Protocol):
-    """The part of the site that requests and connections use."""
+    """The part of :class:`~txregistry.web.http.site.RegistrySite` used by connections.
+
+    :ivar active: requests that are being answered.
+    :ivar channels: open connections.
+    :ivar draining: the listener is about to stop: close connections after an answer.
+    """
 
     clock: IReactorTime
     limits: ChannelLimits
@@ -87,24 +91,24 @@ class SiteContext(Protocol):
     proxies: TrustedProxies
 
     def strip_prefix(self, path: bytes) -> bytes:
-        """Take the prefix off."""
+        """Strip the configured prefix from a path."""
 
     def request_ended(self, request: Any) -> None:
-        """Take the report of a request."""
+        """Report a request that has ended to the observer."""
 
 
 def set_socket_timeouts(transport: Any, limits: ChannelLimits) -> None:
-    """Let the kernel notice a peer that is dead, or takes nothing of what is sent.
+    """Have the kernel close the connection of a peer that is dead or reads nothing.
 
-    Where it takes nothing, who reads what it asked for would keep that for ever. Only
-    the kernel knows how much has been taken, of files that it sends itself as well.
+    A client that reads nothing would otherwise hold what was read for it for ever. Only
+    the kernel knows how much was acknowledged, also of files sent by ``sendfile``.
     """
     if not ITCPTransport.providedBy(transport):
         return
     transport.setTcpKeepAlive(True)
     is_tls = ISSLTransport.providedBy(transport)
     below = cast(Any, transport).transport if is_tls else transport
-    # For Twisted, a connection by a path of the file system is one of TCP, too.
+    # Twisted's Unix sockets provide ITCPTransport as well.
     if isinstance(below, Connection):
         socket = below.getHandle()
         if socket.family in (AF_INET, AF_INET6):
@@ -113,7 +117,7 @@ def set_socket_timeouts(transport: Any, limits: ChannelLimits) -> None:
 
 
 def body_producer(channel: Any) -> IPushProducer:
-    """Give what is to be paused so that no more of a body comes."""
+    """Return the producer to pause in order to stop reading a body."""
     if isinstance(channel, H2Stream):
         return cast(IPushProducer, channel)
     steps: IPushProducer = channel.steps
@@ -121,7 +125,7 @@ def body_producer(channel: Any) -> IPushProducer:
 
 
 def expects_continue(request: Any) -> bool:
-    """Tell whether a client has asked to be told before it sends a body."""
+    """Tell whether a client waits for 100 Continue before it sends its body."""
     expected = request.requestHeaders.getRawHeaders(b"Expect", [b""])[0]
     return bool(
         expected.lower() == b"100-continue"
@@ -132,10 +136,10 @@ def expects_continue(request: Any) -> bool:
 
 
 class RegistryChannel(OpenChannel):
-    """An HTTP/1.1 connection that begins requests when their head is in."""
+    """An HTTP/1.1 connection that starts a request when its head is complete."""
 
     maxHeaders = 200
-    abortTimeout: Any = None  # how a connection ends is watched by ours
+    abortTimeout: Any = None  # Closing has its own timers
     _has_received = False
     _unsent_head = b""
     _client_may_send = False
@@ -149,7 +153,7 @@ class RegistryChannel(OpenChannel):
     _secure: bool | None = None
 
     def connectionMade(self) -> None:
-        """Remember the connection for draining, and have it watched."""
+        """Register the connection with the site, and set its timeouts."""
         self._site = cast(SiteContext, self.factory)
         self._idle = IdleTimer(self._site.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._site.limits.header_bytes
@@ -159,7 +163,7 @@ class RegistryChannel(OpenChannel):
         self._site.channels.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Forget the connection."""
+        """End the connection's timers, and the request that is being answered."""
         self._is_lost = True
         self._site.channels.discard(self)
         for request in self.requests[:1]:  # only the first is being answered
@@ -171,33 +175,33 @@ class RegistryChannel(OpenChannel):
         self._idle.stop()
 
     def callLater(self, period: float, func: Callable[[], object]) -> IdleTimer:
-        """Give the one timer there is, of a client that is expected to send."""
+        """Start the idle timer; Twisted uses no other of a channel."""
         return self._idle.start(period, func)
 
     def getPeer(self) -> IAddress:
-        """Give the address at the other end; each request asks several times."""
+        """Return the peer's address, cached as each request needs it several times."""
         if self._peer is None:
             self._peer = super().getPeer()
         return self._peer
 
     def getHost(self) -> IAddress:
-        """Give our own address, of which the kernel is asked once."""
+        """Return the local address; cached to save a system call."""
         if self._host is None:
             self._host = super().getHost()
         return self._host
 
     def isSecure(self) -> bool:
-        """Tell whether this is TLS, which a connection stays."""
+        """Tell whether the connection uses TLS; cached."""
         if self._secure is None:
             self._secure = bool(super().isSecure())
         return self._secure
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes; a client that speaks TLS to us is told so by a closed door.
+        """Process bytes; abort for TLS on a plain port, and for a head that is late.
 
-        Many try TLS first, and would wait for an answer that cannot come. A client that
-        sends nothing at all is idle; one that sends a byte of a head now and then is
-        caught here.
+        Many clients try TLS first: without the abort they wait for a handshake until
+        they time out. The idle timer does not end a client that sends a head byte by
+        byte, so the time of a head is checked here.
         """
         if self._closing is not None:
             self._closing.discard(data)
@@ -213,7 +217,7 @@ class RegistryChannel(OpenChannel):
             super().dataReceived(data)
 
     def _receive_held(self, data: bytes) -> None:
-        """Take what came earlier, unless the connection is being closed."""
+        """Process bytes from the backlog, unless the connection is closing."""
         self._answered_in_turn = 0
         if self._timeout_is_suspended and not self.is_answering:
             self._timeout_is_suspended = False
@@ -222,19 +226,19 @@ class RegistryChannel(OpenChannel):
             super().dataReceived(data)
 
     def pauseProducing(self) -> None:
-        """Hear that the client takes too little: begin nothing more."""
+        """Start no more requests: the client does not read its answers fast enough."""
         super().pauseProducing()
         self.steps.suspend()
 
     def resumeProducing(self) -> None:
-        """Hear that the client takes more."""
+        """Start requests again: the client has read its answers."""
         super().resumeProducing()
         self.steps.resume()
 
     def headerReceived(self, line: bytes) -> bool:
-        """Take a header; a length of more digits than there are bytes is refused.
+        """Process a header line; answer 400 to a ``Content-Length`` beyond 63 bits.
 
-        Python reads no number of thousands of digits, and Twisted gives no answer then.
+        ``int`` raises for thousands of digits, and Twisted would then not answer.
         """
         name, _, value = line.partition(b":")
         is_length = name.lower() == b"content-length"
@@ -252,7 +256,7 @@ class RegistryChannel(OpenChannel):
         return now - self._head_began_at > self._site.limits.header_seconds
 
     def allHeadersReceived(self) -> None:
-        """Begin a request that has a body; others begin when they are complete."""
+        """Start a request that has a body; Twisted starts those without one."""
         self._head_began_at = None
         request = self.requests[-1]
         command, path, version = self.request_line
@@ -263,21 +267,24 @@ class RegistryChannel(OpenChannel):
             request.begin(command, path, version)
 
     def _raise_read_size(self) -> None:
-        """Read a body in pieces as large as there is room for at the moment."""
+        """Set the size of reads for a body: its share of the memory budget."""
         transport: Any = self.transport
         transport.bufferSize = BODIES.share(len(self._site.active))
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
-        """Hold the head of an answer until what goes with it, or :meth:`flush_head`."""
+        """Buffer the head of an answer, to send it with the first bytes of the body.
+
+        :meth:`flush_head` sends it alone.
+        """
         lines = [b"%b %b %b" % (version, code, reason)]
         for name, values in headers.getAllRawHeaders():
             lines += [b"%b: %b" % (name, value) for value in values]
         self._unsent_head = b"\r\n".join((*lines, b"", b""))
 
     def write(self, data: bytes) -> None:
-        """Send part of an answer; the head with the first."""
+        """Send bytes of an answer, after its head."""
         head, self._unsent_head = self._unsent_head, b""
         if head:
             send_now(self.transport, head + data)
@@ -285,26 +292,26 @@ class RegistryChannel(OpenChannel):
             super().write(data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Send part of an answer; the head with the first."""
+        """Send bytes of an answer, after its head."""
         if self._unsent_head:
             self.write(b"".join(iovec))
         else:
             super().writeSequence(iovec)
 
     def flush_head(self) -> None:
-        """Send the head of an answer of which no more may come soon."""
+        """Send the head of an answer whose body may not be available soon."""
         if self._unsent_head:
             self.write(b"")
 
     def linger_after_answer(self) -> None:
-        """Say that the client may still be sending when its answer is out."""
+        """Half-close after the answer: the client may still be sending its body."""
         self._client_may_send = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
-        """Go on to the next, unless the client takes no answers, or had its turn.
+        """Start the next pipelined request, or put it off.
 
-        A client that sends one request after another and reads nothing would else have
-        us keep all the answers, and others wait for all of them.
+        It is put off while the client does not read its answers, which would pile up in
+        memory, and after :data:`REQUESTS_PER_TURN` requests, for other clients' sake.
         """
         if self.is_backed_up and self.persistent:
             self.network.pauseProducing()
@@ -316,15 +323,15 @@ class RegistryChannel(OpenChannel):
         if self.steps.has_backlog and self._closing is None:
             self.network.pauseProducing()
             self._timeout_is_suspended = True
-            self.setTimeout(None)  # it is for us to go on
+            self.setTimeout(None)  # the client waits for us, so it is not idle
 
     def _hold_back(self, all_of_it: bool) -> None:
-        """Hold back what came after a request, before what is held back already."""
+        """Put pipelined bytes back, before the backlog that they preceded."""
         came = self.take_pipelined()
         self.steps.put_back(came + self.clearLineBuffer() if all_of_it else came)
 
     def loseConnection(self) -> None:
-        """Close the connection, in time; whoever asks again waits for nothing."""
+        """Close the connection within a time limit; a second call closes it now."""
         if self._is_lost:
             return
         if self._closing is not None:
@@ -335,20 +342,20 @@ class RegistryChannel(OpenChannel):
         self._closing = Closing(cast(ITransport, self.transport), call_later)
         self.network.unregisterProducer()
         self._closing.begin(self._client_may_send)
-        # It may have been held back, and what ends it comes after that.
+        # A paused connection would not read the end that the client sends.
         self.network.resumeProducing()
 
     def allContentReceived(self) -> None:
-        """Hear of the end of a body, unless its request has been answered and gone."""
+        """Process the end of a body, unless its request has ended already."""
         transport: Any = self.transport
         transport.bufferSize = HEAD_READ_BYTES
         if self.requests:
             super().allContentReceived()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take part of a body, as long as there is a request that it belongs to."""
+        """Process bytes of a body; drop them if its request has ended already."""
         if self.is_answering:
-            super().rawDataReceived(data)  # what comes after it
+            super().rawDataReceived(data)  # a pipelined request after the body
         elif self.requests:
             self._raise_read_size()
             self._receive_body(
@@ -356,7 +363,7 @@ class RegistryChannel(OpenChannel):
             )
 
     def _receive_body(self, data: bytes) -> None:
-        """Take part of a body, and whatever it brings in one piece."""
+        """Feed a read to the body as one piece; close if the body is too slow."""
         request = self.requests[-1]
         request.body.cork()
         super().rawDataReceived(data)

@@ -1,4 +1,4 @@
-"""Closing a connection in time, though the client has a say in it."""
+"""Closing a connection within a time limit, whatever its client does."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from twisted.internet.interfaces import (
 
 from txregistry.flow.twisted_private import unsent_bytes
 
-#: How long a client is waited for that goes on sending, does not consent to the end of
-#: TLS, or takes none of what is still to be sent.
+#: Seconds between two checks of a closing connection. A client has this long to stop
+#: sending, or to answer the end of TLS.
 LINGER_SECONDS = 30.0
 
-#: How often one may pass without a byte of what is still to be sent being taken.
+#: Checks in a row at which no unsent byte has gone; the connection is then aborted.
 _MAX_STALLED_CHECKS = 10
 
-#: How much is read of a client that goes on sending.
+#: Bytes read and discarded while closing; the connection is then aborted.
 LINGER_BYTES = 64 * 1024 * 1024
 
 
 @attrs.define(eq=False)
 class Closing:
-    """The end of a connection, from when it is wanted to when it is there.
+    """Closes one connection, and aborts it when that takes too long.
 
-    A client that still sends would find the connection reset, and not its answer: so
-    it is read on (RFC 9112, 9.6). TLS ends when the client consents (RFC 8446, 6.1),
-    and any connection when what is written has been taken. None may take for ever.
+    If a client still sends, closing at once would reset the connection, and it may lose
+    the answer: so only our half is closed and reading continues (RFC 9112, 9.6). TLS
+    ends when the client answers ``close_notify`` (RFC 8446, 6.1). Either happens after
+    everything written was sent, which needs the client to read it.
 
-    :param call_later: of the clock that counts.
+    :param call_later: of the clock to use.
     """
 
     _transport: ITransport
@@ -47,9 +48,9 @@ class Closing:
     _close_is_requested: bool = False
 
     def begin(self, client_may_send: bool) -> None:
-        """Close.
+        """Start to close; call once.
 
-        :param client_may_send: the client may be sending still.
+        :param client_may_send: the client may still be sending: close our half only.
         """
         self._schedule_check()
         if client_may_send and not self._is_tls:
@@ -58,20 +59,20 @@ class Closing:
             self._transport.loseConnection()
 
     def discard(self, data: bytes) -> None:
-        """Drop what comes all the same; too much is too much."""
+        """Discard received bytes; abort after :data:`LINGER_BYTES`."""
         self._discarded += len(data)
         if self._discarded > LINGER_BYTES:
             self._abort()
 
     def close_now(self) -> None:
-        """Wait for the client no longer."""
+        """Do not wait for the client any longer: abort TLS, close anything else."""
         if self._is_tls:
             self._abort()
         else:
             self._transport.loseConnection()
 
     def connection_lost(self) -> None:
-        """Hear that the connection has gone."""
+        """Stop the timer: the connection is gone."""
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
@@ -88,7 +89,8 @@ class Closing:
             return
         self._schedule_check()
         if not left:
-            # What the kernel has it goes on sending, which aborting would prevent.
+            # Aborting would discard what is in the kernel's send buffer: close first,
+            # and abort at the next check.
             self._close_is_requested = True
             self._connection.loseConnection()
 
@@ -105,5 +107,5 @@ class Closing:
 
     @property
     def _connection(self) -> Any:
-        """Give what TLS goes over, or the connection itself."""
+        """Return the transport below TLS, or the transport itself."""
         return cast(Any, self._transport).transport if self._is_tls else self._transport

@@ -1,20 +1,19 @@
-"""How fast a body comes: a client that sends a byte now and then is not waited for."""
+"""The rate at which a body arrives: a client that is too slow is disconnected."""
 
 from __future__ import annotations
 
 import attrs
 
-#: What comes is counted over so many seconds, so that a pause of the network is none of
-#: the client.
+#: Seconds over which the rate is measured: long enough to ride out a network outage.
 PERIOD_SECONDS = 60.0
 
 
 @attrs.define(eq=False)
 class Pace:
-    """Counts what comes while the client is let send; it begins held back.
+    """Measures the rate of a body while it is being read; starts paused.
 
-    :param min_rate: bytes per second, framing included; 0 for any.
-    :param paused_at: now.
+    :param min_rate: bytes per second, framing included; 0 for no minimum.
+    :param paused_at: the current time, in seconds.
     """
 
     _min_rate: float
@@ -26,22 +25,25 @@ class Pace:
         self._began_at = self._paused_at or 0.0
 
     def pause(self, now: float) -> None:
-        """Count no time: it is us who are slow."""
+        """Stop the clock: reading is paused, so the client cannot send."""
         if self._paused_at is None:
             self._paused_at = now
 
     def resume(self, now: float) -> None:
-        """Count time again."""
+        """Start the clock again."""
         if self._paused_at is not None:
             self._began_at += now - self._paused_at
             self._paused_at = None
 
     def count(self, size: int) -> None:
-        """Count what has come."""
+        """Count received bytes."""
         self._bytes += size
 
     def is_slow(self, now: float) -> bool:
-        """Tell whether too little came in the last period, if that has passed."""
+        """Tell whether a period has passed with a rate below the minimum.
+
+        Starts the next period if one has passed.
+        """
         passed = now - self._began_at
         if self._paused_at is not None or passed < PERIOD_SECONDS:
             return False

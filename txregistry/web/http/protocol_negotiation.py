@@ -1,4 +1,4 @@
-"""The choice between HTTP/1.1 and HTTP/2, made with the first bytes."""
+"""The choice between HTTP/1.1 and HTTP/2, by ALPN or by the first bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from twisted.python.failure import Failure
 
 from txregistry.web.http.twisted_private import OpenH2Connection
 
-#: What HTTP/2 without TLS begins with (RFC 9113, 3.4).
+#: The client's connection preface of HTTP/2 (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class ChosenProtocol(Protocol, TimeoutMixin):
-    """Becomes HTTP/1.1 or HTTP/2 with the first bytes.
+    """Waits for the first bytes of a connection, then hands it to HTTP/1.1 or HTTP/2.
 
-    :param cleartext: HTTP/2 may come without TLS, announced by its preface.
+    :param cleartext: tell HTTP/2 by its preface, not by ALPN: for plain connections.
     """
 
     def __init__(self, site: Any, address: IAddress | None, cleartext: bool) -> None:
@@ -30,12 +30,12 @@ class ChosenProtocol(Protocol, TimeoutMixin):
         self.callLater = site.clock.callLater  # type: ignore[method-assign]
 
     def connectionMade(self) -> None:
-        """Count, and wait no longer than for any other byte."""
+        """Register with the site, and start the idle timeout."""
         self._site.channels.add(self)
         self.setTimeout(self._site.limits.idle_seconds)
 
     def timeoutConnection(self) -> None:
-        """Close a connection over which nothing came."""
+        """Abort a connection on which the protocol is still undecided."""
         cast(ITCPTransport, self.transport).abortConnection()
 
     def loseConnection(self) -> None:
@@ -43,7 +43,7 @@ class ChosenProtocol(Protocol, TimeoutMixin):
         cast(ITCPTransport, self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
-        """Choose, then pass on."""
+        """Choose the protocol once it is known, and pass bytes to it."""
         if self._chosen is None:
             is_first = not self._received
             self._received += data
@@ -62,13 +62,13 @@ class ChosenProtocol(Protocol, TimeoutMixin):
         self._chosen.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Pass on."""
+        """Pass the end to the chosen protocol."""
         self._unregister()
         if self._chosen is not None:
             self._chosen.connectionLost(reason)
 
     def _shorten_timeout(self) -> None:
-        """Wait for the rest no longer than for that of any head."""
+        """Give the rest of a preface the time that a head has."""
         limits = self._site.limits
         self.setTimeout(min(limits.idle_seconds, limits.header_seconds))
 

@@ -1,13 +1,11 @@
-"""One request: begun when its head is in, aborted or ended once, and reported.
+"""A request that starts when its head is complete, and is reported once when it ends.
 
-Note [Early requests]. A channel calls ``requestReceived`` when a body is complete; by
-then twisted.web has spooled it somewhere. A request that has a body is begun here by
-:meth:`RegistryRequest.begin` as soon as its head is in, with a
-:class:`~txregistry.web.http.body.Body` that holds the connection back until somebody
-reads.
-So access and limits are decided before a byte of it is read, and a client that sent
-``Expect: 100-continue`` is told to go on only then. An answer that is given before the
-body has ended is followed by dropping a bounded rest of it, or by closing.
+Note [Early requests]. twisted.web calls ``requestReceived`` when the body is complete
+and spooled. Here a channel calls :meth:`RegistryRequest.begin` as soon as the head is
+complete, and the :class:`~txregistry.web.http.body.Body` pauses the connection until it
+is read. So access and limits are checked before a byte of a body is read, and ``Expect:
+100-continue`` is answered only then. If the answer ends before the body, a bounded rest
+of the body is read and dropped; if more is left, the connection is closed.
 """
 
 from __future__ import annotations
@@ -47,8 +45,8 @@ from txregistry.web.http.pace import Pace
 from txregistry.web.http.peers import PeerRequest
 from txregistry.web.http.twisted_private import H2Stream, connection_of, send_continue
 
-#: What is left of a body that nobody wants is read up to this; after that the
-#: connection is closed.
+#: Bytes of an unread body to drop after the answer; if more is left, the connection is
+#: closed.
 MAX_DROPPED_BYTES = 1024 * 1024
 
 _NO_BODY = (204, 304)
@@ -57,7 +55,7 @@ _log = Logger(namespace="txregistry.web")
 
 
 class _NullSpool:
-    """Stands where twisted.web would keep a body."""
+    """Replaces the file in which twisted.web spools a body."""
 
     def write(self, data: bytes) -> None:
         return None
@@ -68,17 +66,20 @@ class _NullSpool:
 
 @implementer(IFileConsumer)
 class RegistryRequest(PeerRequest):
-    """A request that can be aborted, takes files, and reports its end once.
+    """A request that can be aborted, sends files, and reports its end once.
 
-    :ivar handler: the resource that answers, for metrics; set by the API.
-    :ivar actor: who asks, once that is known.
-    :ivar allowed: the methods that the resource has and the gate lets pass.
-    :ivar body: what the client sends after the head.
-    :ivar client_left: the client has gone before its answer was whole.
-    :ivar unsent_bytes: how many bytes of the answer were never given to the kernel,
-        once the client has gone; set by the connection.
-    :ivar began_at: by the clock of the site, in seconds.
-    :ivar base: by which scheme and host the client reaches us, once that is known.
+    :ivar handler: name of the resource, for metrics; set by the resource.
+    :ivar identity: random id of the request, in logs, events and errors.
+    :ivar actor: the authenticated user; empty until known.
+    :ivar aborted: the connection was cut before the answer was complete.
+    :ivar allowed: value of the ``Allow`` header for this path.
+    :ivar body: the body of the request.
+    :ivar client_left: the client disconnected before its answer was complete.
+    :ivar unsent_bytes: bytes of the answer that never reached the kernel; set by the
+        connection when the client disconnects.
+    :ivar began_at: when the head was complete: seconds, by the clock of the site.
+    :ivar base: scheme and host by which the client reached the registry; ``None`` until
+        they are computed.
     """
 
     handler = "unknown"
@@ -98,20 +99,20 @@ class RegistryRequest(PeerRequest):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        # A head that is never complete has none either.
+        # Replaced by gotLength, unless the head never becomes complete.
         self.body = Body(ref(self), 0, complete=True)
 
     def gotLength(self, length: int | None) -> None:
-        """Learn how long the body is; the channel begins us next, if there is one."""
+        """Set the length of the body; called when the head is complete."""
         self.body = Body(ref(self), length, complete=length == 0)
         self.content = cast(Any, _NullSpool())
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take part of the body."""
+        """Feed bytes to the body."""
         self.body.feed(data)
 
     def begin(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Begin to answer: the head is in."""
+        """Start to answer: the head is complete."""
         self._is_started = True
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
@@ -121,14 +122,14 @@ class RegistryRequest(PeerRequest):
         self.process()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Hear that the body has come; without one, begin."""
+        """End the body; start a request that has none."""
         if not self._is_started:
             self.begin(command, path, version)
         self.body.end()
 
     def process(self) -> None:
-        """Begin to answer, in a context of our own."""
-        # The channel is gone when an exchange has ended; the site is needed then.
+        """Set the request up, and render it in a context of its own."""
+        # Keep the site: the channel is gone when the request ends.
         site = self._reports_to = cast(SiteContext, self.channel.factory)
         self.site = cast(Any, site)
         self.identity = os.urandom(16).hex()
@@ -143,10 +144,10 @@ class RegistryRequest(PeerRequest):
         self.run_in_context(self._process)
 
     def run_in_context(self, do: Callable[..., Any], *args: Any) -> Any:
-        """Call something as a part of this exchange: what it logs has our id.
+        """Call a function with this request's id and client in its context.
 
-        A Deferred fires in the context of whoever fires it, which is that of no
-        request, or of another one.
+        The id appears in what the function logs. The callbacks of a Deferred run in the
+        context of the code that fires it, which may be another request's.
         """
         context = copy_context()
         context.run(request_id.set, self.identity)
@@ -168,31 +169,34 @@ class RegistryRequest(PeerRequest):
     def _strip_authority(self) -> None:
         scheme, found, rest = self.path.partition(b"://")
         if found and scheme in (b"http", b"https"):
-            # The absolute form (RFC 9112, 3.2.2) names a host, which says nothing.
+            # Absolute form (RFC 9112, 3.2.2): one registry serves all hosts.
             self.path = b"/" + rest.partition(b"/")[2]
 
     @property
     def has_one_host(self) -> bool:
-        """Tell whether it names one host, as it has to (RFC 9112, 3.2)."""
+        """Tell whether there is exactly one ``Host``, as required (RFC 9112, 3.2).
+
+        HTTP/1.0 may have none.
+        """
         hosts = self.requestHeaders.getRawHeaders(b"Host", [])
         return len(hosts) == 1 or (not hosts and self.clientproto != b"HTTP/1.1")
 
     @property
     def is_over(self) -> bool:
-        """Tell whether no more can be said to the client."""
+        """Tell whether the answer is complete, or the client disconnected."""
         return bool(self.finished or self.is_disconnected)
 
     def parseCookies(self) -> None:
-        """Look for none: no client of a registry has any."""
+        """Parse none: the clients of a registry send no cookies."""
 
     def turns(self) -> Turns:
-        """Give what lets others have their turn, in a long loop."""
+        """Return turns for a long loop that has to let other requests run."""
         return Turns(cast(SiteContext, self.site).clock)
 
     def wait_for_window(self) -> Deferred[None]:
-        """Fire when the client lets us send: at once, but for a stream of HTTP/2.
+        """Fire when the window of an HTTP/2 stream is open; at once for HTTP/1.1.
 
-        Never fires if the client goes first, and may be cancelled.
+        Never fires if the stream ends first; may be cancelled.
         """
         channel: Any = self.channel
         if isinstance(channel, H2Stream):
@@ -203,37 +207,37 @@ class RegistryRequest(PeerRequest):
         return succeed(None)
 
     def count_body_bytes(self, size: int) -> None:
-        """Hear that so many bytes of the body have come, on the wire."""
+        """Count bytes of the body on the wire, for its minimum rate."""
         if self._pace is not None:
             self._pace.count(size)
 
     def is_slow(self, now: float) -> bool:
-        """Tell whether a client that is let send its body hardly does."""
+        """Tell whether the body arrives below the minimum rate."""
         if self._pace is None or self.body.complete:
             return False
         return self._pace.is_slow(now)
 
     def pause_body(self) -> None:
-        """Hold the client back."""
+        """Stop reading from the client."""
         if self._pace is not None:
             self._pace.pause(cast(SiteContext, self.site).clock.seconds())
         if self.channel is not None:
             body_producer(self.channel).pauseProducing()
 
     def resume_body(self) -> None:
-        """Let the client send, telling it so if it waits for that."""
+        """Read from the client; answer ``Expect: 100-continue`` first."""
         if self.channel is None:
             return
         if self._pace is not None:
             self._pace.resume(cast(SiteContext, self.site).clock.seconds())
         if not self._answered and expects_continue(self):
-            # Whoever waits to send is told so once.
+            # Without the header the client is not sent 100 a second time.
             self.requestHeaders.removeHeader(b"Expect")
             send_continue(self.channel)
         body_producer(self.channel).resumeProducing()
 
     def write(self, data: bytes) -> None:
-        """Send bytes, unless the exchange was aborted."""
+        """Send bytes of the answer, unless it was aborted or is complete."""
         if self.aborted or self.finished:
             return
         if not self.startedWriting and self.has_large_rest():
@@ -243,7 +247,7 @@ class RegistryRequest(PeerRequest):
             self.channel.flush_head()
 
     def finish(self) -> None:
-        """End the answer, unless the exchange was aborted; first drop what is left."""
+        """End the answer, unless it was aborted; first drop the rest of the body."""
         if self.aborted or self.is_disconnected:
             return
         self._answered = True
@@ -255,18 +259,22 @@ class RegistryRequest(PeerRequest):
             self._drop_rest()
 
     def _drop_rest(self) -> None:
-        """Answer now, and end when the body has: it must not pass for a request."""
+        """Send the answer now, but end it only after the body.
+
+        The rest of the body would otherwise be parsed as the next request.
+        """
         if not self.startedWriting:
             self.write(b"")
         if expects_continue(self) or not isinstance(self.channel, HTTPChannel):
-            # Nothing is to come, or a stream of HTTP/2 ends without the others.
+            # The client will not send the body, or the rest concerns one HTTP/2 stream
+            # only, which the connection resets.
             self.body.drop(0, _ignore)
             self._end()
         else:
             self.body.drop(MAX_DROPPED_BYTES, self._end)
 
     def has_large_rest(self) -> bool:
-        """Tell whether more of the body is to come than is worth reading."""
+        """Tell whether the rest of the body is too long to read and drop."""
         if self.body.complete:
             return False
         rest = (self.body.content_length or 0) - self.body.received
@@ -282,13 +290,13 @@ class RegistryRequest(PeerRequest):
         is_stream = not isinstance(self.channel, HTTPChannel)
         super().finish()
         if is_stream and self._reports_to is not None:
-            # It ends when its last frame is sent: the connection says so.
+            # The connection reports it after its last frame is sent.
             self._reports_to.active.discard(self)
         else:
             self.report()
 
     def loseAfterwards(self) -> None:
-        """Keep the connection no longer than this answer."""
+        """Close an HTTP/1.1 connection after this answer."""
         if not isinstance(self.channel, HTTPChannel):
             return
         if not self.startedWriting:
@@ -296,7 +304,10 @@ class RegistryRequest(PeerRequest):
         self.channel.persistent = False
 
     def abort(self) -> None:
-        """Cut the connection, so that no client takes what it got for the whole."""
+        """Abort the connection, so that the client does not take a part for the whole.
+
+        For HTTP/2 the stream alone is reset.
+        """
         if self.aborted or self.channel is None:
             return
         self.aborted = True
@@ -307,13 +318,13 @@ class RegistryRequest(PeerRequest):
             self.connectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Hear that the client has gone."""
+        """End the request after a disconnect, by either side."""
         if self.is_disconnected:
             return
         if self.client_left or not self.aborted:
             self._record_disconnect()
         self.aborted = True
-        # Reading and writing end first, whatever becomes of the report.
+        # End reading and writing first: an observer may fail.
         super().connectionLost(reason)
         self.body.connection_lost()
         self.report()
@@ -333,19 +344,19 @@ class RegistryRequest(PeerRequest):
         )
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a producer; one that comes after the client has gone is stopped."""
+        """Register a producer; stop it if the client has disconnected."""
         if self.channel is None:
             producer.stopProducing()
         else:
             super().registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """Let the producer go, also after the client has gone."""
+        """Unregister the producer, also after the client has disconnected."""
         if self.channel is not None:
             super().unregisterProducer()
 
     def takes_files(self) -> bool:
-        """Tell whether this answer goes out uncoded on plain TCP."""
+        """Tell whether ``sendfile`` can be used: plain TCP, no transfer coding."""
         return (
             not self.chunked
             and self.channel is not None
@@ -356,7 +367,7 @@ class RegistryRequest(PeerRequest):
     def write_file(
         self, descriptor: int, offset: int, size: int, warm: Warm
     ) -> Deferred[None]:
-        """Send part of a file; see :class:`IFileConsumer`."""
+        """Send part of a file by ``sendfile``; see :class:`IFileConsumer`."""
         if self.method == b"HEAD" or self.code in _NO_BODY:
             return succeed(None)
         if not self.startedWriting:
@@ -379,7 +390,7 @@ class RegistryRequest(PeerRequest):
         return done.addBoth(count)
 
     def report(self) -> None:
-        """Tell the site that this exchange has ended; only the first time counts."""
+        """Report the end of this request to the site; idempotent."""
         site, self._reports_to = self._reports_to, None
         if site is not None:
             site.active.discard(self)
@@ -393,4 +404,4 @@ def set_version_header(request: RegistryRequest) -> None:
 
 
 def _ignore() -> None:
-    """Stand for what is done when the rest of a body has come."""
+    """Do nothing at the end of a dropped body."""

@@ -1,9 +1,9 @@
-"""What one read brings is taken in steps, with turns for others between them.
+"""Processes an expensive read in steps, in a reactor turn each.
 
-It may be three megabytes of a body. In chunks of one byte that is half a million of
-them, and to take them apart would hold all other clients for seconds. So would two
-thousand requests, of which 64 KiB may be full; and whoever takes none of their answers
-would have us keep them all.
+A read may return three megabytes of a body. In chunks of one byte these are half a
+million chunks, and parsing them would block the reactor for seconds; 64 KiB can contain
+two thousand pipelined requests. The rest of such a read is the backlog, and reading is
+paused until it is processed.
 """
 
 from __future__ import annotations
@@ -14,28 +14,31 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-#: What has more lines than this is taken in steps: two for each chunk, and one in
-#: 64 KiB of random bytes.
+#: Lines of a read that is processed at once. A chunk has two; random bytes have one in
+#: 64 KiB.
 MAX_LINES = 1024
 
-#: Taken in one turn of what has many lines: less than 3,000 chunks.
+#: Bytes of a step: less than 3,000 chunks.
 STEP_BYTES = 16 * 1024
 
 
 def has_many_lines(data: bytes) -> bool:
-    """Tell whether it may be a body in tiny chunks, or many requests."""
+    """Tell whether a read may be a body in tiny chunks, or many requests."""
     return data.count(b"\r\n") > MAX_LINES
 
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Steps:
-    """Holds back what has come, and the connection while there is any of it.
+    """The backlog of a connection; the connection is paused while there is any.
 
-    :param network: is paused and resumed.
-    :param process: is called with what was held back, in a turn of its own.
-    :param is_expensive: tells whether all of what has come would hold a turn for long.
-    :param step_bytes: taken in one turn of what is.
+    As a producer it stands in for the connection: resuming it resumes the connection
+    only once the backlog is processed.
+
+    :param network: the connection, to be paused and resumed.
+    :param process: is called with each step of the backlog, in a turn of its own.
+    :param is_expensive: tells whether a read is too long for one reactor turn.
+    :param step_bytes: bytes of one step.
     """
 
     _clock: IReactorTime
@@ -51,34 +54,34 @@ class Steps:
 
     @property
     def has_backlog(self) -> bool:
-        """Tell whether some is held back, which all that comes has to wait for."""
+        """Tell whether there is a backlog: new bytes have to be added to it."""
         return bool(self._backlog)
 
     def take_now(self, data: bytes) -> bytes:
-        """Give as much as may be taken in this turn; the rest is held back."""
+        """Return the part of a read to process now; the rest joins the backlog."""
         if len(data) <= self._step_bytes or not self._is_expensive(data):
             return data
         self.add(data[self._step_bytes :])
         return data[: self._step_bytes]
 
     def add(self, data: bytes) -> None:
-        """Hold something back, after all that is held back already."""
+        """Append to the backlog."""
         self._hold(self._backlog[self._offset :] + data)
 
     def put_back(self, data: bytes) -> None:
-        """Hold back what was taken too early, before all that is held back already."""
+        """Put bytes back at the front of the backlog."""
         if data:
             self._hold(data + self._backlog[self._offset :])
 
     def suspend(self) -> None:
-        """Take nothing more of what is held back, until :meth:`resume`."""
+        """Stop processing the backlog, until :meth:`resume`."""
         self._is_suspended = True
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
     def resume(self) -> None:
-        """Take what is held back, in turns; the connection is held as long."""
+        """Process the backlog again."""
         self._is_suspended = False
         if self._backlog:
             self._hold(self._backlog[self._offset :])
@@ -90,25 +93,25 @@ class Steps:
             self._call = self._clock.callLater(0, self._turn)
 
     def stop(self) -> None:
-        """Forget what is held back: the connection has gone."""
+        """Discard the backlog: the connection is gone."""
         self._backlog, self._offset = b"", 0
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
     def pauseProducing(self) -> None:
-        """Hold the connection back, whatever else would."""
+        """Pause the connection, with or without a backlog."""
         self._is_paused = True
         self._network.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Let the connection go on, once nothing is held back here."""
+        """Resume the connection, as soon as there is no backlog."""
         self._is_paused = False
         if not self._backlog and not self._is_suspended:
             self._network.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Give the connection up."""
+        """Stop the connection."""
         self._network.stopProducing()
 
     def _turn(self) -> None:

@@ -1,7 +1,7 @@
-"""Streams of HTTP/2 whose client lets us send nothing, and for how long.
+"""HTTP/2 streams with a closed flow-control window, and their timeouts.
 
-Of a connection the kernel knows whether its client takes what is sent. A stream may be
-stopped by its window alone, on a connection that is alive in every other way.
+``TCP_USER_TIMEOUT`` ends a connection whose client reads nothing. It does not help
+against a client that reads, but keeps the window of a stream closed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from txregistry.web.http.idle import IdleTimer
 
 @attrs.define
 class _Stall:
-    """How one stream has fared since its client last took enough.
+    """The time that one stream's window was closed, and how much was granted since.
 
-    :ivar closed_at: since when it has had no room for a byte, if it has none.
-    :ivar spent: seconds that it had none, before that.
-    :ivar granted: bytes that its client has made room for.
+    :ivar closed_at: when the window closed; ``None`` while it is open.
+    :ivar spent: seconds that it was closed before.
+    :ivar granted: bytes by which the client has opened it.
     """
 
     closed_at: float | None = None
@@ -40,7 +40,7 @@ class _Stall:
         self.granted += room
 
     def remaining(self, now: float, seconds: float) -> float:
-        """Say how long it may go on; for ever while it has room."""
+        """Return the seconds until the stream times out; infinite while it is open."""
         if self.closed_at is None:
             return inf
         return self.closed_at + seconds - self.spent - now
@@ -48,15 +48,16 @@ class _Stall:
 
 @attrs.define(eq=False)
 class ClosedWindows:
-    """The streams of one connection that wait for their windows to open.
+    """The streams of one connection whose windows are closed.
 
-    A window that is opened by a byte now and then would hold what was read for its
-    stream for as long as its client likes. So the clock of a stream begins anew only
-    when the client has made room for as many bytes as it is to take in that time.
+    A client could keep a stream alive by opening its window by a byte now and then. So
+    the clock of a stream starts again only after its client has granted
+    ``enough_bytes``, what it has to accept in that time at the minimum rate.
 
-    :param seconds: a stream is given up that has had no room for so long; 0 for never.
-    :param enough_bytes: bytes of room after which the clock of a stream begins anew.
-    :param on_stalled: is called with the number of such a stream.
+    :param seconds: a stream times out when its window was closed for this long; 0 for
+        never.
+    :param enough_bytes: granted bytes after which the clock of a stream starts again.
+    :param on_stalled: is called with the id of a stream that timed out.
     """
 
     _clock: IReactorTime
@@ -73,11 +74,11 @@ class ClosedWindows:
 
     @property
     def streams(self) -> list[int]:
-        """Give the streams that wait."""
+        """Return the ids of streams whose windows are closed."""
         return list(self._closed)
 
     def mark_closed(self, stream: int) -> None:
-        """Hear that a stream has something to send, and no room; once is enough."""
+        """Start the clock of a stream with a closed window; idempotent."""
         if stream in self._closed:
             return
         self._closed[stream] = None
@@ -86,13 +87,16 @@ class ClosedWindows:
             self._schedule_check()
 
     def wait(self, stream: int) -> Deferred[None]:
-        """Fire when a stream has room; never, if it ends first."""
+        """Fire when the window of a stream opens; never, if the stream ends first."""
         self.mark_closed(stream)
         self._waiting[stream] = Deferred()
         return self._waiting[stream]
 
     def mark_opened(self, stream: int, room: int) -> None:
-        """Hear that there is room again, for so many bytes."""
+        """Stop the clock of a stream, and fire its :meth:`wait`.
+
+        :param room: bytes that the window has now.
+        """
         self._stalls[stream].open(self._clock.seconds(), room)
         if self._stalls[stream].granted >= self._enough_bytes:
             del self._stalls[stream]
@@ -102,12 +106,12 @@ class ClosedWindows:
             waiting.callback(None)
 
     def forget(self, stream: int) -> None:
-        """Forget a stream."""
+        """Forget a stream that has ended."""
         self._stalls.pop(stream, None)
         self._stop_waiting(stream)
 
     def stop(self) -> None:
-        """Forget all, and leave nothing with the clock."""
+        """Forget all streams, and stop the timer."""
         self._stalls.clear()
         self._closed.clear()
         self._waiting.clear()

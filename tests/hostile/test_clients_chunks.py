@@ -14,9 +14,9 @@ from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
 from txregistry.web.http.body import Body
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES
-from txregistry.web.http.request import MAX_DROPPED_BYTES
 
 #: More than this no turn may take apart: about 20 ms of work.
 CHUNKS_PER_TURN = 4000

@@ -34,6 +34,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 
 from txregistry.web.http.body import Body
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.channels import SiteContext, set_socket_timeouts
 from txregistry.web.http.frames import (
     FRAME_HEAD_BYTES,
@@ -47,8 +48,8 @@ from txregistry.web.http.h2_private import (
     limit_header_list,
     partial_frame,
 )
+from txregistry.web.http.late_bodies import LateBodies
 from txregistry.web.http.lingering_close import Closing
-from txregistry.web.http.request import MAX_DROPPED_BYTES
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import OpenH2Connection, request_of
 from txregistry.web.http.windows import ClosedWindows
@@ -80,7 +81,7 @@ class RegistryH2Connection(OpenH2Connection):
         )
         self._reading_heads: set[int] = set()
         self._corked_bodies: list[Body] = []
-        self._late_bodies: dict[int, int] = {}
+        self._late_bodies = LateBodies(self._end_late_body)
         self._head_timer = HeadTimer(self.conn)
         self._rates_checked_at = self._site.clock.seconds()
         network = cast(IPushProducer, self.transport)
@@ -260,7 +261,7 @@ class RegistryH2Connection(OpenH2Connection):
         length = event.flow_controlled_length
         self.conn.acknowledge_received_data(length, event.stream_id)
         self.send_control_frames()
-        self._drop_late_body(event.stream_id, length + FRAME_HEAD_BYTES)
+        self._late_bodies.count(event.stream_id, length + FRAME_HEAD_BYTES)
 
     def writeHeaders(
         self, version: Any, code: Any, reason: Any, headers: Any, stream_id: int
@@ -279,19 +280,12 @@ class RegistryH2Connection(OpenH2Connection):
         request.report()
         if not request.body.complete and is_open(self.conn, stream_id):
             most = 0 if request.has_large_rest() else MAX_DROPPED_BYTES
-            self._late_bodies[stream_id] = most
-            self._drop_late_body(stream_id, 0)
+            self._late_bodies.expect(stream_id, most)
         if self._close_after_streams and not self.streams:
             self._close()
 
-    def _drop_late_body(self, stream_id: int, size: int) -> None:
-        left = self._late_bodies.pop(stream_id, None)
-        if left is None:
-            return
-        if left > size:
-            self._late_bodies[stream_id] = left - size
-        else:
-            self._reset(stream_id, ErrorCodes.NO_ERROR)
+    def _end_late_body(self, stream_id: int) -> None:
+        self._reset(stream_id, ErrorCodes.NO_ERROR)
 
     def _reset(self, stream_id: int, code: ErrorCodes) -> None:
         try:
@@ -308,13 +302,13 @@ class RegistryH2Connection(OpenH2Connection):
 
     def request_ended(self, event: Any) -> None:
         """Process the end of a body, whose request may have been answered already."""
-        self._late_bodies.pop(event.stream_id, None)
+        self._late_bodies.forget(event.stream_id)
         if event.stream_id in self.streams:
             super().request_ended(event)
 
     def request_aborted(self, event: Any) -> None:
         """Process a reset by the client."""
-        self._late_bodies.pop(event.stream_id, None)
+        self._late_bodies.forget(event.stream_id)
         if event.stream_id in self.streams:
             self._count_unsent(event.stream_id)
             super().request_aborted(event)
@@ -392,9 +386,9 @@ class RegistryH2Connection(OpenH2Connection):
     def _abort_stream(self, stream_id: int) -> None:
         """Abort a stream whose client reads or sends too slowly."""
         self._count_unsent(stream_id)
-        self._late_bodies.pop(stream_id, None)
+        self._late_bodies.forget(stream_id)
         self.streams[stream_id].connectionLost(
-            Failure(ConnectionLost("the client is too slow"))
+            Failure(ConnectionLost("the client reads or sends too slowly"))
         )
         self._reset(stream_id, ErrorCodes.CANCEL)
         if stream_id in self.streams:

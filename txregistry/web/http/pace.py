@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-#: Seconds over which the rate is measured: long enough to ride out a network outage.
+#: Seconds over which the rate is measured: long enough to ignore short outages.
 PERIOD_SECONDS = 60.0
 
 

@@ -14,7 +14,6 @@ import os
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, cast
-from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
@@ -34,38 +33,21 @@ from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_tr
 from txregistry.flow.turns import Turns
 from txregistry.flow.twisted_private import is_plain_tcp
 from txregistry.spec.peers import share_of
-from txregistry.web.http.body import Body
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES, BodyRequest
 from txregistry.web.http.channels import (
     RegistryChannel,
     SiteContext,
-    body_producer,
     expects_continue,
 )
-from txregistry.web.http.pace import Pace
-from txregistry.web.http.peers import PeerRequest
-from txregistry.web.http.twisted_private import H2Stream, connection_of, send_continue
-
-#: Bytes of an unread body to drop after the answer; if more is left, the connection is
-#: closed.
-MAX_DROPPED_BYTES = 1024 * 1024
+from txregistry.web.http.twisted_private import H2Stream, connection_of
 
 _NO_BODY = (204, 304)
 
 _log = Logger(namespace="txregistry.web")
 
 
-class _NullSpool:
-    """Replaces the file in which twisted.web spools a body."""
-
-    def write(self, data: bytes) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
-
-
 @implementer(IFileConsumer)
-class RegistryRequest(PeerRequest):
+class RegistryRequest(BodyRequest):
     """A request that can be aborted, sends files, and reports its end once.
 
     :ivar handler: name of the resource, for metrics; set by the resource.
@@ -73,7 +55,6 @@ class RegistryRequest(PeerRequest):
     :ivar actor: the authenticated user; empty until known.
     :ivar aborted: the connection was cut before the answer was complete.
     :ivar allowed: value of the ``Allow`` header for this path.
-    :ivar body: the body of the request.
     :ivar client_left: the client disconnected before its answer was complete.
     :ivar unsent_bytes: bytes of the answer that never reached the kernel; set by the
         connection when the client disconnects.
@@ -89,27 +70,10 @@ class RegistryRequest(PeerRequest):
     client_left = False
     unsent_bytes = 0
     allowed = ""
-    body: Body
     base: tuple[str, str] | None = None
     _reports_to: SiteContext | None = None
-    _pace: Pace | None = None
     began_at = 0.0
     _is_started = False
-    _answered = False
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        # Replaced by gotLength, unless the head never becomes complete.
-        self.body = Body(ref(self), 0, complete=True)
-
-    def gotLength(self, length: int | None) -> None:
-        """Set the length of the body; called when the head is complete."""
-        self.body = Body(ref(self), length, complete=length == 0)
-        self.content = cast(Any, _NullSpool())
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Feed bytes to the body."""
-        self.body.feed(data)
 
     def begin(self, command: bytes, path: bytes, version: bytes) -> None:
         """Start to answer: the head is complete."""
@@ -135,8 +99,7 @@ class RegistryRequest(PeerRequest):
         self.identity = os.urandom(16).hex()
         self.began_at = site.clock.seconds()
         site.active.add(self)
-        if not self.body.complete:
-            self._pace = Pace(site.limits.min_rate, self.began_at)
+        self.measure_pace(site.limits.min_rate, self.began_at)
         self._strip_authority()
         self.path = site.strip_prefix(self.path)
         for name, values in site.headers.items():
@@ -206,36 +169,6 @@ class RegistryRequest(PeerRequest):
             )
         return succeed(None)
 
-    def count_body_bytes(self, size: int) -> None:
-        """Count bytes of the body on the wire, for its minimum rate."""
-        if self._pace is not None:
-            self._pace.count(size)
-
-    def is_slow(self, now: float) -> bool:
-        """Tell whether the body arrives below the minimum rate."""
-        if self._pace is None or self.body.complete:
-            return False
-        return self._pace.is_slow(now)
-
-    def pause_body(self) -> None:
-        """Stop reading from the client."""
-        if self._pace is not None:
-            self._pace.pause(cast(SiteContext, self.site).clock.seconds())
-        if self.channel is not None:
-            body_producer(self.channel).pauseProducing()
-
-    def resume_body(self) -> None:
-        """Read from the client; answer ``Expect: 100-continue`` first."""
-        if self.channel is None:
-            return
-        if self._pace is not None:
-            self._pace.resume(cast(SiteContext, self.site).clock.seconds())
-        if not self._answered and expects_continue(self):
-            # Without the header the client is not sent 100 a second time.
-            self.requestHeaders.removeHeader(b"Expect")
-            send_continue(self.channel)
-        body_producer(self.channel).resumeProducing()
-
     def write(self, data: bytes) -> None:
         """Send bytes of the answer, unless it was aborted or is complete."""
         if self.aborted or self.finished:
@@ -250,7 +183,7 @@ class RegistryRequest(PeerRequest):
         """End the answer, unless it was aborted; first drop the rest of the body."""
         if self.aborted or self.is_disconnected:
             return
-        self._answered = True
+        self.is_answered = True
         if self._reports_to is not None and self._reports_to.draining:
             self.loseAfterwards()
         if self.body.complete:
@@ -272,13 +205,6 @@ class RegistryRequest(PeerRequest):
             self._end()
         else:
             self.body.drop(MAX_DROPPED_BYTES, self._end)
-
-    def has_large_rest(self) -> bool:
-        """Tell whether the rest of the body is too long to read and drop."""
-        if self.body.complete:
-            return False
-        rest = (self.body.content_length or 0) - self.body.received
-        return expects_continue(self) or rest > MAX_DROPPED_BYTES
 
     def _end(self) -> None:
         if self.finished or self.is_disconnected or self.aborted:

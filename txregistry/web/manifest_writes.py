@@ -122,10 +122,11 @@ class ManifestWrites:
         """
         demands = demands_of(manifest, self._policy)
         problems: list[RegistryError] = [*demands.problems]
+        checks = [(_has_blob, wanted) for wanted in demands.blobs]
+        checks += [(_has_manifest, wanted) for wanted in demands.manifests]
         turns = request.turns()
-        for count, wanted in enumerate([*demands.blobs, *demands.manifests], 1):
-            there = _has_blob if count <= len(demands.blobs) else _has_manifest
-            if not await there(repository, wanted.digest):
+        for exists, wanted in checks:
+            if not await exists(repository, wanted.digest):
                 problems.append(_missing(wanted.digest))
             await turns.take()
         if problems:

@@ -57,12 +57,7 @@ class ReferrerLists:
         if is_cut:
             last = str(found[-1].descriptor.digest)
             request.setHeader(b"Link", self._next(name, subject, limit, last, wanted))
-        body = write_listing(
-            (item.descriptor, item.artifact_type, item.annotations) for item in found
-        )
-        request.setHeader(b"Content-Type", OCI_INDEX)
-        request.setHeader(b"Content-Length", b"%d" % len(body))
-        return body
+        return _index(request, found)
 
     def _next(
         self,
@@ -75,6 +70,15 @@ class ReferrerLists:
         kind = f"artifactType={quote(wanted, safe='')}&" if wanted else ""
         path = f"{self._urls.prefix}/v2/{name}/referrers/{subject}"
         return f'<{path}?{kind}last={quote(last, safe="")}&n={limit}>; rel="next"'
+
+
+def _index(request: RegistryRequest, found: Referrers) -> bytes:
+    body = write_listing(
+        (item.descriptor, item.artifact_type, item.annotations) for item in found
+    )
+    request.setHeader(b"Content-Type", OCI_INDEX)
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    return body
 
 
 async def _page(

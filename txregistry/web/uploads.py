@@ -111,12 +111,7 @@ class Uploads:
         """Answer PATCH: append a chunk of any length."""
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
-        try:
-            await self._receive(request, writer)
-        except BaseException:
-            # Keep what was received: the client may resume from there.
-            _close_in_background(writer)
-            raise
+        await self._receive(request, writer)
         await writer.close()
         return self._accepted(request, name, _status(writer), 202)
 
@@ -226,6 +221,15 @@ class Uploads:
             raise BlobTooLarge({"limit": self._max_bytes})
 
     async def _receive(self, request: RegistryRequest, writer: IBlobWriter) -> None:
+        """Write the body to the upload; if that fails, keep what was received."""
+        try:
+            await self._write_body(request, writer)
+        except BaseException:
+            # The client may resume from there.
+            _close_in_background(writer)
+            raise
+
+    async def _write_body(self, request: RegistryRequest, writer: IBlobWriter) -> None:
         """Write the body to the upload, and wait until it is written.
 
         :raise SizeInvalid: it has not the length of its ``Content-Range``.
@@ -234,19 +238,19 @@ class Uploads:
         if request.body.content_length == 0:
             return
         chunk = parse_chunk(request.header("Content-Range"))
-        most = self._max_bytes - writer.size if self._max_bytes else None
+        limit = self._max_bytes - writer.size if self._max_bytes else None
         if chunk is not None:
-            most = chunk.end - chunk.start
+            limit = chunk.end - chunk.start
         try:
-            received = await request.body.read(writer, most)
+            received = await request.body.read(writer, limit)
         except ConsumerStopped:
             # If the disk failed, this raises its error. If not, another request has
             # taken the upload over.
             await writer.flush()
             raise
         await writer.flush()
-        if chunk is not None and (request.body.overflowed or received != most):
-            raise SizeInvalid({"expected": most, "received": received})
+        if chunk is not None and (request.body.overflowed or received != limit):
+            raise SizeInvalid({"expected": limit, "received": received})
         if request.body.overflowed:
             raise BlobTooLarge({"limit": self._max_bytes})
 
@@ -257,26 +261,11 @@ class Uploads:
         writer: IBlobWriter,
         digest: Digest,
     ) -> bytes:
+        await self._receive(request, writer)
         try:
-            await self._receive(request, writer)
-        except BaseException:
-            _close_in_background(writer)
-            raise
-        try:
-            descriptor = await writer.commit(provisional=Descriptor(digest, None))
-        except RegistryError:
-            await writer.cancel()
+            descriptor = await _commit(writer, digest)
+        finally:
             self._unfinished.forget(writer.upload_id)
-            raise
-        except BaseException:
-            # After a failed commit the upload cannot be resumed.
-            message = (
-                "upload {upload}: not committed, and not deleted; purge will do it"
-            )
-            _log_failure_of(writer.cancel(), message, writer.upload_id)
-            self._unfinished.forget(writer.upload_id)
-            raise
-        self._unfinished.forget(writer.upload_id)
         url = self._created(request, name, digest)
         await self._events.blob(request, Action.PUSH, name, descriptor, url)
         return b""
@@ -317,6 +306,21 @@ class Uploads:
         return self._urls.upload(request, name, status.upload_id, sealed)
 
 
+async def _commit(writer: IBlobWriter, digest: Digest) -> Descriptor:
+    """Commit an upload; delete it if that fails, as it cannot be resumed then."""
+    try:
+        return await writer.commit(provisional=Descriptor(digest, None))
+    except RegistryError:
+        await writer.cancel()
+        raise
+    except BaseException:
+        message = (
+            "upload {upload}: not committed, not deleted; left to the purge of uploads"
+        )
+        _log_failure_of(writer.cancel(), message, writer.upload_id)
+        raise
+
+
 def _require_state(state: UploadState | None) -> None:
     """Check that the client knows the upload's URL, and not only its id.
 
@@ -326,7 +330,7 @@ def _require_state(state: UploadState | None) -> None:
     :raise BlobUploadInvalid: the request has no state.
     """
     if state is None:
-        raise BlobUploadInvalid({"reason": "the URL lacks its _state"})
+        raise BlobUploadInvalid({"reason": "the URL has no _state parameter"})
 
 
 def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:

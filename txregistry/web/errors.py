@@ -74,7 +74,7 @@ def http_error(request: RegistryRequest, failure: Failure) -> bytes:
     error = failure.value
     assert isinstance(error, HTTPException)
     if isinstance(error, MethodNotAllowed):
-        # Every route has OPTIONS, for browsers only; distribution does not list it.
+        # Every route answers OPTIONS, for browsers; it is no method of the API.
         methods = set(error.valid_methods or ()) - {"OPTIONS"}
         request.setHeader(b"Allow", ", ".join(sorted(methods)))
         return error_response(request, Unsupported())
@@ -99,7 +99,9 @@ def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
 
 def invalid_path(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer that the storage has no valid path for this name."""
-    return error_response(request, NameInvalid({"reason": "cannot be stored"}))
+    return error_response(
+        request, NameInvalid({"reason": "the storage has no valid path for it"})
+    )
 
 
 def client_gone(request: RegistryRequest, failure: Failure) -> bytes:

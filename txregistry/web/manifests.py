@@ -26,8 +26,8 @@ from txregistry.web.provenance import collect_status
 from txregistry.web.transfer import describe, is_not_modified, wanted_parts
 from txregistry.web.urls import Urls
 
-#: Types that are sent even if ``Accept`` does not list them: clients that predate
-#: other types list none.
+#: Types that are sent even if ``Accept`` does not list them: a client that lists no
+#: types may know only these.
 _SENT_UNASKED = frozenset(mediatypes.SCHEMA1_TYPES)
 
 #: Types that are sent unasked for a request by digest, as by distribution.

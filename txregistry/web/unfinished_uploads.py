@@ -79,10 +79,10 @@ class UnfinishedUploads:
 
     def _check(self, user: str) -> None:
         if self._per_user and self._counts[user] >= self._per_user:
-            reason = "you have begun too many uploads that are not finished"
+            reason = "too many unfinished uploads of this user: finish or cancel some"
             raise TooManyRequests({"reason": reason, "limit": self._per_user})
         if self._total and len(self._begun) >= self._total:
-            reason = "too many uploads have begun that are not finished"
+            reason = "too many unfinished uploads of all users: retry later"
             raise TooManyRequests({"reason": reason, "limit": self._total})
 
     def _expire(self, now: float) -> None:

@@ -93,7 +93,7 @@ def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
         error=str(error),
         line=_line(request),
     )
-    detail = {"reason": f"storage: {error.reason}", "request": request.identity}
+    detail = {"reason": f"storage: {error.reason}", "request": request.request_id}
     return error_response(request, Unavailable(detail))
 
 
@@ -126,7 +126,7 @@ def any_error(request: RegistryRequest, failure: Failure) -> bytes:
     _log.failure(
         "unexpected error; the request fails: {line}", failure, line=_line(request)
     )
-    return error_response(request, RegistryError({"request": request.identity}))
+    return error_response(request, RegistryError({"request": request.request_id}))
 
 
 def _line(request: RegistryRequest) -> str:

@@ -82,7 +82,7 @@ class EventEmitter:
         if not self._sink.listening:
             return succeed(None)
         requested = Requested(
-            request.identity,
+            request.request_id,
             request.peer,
             request.header("Host"),
             request.method.decode("ascii", "replace"),

@@ -174,10 +174,10 @@ def _tags(request: RegistryRequest, wanted: Digest | Tag) -> list[Tag]:
     """
     if isinstance(wanted, Tag):
         return [wanted]
-    given = request.queries("tag")
-    if len(given) > MAX_TAGS:
+    values = request.queries("tag")
+    if len(values) > MAX_TAGS:
         raise UriTooLong({"limit": MAX_TAGS})
-    return list(dict.fromkeys(Tag.parse(text) for text in given))
+    return list(dict.fromkeys(Tag.parse(text) for text in values))
 
 
 def _store(repository: IRepository) -> IManifestStore:

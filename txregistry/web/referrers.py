@@ -91,13 +91,13 @@ async def _page(
     found: Referrers = []
     length = 0
     while True:
-        some = await ask(after=after, limit=page_size)
-        for item in some:
+        batch = await ask(after=after, limit=page_size)
+        for item in batch:
             length += _length(item)
             if found and (len(found) == limit or length > MAX_PAGE_BYTES):
                 return found, True
             found.append(item)
-        if len(some) < page_size:
+        if len(batch) < page_size:
             return found, False
         after = str(found[-1].descriptor.digest)
 

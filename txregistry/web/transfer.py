@@ -39,8 +39,8 @@ def is_not_modified(request: RegistryRequest, descriptor: Descriptor) -> bool:
     wanted = request.headers_named("If-Match")
     if wanted and not match_holds(wanted, descriptor.digest):
         raise PreconditionFailed({"ETag": etag(descriptor.digest)})
-    given = request.headers_named("If-None-Match")
-    if not given or not none_match_fails(given, descriptor.digest):
+    values = request.headers_named("If-None-Match")
+    if not values or not none_match_fails(values, descriptor.digest):
         return False
     request.setResponseCode(304)
     for header in (b"Content-Length", b"Content-Type", b"Accept-Ranges"):

@@ -70,8 +70,8 @@ class Uploads:
         """Answer POST: start an upload, mount a blob, or upload it in one request."""
         request.handler = "blob_upload"
         self._check_length(request, 0)
-        given = request.query("digest")
-        digest = None if given is None else Digest.parse(given)
+        text = request.query("digest")
+        digest = None if text is None else Digest.parse(text)
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
         mount = await requested_mount(request, grant, self._namespace)

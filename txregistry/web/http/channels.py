@@ -304,7 +304,7 @@ class RegistryChannel(OpenChannel):
             self.write(b"")
 
     def linger_after_answer(self) -> None:
-        """Half-close after the answer: the client may still be sending its body."""
+        """Let :meth:`loseConnection` close our half only: a body may still arrive."""
         self._client_may_send = ITCPTransport.providedBy(self.transport)
 
     def requestDone(self, request: Any) -> None:
@@ -325,10 +325,13 @@ class RegistryChannel(OpenChannel):
             self._timeout_is_suspended = True
             self.setTimeout(None)  # the client waits for us, so it is not idle
 
-    def _hold_back(self, all_of_it: bool) -> None:
-        """Put pipelined bytes back, before the backlog that they preceded."""
-        came = self.take_pipelined()
-        self.steps.put_back(came + self.clearLineBuffer() if all_of_it else came)
+    def _hold_back(self, with_buffer: bool) -> None:
+        """Put pipelined bytes back, before the backlog that they preceded.
+
+        :param with_buffer: and those that Twisted has in its line buffer.
+        """
+        rest = self.take_pipelined()
+        self.steps.put_back(rest + self.clearLineBuffer() if with_buffer else rest)
 
     def loseConnection(self) -> None:
         """Close the connection within a time limit; a second call closes it now."""

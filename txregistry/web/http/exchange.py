@@ -31,7 +31,7 @@ def record(request: RegistryRequest, now: float) -> Exchange:
     """
     cached = request.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
     return Exchange(
-        request_id=request.identity,
+        request_id=request.request_id,
         handler=request.handler,
         peer=request.peer,
         user=request.actor or "-",

@@ -279,8 +279,8 @@ class RegistryH2Connection(OpenH2Connection):
         super().request_done(stream_id)
         request.report()
         if not request.body.complete and is_open(self.conn, stream_id):
-            most = 0 if request.has_large_rest() else MAX_DROPPED_BYTES
-            self._late_bodies.expect(stream_id, most)
+            max_bytes = 0 if request.has_large_rest() else MAX_DROPPED_BYTES
+            self._late_bodies.expect(stream_id, max_bytes)
         if self._close_after_streams and not self.streams:
             self._close()
 

@@ -47,5 +47,5 @@ class Pace:
         passed = now - self._began_at
         if self._paused_at is not None or passed < PERIOD_SECONDS:
             return False
-        came, self._bytes, self._began_at = self._bytes, 0, now
-        return came < self._min_rate * passed
+        received, self._bytes, self._began_at = self._bytes, 0, now
+        return received < self._min_rate * passed

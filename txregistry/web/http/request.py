@@ -51,7 +51,7 @@ class RegistryRequest(BodyRequest):
     """A request that can be aborted, sends files, and reports its end once.
 
     :ivar handler: name of the resource, for metrics; set by the resource.
-    :ivar identity: random id of the request, in logs, events and errors.
+    :ivar request_id: random id of the request, in logs, events and errors.
     :ivar actor: the authenticated user; empty until known.
     :ivar aborted: the connection was cut before the answer was complete.
     :ivar allowed: value of the ``Allow`` header for this path.
@@ -64,7 +64,7 @@ class RegistryRequest(BodyRequest):
     """
 
     handler = "unknown"
-    identity = ""
+    request_id = ""
     actor = ""
     aborted = False
     client_left = False
@@ -96,7 +96,7 @@ class RegistryRequest(BodyRequest):
         # Keep the site: the channel is gone when the request ends.
         site = self._reports_to = cast(SiteContext, self.channel.factory)
         self.site = cast(Any, site)
-        self.identity = os.urandom(16).hex()
+        self.request_id = os.urandom(16).hex()
         self.began_at = site.clock.seconds()
         site.active.add(self)
         self.measure_pace(site.limits.min_rate, self.began_at)
@@ -113,7 +113,7 @@ class RegistryRequest(BodyRequest):
         context of the code that fires it, which may be another request's.
         """
         context = copy_context()
-        context.run(request_id.set, self.identity)
+        context.run(request_id.set, self.request_id)
         context.run(client_share.set, share_of(self.peer))
         return context.run(do, *args)
 

@@ -28,7 +28,7 @@ from typing import Any, cast
 from h2.errors import ErrorCodes
 from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
@@ -75,6 +75,7 @@ class RegistryH2Connection(OpenH2Connection):
         limits = self._site.limits
         self._windows = ClosedWindows(
             self._site.clock,
+            self._window,
             limits.stall_seconds,
             limits.min_rate * limits.stall_seconds,
             self._abort_stream,
@@ -88,6 +89,12 @@ class RegistryH2Connection(OpenH2Connection):
         slow = ExpensiveReads(self.conn).is_expensive
         self.steps = Steps(self._site.clock, network, self._receive, slow, STEP_BYTES)
         super().connectionMade()
+        self._send_limits()
+        set_socket_timeouts(self.transport, limits)
+        self._site.channels.add(self)
+
+    def _send_limits(self) -> None:
+        limits = self._site.limits
         limit_header_list(self.conn, limits.header_bytes)
         self.conn.update_settings(
             {
@@ -96,8 +103,6 @@ class RegistryH2Connection(OpenH2Connection):
             }
         )
         self.send_control_frames()
-        set_socket_timeouts(self.transport, limits)
-        self._site.channels.add(self)
 
     def connection_lost(self, reason: Failure, is_gone: bool) -> None:
         """End all requests; close the connection if Twisted has only begun to.
@@ -325,12 +330,7 @@ class RegistryH2Connection(OpenH2Connection):
 
     def wait_for_window(self, stream_id: int) -> Deferred[None]:
         """Fire when the window of a stream is open; never, if the stream ends first."""
-        if self._has_window(stream_id):
-            return succeed(None)
         return self._windows.wait(stream_id)
-
-    def _has_window(self, stream_id: int) -> bool:
-        return self._window(stream_id) > 0
 
     def _window(self, stream_id: int) -> int:
         return int(self.conn.local_flow_control_window(stream_id))
@@ -339,7 +339,7 @@ class RegistryH2Connection(OpenH2Connection):
         """Queue bytes of an answer in frames; sent as the window permits."""
         for start in range(0, len(data), _FRAME_BYTES):
             super().writeDataToStream(streamID, data[start : start + _FRAME_BYTES])
-        if not self._has_window(streamID):
+        if self._window(streamID) <= 0:
             self._windows.mark_closed(streamID)
 
     def remainingOutboundWindow(self, streamID: int) -> int:
@@ -352,7 +352,7 @@ class RegistryH2Connection(OpenH2Connection):
         """Send a frame of a stream that has a window; see Note [Full windows]."""
         for stream_id, queue in self.send_queues.items():
             waits = queue and isinstance(queue[0], bytes)
-            if waits and not self._has_window(stream_id):
+            if waits and self._window(stream_id) <= 0:
                 self.priority.block(stream_id)
                 self._windows.mark_closed(stream_id)
         super().send_next_frame(*args)
@@ -363,23 +363,16 @@ class RegistryH2Connection(OpenH2Connection):
         """Resume the streams whose windows have opened."""
         if self._closing is not None:
             return
-        for stream_id in self._collect_opened():
+        for stream_id in self._windows.collect_opened():
             if self.send_queues.get(stream_id):
                 self.priority.unblock(stream_id)
             if stream_id in self.streams:
                 self.streams[stream_id].windowUpdated()
             self.wake_sender()
 
-    def _collect_opened(self) -> list[int]:
-        """Return the streams whose windows have opened, and stop their clocks."""
-        found = [one for one in self._windows.streams if self._has_window(one)]
-        for stream_id in found:
-            self._windows.mark_opened(stream_id, self._window(stream_id))
-        return found
-
     def window_updated(self, event: Any) -> None:
         """Process a window update of a stream or of the connection."""
-        self._collect_opened()
+        self._windows.collect_opened()
         super().window_updated(event)
         self.wake_sender()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.web.http.idle import IdleTimer
@@ -54,6 +54,7 @@ class ClosedWindows:
     the clock of a stream starts again only after its client has granted
     ``enough_bytes``, what it has to accept in that time at the minimum rate.
 
+    :param window: returns the bytes that may be sent on a stream now.
     :param seconds: a stream times out when its window was closed for this long; 0 for
         never.
     :param enough_bytes: granted bytes after which the clock of a stream starts again.
@@ -61,6 +62,7 @@ class ClosedWindows:
     """
 
     _clock: IReactorTime
+    _window: Callable[[int], int]
     _seconds: float
     _enough_bytes: float
     _on_stalled: Callable[[int], None]
@@ -88,22 +90,25 @@ class ClosedWindows:
 
     def wait(self, stream: int) -> Deferred[None]:
         """Fire when the window of a stream opens; never, if the stream ends first."""
+        if self._window(stream) > 0:
+            return succeed(None)
         self.mark_closed(stream)
         self._waiting[stream] = Deferred()
         return self._waiting[stream]
 
-    def mark_opened(self, stream: int, room: int) -> None:
-        """Stop the clock of a stream, and fire its :meth:`wait`.
+    def collect_opened(self) -> list[int]:
+        """Stop the clocks of streams whose windows have opened, and return their ids.
 
-        :param room: bytes that the window has now.
+        Fires what :meth:`wait` returned for them.
         """
-        self._stalls[stream].open(self._clock.seconds(), room)
-        if self._stalls[stream].granted >= self._enough_bytes:
-            del self._stalls[stream]
-        waiting = self._waiting.get(stream)
-        self._stop_waiting(stream)
-        if waiting is not None and not waiting.called:
-            waiting.callback(None)
+        found = []
+        for stream in self.streams:
+            room = self._window(stream)
+            # What fires for one stream may end another.
+            if room > 0 and stream in self._closed:
+                found.append(stream)
+                self._open(stream, room)
+        return found
 
     def forget(self, stream: int) -> None:
         """Forget a stream that has ended."""
@@ -116,6 +121,15 @@ class ClosedWindows:
         self._closed.clear()
         self._waiting.clear()
         self._timer.stop()
+
+    def _open(self, stream: int, room: int) -> None:
+        self._stalls[stream].open(self._clock.seconds(), room)
+        if self._stalls[stream].granted >= self._enough_bytes:
+            del self._stalls[stream]
+        waiting = self._waiting.get(stream)
+        self._stop_waiting(stream)
+        if waiting is not None and not waiting.called:
+            waiting.callback(None)
 
     def _stop_waiting(self, stream: int) -> None:
         self._closed.pop(stream, None)

@@ -15,7 +15,7 @@ from txregistry.spec.digest import Digest
 from txregistry.testing.house import REGISTRY, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
-from txregistry.web.http.request import MAX_DROPPED_BYTES
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.site import RegistrySite
 
 UPLOADS = "/v2/a/b/blobs/uploads/"
@@ -207,7 +207,7 @@ class Http2EndTests(EndCase):
         self.assertAllGone("answered")
         self.client.upload(number, bytes(500_000))
         self.assertIsNone(stream.reset)
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_much_after_the_answer(self) -> None:
@@ -217,7 +217,7 @@ class Http2EndTests(EndCase):
         sent = self.client.upload(number, bytes(4 * MAX_DROPPED_BYTES))
         self.assertLess(sent, 2 * MAX_DROPPED_BYTES)
         self.assertEqual(stream.reset, 0)
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_body_that_was_not_asked_for(self) -> None:
@@ -233,7 +233,7 @@ class Http2EndTests(EndCase):
         self.client.settle(stream, 0.5)
         self.client.h2.reset_stream(number)
         self.client.flush()
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_streams_that_are_reset(self) -> None:
@@ -249,7 +249,7 @@ class Http2EndTests(EndCase):
                     request.abort()
                 self.client.turn(3)
             self.assertAllGone("reset")
-            self.assertEqual(self.connection()._late_bodies, {})
+            self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def connection(self) -> Any:

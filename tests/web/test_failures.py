@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from tests.web.raw import Line
 from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
 from txregistry.interfaces.driver import DriverError
+from txregistry.storage.uploads.upload_writer import Upload
 from txregistry.storagedriver.inmemory import MemoryDriver
 
 
@@ -34,9 +35,24 @@ class StorageFailureTests(GoneCase):
         self.assertEqual((answer.status, detail["reason"]), (503, "storage: no space"))
         told = self.line("storage failed")
         self.assertIn("storage failed: inmemory: /x: no space", told)
+        self.assertIn("the request fails: POST /v2/", told)
         self.assertIsOfLast(told)
         self.assertEqual(detail["request"], self.last.request_id)
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+
+    def test_upload_that_cannot_be_deleted(self) -> None:
+        """A failed commit whose upload stays names the upload."""
+        waiting = self.fail_later("apply")
+        error = DriverError("inmemory", "/x", "no space")
+        self.patch(Upload, "cancel", lambda _: fail(error))
+        line = Line(self.house)
+        head = f"POST {UPLOAD} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(CONTENT)}"
+        line.send(head.encode() + b"\r\n\r\n" + CONTENT)
+        waiting.pop().errback(error)
+        told = self.line("not committed")
+        self.assertRegex(told, "upload [0-9a-f-]{36}: not committed, not deleted;")
+        self.assertIsOfLast(told)
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 2)
 
     def test_client_that_has_gone(self) -> None:
         """What fails after its client has gone is told with its id."""
@@ -46,7 +62,7 @@ class StorageFailureTests(GoneCase):
         line.send(head.encode() + b"\r\n\r\n" + CONTENT)
         line.hang_up()
         waiting.pop().errback(DriverError("inmemory", "/x", "no space"))
-        self.assertIsOfLast(self.line("whose client has gone"))
+        self.assertIsOfLast(self.line("after its client disconnected"))
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
 
     def test_cache(self) -> None:

@@ -68,8 +68,8 @@ class UploadTests(GoneCase):
     """A client that leaves in the middle of its body."""
 
     def assertTold(self, received: int, announced: object) -> None:
-        line = self.line("left after")
-        self.assertIn(f"left after {received} of {announced} bytes of its body", line)
+        line = self.line("client disconnected")
+        self.assertIn(f"after {received} of {announced} bytes of its body", line)
         self.assertIsOfLast(line)
 
     def test_http1(self) -> None:

@@ -13,7 +13,7 @@ from txregistry.web import router
 from txregistry.web.router import Router
 
 
-class RememberedTests(SynchronousTestCase):
+class CachedPathTests(SynchronousTestCase):
     """A path that comes again is not looked up again."""
 
     def setUp(self) -> None:
@@ -42,7 +42,7 @@ class RememberedTests(SynchronousTestCase):
     @property
     def counts(self) -> tuple[int, int]:
         """Count the paths that were found again, and those that are remembered."""
-        info = self.router._remembered.cache_info()
+        info = self.router._cached_find.cache_info()
         return info.hits, info.currsize
 
     def test_again(self) -> None:
@@ -75,8 +75,8 @@ class RememberedTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """The one that was not asked for longest is forgotten."""
-        for number in range(router.REMEMBERED_PATHS + 1):
+        for number in range(router.CACHED_PATHS + 1):
             self.run_for(b"/v2/a/blobs/%d" % number)
-        self.run_for(b"/v2/a/blobs/%d" % router.REMEMBERED_PATHS)
+        self.run_for(b"/v2/a/blobs/%d" % router.CACHED_PATHS)
         self.run_for(b"/v2/a/blobs/0")
-        self.assertEqual(self.counts, (1, router.REMEMBERED_PATHS))
+        self.assertEqual(self.counts, (1, router.CACHED_PATHS))

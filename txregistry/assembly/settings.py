@@ -40,7 +40,7 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
         ),
         policy=push_policy(config),
         max_upload_bytes=http.limits.uploadbytes,
-        max_uploads_of_one=http.limits.uploads.peruser,
+        max_uploads_per_user=http.limits.uploads.peruser,
         max_uploads=http.limits.uploads.total,
         upload_lifetime=_upload_lifetime(config.storage.maintenance.uploadpurging),
         max_tags=config.tags.maxtags,

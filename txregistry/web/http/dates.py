@@ -1,4 +1,4 @@
-"""The time on answers: ``Date`` (RFC 9110, 6.6.1)."""
+"""The ``Date`` header of answers (RFC 9110, 6.6.1)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from twisted.web.http import datetimeToString
 
 @attrs.define(eq=False)
 class DateLine:
-    """Writes the time once a second, however many answers there are."""
+    """Formats the time once per second, for all answers of that second."""
 
     _clock: IReactorTime
     _second: int = -1
     _written: bytes = b""
 
     def now(self) -> bytes:
-        """Give the time of the clock as a header has it."""
+        """Return the time of the clock as an HTTP date."""
         second = int(self._clock.seconds())
         if second != self._second:
             self._second, self._written = second, datetimeToString(second)

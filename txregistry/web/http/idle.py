@@ -1,4 +1,4 @@
-"""A deadline that is put off with every request, and seldom passes."""
+"""A timer that is cheap to reset and cancel, for deadlines that rarely pass."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 @attrs.define(eq=False)
 class IdleTimer:
-    """One call that can be put off and taken back at little cost.
+    """A delayed call that can be reset and cancelled without touching the reactor.
 
-    To cancel a delayed call and to make another one, twice with each request, costs
-    more than to look at the clock. So the one that waits is left where it is, and sees
-    when it comes whether it is wanted still, and due. It is used as an
-    :class:`IDelayedCall` is, and may be started again.
+    Each request resets it twice, and a new ``callLater`` each time takes longer than
+    reading the clock. So the reactor's call is left alone: when it fires, it checks
+    whether the timer is still wanted and due. Twisted uses it as an
+    :class:`IDelayedCall`; it can be started again.
     """
 
     _clock: IReactorTime
-    _work: Callable[[], object] | None = None
+    _callback: Callable[[], object] | None = None
     _due: float = 0.0
-    _comes: float = 0.0
+    _fires_at: float = 0.0
     _call: IDelayedCall | None = None
 
-    def start(self, seconds: float, work: Callable[[], object]) -> IdleTimer:
-        """Do something later, instead of what was to be done."""
-        self._work = work
+    def start(self, seconds: float, callback: Callable[[], object]) -> IdleTimer:
+        """Call ``callback`` after some seconds; replaces a call that is pending."""
+        self._callback = callback
         self.reset(seconds)
         return self
 
     def reset(self, seconds: float) -> None:
-        """Put it off to so many seconds from now."""
+        """Put the call off until ``seconds`` from now."""
         self._due = self._clock.seconds() + seconds
         if self._call is None:
-            self._wait(seconds)
-        elif self._due < self._comes:
+            self._schedule(seconds)
+        elif self._due < self._fires_at:
             self._call.reset(seconds)
-            self._comes = self._due
+            self._fires_at = self._due
 
     def cancel(self) -> None:
-        """Do it no more; the clock may still keep us for a while."""
-        self._work = None
+        """Cancel the call; the reactor may keep a delayed call that does nothing."""
+        self._callback = None
 
     def stop(self) -> None:
-        """Do it no more, and leave nothing with the clock."""
+        """Cancel the call, and the reactor's delayed call as well."""
         self.cancel()
         if self._call is not None:
             self._call.cancel()
             self._call = None
 
-    def _wait(self, seconds: float) -> None:
-        self._comes = self._due
-        self._call = self._clock.callLater(seconds, self._look)
+    def _schedule(self, seconds: float) -> None:
+        self._fires_at = self._due
+        self._call = self._clock.callLater(seconds, self._fire)
 
-    def _look(self) -> None:
+    def _fire(self) -> None:
         self._call = None
-        work, rest = self._work, self._due - self._clock.seconds()
-        if work is None:
+        callback, remaining = self._callback, self._due - self._clock.seconds()
+        if callback is None:
             return
-        if rest > 0:
-            self._wait(rest)
+        if remaining > 0:
+            self._schedule(remaining)
         else:
-            self._work = None
-            work()
+            self._callback = None
+            callback()

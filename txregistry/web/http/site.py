@@ -1,4 +1,4 @@
-"""The HTTP server: all connections of one listener, and how they drain."""
+"""The HTTP server of one listener: its connections, their limits, and draining."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from txregistry.web.http.protocol_negotiation import ChosenProtocol
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.http.twisted_private import connection_of
 
-#: On every answer unless the configuration says otherwise: what anybody may have pushed
-#: is for no browser to take for a page.
-_USUAL_HEADERS = {"x-content-type-options": ("nosniff",)}
+#: Headers of every answer, unless configured otherwise. Browsers must not render pushed
+#: content as a page.
+_DEFAULT_HEADERS = {"x-content-type-options": ("nosniff",)}
 
 
 class RegistrySite(Site):
-    """All connections of one listener.
+    """The factory of one listener's connections.
 
+    :param observer: gets the record of each request when it ends.
     :param prefix: stripped from the path of every request (``http.prefix``).
-    :param headers: set on every response (``http.headers``); one without a value
-        takes away what is set there by us.
-    :param http2: offered on TLS.
-    :param cleartext_http2: understood without TLS.
-    :param wall_clock: shows the time of day; ``clock`` does if not given.
-    :param proxies: who is believed that says how we were asked, and for whom
+    :param headers: set on every answer (``http.headers``); one without values removes a
+        default header.
+    :param http2: offer HTTP/2 on TLS, by ALPN.
+    :param cleartext_http2: accept HTTP/2 without TLS, by prior knowledge.
+    :param wall_clock: for ``Date``; defaults to ``clock``.
+    :param proxies: whose ``Forwarded`` and ``X-Forwarded-*`` headers are believed
         (``http.trustedproxies``).
     """
 
@@ -61,7 +62,7 @@ class RegistrySite(Site):
         self.clock = clock
         self.date = DateLine(wall_clock or clock)
         named = {name.lower(): values for name, values in (headers or {}).items()}
-        self.headers = {**_USUAL_HEADERS, **named}
+        self.headers = {**_DEFAULT_HEADERS, **named}
         self.proxies = proxies or TrustedProxies.parse(USUAL_NETWORKS)
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()
@@ -71,18 +72,18 @@ class RegistrySite(Site):
         self._prefix = b"/" + prefix.strip("/").encode("ascii")
         self._http2 = http2
         self._cleartext_http2 = cleartext_http2
-        self._idle: list[Deferred[None]] = []
+        self._drain_waiters: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: Any) -> Any:
-        """Make a connection of ours; one too many is closed at once."""
+        """Return a protocol; ``None`` closes a connection beyond the limit."""
         if len(self.channels) >= self.limits.connections:
             return None
         if self._http2 or self._cleartext_http2:
             return ChosenProtocol(self, addr, self._cleartext_http2)
-        return self.build(addr, False)
+        return self.build_channel(addr, False)
 
-    def build(self, address: Any, speaks_http2: bool) -> Any:
-        """Make a connection that speaks one of the two."""
+    def build_channel(self, address: Any, speaks_http2: bool) -> Any:
+        """Return the protocol of an HTTP/1.1 or an HTTP/2 connection."""
         channel: Any = RegistryChannel()
         if speaks_http2:
             channel = RegistryH2Connection(self.clock)
@@ -93,36 +94,36 @@ class RegistrySite(Site):
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:
-        """Say what is offered on TLS, best first."""
+        """Return the ALPN protocols to offer, best first."""
         return [b"h2", b"http/1.1"] if self._http2 else [b"http/1.1"]
 
     def startFactory(self) -> None:
-        """Open no log file: requests are reported to the observer."""
+        """Open no log file: :meth:`request_ended` reports requests."""
 
     def stopFactory(self) -> None:
-        """Have no log file to close."""
+        """Close no log file."""
 
     def log(self, request: Any) -> None:
-        """Write nothing here: see :meth:`ended`."""
+        """Log nothing: :meth:`request_ended` reports requests."""
 
     def strip_prefix(self, path: bytes) -> bytes:
-        """Take the prefix off; a path that lacks it will match no route."""
+        """Strip the prefix; a path without it becomes one that no route matches."""
         if self._prefix == b"/":
             return path
         if path.startswith(self._prefix + b"/"):
             return path[len(self._prefix) :]
         return b"/-" + path
 
-    def ended(self, request: RegistryRequest) -> None:
-        """Report a request and, if the last one of a drain, say so."""
+    def request_ended(self, request: RegistryRequest) -> None:
+        """Report a request to the observer; the last one of a drain ends the drain."""
         if self.draining and not self.active:
-            self._fire_idle()
+            self._finish_drains()
         self._observer.ended(record(request, self.clock.seconds()))
 
     def drain(self, seconds: float) -> Deferred[None]:
-        """Close idle connections now and the others after their answer.
+        """Close idle connections now, and the others after their current answer.
 
-        :param seconds: after this long, whatever is left is aborted.
+        :param seconds: after this long, remaining requests are aborted.
         :return: fires when no request is being answered; never fails.
         """
         self.draining = True
@@ -133,7 +134,7 @@ class RegistrySite(Site):
         if not self.active:
             return succeed(None)
         idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
+        self._drain_waiters.append(idle)
         deadline = self.clock.callLater(seconds, self._abort_all)
 
         def settle(_: object) -> None:
@@ -145,9 +146,9 @@ class RegistrySite(Site):
     def _abort_all(self) -> None:
         for request in list(self.active):
             request.abort()
-        self._fire_idle()
+        self._finish_drains()
 
-    def _fire_idle(self) -> None:
-        waiting, self._idle = self._idle, []
+    def _finish_drains(self) -> None:
+        waiting, self._drain_waiters = self._drain_waiters, []
         for idle in waiting:
             idle.callback(None)

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.credentials import (
-    MAX_AT_ONCE,
+    MAX_PROCESSES,
     MAX_SERVERS,
     Credentials,
     HelperCredentials,
@@ -271,7 +271,7 @@ class HelperTests(SynchronousTestCase):
         store = self.store(None)
         for number in range(2 * MAX_SERVERS):
             done = [store.credentials(f"s{number}-{part}") for part in range(5)]
-            self.assertLessEqual(len(self.processes.started), MAX_AT_ONCE)
+            self.assertLessEqual(len(self.processes.started), MAX_PROCESSES)
             while self.processes.started:
                 process = self.processes.started[-1]
                 self.answer(b'{"Username": "u", "Secret": "p"}')

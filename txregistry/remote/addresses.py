@@ -67,7 +67,7 @@ def path_of(url: str, base: str) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def refer(base: str, reference: str) -> str:
+def resolve_reference(base: str, reference: str) -> str:
     """Give the URL to which a reference leads (RFC 3986, 5), as it can be sent.
 
     :param reference: as a header had it, bytes beyond ASCII as Latin-1.
@@ -87,7 +87,7 @@ def follow_link(base: str, path: str, link: str) -> str:
     :param path: of the page that has the link, as ``/v2/…``.
     """
     try:
-        found = path_of(refer(base + path, link), base)
+        found = path_of(resolve_reference(base + path, link), base)
     except ValueError:
         return path  # it leads nowhere, and the page that has it was the last
     if found.startswith("/v2/"):

@@ -45,7 +45,7 @@ _PASSING = frozenset((429, 502, 503, 504))
 
 #: A wait that the upstream asks for is obeyed up to this many seconds while a
 #: client is waiting; a longer one is told to the client.
-MAX_OBEYED_SECONDS = 3.0
+MAX_INLINE_WAIT_SECONDS = 3.0
 
 
 @implementer(IAgent)
@@ -200,7 +200,7 @@ class RetryAgent:
             return None
         if isinstance(error, _Passing):
             asked = retry_after(error.response, self._clock.seconds())
-            if asked is not None and asked > MAX_OBEYED_SECONDS:
+            if asked is not None and asked > MAX_INLINE_WAIT_SECONDS:
                 return None
             if asked is None and error.response.code == 429:
                 return None

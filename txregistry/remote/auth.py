@@ -26,7 +26,7 @@ from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
 from txregistry.remote.body import header_lines
 from txregistry.remote.login import Login
 from txregistry.remote.origin import Origin
-from txregistry.remote.spent import spend
+from txregistry.remote.responses import drain
 from txregistry.spec.challenge import Challenge, parse_challenges
 from txregistry.spec.errors import (
     Denied,
@@ -193,7 +193,7 @@ class AuthAgent:
     ) -> IResponse:
         """Find out what is demanded now, and meet it."""
         offered = _offered(response)
-        attempt.response = spend(response, self._clock)
+        attempt.response = drain(response, self._clock)
         if given is not None:
             attempt.shown.add(given)
             if not offered or response.code == 403:
@@ -231,7 +231,7 @@ class AuthAgent:
             if response.code not in _REFUSED:
                 return response
             attempt.trouble = None
-            attempt.response = spend(response, self._clock)
+            attempt.response = drain(response, self._clock)
         return None
 
     def _may_renew(self, attempt: _Attempt, target: AuthTarget) -> bool:
@@ -247,7 +247,7 @@ class AuthAgent:
         if challenge in attempt.failed:
             return None
         try:
-            return await target.login.meet(
+            return await target.login.authorization(
                 challenge, target.origin.authority, target.scope, attempt.shown
             )
         except RegistryError as error:

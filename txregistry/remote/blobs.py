@@ -123,7 +123,7 @@ class RemoteBlobs:
     async def _head(self, digest: Digest) -> int | None:
         """Fire with the size that HEAD tells, or ``None`` if GET has to."""
         try:
-            response = await self.client.ask(
+            response = await self.client.request(
                 "HEAD", self._path(digest), ok=(200, *HEAD_ONLY)
             )
         except StorageRefused:
@@ -165,7 +165,7 @@ class RemoteBlobs:
         self, digest: Digest, headers: Headers | None, ok: tuple[int, ...]
     ) -> Deferred[IResponse]:
         """Ask for the blob; the caller reads or discards the body."""
-        return self.client.ask(
+        return self.client.request(
             "GET",
             self._path(digest),
             headers=headers,

@@ -26,13 +26,13 @@ class Circuit:
         and that has to fail as well.
     :param threshold: failures in a row that count.
     :param open_seconds: for how long it opens; doubled by each failed probe up to
-        ``most_seconds``.
+        ``max_open_seconds``.
     """
 
     _opens_by_probe: bool = False
     _threshold: int = 5
     _open_seconds: float = 5.0
-    _most_seconds: float = 60.0
+    _max_open_seconds: float = 60.0
     _failures: int = 0
     _opened_at: float | None = None
     _wait: float = 0.0
@@ -74,7 +74,7 @@ class Circuit:
     def probe_failed(self, now: float) -> None:
         """Record that a probe has failed as well: leave it alone for a while."""
         wait = self._wait * 2 if self._probing else self._open_seconds
-        self._wait = min(self._most_seconds, wait)
+        self._wait = min(self._max_open_seconds, wait)
         self._opened_at = now
         self._probing = False
 
@@ -87,14 +87,14 @@ class Circuit:
 class Circuits:
     """The circuits of many things; only those that have failed take memory.
 
-    :param most: how many are kept; the one that was asked for longest ago goes first.
+    :param max_entries: how many are kept; the least recently used is evicted first.
     """
 
-    _most: int = 1000
+    _max_entries: int = 1000
     _known: Lru[Hashable, Circuit] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._known = Lru(self._most)
+        self._known = Lru(self._max_entries)
 
     def judge(self, key: Hashable, now: float) -> CircuitVerdict:
         """Decide on a question; see :meth:`Circuit.judge`."""

@@ -25,16 +25,16 @@ from txregistry.remote.answers import error_of
 from txregistry.remote.auth import AuthAgent
 from txregistry.remote.body import collect, deliver, retry_after
 from txregistry.remote.breakers import ATTEMPTS, OriginBreaker, PathBreaker
-from txregistry.remote.connections import IKept, RenewingAgent
+from txregistry.remote.connections import IIdleConnections, StaleConnectionAgent
 from txregistry.remote.credentials import ICredentialStore, StaticCredentials
-from txregistry.remote.habits import Habits
-from txregistry.remote.lines import cap_heads
+from txregistry.remote.head_support import HeadSupport
+from txregistry.remote.http_client import encoded_url, http_client
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
-from txregistry.remote.places import PlacedAgent, Places
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
+from txregistry.remote.request_slots import RequestSlots, SlotAgent
+from txregistry.remote.response_parser import cap_heads
 from txregistry.remote.tokens import Tokens
-from txregistry.remote.treqs import http_client, ready_url
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class UpstreamClient:
     """The HTTP side of one upstream.
 
     :ivar url: scheme, host, port and perhaps a path, without a slash at the end.
-    :ivar habits: what it was seen not to do.
+    :ivar head_support: what it was seen not to do.
     """
 
     url: str
@@ -70,13 +70,13 @@ class UpstreamClient:
     _auth: AuthAgent
     _clock: IReactorTime
     _limits: Limits
-    habits: Habits = attrs.field(init=False)
-    _reading: DeferredLock = attrs.field(factory=DeferredLock)
+    head_support: HeadSupport = attrs.field(init=False)
+    _parse_lock: DeferredLock = attrs.field(factory=DeferredLock)
 
     def __attrs_post_init__(self) -> None:
-        self.habits = Habits(self._clock)
+        self.head_support = HeadSupport(self._clock)
 
-    def read_long(
+    def parse_long(
         self, read: Callable[[bytes, Turns], Coroutine[Any, Any, T]], body: bytes
     ) -> Deferred[T]:
         """Take a long answer apart, letting others have their turn.
@@ -86,7 +86,7 @@ class UpstreamClient:
         :param read: is given the body, and whose turns to take.
         :return: fires with what it returns, and fails as it does.
         """
-        return self._reading.run(deferred(read), body, Turns(self._clock, _PER_TURN))
+        return self._parse_lock.run(deferred(read), body, Turns(self._clock, _PER_TURN))
 
     @property
     def host(self) -> str:
@@ -94,7 +94,7 @@ class UpstreamClient:
         return Origin.of(self.url).authority
 
     @deferred
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -112,7 +112,7 @@ class UpstreamClient:
         """
         response = await self._http.request(
             method,
-            ready_url(self.url + path),
+            encoded_url(self.url + path),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -152,7 +152,7 @@ def make_client(
     limits: Limits,
     meter: IMeter,
     user_agent: str,
-    kept: IKept | None = None,
+    kept: IIdleConnections | None = None,
 ) -> UpstreamClient:
     """Nest the agents around the one that really connects.
 
@@ -164,8 +164,8 @@ def make_client(
     identity = IdentityAgent(core, user_agent)
     asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
     if kept is not None:
-        asking = RenewingAgent(asking, clock, kept)
-    placed = PlacedAgent(asking, clock, Places(limits.connections))
+        asking = StaleConnectionAgent(asking, clock, kept)
+    placed = SlotAgent(asking, clock, RequestSlots(limits.connections))
     bare = OriginBreaker(placed, clock, url)
     services = http_client(RedirectAgent(bare, clock))
 

@@ -27,7 +27,7 @@ IDLE_SECONDS = 60.0
 
 #: An answer on a kept connection that has not begun after this many seconds may never
 #: come: the question is asked again on a new one.
-DOUBT_SECONDS = 5.0
+REUSED_TIMEOUT_SECONDS = 5.0
 
 #: When the kernel begins to ask whether the other side of a silent connection is
 #: there, how often it does, and how many times in vain. In seconds.
@@ -35,16 +35,16 @@ _KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10))
 _KEEPALIVE_PROBES = 3
 
 
-class IKept(Protocol):
+class IIdleConnections(Protocol):
     """Connections that are kept; tells when one was used again."""
 
     reused: int
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         """Close those that nobody uses now."""
 
 
-class KeptConnections(HTTPConnectionPool):
+class KeepAlivePool(HTTPConnectionPool):
     """A pool whose connections are watched over by the kernel.
 
     :ivar reused: how many questions were asked on a connection that was kept.
@@ -68,7 +68,7 @@ class KeptConnections(HTTPConnectionPool):
             self.reused += 1
         return found
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         """Close those that nobody uses now."""
         self.closeCachedConnections()
 
@@ -109,7 +109,7 @@ def _keep_alive(transport: ITCPTransport) -> None:
 
 @implementer(IAgent)
 @attrs.define(eq=False)
-class RenewingAgent:
+class StaleConnectionAgent:
     """Ask again, at once and on a new connection, where a kept one stays silent.
 
     All questions of ours can be asked twice. The time limit of the agent inside counts
@@ -118,7 +118,7 @@ class RenewingAgent:
 
     _agent: IAgent
     _clock: IReactorTime
-    _kept: IKept
+    _kept: IIdleConnections
 
     @deferred
     async def request(
@@ -139,7 +139,7 @@ class RenewingAgent:
             silent.append(None)
             asked.cancel()
 
-        timer = self._clock.callLater(DOUBT_SECONDS, doubt)
+        timer = self._clock.callLater(REUSED_TIMEOUT_SECONDS, doubt)
         try:
             return await asked
         except Exception:
@@ -149,5 +149,5 @@ class RenewingAgent:
             if timer.active():
                 timer.cancel()
         # What was kept beside it has most likely been forgotten as well.
-        self._kept.close_kept()
+        self._kept.close_idle()
         return await self._agent.request(method, uri, headers, bodyProducer)

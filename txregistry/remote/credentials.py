@@ -23,7 +23,7 @@ _IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
 #: Servers whose credentials are remembered, and commands that run at once: an upstream
 #: may name as many token services as its domain has hosts and ports.
 MAX_SERVERS = 100
-MAX_AT_ONCE = 4
+MAX_PROCESSES = 4
 
 #: A helper may write this much.
 _MAX_OUTPUT_BYTES = 64 * 1024
@@ -83,7 +83,7 @@ class HelperCredentials:
     )
     _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
     _places: DeferredSemaphore = attrs.field(
-        factory=lambda: DeferredSemaphore(MAX_AT_ONCE)
+        factory=lambda: DeferredSemaphore(MAX_PROCESSES)
     )
     _log = Logger()
 

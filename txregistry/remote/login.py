@@ -33,7 +33,7 @@ class Login:
         return is_url and self._is_trusted(registry, realm)
 
     @deferred
-    async def meet(
+    async def authorization(
         self,
         challenge: Challenge,
         host: str,

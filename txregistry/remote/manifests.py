@@ -31,7 +31,7 @@ HEAD_ONLY = frozenset((400, 401, 403, 404, 405, 410, 500, 501))
 _NO_SUCH_METHOD = frozenset((405, 500, 501))
 
 
-def accepting() -> Headers:
+def accept_headers() -> Headers:
     """Give the headers with which manifests are asked for."""
     return Headers({"Accept": [ACCEPT]})
 
@@ -60,24 +60,24 @@ class RemoteManifests:
 
         :return: fires with an answer to discard, or ``None`` if GET has to tell.
         """
-        habits = self._client.habits
-        if not habits.answers_head(self._name):
+        head_support = self._client.head_support
+        if not head_support.supports_head(self._name):
             return None
         try:
-            response = await self._client.ask(
+            response = await self._client.request(
                 "HEAD",
                 self._path(reference),
-                headers=accepting(),
+                headers=accept_headers(),
                 ok=(200, *HEAD_ONLY),
             )
         except StorageRefused:
             return None
         if response.code == 200:
-            habits.head_answered(self._name)
+            head_support.head_answered(self._name)
             return response
         self._client.discard(response)
         if response.code in _NO_SUCH_METHOD:
-            habits.head_refused(self._name)
+            head_support.head_refused(self._name)
         return None
 
     @deferred
@@ -98,13 +98,13 @@ class RemoteManifests:
 
     @deferred
     async def _get(self, reference: str) -> IResponse:
-        response = await self._client.ask(
+        response = await self._client.request(
             "GET",
             self._path(reference),
-            headers=accepting(),
+            headers=accept_headers(),
             not_found=lambda: ManifestUnknown({"reference": reference}),
         )
-        self._client.habits.get_answered(self._name)
+        self._client.head_support.get_answered(self._name)
         return response
 
     def _read(

@@ -64,7 +64,7 @@ class RemoteNamespace:
         path = f"/v2/_catalog?n={limit or 1000}"
         if after:
             path += f"&last={quote(after, safe='')}"
-        response = await self._client.ask("GET", path)
+        response = await self._client.request("GET", path)
         body = await self._client.collect(response, _MAX_PAGE_BYTES)
         try:
             names = json.loads(body)["repositories"] or []

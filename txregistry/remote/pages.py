@@ -39,7 +39,9 @@ async def pages(
         if len(seen) == MAX_PAGES:
             raise too_long(client)
         seen.add(path)
-        response = await client.ask("GET", path, not_found=not_found, missing=missing)
+        response = await client.request(
+            "GET", path, not_found=not_found, missing=missing
+        )
         link = parse_next(header_lines(response, "Link"))
         body = await client.collect(response, page_bytes)
         list_bytes -= len(body) + len(link or "")

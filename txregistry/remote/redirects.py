@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.remote.addresses import is_api, refer
+from txregistry.remote.addresses import is_api, resolve_reference
 from txregistry.remote.body import header
 from txregistry.remote.failures import StorageRefused
 from txregistry.remote.origin import Origin
@@ -81,7 +81,7 @@ def _check_body(body: IBodyProducer | None, here: str) -> None:
 
 def _follow(here: str, location: str) -> str:
     try:
-        there = refer(here, location)
+        there = resolve_reference(here, location)
         old, new = Origin.of(here), Origin.of(there)
     except ValueError as error:
         facts = {"upstream": _host(here), "reason": "redirects to no URL"}

@@ -81,7 +81,7 @@ class RemoteReferrers:
             ):
                 if _is_page_for_people(response, body):
                     return None
-                found += await self._client.read_long(self._read, body)
+                found += await self._client.parse_long(self._read, body)
                 if len(found) > MAX_ENTRIES:
                     raise too_long(self._client)
         except (_NoApi, StorageRefused):
@@ -95,7 +95,7 @@ class RemoteReferrers:
             manifest = await manifests.fetch(str(schema_tag(digest)), None)
         except ManifestUnknown:
             return []  # the upstream has said that nothing refers to it
-        return await self._client.read_long(self._read, manifest.content)
+        return await self._client.parse_long(self._read, manifest.content)
 
     async def _read(self, content: bytes, turns: Turns) -> Referrers:
         found: Referrers = []

@@ -87,7 +87,7 @@ class RemoteTags:
             MAX_LIST_BYTES,
             lambda: NameUnknown({"name": str(self._name)}),
         ):
-            found |= await self._client.read_long(self._read, body)
+            found |= await self._client.parse_long(self._read, body)
             if len(found) > MAX_TAGS:
                 raise too_long(self._client)
         return [found[text] for text in sorted(found) if text > after][:limit]

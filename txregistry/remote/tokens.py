@@ -23,8 +23,8 @@ from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after
 from txregistry.remote.credentials import Credentials, ICredentialStore
+from txregistry.remote.http_client import encoded_url
 from txregistry.remote.origin import Origin
-from txregistry.remote.treqs import ready_url
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
 from txregistry.spec.weburl import basic_authorization
 
@@ -132,7 +132,7 @@ class Tokens:
             headers.setRawHeaders("Authorization", [basic(who)])
         joint = "&" if "?" in key.realm else "?"
         return await self._client.get(
-            ready_url(f"{key.realm}{joint}{urlencode(query)}"),
+            encoded_url(f"{key.realm}{joint}{urlencode(query)}"),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -142,7 +142,7 @@ class Tokens:
     async def _post(self, key: TokenKey, form: dict[str, str]) -> IResponse:
         fields = {"service": key.service, "scope": key.scope, "client_id": CLIENT_ID}
         return await self._client.post(
-            ready_url(key.realm),
+            encoded_url(key.realm),
             data=SmallBody(urlencode({**fields, **form}).encode("ascii")),
             headers=Headers({"Content-Type": ["application/x-www-form-urlencoded"]}),
             allow_redirects=False,

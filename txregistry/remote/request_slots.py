@@ -15,7 +15,7 @@ from txregistry.flow.context import client_share
 from txregistry.flow.deferred import deferred
 from txregistry.flow.fairqueue import FairQueue
 from txregistry.remote.origin import Origin
-from txregistry.remote.spent import Watched
+from txregistry.remote.responses import WatchedResponse
 from txregistry.spec.errors import UpstreamUnavailable
 
 #: Questions that wait for a place, at most.
@@ -29,8 +29,8 @@ _SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
 
 
 @attrs.define(eq=False)
-class Places:
-    """Places for questions; clients take turns, each in the order of asking.
+class RequestSlots:
+    """RequestSlots for questions; clients take turns, each in the order of asking.
 
     :param limit: how many there are; of these, one is kept for what is small.
     """
@@ -40,18 +40,18 @@ class Places:
     _small: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
     _large: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
 
-    def take(self, small: bool, goes_on: bool = False) -> Deferred[None]:
+    def acquire(self, small: bool, is_resume: bool = False) -> Deferred[None]:
         """Fire when there is a place. Cancelling gives up.
 
-        :param goes_on: with what has begun already: it comes before what has not.
+        :param is_resume: with what has begun already: it comes before what has not.
         """
         queue = self._small if small else self._large
         waiter: Deferred[None] = Deferred(queue.remove)
-        queue.add(client_share.get(), waiter, goes_on)
+        queue.add(client_share.get(), waiter, is_resume)
         self._serve()
         return waiter
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let somebody else have a place."""
         self._taken -= 1
         self._serve()
@@ -78,12 +78,12 @@ class Places:
 
 @implementer(IAgent)
 @attrs.define(eq=False)
-class PlacedAgent:
+class SlotAgent:
     """Ask when there is a place, and keep it until the body of the answer has ended."""
 
     _agent: IAgent
     _clock: IReactorTime
-    _places: Places
+    _slots: RequestSlots
 
     @deferred
     async def request(
@@ -94,19 +94,19 @@ class PlacedAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
         """Ask; fail with ``UpstreamUnavailable`` if too many wait, or for too long."""
-        if self._places.waiting >= MAX_WAITING:
+        if self._slots.waiting >= MAX_WAITING:
             raise _full(uri)
         small = not _is_large(method, uri)
-        goes_on = headers is not None and headers.hasHeader(b"Range")
-        await self._places.take(small, goes_on).addTimeout(
+        is_resume = headers is not None and headers.hasHeader(b"Range")
+        await self._slots.acquire(small, is_resume).addTimeout(
             MAX_WAIT, self._clock, lambda *_: _fail(uri)
         )
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
-            self._places.leave()
+            self._slots.release()
             raise
-        watched: IResponse = Watched(response, self._places.leave)
+        watched: IResponse = WatchedResponse(response, self._slots.release)
         return watched
 
 

@@ -29,17 +29,17 @@ def http_client(agent: IAgent) -> HTTPClient:
     return HTTPClient(agent, cookiejar=NoCookies())
 
 
-class _Ready(EncodedURL):
+class _EncodedUrl(EncodedURL):
     """A URL that is written as it is sent."""
 
-    def to_uri(self) -> _Ready:
+    def to_uri(self) -> _EncodedUrl:
         """Give itself: hyperlink takes an address of IPv6 for a name, and fails."""
         return self
 
 
-def ready_url(text: str) -> EncodedURL:
+def encoded_url(text: str) -> EncodedURL:
     """Give treq a URL that is ASCII already.
 
     :raise ValueError: it is no URL.
     """
-    return _Ready.from_text(text)
+    return _EncodedUrl.from_text(text)

@@ -9,17 +9,17 @@ from txregistry.flow.lru import Lru
 from txregistry.spec.reference import RepositoryName
 
 #: For how long it is believed that HEAD is not answered, in seconds.
-BELIEVED_SECONDS = 3600.0
+REMEMBERED_SECONDS = 3600.0
 
 #: Repositories that are remembered; the oldest is forgotten first.
 MAX_REPOSITORIES = 10_000
 
 #: So many repositories in a row that answer no HEAD stand for the whole upstream.
-ENOUGH = 3
+UPSTREAM_THRESHOLD = 3
 
 
 @attrs.define(eq=False)
-class Habits:
+class HeadSupport:
     """Which repositories of an upstream answer GET of a manifest and not HEAD.
 
     Each repository speaks for itself, and several in a row for the upstream, until one
@@ -30,37 +30,39 @@ class Habits:
     _refused: Lru[RepositoryName, float] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
-    _doubted: Lru[RepositoryName, bool] = attrs.field(
+    _unconfirmed: Lru[RepositoryName, bool] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
-    _in_a_row: set[RepositoryName] = attrs.field(factory=set)
+    _consecutive: set[RepositoryName] = attrs.field(factory=set)
     _refused_at: float = 0.0
 
-    def answers_head(self, name: RepositoryName) -> bool:
+    def supports_head(self, name: RepositoryName) -> bool:
         """Tell whether HEAD is worth a question."""
-        if len(self._in_a_row) >= ENOUGH and self._is_recent(self._refused_at):
+        if len(self._consecutive) >= UPSTREAM_THRESHOLD and self._is_recent(
+            self._refused_at
+        ):
             return False
         refused_at = self._refused.peek(name)
         return refused_at is None or not self._is_recent(refused_at)
 
     def head_refused(self, name: RepositoryName) -> None:
         """Record that HEAD was answered as if it were not known."""
-        self._doubted.put(name, True)
+        self._unconfirmed.put(name, True)
 
     def get_answered(self, name: RepositoryName) -> None:
         """Record that GET was answered: so what was refused was HEAD itself."""
-        if self._doubted.pop(name) is None:
+        if self._unconfirmed.pop(name) is None:
             return
         self._refused_at = self._clock.seconds()
         self._refused.put(name, self._refused_at)
-        if len(self._in_a_row) < ENOUGH:
-            self._in_a_row.add(name)
+        if len(self._consecutive) < UPSTREAM_THRESHOLD:
+            self._consecutive.add(name)
 
     def head_answered(self, name: RepositoryName) -> None:
         """Record that HEAD was answered."""
-        self._in_a_row.clear()
-        self._doubted.pop(name)
+        self._consecutive.clear()
+        self._unconfirmed.pop(name)
         self._refused.pop(name)
 
     def _is_recent(self, seconds: float) -> bool:
-        return self._clock.seconds() - seconds < BELIEVED_SECONDS
+        return self._clock.seconds() - seconds < REMEMBERED_SECONDS

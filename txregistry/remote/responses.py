@@ -15,7 +15,7 @@ from twisted.web.iweb import IResponse
 from txregistry.flow.discard import discard
 
 
-class Spent(proxyForInterface(IResponse)):  # type: ignore[misc]
+class DrainedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
     """An answer of which only status and headers are left.
 
     Its connection serves again while something else is asked on its account.
@@ -29,14 +29,14 @@ class Spent(proxyForInterface(IResponse)):  # type: ignore[misc]
         protocol.connectionLost(Failure(ResponseDone()))
 
 
-def spend(response: IResponse, clock: IReactorTime) -> IResponse:
+def drain(response: IResponse, clock: IReactorTime) -> IResponse:
     """Get rid of the body of an answer that may still be told."""
     discard(response, clock)
-    spent: IResponse = Spent(response)
+    spent: IResponse = DrainedResponse(response)
     return spent
 
 
-class Watched(proxyForInterface(IResponse)):  # type: ignore[misc]
+class WatchedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
     """An answer that tells when its body has ended, however it ends."""
 
     original: IResponse

@@ -200,7 +200,7 @@ class DemandTests(AuthCase):
         self.ask_of_many(
             f'Bearer realm="{UPSTREAM}/token",service="{"s" * long}",note="n"'
         )
-        for memory in (self.auth._known, self.auth._login._tokens._known):
+        for memory in (self.auth._challenges, self.auth._login._tokens._cache):
             self.assertGreater(len(memory), 5)
             self.assertGreater(memory.used_bytes, len(memory) * long)
             self.assertLessEqual(memory.used_bytes, self.budget)
@@ -209,8 +209,8 @@ class DemandTests(AuthCase):
         """Parameters that mean nothing to us are not remembered."""
         many = ",".join(f'x{number}="y"' for number in range(900))
         self.ask_of_many(f'Bearer realm="{UPSTREAM}/token",{many}')
-        self.assertEqual(len(self.auth._known), 40)
-        for (challenge, *_), _ in self.auth._known._values._values.values():
+        self.assertEqual(len(self.auth._challenges), 40)
+        for (challenge, *_), _ in self.auth._challenges._values._values.values():
             self.assertEqual(list(challenge.parameters), ["realm"])
 
     def test_many(self) -> None:

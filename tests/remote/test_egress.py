@@ -278,7 +278,7 @@ class HelperTests(SynchronousTestCase):
                 self.processes.started.remove(process)
             for one in done:
                 self.assertEqual(self.successResultOf(one), Credentials("u", "p"))
-        self.assertEqual(len(store._known), MAX_SERVERS)
+        self.assertEqual(len(store._cache), MAX_SERVERS)
         self.successResultOf(store.credentials(f"s{2 * MAX_SERVERS - 1}-0"))
 
     def test_failures(self) -> None:

@@ -44,7 +44,7 @@ class ITagFallback(Interface):
 class IRemoteTags(ITagService):
     """Tags of an upstream, where each question counts."""
 
-    def look(tag: Tag) -> Deferred[Descriptor | Manifest]:
+    def resolve(tag: Tag) -> Deferred[Descriptor | Manifest]:
         """Fire with what a tag stands for, by the cheapest question that tells.
 
         Fires with the manifest itself where the upstream tells it in no other way.

@@ -140,7 +140,7 @@ class ProxyTags:
 
     @deferred
     async def _ask(self, tag: Tag) -> Descriptor:
-        return await self._settle(tag, await self._remote.look(tag=tag))
+        return await self._settle(tag, await self._remote.resolve(tag=tag))
 
     @deferred
     async def _fetch(self, tag: Tag) -> Descriptor:

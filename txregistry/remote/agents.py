@@ -13,7 +13,7 @@ from functools import partial
 import attrs
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as TimeIsUp
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import (
     ConnectError,
     ConnectionClosed,
@@ -41,7 +41,7 @@ from txregistry.remote.failures import (
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
-_PASSING = frozenset((429, 502, 503, 504))
+_TRANSIENT_STATUSES = frozenset((429, 502, 503, 504))
 
 #: A wait that the upstream asks for is obeyed up to this many seconds while a
 #: client is waiting; a longer one is told to the client.
@@ -94,35 +94,35 @@ class TimedAgent:
     ) -> IResponse:
         """Ask; fail with ``UpstreamTimeout`` or ``UpstreamFailed``."""
         host = Origin.of(uri.decode("ascii")).authority
-        began, status = self._clock.seconds(), "error"
+        started_at, status = self._clock.seconds(), "error"
         try:
-            asked = self._agent.request(method, uri, headers, bodyProducer)
-            response = await asked.addTimeout(self._seconds, self._clock, _late)
+            pending = self._agent.request(method, uri, headers, bodyProducer)
+            response = await pending.addTimeout(self._seconds, self._clock, _timed_out)
             status = str(response.code)
             return response
         except CancelledError:
             raise
-        except _ANTICIPATED as error:
-            raise _told(error, host) from error
+        except _EXPECTED as error:
+            raise _translate(error, host) from error
         finally:
-            seconds = self._clock.seconds() - began
+            seconds = self._clock.seconds() - started_at
             self._meter.upstream(method.decode("ascii"), status, seconds)
 
 
-_BROKEN = (ResponseFailed, RequestTransmissionFailed, ConnectionClosed)
-_AWAY = (ConnectError, DNSLookupError, OSError, ValueError)
-_ANTICIPATED = (TimeIsUp, ConnectTimeout, *_BROKEN, *_AWAY)
+_CONNECTION_LOST = (ResponseFailed, RequestTransmissionFailed, ConnectionClosed)
+_CONNECT_FAILED = (ConnectError, DNSLookupError, OSError, ValueError)
+_EXPECTED = (DeferredTimeout, ConnectTimeout, *_CONNECTION_LOST, *_CONNECT_FAILED)
 
 
-def _told(error: Exception, host: str) -> Exception:
+def _translate(error: Exception, host: str) -> Exception:
     """Give what a failure to get an answer is called here."""
-    if isinstance(error, TimeIsUp):
+    if isinstance(error, DeferredTimeout):
         return UpstreamTimeout({"upstream": host})
     if isinstance(error, ConnectTimeout):
         return ConnectTimedOut({"upstream": host})
-    if isinstance(error, _BROKEN) and _was_cancelled(error):
+    if isinstance(error, _CONNECTION_LOST) and _was_cancelled(error):
         return CancelledError()
-    if isinstance(error, _BROKEN) and not _is_tls(error):
+    if isinstance(error, _CONNECTION_LOST) and not _is_tls(error):
         return UpstreamFailed({"upstream": host, "reason": "broke the connection"})
     return Unreachable({"upstream": host, "reason": "cannot be reached"})
 
@@ -132,9 +132,9 @@ def _is_tls(error: BaseException) -> bool:
     return any(reason.check(SSL.Error) for reason in reasons)
 
 
-def _late(result: object, seconds: float) -> IResponse:
+def _timed_out(result: object, seconds: float) -> IResponse:
     # The agent wraps the cancellation in errors of its own; it was the time limit.
-    raise TimeIsUp(seconds, "no answer")
+    raise DeferredTimeout(seconds, "no answer")
 
 
 def _was_cancelled(error: BaseException) -> bool:
@@ -142,7 +142,7 @@ def _was_cancelled(error: BaseException) -> bool:
     return any(reason.check(CancelledError) for reason in reasons)
 
 
-class _Passing(Exception):
+class _TransientStatus(Exception):
     """An answer that may be another one in a moment."""
 
     def __init__(self, response: IResponse) -> None:
@@ -176,35 +176,37 @@ class RetryAgent:
         @deferred
         async def attempt() -> IResponse:
             response = await self._agent.request(method, uri, headers, bodyProducer)
-            if response.code in _PASSING:
-                raise _Passing(response)
+            if response.code in _TRANSIENT_STATUSES:
+                raise _TransientStatus(response)
             return response
 
         delays = backoff(self._attempts - 1, 0.2, 2.0, self._jitter)
         # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
-        signed = (StorageRefused,) if method == b"HEAD" else ()
-        once = (TargetRefused, *signed)
-        again = partial(self._again, once)
+        signed_for_get = (StorageRefused,) if method == b"HEAD" else ()
+        permanent = (TargetRefused, *signed_for_get)
+        next_delay = partial(self._next_delay, permanent)
         try:
-            return await retry(self._clock, delays, attempt, again)
-        except _Passing as last:
+            return await retry(self._clock, delays, attempt, next_delay)
+        except _TransientStatus as last:
             return last.response
 
-    def _again(
+    def _next_delay(
         self,
-        once: tuple[type[BaseException], ...],
+        permanent: tuple[type[BaseException], ...],
         error: BaseException,
         planned: float,
     ) -> float | None:
-        if isinstance(error, once):
+        if isinstance(error, permanent):
             return None
-        if isinstance(error, _Passing):
-            asked = retry_after(error.response, self._clock.seconds())
-            if asked is not None and asked > MAX_INLINE_WAIT_SECONDS:
+        if isinstance(error, _TransientStatus):
+            wait = retry_after(error.response, self._clock.seconds())
+            if wait is not None and wait > MAX_INLINE_WAIT_SECONDS:
                 return None
-            if asked is None and error.response.code == 429:
+            if wait is None and error.response.code == 429:
                 return None
             discard(error.response, self._clock)
-            return max(planned, asked or 0.0)
-        passing = isinstance(error, UpstreamFailed)
-        return planned if passing and not isinstance(error, UpstreamTimeout) else None
+            return max(planned, wait or 0.0)
+        is_transient = isinstance(error, UpstreamFailed)
+        return (
+            planned if is_transient and not isinstance(error, UpstreamTimeout) else None
+        )

@@ -22,14 +22,14 @@ def error_of(status: int, upstream: str, retry_after: float | None) -> RegistryE
 
     :param upstream: its host, named in the detail.
     """
-    facts: Mapping[str, object] = {"upstream": upstream, "status": status}
+    detail: Mapping[str, object] = {"upstream": upstream, "status": status}
     if status == 401:
-        return Unauthorized(facts)
+        return Unauthorized(detail)
     if status == 403:
-        return Denied(facts)
+        return Denied(detail)
     if status == 429:
-        return TooManyRequests(facts, retry_after)
-    return UpstreamFailed(facts)
+        return TooManyRequests(detail, retry_after)
+    return UpstreamFailed(detail)
 
 
 #: Longest wait that is believed, in seconds: it may be passed on to clients.

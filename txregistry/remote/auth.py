@@ -72,19 +72,19 @@ class AuthTarget:
 class _Attempt:
     """What has become of one question so far.
 
-    :ivar shown: authorizations that were refused.
-    :ivar failed: challenges that could not be met, for which ``trouble`` is why.
+    :ivar tried: authorizations that were refused.
+    :ivar failed: challenges that could not be met, for which ``error`` is why.
     """
 
     response: IResponse | None = None
-    shown: set[str] = attrs.field(factory=set)
+    tried: set[str] = attrs.field(factory=set)
     failed: list[Challenge] = attrs.field(factory=list)
-    trouble: RegistryError | None = None
+    error: RegistryError | None = None
 
-    def end(self) -> IResponse:
+    def result(self) -> IResponse:
         """Give the refusal that the client is told, or raise why there is none."""
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         assert self.response is not None
         return self.response
 
@@ -104,7 +104,7 @@ class AuthAgent:
     _upstream: str
     _login: Login
     _anonymous: Login
-    _known: SizedCache[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
+    _challenges: SizedCache[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
     _log = Logger()
@@ -126,18 +126,24 @@ class AuthAgent:
         if is_signed(url):
             return await ask(None)
         target, attempt = self._target(url), _Attempt()
-        given = await self._remembered(target, attempt)
-        response = await ask(given)
-        if given is not None and response.code in (400, 401) and not is_api(url):
+        authorization = await self._from_cache(target, attempt)
+        response = await ask(authorization)
+        if (
+            authorization is not None
+            and response.code in (400, 401)
+            and not is_api(url)
+        ):
             discard(response, self._clock)
-            given, response = None, await ask(None)
+            authorization, response = None, await ask(None)
         if response.code not in _REFUSED:
-            if given is None:
-                self._known.forget(target.key)
+            if authorization is None:
+                self._challenges.forget(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
             return response  # a storage, which has no tokens
-        return await self._learn(target, ask, response, given, attempt)
+        return await self._answer_challenges(
+            target, ask, response, authorization, attempt
+        )
 
     @deferred
     async def preload(self) -> bool:
@@ -150,7 +156,7 @@ class AuthAgent:
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._known.find(self._target(url).key) is not None
+        return self._challenges.find(self._target(url).key) is not None
 
     def _send(
         self,
@@ -174,47 +180,47 @@ class AuthAgent:
         return AuthTarget(url, origin, _scope(path_of(url, "")), self._anonymous)
 
     @deferred
-    async def _remembered(self, target: AuthTarget, attempt: _Attempt) -> str | None:
+    async def _from_cache(self, target: AuthTarget, attempt: _Attempt) -> str | None:
         """Fire with what was good last time, or with nothing if it cannot be had."""
-        for challenge in self._known.find(target.key) or ():
-            given = await self._meet(challenge, target, attempt)
-            if given is not None:
-                return given
+        for challenge in self._challenges.find(target.key) or ():
+            authorization = await self._authorization_for(challenge, target, attempt)
+            if authorization is not None:
+                return authorization
         return None
 
     @deferred
-    async def _learn(
+    async def _answer_challenges(
         self,
         target: AuthTarget,
         ask: Ask,
         response: IResponse,
-        given: str | None,
+        authorization: str | None,
         attempt: _Attempt,
     ) -> IResponse:
         """Find out what is demanded now, and meet it."""
-        offered = _offered(response)
+        offered = _challenges_of(response)
         attempt.response = drain(response, self._clock)
-        if given is not None:
-            attempt.shown.add(given)
+        if authorization is not None:
+            attempt.tried.add(authorization)
             if not offered or response.code == 403:
                 plain = await ask(None)
                 if plain.code not in _REFUSED:
-                    self._known.forget(target.key)
+                    self._challenges.forget(target.key)
                     return plain
-                offered = _offered(plain) or offered
+                offered = _challenges_of(plain) or offered
                 discard(plain, self._clock)
         if not offered:
-            return attempt.end()
+            return attempt.result()
         usable = self._usable(offered, target)
         self._remember(target, usable)
-        met = await self._try(usable, target, ask, attempt)
-        if met is None and self._may_renew(attempt, target):
+        met = await self._try_each(usable, target, ask, attempt)
+        if met is None and self._renew_credentials(attempt, target):
             attempt.failed.clear()
-            met = await self._try(usable, target, ask, attempt)
-        return attempt.end() if met is None else met
+            met = await self._try_each(usable, target, ask, attempt)
+        return attempt.result() if met is None else met
 
     @deferred
-    async def _try(
+    async def _try_each(
         self,
         challenges: Sequence[Challenge],
         target: AuthTarget,
@@ -223,24 +229,24 @@ class AuthAgent:
     ) -> IResponse | None:
         """Fire with the first answer that is no refusal."""
         for challenge in challenges:
-            authorization = await self._meet(challenge, target, attempt)
-            if authorization is None or authorization in attempt.shown:
+            authorization = await self._authorization_for(challenge, target, attempt)
+            if authorization is None or authorization in attempt.tried:
                 continue
-            attempt.shown.add(authorization)
+            attempt.tried.add(authorization)
             response = await ask(authorization)
             if response.code not in _REFUSED:
                 return response
-            attempt.trouble = None
+            attempt.error = None
             attempt.response = drain(response, self._clock)
         return None
 
-    def _may_renew(self, attempt: _Attempt, target: AuthTarget) -> bool:
+    def _renew_credentials(self, attempt: _Attempt, target: AuthTarget) -> bool:
         """Tell whether other credentials could help, and can be had."""
-        refused = isinstance(attempt.trouble, Unauthorized | Denied | None)
+        refused = isinstance(attempt.error, Unauthorized | Denied | None)
         return refused and target.login.renew(target.origin.authority)
 
     @deferred
-    async def _meet(
+    async def _authorization_for(
         self, challenge: Challenge, target: AuthTarget, attempt: _Attempt
     ) -> str | None:
         """Fire with what meets a challenge; ``None`` if nothing does."""
@@ -248,11 +254,11 @@ class AuthAgent:
             return None
         try:
             return await target.login.authorization(
-                challenge, target.origin.authority, target.scope, attempt.shown
+                challenge, target.origin.authority, target.scope, attempt.tried
             )
         except RegistryError as error:
             attempt.failed.append(challenge)
-            attempt.trouble = error
+            attempt.error = error
             return None
 
     def _usable(
@@ -271,15 +277,15 @@ class AuthAgent:
             upstream=target.origin.authority,
             realm=offered[0].parameters.get("realm", "")[:200],
         )
-        facts = {
+        detail = {
             "upstream": target.origin.authority,
             "reason": "token service is not trusted",
         }
-        raise UpstreamFailed(facts)
+        raise UpstreamFailed(detail)
 
     def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
         size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
-        self._known.keep(target.key, challenges, size + size_of(target.url))
+        self._challenges.keep(target.key, challenges, size + size_of(target.url))
 
     @property
     def _host(self) -> str:
@@ -291,10 +297,10 @@ def _scope(path: str) -> str | None:
     return scope_of(path) or ("" if path == "/v2/" else None)
 
 
-def _offered(response: IResponse) -> list[Challenge]:
+def _challenges_of(response: IResponse) -> list[Challenge]:
     """Read what can be met in general; Bearer first."""
     lines = header_lines(response, "WWW-Authenticate")
-    found = [_used(item) for item in parse_challenges(lines)]
+    found = [_trimmed(item) for item in parse_challenges(lines)]
     bearers = [
         item
         for item in found
@@ -304,7 +310,7 @@ def _offered(response: IResponse) -> list[Challenge]:
     return (bearers[: MAX_CHALLENGES - 1] + basics)[:MAX_CHALLENGES]
 
 
-def _used(challenge: Challenge) -> Challenge:
+def _trimmed(challenge: Challenge) -> Challenge:
     """Leave out what nobody looks at, and would be remembered."""
     given = challenge.parameters
     kept = {name: given[name] for name in _USED if name in given}

@@ -30,7 +30,7 @@ from txregistry.spec.reference import RepositoryName
 
 #: Answers to a ranged GET after which the whole is asked for. What else is wrong with
 #: the blob will show then.
-_NO_RANGE = (400, 401, 403, 404, 405, 410, 412, 416, 501)
+_RANGE_REFUSED = (400, 401, 403, 404, 405, 410, 412, 416, 501)
 
 
 @implementer(IRemoteBlobReader)
@@ -150,7 +150,7 @@ class RemoteBlobs:
         if validator is not None:
             asked.setRawHeaders("If-Range", [validator])
         try:
-            response = await self.get(digest, asked, (200, 206, *_NO_RANGE))
+            response = await self.get(digest, asked, (200, 206, *_RANGE_REFUSED))
         except StorageRefused:
             return await self.open(digest)
         if response.code == 200:

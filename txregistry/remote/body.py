@@ -63,7 +63,7 @@ class BodyProducer(Protocol):
 
     def __attrs_post_init__(self) -> None:
         self._idle = Watchdog(self._clock, self._idle_seconds, self._stalled)
-        self._done = Deferred(lambda _: self._cut())
+        self._done = Deferred(lambda _: self._cancel())
 
     @property
     def done(self) -> Deferred[None]:
@@ -90,11 +90,11 @@ class BodyProducer(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Decide whether the body was whole."""
-        whole = reason.check(ResponseDone) is not None
+        is_complete = reason.check(ResponseDone) is not None
         if reason.check(PotentialDataLoss):
             # Ended by closing: whole if it is as long as announced.
-            whole = self._length is None or self.received == self._length
-        self._finish(None if whole else Failure(self._broken("ended early")))
+            is_complete = self._length is None or self.received == self._length
+        self._finish(None if is_complete else Failure(self._broken("ended early")))
 
     def pauseProducing(self) -> None:
         """Let the upstream wait; it is not idle while it does."""
@@ -117,22 +117,22 @@ class BodyProducer(Protocol):
         return cast(IPushProducer, self.transport)
 
     def _stalled(self) -> None:
-        facts = {"upstream": self._upstream, "reason": "stood still"}
-        self._finish(Failure(UpstreamTimeout(facts)))
+        detail = {"upstream": self._upstream, "reason": "stood still"}
+        self._finish(Failure(UpstreamTimeout(detail)))
         self._close()
 
     def _broken(self, reason: str) -> UpstreamBodyBroken:
         return UpstreamBodyBroken({"upstream": self._upstream, "reason": reason})
 
-    def _cut(self) -> None:
-        self._settle()
+    def _cancel(self) -> None:
+        self._detach()
         self._close()
 
     def _close(self) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
 
-    def _settle(self) -> Deferred[None] | None:
+    def _detach(self) -> Deferred[None] | None:
         done, self._done = self._done, None
         self._idle.disarm()
         # We are part of a circle, which is freed late; what was collected may be long.
@@ -142,7 +142,7 @@ class BodyProducer(Protocol):
         return done
 
     def _finish(self, result: Failure | None) -> None:
-        done = self._settle()
+        done = self._detach()
         if done is not None:
             done.callback(None) if result is None else done.errback(result)
 
@@ -214,14 +214,14 @@ async def collect(
         breaks off, with ``UpstreamTimeout`` if it takes too long.
     """
 
-    def late(*_: object) -> None:
+    def timed_out(*_: object) -> None:
         raise UpstreamTimeout({"upstream": upstream, "reason": "answers too slowly"})
 
     consumer = BoundedConsumer(max_bytes)
     try:
         delivered = deliver(response, consumer, clock, idle_seconds, upstream)
-        await delivered.addTimeout(COLLECT_SECONDS, clock, late)
+        await delivered.addTimeout(COLLECT_SECONDS, clock, timed_out)
         return consumer.content
     except (TooLong, ConsumerStopped) as error:
-        facts = {"upstream": upstream, "reason": "answer too long"}
-        raise UpstreamFailed(facts) from error
+        detail = {"upstream": upstream, "reason": "answer too long"}
+        raise UpstreamFailed(detail) from error

@@ -61,7 +61,7 @@ class PathBreaker:
         now = self._clock.seconds()
         if self._circuits.judge(path, now) is CircuitVerdict.REFUSE:
             wait = self._circuits.retry_after(path, now)
-            raise _refused(Origin.of(url), wait, path=path)
+            raise _unavailable(Origin.of(url), wait, path=path)
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
@@ -79,13 +79,13 @@ class PathBreaker:
 class OriginBreaker:
     """Leave alone an origin that cannot be reached.
 
-    :param home: the URL of the upstream, whose ``/v2/`` is asked before its circuit
+    :param upstream: the URL of the upstream, whose ``/v2/`` is asked before its circuit
         opens, and closes again.
     """
 
     _agent: IAgent
     _clock: IReactorTime
-    _home: str
+    _upstream: str
     _circuit: Circuit = attrs.field(
         factory=lambda: Circuit(opens_by_probe=True, threshold=5 * ATTEMPTS)
     )
@@ -101,12 +101,12 @@ class OriginBreaker:
     ) -> Deferred[IResponse]:
         """Ask, or fail at once with ``UpstreamUnavailable``."""
         origin = Origin.of(uri.decode("ascii"))
-        if origin == Origin.of(self._home):
-            return self._ask_home(origin, method, uri, headers, bodyProducer)
-        return self._ask_other(origin, method, uri, headers, bodyProducer)
+        if origin == Origin.of(self._upstream):
+            return self._request_upstream(origin, method, uri, headers, bodyProducer)
+        return self._request_other(origin, method, uri, headers, bodyProducer)
 
     @deferred
-    async def _ask_home(
+    async def _request_upstream(
         self,
         origin: Origin,
         method: bytes,
@@ -120,7 +120,7 @@ class OriginBreaker:
         ):
             verdict = CircuitVerdict.ASK
         if verdict is not CircuitVerdict.ASK:
-            raise _refused(origin, self._circuit.retry_after(self._clock.seconds()))
+            raise _unavailable(origin, self._circuit.retry_after(self._clock.seconds()))
         try:
             response = await self._agent.request(method, uri, headers, body)
         except UpstreamFailed as error:
@@ -134,7 +134,7 @@ class OriginBreaker:
     @deferred
     async def _probe(self) -> bool:
         """Fire with whether the upstream can be reached; any answer says that."""
-        url = f"{self._home}/v2/".encode("ascii")
+        url = f"{self._upstream}/v2/".encode("ascii")
         try:
             response = await self._agent.request(b"GET", url)
         except UpstreamFailed:
@@ -148,7 +148,7 @@ class OriginBreaker:
         return True
 
     @deferred
-    async def _ask_other(
+    async def _request_other(
         self,
         origin: Origin,
         method: bytes,
@@ -158,7 +158,7 @@ class OriginBreaker:
     ) -> IResponse:
         now = self._clock.seconds()
         if self._others.judge(origin, now) is CircuitVerdict.REFUSE:
-            raise _refused(origin, self._others.retry_after(origin, now))
+            raise _unavailable(origin, self._others.retry_after(origin, now))
         try:
             response = await self._agent.request(method, uri, headers, body)
         except Unreachable:
@@ -172,6 +172,6 @@ class OriginBreaker:
         return response
 
 
-def _refused(origin: Origin, wait: float, **more: str) -> UpstreamUnavailable:
-    facts = {"upstream": origin.authority, "reason": "failing", **more}
-    return UpstreamUnavailable(facts, wait)
+def _unavailable(origin: Origin, wait: float, **more: str) -> UpstreamUnavailable:
+    detail = {"upstream": origin.authority, "reason": "failing", **more}
+    return UpstreamUnavailable(detail, wait)

@@ -91,34 +91,34 @@ class Circuits:
     """
 
     _max_entries: int = 1000
-    _known: Lru[Hashable, Circuit] = attrs.field(init=False)
+    _circuits: Lru[Hashable, Circuit] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._known = Lru(self._max_entries)
+        self._circuits = Lru(self._max_entries)
 
     def judge(self, key: Hashable, now: float) -> CircuitVerdict:
         """Decide on a question; see :meth:`Circuit.judge`."""
-        found = self._known.peek(key)
+        found = self._circuits.peek(key)
         return CircuitVerdict.ASK if found is None else found.judge(now)
 
     def retry_after(self, key: Hashable, now: float) -> float:
         """Give the seconds until the next probe."""
-        found = self._known.peek(key)
+        found = self._circuits.peek(key)
         return 0.0 if found is None else found.retry_after(now)
 
     def succeeded(self, key: Hashable) -> None:
         """Record that something is well."""
-        self._known.pop(key)
+        self._circuits.pop(key)
 
     def failed(self, key: Hashable, now: float) -> None:
         """Record that something has failed."""
-        circuit = self._known.get(key)
+        circuit = self._circuits.get(key)
         if circuit is None:
             circuit = Circuit()
-            self._known.put(key, circuit)
+            self._circuits.put(key, circuit)
         circuit.failed(now)
 
     def abandoned(self, key: Hashable) -> None:
         """Record that a question was withdrawn."""
-        if (found := self._known.peek(key)) is not None:
+        if (found := self._circuits.peek(key)) is not None:
             found.abandoned()

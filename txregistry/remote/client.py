@@ -33,7 +33,7 @@ from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.request_slots import RequestSlots, SlotAgent
-from txregistry.remote.response_parser import cap_heads
+from txregistry.remote.response_parser import install_parser
 from txregistry.remote.tokens import Tokens
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 
@@ -152,32 +152,34 @@ def make_client(
     limits: Limits,
     meter: IMeter,
     user_agent: str,
-    kept: IIdleConnections | None = None,
+    idle: IIdleConnections | None = None,
 ) -> UpstreamClient:
     """Nest the agents around the one that really connects.
 
     :param user_agent: says to the upstream what we are.
-    :param kept: the connections that the core keeps, if it keeps any.
+    :param idle: the connections that the core keeps, if it keeps any.
     """
-    cap_heads()
+    install_parser()
     url = url.rstrip("/")
     identity = IdentityAgent(core, user_agent)
-    asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
-    if kept is not None:
-        asking = StaleConnectionAgent(asking, clock, kept)
-    placed = SlotAgent(asking, clock, RequestSlots(limits.connections))
-    bare = OriginBreaker(placed, clock, url)
-    services = http_client(RedirectAgent(bare, clock))
+    timed: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
+    if idle is not None:
+        timed = StaleConnectionAgent(timed, clock, idle)
+    limited = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    guarded = OriginBreaker(limited, clock, url)
+    token_client = http_client(RedirectAgent(guarded, clock))
 
     def login(
         who: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
     ) -> Login:
-        return Login(who, Tokens(services, clock, who, limits.idle), is_trusted)
+        return Login(who, Tokens(token_client, clock, who, limits.idle), is_trusted)
 
-    ours = login(credentials, lambda _, realm: is_trusted_realm(url, realm, trusted))
+    own_login = login(
+        credentials, lambda _, realm: is_trusted_realm(url, realm, trusted)
+    )
     trusted = tuple(trusted_realms)
-    nobody = login(StaticCredentials(None), is_no_downgrade)
-    auth = AuthAgent(bare, clock, url, ours, nobody)
+    anonymous = login(StaticCredentials(None), is_no_downgrade)
+    auth = AuthAgent(guarded, clock, url, own_login, anonymous)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
     http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
     return UpstreamClient(url, http, auth, clock, limits)

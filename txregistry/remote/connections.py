@@ -61,9 +61,9 @@ class KeepAlivePool(HTTPConnectionPool):
         self, key: Hashable, endpoint: IStreamClientEndpoint
     ) -> Deferred[Any]:
         """Give a connection, kept or new."""
-        watched = _Counted(endpoint, self._new)
+        counted = _CountingEndpoint(endpoint, self._count_new)
         made = self._made
-        found: Deferred[Any] = super().getConnection(key, watched)
+        found: Deferred[Any] = super().getConnection(key, counted)
         if self._made == made:
             self.reused += 1
         return found
@@ -72,20 +72,20 @@ class KeepAlivePool(HTTPConnectionPool):
         """Close those that nobody uses now."""
         self.closeCachedConnections()
 
-    def _new(self) -> None:
+    def _count_new(self) -> None:
         self._made += 1
 
 
 @implementer(IStreamClientEndpoint)
 @attrs.define(eq=False)
-class _Counted:
+class _CountingEndpoint:
     """An endpoint that says when it is used, and sets up what it connects."""
 
     _endpoint: IStreamClientEndpoint
-    _used: Any
+    _on_connect: Any
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        self._used()
+        self._on_connect()
         return self._endpoint.connect(protocolFactory).addCallback(_set_up)
 
 
@@ -118,7 +118,7 @@ class StaleConnectionAgent:
 
     _agent: IAgent
     _clock: IReactorTime
-    _kept: IIdleConnections
+    _idle: IIdleConnections
 
     @deferred
     async def request(
@@ -129,25 +129,25 @@ class StaleConnectionAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
         """Ask, at most twice."""
-        before = self._kept.reused
-        asked = self._agent.request(method, uri, headers, bodyProducer)
-        if self._kept.reused == before:
-            return await asked
-        silent: list[None] = []
+        before = self._idle.reused
+        pending = self._agent.request(method, uri, headers, bodyProducer)
+        if self._idle.reused == before:
+            return await pending
+        gave_up: list[None] = []
 
-        def doubt() -> None:
-            silent.append(None)
-            asked.cancel()
+        def give_up() -> None:
+            gave_up.append(None)
+            pending.cancel()
 
-        timer = self._clock.callLater(REUSED_TIMEOUT_SECONDS, doubt)
+        timer = self._clock.callLater(REUSED_TIMEOUT_SECONDS, give_up)
         try:
-            return await asked
+            return await pending
         except Exception:
-            if not silent:
+            if not gave_up:
                 raise
         finally:
             if timer.active():
                 timer.cancel()
         # What was kept beside it has most likely been forgotten as well.
-        self._kept.close_idle()
+        self._idle.close_idle()
         return await self._agent.request(method, uri, headers, bodyProducer)

@@ -78,11 +78,11 @@ class HelperCredentials:
     _command: str
     _lifetime: float | None
     _timeout: float = 30.0
-    _known: Lru[str, tuple[float, Credentials]] = attrs.field(
+    _cache: Lru[str, tuple[float, Credentials]] = attrs.field(
         factory=lambda: Lru(MAX_SERVERS)
     )
     _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
-    _places: DeferredSemaphore = attrs.field(
+    _slots: DeferredSemaphore = attrs.field(
         factory=lambda: DeferredSemaphore(MAX_PROCESSES)
     )
     _log = Logger()
@@ -90,30 +90,30 @@ class HelperCredentials:
     @deferred
     async def credentials(self, server: str) -> Credentials | None:
         """Fire with what the command says; a failure is a warning and ``None``."""
-        known = self._known.get(server)
-        if known is not None and self._is_fresh(known[0]):
-            return known[1]
-        return await self._flights.join(server, lambda: self._ask(server))
+        cached = self._cache.get(server)
+        if cached is not None and self._is_fresh(cached[0]):
+            return cached[1]
+        return await self._flights.join(server, lambda: self._query(server))
 
     def forget(self, server: str) -> bool:
         """Let the command be run again, for whatever server it was."""
-        self._known.clear()
+        self._cache.clear()
         return True
 
-    def _is_fresh(self, learnt_at: float) -> bool:
+    def _is_fresh(self, fetched_at: float) -> bool:
         if self._lifetime is None:
             return True
-        return 0 <= self._clock.seconds() - learnt_at < self._lifetime
+        return 0 <= self._clock.seconds() - fetched_at < self._lifetime
 
     @deferred
-    async def _ask(self, server: str) -> Credentials | None:
+    async def _query(self, server: str) -> Credentials | None:
         try:
-            output = await self._places.run(self._run, server)
+            output = await self._slots.run(self._run, server)
             found = _parse(output)
         except (HelperFailed, ValueError) as error:
             self._log.warn("credential helper failed: {error}", error=str(error))
             return None
-        self._known.put(server, (self._clock.seconds(), found))
+        self._cache.put(server, (self._clock.seconds(), found))
         return found
 
     def _run(self, server: str) -> Deferred[bytes]:
@@ -173,10 +173,10 @@ def run_helper(
         protocol, "/bin/sh", ["/bin/sh", "-c", f"exec {command} get"], None
     )
 
-    def late(_: object, seconds: float) -> bytes:
+    def timed_out(_: object, seconds: float) -> bytes:
         raise HelperFailed(f"the command took more than {seconds:g} s")
 
-    return done.addTimeout(timeout, clock, late)
+    return done.addTimeout(timeout, clock, timed_out)
 
 
 def _parse(output: bytes) -> Credentials:

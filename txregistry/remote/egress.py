@@ -79,7 +79,7 @@ class _Tunnel(Protocol):
     ready: Deferred[_Tunnel]
     _head: bytes = b""
     _inner: Any = None
-    _given_up: bool = False
+    _cancelled: bool = False
 
     def connectionMade(self) -> None:
         lines = [
@@ -111,7 +111,7 @@ class _Tunnel(Protocol):
         elif not self.ready.called:
             self._refuse("the egress proxy closed the connection")
 
-    def hand_over(self, factory: IProtocolFactory) -> IProtocol:
+    def start(self, factory: IProtocolFactory) -> IProtocol:
         assert self.transport is not None
         protocol = factory.buildProtocol(self.transport.getPeer())
         assert protocol is not None
@@ -119,16 +119,16 @@ class _Tunnel(Protocol):
         protocol.makeConnection(self.transport)
         return protocol
 
-    def cut(self) -> None:
+    def cancel(self) -> None:
         """Close the connection; whoever waits has given up."""
-        self._given_up = True
+        self._cancelled = True
         if self.transport is not None:
             self.transport.loseConnection()
 
     def _refuse(self, reason: str) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
-        if not self.ready.called and not self._given_up:
+        if not self.ready.called and not self._cancelled:
             self.ready.errback(TunnelRefused(string=reason))
 
 
@@ -144,10 +144,10 @@ class TunnelEndpoint:
     @deferred
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
         """Connect; fail with :class:`TunnelRefused` or as connecting fails."""
-        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel.cut())
+        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel.cancel())
         tunnel = _Tunnel(self._authority, self._authorization, ready)
         await self._proxy.connect(Factory.forProtocol(lambda: tunnel))
-        return (await ready).hand_over(protocolFactory)
+        return (await ready).start(protocolFactory)
 
 
 @implementer(IAgentEndpointFactory)

@@ -28,7 +28,7 @@ ACCEPT = ", ".join((*MANIFEST_TYPES, "*/*"))
 HEAD_ONLY = frozenset((400, 401, 403, 404, 405, 410, 500, 501))
 
 #: Those that are about the method, if GET is answered: they are remembered for a while.
-_NO_SUCH_METHOD = frozenset((405, 500, 501))
+_METHOD_UNSUPPORTED = frozenset((405, 500, 501))
 
 
 def accept_headers() -> Headers:
@@ -76,7 +76,7 @@ class RemoteManifests:
             head_support.head_answered(self._name)
             return response
         self._client.discard(response)
-        if response.code in _NO_SUCH_METHOD:
+        if response.code in _METHOD_UNSUPPORTED:
             head_support.head_refused(self._name)
         return None
 
@@ -114,14 +114,14 @@ class RemoteManifests:
         try:
             manifest = lenient.read(content, kind, algorithm)
         except ManifestInvalid as error:
-            raise self._unusable("sent no manifest") from error
+            raise self._bad_response("sent no manifest") from error
         if expected is not None and manifest.digest != expected:
             if Digest.of(content, algorithm) == expected:
                 return attrs.evolve(manifest, digest=expected)
-            raise self._unusable("sent content that does not match its digest")
+            raise self._bad_response("sent content that does not match its digest")
         return manifest
 
-    def _unusable(self, reason: str) -> UpstreamFailed:
+    def _bad_response(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})
 
     def _path(self, reference: str) -> str:

@@ -22,7 +22,7 @@ from txregistry.spec.reference import RepositoryName
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 #: What a document that is nested without end, or a name that is none, comes to.
-_NOT_READ = (RecursionError, NameInvalid)
+_UNREADABLE = (RecursionError, NameInvalid)
 
 
 @implementer(IRepository)
@@ -69,6 +69,6 @@ class RemoteNamespace:
         try:
             names = json.loads(body)["repositories"] or []
             return [RepositoryName.parse(name) for name in names][:limit]
-        except (ValueError, LookupError, TypeError, *_NOT_READ) as error:
-            facts = {"upstream": self._client.host, "reason": "sent no catalogue"}
-            raise UpstreamFailed(facts) from error
+        except (ValueError, LookupError, TypeError, *_UNREADABLE) as error:
+            detail = {"upstream": self._client.host, "reason": "sent no catalogue"}
+            raise UpstreamFailed(detail) from error

@@ -45,25 +45,23 @@ class RedirectAgent:
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
         """Ask, and ask where we are sent."""
-        here = uri.decode("ascii")
+        url = uri.decode("ascii")
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._agent.request(
-                method, here.encode("ascii"), headers, bodyProducer
+                method, url.encode("ascii"), headers, bodyProducer
             )
             location = header(response, "Location")
             if response.code not in _REDIRECTS or location is None:
                 return response
             discard(response, self._clock)
-            there = _follow(here, location)
+            target = _target_of(url, location)
             if response.code == 303 and method != b"HEAD":
                 method, bodyProducer = b"GET", None
-            if Origin.of(here) != Origin.of(there):
+            if Origin.of(url) != Origin.of(target):
                 headers = _without_credentials(headers)
-                _check_body(bodyProducer, here)
-            here = there
-        raise UpstreamFailed(
-            {"upstream": _host(here), "reason": "redirects in circles"}
-        )
+                _check_body(bodyProducer, url)
+            url = target
+        raise UpstreamFailed({"upstream": _host(url), "reason": "redirects in circles"})
 
 
 def _without_credentials(headers: Headers | None) -> Headers | None:
@@ -73,23 +71,23 @@ def _without_credentials(headers: Headers | None) -> Headers | None:
     return own
 
 
-def _check_body(body: IBodyProducer | None, here: str) -> None:
+def _check_body(body: IBodyProducer | None, url: str) -> None:
     if body is not None:
-        facts = {"upstream": _host(here), "reason": "redirects a form elsewhere"}
-        raise UpstreamFailed(facts)
+        detail = {"upstream": _host(url), "reason": "redirects a form elsewhere"}
+        raise UpstreamFailed(detail)
 
 
-def _follow(here: str, location: str) -> str:
+def _target_of(url: str, location: str) -> str:
     try:
-        there = resolve_reference(here, location)
-        old, new = Origin.of(here), Origin.of(there)
+        target = resolve_reference(url, location)
+        old, new = Origin.of(url), Origin.of(target)
     except ValueError as error:
-        facts = {"upstream": _host(here), "reason": "redirects to no URL"}
-        raise UpstreamFailed(facts) from error
+        detail = {"upstream": _host(url), "reason": "redirects to no URL"}
+        raise UpstreamFailed(detail) from error
     if (old.scheme, new.scheme) == ("https", "http"):
-        facts = {"upstream": old.authority, "reason": "redirects from https to http"}
-        raise UpstreamFailed(facts)
-    return there
+        detail = {"upstream": old.authority, "reason": "redirects from https to http"}
+        raise UpstreamFailed(detail)
+    return target
 
 
 @implementer(IAgent)
@@ -115,27 +113,29 @@ class StorageAgent:
     ) -> IResponse:
         """Ask; fail with :class:`StorageRefused` if a storage refuses."""
         response = await self._agent.request(method, uri, headers, bodyProducer)
-        there = response.request.absoluteURI
-        if there is None or response.code not in _REFUSALS:
+        target = response.request.absoluteURI
+        if target is None or response.code not in _REFUSALS:
             return response
-        if there == uri or not _is_storage(uri.decode("ascii"), there.decode("ascii")):
+        if target == uri or not _is_storage(
+            uri.decode("ascii"), target.decode("ascii")
+        ):
             return response
         discard(response, self._clock)
-        facts = {
-            "upstream": _host(there.decode("ascii")),
+        detail = {
+            "upstream": _host(target.decode("ascii")),
             "status": response.code,
             "reason": "storage refused",
         }
-        raise StorageRefused(facts)
+        raise StorageRefused(detail)
 
 
-def _is_storage(asked: str, there: str) -> bool:
+def _is_storage(asked: str, target: str) -> bool:
     """Tell whether what has answered only keeps what a registry has sent us for.
 
     A blob of another origin is kept there, also where that one is a registry as well.
     """
-    elsewhere = Origin.of(there) != Origin.of(asked)
-    return not is_api(there) or (elsewhere and "/blobs/" in asked)
+    elsewhere = Origin.of(target) != Origin.of(asked)
+    return not is_api(target) or (elsewhere and "/blobs/" in asked)
 
 
 def _host(url: str) -> str:

@@ -34,7 +34,7 @@ MAX_LIST_BYTES = 16 * 1024 * 1024
 MAX_ENTRIES = 10_000
 
 #: Answers of upstreams that do not know what is asked for.
-_NO_API = (400, 404, 405, 406, 410, 501)
+_API_MISSING = (400, 404, 405, 406, 410, 501)
 
 
 @implementer(IReferrerService)
@@ -77,14 +77,14 @@ class RemoteReferrers:
         try:
             async for response, body in pages(
                 *(self._client, path, MAX_MANIFEST_BYTES, MAX_LIST_BYTES),
-                *(_NoApi, _NO_API),
+                *(_ApiMissing, _API_MISSING),
             ):
-                if _is_page_for_people(response, body):
+                if _is_html(response, body):
                     return None
                 found += await self._client.parse_long(self._read, body)
                 if len(found) > MAX_ENTRIES:
                     raise too_long(self._client)
-        except (_NoApi, StorageRefused):
+        except (_ApiMissing, StorageRefused):
             return None
         return found
 
@@ -104,18 +104,18 @@ class RemoteReferrers:
                 found.append(Referrer(*entry))
                 await turns.take()
         except ManifestInvalid as error:
-            raise self._unusable("sent no list of referrers") from error
+            raise self._bad_response("sent no list of referrers") from error
         return found
 
-    def _unusable(self, reason: str) -> UpstreamFailed:
+    def _bad_response(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})
 
 
-class _NoApi(ManifestUnknown):
+class _ApiMissing(ManifestUnknown):
     """The upstream has no API for referrers."""
 
 
-def _is_page_for_people(response: IResponse, body: bytes) -> bool:
+def _is_html(response: IResponse, body: bytes) -> bool:
     """Tell a page of HTML, such as a login, from a list."""
     kind = (header(response, "Content-Type") or "").strip().lower()
     return (

@@ -99,15 +99,15 @@ class SlotAgent:
         small = not _is_large(method, uri)
         is_resume = headers is not None and headers.hasHeader(b"Range")
         await self._slots.acquire(small, is_resume).addTimeout(
-            MAX_WAIT, self._clock, lambda *_: _fail(uri)
+            MAX_WAIT, self._clock, lambda *_: _raise_full(uri)
         )
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
             self._slots.release()
             raise
-        watched: IResponse = WatchedResponse(response, self._slots.release)
-        return watched
+        released_at_end: IResponse = WatchedResponse(response, self._slots.release)
+        return released_at_end
 
 
 def _is_large(method: bytes, uri: bytes) -> bool:
@@ -125,5 +125,5 @@ def _full(uri: bytes) -> UpstreamUnavailable:
     return UpstreamUnavailable({"upstream": host, "reason": "too many wait"}, 5.0)
 
 
-def _fail(uri: bytes) -> None:
+def _raise_full(uri: bytes) -> None:
     raise _full(uri)

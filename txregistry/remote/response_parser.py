@@ -42,32 +42,32 @@ _MANY_CHUNKS = 1024
 class JoinedChunks(ChunkedDecoder):
     """Takes chunks apart, and gives what one read brings as one piece.
 
-    :ivar last: how many chunks the last read brought.
+    :ivar chunk_count: how many chunks the last read brought.
     """
 
     def __init__(
-        self, take: Callable[[bytes], None], finish: Callable[[bytes], None]
+        self, on_data: Callable[[bytes], None], on_end: Callable[[bytes], None]
     ) -> None:
         self._parts: list[bytes] = []
-        self._take, self._finish = take, finish
-        self.last = 0
+        self._on_data, self._on_end = on_data, on_end
+        self.chunk_count = 0
         super().__init__(self._parts.append, self._end)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what one read brings."""
         super().dataReceived(data)
-        self._give()
+        self._flush()
 
     def _end(self, rest: bytes) -> None:
-        self._give()
-        self._finish(rest)
+        self._flush()
+        self._on_end(rest)
 
-    def _give(self) -> None:
-        self.last = len(self._parts)
+    def _flush(self) -> None:
+        self.chunk_count = len(self._parts)
         joined = b"".join(self._parts)
         self._parts.clear()
         if joined:
-            self._take(joined)
+            self._on_data(joined)
 
 
 class CappedParser(AnswerParser):
@@ -108,10 +108,10 @@ class CappedParser(AnswerParser):
         decoder = self.bodyDecoder
         super().rawDataReceived(data)
         if isinstance(decoder, JoinedChunks):
-            is_small = decoder.last > _MANY_CHUNKS
+            is_small = decoder.chunk_count > _MANY_CHUNKS
             self.read_at_once(SMALL_READ_BYTES if is_small else CHUNKS_READ_BYTES)
 
 
-def cap_heads() -> None:
+def install_parser() -> None:
     """Let every client of this process take lines and heads as long as said above."""
     parse_answers_with(CappedParser)

@@ -40,21 +40,21 @@ class WatchedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
     """An answer that tells when its body has ended, however it ends."""
 
     original: IResponse
-    _ended: Callable[[], None]
+    _on_end: Callable[[], None]
 
-    def __init__(self, original: IResponse, ended: Callable[[], None]) -> None:
+    def __init__(self, original: IResponse, on_end: Callable[[], None]) -> None:
         super().__init__(original)
-        self._ended = ended
+        self._on_end = on_end
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """Deliver the body to a protocol, and tell when it is over."""
-        self.original.deliverBody(_Watch(protocol, self._ended))
+        self.original.deliverBody(_WatchingProtocol(protocol, self._on_end))
 
 
 @attrs.define(eq=False, slots=False)
-class _Watch(Protocol):
+class _WatchingProtocol(Protocol):
     _inner: IProtocol
-    _ended: Callable[[], None]
+    _on_end: Callable[[], None]
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -64,5 +64,5 @@ class _Watch(Protocol):
         self._inner.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._ended()
+        self._on_end()
         self._inner.connectionLost(reason)

@@ -49,11 +49,11 @@ class RemoteTags:
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
         """Fire with what a tag stands for."""
-        found = await self.look(tag=tag)
+        found = await self.resolve(tag=tag)
         return found.descriptor if isinstance(found, Manifest) else found
 
     @deferred
-    async def look(self, tag: Tag) -> Descriptor | Manifest:
+    async def resolve(self, tag: Tag) -> Descriptor | Manifest:
         """Fire with what a tag stands for, by HEAD.
 
         An upstream that does not tell by HEAD, or does not tell the digest, is asked
@@ -96,9 +96,9 @@ class RemoteTags:
         try:
             document = read_json(body)
         except ValueError as error:
-            raise self._unusable() from error
+            raise self._bad_response() from error
         if not isinstance(document, dict):
-            raise self._unusable()
+            raise self._bad_response()
         names, found = document.get("tags"), dict[str, Tag]()
         for name in names if isinstance(names, list) else ():
             await turns.take()
@@ -106,9 +106,9 @@ class RemoteTags:
                 found[str(tag)] = tag
         return found
 
-    def _unusable(self) -> UpstreamFailed:
-        facts = {"upstream": self._client.host, "reason": "sent no list of tags"}
-        return UpstreamFailed(facts)
+    def _bad_response(self) -> UpstreamFailed:
+        detail = {"upstream": self._client.host, "reason": "sent no list of tags"}
+        return UpstreamFailed(detail)
 
     @property
     def _manifests(self) -> RemoteManifests:

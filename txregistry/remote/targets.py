@@ -83,7 +83,7 @@ def _check_name(host: str) -> None:
 
 @implementer(IHostResolution)
 @attrs.frozen
-class _Resolution:
+class _FinishedResolution:
     """A resolution that is over."""
 
     name: str
@@ -94,7 +94,7 @@ class _Resolution:
 
 @implementer(IHostnameResolver)
 @attrs.frozen
-class _Resolved:
+class _FixedResolver:
     """Gives the addresses that were looked at, and asks nobody."""
 
     _addresses: _Addresses
@@ -107,7 +107,7 @@ class _Resolved:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        resolution = _Resolution(hostName)
+        resolution = _FinishedResolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
         for address in self._addresses:
             resolutionReceiver.addressResolved(address)
@@ -117,7 +117,7 @@ class _Resolved:
 
 @implementer(IReactorPluggableNameResolver)
 @attrs.define(eq=False)
-class _Connector:
+class _PinnedReactor:
     """The part of a reactor that an endpoint needs, with a resolver of ours."""
 
     _reactor: Any
@@ -147,7 +147,7 @@ class Targets:
     where whoever runs this wants us to ask.
 
     :param named: origins that the configuration names.
-    :ivar home: from where the upstream can be reached, as far as that was seen: the
+    :ivar upstream_reach: from where the upstream can be reached, as far as seen: the
         farthest counts, lest an upstream becomes private by what its name stands for.
     """
 
@@ -155,7 +155,7 @@ class Targets:
     _upstream: Origin
     _trusted: Sequence[TrustedTarget] = ()
     _named: frozenset[Origin] = frozenset()
-    home: Reach | None = None
+    upstream_reach: Reach | None = None
     _log = Logger()
 
     @deferred
@@ -167,14 +167,16 @@ class Targets:
         """
         found = await resolve(self._reactor, origin.host, origin.port)
         if origin == self._upstream:
-            self._learn(found)
+            self._record_reach(found)
             return found
         if origin in self._named:
             return found
-        home = await self._home()
-        allowed = [item for item in found if self._permits(home, origin, item.host)]
+        upstream_reach = await self._find_upstream_reach()
+        allowed = [
+            item for item in found if self._permits(upstream_reach, origin, item.host)
+        ]
         if not allowed:
-            raise self._refused(origin, found[0].host)
+            raise self._refuse(origin, found[0].host)
         return allowed
 
     @deferred
@@ -189,28 +191,30 @@ class Targets:
             reach_of(origin.host)
         except ValueError:
             return
-        if not self._permits(await self._home(), origin, origin.host):
-            raise self._refused(origin, origin.host)
+        if not self._permits(await self._find_upstream_reach(), origin, origin.host):
+            raise self._refuse(origin, origin.host)
 
     @deferred
-    async def _home(self) -> Reach:
-        if self.home is None:
+    async def _find_upstream_reach(self) -> Reach:
+        if self.upstream_reach is None:
             upstream = self._upstream
             try:
                 found = await resolve(self._reactor, upstream.host, upstream.port)
             except DNSLookupError:
                 return Reach.PUBLIC  # reached by a proxy, which knows its address
-            self._learn(found)
-        return Reach.PUBLIC if self.home is None else self.home
+            self._record_reach(found)
+        return Reach.PUBLIC if self.upstream_reach is None else self.upstream_reach
 
-    def _learn(self, addresses: _Addresses) -> None:
+    def _record_reach(self, addresses: _Addresses) -> None:
         seen = [reach_of(item.host) for item in addresses]
-        self.home = max(self.home or Reach.LINK_LOCAL, *seen)
+        self.upstream_reach = max(self.upstream_reach or Reach.LINK_LOCAL, *seen)
 
-    def _permits(self, home: Reach, origin: Origin, address: str) -> bool:
-        return may_lead(home, origin.host, origin.port, address, self._trusted)
+    def _permits(self, upstream_reach: Reach, origin: Origin, address: str) -> bool:
+        return may_lead(
+            upstream_reach, origin.host, origin.port, address, self._trusted
+        )
 
-    def _refused(self, origin: Origin, address: str) -> TargetRefused:
+    def _refuse(self, origin: Origin, address: str) -> TargetRefused:
         self._log.warn(
             "{upstream} leads to {target} at {address}, where it may not lead; "
             "if it is right, list it under proxy.trustedtargets",
@@ -218,11 +222,11 @@ class Targets:
             target=origin.authority[:200],
             address=address,
         )
-        facts = {
+        detail = {
             "upstream": self._upstream.authority,
             "reason": "leads to an address that is not trusted",
         }
-        return TargetRefused(facts)
+        return TargetRefused(detail)
 
 
 def make_targets(
@@ -260,9 +264,9 @@ class CheckedEndpoint:
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
         """Connect; fail as :meth:`Targets.look_up` or as connecting fails."""
         addresses = await self._targets.look_up(self._origin)
-        connector = _Connector(self._reactor, _Resolved(addresses))
+        reactor = _PinnedReactor(self._reactor, _FixedResolver(addresses))
         host, port = self._origin.host, self._origin.port
-        return await HostnameEndpoint(connector, host, port, self._seconds).connect(
+        return await HostnameEndpoint(reactor, host, port, self._seconds).connect(
             protocolFactory
         )
 

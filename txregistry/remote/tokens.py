@@ -42,7 +42,7 @@ _MAX_TOKEN_BYTES = 256 * 1024
 _MAX_BYTES = 8 * 1024 * 1024
 
 #: What JSON that is nested without end, or a number without end, comes to.
-_NOT_READ = (RecursionError, OverflowError)
+_UNREADABLE = (RecursionError, OverflowError)
 
 
 @attrs.frozen
@@ -70,7 +70,7 @@ class Tokens:
     _clock: IReactorTime
     _credentials: ICredentialStore
     _idle_seconds: float
-    _known: SizedCache[TokenKey, BearerToken] = attrs.field(
+    _cache: SizedCache[TokenKey, BearerToken] = attrs.field(
         factory=lambda: SizedCache(_MAX_BYTES)
     )
     _flights: Flights[TokenKey, BearerToken] = attrs.field(factory=Flights)
@@ -83,35 +83,35 @@ class Tokens:
             again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
             ``UpstreamFailed``.
         """
-        known = self._known.find(key)
-        usable = known is not None and known.text not in refused
-        if known is not None and usable and self._clock.seconds() < known.renew_at:
-            return known.text
+        cached = self._cache.find(key)
+        usable = cached is not None and cached.text not in refused
+        if cached is not None and usable and self._clock.seconds() < cached.renew_at:
+            return cached.text
         token = await self._flights.join(key, lambda: self._fetch(key))
         return token.text
 
     def forget(self) -> None:
         """Forget all tokens: they were got for credentials that were refused."""
-        self._known.clear()
+        self._cache.clear()
 
     @deferred
     async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
-        self._known.forget(key)  # it has ended, or was refused
+        self._cache.forget(key)  # it has ended, or was refused
         host = Origin.of(key.realm).authority
         who = await self._credentials.credentials(host)
-        response = await self._ask(key, who)
+        response = await self._request(key, who)
         if response.code != 200:
-            raise self._refused(response, host)
+            raise self._error_of(response, host)
         body = await collect(
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._known.keep(key, token, size_of(token.text, *attrs.astuple(key)))
+        self._cache.keep(key, token, size_of(token.text, *attrs.astuple(key)))
         return token
 
     @deferred
-    async def _ask(self, key: TokenKey, who: Credentials | None) -> IResponse:
+    async def _request(self, key: TokenKey, who: Credentials | None) -> IResponse:
         if who is not None and who.identity_token:
             return await self._post(key, _refresh_form(who))
         response = await self._get(key, who)
@@ -130,9 +130,9 @@ class Tokens:
         if who is not None and who.username:
             query.append(("account", who.username))
             headers.setRawHeaders("Authorization", [basic(who)])
-        joint = "&" if "?" in key.realm else "?"
+        separator = "&" if "?" in key.realm else "?"
         return await self._client.get(
-            encoded_url(f"{key.realm}{joint}{urlencode(query)}"),
+            encoded_url(f"{key.realm}{separator}{urlencode(query)}"),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -149,7 +149,7 @@ class Tokens:
             unbuffered=True,
         )
 
-    def _refused(self, response: IResponse, host: str) -> Exception:
+    def _error_of(self, response: IResponse, host: str) -> Exception:
         wait = retry_after(response, self._clock.seconds())
         discard(response, self._clock)
         if response.code in (404, 410):
@@ -184,9 +184,9 @@ def _parse(body: bytes, asked_at: float, host: str) -> BearerToken:
         lifetime = float(fields.get("expires_in") or MIN_LIFETIME)
         if not isinstance(text, str) or not text.isascii() or "\n" in text:
             raise ValueError("no token")
-    except (ValueError, TypeError, LookupError, AttributeError, *_NOT_READ) as error:
-        facts = {"upstream": host, "reason": "token service gave no token"}
-        raise UpstreamFailed(facts) from error
+    except (ValueError, TypeError, LookupError, AttributeError, *_UNREADABLE) as error:
+        detail = {"upstream": host, "reason": "token service gave no token"}
+        raise UpstreamFailed(detail) from error
     # Our own clock counts from before we asked: no agreement on time is needed.
     life = max(MIN_LIFETIME, lifetime) * (1 - RENEW_FRACTION)
     return BearerToken(text, asked_at + life)

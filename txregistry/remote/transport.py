@@ -67,14 +67,16 @@ class UpstreamPolicy:
 
     _files: TlsFiles
     _trust: Any = attrs.field(init=False)
-    _own: PrivateCertificate | None = attrs.field(init=False)
+    _client_certificate: PrivateCertificate | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         files = self._files
         self._trust = _authorities(files.ca) if files.ca else platformTrust()
-        self._own = None
+        self._client_certificate = None
         if files.certificate:
-            self._own = PrivateCertificate.loadPEM(files.certificate + files.key)
+            self._client_certificate = PrivateCertificate.loadPEM(
+                files.certificate + files.key
+            )
 
     def creatorForNetloc(
         self, hostname: bytes, port: int
@@ -82,15 +84,17 @@ class UpstreamPolicy:
         """Give what makes a TLS connection to a host."""
         name = hostname.decode("ascii")
         if self._files.insecure:
-            own = self._own
+            certificate = self._client_certificate
             options = CertificateOptions(
-                privateKey=None if own is None else own.privateKey.original,
-                certificate=None if own is None else own.original,
+                privateKey=None
+                if certificate is None
+                else certificate.privateKey.original,
+                certificate=None if certificate is None else certificate.original,
                 verify=False,
             )
             return _Unverified(name, options.getContext())
         creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            name, trustRoot=self._trust, clientCertificate=self._own
+            name, trustRoot=self._trust, clientCertificate=self._client_certificate
         )
         return creator
 
@@ -152,7 +156,7 @@ def proxy_bypass(environment: Mapping[str, str]) -> Bypass:
 
 def _variable(environment: Mapping[str, str], name: str) -> tuple[str, str]:
     """Give a variable's name and value: in upper case, or in lower if that is empty."""
-    for spelled in (name.upper(), name):
-        if value := environment.get(spelled, "").strip():
-            return spelled, value
+    for spelling in (name.upper(), name):
+        if value := environment.get(spelling, "").strip():
+            return spelling, value
     return name.upper(), ""

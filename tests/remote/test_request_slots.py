@@ -216,7 +216,10 @@ class PlacedTests(AgentCase):
         self.clock.advance(1)
         error = self.failureResultOf(waiting, UpstreamUnavailable).value
         self.assertEqual(error.retry_after, 5)
-        facts = {"upstream": "upstream.example", "reason": "too many wait"}
+        facts = {
+            "upstream": "upstream.example",
+            "reason": "too many requests are waiting",
+        }
         self.assertEqual(error.detail, facts)
         self.assertEqual((self.agent._slots.waiting, len(self.inner.asked)), (0, 1))
         self.assert_nothing_is_left()

@@ -1,8 +1,8 @@
-"""How the upstream is asked: agents nested as decorators, one concern each.
+"""Agents that send requests to the upstream, nested as decorators, one concern each.
 
 From the outside in: breaker by path, retry, storage, redirects, authentication,
-breaker by origin, places, new connections, time limit, identity, and Twisted's own
-agent at the core.
+breaker by origin, request slots, stale connections, time limit, identity, and Twisted's
+own agent at the core. This module has retry, time limit and identity.
 """
 
 from __future__ import annotations
@@ -41,20 +41,21 @@ from txregistry.remote.failures import (
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
+#: Statuses after which a retry may succeed.
 _TRANSIENT_STATUSES = frozenset((429, 502, 503, 504))
 
-#: A wait that the upstream asks for is obeyed up to this many seconds while a
-#: client is waiting; a longer one is told to the client.
+#: Longest ``Retry-After``, in seconds, that is waited for while a client waits. A
+#: longer one is passed on to the client.
 MAX_INLINE_WAIT_SECONDS = 3.0
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class IdentityAgent:
-    """Say who asks, and ask for the bytes as they are.
+    """Set ``User-Agent``, and ask for the identity coding.
 
-    A coding would change length and offsets; and some upstreams refuse whoever does
-    not say what it is.
+    A content coding would change lengths and offsets. Some upstreams refuse requests
+    without a ``User-Agent``.
     """
 
     _agent: IAgent
@@ -67,7 +68,7 @@ class IdentityAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """Ask without offering any content coding."""
+        """Send a request that accepts no content coding."""
         own = Headers() if headers is None else headers.copy()
         own.setRawHeaders(b"User-Agent", [self._user_agent.encode("ascii")])
         own.setRawHeaders(b"Accept-Encoding", [b"identity"])
@@ -77,7 +78,11 @@ class IdentityAgent:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class TimedAgent:
-    """Turn silence and broken connections into errors that name the upstream."""
+    """Limit the wait for a response, and translate failures into our errors.
+
+    :param seconds: from the request to the head of the response.
+    :param meter: counts each request with its status and duration.
+    """
 
     _agent: IAgent
     _clock: IReactorTime
@@ -92,7 +97,11 @@ class TimedAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; fail with ``UpstreamTimeout`` or ``UpstreamFailed``."""
+        """Send a request.
+
+        :return: fires with the response. Fails with ``UpstreamTimeout``,
+            :class:`Unreachable` or ``UpstreamFailed``, which name the host.
+        """
         host = Origin.of(uri.decode("ascii")).authority
         started_at, status = self._clock.seconds(), "error"
         try:
@@ -115,7 +124,7 @@ _EXPECTED = (DeferredTimeout, ConnectTimeout, *_CONNECTION_LOST, *_CONNECT_FAILE
 
 
 def _translate(error: Exception, host: str) -> Exception:
-    """Give what a failure to get an answer is called here."""
+    """Return our error for a failure of Twisted's agent."""
     if isinstance(error, DeferredTimeout):
         return UpstreamTimeout({"upstream": host})
     if isinstance(error, ConnectTimeout):
@@ -133,7 +142,7 @@ def _is_tls(error: BaseException) -> bool:
 
 
 def _timed_out(result: object, seconds: float) -> IResponse:
-    # The agent wraps the cancellation in errors of its own; it was the time limit.
+    # Twisted's agent may wrap the cancellation by the time limit in other errors.
     raise DeferredTimeout(seconds, "no answer")
 
 
@@ -143,7 +152,7 @@ def _was_cancelled(error: BaseException) -> bool:
 
 
 class _TransientStatus(Exception):
-    """An answer that may be another one in a moment."""
+    """A response with a status after which a retry may succeed."""
 
     def __init__(self, response: IResponse) -> None:
         super().__init__(response.code)
@@ -153,9 +162,11 @@ class _TransientStatus(Exception):
 @implementer(IAgent)
 @attrs.define(eq=False)
 class RetryAgent:
-    """Ask again when the failure looks like one that passes.
+    """Retry after failures that may be temporary.
 
-    Not after a time limit: whoever waits has waited long enough.
+    A timeout is not retried: the client has waited long enough.
+
+    :param attempts: how often a request is sent at most.
     """
 
     _agent: IAgent
@@ -171,7 +182,11 @@ class RetryAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, up to ``attempts`` times."""
+        """Send a request, up to ``attempts`` times.
+
+        :return: fires with the last response, also if its status is an error. Fails
+            as the last attempt.
+        """
 
         @deferred
         async def attempt() -> IResponse:
@@ -181,7 +196,7 @@ class RetryAgent:
             return response
 
         delays = backoff(self._attempts - 1, 0.2, 2.0, self._jitter)
-        # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
+        # URLs are often signed for GET alone, so the caller has to fall back to GET.
         signed_for_get = (StorageRefused,) if method == b"HEAD" else ()
         permanent = (TargetRefused, *signed_for_get)
         next_delay = partial(self._next_delay, permanent)

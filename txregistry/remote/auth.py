@@ -1,10 +1,11 @@
-"""Authentication to a registry: learn what it wants, give it that, ask once more.
+"""Authentication to a registry: answer its challenges and send the request again.
 
-Note [Nothing is believed for ever]. What a registry demanded is remembered, for each
-repository by itself, so that its next question is not made twice. When that fails, at
-the token service or at the registry, the registry is asked plainly and says anew what
-it wants; and where that is what was refused, the credential helper is asked anew. Each
-happens once, before the client is refused.
+Note [Challenges may change]. The challenges of a registry are cached for each
+repository, so that later requests carry their authorization from the start. When a
+cached challenge fails, at the token service or at the registry, the request is sent
+without authorization to get current challenges. If the registry refuses these
+credentials too, the credential helper is run again. Each happens once per request, then
+the client gets the refusal.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from txregistry.spec.errors import (
     UpstreamFailed,
 )
 
-#: What it may take in memory to remember what repositories demand.
+#: Bytes of memory for the cached challenges of all repositories.
 MAX_BYTES = 8 * 1024 * 1024
 
-#: Challenges of one answer that are read: each may cost a question for a token.
+#: Challenges used of one response, as each may cost a request for a token.
 MAX_CHALLENGES = 16
 
-#: What counts of a challenge.
+#: Parameters of a challenge that are used.
 _USED = ("realm", "service", "scope")
 
 _REFUSED = (401, 403)
@@ -51,10 +52,10 @@ Ask = Callable[[str | None], Deferred[IResponse]]
 
 @attrs.frozen
 class AuthTarget:
-    """Where a question goes, and what may be shown there.
+    """The target of a request, and the login for it.
 
-    :ivar origin: whose demands these are.
-    :ivar scope: of the token, if the path tells.
+    :ivar scope: of a token, derived from the path; empty for no scope, ``None`` to use
+        the scope of the challenge.
     """
 
     url: str
@@ -64,16 +65,18 @@ class AuthTarget:
 
     @property
     def key(self) -> tuple[Origin, str]:
-        """Say for what a demand is remembered."""
+        """Return the key under which challenges are cached."""
         return self.origin, self.scope or ""
 
 
 @attrs.define(eq=False)
 class _Attempt:
-    """What has become of one question so far.
+    """The state of one authentication.
 
-    :ivar tried: authorizations that were refused.
-    :ivar failed: challenges that could not be met, for which ``error`` is why.
+    :ivar response: the last refusal, without its body.
+    :ivar tried: authorizations that were sent.
+    :ivar failed: challenges for which no authorization could be had.
+    :ivar error: of the last of these, unless a later authorization was sent.
     """
 
     response: IResponse | None = None
@@ -82,7 +85,7 @@ class _Attempt:
     error: RegistryError | None = None
 
     def result(self) -> IResponse:
-        """Give the refusal that the client is told, or raise why there is none."""
+        """Return the refusal for the client, or raise the error that caused it."""
         if self.error is not None:
             raise self.error
         assert self.response is not None
@@ -92,11 +95,15 @@ class _Attempt:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class AuthAgent:
-    """Authenticate to one upstream, and to whatever registry it sends us to.
+    """Authenticate to the upstream, and to registries that it redirects to.
 
-    Our credentials are for the upstream and its token service alone. Another registry,
-    to which a redirect leads, gets a token that anybody may have. A URL that carries a
-    signature gets nothing: it is good as it is, and a store takes two ways for none.
+    Our credentials are for the upstream and its token service only. At another
+    registry, an anonymous token is used. A signed URL gets no ``Authorization``:
+    object stores refuse requests with two kinds of authentication.
+
+    :param upstream: the base URL of the upstream.
+    :param login: for the upstream.
+    :param anonymous: for other registries.
     """
 
     _agent: IAgent
@@ -117,7 +124,12 @@ class AuthAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; on a refusal, learn what is demanded and ask once more."""
+        """Send a request; when it is refused, answer the challenge and send it again.
+
+        :return: fires with the response, which is the refusal if no authorization
+            helps. Fails with the error that prevented an authorization, such as that
+            of the token service.
+        """
 
         def ask(authorization: str | None) -> Deferred[IResponse]:
             return self._send(method, uri, headers, bodyProducer, authorization)
@@ -140,16 +152,17 @@ class AuthAgent:
                 self._challenges.forget(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
-            return response  # a storage, which has no tokens
+            return response  # an object store; it has no token service
         return await self._answer_challenges(
             target, ask, response, authorization, attempt
         )
 
     @deferred
     async def preload(self) -> bool:
-        """Learn what the upstream demands and get a first token.
+        """Request ``/v2/`` to cache its challenge and a first token.
 
-        :return: fires with whether credentials were used.
+        :return: fires with whether the upstream requires authentication. Fails with
+            ``UpstreamFailed`` if it refuses ours.
         """
         url = self._upstream + "/v2/"
         response = await self.request(b"GET", url.encode("ascii"))
@@ -181,7 +194,7 @@ class AuthAgent:
 
     @deferred
     async def _from_cache(self, target: AuthTarget, attempt: _Attempt) -> str | None:
-        """Fire with what was good last time, or with nothing if it cannot be had."""
+        """Fire with the authorization for a cached challenge, or ``None``."""
         for challenge in self._challenges.find(target.key) or ():
             authorization = await self._authorization_for(challenge, target, attempt)
             if authorization is not None:
@@ -197,7 +210,10 @@ class AuthAgent:
         authorization: str | None,
         attempt: _Attempt,
     ) -> IResponse:
-        """Find out what is demanded now, and meet it."""
+        """Answer the current challenges of a refused request.
+
+        See Note [Challenges may change].
+        """
         offered = _challenges_of(response)
         attempt.response = drain(response, self._clock)
         if authorization is not None:
@@ -227,7 +243,7 @@ class AuthAgent:
         ask: Ask,
         attempt: _Attempt,
     ) -> IResponse | None:
-        """Fire with the first answer that is no refusal."""
+        """Try challenges in order; fire with the first response that is no refusal."""
         for challenge in challenges:
             authorization = await self._authorization_for(challenge, target, attempt)
             if authorization is None or authorization in attempt.tried:
@@ -241,7 +257,7 @@ class AuthAgent:
         return None
 
     def _renew_credentials(self, attempt: _Attempt, target: AuthTarget) -> bool:
-        """Tell whether other credentials could help, and can be had."""
+        """Forget refused credentials; return whether a retry may get others."""
         refused = isinstance(attempt.error, Unauthorized | Denied | None)
         return refused and target.login.renew(target.origin.authority)
 
@@ -249,7 +265,7 @@ class AuthAgent:
     async def _authorization_for(
         self, challenge: Challenge, target: AuthTarget, attempt: _Attempt
     ) -> str | None:
-        """Fire with what meets a challenge; ``None`` if nothing does."""
+        """Fire with the authorization for a challenge, or ``None``; record an error."""
         if challenge in attempt.failed:
             return None
         try:
@@ -264,16 +280,16 @@ class AuthAgent:
     def _usable(
         self, offered: Sequence[Challenge], target: AuthTarget
     ) -> Sequence[Challenge]:
-        """Leave out what names a token service that is not trusted.
+        """Return the challenges without those of untrusted token services.
 
-        :raise UpstreamFailed: nothing else is offered.
+        :raise UpstreamFailed: none is left.
         """
         usable = [item for item in offered if target.login.trusts(item, target.origin)]
         if usable:
             return usable
         self._log.warn(
-            "{upstream} names a token service at {realm}, which is not trusted; "
-            "if it is right, list it under proxy.trustedrealms",
+            "upstream {upstream} names token service {realm}, which is not trusted; "
+            "the request fails; to permit it, list it under proxy.trustedrealms",
             upstream=target.origin.authority,
             realm=offered[0].parameters.get("realm", "")[:200],
         )
@@ -293,12 +309,12 @@ class AuthAgent:
 
 
 def _scope(path: str) -> str | None:
-    """Give the scope of a token, empty for none; ``None`` to obey the challenge."""
+    """Return :attr:`AuthTarget.scope` for a path."""
     return scope_of(path) or ("" if path == "/v2/" else None)
 
 
 def _challenges_of(response: IResponse) -> list[Challenge]:
-    """Read what can be met in general; Bearer first."""
+    """Return the challenges of supported schemes, Bearer first (RFC 9110, 11.6.1)."""
     lines = header_lines(response, "WWW-Authenticate")
     found = [_trimmed(item) for item in parse_challenges(lines)]
     bearers = [
@@ -311,7 +327,7 @@ def _challenges_of(response: IResponse) -> list[Challenge]:
 
 
 def _trimmed(challenge: Challenge) -> Challenge:
-    """Leave out what nobody looks at, and would be remembered."""
+    """Return a challenge without unused parameters, which would take memory."""
     given = challenge.parameters
     kept = {name: given[name] for name in _USED if name in given}
     return Challenge(challenge.scheme, kept)

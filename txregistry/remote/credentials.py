@@ -1,4 +1,4 @@
-"""Who we are to an upstream: from the configuration, or from a helper command."""
+"""Credentials for an upstream: from the configuration, or from a helper command."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from zope.interface import Interface, implementer
 from txregistry.flow.deferred import Flights, deferred
 from txregistry.flow.lru import Lru
 
-#: What a helper says instead of a user name when the secret is a refresh token.
-_IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
+#: The user name by which a helper marks the secret as a refresh token.
+_IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - defined by the protocol
 
-#: Servers whose credentials are remembered, and commands that run at once: an upstream
-#: may name as many token services as its domain has hosts and ports.
+#: Servers whose credentials are cached, and commands that run at once. Both need a
+#: limit, as an upstream may name a token service at any host and port of its domain.
 MAX_SERVERS = 100
 MAX_PROCESSES = 4
 
-#: A helper may write this much.
+#: Output of a helper that is read, in bytes.
 _MAX_OUTPUT_BYTES = 64 * 1024
 
 
 @attrs.frozen
 class Credentials:
-    """A name and a secret, or an identity (refresh) token."""
+    """A user name and a password, or an identity token (an OAuth2 refresh token)."""
 
     username: str = ""
     password: str = attrs.field(default="", repr=False)
@@ -39,37 +39,39 @@ class Credentials:
 
 
 class ICredentialStore(Interface):
-    """Knows credentials for a server."""
+    """A source of credentials."""
 
     def credentials(server: str) -> Deferred[Credentials | None]:
-        """Fire with the credentials to use at a server, or ``None`` for none."""
+        """Fire with the credentials for a server (``host[:port]``), or ``None``."""
 
     def forget(server: str) -> bool:
-        """Forget credentials that were refused; tell whether others can be had."""
+        """Forget refused credentials; return whether a new lookup may find others."""
 
 
 @implementer(ICredentialStore)
 @attrs.define(eq=False)
 class StaticCredentials:
-    """The credentials of the configuration, the same for every trusted server."""
+    """The configured credentials, the same for every trusted server."""
 
     _credentials: Credentials | None
 
     def credentials(self, server: str) -> Deferred[Credentials | None]:
-        """Fire at once."""
+        """Fire with the configured credentials."""
         return succeed(self._credentials)
 
     def forget(self, server: str) -> bool:
-        """Have no others."""
+        """Return false: there are no others."""
         return False
 
 
 @implementer(ICredentialStore)
 @attrs.define(eq=False)
 class HelperCredentials:
-    """A docker-credential-helper command, given the server on standard input.
+    """Credentials from a docker-credential-helper command.
 
-    :param lifetime: seconds an answer is used for; ``None`` for ever, 0 not at all.
+    :param command: is run by the shell; see :func:`run_helper`.
+    :param lifetime: seconds for which credentials are cached; ``None`` for no limit, 0
+        to disable caching.
     :param timeout: seconds after which the command is killed.
     """
 
@@ -89,14 +91,18 @@ class HelperCredentials:
 
     @deferred
     async def credentials(self, server: str) -> Credentials | None:
-        """Fire with what the command says; a failure is a warning and ``None``."""
+        """Fire with cached credentials, or run the command.
+
+        Concurrent lookups for a server share one run. If the command fails, that is
+        logged, and the Deferred fires with ``None``; the next lookup runs it again.
+        """
         cached = self._cache.get(server)
         if cached is not None and self._is_fresh(cached[0]):
             return cached[1]
         return await self._flights.join(server, lambda: self._query(server))
 
     def forget(self, server: str) -> bool:
-        """Let the command be run again, for whatever server it was."""
+        """Forget the credentials of all servers; the next lookup runs the command."""
         self._cache.clear()
         return True
 
@@ -111,7 +117,12 @@ class HelperCredentials:
             output = await self._slots.run(self._run, server)
             found = _parse(output)
         except (HelperFailed, ValueError) as error:
-            self._log.warn("credential helper failed: {error}", error=str(error))
+            self._log.warn(
+                "credential helper failed for {server}: {error}; requests to it are "
+                "sent without credentials; check the command of proxy.exec",
+                server=server,
+                error=str(error),
+            )
             return None
         self._cache.put(server, (self._clock.seconds(), found))
         return found
@@ -123,7 +134,7 @@ class HelperCredentials:
 
 
 class HelperFailed(Exception):
-    """The command ended badly, took too long or wrote too much."""
+    """The command failed or took too long."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -141,7 +152,7 @@ class _Helper(ProcessProtocol):
         self._output = (self._output + data)[:_MAX_OUTPUT_BYTES]
 
     def errReceived(self, data: bytes) -> None:
-        """Drop what it says to people: it may name secrets."""
+        """Drop it, as it may contain secrets."""
 
     def processEnded(self, reason: Failure) -> None:
         if self.done.called:
@@ -159,9 +170,11 @@ def run_helper(
     server: str,
     timeout: float,
 ) -> Deferred[bytes]:
-    """Run ``command get`` by the shell with a server on its standard input.
+    """Run ``command get`` by the shell, with a server on its standard input.
 
+    :param timeout: seconds after which it is killed.
     :return: fires with its standard output; fails with :class:`HelperFailed`.
+        Cancelling kills it.
     """
 
     def kill(_: Deferred[bytes]) -> None:

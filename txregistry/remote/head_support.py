@@ -1,4 +1,4 @@
-"""What an upstream cannot do, as far as we have seen lately."""
+"""Which repositories of an upstream do not support HEAD for manifests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.flow.lru import Lru
 from txregistry.spec.reference import RepositoryName
 
-#: For how long it is believed that HEAD is not answered, in seconds.
+#: Seconds after which HEAD is tried again.
 REMEMBERED_SECONDS = 3600.0
 
-#: Repositories that are remembered; the oldest is forgotten first.
+#: Repositories that are remembered; the oldest is evicted first.
 MAX_REPOSITORIES = 10_000
 
-#: So many repositories in a row that answer no HEAD stand for the whole upstream.
+#: Repositories in a row without HEAD after which the whole upstream counts as such.
 UPSTREAM_THRESHOLD = 3
 
 
 @attrs.define(eq=False)
 class HeadSupport:
-    """Which repositories of an upstream answer GET of a manifest and not HEAD.
+    """Repositories that answer GET for a manifest, but not HEAD.
 
-    Each repository speaks for itself, and several in a row for the upstream, until one
-    does answer.
+    After :data:`UPSTREAM_THRESHOLD` of them in a row, HEAD is sent to no repository of
+    the upstream until :data:`REMEMBERED_SECONDS` have passed.
     """
 
     _clock: IReactorTime
@@ -37,7 +37,7 @@ class HeadSupport:
     _refused_at: float = 0.0
 
     def supports_head(self, name: RepositoryName) -> bool:
-        """Tell whether HEAD is worth a question."""
+        """Return whether to try HEAD."""
         if len(self._consecutive) >= UPSTREAM_THRESHOLD and self._is_recent(
             self._refused_at
         ):
@@ -46,11 +46,11 @@ class HeadSupport:
         return refused_at is None or not self._is_recent(refused_at)
 
     def head_refused(self, name: RepositoryName) -> None:
-        """Record that HEAD was answered as if it were not known."""
+        """Record a status for HEAD that may mean that HEAD is not supported."""
         self._unconfirmed.put(name, True)
 
     def get_answered(self, name: RepositoryName) -> None:
-        """Record that GET was answered: so what was refused was HEAD itself."""
+        """Record that GET succeeded: if HEAD was refused, it is not supported."""
         if self._unconfirmed.pop(name) is None:
             return
         self._refused_at = self._clock.seconds()
@@ -59,7 +59,7 @@ class HeadSupport:
             self._consecutive.add(name)
 
     def head_answered(self, name: RepositoryName) -> None:
-        """Record that HEAD was answered."""
+        """Record that HEAD succeeded."""
         self._consecutive.clear()
         self._unconfirmed.pop(name)
         self._refused.pop(name)

@@ -1,4 +1,4 @@
-"""How treq is used here: without cookies, and with addresses in the place of names."""
+"""treq without cookies, and with IPv6 addresses as hosts."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from twisted.web.iweb import IAgent
 
 
 class NoCookies(IndexableCookieJar):
-    """A jar that takes nothing in and gives nothing out.
+    """A cookie jar that stores nothing.
 
-    A registry needs none. Kept, they grow without bound, and some upstreams refuse
-    whoever shows one beside a token.
+    A registry needs no cookies. They would grow without limit, and some upstreams
+    refuse requests with both a cookie and a token.
     """
 
     def extract_cookies(self, response: Any, request: Any) -> None:
-        """Leave what a server wants to be remembered."""
+        """Ignore the cookies of a response."""
 
     def add_cookie_header(self, request: Any) -> None:
-        """Show nothing."""
+        """Add no header."""
 
 
 def http_client(agent: IAgent) -> HTTPClient:
-    """Give treq's client around an agent, without its memory for cookies."""
+    """Return a treq client around an agent, without cookies."""
     return HTTPClient(agent, cookiejar=NoCookies())
 
 
 class _EncodedUrl(EncodedURL):
-    """A URL that is written as it is sent."""
+    """A URL that is sent as it is."""
 
     def to_uri(self) -> _EncodedUrl:
-        """Give itself: hyperlink takes an address of IPv6 for a name, and fails."""
+        """Return itself, as hyperlink fails to encode an IPv6 address as a name."""
         return self
 
 
 def encoded_url(text: str) -> EncodedURL:
-    """Give treq a URL that is ASCII already.
+    """Return a URL for treq.
 
-    :raise ValueError: it is no URL.
+    :param text: is ASCII already.
+    :raise ValueError: it is malformed.
     """
     return _EncodedUrl.from_text(text)

@@ -1,4 +1,4 @@
-"""An upstream registry, put together."""
+"""An upstream registry as a namespace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from txregistry.spec.reference import RepositoryName
 
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 
-#: What a document that is nested without end, or a name that is none, comes to.
+#: Raised for a deeply nested document, and for an invalid name.
 _UNREADABLE = (RecursionError, NameInvalid)
 
 
@@ -40,12 +40,12 @@ class RemoteRepository:
 @implementer(INamespace)
 @attrs.define(eq=False)
 class RemoteNamespace:
-    """One upstream."""
+    """The repositories of one upstream."""
 
     _client: UpstreamClient
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
-        """Fire with a repository; whether it exists is found out when it is used."""
+        """Fire with a repository, without checking that it exists."""
         return succeed(
             RemoteRepository(
                 name,
@@ -60,7 +60,11 @@ class RemoteNamespace:
     async def repositories(
         self, after: str = "", limit: int | None = None
     ) -> list[RepositoryName]:
-        """Fire with one page of the upstream's catalogue."""
+        """Fire with one page of the upstream's catalogue (``/v2/_catalog``).
+
+        :return: fails with ``UpstreamFailed`` if the response is malformed, or as
+            :meth:`UpstreamClient.request`.
+        """
         path = f"/v2/_catalog?n={limit or 1000}"
         if after:
             path += f"&last={quote(after, safe='')}"

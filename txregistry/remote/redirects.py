@@ -1,4 +1,4 @@
-"""Where an upstream sends us: redirects, and the storages they lead to."""
+"""Redirects of an upstream, and the object stores they lead to."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from txregistry.remote.failures import StorageRefused
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed
 
-#: Redirects followed before the upstream is taken to run in circles.
+#: Redirects that are followed for one request.
 MAX_REDIRECTS = 10
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-#: What a storage says in the place of what it should give.
+#: Statuses by which an object store refuses a request.
 _REFUSALS = frozenset((400, 401, 403, 404, 405, 410, 501))
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class RedirectAgent:
-    """Follow redirects here, so that no client is sent elsewhere.
+    """Follow redirects, as clients may not reach the targets.
 
-    What is said to one origin is no other's business: headers with credentials stay
-    behind, and a body is sent to nobody else. A redirect from https to http is refused.
+    At a redirect to another origin, ``Authorization`` is removed, and a request with a
+    body fails. A redirect from https to http is refused.
     """
 
     _agent: IAgent
@@ -44,7 +44,11 @@ class RedirectAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, and ask where we are sent."""
+        """Send a request, and follow up to :data:`MAX_REDIRECTS` redirects.
+
+        :return: fires with the last response. Fails as the agent inside, or with
+            ``UpstreamFailed`` for a redirect that is not followed.
+        """
         url = uri.decode("ascii")
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._agent.request(
@@ -61,7 +65,7 @@ class RedirectAgent:
                 headers = _without_credentials(headers)
                 _check_body(bodyProducer, url)
             url = target
-        raise UpstreamFailed({"upstream": _host(url), "reason": "redirects in circles"})
+        raise UpstreamFailed({"upstream": _host(url), "reason": "too many redirects"})
 
 
 def _without_credentials(headers: Headers | None) -> Headers | None:
@@ -73,7 +77,10 @@ def _without_credentials(headers: Headers | None) -> Headers | None:
 
 def _check_body(body: IBodyProducer | None, url: str) -> None:
     if body is not None:
-        detail = {"upstream": _host(url), "reason": "redirects a form elsewhere"}
+        detail = {
+            "upstream": _host(url),
+            "reason": "redirects a form to another origin",
+        }
         raise UpstreamFailed(detail)
 
 
@@ -82,7 +89,7 @@ def _target_of(url: str, location: str) -> str:
         target = resolve_reference(url, location)
         old, new = Origin.of(url), Origin.of(target)
     except ValueError as error:
-        detail = {"upstream": _host(url), "reason": "redirects to no URL"}
+        detail = {"upstream": _host(url), "reason": "redirects to an invalid URL"}
         raise UpstreamFailed(detail) from error
     if (old.scheme, new.scheme) == ("https", "http"):
         detail = {"upstream": old.authority, "reason": "redirects from https to http"}
@@ -93,11 +100,11 @@ def _target_of(url: str, location: str) -> str:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class StorageAgent:
-    """Take no refusal of a storage for one of the registry.
+    """Distinguish a refusal by an object store from one by the registry.
 
-    A registry sends us to a storage by a URL that is good for a moment, and to a
-    replica that may lag. So what the storage refuses is a failure that may pass: it is
-    asked for again at the registry.
+    A registry redirects to a store by a URL that expires soon, and maybe to a replica
+    that lags. So a refusal by the store may be temporary: the request is retried at the
+    registry.
     """
 
     _agent: IAgent
@@ -111,7 +118,11 @@ class StorageAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; fail with :class:`StorageRefused` if a storage refuses."""
+        """Send a request.
+
+        :return: fires with the response. Fails with :class:`StorageRefused` if an
+            object store refuses the request, or as the agent inside.
+        """
         response = await self._agent.request(method, uri, headers, bodyProducer)
         target = response.request.absoluteURI
         if target is None or response.code not in _REFUSALS:
@@ -130,9 +141,9 @@ class StorageAgent:
 
 
 def _is_storage(asked: str, target: str) -> bool:
-    """Tell whether what has answered only keeps what a registry has sent us for.
+    """Return whether a redirect led to an object store, and not to a registry.
 
-    A blob of another origin is kept there, also where that one is a registry as well.
+    For a blob, any other origin counts as one, even if its URL is of a registry.
     """
     elsewhere = Origin.of(target) != Origin.of(asked)
     return not is_api(target) or (elsewhere and "/blobs/" in asked)

@@ -1,4 +1,4 @@
-"""Answers whose bodies were got rid of already, or are watched."""
+"""Responses whose body is discarded, or whose end is reported."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from txregistry.flow.discard import discard
 
 
 class DrainedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
-    """An answer of which only status and headers are left.
+    """A response with status and headers, and an empty body.
 
-    Its connection serves again while something else is asked on its account.
+    The connection is free for other requests, such as for a token.
     """
 
     original: IResponse
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Deliver nothing: an empty body that has ended."""
+        """Deliver an empty body."""
         protocol.makeConnection(None)  # type: ignore[arg-type]
         protocol.connectionLost(Failure(ResponseDone()))
 
 
 def drain(response: IResponse, clock: IReactorTime) -> IResponse:
-    """Get rid of the body of an answer that may still be told."""
+    """Discard the body of a response; return the response without it."""
     discard(response, clock)
     spent: IResponse = DrainedResponse(response)
     return spent
 
 
 class WatchedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
-    """An answer that tells when its body has ended, however it ends."""
+    """A response that reports the end of its body, complete or not.
+
+    :param on_end: is called once, at the end.
+    """
 
     original: IResponse
     _on_end: Callable[[], None]
@@ -47,7 +50,7 @@ class WatchedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
         self._on_end = on_end
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Deliver the body to a protocol, and tell when it is over."""
+        """Deliver the body to a protocol, and report its end."""
         self.original.deliverBody(_WatchingProtocol(protocol, self._on_end))
 
 

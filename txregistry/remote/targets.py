@@ -1,8 +1,8 @@
-"""Connect where an upstream sends us, if it may; see :mod:`txregistry.spec.targets`.
+"""Connect only to permitted addresses; see :mod:`txregistry.spec.targets`.
 
-The decision is about an address and not about a name, since a name may stand for
-another address a moment later: a name is resolved once, and the connection goes to the
-addresses that were looked at.
+Addresses are checked and not names, as a name may resolve to another address a moment
+later (DNS rebinding). A name is resolved once, and the connection goes to the addresses
+that were checked.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _Addresses = Sequence[IPv4Address | IPv6Address]
 @implementer(IResolutionReceiver)
 @attrs.define(eq=False)
 class _Receiver:
-    """Collects the addresses of a name."""
+    """Collects the addresses of a name; ``done`` fires with them."""
 
     done: Deferred[_Addresses] = attrs.field(factory=Deferred)
     _found: list[IPv4Address | IPv6Address] = attrs.field(factory=list)
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """Need nothing of it."""
+        """Do nothing."""
 
     def addressResolved(self, address: IAddress) -> None:
         if isinstance(address, IPv4Address | IPv6Address):
@@ -60,42 +60,43 @@ class _Receiver:
 
 @deferred
 async def resolve(reactor: Any, host: str, port: int) -> _Addresses:
-    """Fire with the addresses of a host; fail with ``DNSLookupError`` if it has none.
+    """Resolve a host.
 
     :param host: a name or an address.
+    :return: fires with its addresses; fails with ``DNSLookupError`` if it has none.
     """
     _check_name(host)
     receiver = _Receiver()
     reactor.nameResolver.resolveHostName(receiver, host, port)
     found = await receiver.done
     if not found:
-        raise DNSLookupError(f"no addresses of {host[:100]}")
+        raise DNSLookupError(f"{host[:100]} has no addresses")
     return found
 
 
 def _check_name(host: str) -> None:
-    """Spare the resolver what cannot be a name: it never answers about such a one."""
+    """Refuse an invalid name, for which Twisted's resolver would never fire."""
     try:
         host.encode("idna")
     except UnicodeError as error:
-        raise DNSLookupError(f"{host[:100]} is no name of a host") from error
+        raise DNSLookupError(f"{host[:100]} is not a valid host name") from error
 
 
 @implementer(IHostResolution)
 @attrs.frozen
 class _FinishedResolution:
-    """A resolution that is over."""
+    """A resolution that has ended."""
 
     name: str
 
     def cancel(self) -> None:
-        """Have nothing to cancel."""
+        """Do nothing."""
 
 
 @implementer(IHostnameResolver)
 @attrs.frozen
 class _FixedResolver:
-    """Gives the addresses that were looked at, and asks nobody."""
+    """A resolver that returns the checked addresses."""
 
     _addresses: _Addresses
 
@@ -118,7 +119,7 @@ class _FixedResolver:
 @implementer(IReactorPluggableNameResolver)
 @attrs.define(eq=False)
 class _PinnedReactor:
-    """The part of a reactor that an endpoint needs, with a resolver of ours."""
+    """The part of a reactor that ``HostnameEndpoint`` needs, with another resolver."""
 
     _reactor: Any
     nameResolver: IHostnameResolver
@@ -141,12 +142,12 @@ class _PinnedReactor:
 
 @attrs.define(eq=False)
 class Targets:
-    """Decides to which addresses an upstream may lead.
+    """Decides which addresses redirects and token services of an upstream may have.
 
-    The upstream itself may be anywhere, and so may what the configuration names: it is
-    where whoever runs this wants us to ask.
+    The upstream and other origins in the configuration may have any address.
 
-    :param named: origins that the configuration names.
+    :param trusted: ``proxy.trustedtargets``.
+    :param named: origins in the configuration.
     :ivar upstream_reach: from where the upstream can be reached, as far as seen: the
         farthest counts, lest an upstream becomes private by what its name stands for.
     """
@@ -160,10 +161,10 @@ class Targets:
 
     @deferred
     async def look_up(self, origin: Origin) -> _Addresses:
-        """Fire with the addresses of a host to which we may connect.
+        """Resolve an origin.
 
-        :return: fails with :class:`TargetRefused` if there are only others, or with
-            ``DNSLookupError``.
+        :return: fires with its permitted addresses. Fails with :class:`TargetRefused`
+            if there are none, or with ``DNSLookupError``.
         """
         found = await resolve(self._reactor, origin.host, origin.port)
         if origin == self._upstream:
@@ -181,9 +182,10 @@ class Targets:
 
     @deferred
     async def check_literal(self, origin: Origin) -> None:
-        """Look at a host that somebody else resolves; only an address can be judged.
+        """Check an origin whose name a proxy will resolve.
 
-        :return: fires if we may ask for it; fails with :class:`TargetRefused`.
+        :return: fires if its host is a name or a permitted address; fails with
+            :class:`TargetRefused`.
         """
         if origin == self._upstream or origin in self._named:
             return
@@ -201,7 +203,7 @@ class Targets:
             try:
                 found = await resolve(self._reactor, upstream.host, upstream.port)
             except DNSLookupError:
-                return Reach.PUBLIC  # reached by a proxy, which knows its address
+                return Reach.PUBLIC  # only an egress proxy can resolve it
             self._record_reach(found)
         return Reach.PUBLIC if self.upstream_reach is None else self.upstream_reach
 
@@ -215,16 +217,18 @@ class Targets:
         )
 
     def _refuse(self, origin: Origin, address: str) -> TargetRefused:
+        """Log a refused address; return the error for it."""
         self._log.warn(
-            "{upstream} leads to {target} at {address}, where it may not lead; "
-            "if it is right, list it under proxy.trustedtargets",
+            "upstream {upstream} redirects to {target} at {address}, which is not "
+            "permitted; the request fails; to permit it, list it under "
+            "proxy.trustedtargets",
             upstream=self._upstream.authority,
             target=origin.authority[:200],
             address=address,
         )
         detail = {
             "upstream": self._upstream.authority,
-            "reason": "leads to an address that is not trusted",
+            "reason": "redirects to an address that is not trusted",
         }
         return TargetRefused(detail)
 
@@ -235,11 +239,12 @@ def make_targets(
     trusted: Iterable[str] = (),
     realms: Iterable[str] = (),
 ) -> Targets:
-    """Make the decider for one upstream.
+    """Make the targets of one upstream from the configuration.
 
+    :param upstream: its URL.
     :param trusted: ``proxy.trustedtargets``.
-    :param realms: ``proxy.trustedrealms``, whose hosts the configuration names.
-    :raise ValueError: an entry of ``trusted`` is none.
+    :param realms: ``proxy.trustedrealms``, which may have any address.
+    :raise ValueError: an entry is malformed.
     """
     named = [realm if "://" in realm else f"https://{realm}" for realm in realms]
     return Targets(
@@ -253,7 +258,10 @@ def make_targets(
 @implementer(IStreamClientEndpoint)
 @attrs.define(eq=False)
 class CheckedEndpoint:
-    """Connects to a host, at the addresses at which it may be asked."""
+    """Connects to the permitted addresses of an origin.
+
+    :param seconds: time limit for connecting.
+    """
 
     _reactor: Any
     _targets: Targets
@@ -262,7 +270,11 @@ class CheckedEndpoint:
 
     @deferred
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
-        """Connect; fail as :meth:`Targets.look_up` or as connecting fails."""
+        """Connect.
+
+        :return: fires with the protocol. Fails as :meth:`Targets.look_up`, or as
+            connecting fails.
+        """
         addresses = await self._targets.look_up(self._origin)
         reactor = _PinnedReactor(self._reactor, _FixedResolver(addresses))
         host, port = self._origin.host, self._origin.port
@@ -274,7 +286,7 @@ class CheckedEndpoint:
 @implementer(IAgentEndpointFactory)
 @attrs.define(eq=False)
 class CheckedEndpoints:
-    """Endpoints for URIs, each looked at before it is connected to."""
+    """Makes endpoints whose addresses are checked when they connect."""
 
     _reactor: Any
     _policy: IPolicyForHTTPS
@@ -282,7 +294,7 @@ class CheckedEndpoints:
     _targets: Targets
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Give the endpoint of a URI, with TLS if its scheme says so."""
+        """Return the endpoint of a URI, with TLS for https."""
         origin = Origin.of(uri.toBytes().decode("ascii"))
         plain = CheckedEndpoint(
             self._reactor, self._targets, origin, self._connect_seconds

@@ -1,7 +1,7 @@
 """Bearer tokens (distribution token specification; OAuth2, RFC 6749).
 
-One cache per upstream and scope; one request per token however many ask; a token is
-renewed a while before it expires.
+Tokens are cached by token service, service and scope. Concurrent requests for a token
+share one request to the token service. A token is renewed before it expires.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ from txregistry.spec.weburl import basic_authorization
 
 CLIENT_ID = "txregistry"
 
-#: What a token lives at least, and if the service does not say (seconds).
+#: Minimum lifetime of a token in seconds, and the default, as the specification says.
 MIN_LIFETIME = 60.0
 
-#: A token is renewed when this part of its life is left.
+#: A token is renewed when this fraction of its lifetime is left.
 RENEW_FRACTION = 0.1
 
 _MAX_TOKEN_BYTES = 256 * 1024
 
-#: What all tokens of one upstream may take in memory.
+#: Bytes of memory for all cached tokens of one upstream.
 _MAX_BYTES = 8 * 1024 * 1024
 
-#: What JSON that is nested without end, or a number without end, comes to.
+#: Raised for deeply nested JSON, and for a number that is too large.
 _UNREADABLE = (RecursionError, OverflowError)
 
 
 @attrs.frozen
 class TokenKey:
-    """What a token is for."""
+    """The parameters of a request for a token.
+
+    :ivar realm: the URL of the token service.
+    :ivar scope: scopes, separated by spaces.
+    """
 
     realm: str
     service: str
@@ -56,7 +60,7 @@ class TokenKey:
 
 @attrs.frozen
 class BearerToken:
-    """A token and when to stop using it, by the clock that counts time limits."""
+    """A token, and when to renew it, in seconds of the reactor's clock."""
 
     text: str = attrs.field(repr=False)
     renew_at: float
@@ -64,7 +68,10 @@ class BearerToken:
 
 @attrs.define(eq=False)
 class Tokens:
-    """All tokens of one upstream."""
+    """The tokens of one upstream.
+
+    :param idle_seconds: time limit between two pieces of a response.
+    """
 
     _client: HTTPClient
     _clock: IReactorTime
@@ -77,10 +84,11 @@ class Tokens:
 
     @deferred
     async def get(self, key: TokenKey, refused: Collection[str] = ()) -> str:
-        """Fire with a token.
+        """Fire with a token, cached or new.
 
-        :param refused: tokens that the upstream did not accept; they are not given
-            again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
+        :param refused: tokens that the registry has refused; they are not taken from
+            the cache.
+        :return: fails with ``Unauthorized``, ``Denied``, ``TooManyRequests`` or
             ``UpstreamFailed``.
         """
         cached = self._cache.find(key)
@@ -91,13 +99,13 @@ class Tokens:
         return token.text
 
     def forget(self) -> None:
-        """Forget all tokens: they were got for credentials that were refused."""
+        """Forget all tokens, as they were obtained with refused credentials."""
         self._cache.clear()
 
     @deferred
     async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
-        self._cache.forget(key)  # it has ended, or was refused
+        self._cache.forget(key)  # expired or refused
         host = Origin.of(key.realm).authority
         who = await self._credentials.credentials(host)
         response = await self._request(key, who)
@@ -116,7 +124,7 @@ class Tokens:
             return await self._post(key, _refresh_form(who))
         response = await self._get(key, who)
         if response.code in (404, 405) and who is not None and who.username:
-            # A service that knows only the OAuth2 form.
+            # Some services support only the OAuth2 form by POST.
             discard(response, self._clock)
             return await self._post(key, _password_form(who))
         return response
@@ -153,14 +161,16 @@ class Tokens:
         wait = retry_after(response, self._clock.seconds())
         discard(response, self._clock)
         if response.code in (404, 410):
-            return UpstreamFailed({"upstream": host, "reason": "no token service"})
+            return UpstreamFailed(
+                {"upstream": host, "reason": "token service not found"}
+            )
         if response.code == 400:
             return Unauthorized({"upstream": host, "status": 400})
         return error_of(response.code, host, wait)
 
 
 def basic(who: Credentials) -> str:
-    """Give the ``Authorization`` value of the Basic scheme (RFC 7617)."""
+    """Return the ``Authorization`` of the Basic scheme (RFC 7617)."""
     return basic_authorization(who.username, who.password)
 
 
@@ -185,8 +195,8 @@ def _parse(body: bytes, asked_at: float, host: str) -> BearerToken:
         if not isinstance(text, str) or not text.isascii() or "\n" in text:
             raise ValueError("no token")
     except (ValueError, TypeError, LookupError, AttributeError, *_UNREADABLE) as error:
-        detail = {"upstream": host, "reason": "token service gave no token"}
+        detail = {"upstream": host, "reason": "token service sent no valid token"}
         raise UpstreamFailed(detail) from error
-    # Our own clock counts from before we asked: no agreement on time is needed.
+    # Counted from before the request by our clock, so clocks need not agree.
     life = max(MIN_LIFETIME, lifetime) * (1 - RENEW_FRACTION)
     return BearerToken(text, asked_at + life)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from contextlib import suppress
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
-from twisted.internet.error import ProcessDone
+from twisted.internet.defer import Deferred, DeferredSemaphore, fail, succeed
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -116,7 +116,7 @@ class HelperCredentials:
         try:
             output = await self._slots.run(self._run, server)
             found = _parse(output)
-        except (HelperFailed, ValueError) as error:
+        except (HelperFailed, ValueError, RecursionError) as error:
             self._log.warn(
                 "credential helper failed for {server}: {error}; requests to it are "
                 "sent without credentials; check the command of proxy.exec",
@@ -160,7 +160,7 @@ class _Helper(ProcessProtocol):
         if reason.check(ProcessDone):
             self.done.callback(self._output)
         else:
-            self.done.errback(HelperFailed("the command ended with an error"))
+            self.done.errback(HelperFailed(f"the command ended {_how(reason)}"))
 
 
 def run_helper(
@@ -178,13 +178,18 @@ def run_helper(
     """
 
     def kill(_: Deferred[bytes]) -> None:
-        process.signalProcess("KILL")
+        # It may have exited while a child of it holds the pipes open.
+        with suppress(ProcessExitedAlready):
+            process.signalProcess("KILL")
+        process.loseConnection()
 
     done: Deferred[bytes] = Deferred(kill)
     protocol = _Helper(server.encode("utf-8") + b"\n", done)
-    process = reactor.spawnProcess(
-        protocol, "/bin/sh", ["/bin/sh", "-c", f"exec {command} get"], None
-    )
+    arguments = ["/bin/sh", "-c", f"exec {command} get"]
+    try:
+        process = reactor.spawnProcess(protocol, arguments[0], arguments, None)
+    except OSError as error:
+        return fail(HelperFailed(f"the command cannot be started: {error.strerror}"))
 
     def timed_out(_: object, seconds: float) -> bytes:
         raise HelperFailed(f"the command took more than {seconds:g} s")
@@ -192,12 +197,21 @@ def run_helper(
     return done.addTimeout(timeout, clock, timed_out)
 
 
+def _how(reason: Failure) -> str:
+    """Describe an unsuccessful end for a log."""
+    signal = getattr(reason.value, "signal", None)
+    if signal is not None:
+        return f"by signal {signal}"
+    return f"with status {getattr(reason.value, 'exitCode', None)}"
+
+
 def _parse(output: bytes) -> Credentials:
     fields = json.loads(output)
     if not isinstance(fields, dict):
         raise ValueError("the command wrote no JSON object")
-    username = cast(str, fields.get("Username", ""))
-    secret = cast(str, fields.get("Secret", ""))
+    username, secret = fields.get("Username", ""), fields.get("Secret", "")
+    if not isinstance(username, str) or not isinstance(secret, str):
+        raise ValueError("the command wrote a Username or Secret that is no string")
     if username == _IDENTITY_TOKEN_USER:
         return Credentials(identity_token=secret)
     return Credentials(username, secret)

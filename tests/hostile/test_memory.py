@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.remote.test_auth import AuthCase
 from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.referrers import Referrer
-from txregistry.proxy import answers, referrers
+from txregistry.proxy import referrers, tag_answers
 from txregistry.remote import auth, tokens
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
@@ -162,7 +162,7 @@ class CacheTests(SynchronousTestCase):
 
     def test_tags(self) -> None:
         """Answers for the tags of many repositories share one budget."""
-        self.patch(answers, "MAX_BYTES", 20_000)
+        self.patch(tag_answers, "MAX_BYTES", 20_000)
         self.house = TestHouse()
         memory = self.house.proxy._cache.answers  # type: ignore[attr-defined]
         for number in range(60):

@@ -34,7 +34,7 @@ class ITagService(Interface):
 class ITagFallback(Interface):
     """Optional: an older answer where the newest one cannot be had."""
 
-    def instead(tag: Tag, error: RegistryError) -> Deferred[Descriptor]:
+    def fall_back(tag: Tag, error: RegistryError) -> Deferred[Descriptor]:
         """Fire with what a tag stood for, whose manifest failed with an error.
 
         Fails with the error itself if it is no outage, or if there is nothing older.
@@ -52,7 +52,7 @@ class IRemoteTags(ITagService):
         """
 
     def fetch(tag: Tag) -> Deferred[Manifest]:
-        """Fire with the manifest that a tag stands for now; fails as ``look``."""
+        """Fire with the manifest that a tag stands for now; fails as ``resolve``."""
 
 
 class ITagStore(ITagService):

@@ -29,7 +29,7 @@ from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailab
 from txregistry.spec.reference import RepositoryName
 
 #: How often a blob may come and go between lookup and open.
-_RACES = 4
+_MAX_ATTEMPTS = 4
 
 
 @implementer(IBlobReader)
@@ -88,7 +88,7 @@ class ProxyBlobs:
             status.forward = "miss"
             self._cache.meter.count(Count.MISSES, "blob")
             return await self._stat_elsewhere(digest)
-        await self._ensure_right(digest)
+        await self._check_access(digest)
         self._hit(digest)
         return descriptor
 
@@ -96,7 +96,7 @@ class ProxyBlobs:
     async def open(self, digest: Digest) -> IBlobReader:
         """Fire with an open blob: stored, linked, or being filled."""
         self._cache.meter.count(Count.REQUESTS, "blob")
-        for attempt in range(_RACES):
+        for attempt in range(_MAX_ATTEMPTS):
             try:
                 reader = await self._open_stored(digest, attempt)
             except BlobUnknown:
@@ -114,17 +114,17 @@ class ProxyBlobs:
         reader = await self._local.open(digest=digest)
         try:
             if not attempt:
-                await self._ensure_right(digest)
+                await self._check_access(digest)
         except BaseException:
             reader.close()
             raise
         return reader
 
     @deferred
-    async def _ensure_right(self, digest: Digest) -> None:
+    async def _check_access(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._cache.rights.are_certain(key):
-            await self._cache.rights.ask(
+        if not self._cache.rights.is_recent(key):
+            await self._cache.rights.check(
                 key,
                 lambda: self._cache.fills.confirm(self._name, digest, self._remote),
             )
@@ -137,7 +137,7 @@ class ProxyBlobs:
         self._cache.usage.add(
             Entry(key, descriptor.size or 0, self._cache.clock.seconds())
         )
-        self._cache.rights.given(key)
+        self._cache.rights.record(key)
         local = cast(IBlobIngester, self._local)
         linked = await local.create(mount=BlobMount(descriptor.digest))
         if not isinstance(linked, Descriptor):
@@ -196,8 +196,8 @@ class ProxyBlobs:
             descriptor = await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return False
-        told = await self._confirm(digest)
-        agrees = told in (None, descriptor.size)
+        claimed = await self._confirm(digest)
+        agrees = claimed in (None, descriptor.size)
         # If they differ, one of the two is wrong, and the digest shows which.
         if not agrees and not await self._cache.content.verify(digest=digest):
             return False

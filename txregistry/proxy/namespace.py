@@ -16,7 +16,11 @@ from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import ProxyBlobs
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.manifests import ProxyManifests
-from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory, make_memory
+from txregistry.proxy.referrers import (
+    ProxyReferrers,
+    ReferrerMemory,
+    make_referrer_memory,
+)
 from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.reference import RepositoryName
@@ -45,17 +49,17 @@ class ProxyNamespace:
     _local: INamespace
     _remote: INamespace
     _cache: CacheContext
-    _lists: ReferrerMemory = attrs.field(factory=make_memory)
-    _known: Lru[RepositoryName, IRepository] = attrs.field(
+    _lists: ReferrerMemory = attrs.field(factory=make_referrer_memory)
+    _repositories: Lru[RepositoryName, IRepository] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, put together once."""
-        known = self._known.get(name)
+        known = self._repositories.get(name)
         if known is None:
-            return self._flights.join(name, lambda: self._compose(name))
+            return self._flights.join(name, lambda: self._make(name))
         return succeed(known)
 
     def repositories(
@@ -65,7 +69,7 @@ class ProxyNamespace:
         return self._local.repositories(after=after, limit=limit)
 
     @deferred
-    async def _compose(self, name: RepositoryName) -> IRepository:
+    async def _make(self, name: RepositoryName) -> IRepository:
         local = await self._local.repository(name)
         remote = await self._remote.repository(name)
         manifests = cast(IManifestStore, local.manifests)
@@ -81,14 +85,14 @@ class ProxyNamespace:
                 tags,
                 manifests,
                 cast(IRemoteTags, remote.tags),
-                stored.keep,
+                stored.store,
                 cache,
             ),
             ProxyReferrers(
                 name, remote.referrers, self._lists, cache.policy, cache.clock
             ),
         )
-        self._known.put(name, found)
+        self._repositories.put(name, found)
         return found
 
     @deferred

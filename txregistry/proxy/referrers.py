@@ -32,7 +32,7 @@ class SeenReferrers:
 ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], SeenReferrers]
 
 
-def make_memory() -> ReferrerMemory:
+def make_referrer_memory() -> ReferrerMemory:
     """Give an empty cache of lists."""
     return SizedCache(MAX_BYTES)
 
@@ -63,16 +63,16 @@ class ProxyReferrers:
         limit: int | None = None,
     ) -> Referrers:
         """Fire with a page of referrers, cut from the whole list."""
-        whole = await self._whole(digest)
+        full = await self._full_list(digest)
         return [
             item
-            for item in whole
+            for item in full
             if str(item.descriptor.digest) > after
             and artifact_type in (None, item.artifact_type)
         ][:limit]
 
     @deferred
-    async def _whole(self, digest: Digest) -> Referrers:
+    async def _full_list(self, digest: Digest) -> Referrers:
         now, status = self._clock.seconds(), current_status()
         seen = self._memory.find((self._name, digest))
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
@@ -80,7 +80,7 @@ class ProxyReferrers:
             return seen.referrers
         status.forward = "miss"
         try:
-            return await self._flights.join(digest, lambda: self._ask(digest))
+            return await self._flights.join(digest, lambda: self._request(digest))
         except RegistryError as error:
             if not seen or not is_outage(error):
                 raise
@@ -91,7 +91,7 @@ class ProxyReferrers:
             return seen.referrers
 
     @deferred
-    async def _ask(self, digest: Digest) -> Referrers:
+    async def _request(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
         seen = SeenReferrers(found, self._clock.seconds())
         self._memory.keep(

@@ -20,10 +20,10 @@ from txregistry.interfaces.tags import (
     ITagStore,
     Tags,
 )
-from txregistry.proxy.answers import SeenTag, keep_answer
 from txregistry.proxy.context import CacheContext
-from txregistry.proxy.lists import page_of
 from txregistry.proxy.outage import is_answer, is_outage
+from txregistry.proxy.tag_answers import SeenTag, remember_answer
+from txregistry.proxy.tag_lists import page_of
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
 from txregistry.spec.freshness import Freshness
@@ -40,11 +40,11 @@ class ProxyTags:
     _local: ITagStore
     _local_manifests: IManifestStore
     _remote: IRemoteTags
-    _keep: Callable[[Manifest], Deferred[None]]
+    _store_manifest: Callable[[Manifest], Deferred[None]]
     _cache: CacheContext
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
-    _fetching: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
-    _listing: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
+    _fetches: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
+    _lists: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
@@ -57,24 +57,24 @@ class ProxyTags:
         ):
             current_status().hit = True
             self._touch_manifest(seen.descriptor, now)
-            known = await self._known(tag, seen) if seen.is_hint else seen
+            known = await self._replace_hint(tag, seen) if seen.is_hint else seen
             return known.descriptor
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._cache.meter.count(Count.COALESCED, "tag")
         try:
-            descriptor = await self._flights.join(tag, lambda: self._ask(tag))
+            descriptor = await self._flights.join(tag, lambda: self._resolve(tag))
         except ManifestUnknown:
-            await self._drop(tag)
+            await self._delete(tag)
             raise
         except RegistryError as error:
-            return await self._stored(tag, error)
+            return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
 
     @deferred
-    async def instead(self, tag: Tag, error: RegistryError) -> Descriptor:
+    async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:
         """Fire with what is fetched or stored for a tag; see :class:`ITagFallback`.
 
         The tag may have moved since HEAD, or its answer may be only a hint: the
@@ -82,17 +82,17 @@ class ProxyTags:
         """
         if is_answer(error):
             try:
-                found = await self._fetching.join(tag, lambda: self._fetch(tag))
+                found = await self._fetches.join(tag, lambda: self._fetch(tag))
             except RegistryError as another:
                 error = error if is_outage(error) else another
             else:
                 current_status().brought()
                 return found
         self._cache.answers.forget((self._name, tag))
-        return await self._stored(tag, error)
+        return await self._stale(tag, error)
 
     @deferred
-    async def _stored(self, tag: Tag, error: RegistryError) -> Descriptor:
+    async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:
         """Fire with what is stored for a tag, in an outage."""
         if not is_outage(error):
             raise error
@@ -117,9 +117,9 @@ class ProxyTags:
             status.hit = True
             return page_of(whole, after, limit)
         status.forward = "miss"
-        status.collapsed = self._listing.is_under_way(self._name)
+        status.collapsed = self._lists.is_under_way(self._name)
         try:
-            whole = await self._listing.join(self._name, self._list)
+            whole = await self._lists.join(self._name, self._list)
             status.stored = self._cache.tag_lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
@@ -139,30 +139,32 @@ class ProxyTags:
         return found
 
     @deferred
-    async def _ask(self, tag: Tag) -> Descriptor:
-        return await self._settle(tag, await self._remote.resolve(tag=tag))
+    async def _resolve(self, tag: Tag) -> Descriptor:
+        return await self._record_answer(tag, await self._remote.resolve(tag=tag))
 
     @deferred
     async def _fetch(self, tag: Tag) -> Descriptor:
-        return await self._settle(tag, await self._remote.fetch(tag=tag))
+        return await self._record_answer(tag, await self._remote.fetch(tag=tag))
 
     @deferred
-    async def _settle(self, tag: Tag, found: Descriptor | Manifest) -> Descriptor:
+    async def _record_answer(
+        self, tag: Tag, found: Descriptor | Manifest
+    ) -> Descriptor:
         """Record the upstream's answer; fire with what is known of it."""
         now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
-            await self._keep(found)
+            await self._store_manifest(found)
             seen = SeenTag(found.descriptor, now)
         else:
             seen = SeenTag(found, now, is_hint=True)
         self._remember(tag, seen)
         self._cache.usage.add(Entry(self._key(tag), 0, now))
-        seen = await self._known(tag, seen)
+        seen = await self._replace_hint(tag, seen)
         await self._link(tag, seen)
         return seen.descriptor
 
     @deferred
-    async def _known(self, tag: Tag, seen: SeenTag) -> SeenTag:
+    async def _replace_hint(self, tag: Tag, seen: SeenTag) -> SeenTag:
         """Fire with the answer; replace a hint by the stored manifest's descriptor."""
         if not seen.is_hint:
             return seen
@@ -178,9 +180,9 @@ class ProxyTags:
     @deferred
     async def _link(self, tag: Tag, seen: SeenTag) -> None:
         if seen.is_hint:
-            self._cache.pending.wait(self._name, tag, seen.descriptor.digest)
+            self._cache.pending.add(self._name, tag, seen.descriptor.digest)
             return
-        self._cache.pending.settle(self._name, tag)
+        self._cache.pending.discard(self._name, tag)
         await self._local.tag(tag=tag, descriptor=seen.descriptor)
         self._cache.confirmations.confirm(self._key(tag), self._cache.clock.seconds())
 
@@ -199,10 +201,10 @@ class ProxyTags:
         self._cache.usage.touch(key, now)
 
     @deferred
-    async def _drop(self, tag: Tag) -> None:
+    async def _delete(self, tag: Tag) -> None:
         """Obey the upstream: the tag is deleted there."""
         self._cache.answers.forget((self._name, tag))
-        self._cache.pending.settle(self._name, tag)
+        self._cache.pending.discard(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:
             await self._local.untag(tag=tag)
@@ -217,7 +219,7 @@ class ProxyTags:
         self._cache.meter.count(Count.STALE, "tag")
 
     def _remember(self, tag: Tag, seen: SeenTag) -> None:
-        keep_answer(self._cache.answers, self._name, tag, seen)
+        remember_answer(self._cache.answers, self._name, tag, seen)
 
     def _key(self, tag: Tag) -> EntryKey:
         return EntryKey(self._name, Kind.TAG, str(tag))

@@ -20,25 +20,25 @@ MAX_PENDING = 10_000
 class PendingTags:
     """The tags of all repositories that wait for their manifest."""
 
-    _waiting: Lru[tuple[RepositoryName, Tag], Digest] = attrs.field(
+    _tags: Lru[tuple[RepositoryName, Tag], Digest] = attrs.field(
         factory=lambda: Lru(MAX_PENDING)
     )
 
-    def wait(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
+    def add(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
         """Remember the manifest that a tag will stand for."""
-        self._waiting.put((name, tag), digest)
+        self._tags.put((name, tag), digest)
 
-    def settle(self, name: RepositoryName, tag: Tag) -> None:
+    def discard(self, name: RepositoryName, tag: Tag) -> None:
         """Forget a tag that was moved or deleted."""
-        self._waiting.pop((name, tag))
+        self._tags.pop((name, tag))
 
-    def take(self, name: RepositoryName, digest: Digest) -> list[Tag]:
+    def pop(self, name: RepositoryName, digest: Digest) -> list[Tag]:
         """Give the tags that wait for a manifest, and forget them."""
         found = [
             key
-            for key, wanted in self._waiting.items()
+            for key, wanted in self._tags.items()
             if key[0] == name and wanted == digest
         ]
         for key in found:
-            self._waiting.pop(key)
+            self._tags.pop(key)
         return [tag for _, tag in found]

@@ -36,7 +36,7 @@ def make_tag_answers() -> TagAnswers:
     return SizedCache(MAX_BYTES)
 
 
-def keep_answer(
+def remember_answer(
     answers: TagAnswers, name: RepositoryName, tag: Tag, seen: SeenTag
 ) -> None:
     """Remember an answer, replacing an older one."""

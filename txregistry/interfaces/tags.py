@@ -45,7 +45,7 @@ class IRemoteTags(ITagService):
     """Tags of an upstream, where each question counts."""
 
     def resolve(tag: Tag) -> Deferred[Descriptor | Manifest]:
-        """Fire with what a tag stands for, by the cheapest question that tells.
+        """Resolve a tag by HEAD if the upstream supports it, else by GET.
 
         Fires with the manifest itself where the upstream tells it in no other way.
         Fails with ``ManifestUnknown``, or as the upstream does.

@@ -28,7 +28,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
-#: How often a blob may come and go between lookup and open.
+#: Attempts to open a blob that is stored or deleted meanwhile.
 _MAX_ATTEMPTS = 4
 
 
@@ -42,12 +42,12 @@ class MeteredBlob:
 
     @property
     def descriptor(self) -> Descriptor:
-        """Say what is being read."""
+        """Return the descriptor of the blob."""
         return self._reader.descriptor
 
     @property
     def size(self) -> int:
-        """Count its bytes."""
+        """Return the size of the blob in bytes; 0 while unknown."""
         return self._reader.size
 
     def read(
@@ -61,7 +61,7 @@ class MeteredBlob:
         )
 
     def close(self) -> None:
-        """Close it."""
+        """Close the reader."""
         self._reader.close()
 
 
@@ -79,7 +79,10 @@ class ProxyBlobs:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with a descriptor; a HEAD request if the blob is not stored."""
+        """Fire with a blob's descriptor, by HEAD if the blob is not stored.
+
+        :return: fails with ``BlobUnknown``, or as the upstream does.
+        """
         self._cache.meter.count(Count.REQUESTS, "blob")
         status = current_status()
         try:
@@ -94,7 +97,11 @@ class ProxyBlobs:
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
-        """Fire with an open blob: stored, linked, or being filled."""
+        """Fire with an open blob: stored, linked, or being filled.
+
+        :return: fails with ``BlobUnknown``, with ``UpstreamUnavailable`` if the blob
+            was removed meanwhile several times, or as the upstream does.
+        """
         self._cache.meter.count(Count.REQUESTS, "blob")
         for attempt in range(_MAX_ATTEMPTS):
             try:
@@ -107,7 +114,8 @@ class ProxyBlobs:
             if not attempt:
                 self._hit(digest)
             return MeteredBlob(reader, self._cache.meter)
-        raise UpstreamUnavailable({"reason": "the blob comes and goes"}, 1.0)
+        reason = "the blob was removed while it was opened"
+        raise UpstreamUnavailable({"reason": reason}, 1.0)
 
     @deferred
     async def _open_stored(self, digest: Digest, attempt: int) -> IBlobReader:
@@ -159,7 +167,7 @@ class ProxyBlobs:
 
     @deferred
     async def _confirm(self, digest: Digest) -> int | None:
-        """Give this repository access to stored content, if the upstream does.
+        """Check that the upstream lets this repository have stored content.
 
         While the upstream is down, a manifest of this repository that names the content
         is enough: it was fetched under the upstream's access.

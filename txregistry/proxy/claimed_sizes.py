@@ -39,5 +39,5 @@ class ClaimedSizes:
                 self._sizes.put((name, descriptor.digest), descriptor.size)
 
     def take(self, name: RepositoryName, digest: Digest) -> int | None:
-        """Give the size of a blob, if known, and forget it."""
+        """Return the size of a blob, if known, and forget it."""
         return self._sizes.pop((name, digest))

@@ -5,10 +5,10 @@ client has a :class:`Follower` with its own offset, which reads that file as far
 is visible. Only the disk pauses the upstream; a slow client pauses only its own
 connection, and a client that leaves closes its follower.
 
-Note [Shown, then kept]. A cache does not promise that its content survives a crash. So
-the end of a blob is sent as soon as its digest matches, and the blob is synced, moved
-to its place and linked after that. Clients that arrive meanwhile follow the same open
-file. A crash in between leaves the partial blob of the last checkpoint.
+Note [Served before stored]. A cache does not promise that its content survives a crash.
+So the end of a blob is sent as soon as its digest matches, and the blob is synced,
+moved to its place and linked after that. Clients that arrive meanwhile follow the same
+open file. A crash in between leaves the partial blob of the last checkpoint.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Fill:
             await self._fetch_verified(start)
             await self._store()
             self._log.info(
-                "filled {digest}: {size} bytes in {seconds:.1f} s",
+                "blob {digest} downloaded: {size} bytes in {seconds:.1f} s",
                 digest=str(self.digest),
                 size=self.state.written,
                 resumed_at=start,
@@ -127,7 +127,7 @@ class Fill:
         # A missing blob is not a failure.
         self._log.emit(
             LogLevel.info if refused else LogLevel.warn,
-            "fill of {digest} ended after {size} bytes: {error}",
+            "download of blob {digest} failed at {size} bytes: {error}",
             digest=str(self.digest),
             size=self.state.written,
             error=str(error),
@@ -135,21 +135,21 @@ class Fill:
 
     @property
     def has_failed(self) -> bool:
-        """Tell whether it has ended; it may still be cleaning up."""
+        """Return whether it has ended; it may still be cleaning up."""
         return self._audience.failure is not None
 
     @property
     def is_unwatched(self) -> bool:
-        """Tell whether it has begun and has no waiters left."""
+        """Return whether it has begun and has no waiters left."""
         begun = self._audience.has_head and not self.state.verified
         return begun and not self._followers
 
     def ended(self) -> Deferred[None]:
-        """Fire when it has cleaned up; never fails."""
+        """Wait until it has ended and cleaned up; never fails."""
         return self._end_waiters.wait()
 
     def notify_ended(self) -> None:
-        """Fire the waiters for the end."""
+        """Fire the waiters of :meth:`ended`."""
         self._end_waiters.fire(None)
 
     def head(self) -> Deferred[None]:
@@ -183,7 +183,7 @@ class Fill:
 
     @deferred
     async def _prepare(self) -> int:
-        """Open the growing file; give its size in bytes.
+        """Open the growing file; fire with its size in bytes.
 
         Without an earlier attempt the upstream comes first: for a blob that it lacks,
         nothing touches the disk.
@@ -202,7 +202,7 @@ class Fill:
 
     @deferred
     async def _fetch_verified(self, start: int) -> None:
-        """Download and verify; retry once if the kept bytes turn out to be wrong.
+        """Download and verify; retry once if bytes of an earlier attempt were wrong.
 
         The retry is possible only before any byte was sent to a client.
         """
@@ -224,7 +224,8 @@ class Fill:
     async def _restart(self) -> None:
         assert self._partial is not None and self._file is not None
         self._log.info(
-            "{digest} is fetched from the start again", digest=str(self.digest)
+            "partial blob {digest} does not match; downloading it from the start",
+            digest=str(self.digest),
         )
         self._file.close()
         await self._partial.cancel()
@@ -250,7 +251,8 @@ class Fill:
                 if attempt is None:
                     raise
                 self._log.info(
-                    "{digest} broke off at {size} bytes, attempt {attempt}: {error}",
+                    "download of blob {digest} broke off at {size} bytes: {error}; "
+                    "retrying ({attempt})",
                     digest=str(self.digest),
                     size=self.state.written,
                     attempt=attempt,
@@ -317,7 +319,7 @@ class Fill:
 
     @deferred
     async def _release_end(self, partial: IPartialBlob) -> None:
-        """Release the end, as the digest matches; see Note [Shown, then kept]."""
+        """Verify the digest and release the end; see Note [Served before stored]."""
         await partial.verify(provisional=Descriptor(self.digest, self.state.size))
         self.state.size = self.state.written = partial.size
         self.state.verified = True
@@ -326,7 +328,7 @@ class Fill:
 
     @deferred
     async def _store(self) -> None:
-        """Make it durable, at its place, and link it for all that asked."""
+        """Commit the blob, and link it in every confirmed repository."""
         assert self._partial is not None
         descriptor = await self._partial.commit(
             provisional=Descriptor(self.digest, self.state.size)
@@ -349,7 +351,11 @@ class Fill:
 
     def _log_no_checkpoint(self, failure: Failure) -> None:
         # The next flush fails the same way and ends the fill; this only logs.
-        self._log.warn("no checkpoint: {error}", error=str(failure.value))
+        self._log.warn(
+            "checkpoint of blob {digest} failed: {error}",
+            digest=str(self.digest),
+            error=str(failure.value),
+        )
 
     @deferred
     async def _checkpoint(self) -> None:
@@ -388,4 +394,6 @@ class Fill:
         try:
             await step
         except Exception as error:
-            self._log.warn("cleaning up after a fill: {error}", error=str(error))
+            digest, text = str(self.digest), str(error)
+            message = "cleanup after the download of blob {digest} failed: {error}"
+            self._log.warn(message, digest=digest, error=text)

@@ -54,7 +54,7 @@ class Fills(Service):
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     def find(self, digest: Digest) -> Fill | None:
-        """Give the current fill of a digest, if there is one."""
+        """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)
 
     @deferred

@@ -89,7 +89,7 @@ class ProxyManifests:
 
     @deferred
     async def store(self, manifest: Manifest) -> None:
-        """Store a manifest from the upstream."""
+        """Store a manifest from the upstream, and record a use."""
         self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
         self._record(manifest)
         await self._local.put(manifest=manifest)

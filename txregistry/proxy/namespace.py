@@ -1,4 +1,4 @@
-"""A cache of one upstream, put together."""
+"""A cache of one upstream as a namespace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.reference import RepositoryName
 
-#: Repositories whose objects are kept: about ten kilobytes each.
+#: Repositories whose objects are cached, about ten kilobytes each.
 MAX_REPOSITORIES = 1_000
 
 
@@ -56,7 +56,7 @@ class ProxyNamespace:
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
-        """Fire with a repository, put together once."""
+        """Fire with a repository; its objects are cached."""
         known = self._repositories.get(name)
         if known is None:
             return self._flights.join(name, lambda: self._make(name))

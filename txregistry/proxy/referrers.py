@@ -1,4 +1,4 @@
-"""Who refers to the manifests of one repository of a cache: opinions with an age."""
+"""The referrers of manifests in one repository of a cache, cached for a while."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], SeenReferrers]
 
 
 def make_referrer_memory() -> ReferrerMemory:
-    """Give an empty cache of lists."""
+    """Return an empty cache of lists."""
     return SizedCache(MAX_BYTES)
 
 
 @implementer(IReferrerService)
 @attrs.define(eq=False)
 class ProxyReferrers:
-    """Lists as the upstream gives them, remembered as long as tags are.
+    """Lists of the upstream, cached as long as tags are.
 
-    In an outage an older list is served, marked as stale; without one it is an error
-    and never an empty list.
+    In an outage an older list is served as stale. Without one the request fails, as an
+    empty list would mean that there are no signatures.
     """
 
     _name: RepositoryName
@@ -62,7 +62,10 @@ class ProxyReferrers:
         after: str = "",
         limit: int | None = None,
     ) -> Referrers:
-        """Fire with a page of referrers, cut from the whole list."""
+        """Fire with a page of referrers, cut from the whole list.
+
+        :return: fails as the upstream does.
+        """
         full = await self._full_list(digest)
         return [
             item

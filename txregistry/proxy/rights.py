@@ -1,9 +1,9 @@
-"""Whether the upstream still lets a repository have what is cached (``proxy.recheck``).
+"""Whether the upstream still permits access to cached content (``proxy.recheck``).
 
-Content that is cached by its digest never changes, and by default is never asked for
-again. But a right can be revoked: where that matters, the upstream is asked at an
-interval whether it still gives the content. What it refuses is refused; while it cannot
-be reached, stored content is served, as stale.
+Content of a digest never changes, so by default it is requested only once. But access
+can be revoked: if ``proxy.recheck`` is set, the upstream is asked again after that
+time. If it refuses, the client is refused. While it cannot be reached, stored content
+is served as stale.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @attrs.define(eq=False)
 class Rights:
-    """When the upstream last granted stored content, by repository and digest.
+    """When the upstream last permitted access, by repository and digest.
 
     :param seconds: after which it is asked again; 0 for never.
     """
@@ -42,14 +42,14 @@ class Rights:
     _checks: Flights[EntryKey, Any] = attrs.field(factory=Flights)
 
     def record(self, key: EntryKey) -> None:
-        """Record that the upstream has just sent content, or would send it."""
+        """Record that the upstream has just permitted access to content."""
         if self._seconds:
             now = self._clock.seconds()
             self._memory.confirm(key, now)
             self._remember(key, now)
 
     def is_recent(self, key: EntryKey) -> bool:
-        """Tell whether the upstream need not be asked."""
+        """Return whether access was confirmed recently, as far as memory knows."""
         if not self._seconds:
             return True
         granted_at = self._granted.find(key)
@@ -57,9 +57,10 @@ class Rights:
 
     @deferred
     async def check(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> None:
-        """Ask whether it still gives content, unless the ledger knows; fail if not.
+        """Ask the upstream whether access is permitted, unless the ledger knows.
 
-        :param confirm: asks; fails as the upstream does.
+        :param confirm: asks the upstream; fails if it refuses.
+        :return: fires if access is permitted, or in an outage. Fails as ``confirm``.
         """
         granted_at = await self._memory.confirmed_at(key=key)
         if granted_at is not None and self._is_recent(granted_at):

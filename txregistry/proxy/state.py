@@ -43,7 +43,7 @@ class FillState:
 
     @property
     def visible(self) -> int:
-        """Give the number of bytes that a client may see."""
+        """Return the number of bytes that a client may see."""
         if self.verified:
             return self.written
         known = self.written if self.size is None else self.size
@@ -51,16 +51,16 @@ class FillState:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the blob is complete, as far as the size is known."""
+        """Return whether the blob is complete, as far as the size is known."""
         return self.size is not None and self.written >= self.size
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Tell whether a checkpoint is due."""
+        """Return whether a checkpoint is due."""
         return self.written - self.checkpointed >= CHECKPOINT_BYTES
 
     def accepts_size(self, size: int | None) -> bool:
-        """Tell whether the size that the upstream claims can be true.
+        """Return whether the size that the upstream claims can be true.
 
         It must equal earlier claims, and be no less than what is written: an answer of
         another length is not this blob.
@@ -73,7 +73,7 @@ class FillState:
 
     @property
     def can_resume(self) -> bool:
-        """Tell whether to request the rest, or the whole again.
+        """Return whether to request the rest, or the whole again.
 
         An upstream that fails two range requests in a row may not support ranges.
         """
@@ -95,13 +95,13 @@ class FillState:
 
 
 def has_status(error: BaseException) -> bool:
-    """Tell whether the error is an answer, so the upstream is reachable."""
+    """Return whether the error is an answer, so the upstream is reachable."""
     facts = getattr(error, "detail", None)
     return isinstance(facts, Mapping) and "status" in facts
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Tell whether an error is a temporary failure, not a lasting answer."""
+    """Return whether an error is a temporary failure, not a lasting answer."""
     if isinstance(error, UpstreamFailed | UpstreamUnavailable):
         return True
     return isinstance(error, RegistryError) and error.status == 429

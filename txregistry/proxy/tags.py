@@ -1,4 +1,4 @@
-"""The tags of one repository of a cache: opinions with an age."""
+"""The tags of one repository of a cache, cached for a while."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from txregistry.spec.reference import RepositoryName, Tag
 @implementer(ITagService, ITagFallback)
 @attrs.define(eq=False)
 class ProxyTags:
-    """Tags as the upstream gives them, remembered for a while."""
+    """Tags of the upstream, cached by the policy for tags."""
 
     _name: RepositoryName
     _local: ITagStore
@@ -48,7 +48,11 @@ class ProxyTags:
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
-        """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
+        """Resolve a tag: from a fresh answer, by the upstream, or stale in an outage.
+
+        :return: fires with a descriptor. Fails with ``ManifestUnknown``, or as the
+            upstream does.
+        """
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
         seen = self._cache.answers.find((self._name, tag))
@@ -75,7 +79,7 @@ class ProxyTags:
 
     @deferred
     async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with what is fetched or stored for a tag; see :class:`ITagFallback`.
+        """Fetch a tag's manifest, or use the stored one; see :class:`ITagFallback`.
 
         The tag may have moved since HEAD, or its answer may be only a hint: the
         manifest is requested by the tag itself. If that fails, the tag is not fresh.
@@ -93,7 +97,7 @@ class ProxyTags:
 
     @deferred
     async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with what is stored for a tag, in an outage."""
+        """Fire with the stored descriptor of a tag, in an outage; else fail."""
         if not is_outage(error):
             raise error
         try:
@@ -109,7 +113,10 @@ class ProxyTags:
 
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
-        """Fire with the upstream's tags, or in an outage with those that are stored."""
+        """Fire with a page of the upstream's tags, or of stored ones in an outage.
+
+        :return: fails with ``NameUnknown``, or as the upstream does.
+        """
         now = self._cache.clock.seconds()
         status = current_status()
         whole = self._cache.tag_lists.find(self._name, now)
@@ -150,7 +157,7 @@ class ProxyTags:
     async def _record_answer(
         self, tag: Tag, found: Descriptor | Manifest
     ) -> Descriptor:
-        """Record the upstream's answer; fire with what is known of it."""
+        """Store the upstream's answer; fire with its best descriptor."""
         now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
             await self._store_manifest(found)
@@ -192,7 +199,7 @@ class ProxyTags:
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
-        # A tree without a ledger: its tags count from the start of this cache.
+        # Without a ledger, tags count as confirmed at the start of this cache.
         return self._cache.started_at if found is None else found
 
     def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
@@ -202,7 +209,7 @@ class ProxyTags:
 
     @deferred
     async def _delete(self, tag: Tag) -> None:
-        """Obey the upstream: the tag is deleted there."""
+        """Delete the tag, as the upstream has."""
         self._cache.answers.forget((self._name, tag))
         self._cache.pending.discard(self._name, tag)
         self._cache.usage.forget(self._key(tag))

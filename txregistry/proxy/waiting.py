@@ -38,7 +38,8 @@ class WaitingBlobs:
         :raise UpstreamUnavailable: too many wait.
         """
         if self._count >= MAX_WAITING:
-            raise UpstreamUnavailable({"reason": "too many wait"}, _RETRY_AFTER_SECONDS)
+            detail = {"reason": "too many requests are waiting"}
+            raise UpstreamUnavailable(detail, _RETRY_AFTER_SECONDS)
         if digest not in self._waiters:
             self._waiters[digest] = Waiters()
             self._queue.add(owner, digest)

@@ -72,7 +72,7 @@ class KeepAlivePool(HTTPConnectionPool):
         return found
 
     def close_idle(self) -> None:
-        """Close those that nobody uses now."""
+        """Close all idle connections."""
         self.closeCachedConnections()
 
     def _count_new(self) -> None:

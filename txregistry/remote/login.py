@@ -25,7 +25,7 @@ class Login:
     _is_trusted: Callable[[Origin, str], bool]
 
     def trusts(self, challenge: Challenge, registry: Origin) -> bool:
-        """Return whether answering a challenge discloses credentials to nobody else."""
+        """Return whether a challenge may be answered; its token service is trusted."""
         if challenge.scheme == "basic":
             return True
         realm = challenge.parameters["realm"]

@@ -22,13 +22,13 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.flow.sized import OVERHEAD_BYTES, SizedCache, size_of
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
-from txregistry.remote.body import header_lines
+from txregistry.remote.challenges import challenges_of, memory_bytes
 from txregistry.remote.login import Login
 from txregistry.remote.origin import Origin
 from txregistry.remote.responses import drain
-from txregistry.spec.challenge import Challenge, parse_challenges
+from txregistry.spec.challenge import Challenge
 from txregistry.spec.errors import (
     Denied,
     RegistryError,
@@ -38,12 +38,6 @@ from txregistry.spec.errors import (
 
 #: Bytes of memory for the cached challenges of all repositories.
 MAX_BYTES = 8 * 1024 * 1024
-
-#: Challenges used of one response, as each may cost a request for a token.
-MAX_CHALLENGES = 16
-
-#: Parameters of a challenge that are used.
-_USED = ("realm", "service", "scope")
 
 _REFUSED = (401, 403)
 
@@ -214,7 +208,7 @@ class AuthAgent:
 
         See Note [Challenges may change].
         """
-        offered = _challenges_of(response)
+        offered = challenges_of(response)
         attempt.response = drain(response, self._clock)
         if authorization is not None:
             attempt.tried.add(authorization)
@@ -223,7 +217,7 @@ class AuthAgent:
                 if plain.code not in _REFUSED:
                     self._challenges.forget(target.key)
                     return plain
-                offered = _challenges_of(plain) or offered
+                offered = challenges_of(plain) or offered
                 discard(plain, self._clock)
         if not offered:
             return attempt.result()
@@ -300,8 +294,8 @@ class AuthAgent:
         raise UpstreamFailed(detail)
 
     def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
-        size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
-        self._challenges.keep(target.key, challenges, size + size_of(target.url))
+        size = memory_bytes(challenges) + size_of(target.url)
+        self._challenges.keep(target.key, challenges, size)
 
     @property
     def _host(self) -> str:
@@ -311,27 +305,3 @@ class AuthAgent:
 def _scope(path: str) -> str | None:
     """Return :attr:`AuthTarget.scope` for a path."""
     return scope_of(path) or ("" if path == "/v2/" else None)
-
-
-def _challenges_of(response: IResponse) -> list[Challenge]:
-    """Return the challenges of supported schemes, Bearer first (RFC 9110, 11.6.1)."""
-    lines = header_lines(response, "WWW-Authenticate")
-    found = [_trimmed(item) for item in parse_challenges(lines)]
-    bearers = [
-        item
-        for item in found
-        if item.scheme == "bearer" and item.parameters.get("realm")
-    ]
-    basics = [item for item in found if item.scheme == "basic"]
-    return (bearers[: MAX_CHALLENGES - 1] + basics)[:MAX_CHALLENGES]
-
-
-def _trimmed(challenge: Challenge) -> Challenge:
-    """Return a challenge without unused parameters, which would take memory."""
-    given = challenge.parameters
-    kept = {name: given[name] for name in _USED if name in given}
-    return Challenge(challenge.scheme, kept)
-
-
-def _size_of(challenge: Challenge) -> int:
-    return size_of(challenge.scheme, *challenge.parameters.values())

@@ -1,4 +1,4 @@
-"""What an upstream cannot do, as far as we have seen lately."""
+"""Which repositories of an upstream do not support HEAD for manifests."""
 
 from __future__ import annotations
 

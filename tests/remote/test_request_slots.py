@@ -18,7 +18,7 @@ BLOB = "/v2/a/blobs/sha256:" + "0" * 64
 
 
 class RequestSlotsTests(SynchronousTestCase):
-    """Three slots, of which one is kept for what is small."""
+    """Three slots, of which one is reserved for small requests."""
 
     limit = 3
 
@@ -27,20 +27,20 @@ class RequestSlotsTests(SynchronousTestCase):
         self.served: list[str] = []
 
     def take(self, name: str, *, small: bool = False, again: bool = False) -> Deferred:
-        """Ask for a place; who gets one is remembered by name."""
-        place = self.slots.acquire(small, again)
-        place.addCallback(lambda _: self.served.append(name))
-        place.addErrback(lambda failure: failure.trap(CancelledError))
-        return place
+        """Acquire a slot; ``served`` has the names of those that got one."""
+        waiter = self.slots.acquire(small, again)
+        waiter.addCallback(lambda _: self.served.append(name))
+        waiter.addErrback(lambda failure: failure.trap(CancelledError))
+        return waiter
 
     def fill(self) -> None:
-        """Take all places that are for anybody."""
+        """Take all slots that are not reserved."""
         self.take("one")
         self.take("two")
         self.served.clear()
 
     def test_one_is_kept(self) -> None:
-        """What is large leaves one place to what is small."""
+        """Large requests leave one slot to small ones."""
         for name in "abc":
             self.take(name)
         self.assertEqual((self.served, self.slots.waiting), (["a", "b"], 1))
@@ -50,7 +50,7 @@ class RequestSlotsTests(SynchronousTestCase):
         self.assertEqual(self.slots.waiting, 2)
 
     def test_small_may_have_all(self) -> None:
-        """What is small takes any place."""
+        """Small requests take any slot."""
         for name in "abcd":
             self.take(name, small=True)
         self.assertEqual(self.served, ["a", "b", "c"])
@@ -100,7 +100,7 @@ class RequestSlotsTests(SynchronousTestCase):
 
 
 class OnlySlotTests(RequestSlotsTests):
-    """Where there is only one place, it is everybody's."""
+    """A single slot is not reserved."""
 
     limit = 1
 
@@ -132,7 +132,7 @@ class OnlySlotTests(RequestSlotsTests):
 
 
 class PlacedTests(AgentCase):
-    """Questions in two slots."""
+    """Requests in two slots."""
 
     @staticmethod
     def make(inner, clock):
@@ -143,7 +143,7 @@ class PlacedTests(AgentCase):
         verifyObject(IAgent, self.agent)
 
     def test_kept_until_the_body_has_ended(self) -> None:
-        """An answer has its place as long as its body comes."""
+        """A request holds its slot until the body of its response has ended."""
         answer = Answer(length=5)
         self.inner.plan = [answer]
         first = self.successResultOf(self.ask(BLOB))

@@ -158,7 +158,7 @@ class OwnHouseTests(SynchronousTestCase):
         self.assertEqual(case.count("GET", "/blobs/"), 3)
 
     def test_one_connection_is_enough(self) -> None:
-        """With one place for all, tokens and redirects still come."""
+        """With a single slot, tokens and redirects still come."""
 
         class Token(Case):
             """Wants a token and sends blobs elsewhere."""
@@ -416,7 +416,7 @@ class RequestSlotsTests(SynchronousTestCase):
     """Who is next."""
 
     def test_order(self) -> None:
-        """First come, first served; one place is kept for what is small."""
+        """First come, first served; one slot is reserved for small requests."""
         slots, served = RequestSlots(3), []
         for number in range(4):
             slots.acquire(small=False).addCallback(lambda _, n=number: served.append(n))
@@ -488,7 +488,7 @@ class RequestSlotsTests(SynchronousTestCase):
         self.failureResultOf(refused, UpstreamUnavailable)
 
     def test_failure_leaves_no_place_taken(self) -> None:
-        """A question that fails gives its place back."""
+        """A request that fails releases its slot."""
         clock, slots = Clock(), RequestSlots(1)
         wire = Wire(Site(Resource()), clock, Refused())
         agent = SlotAgent(wire, clock, slots)
@@ -496,7 +496,7 @@ class RequestSlotsTests(SynchronousTestCase):
         self.successResultOf(slots.acquire(small=False))
 
     def test_tokens_do_not_wait_for_blobs(self) -> None:
-        """The kept place is for a token service as well, whatever its path."""
+        """The reserved slot serves a token service too, whatever its path."""
         clock, slots = Clock(), RequestSlots(2)
         wire = Wire(Site(Resource()), clock)
         agent = SlotAgent(wire, clock, slots)
@@ -510,7 +510,7 @@ class RequestSlotsTests(SynchronousTestCase):
             self.assertEqual((url, slots.waiting), (url, waiting))
 
     def test_whoever_gives_up(self) -> None:
-        """A place that nobody waits for any more goes to the next."""
+        """A slot whose waiter was cancelled goes to the next."""
         slots = RequestSlots(1)
         first, second, third = (slots.acquire(small=False) for _ in range(3))
         self.successResultOf(first)
@@ -520,10 +520,10 @@ class RequestSlotsTests(SynchronousTestCase):
         self.successResultOf(third)
 
 
-class HabitsTests(SynchronousTestCase):
-    """What an upstream cannot do is not believed for ever."""
+class HeadSupportTests(SynchronousTestCase):
+    """That HEAD is not supported is remembered for a while."""
 
-    def test_several_speak_for_all_until_one_answers(self) -> None:
+    def test_several_count_for_all_until_one_answers(self) -> None:
         """Three repositories in a row; and after an hour it is tried again."""
         clock = Clock()
         head_support = HeadSupport(clock)

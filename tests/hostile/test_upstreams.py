@@ -17,7 +17,7 @@ from txregistry.flow import turns
 from txregistry.remote import referrers as remote_referrers
 from txregistry.remote import tags as remote_tags
 from txregistry.remote.body import COLLECT_SECONDS, BodyProducer
-from txregistry.remote.lines import (
+from txregistry.remote.response_parser import (
     CHUNKS_READ_BYTES,
     MAX_HEAD_BYTES,
     MAX_HEAD_LINES,

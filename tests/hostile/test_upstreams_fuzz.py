@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from tests.hostile.work import Parse, WorkCase
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
-from txregistry.remote.addresses import is_api, refer, scope_of
+from txregistry.remote.addresses import is_api, resolve_reference, scope_of
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.remote.tags import RemoteTags
 from txregistry.remote.tokens import _parse
@@ -169,7 +169,12 @@ class FuzzTests(WorkCase):
             ("address", is_api, "http://h", "/v2/"),
             ("address", is_api, "http://h/v2/", "a/blobs/b/"),
             ("address", is_api, "http://h/?", "a&"),
-            ("address", lambda text: refer("http://h/v2/x", text), "", "a/../"),
+            (
+                "address",
+                lambda text: resolve_reference("http://h/v2/x", text),
+                "",
+                "a/../",
+            ),
             ("address", scope_of, "/v2/", "a/blobs/b/"),
         ):
             self.check_linear({name: parse}, [piece], [lead])

@@ -18,7 +18,7 @@ from zope.interface import directlyProvides
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.observe.metrics import Metrics
 from txregistry.remote.client import Limits, UpstreamClient, make_client
-from txregistry.remote.connections import KeptConnections
+from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import StaticCredentials
 from txregistry.remote.failures import TargetRefused
 from txregistry.remote.targets import make_targets
@@ -122,7 +122,7 @@ class RedirectTests(SynchronousTestCase):
         self.net.pages[PUBLIC] = Page(body=b"a storage")
         self.net.pages[home] = self.upstream
         url = "http://registry.example"
-        pool = KeptConnections(self.net, 4)
+        pool = KeepAlivePool(self.net, 4)
         targets = make_targets(self.net, url, trusted)
         core = make_core_agent(self.net, pool, TlsFiles(), 5.0, environment, targets)
         nobody = StaticCredentials(None)
@@ -144,7 +144,7 @@ class RedirectTests(SynchronousTestCase):
     def fetch(self, client: UpstreamClient, location: str) -> bytes:
         self.upstream.location = location
         results: list[Any] = []
-        asked = client.ask("GET", "/v2/lib/x/blobs/sha256:" + "a" * 64)
+        asked = client.request("GET", "/v2/lib/x/blobs/sha256:" + "a" * 64)
         asked.addCallback(client.collect, 1000).addBoth(results.append)
         for _ in range(200):
             self.net.pump()
@@ -249,7 +249,7 @@ class RedirectTests(SynchronousTestCase):
         """A list of tags that is redirected inward is refused."""
         client = self.client(PUBLIC)
         self.upstream.location = "http://127.0.0.1/tags"
-        asked = client.ask("GET", "/v2/lib/x/tags/list")
+        asked = client.request("GET", "/v2/lib/x/tags/list")
         for _ in range(50):
             self.net.pump()
             self.net.advance(0.1)

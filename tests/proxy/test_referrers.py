@@ -87,14 +87,14 @@ class ReferrerTests(SynchronousTestCase):
         self.house.upstream.referrers_page = 3
         self.add(9)
         self.patch(pages, "MAX_PAGES", 3)
-        self.assertIn(b"too long a list", self.get().body)
+        self.assertIn(b"sent a list that is too long", self.get().body)
 
     def test_list_too_long_to_hold(self) -> None:
         """Nor is more of it held than there is room for."""
         self.house.upstream.referrers_page = 3
         self.add(9)
         self.patch(remote, "MAX_LIST_BYTES", 1500)
-        self.assertIn(b"too long a list", self.get().body)
+        self.assertIn(b"sent a list that is too long", self.get().body)
 
     def test_pages_of_another_host(self) -> None:
         """The next page is asked of the upstream itself, whatever host it names."""

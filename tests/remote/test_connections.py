@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
 from txregistry.remote.connections import (
-    DOUBT_SECONDS,
     IDLE_SECONDS,
-    KeptConnections,
-    RenewingAgent,
+    REUSED_TIMEOUT_SECONDS,
+    KeepAlivePool,
+    StaleConnectionAgent,
 )
 
 
@@ -49,12 +49,12 @@ class Endpoint:
         return connected
 
 
-class KeptTests(SynchronousTestCase):
+class KeepAlivePoolTests(SynchronousTestCase):
     """The pool."""
 
     def test_new_connections_are_watched_by_the_kernel(self) -> None:
         """A connection that has died is found out though nothing is sent."""
-        pool, endpoint = KeptConnections(Clock(), 4), Endpoint()
+        pool, endpoint = KeepAlivePool(Clock(), 4), Endpoint()
         self.addCleanup(endpoint.transport.socket.close)
         self.successResultOf(pool.getConnection("x", endpoint))
         self.assertEqual(pool.reused, 0)
@@ -65,7 +65,7 @@ class KeptTests(SynchronousTestCase):
 
     def test_tls_as_well(self) -> None:
         """TLS lies on a connection like any other."""
-        pool, endpoint = KeptConnections(Clock(), 4), Endpoint()
+        pool, endpoint = KeepAlivePool(Clock(), 4), Endpoint()
         self.addCleanup(endpoint.transport.socket.close)
         plain = endpoint.transport
         endpoint.transport = TLSMemoryBIOProtocol(Factory(), Protocol())
@@ -76,7 +76,7 @@ class KeptTests(SynchronousTestCase):
 
     def test_limits(self) -> None:
         """As many are kept as may be open, and none for longer than a minute."""
-        pool = KeptConnections(Clock(), 4)
+        pool = KeepAlivePool(Clock(), 4)
         self.assertEqual(pool.maxPersistentPerHost, 4)
         self.assertLessEqual(pool.cachedConnectionTimeout, IDLE_SECONDS)
 
@@ -95,7 +95,7 @@ class Inner:
         self.asked.append(Deferred())
         return self.asked[-1]
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         self.closed += 1
 
 
@@ -104,7 +104,7 @@ class RenewingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock, self.inner = Clock(), Inner()
-        self.agent = RenewingAgent(self.inner, self.clock, self.inner)
+        self.agent = StaleConnectionAgent(self.inner, self.clock, self.inner)
 
     def ask(self) -> Deferred[object]:
         return self.agent.request(b"GET", b"http://x/")
@@ -112,7 +112,7 @@ class RenewingTests(SynchronousTestCase):
     def test_silence_is_asked_again(self) -> None:
         """Once, on a new connection; what is kept beside it is closed."""
         asked = self.ask()
-        self.clock.advance(DOUBT_SECONDS)
+        self.clock.advance(REUSED_TIMEOUT_SECONDS)
         self.assertEqual((len(self.inner.asked), self.inner.closed), (2, 1))
         self.clock.advance(60)
         self.assertEqual(len(self.inner.asked), 2)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.credentials import (
-    MAX_AT_ONCE,
+    MAX_PROCESSES,
     MAX_SERVERS,
     Credentials,
     HelperCredentials,
@@ -185,6 +187,7 @@ class FakeProcess:
     def __init__(self, protocol, arguments) -> None:
         self.protocol, self.arguments = protocol, arguments
         self.input, self.closed, self.signals = b"", False, []
+        self.has_exited = self.lost = False
 
     def write(self, data: bytes) -> None:
         self.input += data
@@ -193,7 +196,12 @@ class FakeProcess:
         self.closed = True
 
     def signalProcess(self, name: str) -> None:
+        if self.has_exited:
+            raise ProcessExitedAlready
         self.signals.append(name)
+
+    def loseConnection(self) -> None:
+        self.lost = True
 
 
 class Processes:
@@ -271,22 +279,47 @@ class HelperTests(SynchronousTestCase):
         store = self.store(None)
         for number in range(2 * MAX_SERVERS):
             done = [store.credentials(f"s{number}-{part}") for part in range(5)]
-            self.assertLessEqual(len(self.processes.started), MAX_AT_ONCE)
+            self.assertLessEqual(len(self.processes.started), MAX_PROCESSES)
             while self.processes.started:
                 process = self.processes.started[-1]
                 self.answer(b'{"Username": "u", "Secret": "p"}')
                 self.processes.started.remove(process)
             for one in done:
                 self.assertEqual(self.successResultOf(one), Credentials("u", "p"))
-        self.assertEqual(len(store._known), MAX_SERVERS)
+        self.assertEqual(len(store._cache), MAX_SERVERS)
         self.successResultOf(store.credentials(f"s{2 * MAX_SERVERS - 1}-0"))
 
     def test_failures(self) -> None:
         """A command that fails or babbles is a warning and no credentials."""
-        for output, good in ((b"", False), (b"nonsense", True), (b"[]", True)):
+        for output, good in (
+            (b"", False),
+            (b"nonsense", True),
+            (b"[]", True),
+            (b"[" * 60_000, True),
+            (b'{"Username": 1, "Secret": "p"}', True),
+            (b'{"Username": "u", "Secret": null}', True),
+        ):
             done = self.store(0).credentials("s")
             self.answer(output, good)
-            self.assertIsNone(self.successResultOf(done))
+            self.assertIsNone(self.successResultOf(done), output[:40])
+
+    def test_no_process(self) -> None:
+        """Where no process can be started, there is a warning and no credentials."""
+
+        def no_process(*_: object) -> None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        self.processes.spawnProcess = no_process
+        done = self.store(None).credentials("s")
+        self.assertIsNone(self.successResultOf(done))
+
+    def test_warning(self) -> None:
+        """It names the server, and the status with which the command ended."""
+        with capturedLogs() as events:
+            self.store(0).credentials("auth.example")
+            self.answer(b"", False)
+        (text,) = (formatEvent(event) for event in events)
+        self.assertIn("failed for auth.example: the command ended with status 1;", text)
 
     def test_command_that_takes_too_long(self) -> None:
         """It is killed."""
@@ -294,6 +327,15 @@ class HelperTests(SynchronousTestCase):
         self.clock.advance(31)
         self.assertEqual(self.processes.started[0].signals, ["KILL"])
         self.assertIsNone(self.successResultOf(done))
+
+    def test_command_that_leaves_a_process(self) -> None:
+        """One that has exited while a child holds its output times out too."""
+        done = self.store(0).credentials("s")
+        process = self.processes.started[0]
+        process.has_exited = True
+        self.clock.advance(31)
+        self.assertIsNone(self.successResultOf(done))
+        self.assertTrue(process.lost)
 
     def test_static(self) -> None:
         """The configuration's own."""

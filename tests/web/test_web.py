@@ -92,7 +92,7 @@ class BaseTests(WebCase):
 
     def test_unforeseen_error(self) -> None:
         """What nobody foresaw is 500 with an id that is in the log."""
-        self.house.proxy._known = None
+        self.house.proxy._repositories = None
         got = self.get(self.blob_path)
         self.assertEqual(got.status, 500)
         identity = json.loads(got.body)["errors"][0]["detail"]["request"]

@@ -15,7 +15,7 @@ from txregistry.observe.metrics import Metrics
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
-from txregistry.remote.connections import KeptConnections
+from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 
@@ -52,7 +52,7 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
     :raise ValueError: the configuration cannot be used.
     """
     proxy = context.config.proxy
-    pool = KeptConnections(context.reactor, proxy.maxconnections)
+    pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     client = upstream_client(
         proxy,
         context.reactor,

@@ -10,7 +10,7 @@ from txregistry.assembly.settings import read_tls_files
 from txregistry.config.model import Proxy
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.client import Limits, UpstreamClient, make_client
-from txregistry.remote.connections import KeptConnections
+from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import (
     Credentials,
     HelperCredentials,
@@ -24,7 +24,7 @@ from txregistry.remote.transport import make_core_agent
 def upstream_client(
     proxy: Proxy,
     reactor: Any,
-    pool: KeptConnections,
+    pool: KeepAlivePool,
     jitter: Callable[[], float],
     environment: Mapping[str, str],
     meter: IMeter,

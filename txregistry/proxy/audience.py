@@ -1,4 +1,4 @@
-"""Waiters for a blob that is being filled: for its head, or for more of it."""
+"""Waiters for a blob that is being filled: for its head, or for more bytes."""
 
 from __future__ import annotations
 

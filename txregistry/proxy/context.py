@@ -8,11 +8,11 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
-from txregistry.proxy.answers import TagAnswers, make_tag_answers
 from txregistry.proxy.fills import Fills
-from txregistry.proxy.lists import TagLists
-from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.pending_tags import PendingTags
 from txregistry.proxy.rights import Rights
+from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
+from txregistry.proxy.tag_lists import TagLists
 from txregistry.spec.freshness import TagPolicy
 
 

@@ -35,7 +35,7 @@ class Follower:
 
     @property
     def size(self) -> int:
-        """Give the size of the whole in bytes; 0 while unknown."""
+        """Return the size of the whole in bytes; 0 while unknown."""
         return self.descriptor.size or 0
 
     @deferred

@@ -88,7 +88,7 @@ class Wire:
         connected.callback(client)
         return connected
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         """Have none to close."""
 
     def pump(self) -> bool:

@@ -100,7 +100,7 @@ class Manifests:
             if not ITagFallback.providedBy(repository.tags):
                 raise
             older = cast(ITagFallback, repository.tags)
-            descriptor = await older.instead(tag=tag, error=error)
+            descriptor = await older.fall_back(tag=tag, error=error)
         return await repository.manifests.get(digest=descriptor.digest)
 
     async def _for_clients_without_lists(

@@ -1,7 +1,7 @@
-"""Lists of tags as an upstream gave them: opinions with an age.
+"""Cached lists of tags from an upstream.
 
-Upstreams list in different orders, so a page is cut from the whole; reading all pages
-of a long list costs the upstream one list.
+Upstreams have different orders, so the whole list is requested and pages are cut from
+it. A client that reads all pages costs the upstream one list.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from txregistry.interfaces.tags import Tags
 from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: Bytes of memory for all lists together; a longer list is not kept.
+#: Bytes of memory for all lists together; a longer list is not cached.
 MAX_BYTES = 16 * 1024 * 1024
 
 #: Approximate bytes of a tag beside its characters.
@@ -38,14 +38,14 @@ class TagLists:
     )
 
     def find(self, name: RepositoryName, now: float) -> Tags | None:
-        """Give a list, if it is fresh."""
+        """Return a list, if it is fresh."""
         seen = self._seen.find(name)
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             return seen.tags
         return None
 
     def remember(self, name: RepositoryName, tags: Tags, now: float) -> None:
-        """Keep a list; evict others to make room."""
+        """Cache a list; older ones may be evicted."""
         size = sum(_TAG_BYTES + len(str(tag)) for tag in tags)
         self._seen.keep(name, _Seen(tags, now), size)
 

@@ -32,13 +32,13 @@ TagAnswers = SizedCache[tuple[RepositoryName, Tag], SeenTag]
 
 
 def make_tag_answers() -> TagAnswers:
-    """Give an empty cache of answers."""
+    """Return an empty cache of answers."""
     return SizedCache(MAX_BYTES)
 
 
-def keep_answer(
+def remember_answer(
     answers: TagAnswers, name: RepositoryName, tag: Tag, seen: SeenTag
 ) -> None:
-    """Remember an answer, replacing an older one."""
+    """Cache an answer, replacing an older one."""
     size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
     answers.keep((name, tag), seen, size)

@@ -1,9 +1,9 @@
-"""How long the head of an upstream's answer may be, and how its body is taken apart.
+"""The parser of responses: limits for the head, and efficient reads of the body.
 
-Note [Chunks of one byte]. A megabyte of them is 170,000 pieces, and to pass each on
-held all others for seconds. What one read brings is passed on in one piece; and as to
-find where chunks begin takes its time as well, less is read at once where they are
-small.
+Note [Chunks of one byte]. A megabyte of such chunks is 170,000 pieces; passing on each
+by itself blocked the reactor for seconds. So all chunks of one read are passed on as
+one piece. Finding the boundaries takes time as well, so reads are smaller while chunks
+are small.
 """
 
 from __future__ import annotations
@@ -18,62 +18,62 @@ from txregistry.remote.twisted_private import (
     parse_answers_with,
 )
 
-#: Bytes of one line. Twisted takes 16 KiB, and some gateways send policies and cookies
-#: that are longer.
+#: Longest header line in bytes. Twisted's limit is 16 KiB, and some gateways send
+#: longer policies and cookies.
 MAX_LINE_BYTES = 64 * 1024
 
-#: Bytes and lines of one head, with all that is sent before it in vain (1xx).
+#: Bytes and lines of one head, including those of 1xx responses before it.
 MAX_HEAD_BYTES = 128 * 1024
 MAX_HEAD_LINES = 1000
 
-#: What is read at once of a body whose length is announced. Each piece costs a turn of
-#: the reactor and a job on a thread: with Twisted's 64 KiB a blob takes twice as long,
-#: and twice the CPU.
+#: Bytes per read of a body with ``Content-Length``. Each read costs a turn of the
+#: reactor and a job on a thread: with Twisted's 64 KiB, a blob takes twice the time and
+#: twice the CPU.
 READ_BYTES = 1024 * 1024
 
-#: What is read at once of chunks, and of anything else.
+#: Bytes per read of a chunked body; and of a head, or a body of small chunks.
 CHUNKS_READ_BYTES = 256 * 1024
 SMALL_READ_BYTES = 64 * 1024
 
-#: More chunks of one read than this are small ones.
+#: Chunks per read above which chunks count as small.
 _MANY_CHUNKS = 1024
 
 
 class JoinedChunks(ChunkedDecoder):
-    """Takes chunks apart, and gives what one read brings as one piece.
+    """Decodes a chunked body; passes on the data of each read as one piece.
 
-    :ivar last: how many chunks the last read brought.
+    :ivar chunk_count: the number of chunks in the last read.
     """
 
     def __init__(
-        self, take: Callable[[bytes], None], finish: Callable[[bytes], None]
+        self, on_data: Callable[[bytes], None], on_end: Callable[[bytes], None]
     ) -> None:
         self._parts: list[bytes] = []
-        self._take, self._finish = take, finish
-        self.last = 0
+        self._on_data, self._on_end = on_data, on_end
+        self.chunk_count = 0
         super().__init__(self._parts.append, self._end)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what one read brings."""
+        """Decode the bytes of one read."""
         super().dataReceived(data)
-        self._give()
+        self._flush()
 
     def _end(self, rest: bytes) -> None:
-        self._give()
-        self._finish(rest)
+        self._flush()
+        self._on_end(rest)
 
-    def _give(self) -> None:
-        self.last = len(self._parts)
+    def _flush(self) -> None:
+        self.chunk_count = len(self._parts)
         joined = b"".join(self._parts)
         self._parts.clear()
         if joined:
-            self._take(joined)
+            self._on_data(joined)
 
 
 class CappedParser(AnswerParser):
-    """A parser that gives a head up which goes on: Twisted's has no end.
+    """A parser that limits the size of a head, as Twisted's does not.
 
-    It also says how much is read at once; see Note [Chunks of one byte].
+    It also sets the size of reads; see Note [Chunks of one byte].
     """
 
     MAX_LENGTH = MAX_LINE_BYTES
@@ -85,7 +85,10 @@ class CappedParser(AnswerParser):
         self.decode_chunks_with(JoinedChunks)
 
     def lineReceived(self, line: bytes) -> None:
-        """Count a line, and read it if it is not one too many."""
+        """Parse a line of the head.
+
+        :raise ParseError: the head is too long.
+        """
         self._bytes += len(line) + 2
         self._lines += 1
         if self._bytes > MAX_HEAD_BYTES or self._lines > MAX_HEAD_LINES:
@@ -93,25 +96,25 @@ class CappedParser(AnswerParser):
         super().lineReceived(line)
 
     def connectionMade(self) -> None:
-        """Begin with a head."""
+        """Prepare for the head."""
         super().connectionMade()
         self.read_at_once(SMALL_READ_BYTES)
 
     def switchToBodyMode(self, decoder: Any) -> None:
-        """Go on with a body."""
+        """Prepare for the body."""
         super().switchToBodyMode(decoder)
         is_chunked = isinstance(decoder, JoinedChunks)
         self.read_at_once(CHUNKS_READ_BYTES if is_chunked else READ_BYTES)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Take part of a body, and read less at once if its chunks are small."""
+        """Parse a part of the body; adjust the size of reads."""
         decoder = self.bodyDecoder
         super().rawDataReceived(data)
         if isinstance(decoder, JoinedChunks):
-            is_small = decoder.last > _MANY_CHUNKS
+            is_small = decoder.chunk_count > _MANY_CHUNKS
             self.read_at_once(SMALL_READ_BYTES if is_small else CHUNKS_READ_BYTES)
 
 
-def cap_heads() -> None:
-    """Let every client of this process take lines and heads as long as said above."""
+def install_parser() -> None:
+    """Make all HTTP clients of this process use :class:`CappedParser`."""
     parse_answers_with(CappedParser)

@@ -16,11 +16,11 @@ from txregistry.spec.reference import RepositoryName
 MAX_SIZES = 10_000
 
 #: Sizes taken from one manifest; images have 127 layers at most.
-_MOST_OF_ONE = 256
+_MAX_PER_MANIFEST = 256
 
 
 @attrs.define(eq=False)
-class ToldSizes:
+class ClaimedSizes:
     """Sizes that an upstream has claimed by HEAD, or in a manifest, unverified.
 
     An answer of another length is refused before its first byte is passed on: it is not
@@ -32,12 +32,12 @@ class ToldSizes:
         factory=lambda: Lru(MAX_SIZES)
     )
 
-    def remember(self, name: RepositoryName, told: Iterable[Descriptor]) -> None:
+    def remember(self, name: RepositoryName, claimed: Iterable[Descriptor]) -> None:
         """Remember claimed sizes; the oldest are forgotten."""
-        for descriptor in islice(told, _MOST_OF_ONE):
+        for descriptor in islice(claimed, _MAX_PER_MANIFEST):
             if descriptor.size:
                 self._sizes.put((name, descriptor.digest), descriptor.size)
 
     def take(self, name: RepositoryName, digest: Digest) -> int | None:
-        """Give the size of a blob, if known, and forget it."""
+        """Return the size of a blob, if known, and forget it."""
         return self._sizes.pop((name, digest))

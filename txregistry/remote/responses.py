@@ -1,4 +1,4 @@
-"""Answers whose bodies were got rid of already, or are watched."""
+"""Responses whose body is discarded, or whose end is reported."""
 
 from __future__ import annotations
 
@@ -15,46 +15,49 @@ from twisted.web.iweb import IResponse
 from txregistry.flow.discard import discard
 
 
-class Spent(proxyForInterface(IResponse)):  # type: ignore[misc]
-    """An answer of which only status and headers are left.
+class DrainedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
+    """A response with status and headers, and an empty body.
 
-    Its connection serves again while something else is asked on its account.
+    The connection is free for other requests, such as for a token.
     """
 
     original: IResponse
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Deliver nothing: an empty body that has ended."""
+        """Deliver an empty body."""
         protocol.makeConnection(None)  # type: ignore[arg-type]
         protocol.connectionLost(Failure(ResponseDone()))
 
 
-def spend(response: IResponse, clock: IReactorTime) -> IResponse:
-    """Get rid of the body of an answer that may still be told."""
+def drain(response: IResponse, clock: IReactorTime) -> IResponse:
+    """Discard the body of a response; return the response without it."""
     discard(response, clock)
-    spent: IResponse = Spent(response)
+    spent: IResponse = DrainedResponse(response)
     return spent
 
 
-class Watched(proxyForInterface(IResponse)):  # type: ignore[misc]
-    """An answer that tells when its body has ended, however it ends."""
+class WatchedResponse(proxyForInterface(IResponse)):  # type: ignore[misc]
+    """A response that reports the end of its body, complete or not.
+
+    :param on_end: is called once, at the end.
+    """
 
     original: IResponse
-    _ended: Callable[[], None]
+    _on_end: Callable[[], None]
 
-    def __init__(self, original: IResponse, ended: Callable[[], None]) -> None:
+    def __init__(self, original: IResponse, on_end: Callable[[], None]) -> None:
         super().__init__(original)
-        self._ended = ended
+        self._on_end = on_end
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Deliver the body to a protocol, and tell when it is over."""
-        self.original.deliverBody(_Watch(protocol, self._ended))
+        """Deliver the body to a protocol, and report its end."""
+        self.original.deliverBody(_WatchingProtocol(protocol, self._on_end))
 
 
 @attrs.define(eq=False, slots=False)
-class _Watch(Protocol):
+class _WatchingProtocol(Protocol):
     _inner: IProtocol
-    _ended: Callable[[], None]
+    _on_end: Callable[[], None]
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -64,5 +67,5 @@ class _Watch(Protocol):
         self._inner.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._ended()
+        self._on_end()
         self._inner.connectionLost(reason)

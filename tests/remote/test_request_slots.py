@@ -10,47 +10,47 @@ from zope.interface.verify import verifyObject
 
 from tests.remote.answering import AgentCase, Answer, settle
 from txregistry.flow.context import client_share
-from txregistry.remote import places as module
-from txregistry.remote.places import MAX_WAIT, PlacedAgent, Places
+from txregistry.remote import request_slots as module
+from txregistry.remote.request_slots import MAX_WAIT, RequestSlots, SlotAgent
 from txregistry.spec.errors import UpstreamFailed, UpstreamUnavailable
 
 BLOB = "/v2/a/blobs/sha256:" + "0" * 64
 
 
-class PlacesTests(SynchronousTestCase):
-    """Three places, of which one is kept for what is small."""
+class RequestSlotsTests(SynchronousTestCase):
+    """Three slots, of which one is reserved for small requests."""
 
     limit = 3
 
     def setUp(self) -> None:
-        self.places = Places(self.limit)
+        self.slots = RequestSlots(self.limit)
         self.served: list[str] = []
 
     def take(self, name: str, *, small: bool = False, again: bool = False) -> Deferred:
-        """Ask for a place; who gets one is remembered by name."""
-        place = self.places.take(small, again)
-        place.addCallback(lambda _: self.served.append(name))
-        place.addErrback(lambda failure: failure.trap(CancelledError))
-        return place
+        """Acquire a slot; ``served`` has the names of those that got one."""
+        waiter = self.slots.acquire(small, again)
+        waiter.addCallback(lambda _: self.served.append(name))
+        waiter.addErrback(lambda failure: failure.trap(CancelledError))
+        return waiter
 
     def fill(self) -> None:
-        """Take all places that are for anybody."""
+        """Take all slots that are not reserved."""
         self.take("one")
         self.take("two")
         self.served.clear()
 
     def test_one_is_kept(self) -> None:
-        """What is large leaves one place to what is small."""
+        """Large requests leave one slot to small ones."""
         for name in "abc":
             self.take(name)
-        self.assertEqual((self.served, self.places.waiting), (["a", "b"], 1))
+        self.assertEqual((self.served, self.slots.waiting), (["a", "b"], 1))
         self.take("small", small=True)
         self.take("second", small=True)
         self.assertEqual(self.served, ["a", "b", "small"])
-        self.assertEqual(self.places.waiting, 2)
+        self.assertEqual(self.slots.waiting, 2)
 
     def test_small_may_have_all(self) -> None:
-        """What is small takes any place."""
+        """Small requests take any slot."""
         for name in "abcd":
             self.take(name, small=True)
         self.assertEqual(self.served, ["a", "b", "c"])
@@ -61,10 +61,10 @@ class PlacesTests(SynchronousTestCase):
         self.take("kept", small=True)
         self.take("large")
         self.take("small", small=True)
-        self.places.leave()
+        self.slots.release()
         self.assertEqual(self.served, ["kept", "small"])
-        self.places.leave()
-        self.places.leave()
+        self.slots.release()
+        self.slots.release()
         self.assertEqual(self.served, ["kept", "small", "large"])
 
     def test_order_of_asking(self) -> None:
@@ -74,7 +74,7 @@ class PlacesTests(SynchronousTestCase):
         self.take("b")
         self.take("part", again=True)
         for _ in range(3):
-            self.places.leave()
+            self.slots.release()
         self.assertEqual(self.served, ["part", "a", "b"])
 
     def test_clients_take_turns(self) -> None:
@@ -85,7 +85,7 @@ class PlacesTests(SynchronousTestCase):
             self.take(name)
             client_share.reset(token)
         for _ in range(4):
-            self.places.leave()
+            self.slots.release()
         self.assertEqual(self.served, ["a1", "b1", "a2", "a3"])
 
     def test_giving_up(self) -> None:
@@ -94,13 +94,13 @@ class PlacesTests(SynchronousTestCase):
         waiting = self.take("a")
         self.take("b")
         waiting.cancel()
-        self.assertEqual(self.places.waiting, 1)
-        self.places.leave()
-        self.assertEqual((self.served, self.places.waiting), (["b"], 0))
+        self.assertEqual(self.slots.waiting, 1)
+        self.slots.release()
+        self.assertEqual((self.served, self.slots.waiting), (["b"], 0))
 
 
-class OnlyPlaceTests(PlacesTests):
-    """Where there is only one place, it is everybody's."""
+class OnlySlotTests(RequestSlotsTests):
+    """A single slot is not reserved."""
 
     limit = 1
 
@@ -113,7 +113,7 @@ class OnlyPlaceTests(PlacesTests):
         self.take("large")
         self.take("small", small=True)
         self.assertEqual(self.served, ["large"])
-        self.places.leave()
+        self.slots.release()
         self.assertEqual(self.served, ["large", "small"])
 
     def test_small_may_have_all(self) -> None:
@@ -127,23 +127,23 @@ class OnlyPlaceTests(PlacesTests):
         self.fill()
         self.take("large")
         self.take("small", small=True)
-        self.places.leave()
+        self.slots.release()
         self.assertEqual(self.served, ["small"])
 
 
 class PlacedTests(AgentCase):
-    """Questions in two places."""
+    """Requests in two slots."""
 
     @staticmethod
     def make(inner, clock):
-        return PlacedAgent(inner, clock, Places(2))
+        return SlotAgent(inner, clock, RequestSlots(2))
 
     def test_provides(self) -> None:
         """It is an agent."""
         verifyObject(IAgent, self.agent)
 
     def test_kept_until_the_body_has_ended(self) -> None:
-        """An answer has its place as long as its body comes."""
+        """A request holds its slot until the body of its response has ended."""
         answer = Answer(length=5)
         self.inner.plan = [answer]
         first = self.successResultOf(self.ask(BLOB))
@@ -168,7 +168,7 @@ class PlacedTests(AgentCase):
             asked = self.ask(BLOB)
             asked.cancel()
             self.failureResultOf(asked, CancelledError)
-        self.assertEqual(self.agent._places._taken, 0)
+        self.assertEqual(self.agent._slots._taken, 0)
         self.assert_nothing_is_left()
 
     def test_what_is_small(self) -> None:
@@ -185,7 +185,7 @@ class PlacedTests(AgentCase):
             (BLOB, "HEAD"),
         ):
             asked = self.ask(path, method)
-            self.assertEqual(self.agent._places.waiting, 0, path)
+            self.assertEqual(self.agent._slots.waiting, 0, path)
             asked.cancel()
             self.failureResultOf(asked, CancelledError)
 
@@ -194,7 +194,7 @@ class PlacedTests(AgentCase):
         self.ask(BLOB)
         for path in (BLOB, "https://storage.example/data?sig=x"):
             asked = self.ask(path)
-            self.assertEqual(self.agent._places.waiting, 1, path)
+            self.assertEqual(self.agent._slots.waiting, 1, path)
             asked.cancel()
             self.failureResultOf(asked, CancelledError)
 
@@ -216,9 +216,12 @@ class PlacedTests(AgentCase):
         self.clock.advance(1)
         error = self.failureResultOf(waiting, UpstreamUnavailable).value
         self.assertEqual(error.retry_after, 5)
-        facts = {"upstream": "upstream.example", "reason": "too many wait"}
+        facts = {
+            "upstream": "upstream.example",
+            "reason": "too many requests are waiting",
+        }
         self.assertEqual(error.detail, facts)
-        self.assertEqual((self.agent._places.waiting, len(self.inner.asked)), (0, 1))
+        self.assertEqual((self.agent._slots.waiting, len(self.inner.asked)), (0, 1))
         self.assert_nothing_is_left()
 
     def test_too_many(self) -> None:
@@ -227,7 +230,7 @@ class PlacedTests(AgentCase):
         for _ in range(3):
             self.ask(BLOB)
         self.refused(UpstreamUnavailable, BLOB)
-        self.assertEqual(self.agent._places.waiting, 2)
+        self.assertEqual(self.agent._slots.waiting, 2)
 
 
 class Recording(Protocol):

@@ -1,4 +1,4 @@
-"""How many connections an upstream has to bear at once, and who is next."""
+"""A limit on concurrent requests to an upstream, with a fair queue."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from txregistry.flow.context import client_share
 from txregistry.flow.deferred import deferred
 from txregistry.flow.fairqueue import FairQueue
 from txregistry.remote.origin import Origin
-from txregistry.remote.spent import Watched
+from txregistry.remote.responses import WatchedResponse
 from txregistry.spec.errors import UpstreamUnavailable
 
-#: Questions that wait for a place, at most.
+#: Most requests that wait for a slot.
 MAX_WAITING = 10_000
 
-#: Seconds that one waits for a place, at most. Large layers take long on a slow line,
-#: and whoever waits gets there sooner than whoever is sent away and comes back.
+#: Longest wait for a slot in seconds. It is long, as large layers take long on a slow
+#: line, and a client that waits is served earlier than one that has to retry.
 MAX_WAIT = 1800.0
 
 _SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
 
 
 @attrs.define(eq=False)
-class Places:
-    """Places for questions; clients take turns, each in the order of asking.
+class RequestSlots:
+    """Slots for requests; clients take turns, each in the order of its requests.
 
-    :param limit: how many there are; of these, one is kept for what is small.
+    :param limit: the number of slots; if there are several, one is reserved for small
+        requests.
     """
 
     _limit: int
@@ -40,25 +41,28 @@ class Places:
     _small: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
     _large: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
 
-    def take(self, small: bool, goes_on: bool = False) -> Deferred[None]:
-        """Fire when there is a place. Cancelling gives up.
+    def acquire(self, small: bool, is_resume: bool = False) -> Deferred[None]:
+        """Wait for a slot.
 
-        :param goes_on: with what has begun already: it comes before what has not.
+        :param small: the response is small.
+        :param is_resume: resumes a download, so it is served before others.
+        :return: fires when the slot is acquired, which :meth:`release` ends. Cancelling
+            leaves the queue.
         """
         queue = self._small if small else self._large
         waiter: Deferred[None] = Deferred(queue.remove)
-        queue.add(client_share.get(), waiter, goes_on)
+        queue.add(client_share.get(), waiter, is_resume)
         self._serve()
         return waiter
 
-    def leave(self) -> None:
-        """Let somebody else have a place."""
+    def release(self) -> None:
+        """Release a slot, and serve the next request."""
         self._taken -= 1
         self._serve()
 
     @property
     def waiting(self) -> int:
-        """Count those who wait."""
+        """Return the number of waiting requests."""
         return len(self._small) + len(self._large)
 
     def _serve(self) -> None:
@@ -70,7 +74,7 @@ class Places:
         free = self._limit - self._taken
         if free > 0 and self._small:
             return self._small
-        # Where there is only one place, it is everybody's.
+        # A single slot is not reserved.
         if free > min(1, self._limit - 1) and self._large:
             return self._large
         return None
@@ -78,12 +82,12 @@ class Places:
 
 @implementer(IAgent)
 @attrs.define(eq=False)
-class PlacedAgent:
-    """Ask when there is a place, and keep it until the body of the answer has ended."""
+class SlotAgent:
+    """Send a request in a slot, and hold that until the body has ended."""
 
     _agent: IAgent
     _clock: IReactorTime
-    _places: Places
+    _slots: RequestSlots
 
     @deferred
     async def request(
@@ -93,37 +97,44 @@ class PlacedAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; fail with ``UpstreamUnavailable`` if too many wait, or for too long."""
-        if self._places.waiting >= MAX_WAITING:
+        """Wait for a slot and send a request.
+
+        :return: fires with the response. Fails as the agent inside, or with
+            ``UpstreamUnavailable`` if more than :data:`MAX_WAITING` requests wait, or
+            this one for :data:`MAX_WAIT` seconds.
+        """
+        if self._slots.waiting >= MAX_WAITING:
             raise _full(uri)
         small = not _is_large(method, uri)
-        goes_on = headers is not None and headers.hasHeader(b"Range")
-        await self._places.take(small, goes_on).addTimeout(
-            MAX_WAIT, self._clock, lambda *_: _fail(uri)
+        is_resume = headers is not None and headers.hasHeader(b"Range")
+        await self._slots.acquire(small, is_resume).addTimeout(
+            MAX_WAIT, self._clock, lambda *_: _raise_full(uri)
         )
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
-            self._places.leave()
+            self._slots.release()
             raise
-        watched: IResponse = Watched(response, self._places.leave)
-        return watched
+        released_at_end: IResponse = WatchedResponse(response, self._slots.release)
+        return released_at_end
 
 
 def _is_large(method: bytes, uri: bytes) -> bool:
-    """Tell what may take long: what is got from under ``blobs``, or from a storage."""
+    """Return whether a response may be large: of a blob, or from an object store."""
     parts = urlsplit(uri)
     if method != b"GET" or parts.path.endswith(b"/v2/"):
         return False
     if b"client_id=" in parts.query:
-        return False  # so is a token service asked
+        return False  # a request for a token
     return not any(part in parts.path for part in _SMALL)
 
 
 def _full(uri: bytes) -> UpstreamUnavailable:
     host = Origin.of(uri.decode("ascii")).authority
-    return UpstreamUnavailable({"upstream": host, "reason": "too many wait"}, 5.0)
+    return UpstreamUnavailable(
+        {"upstream": host, "reason": "too many requests are waiting"}, 5.0
+    )
 
 
-def _fail(uri: bytes) -> None:
+def _raise_full(uri: bytes) -> None:
     raise _full(uri)

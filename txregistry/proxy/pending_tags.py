@@ -1,4 +1,4 @@
-"""Tags that stand for a manifest which is not stored yet.
+"""Tags whose manifest is not stored yet.
 
 A tag is linked on disk only when its manifest is stored: in an outage, an older stored
 manifest is worth more than the digest of a missing one.
@@ -18,27 +18,27 @@ MAX_PENDING = 10_000
 
 @attrs.define(eq=False)
 class PendingTags:
-    """The tags of all repositories that wait for their manifest."""
+    """Tags of all repositories whose manifest is not stored yet."""
 
-    _waiting: Lru[tuple[RepositoryName, Tag], Digest] = attrs.field(
+    _tags: Lru[tuple[RepositoryName, Tag], Digest] = attrs.field(
         factory=lambda: Lru(MAX_PENDING)
     )
 
-    def wait(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
-        """Remember the manifest that a tag will stand for."""
-        self._waiting.put((name, tag), digest)
+    def add(self, name: RepositoryName, tag: Tag, digest: Digest) -> None:
+        """Remember the digest of a tag's manifest."""
+        self._tags.put((name, tag), digest)
 
-    def settle(self, name: RepositoryName, tag: Tag) -> None:
+    def discard(self, name: RepositoryName, tag: Tag) -> None:
         """Forget a tag that was moved or deleted."""
-        self._waiting.pop((name, tag))
+        self._tags.pop((name, tag))
 
-    def take(self, name: RepositoryName, digest: Digest) -> list[Tag]:
-        """Give the tags that wait for a manifest, and forget them."""
+    def pop(self, name: RepositoryName, digest: Digest) -> list[Tag]:
+        """Return the tags of a manifest, and forget them."""
         found = [
             key
-            for key, wanted in self._waiting.items()
+            for key, wanted in self._tags.items()
             if key[0] == name and wanted == digest
         ]
         for key in found:
-            self._waiting.pop(key)
+            self._tags.pop(key)
         return [tag for _, tag in found]

@@ -175,9 +175,9 @@ def make_client(
     token_client = http_client(RedirectAgent(guarded, clock))
 
     def login(
-        who: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
+        store: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
     ) -> Login:
-        return Login(who, Tokens(token_client, clock, who, limits.idle), is_trusted)
+        return Login(store, Tokens(token_client, clock, store, limits.idle), is_trusted)
 
     own_login = login(
         credentials, lambda _, realm: is_trusted_realm(url, realm, trusted)

@@ -49,8 +49,12 @@ class Login:
             :meth:`Tokens.get`.
         """
         if challenge.scheme == "basic":
-            who = await self._credentials.credentials(host)
-            return None if who is None or not who.username else basic(who)
+            credentials = await self._credentials.credentials(host)
+            return (
+                None
+                if credentials is None or not credentials.username
+                else basic(credentials)
+            )
         parameters = challenge.parameters
         key = TokenKey(
             parameters["realm"],

@@ -108,8 +108,8 @@ class Tokens:
         asked_at = self._clock.seconds()
         self._cache.forget(key)  # expired or refused
         host = Origin.of(key.realm).authority
-        who = await self._credentials.credentials(host)
-        response = await self._request(key, who)
+        credentials = await self._credentials.credentials(host)
+        response = await self._request(key, credentials)
         if response.code != 200:
             raise self._error_of(response, host)
         body = await collect(
@@ -120,25 +120,31 @@ class Tokens:
         return token
 
     @deferred
-    async def _request(self, key: TokenKey, who: Credentials | None) -> IResponse:
-        if who is not None and who.identity_token:
-            return await self._post(key, _refresh_form(who))
-        response = await self._get(key, who)
-        if response.code in (404, 405) and who is not None and who.username:
+    async def _request(
+        self, key: TokenKey, credentials: Credentials | None
+    ) -> IResponse:
+        if credentials is not None and credentials.identity_token:
+            return await self._post(key, _refresh_form(credentials))
+        response = await self._get(key, credentials)
+        if (
+            response.code in (404, 405)
+            and credentials is not None
+            and credentials.username
+        ):
             # Some services support only the OAuth2 form by POST.
             discard(response, self._clock)
-            return await self._post(key, _password_form(who))
+            return await self._post(key, _password_form(credentials))
         return response
 
     @deferred
-    async def _get(self, key: TokenKey, who: Credentials | None) -> IResponse:
+    async def _get(self, key: TokenKey, credentials: Credentials | None) -> IResponse:
         query = [("service", key.service)] if key.service else []
         query += [("scope", scope) for scope in key.scope.split(" ") if scope]
         query.append(("client_id", CLIENT_ID))
         headers = Headers()
-        if who is not None and who.username:
-            query.append(("account", who.username))
-            headers.setRawHeaders("Authorization", [basic(who)])
+        if credentials is not None and credentials.username:
+            query.append(("account", credentials.username))
+            headers.setRawHeaders("Authorization", [basic(credentials)])
         separator = "&" if "?" in key.realm else "?"
         return await self._client.get(
             encoded_url(f"{key.realm}{separator}{urlencode(query)}"),
@@ -170,20 +176,20 @@ class Tokens:
         return error_of(response.code, host, wait)
 
 
-def basic(who: Credentials) -> str:
+def basic(credentials: Credentials) -> str:
     """Return the ``Authorization`` of the Basic scheme (RFC 7617)."""
-    return basic_authorization(who.username, who.password)
+    return basic_authorization(credentials.username, credentials.password)
 
 
-def _refresh_form(who: Credentials) -> dict[str, str]:
-    return {"grant_type": "refresh_token", "refresh_token": who.identity_token}
+def _refresh_form(credentials: Credentials) -> dict[str, str]:
+    return {"grant_type": "refresh_token", "refresh_token": credentials.identity_token}
 
 
-def _password_form(who: Credentials) -> dict[str, str]:
+def _password_form(credentials: Credentials) -> dict[str, str]:
     return {
         "grant_type": "password",
-        "username": who.username,
-        "password": who.password,
+        "username": credentials.username,
+        "password": credentials.password,
         "access_type": "online",
     }
 

@@ -1,4 +1,4 @@
-"""Memory for bodies on their way, divided among however many there are."""
+"""A memory budget for bodies in transit, shared by all transfers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import attrs
 
 @attrs.frozen
 class BufferBudget:
-    """Gives much to few, and little to many.
+    """Divides a number of bytes evenly, within limits.
 
-    :ivar whole: to be divided, in bytes.
-    :ivar most: of one.
-    :ivar least: of one, however many there are.
+    :ivar whole: bytes to divide.
+    :ivar most: upper limit of one share, in bytes.
+    :ivar least: lower limit of one share, in bytes; with many transfers the shares may
+        then exceed the whole.
     """
 
     whole: int
@@ -19,10 +20,10 @@ class BufferBudget:
     least: int
 
     def share(self, takers: int) -> int:
-        """Give what each of so many may have, in bytes."""
+        """Return the share of each of this many transfers, in bytes."""
         return max(self.least, min(self.most, self.whole // max(1, takers)))
 
 
-#: What is read from a socket at once, and what waits to be written to a file before
-#: more is read: each piece costs a turn, and a job on a thread.
+#: Limits one read from a socket, and the bytes buffered for a file before reading
+#: pauses. Larger pieces mean fewer reactor turns and thread jobs.
 BODIES = BufferBudget(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)

@@ -1,7 +1,7 @@
-"""A small SQLite database on a thread of its own, set aside when it is damaged.
+"""A small SQLite database on its own thread, replaced when it is damaged.
 
-For state that can be rebuilt or done without: a file that is no database any more must
-never keep a process from starting.
+For state that can be rebuilt or lost: a damaged file must never keep the process from
+starting.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from txregistry.flow.disk import Disk
 
 T = TypeVar("T")
 
-#: Work that is done within one transaction.
+#: A function that runs inside one transaction.
 Work = Callable[[sqlite3.Connection], T]
 
 
 @attrs.define(eq=False)
 class Database:
-    """One file, or memory for ``:memory:``.
+    """One database file, or memory for ``:memory:``.
 
-    :param disk: has exactly one thread: SQLite is asked one question at a time.
-    :param version: of the schema; a file of another one is set aside.
-    :param durable: a commit waits for the disk, not only for the kernel.
-    :ivar generation: grows when the file was not usable and has been set aside.
+    :param disk: must have exactly one thread: the connection is not shared.
+    :param version: schema version; a file with another one is renamed and replaced.
+    :param durable: commits are synced to the disk, not only written to the kernel.
+    :ivar generation: increases each time a damaged file was replaced by an empty one.
     """
 
     path: str
@@ -44,22 +44,22 @@ class Database:
     _log = Logger()
 
     def run(self, work: Work[T]) -> Deferred[T]:
-        """Do work in a transaction.
+        """Run a function in a transaction, on the database's thread.
 
-        :return: fires with what it gives. Fails with ``sqlite3.Error``, and then
-            nothing of it was done.
+        :return: fires with its result after the commit. Fails with ``sqlite3.Error``,
+            or with what the function raises, after a rollback.
         """
         return self._disk.run(self._run, work)
 
     def close(self) -> Deferred[None]:
-        """Close the file; it is opened again when asked."""
+        """Close the file; the next :meth:`run` opens it again."""
         return self._disk.run(self._shut)
 
     def _run(self, work: Work[T]) -> T:
         try:
             return self._transact(work)
         except (sqlite3.OperationalError, sqlite3.IntegrityError):
-            raise  # busy, full, read-only: may pass
+            raise  # busy, disk full, read-only: may be temporary
         except sqlite3.DatabaseError as error:
             self._set_aside(error)
             return self._transact(work)
@@ -73,7 +73,8 @@ class Database:
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         self._shut()
         self._log.warn(
-            "{path} is not usable ({error}); it is set aside and made anew",
+            "database {path} cannot be used ({error}): it is renamed to"
+            " {path}.corrupt, and an empty one replaces it",
             path=self.path,
             error=str(error),
         )
@@ -111,11 +112,11 @@ class Database:
 
 
 def _make_private(path: str) -> None:
-    """Make a file that nobody else may read, or keep others from one that is there.
+    """Create the file with mode 0600, or set that mode on an existing one.
 
-    What SQLite puts beside it gets the same mode.
+    SQLite gives its ``-wal`` and ``-shm`` files the same mode.
 
-    :raise sqlite3.OperationalError: it cannot be opened.
+    :raise sqlite3.OperationalError: the file cannot be created or opened.
     """
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -123,7 +124,7 @@ def _make_private(path: str) -> None:
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
     try:
-        # A file that somebody else owns is his to protect.
+        # The mode of a file owned by another user cannot be changed.
         with suppress(PermissionError):
             os.fchmod(descriptor, 0o600)
     finally:

@@ -1,4 +1,4 @@
-"""One holder per key, of whom a newcomer takes over."""
+"""Exclusive sessions per key that a newer request takes over."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ K = TypeVar("K", bound=Hashable)
 
 @attrs.define(eq=False)
 class Session:
-    """The right to work on something, until :meth:`leave`.
+    """The exclusive right to a key, until :meth:`leave`.
 
-    :ivar asked_to_leave: somebody else waits.
+    :ivar asked_to_leave: another request waits for the key.
     """
 
     _release: Callable[[], None]
@@ -25,45 +25,47 @@ class Session:
     asked_to_leave: bool = False
 
     def on_takeover(self, hurry: Callable[[], None]) -> None:
-        """Say what is to be done when somebody else waits, perhaps at once."""
+        """Set what to call when another request waits; called now if one does."""
         self._hurry = hurry
         if self.asked_to_leave:
             hurry()
 
     def ask_to_leave(self) -> None:
-        """Tell the holder that somebody waits."""
+        """Tell the holder that another request waits; further calls do nothing."""
         first, self.asked_to_leave = not self.asked_to_leave, True
         if first and self._hurry is not None:
             self._hurry()
 
     def leave(self) -> None:
-        """Let the next one in; further calls do nothing."""
+        """Release the key for the next request; further calls do nothing."""
         release, self._release, self._hurry = self._release, _nothing, None
         release()
 
 
 def _nothing() -> None:
-    """Stand for a release that was used up."""
+    """Replace a release that was called."""
 
 
 @attrs.define(eq=False)
 class Sessions(Generic[K]):
-    """Who works on what. The newest request is the one whose client is there: a
-    connection that broke may look alive to us for a long time.
+    """The sessions of all keys, at most one holder each.
+
+    The newest request takes over because its client is there: a broken connection may
+    look alive to us for a long time.
     """
 
     _locks: dict[K, DeferredLock] = attrs.field(factory=dict)
     _holders: dict[K, Session] = attrs.field(factory=dict)
 
     def is_held(self, key: K) -> bool:
-        """Tell whether somebody would be asked to leave."""
+        """Return whether a key has a holder."""
         return key in self._holders
 
     @deferred
     async def enter(self, key: K) -> Session:
-        """Fire with a session once whoever holds the key has left.
+        """Ask the current holder to leave, and wait for the key.
 
-        Cancelled while waiting, it never holds it.
+        :return: fires with a session once the key is free. Cancelling stops waiting.
         """
         lock = self._locks.setdefault(key, DeferredLock())
         holder = self._holders.get(key)

@@ -1,4 +1,4 @@
-"""Pages of a list: ``n``, ``last`` and ``Link`` (OCI distribution-spec, "tags")."""
+"""Pagination: ``n``, ``last`` and ``Link`` (OCI distribution-spec, "Listing Tags")."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from txregistry.spec.errors import PaginationNumberInvalid
 
 @attrs.frozen
 class Page:
-    """What part of a list is asked for.
+    """The requested part of a list.
 
-    :ivar limit: at most this many entries; ``None`` sets no limit.
-    :ivar after: entries that sort after this one, which need not exist.
+    :ivar limit: maximum number of entries; ``None`` for no limit.
+    :ivar after: only entries that sort after this text, which need not be an entry.
     """
 
     limit: int | None = None
@@ -22,10 +22,10 @@ class Page:
 
 
 def parse_page(n: str | None, last: str | None, most: int | None) -> Page:
-    """Read the query parameters.
+    """Parse the query parameters.
 
-    :param most: a larger ``n`` is clamped to this.
-    :raise PaginationNumberInvalid: ``n`` is no whole number from 0 up.
+    :param most: upper limit to which ``n`` is reduced; ``None`` for no limit.
+    :raise PaginationNumberInvalid: ``n`` is no integer from 0 up, of 18 digits at most.
     """
     if not n:
         return Page(None, last or "")
@@ -35,8 +35,8 @@ def parse_page(n: str | None, last: str | None, most: int | None) -> Page:
 
 
 def next_link(path: str, limit: int, last: str) -> str:
-    """Give the ``Link`` value that leads to the following page.
+    """Return the ``Link`` value of the next page.
 
-    :param path: of the list, with any prefix, without a query.
+    :param path: the list's URL or path, without a query.
     """
     return f'<{path}?last={quote(last, safe="")}&n={limit}>; rel="next"'

@@ -1,7 +1,7 @@
-"""Lists of referrers: an image index whose entries say what they are.
+"""Lists of referrers, in the form of an image index.
 
-OCI distribution-spec, "Listing Referrers": an entry has the artifact type and the
-annotations of the manifest it names.
+OCI distribution-spec, "Listing Referrers": each entry has the artifact type and the
+annotations of the manifest that it describes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Entry = tuple[Descriptor, str | None, Mapping[str, str]]
 
 
 def entries_of(content: bytes) -> Iterator[Entry]:
-    """Read a list of referrers, as it is asked for.
+    """Yield the entries of a list.
 
-    :raise ManifestInvalid: it is no image index, or an entry is malformed.
+    :raise ManifestInvalid: it is no image index, or the next entry is malformed.
     """
     listed = fields.as_list(fields.load(content).get("manifests"), "manifests")
     for index, item in enumerate(listed):
@@ -29,9 +29,9 @@ def entries_of(content: bytes) -> Iterator[Entry]:
 
 
 def good_entries_of(content: bytes) -> Iterator[Entry]:
-    """Read what can be read of a list that anybody may have pushed, as it is asked for.
+    """Yield the valid entries of a list; malformed ones are skipped.
 
-    One bad entry must not hide the others.
+    For lists under a tag, which any client may push.
 
     :raise ManifestInvalid: it is no image index.
     """
@@ -45,13 +45,13 @@ def good_entries_of(content: bytes) -> Iterator[Entry]:
 def _entry(value: object, where: str) -> Entry:
     document = fields.as_mapping(value, where)
     kind = fields.as_text(document.get("artifactType"), f"{where}.artifactType")
-    # What is no text among them could not be told anyway, and must hide nobody.
+    # An annotation that is no string is dropped: it must not hide the entry.
     annotations = fields.texts_of(document.get("annotations"))
     return fields.as_descriptor(document, where), kind or None, annotations
 
 
 def write_listing(entries: Iterable[Entry]) -> bytes:
-    """Write a list of referrers."""
+    """Serialize a list of referrers."""
     document = {
         "schemaVersion": 2,
         "mediaType": mediatypes.OCI_INDEX,

@@ -1,4 +1,4 @@
-"""Look at the files of an access controller before it is made."""
+"""Check the files of an access controller before it is created."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from txregistry.auth.keys import keys_of_bundle, keys_of_set
 from txregistry.auth.passwords import parse_entries
 
-#: How the files of each controller are read, by the parameter that names one.
+#: The parser of each file, by controller and parameter.
 _FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {
     "htpasswd": {"path": parse_entries},
     "token": {"rootcertbundle": keys_of_bundle, "jwks": keys_of_set},
@@ -16,15 +16,17 @@ _FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {
 
 
 def file_problems(name: str, parameters: Mapping[str, object]) -> list[str]:
-    """Find what making the controller would fail with; nothing is made or changed.
+    """Return the problems with which creating the controller would fail.
 
-    :return: one line each, which begins with the parameter's name.
+    Nothing is created or changed.
+
+    :return: a line for each, which begins with the parameter's name.
     """
     problems = []
     for parameter, parse in _FILES.get(name, {}).items():
         path = str(parameters.get(parameter) or "")
         if path:
-            # A password file that is missing is made.
+            # A missing password file is created at the start.
             can_be_missing = name == "htpasswd" and not os.path.exists(path)
             reason = _why_not_made(path) if can_be_missing else _why_unread(path, parse)
             problems += [f"{parameter}: {reason}"] if reason else []
@@ -54,7 +56,7 @@ def _why_not_made(path: str) -> str:
 
 
 def nearest(path: str) -> str:
-    """Give a path, or the innermost above it that is there."""
+    """Return the absolute path, or its nearest ancestor that exists."""
     found = os.path.abspath(path)
     while not os.path.exists(found):
         found = os.path.dirname(found)

@@ -1,4 +1,4 @@
-"""Whom a token server's signatures are believed: certificates and JSON web keys."""
+"""Trusted keys for the signatures of tokens: certificates and JSON web keys."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ _log = Logger(namespace="txregistry.auth.token")
 #: Certificates of one chain.
 MAX_CHAIN = 8
 
-#: Of keys of RSA that a chain brings along, in bits: to check a signature by a larger
-#: one takes long, and whoever sends a chain has not said yet who he is.
+#: Limits of RSA keys in a token's certificate chain, in bits: checking a signature with
+#: a larger key takes long, and the client is not authenticated yet.
 MAX_MODULUS, MAX_EXPONENT = 8192, 32
 
 
 @attrs.define(eq=False)
 class KeySource:
-    """The keys of several files, the same value as long as none of them changes."""
+    """The trusted keys of several files, reloaded when one of them changes."""
 
     _files: Sequence[WatchedFile[TrustedKeys]]
     _parts: list[TrustedKeys] = attrs.field(factory=list)
     _joined: TrustedKeys | None = None
 
     def read(self) -> TrustedKeys:
-        """Give the keys of the moment.
+        """Return the current keys; the same object while no file changes.
 
         :raise OSError: a file cannot be read.
-        :raise ValueError: a file never held usable keys.
+        :raise ValueError: a file is invalid and was never valid.
         """
         parts = [file.read() for file in self._files]
         same = len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
@@ -63,10 +63,10 @@ class KeySource:
 
 @attrs.frozen
 class TrustedKeys:
-    """Keys that are trusted for themselves, and roots that vouch for others.
+    """Trusted keys, and root certificates that may certify others.
 
-    :ivar by_id: by each name that a key has.
-    :ivar by_thumbprint: by RFC 7638, which is the key material itself.
+    :ivar by_id: by each key id (``kid``); a key may have several.
+    :ivar by_thumbprint: by the thumbprint of RFC 7638, which identifies key material.
     """
 
     by_id: Mapping[str, Key]
@@ -74,7 +74,7 @@ class TrustedKeys:
     roots: Sequence[x509.Certificate] = ()
 
     def joined(self, other: TrustedKeys) -> TrustedKeys:
-        """Give both together."""
+        """Return the keys and roots of both."""
         return TrustedKeys(
             {**self.by_id, **other.by_id},
             {**self.by_thumbprint, **other.by_thumbprint},
@@ -82,12 +82,13 @@ class TrustedKeys:
         )
 
     def of_header(self, header: Mapping[str, Any], now: float) -> Key:
-        """Give the key that a token's header means, if it is trusted.
+        """Return the trusted key that a token's header refers to.
 
-        A key that the token brings along is compared by its material: its name proves
-        nothing (CVE-2025-24976).
+        An embedded key is looked up by its thumbprint: anyone can choose its ``kid``
+        (CVE-2025-24976).
 
-        :raise ValueError: it is not.
+        :param now: seconds since the epoch.
+        :raise ValueError: there is no such key, or it is not trusted.
         """
         if "x5c" in header:
             return self._of_chain(header["x5c"], now)
@@ -95,17 +96,17 @@ class TrustedKeys:
             return self._of_embedded(header["jwk"], now)
         found = self.by_id.get(str(header.get("kid", "")))
         if found is None:
-            raise ValueError("signed by a key that is not known")
+            raise ValueError("signed by an unknown key")
         return found
 
     def _of_embedded(self, fields: Any, now: float) -> Key:
         if not isinstance(fields, dict):
-            raise ValueError("the key is no object")
+            raise ValueError("the embedded key is no object")
         key = _import(fields)
         if "x5c" in fields:
             vouched = self._of_chain(fields["x5c"], now)
             if vouched.thumbprint() != key.thumbprint():
-                raise ValueError("the chain vouches for another key")
+                raise ValueError("the chain certifies another key")
             return vouched
         found = self.by_thumbprint.get(key.thumbprint())
         if found is None:
@@ -118,7 +119,7 @@ class TrustedKeys:
         try:
             return self._of_certificates(encoded, now)
         except Exception as error:
-            # The libraries fail in ways of their own over odd curves and extensions.
+            # Odd curves and extensions raise various exceptions in the libraries.
             raise ValueError(f"the chain cannot be used: {error}") from error
 
     def _of_certificates(self, encoded: list[Any], now: float) -> Key:
@@ -134,16 +135,16 @@ class TrustedKeys:
 
 
 def _check_key(key: object) -> None:
-    """Pass if signatures by a key are checked in a moment.
+    """Check that verifying a signature with a key takes little time.
 
-    :raise ValueError: they may not be.
+    :raise ValueError: it may take long.
     """
     if isinstance(key, rsa.RSAPublicKey):
         exponent = key.public_numbers().e.bit_length()
         if key.key_size > MAX_MODULUS or exponent > MAX_EXPONENT:
-            raise ValueError("a key of RSA is too large")
+            raise ValueError("an RSA key is too large")
     elif isinstance(key, dsa.DSAPublicKey):
-        raise ValueError("a key is of DSA")
+        raise ValueError("DSA keys are not supported")
 
 
 def check_chain(
@@ -151,12 +152,12 @@ def check_chain(
     roots: Sequence[x509.Certificate],
     moment: datetime,
 ) -> None:
-    """Check that a chain leads from its first certificate to a root.
+    """Check that a chain leads from its first certificate to a trusted root.
 
-    Each certificate is valid at the moment, issued by the next one, and whatever issues
-    may do so. The order after the first is the server's to choose.
+    All certificates of the path must be valid at this moment, and all issuers must be
+    allowed to issue. The certificates after the first may be in any order.
 
-    :raise ValueError: it does not.
+    :raise ValueError: there is no such path, or a certificate in it is not valid now.
     """
     current, rest = chain[0], list(chain[1:])
     for below in range(MAX_CHAIN):
@@ -185,7 +186,10 @@ def _issuer(
 
 
 def _may_issue(certificate: x509.Certificate, below: int) -> bool:
-    """Tell if one is an authority with this many others below it (RFC 5280, 4.2.1)."""
+    """Return whether a certificate may issue, with this many authorities below it.
+
+    RFC 5280, 4.2.1.3 and 4.2.1.9.
+    """
     constraints = _extension(certificate, x509.BasicConstraints)
     usage = _extension(certificate, x509.KeyUsage)
     if constraints is None or not constraints.ca:
@@ -203,23 +207,27 @@ def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None
 
 
 def keys_of_bundle(content: bytes) -> TrustedKeys:
-    """Read the certificates of a PEM bundle; other blocks are passed over.
+    """Parse the certificates of a PEM bundle; other blocks are skipped.
 
-    :raise ValueError: there is none, or one is malformed.
+    :raise ValueError: there is no certificate, or one is malformed.
     """
     return _keys_of([*_certificates(content)])
 
 
 def watch_bundle(path: str) -> WatchedFile[TrustedKeys]:
-    """Give the keys of a PEM bundle.
+    """Return the keys of a PEM bundle, reloaded when it changes.
 
-    When it has changed, the good certificates count, and the log tells of others: one
-    that is damaged does not keep another in that was taken out.
+    After a change malformed certificates are skipped, with a warning: otherwise the old
+    content would stay in effect, with certificates that were removed.
     """
 
     def salvage(content: bytes) -> TrustedKeys:
         def tell(reason: str) -> None:
-            _log.warn("{path}: is trusted but for {reason}", path=path, reason=reason)
+            _log.warn(
+                "{path}: {reason}; it is skipped, the other certificates are trusted",
+                path=path,
+                reason=reason,
+            )
 
         return _keys_of([*_certificates(content, tell)])
 
@@ -229,9 +237,10 @@ def watch_bundle(path: str) -> WatchedFile[TrustedKeys]:
 def _certificates(
     content: bytes, tell: Callable[[str], None] | None = None
 ) -> Iterator[_Certified]:
-    """Read the certificates one by one.
+    """Yield the certificates and their keys.
 
-    :param tell: is told of each that is malformed; without it they raise.
+    :param tell: called with the problem of each malformed certificate, which is then
+        skipped; if ``None``, the first one raises ``ValueError``.
     """
     for number, part in enumerate(certificates(content), 1):
         try:
@@ -262,9 +271,9 @@ def _certificate(number: int, part: bytes) -> x509.Certificate:
 
 
 def keys_of_set(content: bytes) -> TrustedKeys:
-    """Read a JSON web key set (RFC 7517).
+    """Parse a JSON web key set (RFC 7517).
 
-    :raise ValueError: it is none, or holds a key that cannot be used.
+    :raise ValueError: it is malformed, or one of its keys is.
     """
     try:
         document = json.loads(content)
@@ -286,7 +295,7 @@ def keys_of_set(content: bytes) -> TrustedKeys:
 
 
 def libtrust_id(certificate: x509.Certificate) -> str:
-    """Give the id that libtrust gives a public key: 240 bits in groups of four."""
+    """Return libtrust's key id: 240 bits of SHA-256 in base32, in groups of four."""
     spki = certificate.public_key().public_bytes(
         Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     )
@@ -302,7 +311,7 @@ def _public(certificate: x509.Certificate) -> Key:
     name = type(certificate.public_key()).__name__.lower().removeprefix("_")
     kind = next((kinds[prefix] for prefix in kinds if name.startswith(prefix)), None)
     if kind is None:
-        raise ValueError("a certificate has a key of an unknown kind")
+        raise ValueError("a certificate has a key of an unsupported type")
     return import_key(pem, kind)  # type: ignore[call-overload, no-any-return]
 
 

@@ -1,12 +1,12 @@
-"""Slow work of which each peer and each user has a share.
+"""A bounded queue for slow work, fair to peers and users.
 
-Note [Whoever has the most gives way]. Next comes whoever waits longest, where a wait
-counts from when work for the same peer or the same user last began. So somebody whose
-address and name had no turn lately comes before all that a busy address or a name that
-many try has waiting. When no more may wait, the newest of the peer with the most is
-refused; of equal peers, that of the user with the most. So nobody keeps others out, and
-a single address may use all the room that nobody else wants, as a proxy with many
-clients behind it does.
+Note [Fair shares]. The next task is the one that waits longest, where the wait counts
+from the last start of a task of the same peer or the same user. So a task whose address
+and user name were not served lately runs before everything queued by a busy address, or
+for a name that many try to guess. When the queue is full, the newest task of the peer
+with the most waiting tasks is refused; among such peers, that of the user with the
+most. So nobody can lock others out, while a single address, such as a proxy with many
+clients, may use all capacity that nobody else needs.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from txregistry.spec.peers import share_of
 
 T = TypeVar("T")
 
-#: Seconds after which whoever was refused may try again.
+#: Seconds in the ``Retry-After`` of a refusal.
 RETRY_SECONDS = 1.0
 
 
 @attrs.frozen(eq=False)
 class _Waiting(Generic[T]):
-    """One piece of work that has not begun.
+    """A task that was not started yet.
 
-    :ivar came: its place in the order of all that has come or begun.
+    :ivar came: its number in the sequence of all arrivals and starts.
+    :ivar peer: the key of its peer (:func:`txregistry.spec.peers.share_of`).
     """
 
     came: int
@@ -44,11 +45,13 @@ class _Waiting(Generic[T]):
 
 @attrs.define(eq=False)
 class Shares(Generic[T]):
-    """Does so much at once, and lets so much wait; the rest is refused.
+    """Runs and queues a limited number of tasks, and refuses the rest.
 
-    See Note [Whoever has the most gives way]. Waiting work that is cancelled is
-    forgotten. Work that has begun keeps its place to its end, whoever waits for it: a
-    thread does not stop because a client has left.
+    See Note [Fair shares]. A waiting task that is cancelled leaves the queue. A running
+    task counts until it ends, even if it is cancelled: its thread does not stop.
+
+    :param at_once: maximum number of running tasks.
+    :param room: maximum number of waiting tasks.
     """
 
     _at_once: int
@@ -62,11 +65,13 @@ class Shares(Generic[T]):
     def run(
         self, peer: str, user: str, begin: Callable[[], Deferred[T]]
     ) -> Deferred[T]:
-        """Do something when its turn has come.
+        """Run a task when its turn comes.
 
-        :param begin: starts the work.
-        :return: fires and fails as the work does; fails with ``TooManyRequests`` if
-            it has to give way.
+        :param peer: the client's address.
+        :param user: the user name that it claims.
+        :param begin: starts the task.
+        :return: fires and fails as the task does; fails with ``TooManyRequests`` if
+            the queue is full and this task is the one to be refused.
         """
         done: Deferred[T] = Deferred(self._leave)
         waiting = _Waiting(self._tick(), share_of(peer), user, begin, done)
@@ -94,7 +99,7 @@ class Shares(Generic[T]):
         return max(item.came, peer, user), peer, user, item.came
 
     def _note(self, begun: _Waiting[T]) -> None:
-        """Remember who has had a turn, of those to whom it makes a difference."""
+        """Record a start; only peers and users with waiting tasks are kept."""
         kept = [*self._waiting, begun]
         peers, users = self._peer_began, self._user_began
         self._peer_began = {item.peer: peers.get(item.peer, 0) for item in kept}

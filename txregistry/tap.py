@@ -19,7 +19,7 @@ from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.memory import keep_buffers, tune_gc
 from txregistry.daemon.registry import Registry
-from txregistry.flow.clocks import steady
+from txregistry.flow.clocks import steady_clock
 from txregistry.observe.logs import make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
 
@@ -75,7 +75,7 @@ def makeService(options: Options) -> Registry:
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
-    reactor.seconds = steady(time.time, time.monotonic)  # type: ignore[method-assign]
+    reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
     events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
     for outlet in (events, accesses):

@@ -345,7 +345,7 @@ class TimeTests(TokenCase):
         """Tokens that grant much are remembered as far as there is room."""
         self.patch(tokens, "MAX_BYTES", 200_000)
         self.trust(self.root.pem)
-        memory = self.access._remembered
+        memory = self.access._verified
         for number in range(20):
             actions = [f"{number}-{action}" for action in range(100)]
             listed = {"type": "repository", "name": "a/b", "actions": actions}

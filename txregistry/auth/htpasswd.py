@@ -51,7 +51,7 @@ class HtpasswdAccess:
     _file: WatchedFile[Entries]
     _disk: Disk
     _key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32))
-    _remembered: Lru[bytes, bytes] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
+    _verified: Lru[bytes, bytes] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _flights: Flights[bytes, bool] = attrs.field(factory=Flights)
     _shares: Shares[bool] = attrs.field(
         factory=lambda: Shares(CHECKS_AT_ONCE, MAX_WAITING)
@@ -90,7 +90,7 @@ class HtpasswdAccess:
         # It includes the stored hash, so that a changed password is checked again.
         said = b"\0".join((user.encode("utf-8"), hashed, password))
         proof = hmac.digest(self._key, said, "sha256")
-        if self._remembered.get(proof) == hashed and hashed:
+        if self._verified.get(proof) == hashed and hashed:
             return True
         usable = hashed or entries.costliest or self._nobody
         matches = await self._flights.join(
@@ -101,7 +101,7 @@ class HtpasswdAccess:
         )
         if usable is not hashed or not matches:
             return False
-        self._remembered.put(proof, hashed)
+        self._verified.put(proof, hashed)
         return True
 
 

@@ -101,7 +101,7 @@ class TokenAccess:
     _settings: TokenSettings
     _keys: Callable[[], TrustedKeys]
     _clock: IReactorTime
-    _remembered: SizedCache[bytes, Claims] = attrs.field(
+    _verified: SizedCache[bytes, Claims] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
     _last_keys: TrustedKeys | None = None
@@ -141,10 +141,10 @@ class TokenAccess:
         now = self._clock.seconds()
         keys = self._trusted()
         proof = hashlib.sha256(token.encode("utf-8")).digest()
-        claims = self._remembered.find(proof)
+        claims = self._verified.get(proof)
         if claims is None:
             claims = self._verify(token, keys, now)
-            self._remembered.keep(proof, claims, claims.memory_bytes)
+            self._verified.put(proof, claims, claims.memory_bytes)
         claims.check_time(now)
         return claims
 
@@ -160,7 +160,7 @@ class TokenAccess:
             )
             raise Unavailable({"reason": "the trusted keys cannot be read"}) from error
         if keys is not self._last_keys:
-            self._remembered.clear()
+            self._verified.clear()
             self._last_keys = keys
         return keys
 

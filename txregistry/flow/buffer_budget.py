@@ -9,21 +9,23 @@ import attrs
 class BufferBudget:
     """Divides a number of bytes evenly, within limits.
 
-    :ivar whole: bytes to divide.
-    :ivar most: upper limit of one share, in bytes.
-    :ivar least: lower limit of one share, in bytes; with many transfers the shares may
-        then exceed the whole.
+    :ivar total: bytes to divide.
+    :ivar max_share: upper limit of one share, in bytes.
+    :ivar min_share: lower limit of one share, in bytes; the shares of many transfers
+        may together exceed the total.
     """
 
-    whole: int
-    most: int
-    least: int
+    total: int
+    max_share: int
+    min_share: int
 
-    def share(self, takers: int) -> int:
+    def share(self, transfers: int) -> int:
         """Return the share of each of this many transfers, in bytes."""
-        return max(self.least, min(self.most, self.whole // max(1, takers)))
+        return max(self.min_share, min(self.max_share, self.total // max(1, transfers)))
 
 
 #: Limits one read from a socket, and the bytes buffered for a file before reading
 #: pauses. Larger pieces mean fewer reactor turns and thread jobs.
-BODIES = BufferBudget(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)
+BODIES = BufferBudget(
+    total=64 * 1024 * 1024, max_share=3 * 1024 * 1024, min_share=64 * 1024
+)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 
-def steady(
+def steady_clock(
     wall: Callable[[], float], monotonic: Callable[[], float]
 ) -> Callable[[], float]:
     """Return a monotonic clock that starts at the current wall time.
@@ -34,7 +34,7 @@ class WallClock:
     :param wall: returns seconds since the epoch.
     """
 
-    _steady: IReactorTime
+    _monotonic: IReactorTime
     _wall: Callable[[], float]
 
     def seconds(self) -> float:
@@ -49,8 +49,8 @@ class WallClock:
         **kwargs: object,
     ) -> IDelayedCall:
         """Call a function after ``delay`` seconds, however the wall clock is set."""
-        return self._steady.callLater(delay, callable, *args, **kwargs)
+        return self._monotonic.callLater(delay, callable, *args, **kwargs)
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         """Return the pending calls."""
-        return self._steady.getDelayedCalls()
+        return self._monotonic.getDelayedCalls()

@@ -53,7 +53,7 @@ class Database:
 
     def close(self) -> Deferred[None]:
         """Close the file; the next :meth:`run` opens it again."""
-        return self._disk.run(self._shut)
+        return self._disk.run(self._disconnect)
 
     def _run(self, work: Work[T]) -> T:
         try:
@@ -71,7 +71,7 @@ class Database:
             return work(db)
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        self._shut()
+        self._disconnect()
         self._log.warn(
             "database {path} cannot be used ({error}): it is renamed to"
             " {path}.corrupt, and an empty one replaces it",
@@ -83,7 +83,7 @@ class Database:
                 os.replace(self.path + suffix, f"{self.path}{suffix}.corrupt")
         self.generation += 1
 
-    def _shut(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -18,13 +18,13 @@ class Lru(Generic[K, V]):
 
     :ivar limit: upper limit of the total weight; 0 for none. A value that alone exceeds
         it is not stored.
-    :param dropped: called with the key of each value that is evicted, replaced or
+    :param on_remove: called with the key of each value that is evicted, replaced or
         removed.
     :ivar weight: the current total weight.
     """
 
     limit: int
-    _dropped: Callable[[K], object] | None = None
+    _on_remove: Callable[[K], object] | None = None
     weight: int = 0
     _values: OrderedDict[K, tuple[V, int]] = attrs.field(factory=OrderedDict)
 
@@ -61,8 +61,8 @@ class Lru(Generic[K, V]):
         if found is None:
             return None
         self.weight -= found[1]
-        if self._dropped is not None:
-            self._dropped(key)
+        if self._on_remove is not None:
+            self._on_remove(key)
         return found[0]
 
     def clear(self) -> None:

@@ -33,10 +33,10 @@ class ProducerRelay:
     _waiting: Deferred[None] | None = None
 
     def open(self) -> None:
-        """Register with the consumer; call once, and call :meth:`shut` at the end."""
+        """Register with the consumer; call once, and call :meth:`close` at the end."""
         self._consumer.registerProducer(self, True)
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Unregister from the consumer."""
         self._consumer.unregisterProducer()
 
@@ -50,7 +50,7 @@ class ProducerRelay:
             return failed(ConsumerStopped())
         if not self._paused:
             return succeed(None)
-        self._waiting = Deferred(self._forget)
+        self._waiting = Deferred(self._stop_waiting)
         return self._waiting
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
@@ -93,7 +93,7 @@ class ProducerRelay:
         if waiting is not None:
             waiting.errback(Failure(ConsumerStopped()))
 
-    def _forget(self, _: Deferred[None]) -> None:
+    def _stop_waiting(self, _: Deferred[None]) -> None:
         self._waiting = None
 
 
@@ -105,26 +105,26 @@ class DirectRelay:
         """Return a Deferred that has fired."""
         return succeed(None)
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Do nothing: no producer is registered."""
 
 
 @attrs.frozen
-class Passage:
+class RelayedConsumer:
     """A consumer for several reads, and the relay to wait on between them."""
 
     consumer: IConsumer
     relay: ProducerRelay | DirectRelay
 
 
-def open_passage(consumer: IConsumer) -> Passage:
+def open_relay(consumer: IConsumer) -> RelayedConsumer:
     """Prepare a consumer for several reads.
 
-    The caller waits for ``relay.ready()`` between them, and calls ``relay.shut()`` at
+    The caller waits for ``relay.ready()`` between them, and calls ``relay.close()`` at
     the end.
     """
     if takes_files(consumer):
-        return Passage(consumer, DirectRelay())
+        return RelayedConsumer(consumer, DirectRelay())
     relay = ProducerRelay(consumer)
     relay.open()
-    return Passage(relay, relay)
+    return RelayedConsumer(relay, relay)

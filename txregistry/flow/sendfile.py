@@ -92,19 +92,19 @@ class FileSender:
     See Note [Sendfile and the transport].
 
     :ivar remaining: bytes that the kernel has not accepted yet.
-    :ivar _usual: the producer to register again at the end.
-    :ivar _ahead: offset up to which read-ahead was requested.
-    :ivar _warmed: offset up to which the file is known to be in the page cache.
+    :ivar _previous: the producer to register again at the end.
+    :ivar _advised: offset up to which read-ahead was requested.
+    :ivar _cached: offset up to which the file is known to be in the page cache.
     """
 
     _transport: FileTransport
-    _usual: IPushProducer
+    _previous: IPushProducer
     _descriptor: int
     _offset: int
     remaining: int
     _warm: Warm
-    _ahead: int = 0
-    _warmed: int = 0
+    _advised: int = 0
+    _cached: int = 0
     _warming: Deferred[None] | None = None
     _done: Deferred[None] | None = None
     _registered: bool = False
@@ -114,7 +114,7 @@ class FileSender:
 
         :return: as :meth:`IFileConsumer.write_file`.
         """
-        done: Deferred[None] = Deferred(lambda _: self._leave())
+        done: Deferred[None] = Deferred(lambda _: self._restore())
         self._done = done
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, False)
@@ -143,11 +143,11 @@ class FileSender:
 
     def _read_ahead(self) -> None:
         end = self._offset + self.remaining
-        if self._ahead >= min(end, self._offset + READ_AHEAD_BYTES // 2):
+        if self._advised >= min(end, self._offset + READ_AHEAD_BYTES // 2):
             return
         span = min(READ_AHEAD_BYTES, self.remaining)
-        self._ahead = self._offset + span
-        if not is_in_memory(self._descriptor, self._ahead - 1):
+        self._advised = self._offset + span
+        if not is_cached(self._descriptor, self._advised - 1):
             os.posix_fadvise(
                 self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED
             )
@@ -156,9 +156,9 @@ class FileSender:
         socket = self._transport.fileno()
         for _ in range(PIECES_PER_TURN):
             self._read_ahead()
-            if not self._is_warm():
+            if not self._ensure_warm():
                 return
-            size = min(PIECE_BYTES, self.remaining, self._warmed - self._offset)
+            size = min(PIECE_BYTES, self.remaining, self._cached - self._offset)
             sent = os.sendfile(socket, self._descriptor, self._offset, size)
             self._offset += sent
             self.remaining -= sent
@@ -172,24 +172,24 @@ class FileSender:
                 break  # the socket is full
         self._transport.startWriting()
 
-    def _is_warm(self) -> bool:
+    def _ensure_warm(self) -> bool:
         """Return whether the next bytes are in the page cache; else start warming."""
-        if self._offset < self._warmed:
+        if self._offset < self._cached:
             return True
         size = min(WARM_BYTES, self.remaining)
-        self._warmed = self._offset + size
-        if is_in_memory(self._descriptor, self._warmed - 1):
+        self._cached = self._offset + size
+        if is_cached(self._descriptor, self._cached - 1):
             return True
         self._warming = self._warm(size, self._offset)
-        self._warming.addCallbacks(self._go_on, self._cannot_read)
+        self._warming.addCallbacks(self._resume, self._warming_failed)
         return False
 
-    def _go_on(self, _: None) -> None:
+    def _resume(self, _: None) -> None:
         self._warming = None
         if self._done is not None:
             self._transport.startWriting()
 
-    def _cannot_read(self, failure: Failure) -> None:
+    def _warming_failed(self, failure: Failure) -> None:
         self._warming = None
         self._finish(failure)
 
@@ -197,18 +197,18 @@ class FileSender:
         if self._done is None:
             return
         done = self._done
-        self._leave()
+        self._restore()
         done.callback(None) if result is None else done.errback(result)
 
-    def _leave(self) -> None:
+    def _restore(self) -> None:
         self._done = None
         if self._warming is not None:
             self._warming.cancel()
         self._transport.unregisterProducer()
-        self._transport.registerProducer(self._usual, True)
+        self._transport.registerProducer(self._previous, True)
 
 
-def is_in_memory(descriptor: int, offset: int) -> bool:
+def is_cached(descriptor: int, offset: int) -> bool:
     """Return whether a byte of a file is in the page cache; false if unknown.
 
     This check costs less than requesting read-ahead of bytes that are cached already.
@@ -229,8 +229,8 @@ def offer_file(
     """
     if size <= 0 or not takes_files(consumer):
         return None
-    taker = cast(IFileConsumer, consumer)
-    done: Deferred[None] = taker.write_file(descriptor, offset, size, warm)
+    file_consumer = cast(IFileConsumer, consumer)
+    done: Deferred[None] = file_consumer.write_file(descriptor, offset, size, warm)
     return done
 
 

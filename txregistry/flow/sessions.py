@@ -15,30 +15,30 @@ K = TypeVar("K", bound=Hashable)
 
 @attrs.define(eq=False)
 class Session:
-    """The exclusive right to a key, until :meth:`leave`.
+    """The exclusive right to a key, until :meth:`release`.
 
-    :ivar asked_to_leave: another request waits for the key.
+    :ivar takeover_requested: another request waits for the key.
     """
 
-    _release: Callable[[], None]
-    _hurry: Callable[[], None] | None = None
-    asked_to_leave: bool = False
+    _on_release: Callable[[], None]
+    _on_takeover: Callable[[], None] | None = None
+    takeover_requested: bool = False
 
-    def on_takeover(self, hurry: Callable[[], None]) -> None:
+    def on_takeover(self, callback: Callable[[], None]) -> None:
         """Set what to call when another request waits; called now if one does."""
-        self._hurry = hurry
-        if self.asked_to_leave:
-            hurry()
+        self._on_takeover = callback
+        if self.takeover_requested:
+            callback()
 
-    def ask_to_leave(self) -> None:
+    def request_takeover(self) -> None:
         """Tell the holder that another request waits; further calls do nothing."""
-        first, self.asked_to_leave = not self.asked_to_leave, True
-        if first and self._hurry is not None:
-            self._hurry()
+        first, self.takeover_requested = not self.takeover_requested, True
+        if first and self._on_takeover is not None:
+            self._on_takeover()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Release the key for the next request; further calls do nothing."""
-        release, self._release, self._hurry = self._release, _nothing, None
+        release, self._on_release, self._on_takeover = self._on_release, _nothing, None
         release()
 
 
@@ -62,20 +62,20 @@ class Sessions(Generic[K]):
         return key in self._holders
 
     @deferred
-    async def enter(self, key: K) -> Session:
-        """Ask the current holder to leave, and wait for the key.
+    async def acquire(self, key: K) -> Session:
+        """Ask the current holder to release the key, and wait for it.
 
         :return: fires with a session once the key is free. Cancelling stops waiting.
         """
         lock = self._locks.setdefault(key, DeferredLock())
         holder = self._holders.get(key)
         if holder is not None:
-            holder.ask_to_leave()
+            holder.request_takeover()
         await lock.acquire()
         session = Session(lambda: self._released(key, lock))
         self._holders[key] = session
         if lock.waiting:
-            session.ask_to_leave()
+            session.request_takeover()
         return session
 
     def _released(self, key: K, lock: DeferredLock) -> None:

@@ -36,20 +36,20 @@ class SizedCache(Generic[K, V]):
         """The total size in bytes."""
         return self._values.weight
 
-    def find(self, key: K) -> V | None:
+    def get(self, key: K) -> V | None:
         """Return a value, or ``None``; its age for eviction stays the same."""
         return self._values.peek(key)
 
-    def keep(self, key: K, value: V, size: int) -> None:
+    def put(self, key: K, value: V, size: int) -> None:
         """Store a value, replacing an older one and evicting others as needed.
 
         :param size: of the value, in bytes; see :func:`size_of`.
         """
         self._values.put(key, value, size + OVERHEAD_BYTES)
 
-    def forget(self, key: K) -> None:
-        """Remove a value, if there is one."""
-        self._values.pop(key)
+    def pop(self, key: K) -> V | None:
+        """Remove and return a value; ``None`` if there is none."""
+        return self._values.pop(key)
 
     def clear(self) -> None:
         """Remove all values."""

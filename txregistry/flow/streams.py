@@ -56,13 +56,13 @@ class HeldBytes:
     :ivar held: bytes buffered now.
     """
 
-    _most: int = MAX_HELD_BYTES
+    _max_bytes_held: int = MAX_HELD_BYTES
     held: int = 0
 
     @property
     def chunk_bytes(self) -> int:
         """The number of bytes to read at once."""
-        return CHUNK_BYTES if self.held < self._most else SMALL_CHUNK_BYTES
+        return CHUNK_BYTES if self.held < self._max_bytes_held else SMALL_CHUNK_BYTES
 
 
 #: Shared by all producers: the limit is that of the process.
@@ -81,7 +81,7 @@ class ChunkProducer:
     _consumer: IConsumer
     _offset: int
     _remaining: int
-    _all_held: HeldBytes = HELD
+    _total_held: HeldBytes = HELD
     _held: int = 0
     _done: Deferred[None] | None = None
     _fetch: Deferred[bytes] | None = None
@@ -97,7 +97,7 @@ class ChunkProducer:
         """
         if self._remaining <= 0:
             return succeed(None)
-        done: Deferred[None] = Deferred(lambda _: self._leave())
+        done: Deferred[None] = Deferred(lambda _: self._detach())
         self._done = done
         self._consumer.registerProducer(self, True)
         self._pump()
@@ -110,7 +110,7 @@ class ChunkProducer:
     def resumeProducing(self) -> None:
         """Continue fetching."""
         self._paused = False
-        self._hold(0)
+        self._set_held(0)
         self._pump()
 
     def stopProducing(self) -> None:
@@ -124,7 +124,7 @@ class ChunkProducer:
             return
         self._pumping = True
         while not self._paused and self._done is not None and self._fetch is None:
-            size = min(self._all_held.chunk_bytes, self._remaining)
+            size = min(self._total_held.chunk_bytes, self._remaining)
             self._fetch = self._source(self._offset, size)
             self._fetch.addCallbacks(self._deliver, self._fail)
         self._pumping = False
@@ -146,23 +146,23 @@ class ChunkProducer:
         if self._remaining <= 0:
             self._finish(None)
         elif self._paused and self._done is not None:
-            self._hold(len(chunk))
+            self._set_held(len(chunk))
         self._pump()
 
-    def _hold(self, size: int) -> None:
-        self._all_held.held += size - self._held
+    def _set_held(self, size: int) -> None:
+        self._total_held.held += size - self._held
         self._held = size
 
     def _finish(self, result: Failure | None) -> None:
         if self._done is None:
             return
         done = self._done
-        self._leave()
+        self._detach()
         done.callback(None) if result is None else done.errback(result)
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         self._done = None
-        self._hold(0)
+        self._set_held(0)
         self._consumer.unregisterProducer()
         if self._fetch is not None:
             self._fetch.cancel()
@@ -218,7 +218,7 @@ class Watchdog:
 
     _clock: IReactorTime
     _seconds: float
-    _expired: Callable[[], None]
+    _on_timeout: Callable[[], None]
     _call: IDelayedCall | None = None
 
     def arm(self) -> None:
@@ -226,7 +226,7 @@ class Watchdog:
         if self._call is not None and self._call.active():
             self._call.reset(self._seconds)
         else:
-            self._call = self._clock.callLater(self._seconds, self._expired)
+            self._call = self._clock.callLater(self._seconds, self._on_timeout)
 
     def disarm(self) -> None:
         """Cancel the timeout, until armed again."""

@@ -25,17 +25,17 @@ class Waiters(Generic[T]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, left: Callable[[], object] | None = None) -> Deferred[T]:
+    def wait(self, on_cancel: Callable[[], object] | None = None) -> Deferred[T]:
         """Wait for the next event.
 
-        :param left: called when the Deferred is cancelled before the event.
+        :param on_cancel: called when the Deferred is cancelled before the event.
         :return: fires with the value, or fails with the Failure, given to :meth:`fire`.
         """
 
         def leave(waiter: Deferred[T]) -> None:
             self._waiting.pop(waiter, None)
-            if left is not None:
-                left()
+            if on_cancel is not None:
+                on_cancel()
 
         waiter: Deferred[T] = Deferred(leave)
         self._waiting[waiter] = None

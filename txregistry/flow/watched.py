@@ -38,7 +38,7 @@ class WatchedFile(Generic[T]):
     _parse: Callable[[bytes], T]
     _salvage: Callable[[bytes], T] | None = None
     _stamps: Stamps | None = None
-    _said: list[T] = attrs.field(factory=list)
+    _current: list[T] = attrs.field(factory=list)
     _log = Logger()
 
     def read(self) -> T:
@@ -49,18 +49,18 @@ class WatchedFile(Generic[T]):
         """
         stamps = file_stamps(self.path)
         if stamps != self._stamps:
-            self._renew()
+            self._reload()
             self._stamps = stamps
-        return self._said[0]
+        return self._current[0]
 
-    def _renew(self) -> None:
+    def _reload(self) -> None:
         with open(self.path, "rb") as file:
             content = file.read()
-        parse = (self._said and self._salvage) or self._parse
+        parse = (self._current and self._salvage) or self._parse
         try:
-            self._said = [parse(content)]
+            self._current = [parse(content)]
         except ValueError as error:
-            if not self._said:
+            if not self._current:
                 raise ValueError(f"{self.path}: {error}") from error
             self._log.error(
                 "{path} has changed but cannot be used: {error}; its previous content"

@@ -52,7 +52,7 @@ class Rights:
         """Tell whether the upstream need not be asked."""
         if not self._seconds:
             return True
-        given = self._given.find(key)
+        given = self._given.get(key)
         return given is not None and self._is_recent(given)
 
     @deferred
@@ -78,7 +78,7 @@ class Rights:
         return self._clock.seconds() - given < self._seconds
 
     def _remember(self, key: EntryKey, given: float) -> None:
-        self._given.keep(key, given, size_of(str(key.repository), key.reference))
+        self._given.put(key, given, size_of(str(key.repository), key.reference))
 
     def _mark_stale(self, error: RegistryError, given: float | None) -> None:
         status, now = current_status(), self._clock.seconds()

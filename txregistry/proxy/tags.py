@@ -51,7 +51,7 @@ class ProxyTags:
         """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
             Freshness.FRESH
         ):
@@ -88,7 +88,7 @@ class ProxyTags:
             else:
                 current_status().brought()
                 return found
-        self._cache.answers.forget((self._name, tag))
+        self._cache.answers.pop((self._name, tag))
         return await self._stored(tag, error)
 
     @deferred
@@ -171,7 +171,7 @@ class ProxyTags:
         except ManifestUnknown:
             return seen
         known = SeenTag(manifest.descriptor, seen.confirmed_at)
-        if self._cache.answers.find((self._name, tag)) == seen:
+        if self._cache.answers.get((self._name, tag)) == seen:
             self._remember(tag, known)
         return known
 
@@ -186,7 +186,7 @@ class ProxyTags:
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
@@ -201,7 +201,7 @@ class ProxyTags:
     @deferred
     async def _drop(self, tag: Tag) -> None:
         """Obey the upstream: the tag is deleted there."""
-        self._cache.answers.forget((self._name, tag))
+        self._cache.answers.pop((self._name, tag))
         self._cache.pending.settle(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:

@@ -133,7 +133,7 @@ class AuthAgent:
             given, response = None, await ask(None)
         if response.code not in _REFUSED:
             if given is None:
-                self._known.forget(target.key)
+                self._known.pop(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
             return response  # a storage, which has no tokens
@@ -150,7 +150,7 @@ class AuthAgent:
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._known.find(self._target(url).key) is not None
+        return self._known.get(self._target(url).key) is not None
 
     def _send(
         self,
@@ -176,7 +176,7 @@ class AuthAgent:
     @deferred
     async def _remembered(self, target: AuthTarget, attempt: _Attempt) -> str | None:
         """Fire with what was good last time, or with nothing if it cannot be had."""
-        for challenge in self._known.find(target.key) or ():
+        for challenge in self._known.get(target.key) or ():
             given = await self._meet(challenge, target, attempt)
             if given is not None:
                 return given
@@ -199,7 +199,7 @@ class AuthAgent:
             if not offered or response.code == 403:
                 plain = await ask(None)
                 if plain.code not in _REFUSED:
-                    self._known.forget(target.key)
+                    self._known.pop(target.key)
                     return plain
                 offered = _offered(plain) or offered
                 discard(plain, self._clock)
@@ -279,7 +279,7 @@ class AuthAgent:
 
     def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
         size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
-        self._known.keep(target.key, challenges, size + size_of(target.url))
+        self._known.put(target.key, challenges, size + size_of(target.url))
 
     @property
     def _host(self) -> str:

@@ -83,7 +83,7 @@ class Tokens:
             again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
             ``UpstreamFailed``.
         """
-        known = self._known.find(key)
+        known = self._known.get(key)
         usable = known is not None and known.text not in refused
         if known is not None and usable and self._clock.seconds() < known.renew_at:
             return known.text
@@ -97,7 +97,7 @@ class Tokens:
     @deferred
     async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
-        self._known.forget(key)  # it has ended, or was refused
+        self._known.pop(key)  # it has ended, or was refused
         host = Origin.of(key.realm).authority
         who = await self._credentials.credentials(host)
         response = await self._ask(key, who)
@@ -107,7 +107,7 @@ class Tokens:
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._known.keep(key, token, size_of(token.text, *attrs.astuple(key)))
+        self._known.put(key, token, size_of(token.text, *attrs.astuple(key)))
         return token
 
     @deferred

@@ -58,7 +58,7 @@ class TaggedLists:
     @deferred
     async def entries(self, digest: Digest, content: bytes) -> Referrers:
         """Fire with the entries of a list, each once, sorted by digest."""
-        known = self._read.find(digest)
+        known = self._read.get(digest)
         if known is not None:
             return known
         return await self._reading.join(digest, lambda: self._gather(digest, content))
@@ -72,7 +72,7 @@ class TaggedLists:
             found[_key(referrer)] = referrer
             await turns.take()
         entries = [found[key] for key in sorted(found)]
-        self._read.keep(digest, entries, sum(item.memory_bytes for item in entries))
+        self._read.put(digest, entries, sum(item.memory_bytes for item in entries))
         return entries
 
 

@@ -31,7 +31,7 @@ from txregistry.auth.passwords import (
 from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
 from txregistry.spec.errors import TooManyRequests, Unauthorized
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 
 ATTACKER, FRIEND = "192.0.2.66", "192.0.2.1"
 
@@ -195,12 +195,12 @@ class ShareTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """A network of 64 bits of IPv6 is one peer; each address of IPv4 is another."""
-        self.assertEqual(share_of("2001:db8::1"), share_of("2001:db8::ffff:2"))
-        self.assertNotEqual(share_of("2001:db8::1"), share_of("2001:db8:0:1::1"))
-        self.assertNotEqual(share_of("192.0.2.1"), share_of("192.0.2.2"))
-        self.assertEqual(share_of("::ffff:192.0.2.1"), share_of("192.0.2.1"))
-        self.assertEqual(share_of("fe80::1%eth0"), share_of("fe80::2%eth0"))
-        self.assertEqual(share_of("-"), "-")
+        self.assertEqual(client_key("2001:db8::1"), client_key("2001:db8::ffff:2"))
+        self.assertNotEqual(client_key("2001:db8::1"), client_key("2001:db8:0:1::1"))
+        self.assertNotEqual(client_key("192.0.2.1"), client_key("192.0.2.2"))
+        self.assertEqual(client_key("::ffff:192.0.2.1"), client_key("192.0.2.1"))
+        self.assertEqual(client_key("fe80::1%eth0"), client_key("fe80::2%eth0"))
+        self.assertEqual(client_key("-"), "-")
 
 
 #: The characters of a hash after its salt begins.

@@ -36,7 +36,7 @@ from txregistry.spec.conditional import match_holds, none_match_fails, range_app
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RangeInvalid
 from txregistry.spec.forwarded import client_base, parse_forwarded
-from txregistry.spec.hops import client_of
+from txregistry.spec.hops import client_address
 from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.inmemory import MemoryDriver
@@ -365,8 +365,8 @@ PARSERS: dict[str, Parse] = {
     "Range": range_or_none,
     "Content-Range": parse_content_range,
     "Forwarded": parse_forwarded,
-    "Forwarded, for": lambda text: client_of("10.0.0.1", text, "", is_near),
-    "X-Forwarded-For": lambda text: client_of("10.0.0.1", "", text, is_near),
+    "Forwarded, for": lambda text: client_address("10.0.0.1", text, "", is_near),
+    "X-Forwarded-For": lambda text: client_address("10.0.0.1", "", text, is_near),
     "X-Forwarded-Host": lambda text: client_base(text, text, text, "http", "own"),
     "Basic": parse_basic,
     "URL": masked_url,

@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txregistry.spec.errors import TooManyRequests
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class _Waiting(Generic[T]):
     """A task that was not started yet.
 
     :ivar came: its number in the sequence of all arrivals and starts.
-    :ivar peer: the key of its peer (:func:`txregistry.spec.peers.share_of`).
+    :ivar peer: the key of its peer (:func:`txregistry.spec.peers.client_key`).
     """
 
     came: int
@@ -74,7 +74,7 @@ class Shares(Generic[T]):
             the queue is full and this task is the one to be refused.
         """
         done: Deferred[T] = Deferred(self._leave)
-        waiting = _Waiting(self._tick(), share_of(peer), user, begin, done)
+        waiting = _Waiting(self._tick(), client_key(peer), user, begin, done)
         self._waiting.append(waiting)
         self._go_on()
         if len(self._waiting) > self._room:

@@ -86,7 +86,7 @@ class ProxyTags:
             except RegistryError as another:
                 error = error if is_outage(error) else another
             else:
-                current_status().brought()
+                current_status().fetched()
                 return found
         self._cache.answers.pop((self._name, tag))
         return await self._stored(tag, error)

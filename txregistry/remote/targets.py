@@ -34,7 +34,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.failures import TargetRefused
 from txregistry.remote.origin import Origin
-from txregistry.spec.targets import Reach, TrustedTarget, may_lead, reach_of
+from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
 
 _Addresses = Sequence[IPv4Address | IPv6Address]
 
@@ -208,7 +208,7 @@ class Targets:
         self.home = max(self.home or Reach.LINK_LOCAL, *seen)
 
     def _permits(self, home: Reach, origin: Origin, address: str) -> bool:
-        return may_lead(home, origin.host, origin.port, address, self._trusted)
+        return may_redirect(home, origin.host, origin.port, address, self._trusted)
 
     def _refused(self, origin: Origin, address: str) -> TargetRefused:
         self._log.warn(

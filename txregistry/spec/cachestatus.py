@@ -37,7 +37,7 @@ class CacheStatus:
         """Whether the origin was set."""
         return self.hit or self.forward is not None
 
-    def found(self) -> None:
+    def served_from_cache(self) -> None:
         """Record that the content was cached and the upstream at most confirmed it.
 
         Content that was fetched for this response stays a miss.
@@ -46,7 +46,7 @@ class CacheStatus:
             self.forward = None
         self.hit = self.forward != "miss"
 
-    def brought(self) -> None:
+    def fetched(self) -> None:
         """Record that the content was fetched from the upstream and stored."""
         self.hit, self.forward, self.stored = False, "miss", True
 

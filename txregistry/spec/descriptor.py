@@ -14,7 +14,7 @@ from txregistry.spec.mediatypes import OCTET_STREAM
 _BYTES = 450
 
 #: Memory of an annotation without its strings, roughly, in bytes.
-_NOTE_BYTES = 100
+_ANNOTATION_BYTES = 100
 
 
 @attrs.frozen
@@ -47,7 +47,7 @@ class Descriptor:
         return size + sum(map(getsizeof, self.urls))
 
 
-def notes_bytes(annotations: Mapping[str, str]) -> int:
+def annotations_bytes(annotations: Mapping[str, str]) -> int:
     """Return the bytes that annotations take in memory, roughly."""
     texts = (text for pair in annotations.items() for text in pair)
-    return _NOTE_BYTES * len(annotations) + sum(map(getsizeof, texts))
+    return _ANNOTATION_BYTES * len(annotations) + sum(map(getsizeof, texts))

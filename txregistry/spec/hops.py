@@ -11,8 +11,8 @@ from txregistry.spec.forwarded import forwarded_elements
 _PORT = re.compile(r":[0-9]{1,5}$")
 
 
-def client_of(
-    peer: str, forwarded: str, forwarded_for: str, believes: Callable[[str], bool]
+def client_address(
+    peer: str, forwarded: str, forwarded_for: str, is_trusted: Callable[[str], bool]
 ) -> str:
     """Return the address of a client that may be behind several proxies.
 
@@ -23,17 +23,17 @@ def client_of(
     :param peer: the address of the connection.
     :param forwarded: the ``Forwarded`` header.
     :param forwarded_for: ``X-Forwarded-For``; used if the other has no ``for``.
-    :param believes: returns whether an address is that of a trusted proxy.
+    :param is_trusted: returns whether an address is that of a trusted proxy.
     """
-    found = peer
+    client = peer
     for hop in _hops(forwarded, forwarded_for):
-        if not believes(found):
-            return found
+        if not is_trusted(client):
+            return client
         address = hop_address(hop)
         if address is None:
-            return found
-        found = address
-    return found
+            return client
+        client = address
+    return client
 
 
 def _hops(forwarded: str, forwarded_for: str) -> Iterator[str]:

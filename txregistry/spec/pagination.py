@@ -21,17 +21,17 @@ class Page:
     after: str = ""
 
 
-def parse_page(n: str | None, last: str | None, most: int | None) -> Page:
+def parse_page(n: str | None, last: str | None, max_limit: int | None) -> Page:
     """Parse the query parameters.
 
-    :param most: upper limit to which ``n`` is reduced; ``None`` for no limit.
-    :raise PaginationNumberInvalid: ``n`` is no integer from 0 up, of 18 digits at most.
+    :param max_limit: upper limit to which ``n`` is reduced; ``None`` for no limit.
+    :raise PaginationNumberInvalid: ``n`` is no integer from 0 up, at most 18 digits.
     """
     if not n:
         return Page(None, last or "")
     if not n.isascii() or not n.isdigit() or len(n) > 18:
         raise PaginationNumberInvalid({"n": n[:40]})
-    return Page(int(n) if most is None else min(int(n), most), last or "")
+    return Page(int(n) if max_limit is None else min(int(n), max_limit), last or "")
 
 
 def next_link(path: str, limit: int, last: str) -> str:

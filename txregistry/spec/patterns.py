@@ -53,5 +53,9 @@ class Pattern:
 
 
 def _reason(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    message = error.args[0] if error.args else ""
+    return (
+        message.decode("utf-8", "replace")
+        if isinstance(message, bytes)
+        else str(message)
+    )

@@ -10,7 +10,7 @@ _IPV6_SHARE_BITS = 64
 
 
 @lru_cache(1024)
-def share_of(peer: str) -> str:
+def client_key(peer: str) -> str:
     """Return the key by which a peer is counted: its IPv4 address or IPv6 /64.
 
     :param peer: an address; any other text, such as an empty one, is its own key.

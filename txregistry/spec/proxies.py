@@ -16,7 +16,7 @@ from ipaddress import (
 import attrs
 
 #: The default: loopback and private networks (RFC 1918, RFC 4193).
-USUAL_NETWORKS = (
+DEFAULT_NETWORKS = (
     "127.0.0.0/8",
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -41,11 +41,11 @@ class TrustedProxies:
     are trusted to name the client's address.
 
     :ivar networks: trusted to name the scheme and host of the client's URL.
-    :ivar of_clients: trusted to name the client's address.
+    :ivar client_networks: trusted to name the client's address.
     """
 
     networks: Networks
-    of_clients: Networks
+    client_networks: Networks
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> TrustedProxies:
@@ -54,10 +54,10 @@ class TrustedProxies:
         :raise ValueError: a text is neither.
         """
         given = tuple(texts)
-        of_clients = LOOPBACK if given == USUAL_NETWORKS else given
-        return cls(_networks(given), _networks(of_clients))
+        client_networks = LOOPBACK if given == DEFAULT_NETWORKS else given
+        return cls(_networks(given), _networks(client_networks))
 
-    def believes(self, peer: str) -> bool:
+    def trusts(self, peer: str) -> bool:
         """Return whether a peer is trusted to name the scheme and host.
 
         :param peer: its address; text that is no address stands for a Unix socket,
@@ -65,9 +65,9 @@ class TrustedProxies:
         """
         return _is_in(peer, self.networks)
 
-    def names_clients(self, peer: str) -> bool:
+    def trusts_client_address(self, peer: str) -> bool:
         """Return whether a peer is trusted to name the client's address."""
-        return _is_in(peer, self.of_clients)
+        return _is_in(peer, self.client_networks)
 
 
 def _networks(texts: Iterable[str]) -> Networks:

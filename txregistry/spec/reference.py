@@ -23,12 +23,12 @@ _NAME = re.compile(rf"(?:({_HOST})/)?({_PATH})", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 
 #: Leading components of a name; a host alone is a prefix, but no name.
-_BEGINNING = re.compile(rf"{_HOST}(?:/{_PATH})?|{_PATH}", re.ASCII)
+_PREFIX = re.compile(rf"{_HOST}(?:/{_PATH})?|{_PATH}", re.ASCII)
 
 
-def may_begin_a_name(text: str) -> bool:
+def is_name_prefix(text: str) -> bool:
     """Return whether a text is a name, or may become one with ``/`` and more."""
-    return _BEGINNING.fullmatch(text) is not None
+    return _PREFIX.fullmatch(text) is not None
 
 
 @attrs.frozen(order=True, cache_hash=True)

@@ -57,7 +57,7 @@ def reach_of(address: str) -> Reach:
     :param address: as text; an IPv6 zone is ignored.
     :raise ValueError: it is no address.
     """
-    found = _plain(ipaddress.ip_address(address.partition("%")[0]))
+    found = _parse_address(address)
     if found.is_loopback or found.is_unspecified:
         return Reach.LOOPBACK
     if found in _METADATA or found.is_link_local or found.is_multicast:
@@ -65,8 +65,9 @@ def reach_of(address: str) -> Reach:
     return Reach.PUBLIC if found.is_global else Reach.PRIVATE
 
 
-def _plain(address: Address) -> Address:
-    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
+def _parse_address(text: str) -> Address:
+    """Parse an address without its zone; an embedded IPv4 address replaces it."""
+    address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if inner := address.ipv4_mapped or address.sixtofour:
@@ -115,7 +116,7 @@ class TrustedTarget:
             return False
         if self.network is None:
             return self.name == host.lower().rstrip(".")
-        return _plain(ipaddress.ip_address(address.partition("%")[0])) in self.network
+        return _parse_address(address) in self.network
 
 
 def _split(entry: str) -> tuple[str, int | None]:
@@ -126,7 +127,7 @@ def _split(entry: str) -> tuple[str, int | None]:
     return entry.strip("[]"), None
 
 
-def may_lead(
+def may_redirect(
     home: Reach,
     host: str,
     port: int,
@@ -142,7 +143,7 @@ def may_lead(
     :param home: from where the upstream itself can be reached.
     :raise ValueError: ``address`` is no address.
     """
-    there = reach_of(address)
-    if there is not Reach.LINK_LOCAL and there >= max(home, Reach.LOOPBACK):
+    reach = reach_of(address)
+    if reach is not Reach.LINK_LOCAL and reach >= max(home, Reach.LOOPBACK):
         return True
     return any(target.covers(host, port, address) for target in trusted)

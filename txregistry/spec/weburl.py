@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import attrs
 
 #: Characters that are invalid in a host, but accepted by :func:`urlsplit`.
-_NO_HOST = re.compile(r"[\s\"%<>\\^`{|}]")
+_INVALID_IN_HOST = re.compile(r"[\s\"%<>\\^`{|}]")
 
 #: Characters that are invalid in a URL; :func:`urlsplit` silently drops some of them.
-_NO_URL = re.compile(r"[\x00-\x20\x7f-\xa0]")
+_INVALID_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0]")
 
 #: Replaces secrets.
 MASK = "********"
@@ -58,7 +58,7 @@ class Target:
         return cls(bare, _basic(userinfo) if has_user else "")
 
     @property
-    def shown(self) -> str:
+    def masked(self) -> str:
         """The URL as it may appear in logs and on the debug listener."""
         return masked_url(self.url)
 
@@ -84,7 +84,7 @@ def basic_authorization(user: str, password: str) -> str:
 
 def is_http_url(url: str) -> bool:
     """Return whether a text is an absolute http or https URL with a host."""
-    if _NO_URL.search(url):
+    if _INVALID_IN_URL.search(url):
         return False
     try:
         parts = urlsplit(url)
@@ -93,4 +93,4 @@ def is_http_url(url: str) -> bool:
         return False
     if parts.scheme not in ("http", "https") or port == 0:
         return False
-    return bool(parts.hostname) and not _NO_HOST.search(parts.hostname or "")
+    return bool(parts.hostname) and not _INVALID_IN_HOST.search(parts.hostname or "")

@@ -29,7 +29,7 @@ from txregistry.spec.errors import (
     UriTooLong,
 )
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
-from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
+from txregistry.spec.manifest.push import PushPolicy, read_pushed, requirements_of
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
@@ -119,11 +119,11 @@ class ManifestWrites:
 
         :raise Several: something is.
         """
-        demands = demands_of(manifest, self._policy)
-        problems: list[RegistryError] = [*demands.problems]
+        needed = requirements_of(manifest, self._policy)
+        problems: list[RegistryError] = [*needed.problems]
         turns = request.turns()
-        for count, wanted in enumerate([*demands.blobs, *demands.manifests], 1):
-            there = _has_blob if count <= len(demands.blobs) else _has_manifest
+        for count, wanted in enumerate([*needed.blobs, *needed.manifests], 1):
+            there = _has_blob if count <= len(needed.blobs) else _has_manifest
             if not await there(repository, wanted.digest):
                 problems.append(_missing(wanted.digest))
             await turns.take()

@@ -36,7 +36,7 @@ from txregistry.spec.errors import (
     Unsupported,
     UploadRangeInvalid,
 )
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.admission import mount_source
@@ -76,7 +76,7 @@ class Uploads:
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
         mount = await self._mount(request, grant)
-        owner = grant.user or share_of(request.peer)
+        owner = grant.user or client_key(request.peer)
         with self._unfinished.beginning(owner, _now(request)) as beginning:
             if mount is None and digest is None:
                 status = await blobs.begin(algorithm=algorithm)

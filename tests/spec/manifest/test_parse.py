@@ -119,9 +119,9 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(found.media_type, mediatypes.DOCKER_SCHEMA1_SIGNED)
         self.assertEqual(found.digest, Digest.of(payload))
         self.assertEqual([d.digest for d in found.references], [self.a])
-        signatures, stored = jws.take_apart(found)
+        signatures, stored = jws.split_signatures(found)
         self.assertEqual(stored, payload)
-        again = jws.put_together(parse(stored), signatures)
+        again = jws.join_signatures(parse(stored), signatures)
         self.assertEqual(again.content, signed)
         self.assertEqual(again.digest, found.digest)
 

@@ -23,13 +23,13 @@ def load(content: bytes) -> Document:
         :func:`txregistry.spec.nesting.read_json`.
     """
     try:
-        document = read_json(content.decode("utf-8"), parse_constant=_no_number)
+        document = read_json(content.decode("utf-8"), parse_constant=_refuse_constant)
     except ValueError as error:
         raise ManifestInvalid({"expected": "a JSON document"}) from error
     return as_mapping(document, "document")
 
 
-def _no_number(text: str) -> object:
+def _refuse_constant(text: str) -> object:
     raise ValueError(f"{text} is no number")
 
 
@@ -64,12 +64,12 @@ def as_text(value: object, where: str) -> str:
     """
     if value is None:
         return ""
-    if not isinstance(value, str) or not _is_whole(value):
+    if not isinstance(value, str) or not _is_encodable(value):
         raise ManifestInvalid({"field": where, "expected": "text"})
     return value
 
 
-def _is_whole(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -154,13 +154,13 @@ def as_annotations(value: object, where: str) -> dict[str, str]:
     return {name: as_text(item, f"{where}.{name}") for name, item in fields.items()}
 
 
-def texts_of(value: object) -> dict[str, str]:
+def string_entries(value: object) -> dict[str, str]:
     """Return the entries of an object that are strings; empty for any other value."""
     found = value if isinstance(value, dict) else {}
     return {
         name: item
         for name, item in found.items()
-        if isinstance(item, str) and _is_whole(item) and _is_whole(name)
+        if isinstance(item, str) and _is_encodable(item) and _is_encodable(name)
     }
 
 

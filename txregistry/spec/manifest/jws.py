@@ -19,7 +19,7 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.nesting import read_json
 
 
-def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
+def split_signatures(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
     """Split a manifest into signatures and payload.
 
     :return: the signatures, each as JSON, and the content to store. A manifest of
@@ -33,7 +33,7 @@ def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
     return [_dump(signature) for signature in signatures], content
 
 
-def put_together(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
+def join_signatures(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
     """Insert stored signatures into their payload.
 
     :return: the signed manifest; the payload itself if there are no signatures, or the

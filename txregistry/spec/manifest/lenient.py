@@ -55,7 +55,7 @@ def read(
         tuple(_references(document)),
         _descriptor(document.get("subject")),
         _artifact_type(document),
-        fields.texts_of(document.get("annotations")),
+        fields.string_entries(document.get("annotations")),
         bool(document.get("mediaType")) or version == 1,
         version,
     )
@@ -75,19 +75,19 @@ def _media_type(document: fields.Document, given: str | None) -> str:
 
     :raise ManifestInvalid: it has none and looks like no manifest.
     """
-    named = _named(document.get("mediaType"))
+    named = _valid_media_type(document.get("mediaType"))
     if named:
         return named
-    if not _resembles(document):
+    if not _looks_like_manifest(document):
         raise ManifestInvalid({"expected": "a manifest"})
-    plain = _named((given or "").partition(";")[0])
+    plain = _valid_media_type((given or "").partition(";")[0])
     guess = _guess(document)
     # The Content-Type counts if it agrees with the document on being an index.
     fits = plain in mediatypes.MANIFEST_TYPES and _is_list(plain) == _is_list(guess)
     return plain if fits else guess
 
 
-def _named(value: object) -> str:
+def _valid_media_type(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not text.isascii() or not text.isprintable() or not 0 < len(text) <= _MAX_TYPE:
         return ""
@@ -95,7 +95,7 @@ def _named(value: object) -> str:
     return known.get(text.lower(), text)
 
 
-def _resembles(document: fields.Document) -> bool:
+def _looks_like_manifest(document: fields.Document) -> bool:
     lists = ("manifests", "layers", "fsLayers", "blobs")
     return "schemaVersion" in document or any(
         isinstance(document.get(name), list) for name in lists
@@ -151,9 +151,11 @@ def _descriptor(value: object) -> Descriptor | None:
     digest = _as_digest(value.get("digest"))
     if digest is None:
         return None
-    size = _or(None, lambda: fields.as_size(value.get("size"), "size"))
-    platform = _or(None, lambda: fields.as_platform(value.get("platform"), "platform"))
-    kind = _named(value.get("mediaType")) or mediatypes.OCTET_STREAM
+    size = _parse_or(None, lambda: fields.as_size(value.get("size"), "size"))
+    platform = _parse_or(
+        None, lambda: fields.as_platform(value.get("platform"), "platform")
+    )
+    kind = _valid_media_type(value.get("mediaType")) or mediatypes.OCTET_STREAM
     return Descriptor(digest, size, kind, platform=platform)
 
 
@@ -165,14 +167,14 @@ def _as_digest(value: object) -> Digest | None:
 
 
 def _artifact_type(document: fields.Document) -> str | None:
-    own = _named(document.get("artifactType"))
+    own = _valid_media_type(document.get("artifactType"))
     config = document.get("config")
     if own or not isinstance(config, dict):
         return own or None
-    return _named(config.get("mediaType")) or None
+    return _valid_media_type(config.get("mediaType")) or None
 
 
-def _or(otherwise: T, read: Callable[[], T]) -> T:
+def _parse_or(otherwise: T, read: Callable[[], T]) -> T:
     try:
         return read()
     except ManifestInvalid:

@@ -28,7 +28,7 @@ def entries_of(content: bytes) -> Iterator[Entry]:
         yield _entry(item, f"manifests[{index}]")
 
 
-def good_entries_of(content: bytes) -> Iterator[Entry]:
+def valid_entries_of(content: bytes) -> Iterator[Entry]:
     """Yield the valid entries of a list; malformed ones are skipped.
 
     For lists under a tag, which any client may push.
@@ -46,7 +46,7 @@ def _entry(value: object, where: str) -> Entry:
     document = fields.as_mapping(value, where)
     kind = fields.as_text(document.get("artifactType"), f"{where}.artifactType")
     # An annotation that is no string is dropped: it must not hide the entry.
-    annotations = fields.texts_of(document.get("annotations"))
+    annotations = fields.string_entries(document.get("annotations"))
     return fields.as_descriptor(document, where), kind or None, annotations
 
 
@@ -55,12 +55,12 @@ def write_listing(entries: Iterable[Entry]) -> bytes:
     document = {
         "schemaVersion": 2,
         "mediaType": mediatypes.OCI_INDEX,
-        "manifests": [_written(*entry) for entry in entries],
+        "manifests": [_entry_document(*entry) for entry in entries],
     }
     return json.dumps(document).encode("utf-8")
 
 
-def _written(
+def _entry_document(
     descriptor: Descriptor, artifact_type: str | None, annotations: Mapping[str, str]
 ) -> dict[str, object]:
     found: dict[str, object] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.spec.descriptor import Descriptor, notes_bytes
+from txregistry.spec.descriptor import Descriptor, annotations_bytes
 from txregistry.spec.digest import Digest
 
 #: Largest accepted manifest, in bytes (OCI distribution-spec, "Pushing Manifests").
@@ -27,7 +27,7 @@ class Manifest:
     :ivar subject: the manifest that this one is a referrer of, if any.
     :ivar artifact_type: ``artifactType``, or the media type of an image's
         configuration.
-    :ivar names_itself: the document states its own media type.
+    :ivar states_media_type: the document states its own media type.
     :ivar schema_version: ``schemaVersion``, whatever its type.
     """
 
@@ -38,7 +38,7 @@ class Manifest:
     subject: Descriptor | None = None
     artifact_type: str | None = None
     annotations: Mapping[str, str] = attrs.field(factory=dict)
-    names_itself: bool = False
+    states_media_type: bool = False
     schema_version: object = None
 
     @property
@@ -53,5 +53,5 @@ class Manifest:
         Many short fields take several times as much as the document.
         """
         parts = [*self.references, self.subject] if self.subject else self.references
-        size = _BYTES + len(self.content) + notes_bytes(self.annotations)
+        size = _BYTES + len(self.content) + annotations_bytes(self.annotations)
         return size + sum(part.memory_bytes for part in parts)

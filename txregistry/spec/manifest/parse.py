@@ -44,7 +44,7 @@ def parse(
         found,
         content,
         Digest.of(content, algorithm),
-        names_itself=bool(document.get("mediaType")) or version == 1,
+        states_media_type=bool(document.get("mediaType")) or version == 1,
         schema_version=version,
     )
     changes = _READERS[found](document, bare)

@@ -57,7 +57,7 @@ class PushPolicy:
 
 
 @attrs.frozen
-class Demands:
+class Requirements:
     """What must exist for a manifest to be accepted.
 
     :ivar problems: reasons to refuse it in any case.
@@ -81,19 +81,19 @@ def read_pushed(content: bytes, content_type: str, algorithm: str) -> Manifest:
     if plain and plain not in (*mediatypes.MANIFEST_TYPES, mediatypes.JSON):
         raise ManifestInvalid({"Content-Type": plain[:200]})
     manifest = parse(content, plain or None, algorithm)
-    if not plain and not manifest.names_itself:
+    if not plain and not manifest.states_media_type:
         raise ManifestInvalid({"Content-Type": "is missing"})
     version = 1 if manifest.media_type in mediatypes.SCHEMA1_TYPES else 2
     if manifest.schema_version != version or manifest.schema_version is True:
         raise ManifestInvalid({"schemaVersion": f"expected {version}"})
     if version == 1:
         schema1.check_history(content)
-    if manifest.media_type in _NAMED and not manifest.names_itself:
+    if manifest.media_type in _NAMED and not manifest.states_media_type:
         raise ManifestInvalid({"mediaType": "is missing"})
     return manifest
 
 
-def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
+def requirements_of(manifest: Manifest, policy: PushPolicy) -> Requirements:
     """Return what must exist for a manifest to be accepted."""
     if manifest.media_type in mediatypes.INDEX_TYPES:
         return _of_index(manifest, policy)
@@ -110,16 +110,16 @@ def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
     if manifest.media_type in mediatypes.SCHEMA1_TYPES and not policy.schema1:
         reason = "compatibility.schema1.enabled is false"
         problems.append(ManifestInvalid({"reason": reason}))
-    return Demands(blobs=wanted, problems=problems)
+    return Requirements(blobs=wanted, problems=problems)
 
 
-def _of_index(manifest: Manifest, policy: PushPolicy) -> Demands:
+def _of_index(manifest: Manifest, policy: PushPolicy) -> Requirements:
     # A child listed for several platforms is required if one of them is.
     children = manifest.references
     wanted = _distinct([c for c in children if _is_wanted(c.platform, policy)])
     blobs = [c for c in wanted if c.media_type not in mediatypes.MANIFEST_TYPES]
     manifests = [c for c in wanted if c.media_type in mediatypes.MANIFEST_TYPES]
-    return Demands(blobs, manifests)
+    return Requirements(blobs, manifests)
 
 
 def _is_wanted(platform: Platform | None, policy: PushPolicy) -> bool:

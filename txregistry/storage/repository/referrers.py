@@ -28,7 +28,7 @@ from txregistry.interfaces.tags import ITagService
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
-from txregistry.spec.manifest.listing import good_entries_of
+from txregistry.spec.manifest.listing import valid_entries_of
 from txregistry.spec.reference import RepositoryName, schema_tag
 from txregistry.storage.index.names import Names
 
@@ -67,7 +67,7 @@ class TaggedLists:
     async def _gather(self, digest: Digest, content: bytes) -> Referrers:
         found: dict[str, Referrer] = {}
         turns = Turns(self._clock, _PER_TURN)
-        for entry in islice(good_entries_of(content), MAX_ENTRIES):
+        for entry in islice(valid_entries_of(content), MAX_ENTRIES):
             referrer = Referrer(*entry)
             found[_key(referrer)] = referrer
             await turns.take()

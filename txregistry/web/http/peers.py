@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from txregistry.spec.hops import client_of
+from txregistry.spec.hops import client_address
 from txregistry.web.http.channels import Home
 from txregistry.web.http.texts import TextRequest
 
@@ -29,7 +29,7 @@ class PeerRequest(TextRequest):
     def forwarded(self, name: str) -> str:
         """Give a header that a proxy has set; nothing from whom is not believed."""
         given = self.list_header(name)
-        if not given or not cast(Home, self.site).proxies.believes(self.hop):
+        if not given or not cast(Home, self.site).proxies.trusts(self.hop):
             return ""
         return given
 
@@ -38,5 +38,5 @@ class PeerRequest(TextRequest):
         forwarded_for = self.list_header("X-Forwarded-For")
         if not (forwarded or forwarded_for):
             return self.hop  # most come by themselves
-        names_clients = cast(Home, self.site).proxies.names_clients
-        return client_of(self.hop, forwarded, forwarded_for, names_clients)
+        is_trusted = cast(Home, self.site).proxies.trusts_client_address
+        return client_address(self.hop, forwarded, forwarded_for, is_trusted)

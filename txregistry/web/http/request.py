@@ -35,7 +35,7 @@ from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
 from txregistry.flow.twisted_private import is_plain_tcp
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 from txregistry.web.http.body import Body
 from txregistry.web.http.channels import (
     Home,
@@ -150,7 +150,7 @@ class RegistryRequest(PeerRequest):
         """
         context = copy_context()
         context.run(request_id.set, self.identity)
-        context.run(client_share.set, share_of(self.peer))
+        context.run(client_share.set, client_key(self.peer))
         return context.run(do, *args)
 
     def _process(self) -> None:

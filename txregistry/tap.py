@@ -79,7 +79,7 @@ def makeService(options: Options) -> Registry:
     config = options.registry_config
     events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
     for outlet in (events, accesses):
-        atexit.register(outlet.end)
+        atexit.register(outlet.close)
     jitter = random.SystemRandom().random
 
     def give_up() -> None:

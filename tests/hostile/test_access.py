@@ -24,9 +24,9 @@ from txregistry.auth.passwords import (
     Entries,
     cost_of,
     hash_of,
+    invalid_lines,
     parse_entries,
-    unusable_lines,
-    usable_entries,
+    valid_entries,
 )
 from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
@@ -323,9 +323,9 @@ class FuzzTests(HtpasswdCase):
     @given(LINES)
     def test_password_files(self, content: bytes) -> None:
         """Any file has good lines and bad ones; a refusal names a line."""
-        found = usable_entries(content)
+        found = valid_entries(content)
         self.assertIsInstance(found, Entries)
-        bad = unusable_lines(content)
+        bad = invalid_lines(content)
         try:
             strict = parse_entries(content)
         except ValueError as error:

@@ -21,7 +21,7 @@ from tests.hostile.work import Parse, WorkCase
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings, make_notifier
 from txregistry.auth.htpasswd import parse_basic
-from txregistry.auth.passwords import usable_entries
+from txregistry.auth.passwords import valid_entries
 from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
@@ -371,7 +371,7 @@ PARSERS: dict[str, Parse] = {
     "Basic": parse_basic,
     "URL": masked_url,
     "log": lambda text: (word(text), quoted(text), line(text), indented(text)),
-    "passwords": lambda text: usable_entries(text.encode("utf-8", "replace")),
+    "passwords": lambda text: valid_entries(text.encode("utf-8", "replace")),
 }
 
 

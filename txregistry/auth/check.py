@@ -27,13 +27,15 @@ def file_problems(name: str, parameters: Mapping[str, object]) -> list[str]:
         path = str(parameters.get(parameter) or "")
         if path:
             # A missing password file is created at the start.
-            can_be_missing = name == "htpasswd" and not os.path.exists(path)
-            reason = _why_not_made(path) if can_be_missing else _why_unread(path, parse)
+            is_created = name == "htpasswd" and not os.path.exists(path)
+            reason = (
+                _creation_problem(path) if is_created else _read_problem(path, parse)
+            )
             problems += [f"{parameter}: {reason}"] if reason else []
     return problems
 
 
-def _why_unread(path: str, parse: Callable[[bytes], object]) -> str:
+def _read_problem(path: str, parse: Callable[[bytes], object]) -> str:
     try:
         with open(path, "rb") as file:
             parse(file.read())
@@ -44,8 +46,8 @@ def _why_unread(path: str, parse: Callable[[bytes], object]) -> str:
     return ""
 
 
-def _why_not_made(path: str) -> str:
-    directory = nearest(os.path.dirname(os.path.abspath(path)))
+def _creation_problem(path: str) -> str:
+    directory = nearest_existing(os.path.dirname(os.path.abspath(path)))
     if os.path.islink(path):
         return f"cannot be made: {path} is a link to nothing"
     if not os.path.isdir(directory):
@@ -55,7 +57,7 @@ def _why_not_made(path: str) -> str:
     return ""
 
 
-def nearest(path: str) -> str:
+def nearest_existing(path: str) -> str:
     """Return the absolute path, or its nearest ancestor that exists."""
     found = os.path.abspath(path)
     while not os.path.exists(found):

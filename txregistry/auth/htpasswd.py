@@ -57,7 +57,9 @@ class HtpasswdAccess:
         factory=lambda: Shares(CHECKS_AT_ONCE, MAX_WAITING)
     )
     # Checked for unknown users if the file has no hash, so that it takes as long.
-    _nobody: bytes = attrs.field(factory=lambda: bcrypt.hashpw(b"", bcrypt.gensalt()))
+    _dummy_hash: bytes = attrs.field(
+        factory=lambda: bcrypt.hashpw(b"", bcrypt.gensalt())
+    )
     _log = Logger()
 
     @deferred
@@ -68,10 +70,10 @@ class HtpasswdAccess:
             or missing credentials, ``TooManyRequests`` if too many checks wait, and
             ``Unavailable`` if the file cannot be read.
         """
-        found = parse_basic(facts.authorization)
-        if found is None or not await self._check(facts.peer, *found):
+        credentials = parse_basic(facts.authorization)
+        if credentials is None or not await self._check(facts.peer, *credentials):
             raise unauthorized(wanted, basic(self._realm))
-        return Grant(found[0])
+        return Grant(credentials[0])
 
     @deferred
     async def _check(self, peer: str, user: str, password: bytes) -> bool:
@@ -88,20 +90,20 @@ class HtpasswdAccess:
             raise Unavailable({"reason": "the password file cannot be read"}) from error
         hashed = entries.hashes.get(user, b"")
         # It includes the stored hash, so that a changed password is checked again.
-        said = b"\0".join((user.encode("utf-8"), hashed, password))
-        proof = hmac.digest(self._key, said, "sha256")
-        if self._verified.get(proof) == hashed and hashed:
+        message = b"\0".join((user.encode("utf-8"), hashed, password))
+        credentials_hash = hmac.digest(self._key, message, "sha256")
+        if self._verified.get(credentials_hash) == hashed and hashed:
             return True
-        usable = hashed or entries.costliest or self._nobody
+        checked = hashed or entries.costliest or self._dummy_hash
         matches = await self._flights.join(
-            proof,
+            credentials_hash,
             lambda: self._shares.run(
-                peer, user, lambda: self._disk.run(_matches, usable, password)
+                peer, user, lambda: self._disk.run(_matches, checked, password)
             ),
         )
-        if usable is not hashed or not matches:
+        if checked is not hashed or not matches:
             return False
-        self._verified.put(proof, hashed)
+        self._verified.put(credentials_hash, hashed)
         return True
 
 

@@ -26,7 +26,7 @@ from txregistry.spec.signing import public_half
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 #: A certificate and its key.
-_Certified = tuple[x509.Certificate, Key]
+_CertifiedKey = tuple[x509.Certificate, Key]
 
 _log = Logger(namespace="txregistry.auth.token")
 
@@ -44,7 +44,7 @@ class KeySource:
 
     _files: Sequence[WatchedFile[TrustedKeys]]
     _parts: list[TrustedKeys] = attrs.field(factory=list)
-    _joined: TrustedKeys | None = None
+    _merged: TrustedKeys | None = None
 
     def read(self) -> TrustedKeys:
         """Return the current keys; the same object while no file changes.
@@ -54,11 +54,11 @@ class KeySource:
         """
         parts = [file.read() for file in self._files]
         same = len(parts) == len(self._parts) and all(map(is_, parts, self._parts))
-        if self._joined is None or not same:
-            self._parts, self._joined = parts, parts[0]
+        if self._merged is None or not same:
+            self._parts, self._merged = parts, parts[0]
             for part in parts[1:]:
-                self._joined = self._joined.joined(part)
-        return self._joined
+                self._merged = self._merged.merged(part)
+        return self._merged
 
 
 @attrs.frozen
@@ -73,7 +73,7 @@ class TrustedKeys:
     by_thumbprint: Mapping[str, Key]
     roots: Sequence[x509.Certificate] = ()
 
-    def joined(self, other: TrustedKeys) -> TrustedKeys:
+    def merged(self, other: TrustedKeys) -> TrustedKeys:
         """Return the keys and roots of both."""
         return TrustedKeys(
             {**self.by_id, **other.by_id},
@@ -81,7 +81,7 @@ class TrustedKeys:
             (*self.roots, *other.roots),
         )
 
-    def of_header(self, header: Mapping[str, Any], now: float) -> Key:
+    def key_for(self, header: Mapping[str, Any], now: float) -> Key:
         """Return the trusted key that a token's header refers to.
 
         An embedded key is looked up by its thumbprint: anyone can choose its ``kid``
@@ -91,38 +91,38 @@ class TrustedKeys:
         :raise ValueError: there is no such key, or it is not trusted.
         """
         if "x5c" in header:
-            return self._of_chain(header["x5c"], now)
+            return self._key_of_chain(header["x5c"], now)
         if "jwk" in header:
-            return self._of_embedded(header["jwk"], now)
+            return self._embedded_key(header["jwk"], now)
         found = self.by_id.get(str(header.get("kid", "")))
         if found is None:
             raise ValueError("signed by an unknown key")
         return found
 
-    def _of_embedded(self, fields: Any, now: float) -> Key:
+    def _embedded_key(self, fields: Any, now: float) -> Key:
         if not isinstance(fields, dict):
             raise ValueError("the embedded key is no object")
         key = _import(fields)
         if "x5c" in fields:
-            vouched = self._of_chain(fields["x5c"], now)
-            if vouched.thumbprint() != key.thumbprint():
+            certified = self._key_of_chain(fields["x5c"], now)
+            if certified.thumbprint() != key.thumbprint():
                 raise ValueError("the chain certifies another key")
-            return vouched
+            return certified
         found = self.by_thumbprint.get(key.thumbprint())
         if found is None:
             raise ValueError("signed by a key that is not trusted")
         return found
 
-    def _of_chain(self, encoded: Any, now: float) -> Key:
+    def _key_of_chain(self, encoded: Any, now: float) -> Key:
         if not isinstance(encoded, list) or not 0 < len(encoded) <= MAX_CHAIN:
             raise ValueError("the chain of certificates is malformed")
         try:
-            return self._of_certificates(encoded, now)
+            return self._certified_key(encoded, now)
         except Exception as error:
             # Odd curves and extensions raise various exceptions in the libraries.
             raise ValueError(f"the chain cannot be used: {error}") from error
 
-    def _of_certificates(self, encoded: list[Any], now: float) -> Key:
+    def _certified_key(self, encoded: list[Any], now: float) -> Key:
         chain = [
             x509.load_der_x509_certificate(base64.b64decode(str(part)))
             for part in encoded
@@ -222,37 +222,37 @@ def watch_bundle(path: str) -> WatchedFile[TrustedKeys]:
     """
 
     def salvage(content: bytes) -> TrustedKeys:
-        def tell(reason: str) -> None:
+        def on_malformed(reason: str) -> None:
             _log.warn(
                 "{path}: {reason}; it is skipped, the other certificates are trusted",
                 path=path,
                 reason=reason,
             )
 
-        return _keys_of([*_certificates(content, tell)])
+        return _keys_of([*_certificates(content, on_malformed)])
 
     return WatchedFile(path, keys_of_bundle, salvage)
 
 
 def _certificates(
-    content: bytes, tell: Callable[[str], None] | None = None
-) -> Iterator[_Certified]:
+    content: bytes, on_malformed: Callable[[str], None] | None = None
+) -> Iterator[_CertifiedKey]:
     """Yield the certificates and their keys.
 
-    :param tell: called with the problem of each malformed certificate, which is then
-        skipped; if ``None``, the first one raises ``ValueError``.
+    :param on_malformed: called with the problem of each malformed certificate, which is
+        then skipped; if ``None``, the first one raises ``ValueError``.
     """
     for number, part in enumerate(certificates(content), 1):
         try:
             certificate = _certificate(number, part)
             yield certificate, _public(certificate)
         except ValueError as error:
-            if tell is None:
+            if on_malformed is None:
                 raise
-            tell(str(error))
+            on_malformed(str(error))
 
 
-def _keys_of(found: Sequence[_Certified]) -> TrustedKeys:
+def _keys_of(found: Sequence[_CertifiedKey]) -> TrustedKeys:
     if not found:
         raise ValueError("holds no certificate")
     by_id: dict[str, Key] = {}

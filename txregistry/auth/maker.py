@@ -17,7 +17,7 @@ from txregistry.auth.keys import (
     watch_bundle,
 )
 from txregistry.auth.open import OpenAccess
-from txregistry.auth.passwords import make_file, watch_entries
+from txregistry.auth.passwords import create_file, watch_entries
 from txregistry.auth.silly import SillyAccess
 from txregistry.auth.token import TokenAccess, TokenSettings
 from txregistry.flow.disk import Disk
@@ -69,7 +69,7 @@ def htpasswd(
 ) -> IAccessController:
     """Create the controller of a password file; a missing file is created."""
     path = str(parameters["path"])
-    password = make_file(path)
+    password = create_file(path)
     if password is not None:
         # Logged once, as distribution does: the password is stored nowhere else.
         _log.warn(
@@ -95,10 +95,10 @@ def token(
         bool(parameters.get("autoredirect")),
         str(parameters.get("autoredirectpath") or "/auth/token"),
     )
-    return TokenAccess(settings, _trusted(parameters), clock)
+    return TokenAccess(settings, _key_source(parameters), clock)
 
 
-def _trusted(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
+def _key_source(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
     """Return a function that returns the current keys.
 
     :raise OSError: a file cannot be read.

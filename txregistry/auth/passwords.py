@@ -53,8 +53,8 @@ class Entries:
     def of(cls, lines: Mapping[str, bytes]) -> Entries:
         """Create entries from the rest of each user's line."""
         hashes = {name: hash_of(rest) for name, rest in lines.items()}
-        usable = [hashed for hashed in hashes.values() if hashed]
-        return cls(hashes, max(usable, key=cost_of, default=b""))
+        valid = [hashed for hashed in hashes.values() if hashed]
+        return cls(hashes, max(valid, key=cost_of, default=b""))
 
 
 @attrs.frozen
@@ -82,14 +82,14 @@ def parse_entries(content: bytes) -> Mapping[str, bytes]:
     return _by_name(lines)
 
 
-def usable_entries(content: bytes) -> Entries:
+def valid_entries(content: bytes) -> Entries:
     """Parse the valid lines of a file; never fails."""
     return Entries.of(_by_name(_lines(content)))
 
 
-def unusable_lines(content: bytes) -> Sequence[tuple[int, str]]:
+def invalid_lines(content: bytes) -> Sequence[tuple[int, str]]:
     """Return the number of each invalid line, and what is wrong with it."""
-    reasons = ((line.number, _why_unusable(line)) for line in _lines(content))
+    reasons = ((line.number, _line_problem(line)) for line in _lines(content))
     return [(number, reason) for number, reason in reasons if reason]
 
 
@@ -99,8 +99,8 @@ def hash_of(rest: bytes) -> bytes:
     It is invalid also if its cost is not from ``MIN_COST`` to ``MAX_COST``.
     """
     found = _BCRYPT.match(rest)
-    is_usable = found is not None and MIN_COST <= cost_of(found[0]) <= MAX_COST
-    return found[0] if found is not None and is_usable else b""
+    is_valid = found is not None and MIN_COST <= cost_of(found[0]) <= MAX_COST
+    return found[0] if found is not None and is_valid else b""
 
 
 def cost_of(hashed: bytes) -> int:
@@ -108,7 +108,7 @@ def cost_of(hashed: bytes) -> int:
     return int(hashed.split(b"$")[2])
 
 
-def _why_unusable(line: _Line) -> str:
+def _line_problem(line: _Line) -> str:
     if line.rest is None:
         return _NO_COLON
     return "" if hash_of(line.rest) else _NO_HASH
@@ -138,14 +138,14 @@ def watch_entries(path: str) -> WatchedFile[Entries]:
     """
 
     def salvage(content: bytes) -> Entries:
-        for number, reason in unusable_lines(content):
+        for number, reason in invalid_lines(content):
             _log.warn(
                 "{path}: line {number} is invalid, its user cannot log in: {reason}",
                 path=path,
                 number=number,
                 reason=reason,
             )
-        return usable_entries(content)
+        return valid_entries(content)
 
     def parse(content: bytes) -> Entries:
         parse_entries(content)
@@ -154,7 +154,7 @@ def watch_entries(path: str) -> WatchedFile[Entries]:
     return WatchedFile(path, parse, salvage)
 
 
-def make_file(path: str) -> str | None:
+def create_file(path: str) -> str | None:
     """Create a missing file, with the user ``docker`` and a random password.
 
     :return: the password, or ``None`` if the file exists.
@@ -165,7 +165,7 @@ def make_file(path: str) -> str | None:
     password = secrets.token_urlsafe(24)
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt())
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(path, how, 0o600), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(b"docker:" + hashed + b"\n")
     return password

@@ -32,14 +32,14 @@ RETRY_SECONDS = 1.0
 class _Waiting(Generic[T]):
     """A task that was not started yet.
 
-    :ivar came: its number in the sequence of all arrivals and starts.
+    :ivar sequence: its number in the sequence of all arrivals and starts.
     :ivar peer: the key of its peer (:func:`txregistry.spec.peers.client_key`).
     """
 
-    came: int
+    sequence: int
     peer: str
     user: str
-    begin: Callable[[], Deferred[T]]
+    start: Callable[[], Deferred[T]]
     done: Deferred[T]
 
 
@@ -50,34 +50,34 @@ class Shares(Generic[T]):
     See Note [Fair shares]. A waiting task that is cancelled leaves the queue. A running
     task counts until it ends, even if it is cancelled: its thread does not stop.
 
-    :param at_once: maximum number of running tasks.
-    :param room: maximum number of waiting tasks.
+    :param max_running: maximum number of running tasks.
+    :param max_waiting: maximum number of waiting tasks.
     """
 
-    _at_once: int
-    _room: int
+    _max_running: int
+    _max_waiting: int
     _running: int = 0
     _ticks: int = 0
     _waiting: list[_Waiting[T]] = attrs.field(factory=list)
-    _peer_began: dict[str, int] = attrs.field(factory=dict)
-    _user_began: dict[str, int] = attrs.field(factory=dict)
+    _peer_started: dict[str, int] = attrs.field(factory=dict)
+    _user_started: dict[str, int] = attrs.field(factory=dict)
 
     def run(
-        self, peer: str, user: str, begin: Callable[[], Deferred[T]]
+        self, peer: str, user: str, start: Callable[[], Deferred[T]]
     ) -> Deferred[T]:
         """Run a task when its turn comes.
 
         :param peer: the client's address.
         :param user: the user name that it claims.
-        :param begin: starts the task.
+        :param start: starts the task.
         :return: fires and fails as the task does; fails with ``TooManyRequests`` if
             the queue is full and this task is the one to be refused.
         """
-        done: Deferred[T] = Deferred(self._leave)
-        waiting = _Waiting(self._tick(), client_key(peer), user, begin, done)
+        done: Deferred[T] = Deferred(self._remove)
+        waiting = _Waiting(self._tick(), client_key(peer), user, start, done)
         self._waiting.append(waiting)
-        self._go_on()
-        if len(self._waiting) > self._room:
+        self._start_next()
+        if len(self._waiting) > self._max_waiting:
             self._refuse(self._heaviest())
         return done
 
@@ -85,31 +85,36 @@ class Shares(Generic[T]):
         self._ticks += 1
         return self._ticks
 
-    def _go_on(self) -> None:
-        while self._waiting and self._running < self._at_once:
-            item = min(self._waiting, key=self._turn)
+    def _start_next(self) -> None:
+        while self._waiting and self._running < self._max_running:
+            item = min(self._waiting, key=self._priority)
             self._waiting.remove(item)
-            self._note(item)
+            self._record_start(item)
             self._running += 1
-            item.begin().addBoth(self._ended, item.done)
+            item.start().addBoth(self._ended, item.done)
 
-    def _turn(self, item: _Waiting[T]) -> tuple[int, int, int, int]:
-        peer = self._peer_began.get(item.peer, 0)
-        user = self._user_began.get(item.user, 0)
-        return max(item.came, peer, user), peer, user, item.came
+    def _priority(self, item: _Waiting[T]) -> tuple[int, int, int, int]:
+        peer = self._peer_started.get(item.peer, 0)
+        user = self._user_started.get(item.user, 0)
+        return max(item.sequence, peer, user), peer, user, item.sequence
 
-    def _note(self, begun: _Waiting[T]) -> None:
-        """Record a start; only peers and users with waiting tasks are kept."""
-        kept = [*self._waiting, begun]
-        peers, users = self._peer_began, self._user_began
-        self._peer_began = {item.peer: peers.get(item.peer, 0) for item in kept}
-        self._user_began = {item.user: users.get(item.user, 0) for item in kept}
-        self._peer_began[begun.peer] = self._user_began[begun.user] = self._tick()
+    def _record_start(self, started: _Waiting[T]) -> None:
+        """Record a start, and forget peers and users that have no waiting task."""
+        relevant = [*self._waiting, started]
+        peers, users = self._peer_started, self._user_started
+        self._peer_started = {item.peer: peers.get(item.peer, 0) for item in relevant}
+        self._user_started = {item.user: users.get(item.user, 0) for item in relevant}
+        now = self._tick()
+        self._peer_started[started.peer] = self._user_started[started.user] = now
 
     def _heaviest(self) -> _Waiting[T]:
         peers = Counter(item.peer for item in self._waiting)
         users = Counter(item.user for item in self._waiting)
-        return max(self._waiting, key=lambda i: (peers[i.peer], users[i.user], i.came))
+
+        def weight(item: _Waiting[T]) -> tuple[int, int, int]:
+            return peers[item.peer], users[item.user], item.sequence
+
+        return max(self._waiting, key=weight)
 
     def _refuse(self, item: _Waiting[T]) -> None:
         self._waiting.remove(item)
@@ -120,7 +125,7 @@ class Shares(Generic[T]):
         self._running -= 1
         if not done.called:
             done.callback(result)  # a Failure makes it fail
-        self._go_on()
+        self._start_next()
 
-    def _leave(self, done: Deferred[T]) -> None:
+    def _remove(self, done: Deferred[T]) -> None:
         self._waiting = [item for item in self._waiting if item.done is not done]

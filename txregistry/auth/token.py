@@ -122,7 +122,7 @@ class TokenAccess:
             claims = self._claims(token.strip())
         except ValueError:
             raise self._refusal(facts, wanted, "invalid_token") from None
-        if not all(_covers(claims.access, access) for access in wanted):
+        if not all(_includes(claims.access, access) for access in wanted):
             raise self._refusal(facts, wanted, "insufficient_scope")
         return Grant(claims.subject, False, claims.access)
 
@@ -139,16 +139,16 @@ class TokenAccess:
         :raise ValueError: it is invalid, expired or not valid yet.
         """
         now = self._clock.seconds()
-        keys = self._trusted()
-        proof = hashlib.sha256(token.encode("utf-8")).digest()
-        claims = self._verified.get(proof)
+        keys = self._current_keys()
+        token_hash = hashlib.sha256(token.encode("utf-8")).digest()
+        claims = self._verified.get(token_hash)
         if claims is None:
             claims = self._verify(token, keys, now)
-            self._verified.put(proof, claims, claims.memory_bytes)
+            self._verified.put(token_hash, claims, claims.memory_bytes)
         claims.check_time(now)
         return claims
 
-    def _trusted(self) -> TrustedKeys:
+    def _current_keys(self) -> TrustedKeys:
         """Return the current keys; when they change, forget all verified tokens."""
         try:
             keys = self._keys()
@@ -173,13 +173,13 @@ class TokenAccess:
         registry.max_header_length = MAX_TOKEN
         try:
             header = jws.extract_compact(token.encode("utf-8"), registry=registry)
-            key = keys.of_header(header.headers(), now)
+            key = keys.key_for(header.headers(), now)
             decoded = jwt.decode(token, key, registry=registry)
         except (JoseError, TypeError, KeyError, RecursionError) as error:
             raise ValueError("the token or its signature is invalid") from error
-        return self._read(decoded.claims)
+        return self._parse_claims(decoded.claims)
 
-    def _read(self, claims: Mapping[str, Any]) -> Claims:
+    def _parse_claims(self, claims: Mapping[str, Any]) -> Claims:
         if claims.get("iss") != self._settings.issuer:
             raise ValueError("the token is from another issuer")
         audience = claims.get("aud")
@@ -188,13 +188,13 @@ class TokenAccess:
             raise ValueError("the token is for another service")
         return Claims(
             str(claims.get("sub") or ""),
-            frozenset(_access(claims.get("access"))),
-            _seconds(claims.get("nbf", 0)),
-            _seconds(claims.get("exp")),
+            frozenset(_parse_access(claims.get("access"))),
+            _parse_time(claims.get("nbf", 0)),
+            _parse_time(claims.get("exp")),
         )
 
 
-def _seconds(value: Any) -> float:
+def _parse_time(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a time of the token is missing or no number")
     if not abs(value) < _END_OF_TIME:
@@ -202,7 +202,7 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _access(value: Any) -> list[Access]:
+def _parse_access(value: Any) -> list[Access]:
     if value is None:
         return []
     try:
@@ -215,5 +215,5 @@ def _access(value: Any) -> list[Access]:
         raise ValueError("the access of the token is malformed") from error
 
 
-def _covers(granted: frozenset[Access], wanted: Access) -> bool:
+def _includes(granted: frozenset[Access], wanted: Access) -> bool:
     return wanted in granted or attrs.evolve(wanted, action="*") in granted

@@ -36,7 +36,7 @@ class Lookups:
         for counter in self._counters[found]:
             counter.inc()
 
-    def _make(self, name: str, told: str, *labels: str) -> Counter:
+    def _make(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(
-            f"registry_storage_{name}", told, labels, registry=self._registry
+            f"registry_storage_{name}", documentation, labels, registry=self._registry
         )

@@ -67,7 +67,7 @@ class Metrics:
     _durations: Histogram = attrs.field(init=False)
     _sizes: Counter = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
-    _known: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
+    _children_by_key: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self._counts = {}
@@ -132,9 +132,9 @@ class Metrics:
     def _children(self, handler: str, method: str, status: int) -> _Children:
         # Looking up labels costs more than counting; there are few combinations.
         key = (handler, method if method in _METHODS else "other", status)
-        found = self._known.get(key)
+        found = self._children_by_key.get(key)
         if found is None:
-            found = self._known[key] = (
+            found = self._children_by_key[key] = (
                 self._requests.labels(key[0], key[1], str(status)),
                 self._durations.labels(key[0], key[1]),
                 self._sizes.labels(key[0]),

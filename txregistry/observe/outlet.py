@@ -24,10 +24,10 @@ from prometheus_client.registry import Collector
 PIPE_BYTES = 4096
 
 #: Limit of buffered bytes.
-MAX_WAITING_BYTES = 1024 * 1024
+MAX_BUFFERED_BYTES = 1024 * 1024
 
-#: Seconds between two attempts to write, and that :meth:`Outlet.end` waits in total.
-_AGAIN_SECONDS, _END_SECONDS = 0.05, 1.0
+#: Seconds between two attempts to write, and that :meth:`Outlet.close` waits in total.
+_RETRY_SECONDS, _CLOSE_SECONDS = 0.05, 1.0
 
 
 class ILines(Protocol):
@@ -50,8 +50,8 @@ class Outlet:
     _descriptor: int
     _reactor: Any
     dropped: int = 0
-    _waiting: bytearray = attrs.field(factory=bytearray)
-    _tries_again: bool = False
+    _buffer: bytearray = attrs.field(factory=bytearray)
+    _retry_scheduled: bool = False
     _poll: Any = attrs.field(init=False)
     _lock: Any = attrs.field(factory=Lock)
 
@@ -63,30 +63,30 @@ class Outlet:
         """Write lines now or later; they are dropped if the buffer is full."""
         data = text.encode("utf-8", "backslashreplace")
         with self._lock:
-            if len(self._waiting) + len(data) > MAX_WAITING_BYTES:
+            if len(self._buffer) + len(data) > MAX_BUFFERED_BYTES:
                 self.dropped += data.count(b"\n")
                 return
-            self._waiting += data
+            self._buffer += data
             self._send()
-            if self._waiting and not self._tries_again:
-                self._tries_again = True
-                self._reactor.callFromThread(self._later)
+            if self._buffer and not self._retry_scheduled:
+                self._retry_scheduled = True
+                self._reactor.callFromThread(self._schedule_retry)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Write the buffered lines, waiting for a second at most, and drop the rest."""
         with self._lock:
-            self._send(monotonic() + _END_SECONDS)
+            self._send(monotonic() + _CLOSE_SECONDS)
             self._drop()
 
-    def _later(self) -> None:
-        self._reactor.callLater(_AGAIN_SECONDS, self._again)
+    def _schedule_retry(self) -> None:
+        self._reactor.callLater(_RETRY_SECONDS, self._retry)
 
-    def _again(self) -> None:
+    def _retry(self) -> None:
         with self._lock:
             self._send()
-            self._tries_again = bool(self._waiting)
-        if self._tries_again:
-            self._later()
+            self._retry_scheduled = bool(self._buffer)
+        if self._retry_scheduled:
+            self._schedule_retry()
 
     def _send(self, until: float = 0.0) -> None:
         """Write buffered bytes while there is room.
@@ -94,9 +94,9 @@ class Outlet:
         :param until: time of the monotonic clock until which to block for more room.
         """
         try:
-            while self._waiting and self._poll.poll(_milliseconds(until)):
-                sent = os.write(self._descriptor, self._waiting[:PIPE_BYTES])
-                del self._waiting[:sent]
+            while self._buffer and self._poll.poll(_milliseconds(until)):
+                sent = os.write(self._descriptor, self._buffer[:PIPE_BYTES])
+                del self._buffer[:sent]
         except BlockingIOError:
             return  # another process filled the pipe after the poll
         except OSError:
@@ -104,8 +104,8 @@ class Outlet:
             self._drop()
 
     def _drop(self) -> None:
-        self.dropped += self._waiting.count(b"\n")
-        self._waiting.clear()
+        self.dropped += self._buffer.count(b"\n")
+        self._buffer.clear()
 
 
 def _milliseconds(until: float) -> float:

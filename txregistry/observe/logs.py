@@ -58,7 +58,7 @@ class TextObserver:
 @implementer(ILogObserver)
 @attrs.define(eq=False)
 class JsonObserver:
-    """Writes one JSON object per event.
+    """Writes one JSON object per event; no field replaces a standard one.
 
     :param fields: ``log.fields``, added to every event.
     :param time_name: the name of the timestamp's field.
@@ -77,11 +77,12 @@ class JsonObserver:
             "message": _message(event),
             **dict(_context(self._fields)),
         }
-        fields |= {
-            name: value if isinstance(value, int | float | str) else str(value)
-            for name, value in event.items()
-            if not name.startswith("log_") and name not in _HIDDEN
-        }
+        # Events of the legacy API have a ``time`` and a ``message`` of their own.
+        reserved = _HIDDEN | fields.keys()
+        for name, value in event.items():
+            if not name.startswith("log_") and name not in reserved:
+                is_json = isinstance(value, int | float | str)
+                fields[name] = value if is_json else str(value)
         if traceback := _traceback(event):
             fields["traceback"] = traceback
         self._lines.write(json.dumps(fields) + "\n")

@@ -146,12 +146,15 @@ def descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
 def as_annotations(value: object, where: str) -> dict[str, str]:
     """Return a value that must map strings to strings; absent and null are empty.
 
-    :raise ManifestInvalid: it is something else.
+    :raise ManifestInvalid: it is something else, or has a lone surrogate.
     """
     if value is None:
         return {}
     fields = as_mapping(value, where)
-    return {name: as_text(item, f"{where}.{name}") for name, item in fields.items()}
+    return {
+        as_text(name, where): as_text(item, f"{where}.{name}")
+        for name, item in fields.items()
+    }
 
 
 def string_entries(value: object) -> dict[str, str]:

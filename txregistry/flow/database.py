@@ -23,6 +23,16 @@ T = TypeVar("T")
 #: A function that runs inside one transaction.
 Work = Callable[[sqlite3.Connection], T]
 
+#: Errors of an intact file: busy, disk full or read-only, which may be temporary; a
+#: violated constraint; a mistake in a statement or its parameters.
+_NO_DAMAGE = (
+    sqlite3.OperationalError,
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+)
+
 
 @attrs.define(eq=False)
 class Database:
@@ -58,8 +68,8 @@ class Database:
     def _run(self, work: Work[T]) -> T:
         try:
             return self._transact(work)
-        except (sqlite3.OperationalError, sqlite3.IntegrityError):
-            raise  # busy, disk full, read-only: may be temporary
+        except _NO_DAMAGE:
+            raise
         except sqlite3.DatabaseError as error:
             self._set_aside(error)
             return self._transact(work)
@@ -72,16 +82,20 @@ class Database:
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
         self._disconnect()
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                if os.path.exists(self.path + suffix):
+                    os.replace(self.path + suffix, f"{self.path}{suffix}.corrupt")
+        except OSError as reason:
+            message = f"{self.path} is damaged ({error}) and in the way: {reason}"
+            raise sqlite3.OperationalError(message) from reason
+        self.generation += 1
         self._log.warn(
-            "database {path} cannot be used ({error}): it is renamed to"
+            "database {path} could not be used ({error}): it was renamed to"
             " {path}.corrupt, and an empty one replaces it",
             path=self.path,
             error=str(error),
         )
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(self.path + suffix):
-                os.replace(self.path + suffix, f"{self.path}{suffix}.corrupt")
-        self.generation += 1
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

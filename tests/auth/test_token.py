@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.auth import keys
 from tests.auth.keys import b64, ec_key, identity, jwk, key_usage, rsa_key, sign
 from txregistry.auth import token as tokens
-from txregistry.auth.keys import keys_of_set, libtrust_id
+from txregistry.auth.key_files import keys_of_set, libtrust_id
 from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts

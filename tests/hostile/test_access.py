@@ -18,7 +18,7 @@ from tests.auth.keys import ec_key, identity
 from tests.auth.test_htpasswd import CountingDisk, HtpasswdCase, SlowDisk, hashed
 from tests.auth.test_htpasswd import basic as basic_header
 from txregistry.auth.htpasswd import CHECKS_AT_ONCE, MAX_WAITING, parse_basic
-from txregistry.auth.keys import watch_bundle
+from txregistry.auth.key_files import watch_bundle
 from txregistry.auth.passwords import (
     MAX_COST,
     Entries,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from txregistry.auth.keys import keys_of_bundle, keys_of_set
+from txregistry.auth.key_files import keys_of_bundle, keys_of_set
 from txregistry.auth.passwords import parse_entries
 
 #: The parser of each file, by controller and parameter.

@@ -10,12 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.auth.htpasswd import HtpasswdAccess
-from txregistry.auth.keys import (
-    KeySource,
-    TrustedKeys,
-    keys_of_set,
-    watch_bundle,
-)
+from txregistry.auth.key_files import keys_of_set, watch_bundle
+from txregistry.auth.keys import KeySource, TrustedKeys
 from txregistry.auth.open import OpenAccess
 from txregistry.auth.passwords import create_file, watch_entries
 from txregistry.auth.silly import SillyAccess

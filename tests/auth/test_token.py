@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth import keys
@@ -220,6 +221,15 @@ class ClaimTests(TokenCase):
         """Any genuine token will do where nothing in particular is wanted."""
         found = self.ask(self.token(access=[]))
         self.assertEqual(found.user, "ann")
+
+    def test_reason(self) -> None:
+        """Why a token is refused is logged for who debugs it, and without the token."""
+        token = self.token(iss="another")
+        with capturedLogs() as events:
+            self.assertIsInstance(self.ask(token), Unauthorized)
+        (message,) = map(formatEvent, events)
+        self.assertTrue(message.endswith("the token is from another issuer"), message)
+        self.assertNotIn(token, message)
 
     def test_no_access(self) -> None:
         """A token without access allows nothing, which makes it no less genuine."""

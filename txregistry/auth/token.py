@@ -120,7 +120,12 @@ class TokenAccess:
             raise self._refusal(facts, wanted, "")
         try:
             claims = self._claims(token.strip())
-        except ValueError:
+        except ValueError as error:
+            self._log.debug(
+                "refused a token from {peer}: {reason}",
+                peer=facts.peer,
+                reason=str(error),
+            )
             raise self._refusal(facts, wanted, "invalid_token") from None
         if not all(_includes(claims.access, access) for access in wanted):
             raise self._refusal(facts, wanted, "insufficient_scope")
@@ -176,7 +181,8 @@ class TokenAccess:
             key = keys.key_for(header.headers(), now)
             decoded = jwt.decode(token, key, registry=registry)
         except (JoseError, TypeError, KeyError, RecursionError) as error:
-            raise ValueError("the token or its signature is invalid") from error
+            reason = f"the token or its signature is invalid: {error}"
+            raise ValueError(reason) from error
         return self._parse_claims(decoded.claims)
 
     def _parse_claims(self, claims: Mapping[str, Any]) -> Claims:

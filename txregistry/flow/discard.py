@@ -17,6 +17,12 @@ _DISCARD_BYTES = 64 * 1024
 
 @attrs.define(eq=False, slots=False)
 class _Discard(Protocol):
+    """Reads a body up to the limit, then closes the connection.
+
+    :ivar _size: bytes that count as read; for a body that is known to be longer than
+        the limit, the limit, so that its first byte closes the connection.
+    """
+
     _clock: IReactorTime
     _size: int = 0
 
@@ -43,7 +49,5 @@ def discard(response: IResponse, clock: IReactorTime) -> None:
     The connection is kept for reuse if the body is at most 64 KiB long and arrives
     within five seconds; otherwise it is closed.
     """
-    protocol = _Discard(clock)
-    if response.length is not UNKNOWN_LENGTH and response.length > _DISCARD_BYTES:
-        protocol.dataReceived = lambda data: protocol._close()  # type: ignore[method-assign]
-    response.deliverBody(protocol)
+    is_long = response.length is not UNKNOWN_LENGTH and response.length > _DISCARD_BYTES
+    response.deliverBody(_Discard(clock, _DISCARD_BYTES if is_long else 0))

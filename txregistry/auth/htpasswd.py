@@ -77,17 +77,7 @@ class HtpasswdAccess:
 
     @deferred
     async def _check(self, peer: str, user: str, password: bytes) -> bool:
-        try:
-            entries = self._file.read()
-        except OSError as error:
-            reason = error.strerror
-            self._log.error(
-                "cannot read the password file {path}: {reason}; logins are answered"
-                " with 503 until it can be read",
-                path=self._file.path,
-                reason=reason,
-            )
-            raise Unavailable({"reason": "the password file cannot be read"}) from error
+        entries = self._entries()
         hashed = entries.hashes.get(user, b"")
         # It includes the stored hash, so that a changed password is checked again.
         message = b"\0".join((user.encode("utf-8"), hashed, password))
@@ -105,6 +95,22 @@ class HtpasswdAccess:
             return False
         self._verified.put(credentials_hash, hashed)
         return True
+
+    def _entries(self) -> Entries:
+        """Return the current users.
+
+        :raise Unavailable: the file cannot be read.
+        """
+        try:
+            return self._file.read()
+        except OSError as error:
+            self._log.error(
+                "cannot read the password file {path}: {reason}; logins are answered"
+                " with 503 until it can be read",
+                path=self._file.path,
+                reason=error.strerror,
+            )
+            raise Unavailable({"reason": "the password file cannot be read"}) from error
 
 
 def _matches(hashed: bytes, password: bytes) -> bool:

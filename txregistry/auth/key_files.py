@@ -93,23 +93,26 @@ def keys_of_set(content: bytes) -> TrustedKeys:
 
     :raise ValueError: it is malformed, or one of its keys is.
     """
+    by_id: dict[str, Key] = {}
+    by_thumbprint: dict[str, Key] = {}
+    for key in _import_set(content).keys:
+        by_id[key.thumbprint()] = by_thumbprint[key.thumbprint()] = key
+        if key.kid:
+            by_id[key.kid] = key
+    return TrustedKeys(by_id, by_thumbprint)
+
+
+def _import_set(content: bytes) -> KeySet:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError("is no JSON") from error
     try:
-        found = KeySet.import_key_set(document)
+        return KeySet.import_key_set(document)
     except JoseError as error:
         raise ValueError(f"holds no usable keys: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("holds no usable keys") from error
-    by_id: dict[str, Key] = {}
-    by_thumbprint: dict[str, Key] = {}
-    for key in found.keys:
-        by_id[key.thumbprint()] = by_thumbprint[key.thumbprint()] = key
-        if key.kid:
-            by_id[key.kid] = key
-    return TrustedKeys(by_id, by_thumbprint)
 
 
 def libtrust_id(certificate: x509.Certificate) -> str:

@@ -14,6 +14,7 @@ from typing import cast
 import attrs
 
 from txregistry.spec import mediatypes
+from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.nesting import read_json
@@ -36,20 +37,17 @@ def split_signatures(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
 def join_signatures(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
     """Insert stored signatures into their payload.
 
-    :return: the signed manifest; the payload itself if there are no signatures, or the
-        first one is malformed.
+    :return: the signed manifest; the payload itself if there are no signatures, or one
+        is malformed.
     """
     if not signatures:
         return manifest
     try:
-        first = cast(Mapping[str, str], read_json(signatures[0]))
-        protected = read_json(schema1.decode(first["protected"]))
-        length = cast(int, protected["formatLength"])
-        tail = schema1.decode(cast(str, protected["formatTail"]))
-    except (ValueError, KeyError, TypeError):
-        return manifest  # the first stored signature is malformed
-    listed = json.dumps([read_json(signature) for signature in signatures], indent=3)
-    indented = listed.replace("\n", "\n   ").encode("utf-8")
+        parsed = [read_json(signature) for signature in signatures]
+        length, tail = schema1.payload_format(parsed[0])
+    except (ValueError, ManifestInvalid):
+        return manifest
+    indented = json.dumps(parsed, indent=3).replace("\n", "\n   ").encode("utf-8")
     content = manifest.content[:length] + b',\n   "signatures": ' + indented + tail
     return attrs.evolve(
         manifest, content=content, media_type=mediatypes.DOCKER_SCHEMA1_SIGNED

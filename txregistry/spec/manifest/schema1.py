@@ -8,7 +8,6 @@ byte: the length of the document's prefix, and the bytes that follow it.
 from __future__ import annotations
 
 import base64
-import binascii
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -54,15 +53,24 @@ def payload(content: bytes, document: fields.Document) -> bytes:
     signatures = fields.as_list(document.get("signatures"), "signatures")
     if not signatures:
         return content
-    first = fields.as_mapping(signatures[0], "signatures[0]")
-    protected = fields.as_text(first.get("protected"), "signatures[0].protected")
+    length, tail = payload_format(signatures[0])
+    return content[:length] + tail
+
+
+def payload_format(signature: object) -> tuple[int, bytes]:
+    """Return how a signature says to restore the payload.
+
+    :return: the length of the document's prefix, and the bytes that follow it.
+    :raise ManifestInvalid: the ``protected`` header is malformed.
+    """
+    members = fields.as_mapping(signature, "signatures[0]")
+    protected = fields.as_text(members.get("protected"), "signatures[0].protected")
     try:
         header = fields.as_mapping(read_json(decode(protected)), "protected")
         length = fields.as_size(header.get("formatLength"), "formatLength")
-        tail = decode(fields.as_text(header.get("formatTail"), "formatTail"))
-    except (ValueError, binascii.Error) as error:
+        return length, decode(fields.as_text(header.get("formatTail"), "formatTail"))
+    except ValueError as error:
         raise ManifestInvalid({"field": "protected"}) from error
-    return content[:length] + tail
 
 
 def decode(text: str) -> bytes:

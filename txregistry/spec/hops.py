@@ -17,8 +17,8 @@ def client_address(
     """Return the address of a client that may be behind several proxies.
 
     Each proxy appends the address it was contacted from, so a client can only forge
-    earlier entries. The result is the last address that is not a trusted proxy, or the
-    last one before an entry that is no address.
+    earlier entries. Read from the end, the result is the first address that is not a
+    trusted proxy. If all are, or an entry is no address, it is the last one read.
 
     :param peer: the address of the connection.
     :param forwarded: the ``Forwarded`` header.

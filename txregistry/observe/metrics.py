@@ -20,14 +20,12 @@ from txregistry.interfaces.observe import (
     IMeter,
     Lookup,
 )
+from txregistry.observe.exchanges import ExchangeMetrics
 from txregistry.observe.lookups import Lookups
-
-_Children = tuple[Counter, Histogram, Counter]
 
 #: Returns the state of each endpoint, as in ``/debug/vars``.
 NotificationState = Callable[[], Sequence[dict[str, Any]]]
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _KINDS = ("blob", "manifest", "tag")
 
 _HELP = {
@@ -63,11 +61,8 @@ class Metrics:
     _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
     _fills: Gauge = attrs.field(init=False)
     _answers: Histogram = attrs.field(init=False)
-    _requests: Counter = attrs.field(init=False)
-    _durations: Histogram = attrs.field(init=False)
-    _sizes: Counter = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
-    _children_by_key: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
+    _exchanges: ExchangeMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._counts = {}
@@ -85,24 +80,7 @@ class Metrics:
             ["upstream", "method", "status"],
             registry=self.registry,
         )
-        self._requests = Counter(
-            "registry_http_requests",
-            "Requests answered",
-            ["handler", "method", "code"],
-            registry=self.registry,
-        )
-        self._durations = Histogram(
-            "registry_http_request_duration_seconds",
-            "Seconds until the last byte of the response",
-            ["handler", "method"],
-            registry=self.registry,
-        )
-        self._sizes = Counter(
-            "registry_http_response_size_bytes",
-            "Bytes of response bodies",
-            ["handler"],
-            registry=self.registry,
-        )
+        self._exchanges = ExchangeMetrics(self.registry)
 
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
@@ -122,24 +100,7 @@ class Metrics:
 
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""
-        requests, durations, sizes = self._children(
-            exchange.handler, exchange.method, exchange.status
-        )
-        requests.inc()
-        durations.observe(exchange.seconds)
-        sizes.inc(exchange.sent_bytes)
-
-    def _children(self, handler: str, method: str, status: int) -> _Children:
-        # Looking up labels costs more than counting; there are few combinations.
-        key = (handler, method if method in _METHODS else "other", status)
-        found = self._children_by_key.get(key)
-        if found is None:
-            found = self._children_by_key[key] = (
-                self._requests.labels(key[0], key[1], str(status)),
-                self._durations.labels(key[0], key[1]),
-                self._sizes.labels(key[0]),
-            )
-        return found
+        self._exchanges.ended(exchange)
 
     def watch_notifications(self, state: NotificationState) -> None:
         """Add the metrics of notifications, read from ``state`` at each scrape."""

@@ -1,9 +1,8 @@
-"""Reliance on names that a library promises nothing about.
+"""Checks of the private names of other libraries that we use.
 
-The modules called ``*_private`` are the only ones that use such names, each of one
-library, and give them names of ours. They say here, when they are imported, which names
-they rely on: where one has gone, a limit of ours might be off without a sign of it, so
-the process does not start.
+Only the modules called ``*_private`` use such names, each those of one library, behind
+functions of their own. They check the names when they are imported: without one of them
+a limit might silently not apply, so the process must not start.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from __future__ import annotations
 def require_names(owner: object, *names: str) -> None:
     """Check that an object of a library has each of these attributes.
 
-    :raise ImportError: one is missing; says which.
+    :raise ImportError: an attribute is missing; the message names it.
     """
     missing = [name for name in names if not hasattr(owner, name)]
     if missing:
         kind = owner if isinstance(owner, type) else type(owner)
         raise ImportError(
             f"{kind.__module__}.{kind.__qualname__} has no {', '.join(missing)}: "
-            "this version of the library does not fit txregistry, whose limits would "
-            "be off; install one that setup.py permits"
+            "txregistry's limits would not work with this version of the library; "
+            "install one that setup.py permits"
         )

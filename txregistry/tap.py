@@ -18,7 +18,7 @@ from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.registry import Registry
-from txregistry.flow.clocks import steady
+from txregistry.flow.clocks import steady_clock
 from txregistry.observe.logs import make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
 from txregistry.speed.memory import keep_buffers, tune_gc
@@ -75,11 +75,11 @@ def makeService(options: Options) -> Registry:
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
-    reactor.seconds = steady(time.time, time.monotonic)  # type: ignore[method-assign]
+    reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
     events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
     for outlet in (events, accesses):
-        atexit.register(outlet.end)
+        atexit.register(outlet.close)
     jitter = random.SystemRandom().random
 
     def give_up() -> None:

@@ -503,16 +503,16 @@ class CostTests(HtpasswdCase):
         self.lines(*[f"u{n}:{hashed(str(n))}" for n in range(5)])
         for n in range(5):
             self.assertTrue(self.accepted(f"u{n}", str(n)))
-        self.assertEqual(len(self.access._remembered), 3)
+        self.assertEqual(len(self.access._verified), 3)
         self.accepted("u4", "4")
         self.assertEqual(self.disk.jobs, 5)
         self.accepted("u0", "0")
         self.assertEqual(self.disk.jobs, 6)
 
     def patch_limit(self, limit: int) -> None:
-        self.access._remembered.limit = limit
+        self.access._verified.limit = limit
 
     def test_passwords_are_not_kept(self) -> None:
         """What is remembered is a keyed hash, from which nothing can be read."""
         self.accepted("ann", "right")
-        self.assertNotIn(b"right", b"".join(dict(self.access._remembered.items())))
+        self.assertNotIn(b"right", b"".join(dict(self.access._verified.items())))

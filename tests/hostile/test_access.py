@@ -18,20 +18,20 @@ from tests.auth.keys import ec_key, identity
 from tests.auth.test_htpasswd import CountingDisk, HtpasswdCase, SlowDisk, hashed
 from tests.auth.test_htpasswd import basic as basic_header
 from txregistry.auth.htpasswd import CHECKS_AT_ONCE, MAX_WAITING, parse_basic
-from txregistry.auth.keys import watch_bundle
+from txregistry.auth.key_files import watch_bundle
 from txregistry.auth.passwords import (
     MAX_COST,
     Entries,
     cost_of,
     hash_of,
+    invalid_lines,
     parse_entries,
-    unusable_lines,
-    usable_entries,
+    valid_entries,
 )
 from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
 from txregistry.spec.errors import TooManyRequests, Unauthorized
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 
 ATTACKER, FRIEND = "192.0.2.66", "192.0.2.1"
 
@@ -195,12 +195,12 @@ class ShareTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """A network of 64 bits of IPv6 is one peer; each address of IPv4 is another."""
-        self.assertEqual(share_of("2001:db8::1"), share_of("2001:db8::ffff:2"))
-        self.assertNotEqual(share_of("2001:db8::1"), share_of("2001:db8:0:1::1"))
-        self.assertNotEqual(share_of("192.0.2.1"), share_of("192.0.2.2"))
-        self.assertEqual(share_of("::ffff:192.0.2.1"), share_of("192.0.2.1"))
-        self.assertEqual(share_of("fe80::1%eth0"), share_of("fe80::2%eth0"))
-        self.assertEqual(share_of("-"), "-")
+        self.assertEqual(client_key("2001:db8::1"), client_key("2001:db8::ffff:2"))
+        self.assertNotEqual(client_key("2001:db8::1"), client_key("2001:db8:0:1::1"))
+        self.assertNotEqual(client_key("192.0.2.1"), client_key("192.0.2.2"))
+        self.assertEqual(client_key("::ffff:192.0.2.1"), client_key("192.0.2.1"))
+        self.assertEqual(client_key("fe80::1%eth0"), client_key("fe80::2%eth0"))
+        self.assertEqual(client_key("-"), "-")
 
 
 #: The characters of a hash after its salt begins.
@@ -269,7 +269,8 @@ class DamagedFileTests(HtpasswdCase):
             self.assertTrue(self.accepted("ann", "right"))
         told = [(event["number"], event["reason"]) for event in events]
         self.assertEqual(
-            told, [(2, "expected name:hash"), (3, "its hash is none of bcrypt")]
+            told,
+            [(2, "expected name:hash"), (3, "expected a bcrypt hash of cost 4 to 18")],
         )
         self.assertNotIn("s3cretword", repr([e["log_format"] for e in events]))
 
@@ -322,9 +323,9 @@ class FuzzTests(HtpasswdCase):
     @given(LINES)
     def test_password_files(self, content: bytes) -> None:
         """Any file has good lines and bad ones; a refusal names a line."""
-        found = usable_entries(content)
+        found = valid_entries(content)
         self.assertIsInstance(found, Entries)
-        bad = unusable_lines(content)
+        bad = invalid_lines(content)
         try:
             strict = parse_entries(content)
         except ValueError as error:

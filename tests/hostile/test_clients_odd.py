@@ -168,7 +168,7 @@ class ChainTests(LimitCase):
     def refused(self, *ders: bytes) -> None:
         chain = [base64.b64encode(der).decode() for der in ders]
         keys = TrustedKeys({}, {}, [x509.load_der_x509_certificate(ders[0])])
-        self.assertRaises(ValueError, keys.of_header, {"x5c": chain}, float(NOW))
+        self.assertRaises(ValueError, keys.key_for, {"x5c": chain}, float(NOW))
 
     def test_odd_curve(self) -> None:
         """A key on a curve that nobody knows is not trusted, and breaks nothing."""
@@ -185,7 +185,7 @@ class ChainTests(LimitCase):
         keys = TrustedKeys({}, {}, [x509.load_der_x509_certificate(issuer)])
         chain = [base64.b64encode(der).decode() for der in (leaf, issuer)]
         with self.assertRaises(ValueError) as raised:
-            keys.of_header({"x5c": chain}, float(NOW))
+            keys.key_for({"x5c": chain}, float(NOW))
         self.assertIn("uplicate", str(raised.exception))
 
     def test_large_key(self) -> None:
@@ -194,7 +194,7 @@ class ChainTests(LimitCase):
             public = rsa.RSAPublicNumbers(exponent, 2**bits - 1).public_key()
             with self.assertRaises(ValueError) as raised:
                 encoded = base64.b64encode(certificate(ec.SECP256R1(), public=public))
-                TrustedKeys({}, {}).of_header({"x5c": [encoded.decode()]}, float(NOW))
+                TrustedKeys({}, {}).key_for({"x5c": [encoded.decode()]}, float(NOW))
             self.assertIn("too large", str(raised.exception))
 
 

@@ -262,7 +262,7 @@ class RegistryTests(SynchronousTestCase):
     def count(self) -> list[int]:
         """Count the entries that are read, and the questions for manifests."""
         counts = [0, 0]
-        read, ask = referring.good_entries_of, Names.manifests
+        read, ask = referring.valid_entries_of, Names.manifests
 
         def counted(content: bytes) -> Iterator[Any]:
             for entry in read(content):
@@ -273,7 +273,7 @@ class RegistryTests(SynchronousTestCase):
             counts[1] += 1
             return ask(names, *args)
 
-        self.patch(referring, "good_entries_of", counted)
+        self.patch(referring, "valid_entries_of", counted)
         self.patch(Names, "manifests", asked)
         return counts
 

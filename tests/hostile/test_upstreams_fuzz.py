@@ -22,7 +22,7 @@ from txregistry.spec.challenge import parse_challenges
 from txregistry.spec.errors import ManifestInvalid, UpstreamFailed
 from txregistry.spec.links import parse_next
 from txregistry.spec.manifest import lenient
-from txregistry.spec.manifest.listing import entries_of, good_entries_of
+from txregistry.spec.manifest.listing import entries_of, valid_entries_of
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import masked_url
@@ -99,7 +99,7 @@ READERS: dict[str, tuple[Callable[[bytes], Any], type[Exception]]] = {
     "token": (lambda body: _parse(body, 0.0, "x"), UpstreamFailed),
     "manifest": (lenient.read, ManifestInvalid),
     "referrers": (lambda body: list(entries_of(body)), ManifestInvalid),
-    "tags of referrers": (lambda body: list(good_entries_of(body)), ManifestInvalid),
+    "tags of referrers": (lambda body: list(valid_entries_of(body)), ManifestInvalid),
     "tags": (read_tags, UpstreamFailed),
 }
 

@@ -24,7 +24,7 @@ from txregistry.remote.failures import TargetRefused
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import TlsFiles, make_core_agent
 from txregistry.spec.errors import UpstreamFailed
-from txregistry.spec.targets import Reach, TrustedTarget, may_lead, reach_of
+from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
 
 PUBLIC, PRIVATE, LOOPBACK = "93.184.216.34", "10.1.2.3", "127.0.0.1"
 METADATA = "169.254.169.254"
@@ -304,8 +304,8 @@ class ReachTests(SynchronousTestCase):
 
     def test_link_local_leads_nowhere_nearer(self) -> None:
         """Not even an upstream that is at a link-local address leads to others."""
-        self.assertFalse(may_lead(Reach.LINK_LOCAL, "h", 80, METADATA, ()))
-        self.assertTrue(may_lead(Reach.LINK_LOCAL, "h", 80, PRIVATE, ()))
+        self.assertFalse(may_redirect(Reach.LINK_LOCAL, "h", 80, METADATA, ()))
+        self.assertTrue(may_redirect(Reach.LINK_LOCAL, "h", 80, PRIVATE, ()))
 
     def test_entries(self) -> None:
         """An entry is a host, an address or a network, perhaps with a port."""

@@ -21,7 +21,7 @@ from tests.hostile.work import Parse, WorkCase
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings, make_notifier
 from txregistry.auth.htpasswd import parse_basic
-from txregistry.auth.passwords import usable_entries
+from txregistry.auth.passwords import valid_entries
 from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
@@ -36,7 +36,7 @@ from txregistry.spec.conditional import match_holds, none_match_fails, range_app
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RangeInvalid
 from txregistry.spec.forwarded import client_base, parse_forwarded
-from txregistry.spec.hops import client_of
+from txregistry.spec.hops import client_address
 from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.inmemory import MemoryDriver
@@ -365,13 +365,13 @@ PARSERS: dict[str, Parse] = {
     "Range": range_or_none,
     "Content-Range": parse_content_range,
     "Forwarded": parse_forwarded,
-    "Forwarded, for": lambda text: client_of("10.0.0.1", text, "", is_near),
-    "X-Forwarded-For": lambda text: client_of("10.0.0.1", "", text, is_near),
+    "Forwarded, for": lambda text: client_address("10.0.0.1", text, "", is_near),
+    "X-Forwarded-For": lambda text: client_address("10.0.0.1", "", text, is_near),
     "X-Forwarded-Host": lambda text: client_base(text, text, text, "http", "own"),
     "Basic": parse_basic,
     "URL": masked_url,
     "log": lambda text: (word(text), quoted(text), line(text), indented(text)),
-    "passwords": lambda text: usable_entries(text.encode("utf-8", "replace")),
+    "passwords": lambda text: valid_entries(text.encode("utf-8", "replace")),
 }
 
 

@@ -42,6 +42,15 @@ class LogTests(SynchronousTestCase):
             self.assertEqual((event["level"], event["service"]), ("warn", "edge"))
             self.assertIn(time, event)
 
+    def test_fields_with_reserved_names(self) -> None:
+        """A field of an event does not replace the message, the time or the logger."""
+        log, stream = self.log("json")
+        log.info("from {logger}", message=("legacy",), time=3.0, logger="theirs")
+        event = json.loads(stream.getvalue())
+        self.assertEqual(event["message"], "from theirs")
+        self.assertEqual(event["logger"], "txregistry.test")
+        self.assertRegex(event["time"], r"^\d{4}-.*Z$")
+
     def test_failures(self) -> None:
         """A traceback goes along."""
         for formatter in ("text", "json"):

@@ -17,7 +17,7 @@ from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
-from txregistry.spec.reference import may_begin_a_name
+from txregistry.spec.reference import is_name_prefix
 from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.shape import is_ours
@@ -100,9 +100,9 @@ class ShapeTests(SynchronousTestCase):
             long,
             f"{long}c",
         ):
-            self.assertTrue(may_begin_a_name(text), text)
+            self.assertTrue(is_name_prefix(text), text)
         for text in ("", "/", "a/", ".a", "_layers", "a/Host"):
-            self.assertFalse(may_begin_a_name(text), text)
+            self.assertFalse(is_name_prefix(text), text)
 
     def test_uploads(self) -> None:
         """Nobody looks for links in uploads."""

@@ -81,7 +81,7 @@ def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Ch
     # The name appears in the log and on the debug listener.
     target = Target.of(item.uri)
     return Check(
-        target.shown,
+        target.masked,
         http_probe(client, target.url, target.headers(item.headers), item.statuscode),
         item.interval or _HEALTH_SECONDS,
         item.threshold,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.fields import Duration, secret, section
-from txregistry.spec.proxies import USUAL_NETWORKS
+from txregistry.spec.proxies import DEFAULT_NETWORKS
 
 
 @attrs.frozen
@@ -121,5 +121,5 @@ class Http:
     http2: Http2 = section(Http2)
     h2c: H2c = section(H2c)
     limits: HttpLimits = section(HttpLimits)
-    trustedproxies: tuple[str, ...] = USUAL_NETWORKS
+    trustedproxies: tuple[str, ...] = DEFAULT_NETWORKS
     socketmode: str = "0666"

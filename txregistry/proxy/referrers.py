@@ -78,7 +78,7 @@ class ProxyReferrers:
     @deferred
     async def _full_list(self, digest: Digest) -> Referrers:
         now, status = self._clock.seconds(), current_status()
-        seen = self._memory.find((self._name, digest))
+        seen = self._memory.get((self._name, digest))
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             status.hit = True
             return seen.referrers
@@ -98,7 +98,7 @@ class ProxyReferrers:
     async def _request(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
         seen = SeenReferrers(found, self._clock.seconds())
-        self._memory.keep(
+        self._memory.put(
             (self._name, digest), seen, sum(item.memory_bytes for item in found)
         )
         return found

@@ -53,7 +53,7 @@ class Rights:
         """Return whether access was confirmed recently, as far as memory knows."""
         if not self._seconds:
             return True
-        granted_at = self._granted.find(key)
+        granted_at = self._granted.get(key)
         return granted_at is not None and self._is_recent(granted_at)
 
     @deferred
@@ -80,7 +80,7 @@ class Rights:
         return self._clock.seconds() - granted_at < self._seconds
 
     def _remember(self, key: EntryKey, granted_at: float) -> None:
-        self._granted.keep(key, granted_at, size_of(str(key.repository), key.reference))
+        self._granted.put(key, granted_at, size_of(str(key.repository), key.reference))
 
     def _mark_stale(self, error: RegistryError, granted_at: float | None) -> None:
         status, now = current_status(), self._clock.seconds()

@@ -41,4 +41,4 @@ def remember_answer(
 ) -> None:
     """Cache an answer, replacing an older one."""
     size = size_of(str(tag), seen.descriptor.media_type) + _SEEN_BYTES
-    answers.keep((name, tag), seen, size)
+    answers.put((name, tag), seen, size)

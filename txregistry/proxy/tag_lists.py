@@ -39,7 +39,7 @@ class TagLists:
 
     def find(self, name: RepositoryName, now: float) -> Tags | None:
         """Return a list, if it is fresh."""
-        seen = self._seen.find(name)
+        seen = self._seen.get(name)
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             return seen.tags
         return None
@@ -47,7 +47,7 @@ class TagLists:
     def remember(self, name: RepositoryName, tags: Tags, now: float) -> None:
         """Cache a list; older ones may be evicted."""
         size = sum(_TAG_BYTES + len(str(tag)) for tag in tags)
-        self._seen.keep(name, _Seen(tags, now), size)
+        self._seen.put(name, _Seen(tags, now), size)
 
 
 def page_of(tags: Tags, after: str, limit: int | None) -> Tags:

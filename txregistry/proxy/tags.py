@@ -56,7 +56,7 @@ class ProxyTags:
         """
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
             Freshness.FRESH
         ):
@@ -91,9 +91,9 @@ class ProxyTags:
             except RegistryError as another:
                 error = error if is_outage(error) else another
             else:
-                current_status().brought()
+                current_status().fetched()
                 return found
-        self._cache.answers.forget((self._name, tag))
+        self._cache.answers.pop((self._name, tag))
         return await self._stale(tag, error)
 
     @deferred
@@ -181,7 +181,7 @@ class ProxyTags:
         except ManifestUnknown:
             return seen
         known = SeenTag(manifest.descriptor, seen.confirmed_at)
-        if self._cache.answers.find((self._name, tag)) == seen:
+        if self._cache.answers.get((self._name, tag)) == seen:
             self._remember(tag, known)
         return known
 
@@ -196,7 +196,7 @@ class ProxyTags:
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
@@ -211,7 +211,7 @@ class ProxyTags:
     @deferred
     async def _delete(self, tag: Tag) -> None:
         """Delete the tag, as the upstream has."""
-        self._cache.answers.forget((self._name, tag))
+        self._cache.answers.pop((self._name, tag))
         self._cache.pending.discard(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:

@@ -143,7 +143,7 @@ class AuthAgent:
             authorization, response = None, await ask(None)
         if response.code not in _REFUSED:
             if authorization is None:
-                self._challenges.forget(target.key)
+                self._challenges.pop(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
             return response  # an object store; it has no token service
@@ -163,7 +163,7 @@ class AuthAgent:
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._challenges.find(self._target(url).key) is not None
+        return self._challenges.get(self._target(url).key) is not None
 
     def _send(
         self,
@@ -189,7 +189,7 @@ class AuthAgent:
     @deferred
     async def _from_cache(self, target: AuthTarget, attempt: _Attempt) -> str | None:
         """Fire with the authorization for a cached challenge, or ``None``."""
-        for challenge in self._challenges.find(target.key) or ():
+        for challenge in self._challenges.get(target.key) or ():
             authorization = await self._authorization_for(challenge, target, attempt)
             if authorization is not None:
                 return authorization
@@ -215,7 +215,7 @@ class AuthAgent:
             if not offered or response.code == 403:
                 plain = await ask(None)
                 if plain.code not in _REFUSED:
-                    self._challenges.forget(target.key)
+                    self._challenges.pop(target.key)
                     return plain
                 offered = challenges_of(plain) or offered
                 discard(plain, self._clock)
@@ -295,7 +295,7 @@ class AuthAgent:
 
     def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
         size = memory_bytes(challenges) + size_of(target.url)
-        self._challenges.keep(target.key, challenges, size)
+        self._challenges.put(target.key, challenges, size)
 
     @property
     def _host(self) -> str:

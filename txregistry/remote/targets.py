@@ -34,7 +34,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.failures import TargetRefused
 from txregistry.remote.origin import Origin
-from txregistry.spec.targets import Reach, TrustedTarget, may_lead, reach_of
+from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
 
 _Addresses = Sequence[IPv4Address | IPv6Address]
 
@@ -212,7 +212,7 @@ class Targets:
         self.upstream_reach = max(self.upstream_reach or Reach.LINK_LOCAL, *seen)
 
     def _permits(self, upstream_reach: Reach, origin: Origin, address: str) -> bool:
-        return may_lead(
+        return may_redirect(
             upstream_reach, origin.host, origin.port, address, self._trusted
         )
 

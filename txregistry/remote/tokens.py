@@ -92,7 +92,7 @@ class Tokens:
         :return: fails with ``Unauthorized``, ``Denied``, ``TooManyRequests`` or
             ``UpstreamFailed``.
         """
-        cached = self._cache.find(key)
+        cached = self._cache.get(key)
         usable = cached is not None and cached.text not in refused
         if cached is not None and usable and self._clock.seconds() < cached.renew_at:
             return cached.text
@@ -106,7 +106,7 @@ class Tokens:
     @deferred
     async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
-        self._cache.forget(key)  # expired or refused
+        self._cache.pop(key)  # expired or refused
         host = Origin.of(key.realm).authority
         credentials = await self._credentials.credentials(host)
         response = await self._request(key, credentials)
@@ -116,7 +116,7 @@ class Tokens:
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._cache.keep(key, token, size_of(token.text, *attrs.astuple(key)))
+        self._cache.put(key, token, size_of(token.text, *attrs.astuple(key)))
         return token
 
     @deferred

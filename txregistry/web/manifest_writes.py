@@ -29,7 +29,7 @@ from txregistry.spec.errors import (
     UriTooLong,
 )
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
-from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
+from txregistry.spec.manifest.push import PushPolicy, read_pushed, requirements_of
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
@@ -120,7 +120,7 @@ class ManifestWrites:
 
         :raise Several: of the problems found, at most :data:`MAX_PROBLEMS`.
         """
-        demands = demands_of(manifest, self._policy)
+        demands = requirements_of(manifest, self._policy)
         problems: list[RegistryError] = [*demands.problems]
         checks = [(_has_blob, wanted) for wanted in demands.blobs]
         checks += [(_has_manifest, wanted) for wanted in demands.manifests]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from txregistry.flow.producer_relay import open_passage
+from txregistry.flow.producer_relay import open_relay
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.conditional import (
     etag,
@@ -115,16 +115,16 @@ async def _send_parts(
     request.setResponseCode(206)
     request.setHeader(b"Content-Type", f"multipart/byteranges; boundary={boundary}")
     request.setHeader(b"Content-Length", b"%d" % length)
-    passage = open_passage(request)
+    relayed = open_relay(request)
     try:
         for head, part in zip(heads, parts, strict=True):
-            await passage.relay.ready()
+            await relayed.relay.ready()
             request.write(head)
             await reader.read(
-                consumer=passage.consumer, offset=part.start, size=part.size
+                consumer=relayed.consumer, offset=part.start, size=part.size
             )
     finally:
-        passage.relay.shut()
+        relayed.relay.close()
     request.write(tail)
 
 

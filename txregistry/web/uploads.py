@@ -35,7 +35,7 @@ from txregistry.spec.errors import (
     Unsupported,
     UploadRangeInvalid,
 )
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.events import EventEmitter
@@ -75,7 +75,7 @@ class Uploads:
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
         mount = await requested_mount(request, grant, self._namespace)
-        owner = grant.user or share_of(request.peer)
+        owner = grant.user or client_key(request.peer)
         with self._unfinished.count_new(owner, _now(request)) as new:
             if mount is None and digest is None:
                 status = await blobs.begin(algorithm=algorithm)

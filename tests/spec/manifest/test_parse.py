@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -119,11 +120,21 @@ class ManifestTests(SynchronousTestCase):
         self.assertEqual(found.media_type, mediatypes.DOCKER_SCHEMA1_SIGNED)
         self.assertEqual(found.digest, Digest.of(payload))
         self.assertEqual([d.digest for d in found.references], [self.a])
-        signatures, stored = jws.take_apart(found)
+        signatures, stored = jws.split_signatures(found)
         self.assertEqual(stored, payload)
-        again = jws.put_together(parse(stored), signatures)
+        again = jws.join_signatures(parse(stored), signatures)
         self.assertEqual(again.content, signed)
         self.assertEqual(again.digest, found.digest)
+
+    def test_stored_signatures_that_are_damaged(self) -> None:
+        """A payload whose stored signatures cannot be read is served without them."""
+        payload = b'{\n   "schemaVersion": 1,\n   "fsLayers": []\n}'
+        signatures, stored = jws.split_signatures(parse(_sign(payload)))
+        text = base64.urlsafe_b64encode(b'{"formatLength": "1", "formatTail": "Cn0"}')
+        wrong = json.dumps({"protected": text.decode().rstrip("=")}).encode()
+        for damaged in ([*signatures, b"\x00"], [b"[]"], [b"{}"], [wrong]):
+            found = jws.join_signatures(parse(stored), damaged)
+            self.assertEqual(found, parse(stored), damaged)
 
     def test_broken_signature(self) -> None:
         """Signatures that do not say what they span are refused."""
@@ -137,7 +148,6 @@ class ManifestTests(SynchronousTestCase):
 
 
 def _sign(payload: bytes) -> bytes:
-    import base64
 
     def code(value: bytes) -> str:
         return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

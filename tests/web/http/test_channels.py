@@ -101,7 +101,7 @@ class ChannelTests(SynchronousTestCase):
     def test_length_of_reads(self) -> None:
         """Only a body is read in large pieces."""
         self.channel.dataReceived(HEAD + b"Content-Length: 2\r\n\r\n")
-        self.assertEqual(self.transport.bufferSize, BODIES.most)
+        self.assertEqual(self.transport.bufferSize, BODIES.max_share)
         self.channel.dataReceived(b"ab")
         self.assertEqual(self.transport.bufferSize, HEAD_READ_BYTES)
 
@@ -110,10 +110,10 @@ class ChannelTests(SynchronousTestCase):
         self.channel.dataReceived(HEAD + b"Content-Length: 3\r\n\r\n")
         self.house.registry.active.update(range(99))
         self.channel.dataReceived(b"a")
-        self.assertEqual(self.transport.bufferSize, BODIES.whole // 100)
+        self.assertEqual(self.transport.bufferSize, BODIES.total // 100)
         self.house.registry.active.difference_update(range(99))
         self.channel.dataReceived(b"b")
-        self.assertEqual(self.transport.bufferSize, BODIES.most)
+        self.assertEqual(self.transport.bufferSize, BODIES.max_share)
 
     def test_length_of_reads_of_what_follows(self) -> None:
         """Requests that come while one is answered are read in small pieces."""

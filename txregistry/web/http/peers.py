@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from txregistry.spec.hops import client_of
+from txregistry.spec.hops import client_address
 from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.texts import TextRequest
 
@@ -29,7 +29,7 @@ class PeerRequest(TextRequest):
     def forwarded(self, name: str) -> str:
         """Return a header set by a proxy; empty unless the peer is a trusted proxy."""
         given = self.list_header(name)
-        if not given or not cast(SiteContext, self.site).proxies.believes(self.hop):
+        if not given or not cast(SiteContext, self.site).proxies.trusts(self.hop):
             return ""
         return given
 
@@ -38,5 +38,7 @@ class PeerRequest(TextRequest):
         forwarded_for = self.list_header("X-Forwarded-For")
         if not (forwarded or forwarded_for):
             return self.hop  # the common case
-        names_clients = cast(SiteContext, self.site).proxies.names_clients
-        return client_of(self.hop, forwarded, forwarded_for, names_clients)
+        trusts_client_address = cast(
+            SiteContext, self.site
+        ).proxies.trusts_client_address
+        return client_address(self.hop, forwarded, forwarded_for, trusts_client_address)

@@ -31,7 +31,7 @@ from zope.interface import implementer
 from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 from txregistry.speed.twisted_private import is_plain_tcp
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES, BodyRequest
 from txregistry.web.http.channels import (
@@ -114,7 +114,7 @@ class RegistryRequest(BodyRequest):
         """
         context = copy_context()
         context.run(request_id.set, self.request_id)
-        context.run(client_share.set, share_of(self.peer))
+        context.run(client_share.set, client_key(self.peer))
         return context.run(do, *args)
 
     def _process(self) -> None:

@@ -11,7 +11,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from txregistry.interfaces.observe import IExchangeObserver
-from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
+from txregistry.spec.proxies import DEFAULT_NETWORKS, TrustedProxies
 from txregistry.web.http.channels import (
     ChannelLimits,
     RegistryChannel,
@@ -63,7 +63,7 @@ class RegistrySite(Site):
         self.date = DateLine(wall_clock or clock)
         named = {name.lower(): values for name, values in (headers or {}).items()}
         self.headers = {**_DEFAULT_HEADERS, **named}
-        self.proxies = proxies or TrustedProxies.parse(USUAL_NETWORKS)
+        self.proxies = proxies or TrustedProxies.parse(DEFAULT_NETWORKS)
         self.limits = limits or ChannelLimits()
         self.channels: set[Any] = set()
         self.active: set[RegistryRequest] = set()

@@ -31,7 +31,6 @@ from txregistry.auth.passwords import (
 from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
 from txregistry.spec.errors import TooManyRequests, Unauthorized
-from txregistry.spec.peers import client_key
 
 ATTACKER, FRIEND = "192.0.2.66", "192.0.2.1"
 
@@ -192,15 +191,6 @@ class ShareTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["a"])
         self.finish(1)
         self.assertEqual(self.begun, ["a", "c"])
-
-    def test_addresses(self) -> None:
-        """A network of 64 bits of IPv6 is one peer; each address of IPv4 is another."""
-        self.assertEqual(client_key("2001:db8::1"), client_key("2001:db8::ffff:2"))
-        self.assertNotEqual(client_key("2001:db8::1"), client_key("2001:db8:0:1::1"))
-        self.assertNotEqual(client_key("192.0.2.1"), client_key("192.0.2.2"))
-        self.assertEqual(client_key("::ffff:192.0.2.1"), client_key("192.0.2.1"))
-        self.assertEqual(client_key("fe80::1%eth0"), client_key("fe80::2%eth0"))
-        self.assertEqual(client_key("-"), "-")
 
 
 #: The characters of a hash after its salt begins.

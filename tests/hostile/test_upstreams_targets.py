@@ -24,7 +24,6 @@ from txregistry.remote.failures import TargetRefused
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import TlsFiles, make_core_agent
 from txregistry.spec.errors import UpstreamFailed
-from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
 
 PUBLIC, PRIVATE, LOOPBACK = "93.184.216.34", "10.1.2.3", "127.0.0.1"
 METADATA = "169.254.169.254"
@@ -264,55 +263,8 @@ class RedirectTests(SynchronousTestCase):
             self.fetch(client, "http://10.1.2.3/b")
 
 
-class ReachTests(SynchronousTestCase):
-    """From where an address can be reached."""
-
-    def test_reach(self) -> None:
-        """Each kind of address, also as IPv6 writes one of IPv4."""
-        for text, expected in (
-            (PUBLIC, Reach.PUBLIC),
-            ("2606:2800:220:1::1", Reach.PUBLIC),
-            ("10.0.0.1", Reach.PRIVATE),
-            ("172.31.0.1", Reach.PRIVATE),
-            ("100.64.0.1", Reach.PRIVATE),
-            ("fd12::1", Reach.PRIVATE),
-            ("198.18.0.1", Reach.PRIVATE),
-            ("240.0.0.1", Reach.PRIVATE),
-            ("127.9.9.9", Reach.LOOPBACK),
-            ("0.0.0.0", Reach.LOOPBACK),
-            ("::", Reach.LOOPBACK),
-            ("::1", Reach.LOOPBACK),
-            ("::ffff:127.0.0.1", Reach.LOOPBACK),
-            ("::127.0.0.1", Reach.LOOPBACK),
-            ("64:ff9b::7f00:1", Reach.LOOPBACK),
-            ("2002:7f00:1::", Reach.LOOPBACK),
-            ("::ffff:10.0.0.1", Reach.PRIVATE),
-            ("64:ff9b::a00:1", Reach.PRIVATE),
-            ("64:ff9b::8.8.8.8", Reach.PUBLIC),
-            (METADATA, Reach.LINK_LOCAL),
-            ("::ffff:169.254.169.254", Reach.LINK_LOCAL),
-            ("fe80::1%eth0", Reach.LINK_LOCAL),
-            ("224.0.0.1", Reach.LINK_LOCAL),
-            ("fd00:ec2::254", Reach.LINK_LOCAL),
-            ("168.63.129.16", Reach.LINK_LOCAL),
-            ("64:ff9b:1::169.254.169.254", Reach.LINK_LOCAL),
-            ("::ffff:0:169.254.169.254", Reach.LINK_LOCAL),
-            ("::ffff:0:192.0.2.1", Reach.PRIVATE),
-            ("100.100.100.200", Reach.LINK_LOCAL),
-        ):
-            self.assertEqual((text, reach_of(text)), (text, expected))
-
-    def test_link_local_leads_nowhere_nearer(self) -> None:
-        """Not even an upstream that is at a link-local address leads to others."""
-        self.assertFalse(may_redirect(Reach.LINK_LOCAL, "h", 80, METADATA, ()))
-        self.assertTrue(may_redirect(Reach.LINK_LOCAL, "h", 80, PRIVATE, ()))
-
-    def test_entries(self) -> None:
-        """An entry is a host, an address or a network, perhaps with a port."""
-        for text in ("Minio.lan", "minio:9000", "10.0.0.0/8", "[fd00::1]:9", "fd00::1"):
-            TrustedTarget.parse(text)
-        for text in ("http://minio", "", "10.0.0.1/8", "a b", "minio/path", "*"):
-            self.assertRaises(ValueError, TrustedTarget.parse, text)
+class ConfigurationTests(SynchronousTestCase):
+    """Keys that name where an upstream may lead."""
 
     def test_bad_entries_are_told_at_the_start(self) -> None:
         """``proxy.trustedtargets`` names the entry that is none."""

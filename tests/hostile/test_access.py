@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import bcrypt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
-from tests.auth.keys import ec_key, identity
 from tests.auth.test_htpasswd import CountingDisk, HtpasswdCase, SlowDisk, hashed
 from tests.auth.test_htpasswd import basic as basic_header
 from txregistry.auth.htpasswd import CHECKS_AT_ONCE, MAX_WAITING, parse_basic
-from txregistry.auth.key_files import watch_bundle
 from txregistry.auth.passwords import (
     MAX_COST,
     Entries,
@@ -28,7 +23,6 @@ from txregistry.auth.passwords import (
     parse_entries,
     valid_entries,
 )
-from txregistry.auth.shares import Shares
 from txregistry.interfaces.access import Grant, RequestFacts
 from txregistry.spec.errors import TooManyRequests, Unauthorized
 
@@ -129,70 +123,6 @@ class CrowdTests(CrowdCase):
         self.assert_in(self.login(FRIEND, "ann", "right"), 0)
 
 
-class ShareTests(SynchronousTestCase):
-    """Shares by themselves."""
-
-    def setUp(self) -> None:
-        self.shares: Shares[str] = Shares(1, 4)
-        self.begun: list[str] = []
-        self.under_way: list[Deferred[str]] = []
-
-    def ask(self, peer: str, user: str = "") -> list[Any]:
-        outcome: list[Any] = []
-        self.waiting = self.shares.run(peer, user, lambda: self.begin(peer))
-        self.waiting.addBoth(outcome.append)
-        return outcome
-
-    def begin(self, peer: str) -> Deferred[str]:
-        self.begun.append(peer)
-        self.under_way.append(Deferred())
-        return self.under_way[-1]
-
-    def finish(self, count: int) -> None:
-        for _ in range(count):
-            self.under_way.pop(0).callback("done")
-
-    def test_turns(self) -> None:
-        """A wait counts from the peer's last turn: b and c come before a's third."""
-        for peer in ("a", "a", "a", "b", "c"):
-            self.ask(peer)
-        self.finish(4)
-        self.assertEqual(self.begun, ["a", "a", "b", "c", "a"])
-
-    def test_who_has_most_gives_way(self) -> None:
-        """When no more may wait, the last of whoever has the most is refused."""
-        outcomes = [self.ask(peer) for peer in ("a", "a", "a", "a", "a")]
-        newcomer = self.ask("b")
-        self.assertEqual(newcomer, [])
-        self.assertEqual([len(outcome) for outcome in outcomes], [0, 0, 0, 0, 1])
-        self.assertEqual(outcomes[4][0].type, TooManyRequests)
-
-    def test_equals(self) -> None:
-        """Where all have the same, the newcomer is refused."""
-        for peer in "abcde":
-            self.ask(peer)
-        self.assertEqual(self.ask("f")[0].type, TooManyRequests)
-
-    def test_failure(self) -> None:
-        """What fails does so for whoever waits, and the next begins."""
-        outcome = self.ask("a")
-        self.ask("b")
-        self.under_way.pop().errback(ValueError())
-        self.assertEqual(outcome[0].type, ValueError)
-        self.assertEqual(self.begun, ["a", "b"])
-
-    def test_leaving(self) -> None:
-        """What was given up while it waited is never begun; what was begun holds on."""
-        self.ask("a")
-        self.waiting.cancel()
-        self.ask("b")
-        self.waiting.cancel()
-        self.ask("c")
-        self.assertEqual(self.begun, ["a"])
-        self.finish(1)
-        self.assertEqual(self.begun, ["a", "c"])
-
-
 #: The characters of a hash after its salt begins.
 SALT = len("$2b$04$")
 
@@ -269,35 +199,6 @@ class DamagedFileTests(HtpasswdCase):
         self.lines(f"ann:{hashed('right')}", "half a li")
         error = self.assertRaises(ValueError, self.make)
         self.assertIn("line 2", str(error))
-
-
-class DamagedBundleTests(SynchronousTestCase):
-    """A bundle of trusted certificates that is changed while the daemon runs."""
-
-    def test_removed_certificate_is_not_trusted(self) -> None:
-        """One that was taken out is not trusted, though another is damaged."""
-        first, second = (identity(f"ca{n}", key=ec_key(n)) for n in range(2))
-        path = Path(self.mktemp())
-        path.write_bytes(first.pem + second.pem)
-        watched = watch_bundle(str(path))
-        self.assertEqual(len(watched.read().roots), 2)
-        cut = first.pem.replace(b"M", b"!", 1)
-        path.write_bytes(cut + second.pem)
-        with capturedLogs() as events:
-            (left,) = watched.read().roots
-        self.assertEqual(left, second.certificate)
-        (told,) = events
-        self.assertEqual(told["reason"], "certificate 1 is malformed")
-
-    def test_nothing_good_is_left(self) -> None:
-        """A bundle without one good certificate says nothing: the older one holds."""
-        only = identity("ca", key=ec_key())
-        path = Path(self.mktemp())
-        path.write_bytes(only.pem)
-        watched = watch_bundle(str(path))
-        watched.read()
-        path.write_bytes(b"nothing")
-        self.assertEqual(list(watched.read().roots), [only.certificate])
 
 
 #: What a password file may hold, with what makes a line mixed in.

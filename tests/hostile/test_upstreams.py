@@ -28,7 +28,6 @@ from txregistry.remote.response_parser import (
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.ranges import parse_content_range
-from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
 
 BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
@@ -298,41 +297,3 @@ class LengthTests(SynchronousTestCase):
         house.upstream.blobs["lib/x", str(digest)] = b"x" * 300_000
         got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digest}"))
         self.assertEqual((got.status, len(got.body)), (200, 300_000))
-
-
-class FillTests(SynchronousTestCase):
-    """Downloads that nobody waits for."""
-
-    def test_clients_that_leave(self) -> None:
-        """Clients that left leave no more downloads than there may be, and no queue."""
-        house = TestHouse()
-        house.fills._max_fills = 2
-        house.upstream.rate = 100_000
-        blobs = [bytes([65 + n]) * 900_000 for n in range(5)]
-        digests = [house.upstream.add_blob("lib/x", blob) for blob in blobs]
-        repository = house.settle(house.proxy.repository(house_name()))
-        for digest in digests[:4]:
-            reader = house.settle(repository.blobs.open(digest=digest))
-            reader.close()
-            self.assertLessEqual(len(house.fills._fills), 2)
-        got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digests[4]}"))
-        self.assertEqual((got.status, got.body), (200, blobs[4]))
-        self.assertFalse(house.fills._queue)
-
-    def test_two_who_wait_for_one_blob(self) -> None:
-        """Clients that wait for the same blob share one download."""
-        house = TestHouse()
-        house.fills._max_fills = 1
-        house.upstream.rate = 100_000
-        first, second = (
-            house.upstream.add_blob("lib/x", letter * 200_000)
-            for letter in (b"a", b"b")
-        )
-        paths = [f"/v2/lib/x/blobs/{digest}" for digest in (first, second, second)]
-        asked = [house.ask("GET", path) for path in paths]
-        self.assertEqual([house.settle(one).status for one in asked], [200] * 3)
-        self.assertEqual(house.upstream.count("GET", str(second)), 1)
-
-
-def house_name() -> RepositoryName:
-    return RepositoryName.parse("lib/x")

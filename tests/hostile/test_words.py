@@ -40,7 +40,6 @@ from txregistry.spec.hops import client_address
 from txregistry.spec.ranges import parse_content_range, parse_range
 from txregistry.spec.weburl import Target, masked_url
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.web.http.exchange import masked
 
 #: Ends a line and begins another as ours do.
 FORGED = 'ann [x] "GET /" 200\n10.0.0.1 - root [01/Jan/2026:00:00:00 +0000] "DELETE /"'
@@ -110,28 +109,6 @@ class AccessLogTests(SynchronousTestCase):
         )
         user = "repo:ann@example.com/x"
         self.assertIn(user, format_combined(attrs.evolve(EXCHANGE, user=user), "now"))
-
-
-class MaskTests(SynchronousTestCase):
-    """What lets its reader go on with somebody's upload stands in no log."""
-
-    def test_uploads(self) -> None:
-        """However it is written."""
-        for uri, expected in (
-            (
-                "/v2/a/blobs/uploads/id?_state=x&n=1",
-                "/v2/a/blobs/uploads/-?_state=-&n=1",
-            ),
-            (
-                "/v2/a/blobs/uploads/id?n=1&%5Fstate=x",
-                "/v2/a/blobs/uploads/-?n=1&%5Fstate=-",
-            ),
-            ("/v2/a/blobs%2Fuploads%2fid", "/v2/a/blobs%2Fuploads%2f-"),
-            ("/v2/uploads/manifests/v1", "/v2/uploads/manifests/v1"),
-            ("/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/"),
-            ("/v2/a/tags/list?state=x", "/v2/a/tags/list?state=x"),
-        ):
-            self.assertEqual(masked(uri), expected)
 
 
 class EventLogTests(SynchronousTestCase):

@@ -83,9 +83,8 @@ def plain_timers() -> None:
 
 
 def plain_dates() -> None:
-    from twisted.web.http import datetimeToString
-
     import txregistry.web.http.dates as module
+    from twisted.web.http import datetimeToString
 
     module.DateLine.now = lambda self: datetimeToString(self._clock.seconds())
 

@@ -46,7 +46,8 @@ def collect(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: the collection failed.
     """
-    path = own_path(config, "control.sock")
+    # A link stands there if the socket is in the unit's RuntimeDirectory=.
+    path = os.path.realpath(own_path(config, "control.sock"))
     connection = _connect(path)
     if connection is None:
         place = _lockable(config, unlocked)

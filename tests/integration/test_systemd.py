@@ -24,9 +24,11 @@ from tests.integration.support import (
     IntegrationCase,
     Output,
     Process,
+    require,
     run,
     sleep,
     until,
+    which,
 )
 from tests.integration.test_process import Trusting, make_certificate
 
@@ -224,6 +226,33 @@ class ActivationTests(SystemdCase):
         over.set()
         for answers in asking:
             self.assertGreater(await answers, 3)
+
+
+class UnitTests(IntegrationCase):
+    """The units of the Debian package, as systemd reads them."""
+
+    def copy(self) -> list[str]:
+        """Copy the units, with commands that are there."""
+        paths = []
+        for name in ("txregistry.service", "txregistry.socket"):
+            text = (Path(__file__).parents[2] / "debian" / name).read_text()
+            paths.append(str(self.directory / name))
+            command = text.replace("/usr/lib/txregistry/bin/twistd", TWISTD)
+            Path(paths[-1]).write_text(command)
+        return paths
+
+    async def test_verify(self) -> None:
+        """There is nothing that systemd does not know."""
+        require("systemd-analyze")
+        said = await run(which("systemd-analyze"), "--man=no", "verify", *self.copy())
+        self.assertEqual(said, "")
+
+    async def test_exposure(self) -> None:
+        """The service is exposed to 2.0 of 10 at most."""
+        require("systemd-analyze")
+        service, _ = self.copy()
+        options = ("--offline=true", "--threshold=20", "--no-pager")
+        await run(which("systemd-analyze"), "security", *options, service)
 
 
 class ControlTests(SystemdCase):

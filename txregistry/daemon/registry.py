@@ -13,6 +13,7 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
@@ -20,6 +21,11 @@ from twisted.python.failure import Failure
 from txregistry.daemon.supervision import Supervision
 from txregistry.flow.deferred import deferred
 from txregistry.web.http.site import RegistrySite
+
+#: Between the last connection that is accepted and the drain, which closes those that
+#: ask nothing. A client that has just connected sends its request within this time; it
+#: would not try again, as one does whose connection was kept.
+_SETTLE_SECONDS = 0.5
 
 
 @attrs.define(eq=False, slots=False)
@@ -80,7 +86,11 @@ class Registry(Service):
             self._starting.cancel()
         for port in self._ports:
             await _as_deferred(port.stopListening())
-        for site in self._sites():
+        sites = self._sites()
+        for site in sites:
+            if site.channels:
+                await deferLater(site.clock, _SETTLE_SECONDS)
+        for site in sites:
             await site.drain(self._drain_seconds)
         for part in reversed(self._parts):
             if part.running:

@@ -61,7 +61,7 @@ versions:
 
 # The Debian package, into dist/.
 deb: scripts/system-packages
-	scripts/system-packages git dpkg-dev debhelper python3 python3-pip python3-setuptools \
+	scripts/system-packages git build-essential debhelper python3 python3-pip python3-setuptools \
 		python3-venv python3-wheel
 	scripts/deb
 
@@ -69,7 +69,7 @@ deb: scripts/system-packages
 RELEASE ?= bookworm trixie
 deb-test: scripts/system-packages
 	scripts/system-packages debootstrap systemd-container iproute2 skopeo docker-registry \
-		curl python3
+		curl openssl python3
 	set -e; for release in $(RELEASE); do scripts/deb-test $$release; done
 
 format: $(VENV)/tools

@@ -10,7 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean
+.PHONY: run test check lint unit integration coverage bench soak versions format clean \
+	deb deb-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -58,12 +59,25 @@ soak: $(VENV)/peers $(VENV)/tools
 versions:
 	scripts/versions $(TESTS)
 
+# The Debian package, into dist/.
+deb: scripts/system-packages
+	scripts/system-packages git build-essential debhelper python3 python3-pip python3-setuptools \
+		python3-venv python3-wheel
+	scripts/deb
+
+# Builds it, installs it where systemd runs, and tries what an administrator does.
+RELEASE ?= bookworm trixie
+deb-test: scripts/system-packages
+	scripts/system-packages debootstrap systemd-container iproute2 skopeo docker-registry \
+		curl openssl python3
+	set -e; for release in $(RELEASE); do scripts/deb-test $$release; done
+
 format: $(VENV)/tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .versions _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
+	rm -rf $(VENV) .versions .deb-test dist _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
 
 $(VENV)/installed: setup.py Makefile scripts/system-packages
 	scripts/system-packages python3 python3-venv ca-certificates
@@ -78,5 +92,5 @@ $(VENV)/tools: $(VENV)/installed
 
 $(VENV)/peers: $(VENV)/installed scripts/system-packages
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl
+		docker.io redis-server busybox-static procps curl systemd
 	touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import os
 import random
 import sys
@@ -77,7 +78,10 @@ def makeService(options: Options) -> Registry:
     # back an hour.
     reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
+    descriptors = _descriptors(options)
+    # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
+    faulthandler.enable(descriptors[0])
+    events, accesses = (Outlet(number, reactor) for number in descriptors)
     for outlet in (events, accesses):
         atexit.register(outlet.close)
     jitter = random.SystemRandom().random

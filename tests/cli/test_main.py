@@ -10,7 +10,7 @@ import threading
 import attrs
 import yaml
 from click.testing import CliRunner, Result
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txregistry import __version__
 from txregistry.cli import collect as module
@@ -129,6 +129,18 @@ class MainTests(SynchronousTestCase):
         result = self.run_command()
         self.assertEqual(result.exit_code, 1)
         self.assertIn("control socket does not answer", result.output)
+
+    def test_of_another_user(self) -> None:
+        """Root leaves no files where the daemon's user could not write to them."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root could")
+        path = os.path.abspath(os.path.join(self.root, "txregistry"))
+        for owner, name in ((1, "daemon"), (54321, "#54321")):
+            os.chown(path, owner, owner)
+            result = self.run_command()
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn(f"{path} belongs to {name}", result.output)
+            self.assertEqual(os.listdir(path), [])
 
 
 class AskTests(SynchronousTestCase):

@@ -19,8 +19,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
-from txregistry.config.check import VERSIONS
-from txregistry.config.model import Config
+from txregistry.config.model import VERSIONS, Config
 from txregistry.config.places import NoPlace, Place, find, put
 from txregistry.config.read import is_within, path_of
 

@@ -8,8 +8,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
-from txregistry.config.fields import FROM_FILE, is_secret
-from txregistry.config.storage import Filesystem, Storage
+from txregistry.config.declare import declared
+from txregistry.config.fields import is_secret
+from txregistry.config.storage import DRIVERS, Storage
 
 #: Drivers of distribution: known as names, though no package may provide them.
 _DRIVERS = frozenset(
@@ -118,7 +119,7 @@ def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _
 
 def _section_of(hint: Any, name: str) -> Any:
     if hint is Storage:
-        return Filesystem if name == "filesystem" else _Parameters
+        return DRIVERS.get(name, _Parameters)
     return CONTROLLERS.get(name, _Parameters)
 
 
@@ -126,7 +127,7 @@ def _field(hint: Any, segment: str) -> _Inner:
     hints = get_type_hints(hint)
     for field in attrs.fields(hint):
         if field.name.upper() == segment:
-            is_fileable = bool(field.metadata.get(FROM_FILE))
+            is_fileable = declared(field).in_file
             return _Inner(field.name, hints[field.name], is_fileable)
     raise NoPlace
 

@@ -10,8 +10,8 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
+from txregistry.config.declare import declared
 from txregistry.config.fields import (
-    NO_EFFECT,
     Duration,
     Scalar,
     is_empty,
@@ -20,7 +20,7 @@ from txregistry.config.fields import (
     parse_duration,
     plain,
 )
-from txregistry.config.storage import Storage
+from txregistry.config.storage import DRIVERS, Storage
 
 _STORAGE_SECTIONS = frozenset(
     field.name
@@ -84,7 +84,7 @@ class Reader:
         if hint is object and is_empty(value):
             return field.default
         found = self.value(hint, value, path)
-        why = field.metadata.get(NO_EFFECT)
+        why = declared(field).no_effect
         if why and found != field.default:
             self.warnings.append(f"{path}: is accepted and has no effect: {why}")
         return found
@@ -128,6 +128,9 @@ class Reader:
         parameters = value.pop(driver)
         found = self.section(Storage, {"driver": driver, **value}, path)
         given = self._parameters(parameters, join(path, driver))
+        if driver in DRIVERS:
+            # They stay as they are: a driver gets what stands in the file, no defaults.
+            self.section(DRIVERS[driver], _with_numbers(given), join(path, driver))
         return attrs.evolve(found, parameters=given)
 
     def auth(self, value: object, path: str) -> Any:
@@ -231,6 +234,14 @@ class Reader:
                 self.warnings.append(
                     f"{join(path, name)}: is not a known key and is ignored{hint}"
                 )
+
+
+def _with_numbers(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """Read numbers in quotes, which distribution takes as parameters of drivers."""
+    return {
+        name: int(item) if isinstance(item, str) and item.isdecimal() else item
+        for name, item in parameters.items()
+    }
 
 
 def _required(cls: type[Any]) -> list[str]:

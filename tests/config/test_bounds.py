@@ -19,13 +19,10 @@ class BoundsTests(SynchronousTestCase):
     def test_choices(self) -> None:
         """What is no choice is told with all that are."""
         self.assertEqual(
-            self.problems(log={"level": "loud"}, http={"tls": {"minimumtls": "ssl3"}}),
+            self.problems(log={"level": "loud"}, http={"net": "udp"}),
             [
                 "log.level: expected error or warn or info or debug, found 'loud'",
-                (
-                    "http.tls.minimumtls: expected tls1.0 or tls1.1 or tls1.2 or tls1.3,"
-                    " found 'ssl3'"
-                ),
+                "http.net: expected tcp or unix, found 'udp'",
             ],
         )
 

@@ -104,7 +104,7 @@ def garbage_collect(
 
 def _load(path: str | None) -> Config:
     try:
-        config, _ = load(path, os.environ)
+        config, _ = load(path, os.environ, is_service=False)
     except ConfigurationError as error:
         for problem in error.problems:
             click.echo(problem, err=True)

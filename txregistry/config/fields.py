@@ -30,6 +30,9 @@ _UNITS = {
 #: The longest duration of Go.
 _MAX_NANOSECONDS = 2**63 - 1
 
+#: What the name of a key ends in that names a file with the value of another one.
+TWIN = "file"
+
 #: Parameters of any driver or controller whose names contain one of these are secret.
 _SECRET_WORDS = (
     "secret",

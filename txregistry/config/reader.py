@@ -20,13 +20,7 @@ from txregistry.config.fields import (
     parse_duration,
     plain,
 )
-from txregistry.config.storage import DRIVERS, Storage
-
-_STORAGE_SECTIONS = frozenset(
-    field.name
-    for field in attrs.fields(Storage)
-    if field.name not in ("driver", "parameters")
-)
+from txregistry.config.storage import DRIVERS, Storage, is_driver
 
 #: Stands for an unknown driver, once its problem is reported.
 _NO_DRIVER = ""
@@ -118,7 +112,7 @@ class Reader:
         if not isinstance(value, Mapping):
             return self._wrong(path, "a driver's name or a mapping", value)
         value = {key_text(name): item for name, item in value.items()}
-        drivers = [name for name in value if name not in _STORAGE_SECTIONS]
+        drivers = [name for name in value if is_driver(name)]
         if len(drivers) != 1:
             listed = ", ".join(drivers) or "none"
             self.problems.append(f"{path}: expected exactly one driver, found {listed}")

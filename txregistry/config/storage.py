@@ -140,6 +140,17 @@ class Storage:
     )
 
 
+_SECTIONS = frozenset(field.name for field in attrs.fields(Storage)) - {
+    "driver",
+    "parameters",
+}
+
+
+def is_driver(name: str) -> bool:
+    """Tell if a key of the section is the name of a driver."""
+    return name not in _SECTIONS
+
+
 #: The parameters of the storage drivers that come with the house.
 DRIVERS: Mapping[str, type[Any]] = {"filesystem": Filesystem, "inmemory": InMemory}
 

@@ -11,8 +11,8 @@ from txregistry.config.access import Auth
 from txregistry.config.declare import declared
 from txregistry.config.fields import (
     Duration,
-    format_duration,
     is_secret,
+    spoken_duration,
 )
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
@@ -58,7 +58,7 @@ def _plain(value: Any, hint: Any) -> Any:
     if attrs.has(type(value)):
         return _section(value)
     if hint in (Duration, Duration | None):
-        return format_duration(value)
+        return spoken_duration(value)
     if hint is object:
         return _masked(value)
     if isinstance(value, str):

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean
+.PHONY: run test check lint unit integration coverage bench soak versions docs format clean
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -58,6 +58,10 @@ soak: $(VENV)/peers $(VENV)/tools
 versions:
 	scripts/versions $(TESTS)
 
+# The page of all keys, from their declarations.
+docs: $(VENV)/tools
+	$(BIN)/python -m txregistry.cli.reference docs/configuration.md
+
 format: $(VENV)/tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -78,5 +82,5 @@ $(VENV)/tools: $(VENV)/installed
 
 $(VENV)/peers: $(VENV)/installed scripts/system-packages
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl
+		docker.io redis-server busybox-static procps curl man-db mandoc
 	touch $@

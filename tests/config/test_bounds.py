@@ -63,6 +63,9 @@ class BoundsTests(SynchronousTestCase):
         self.assertEqual(
             (config.storage.parameters["maxthreads"], warnings), ("32", [])
         )
+        long = {"filesystem": {"maxthreads": "9" * 10_000}}
+        (problem,) = self.problems(storage=long)
+        self.assertIn("maxthreads: expected a whole number", problem)
 
     def test_inmemory_has_no_keys(self) -> None:
         """A parameter of a driver that has none is told."""

@@ -300,6 +300,8 @@ class CredentialTests(FilesCase):
             notifications={"endpoints": [{"name": "n", "urlfile": path}]},
         )
         self.assertEqual(found.problems, [])
+        origin = str(found.origins.of("proxy.password"))
+        self.assertTrue(origin.startswith("proxy.passwordfile (not looked at), /"))
         self.assertEqual(
             sorted(warning.partition(": ")[0] for warning in found.warnings),
             [

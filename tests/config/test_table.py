@@ -218,7 +218,8 @@ class RowTests(SynchronousTestCase):
             ("storage.delete.enabled", True),
             ("redis.passwordfile", False),
             ("proxy.passwordfile", True),
-            ("notifications.endpoints[].ignore.actions", False),
+            ("notifications.endpoints[].ignore.actions", True),
+            ("notifications.endpoints[].name", False),
         ):
             self.assertEqual(not ROWS[path].restart, is_live, path)
 

@@ -75,7 +75,9 @@ def examine(
     filled = Files(_read_secret, environment, is_service).fill(overridden.mapping)
     reading = read(filled.mapping)
     _look_around(reading, environment)
-    origins = Origins(path, document.lines, overridden.origins, filled.sources)
+    origins = Origins(
+        path, document.lines, overridden.origins, filled.sources, filled.skipped
+    )
     return Loaded(
         reading.config,
         _problems(overridden, filled, reading),

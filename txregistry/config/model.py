@@ -108,10 +108,7 @@ class Config:
         "blobs are served by this process itself", "CloudFront and the like.", "2.0"
     )
     notifications: Notifications = section(
-        Notifications,
-        "Events, and who is told of them.",
-        "2.0",
-        restart="events of the endpoints stand in a queue on disk",
+        Notifications, "Events, and who is told of them.", "2.0"
     )
     redis: RedisSection = section(
         RedisSection,

@@ -26,7 +26,11 @@ class Ignore:
 class EndpointSection:
     """``notifications.endpoints[]``."""
 
-    name: str = required("Its name in metrics and logs; no two have the same.", "2.0")
+    name: str = required(
+        "Its name in metrics and logs; no two have the same.",
+        "2.0",
+        restart="an endpoint gets its place in the queue at a start, or loses it",
+    )
     url: str = service_url(
         "Where events are posted; may be https://user:password@host/path.", "2.0"
     )

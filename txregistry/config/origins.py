@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 
@@ -17,17 +17,20 @@ class ValueOrigin:
     :ivar file: the configuration file, with the line.
     :ivar variable: of the environment.
     :ivar named_by: the key that names the file with the value.
+    :ivar unread: that file was not looked at.
     """
 
     file: str = ""
     line: int = 0
     variable: str = ""
     named_by: str = ""
+    unread: bool = False
 
     def __str__(self) -> str:
         """Say it in a few words."""
         place = self.variable or (f"{self.file}:{self.line}" if self.line else "")
-        return f"{self.named_by}, {place}" if self.named_by else place or "default"
+        named_by = self.named_by + " (not looked at)" * self.unread
+        return f"{named_by}, {place}" if named_by else place or "default"
 
 
 @attrs.frozen
@@ -38,12 +41,14 @@ class Origins:
     :ivar lines: of the keys in the file.
     :ivar variables: by the paths of the keys that they set.
     :ivar sources: keys that name files, by the keys that have the values.
+    :ivar unread: those whose files were not looked at.
     """
 
     path: str | None = None
     lines: Mapping[str, int] = attrs.field(factory=dict)
     variables: Mapping[str, str] = attrs.field(factory=dict)
     sources: Mapping[str, str] = attrs.field(factory=dict)
+    unread: Collection[str] = ()
 
     def of(self, path: str) -> ValueOrigin:
         """Give the origin of a value; its key may have an older name in the file."""
@@ -56,7 +61,8 @@ class Origins:
     def _of(self, path: str) -> ValueOrigin:
         named_by = self.sources.get(path)
         if named_by is not None:
-            return attrs.evolve(self._of(named_by), named_by=named_by)
+            unread = named_by in self.unread
+            return attrs.evolve(self._of(named_by), named_by=named_by, unread=unread)
         outer = [origin for origin in self.variables if is_within(path, origin)]
         if outer:
             return ValueOrigin(variable=self.variables[max(outer, key=len)])

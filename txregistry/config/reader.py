@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -27,6 +28,9 @@ _NO_DRIVER = ""
 
 #: Nanoseconds; a bare number below this was probably meant as seconds.
 _FEW_NANOSECONDS = 1_000_000
+
+#: Longer ones take long to read.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 _EXPECTED: Mapping[Any, str] = {
     bool: "true or false",
@@ -233,7 +237,7 @@ class Reader:
 def _with_numbers(parameters: Mapping[str, object]) -> Mapping[str, object]:
     """Read numbers in quotes, which distribution takes as parameters of drivers."""
     return {
-        name: int(item) if isinstance(item, str) and item.isdecimal() else item
+        name: int(item) if isinstance(item, str) and _NUMBER.fullmatch(item) else item
         for name, item in parameters.items()
     }
 

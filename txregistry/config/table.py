@@ -176,8 +176,7 @@ def find_key(name: str) -> Key | None:
 
     What a mapping holds, such as one header, is found as the mapping.
     """
-    wanted = _plain(name)
-    rows = {_segments(row.path): row for row in keys()}
+    wanted, rows = _plain(name), _by_segments()
     while wanted:
         if wanted in rows:
             return rows[wanted]
@@ -185,6 +184,11 @@ def find_key(name: str) -> Key | None:
         if wanted in rows and not rows[wanted].kind.startswith(("mapping", ANYTHING)):
             return None
     return None
+
+
+@cache
+def _by_segments() -> Mapping[str, Key]:
+    return {_segments(row.path): row for row in keys()}
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean \
+.PHONY: run test check lint unit integration coverage bench soak versions docs format clean \
 	deb deb-test
 
 run: $(VENV)/installed
@@ -72,6 +72,10 @@ deb-test: scripts/system-packages
 		curl openssl python3
 	set -e; for release in $(RELEASE); do scripts/deb-test $$release; done
 
+# The page of all keys, from their declarations.
+docs: $(VENV)/tools
+	$(BIN)/python -m txregistry.cli.reference docs/configuration.md
+
 format: $(VENV)/tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -92,5 +96,5 @@ $(VENV)/tools: $(VENV)/installed
 
 $(VENV)/peers: $(VENV)/installed scripts/system-packages
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl systemd
+		docker.io redis-server busybox-static procps curl systemd man-db mandoc
 	touch $@

@@ -55,7 +55,9 @@ class Options(TwistedOptions):
     def postOptions(self) -> None:
         """Read the configuration before anything starts; all problems at once."""
         try:
-            self.registry_config, self.warnings = load(self["config"], os.environ)
+            self.registry_config, self.warnings = load(
+                self["config"], os.environ, is_service=not self["check"]
+            )
         except ConfigurationError as error:
             for problem in error.problems:
                 sys.stderr.write(f"{problem}\n")

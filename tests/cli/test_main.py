@@ -110,6 +110,19 @@ class MainTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 78)
         self.assertIn("exactly one driver", result.output)
 
+    def test_failures_in_json(self) -> None:
+        """With --json the reason is an object as well, with the same status."""
+        self.write(storage={}, log={"level": "loud"})
+        result = self.run_command("--json")
+        found = json.loads(result.stdout)
+        self.assertEqual(result.exit_code, 78)
+        self.assertEqual(found["error"], f"{self.config} cannot be used")
+        self.assertEqual(found["problems"], result.stderr.splitlines())
+        self.write(storage="inmemory")
+        result = self.run_command("--json")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("keeps no lock", json.loads(result.stdout)["error"])
+
     def test_cache(self) -> None:
         """A pull-through cache is not collected, and the reason is said."""
         self.write(

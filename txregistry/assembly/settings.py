@@ -6,7 +6,8 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 
-from txregistry.config.model import Config, Proxy
+from txregistry.config.model import Config
+from txregistry.config.proxy import Proxy
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
 from txregistry.remote.origin import Origin

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
+from txregistry.cli.adopt import adopt
 from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.config.fields import parse_duration
 from txregistry.config.model import Config
@@ -43,6 +44,9 @@ class Seconds(click.ParamType[float]):
 @click.version_option(__version__, "-v", "--version", prog_name="txregistry")
 def main() -> None:
     """Maintain a registry."""
+
+
+main.add_command(adopt)
 
 
 @main.command("garbage-collect")

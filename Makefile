@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean
+.PHONY: run test check lint unit integration coverage bench soak adopt-test versions format clean
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -52,6 +52,11 @@ bench: $(VENV)/peers $(VENV)/tools
 soak: $(VENV)/peers $(VENV)/tools
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/soak tests.integration.test_kills
+
+# Takes over from Debian's docker-registry and gives back, in a Debian of its own.
+adopt-test: $(VENV)/installed
+	scripts/system-packages debootstrap systemd-container
+	scripts/adopt-test
 
 # The unit tests on the oldest and the newest Twisted that setup.py permits, and on each
 # Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".

@@ -18,7 +18,7 @@ from txregistry.adopt.journal import (
     AdoptRecord,
     JournalBroken,
 )
-from txregistry.adopt.plan import make_plan
+from txregistry.adopt.plan import UnitState, make_plan
 from txregistry.adopt.probe import NoAnswer
 from txregistry.adopt.steps import Step, StopUnit, WriteFile
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
@@ -181,6 +181,8 @@ class FailureTests(TakeoverCase):
             for moment in range(12):
                 self.die_at(moment)
                 if again:
+                    # Whatever happened meanwhile, as a restart of the machine.
+                    self.units.states[OURS] = UnitState(True, False, moment > 6)
                     self.takeover.apply(self.load())
                     self.assert_taken_over()
                 self.takeover.back(self.load())

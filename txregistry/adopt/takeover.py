@@ -159,15 +159,18 @@ class Takeover:
     tell: Callable[[str], None]
 
     def apply(self, record: AdoptRecord) -> None:
-        """Do the steps that are not done yet; the one that was begun last again.
+        """Do all steps; those that are done already, once more.
+
+        Whoever ended an earlier attempt may have changed what it had done: a machine
+        that was restarted runs other units.
 
         :raise StepFailed: the first that failed; nothing was undone.
         """
-        for position in range(max(record.begun - 1, 0), len(record.steps)):
-            record = attrs.evolve(record, begun=position + 1)
+        for number, step in enumerate(record.steps, 1):
+            record = attrs.evolve(record, begun=max(record.begun, number))
             self.journal.save(record)
-            self.tell(str(record.steps[position]))
-            self.hands.do(record.steps[position])
+            self.tell(str(step))
+            self.hands.do(step)
         self.journal.save(attrs.evolve(record, state=APPLIED))
 
     def back(self, record: AdoptRecord) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.integration.tls import Authority
 from txregistry.adopt.probe import NoAnswer, Probe, wait
 from txregistry.config.http import Http, Tls
 from txregistry.config.model import Config
@@ -24,26 +28,35 @@ def config(**http: object) -> Config:
 class ProbeTests(SynchronousTestCase):
     """One question."""
 
-    def serve(self, answer: bytes, listener: socket.socket) -> None:
+    def serve(
+        self,
+        answer: bytes,
+        listener: socket.socket,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         """Answer one connection."""
         listener.listen()
         self.addCleanup(listener.close)
 
         def run() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                self.asked = connection.recv(65_536)
-                connection.sendall(answer)
+            plain, _ = listener.accept()
+            with plain, contextlib.suppress(OSError):
+                line = plain
+                if context is not None:
+                    line = context.wrap_socket(plain, server_side=True)
+                with line:
+                    self.asked = line.recv(65_536)
+                    line.sendall(answer)
 
         thread = threading.Thread(target=run)
         thread.start()
         self.addCleanup(thread.join)
 
-    def tcp(self, answer: bytes) -> Probe:
+    def tcp(self, answer: bytes, context: ssl.SSLContext | None = None) -> Probe:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
-        self.serve(answer, listener)
-        return Probe("tcp", f":{listener.getsockname()[1]}")
+        self.serve(answer, listener, context)
+        return Probe("tcp", f":{listener.getsockname()[1]}", context is not None)
 
     def test_of_configurations(self) -> None:
         """The address, the scheme and the prefix are those of the configuration."""
@@ -68,6 +81,23 @@ class ProbeTests(SynchronousTestCase):
         self.assertFalse(Probe("tcp", f"127.0.0.1:{port}").answers())
         secure = attrs.evolve(self.tcp(b"HTTP/1.1 400 X\r\n\r\n"), is_tls=True)
         self.assertFalse(secure.answers())
+        plain = attrs.evolve(self.tcp(b"HTTP/1.1 400 X\r\n\r\n"), is_tls=True)
+        self.assertFalse(attrs.evolve(plain, wants_ours=True).answers())
+
+    def test_tls(self) -> None:
+        """A certificate of any name does; one that asks for ours is there as well."""
+        authority = Authority(Path(self.mktemp()))
+        issued = authority.issue("registry.example")
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for asks in (ssl.CERT_NONE, ssl.CERT_REQUIRED):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(issued.certificate, issued.key)
+                context.load_verify_locations(authority.path)
+                context.maximum_version, context.verify_mode = version, asks
+                wants = asks != ssl.CERT_NONE
+                probe = attrs.evolve(self.tcp(answer, context), wants_ours=wants)
+                self.assertTrue(probe.answers(), (version, asks))
 
     def test_unix_socket(self) -> None:
         """A Unix socket is asked by its path."""

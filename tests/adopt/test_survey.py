@@ -10,6 +10,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.adopt.fakes import write
+from txregistry.adopt import survey as module
 from txregistry.adopt.access import Who, who_is
 from txregistry.adopt.survey import Survey, survey
 from txregistry.spec.digest import Digest
@@ -102,7 +103,9 @@ class SurveyTests(SynchronousTestCase):
         self.write(layout.layer_link(NAME, digest), str(digest))
         (self.root / layout.blob_data(digest).removeprefix("/")).unlink()
         self.write(layout.tag_current(NAME, Tag("bad")), "no digest")
-        self.assertEqual(self.odd(), {"dangling": 1, "collected": 1, "broken": 1})
+        self.write(f"{layout.layers(NAME)}/sha256/{'a' * 65}/link")
+        expected = {"dangling": 1, "collected": 1, "broken": 1, "misnamed": 1}
+        self.assertEqual(self.odd(), expected)
 
     def test_uploads_without_a_beginning(self) -> None:
         """They are told, as nobody goes on with them."""
@@ -149,6 +152,30 @@ class SurveyTests(SynchronousTestCase):
         """A directory that is not there is told."""
         self.root.rmdir()
         self.assertEqual(self.odd(), {"missing": 1})
+
+    def test_unreadable(self) -> None:
+        """What the disk does not give is told, and all else goes on."""
+        bad = self.blob("bad")
+        self.manifest("{}")
+        self.write("docker/registry/v2/repositories/a/_layers/sha256/x")
+        scan = os.scandir
+
+        def scandir(path: str) -> object:
+            if path.endswith("/_layers") or bad.hex in path:
+                raise OSError(5, "Input/output error")
+            return scan(path)
+
+        def read(path: str, *_: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        self.patch(os, "scandir", scandir)
+        self.assertEqual(self.odd(), {"unreadable": 2})
+        self.assertEqual(self.look().tags, 1)
+        module.open = read
+        self.addCleanup(delattr, module, "open")
+        found = self.look(9)
+        self.assertEqual((found.tags, found.verified), (0, 0))
+        self.assertEqual(found.oddities["unreadable"].count, 5)
 
     def test_progress(self) -> None:
         """Says every thousand files how many there were."""

@@ -26,12 +26,14 @@ class Probe:
     """How a registry is asked whether it works.
 
     :ivar address: host and port, or the path of a Unix socket.
+    :ivar wants_ours: it asks for certificates of clients.
     """
 
     net: str
     address: str
     is_tls: bool = False
     path: str = "/v2/"
+    wants_ours: bool = False
 
     @classmethod
     def of(cls, config: Config) -> Probe:
@@ -39,7 +41,8 @@ class Probe:
         http = config.http
         prefix = http.prefix.strip("/")
         path = f"/{prefix}/v2/" if prefix else "/v2/"
-        return cls(http.net, http.addr, bool(http.tls.certificate), path)
+        is_tls, wants_ours = bool(http.tls.certificate), bool(http.tls.clientcas)
+        return cls(http.net, http.addr, is_tls, path, is_tls and wants_ours)
 
     @property
     def url(self) -> str:
@@ -50,19 +53,24 @@ class Probe:
     def answers(self) -> bool:
         """Ask once; tell if it is answered as by a registry that works."""
         try:
-            return self._status() in _ANSWERS
-        except ssl.SSLError as error:
-            # One that asks for a certificate is there, and none of ours would do.
-            return "CERTIFICATE" in str(error.reason)
+            return self._has_shaken() if self.wants_ours else self._has_welcomed()
         except (OSError, HTTPException):
             return False
 
-    def _status(self) -> int:
+    def _has_shaken(self) -> bool:
+        """Tell if somebody speaks TLS, who ends it as we have no certificate."""
+        try:
+            self._connect().close()
+        except ssl.SSLError as error:
+            return "ALERT" in str(error.reason)
+        return True
+
+    def _has_welcomed(self) -> bool:
         connection = HTTPConnection("localhost", timeout=_PATIENCE)
         connection.sock = self._connect()
         try:
             connection.request("GET", self.path, headers={"Connection": "close"})
-            return connection.getresponse().status
+            return connection.getresponse().status in _ANSWERS
         finally:
             connection.close()
 

@@ -53,7 +53,8 @@ class Systemctl:
         found = {name: value for name, _, value in lines}
         return UnitState(
             found.get("LoadState") == "loaded",
-            found.get("ActiveState") in ("active", "activating", "reloading"),
+            # One that is tried again and again, as its port is taken, does not run.
+            found.get("ActiveState") in ("active", "reloading"),
             found.get("UnitFileState", "").startswith("enabled"),
         )
 

@@ -55,14 +55,16 @@ class ConfigurationTests(SynchronousTestCase):
     def test_nothing(self) -> None:
         """A plain configuration is read as it was, and clients notice nothing."""
         self.assertEqual(of_settings(PLAIN, True), [])
-        self.assertEqual(for_clients(PLAIN, []), ["nothing: the address stays :5000"])
+        address, pause = for_clients(PLAIN, [])
+        self.assertEqual(address, "nothing: the address stays :5000")
+        self.assertIn("some seconds", pause)
         self.assertEqual(verdict([]), Level.NOTE)
 
     def test_no_address(self) -> None:
         """Without an address the old registry takes any port, and we do not."""
         found = of_settings(PLAIN, False)
         self.assertEqual(levels(found), {"http.addr": Level.LOOK})
-        self.assertEqual(for_clients(PLAIN, found), ["the address becomes :5000"])
+        self.assertEqual(for_clients(PLAIN, found)[0], "the address becomes :5000")
 
     def test_notes(self) -> None:
         """TLS, the debug server and a cache work a little otherwise."""

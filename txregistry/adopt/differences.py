@@ -18,7 +18,10 @@ _ODDITIES: Mapping[str, tuple[Level, str]] = {
     "unreadable": (Level.LOOK, "{count} that cannot be read: {where}"),
     "closed": (Level.LOOK, "{count} that {user} may not read or change: {where}"),
     "owner": (Level.LOOK, "{count} that belong to others than {user}: {where}"),
-    "symlink": (Level.LOOK, "{count} symbolic links, which were not followed: {where}"),
+    "special": (
+        Level.LOOK,
+        "{count} symbolic links or special files, not looked at: {where}",
+    ),
     "misnamed": (
         Level.LOOK,
         "{count} with a name that is no digest or no name, not served: {where}",
@@ -43,6 +46,8 @@ _ODDITIES: Mapping[str, tuple[Level, str]] = {
         "{count} blobs are damaged, and are set aside when asked for: {where}",
     ),
 }
+
+_PAUSE = "nobody answers for some seconds, between the end of one and the other"
 
 #: Less than this, and our own files may find no room.
 _LITTLE = 64 * 1024 * 1024
@@ -123,10 +128,10 @@ def for_clients(config: Config, findings: Iterable[Finding]) -> list[str]:
     """Say what changes for clients."""
     http = config.http
     if any(finding.about == "http.addr" for finding in findings):
-        return [f"the address becomes {http.addr}"]
+        return [f"the address becomes {http.addr}", _PAUSE]
     told = [f"nothing: the address stays {http.addr}"]
     if http.tls.certificate:
         told.append(f"nothing: the certificate stays {http.tls.certificate}")
     if config.auth.controller:
         told.append(f"nothing: they log in by the same auth.{config.auth.controller}")
-    return told
+    return [*told, _PAUSE]

@@ -28,6 +28,9 @@ EXAMPLES = 5
 #: Largest manifest; larger content is none.
 _MAX_MANIFEST = 4 * 1024 * 1024
 
+#: Largest ``scheduler-state.json``: of some millions of entries.
+_MAX_STATE = 1024 * 1024 * 1024
+
 _MIB = 1024 * 1024
 
 _REVISION = re.compile(r"/_manifests/revisions/([a-z0-9]+)/([0-9a-f]+)/link$")
@@ -156,13 +159,14 @@ class _Surveyor:
         except OSError:
             self._found.odd("unreadable", path)
             return False
-        if stat.S_ISLNK(found.st_mode):
-            self._found.odd("symlink", path)
+        is_directory = stat.S_ISDIR(found.st_mode)
+        if not is_directory and not stat.S_ISREG(found.st_mode):
+            self._found.odd("special", path)  # opening a pipe would wait for a writer
             return False
         self._look_at_access(path, found)
-        if not stat.S_ISDIR(found.st_mode):
+        if not is_directory:
             self._file(path, found)
-        return stat.S_ISDIR(found.st_mode)
+        return is_directory
 
     def _look_at_access(self, path: str, found: os.stat_result) -> None:
         if not self._who.may_use(found):
@@ -239,10 +243,10 @@ class _Surveyor:
         if "startedat" not in names:
             self._found.odd("upload", path)
 
-    def _read(self, path: str) -> bytes | None:
+    def _read(self, path: str, limit: int = _MAX_MANIFEST) -> bytes | None:
         try:
             with open(f"{self._root}{path}", "rb") as file:
-                return file.read()
+                return file.read(limit)
         except OSError:
             self._found.odd("unreadable", path)
             return None
@@ -250,7 +254,9 @@ class _Surveyor:
     def _read_state(self) -> None:
         path = f"{self._root}{layout.SCHEDULER_STATE}"
         self._found.has_state = os.path.exists(path)
-        content = self._read(layout.SCHEDULER_STATE) if self._found.has_state else None
+        if not self._found.has_state:
+            return
+        content = self._read(layout.SCHEDULER_STATE, _MAX_STATE)
         if content is None:
             return
         try:

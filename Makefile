@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench soak versions docs format clean \
-	deb deb-test
+	deb deb-test adopt-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -53,6 +53,11 @@ bench: $(VENV)/peers $(VENV)/tools
 soak: $(VENV)/peers $(VENV)/tools
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/soak tests.integration.test_kills
+
+# Takes over from Debian's docker-registry and gives back, in a Debian of its own.
+adopt-test: $(VENV)/installed
+	scripts/system-packages debootstrap systemd-container
+	scripts/adopt-test
 
 # The unit tests on the oldest and the newest Twisted that setup.py permits, and on each
 # Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".

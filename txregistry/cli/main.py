@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from txregistry import __version__
+from txregistry.cli.adopt import adopt
 from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.cli.config import config as config_commands
 from txregistry.cli.exits import fail
@@ -45,6 +46,7 @@ def main() -> None:
 
 
 main.add_command(config_commands)
+main.add_command(adopt)
 
 
 @main.command("garbage-collect")

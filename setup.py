@@ -48,6 +48,7 @@ setup(
             "coverage>=7.4",
             "cryptography>=42",
             "hypothesis>=6.100",
+            "jsonschema>=4.18",
             "oras>=0.2.43",
             "python-dxf>=12.1",
         ],

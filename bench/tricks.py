@@ -3,7 +3,8 @@
 For each there is a daemon in which the plain way takes its place, beside one as it is.
 valgrind counts the instructions of a GET and of a push, which are the same on a busy
 machine; what the kernel does for us is not in them, so ``--cpu`` takes turns with
-daemons at full speed and compares their CPU time. That wants an idle machine.
+daemons at full speed and compares their CPU time, that of a push of 16 MiB as well.
+That wants an idle machine.
 
 Gives a figure for a request, and by how much the plain way costs more, in per cent.
 What is worth less than five is not worth its lines (see ``docs/decisions``).
@@ -26,7 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from peers import Server
+from peers import MIB, Server
 
 #: Requests that are measured together, after as many that warm up.
 GETS, PUSHES = 200, 40
@@ -57,79 +58,10 @@ def plain_writes() -> None:
     module.send_now = lambda transport, data: transport.write(data)
 
 
-def plain_timers() -> None:
-    import txregistry.web.http.idle as module
-
-    class Timer:
-        def __init__(self, clock: Any) -> None:
-            self.clock, self.call = clock, None
-
-        def start(self, seconds: float, work: Any) -> Any:
-            self.stop()
-            self.call = self.clock.callLater(seconds, work)
-            return self
-
-        def reset(self, seconds: float) -> None:
-            self.call.reset(seconds)
-
-        def stop(self) -> None:
-            if self.call is not None and self.call.active():
-                self.call.cancel()
-            self.call = None
-
-        cancel = stop
-
-    module.IdleTimer = Timer
-
-
-def plain_dates() -> None:
-    from twisted.web.http import datetimeToString
-
-    import txregistry.web.http.dates as module
-
-    module.DateLine.now = lambda self: datetimeToString(self._clock.seconds())
-
-
-def plain_texts() -> None:
-    from txregistry.web.http.texts import TextRequest
-
-    def header(self: Any, name: str) -> str:
-        values = self.requestHeaders.getRawHeaders(name.encode("ascii"))
-        return values[-1].decode("latin-1") if values else ""
-
-    TextRequest.header = header
-
-
-def plain_addresses() -> None:
-    from txregistry.web.http.channels import RegistryChannel as channel
-
-    del channel.getPeer, channel.getHost, channel.isSecure
-
-
-def plain_routes() -> None:
-    import txregistry.web.router as module
-
-    module.REMEMBERED_PATHS = 0
-
-
 def plain_repositories() -> None:
     import txregistry.storage.namespace as module
 
     module.COMPOSED_REPOSITORIES = 0
-
-
-def plain_peers() -> None:
-    import txregistry.spec.peers as module
-
-    module.share_of = module.share_of.__wrapped__
-
-
-def plain_bases() -> None:
-    import txregistry.spec.forwarded as module
-    import txregistry.spec.proxies as proxies
-
-    module.client_base = module.client_base.__wrapped__
-    proxies._address = proxies._address.__wrapped__
 
 
 def plain_labels() -> None:
@@ -142,12 +74,6 @@ def plain_labels() -> None:
         return found(self, *key)
 
     module.Metrics._children = children
-
-
-def plain_access_time() -> None:
-    import txregistry.observe.access as module
-
-    module.AccessLog._now = lambda self: module.format_moment(self._clock.seconds())
 
 
 def plain_malloc() -> None:
@@ -257,19 +183,23 @@ def cpu_of(server: Server, times: int, work: Work) -> float:
 
 
 def time(directory: Path, names: Sequence[str]) -> dict[str, list[list[float]]]:
-    """Measure the CPU of a GET and of a push in microseconds, in turns."""
+    """Measure the CPU of a GET, a push and a large push in microseconds, in turns."""
     servers = {name: start(directory, name) for name in names}
-    found: dict[str, list[list[float]]] = {name: [[], []] for name in names}
+    found: dict[str, list[list[float]]] = {name: [[], [], []] for name in names}
     try:
         gets = {
             name: getting(server, push(server, b"a" * 20_000))
             for name, server in servers.items()
         }
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
+            large = number.to_bytes(16, "big") * MIB
             for name, server in servers.items():
-                found[name][0].append(cpu_of(server, GETS, gets[name]))
+                gets_cpu, pushes_cpu, large_cpu = found[name]
+                gets_cpu.append(cpu_of(server, GETS, gets[name]))
                 work = functools.partial(push_new, server)
-                found[name][1].append(cpu_of(server, PUSHES, work))
+                pushes_cpu.append(cpu_of(server, PUSHES, work))
+                work = functools.partial(push, server, large)
+                large_cpu.append(cpu_of(server, 1, work))
     finally:
         for server in servers.values():
             server.stop()

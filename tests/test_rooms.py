@@ -68,6 +68,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "notifications": (BELOW, CORE | {"treq", "sqlite3"}),
     "observe": (BELOW, CORE | {"klein", "prometheus_client"}),
     "config": ({"spec"}, PURE),
+    "adopt": ({"spec", "config", "storage/tree"}, PURE),
 }
 
 #: Runs what others have put together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import os
 import random
 import sys
@@ -54,7 +55,9 @@ class Options(TwistedOptions):
     def postOptions(self) -> None:
         """Read the configuration before anything starts; all problems at once."""
         try:
-            self.registry_config, self.warnings = load(self["config"], os.environ)
+            self.registry_config, self.warnings = load(
+                self["config"], os.environ, is_service=not self["check"]
+            )
         except ConfigurationError as error:
             for problem in error.problems:
                 sys.stderr.write(f"{problem}\n")
@@ -77,7 +80,10 @@ def makeService(options: Options) -> Registry:
     # back an hour.
     reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
+    descriptors = _descriptors(options)
+    # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
+    faulthandler.enable(descriptors[0])
+    events, accesses = (Outlet(number, reactor) for number in descriptors)
     for outlet in (events, accesses):
         atexit.register(outlet.close)
     jitter = random.SystemRandom().random

@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.loading import _parse_yaml, load
+from txregistry.assembly.loading import load
 from txregistry.assembly.settings import api_settings
+from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import Override
 from txregistry.config.fields import format_duration, parse_duration
@@ -112,7 +113,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_stock_file(self) -> None:
         """A file of distribution is taken as it is; what has no effect is said."""
-        config, warnings = read_config(_parse_yaml(STOCK))
+        config, warnings = read_config(parse_yaml(STOCK).value)
         self.assertEqual(config.proxy.password, "1234")
         self.assertEqual(config.http.headers["X-Content-Type-Options"], ("nosniff",))
         self.assertEqual(
@@ -132,10 +133,10 @@ class ReadTests(SynchronousTestCase):
     def test_secrets_are_taken_as_written(self) -> None:
         """What looks like a number, a date or a truth is text where text is meant."""
         for text in ("0123", "0x1F", "12:30:45", "1_000", "1.50", "yes", "2024-01-01"):
-            mapping = _parse_yaml(
+            mapping = parse_yaml(
                 f"version: 0.1\nstorage: inmemory\nproxy: {{password: {text}}}"
             )
-            config, _ = read_config(mapping)
+            config, _ = read_config(mapping.value)
             self.assertEqual(config.proxy.password, text)
         with_variable, _ = load(None, {"REGISTRY_PROXY_PASSWORD": "0123"})
         self.assertEqual(with_variable.proxy.password, "0123")
@@ -330,12 +331,12 @@ class ReadTests(SynchronousTestCase):
         """A duration without a unit counts nanoseconds, as in Go."""
         for number, seconds in ((500000000, 0.5), (10**10, 10.0), (1, 1e-9)):
             self.assertEqual(parse_duration(number), seconds)
-        mapping = _parse_yaml(
+        mapping = parse_yaml(
             "{version: 0.1, storage: inmemory, proxy: {ttl: 36_000_000_000_000},"
             " notifications: {endpoints: [{name: a, url: 'http://a/',"
             " timeout: 500000000}]}}"
         )
-        config, warnings = read_config(mapping)
+        config, warnings = read_config(mapping.value)
         self.assertEqual(config.notifications.endpoints[0].timeout, 0.5)
         self.assertEqual((config.proxy.ttl, warnings), (36000.0, []))
 

@@ -6,7 +6,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.loading import _parse_yaml
+from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 
@@ -21,12 +21,12 @@ INSIDES = re.compile(
 
 def read(text: str, head: str = HEAD) -> Config:
     """Read a file that has to be right."""
-    return read_config(_parse_yaml(head + text))[0]
+    return read_config(parse_yaml(head + text).value)[0]
 
 
 def warnings(text: str) -> list[str]:
     """Give the warnings of a file that has to be right."""
-    return read_config(_parse_yaml(HEAD + text))[1]
+    return read_config(parse_yaml(HEAD + text).value)[1]
 
 
 def problems(text: str, head: str = HEAD) -> list[str]:
@@ -183,7 +183,7 @@ def _said(text: str) -> list[str]:
     head = "" if text.startswith(("version", "storage")) else HEAD
     head = head if not text.startswith("storage") else "version: 0.1\n"
     try:
-        return read_config(_parse_yaml(head + text))[1]
+        return read_config(parse_yaml(head + text).value)[1]
     except ConfigurationError as error:
         return error.problems
 

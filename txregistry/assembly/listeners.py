@@ -13,12 +13,18 @@ from twisted.logger import Logger
 
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
-from txregistry.assembly.settings import api_settings, channel_limits, own_path
+from txregistry.assembly.settings import (
+    api_settings,
+    channel_limits,
+    control_socket,
+    own_path,
+)
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (
+    LinkedEndpoint,
     inherited_sockets,
-    main_endpoint,
+    main_endpoints,
     remove_stale_socket,
     tcp_endpoint,
 )
@@ -73,13 +79,13 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
     http = context.config.http
     site = _site(context, backend)
     if http.debug.addr:
-        endpoint = tcp_endpoint(context.reactor, http.debug.addr)
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
-        yield site_of_debug, endpoint
+        yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
     yield from _control(context, backend)
     inherited = inherited_sockets(context.reactor)
     protocols = site.acceptableProtocols()
-    yield site, main_endpoint(context.reactor, http, protocols, inherited)
+    for endpoint in main_endpoints(context.reactor, http, protocols, inherited):
+        yield site, endpoint
 
 
 def _site(context: Context, backend: Backend) -> RegistrySite:
@@ -113,14 +119,18 @@ def _observers(context: Context, backend: Backend) -> Observers:
 
 
 def _control(context: Context, backend: Backend) -> Iterator[Listener]:
-    path = own_path(context.config, "control.sock", "")
-    if not path or context.config.proxy.remoteurl:
+    link = own_path(context.config, "control.sock", "")
+    if not link or context.config.proxy.remoteurl:
         return
+    path = control_socket(link, context.environment)
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
         _log.warn("no control socket: {path} is too long for one", path=path)
         return
     remove_stale_socket(path)
+    endpoint: IStreamServerEndpoint
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
+    if path != link:
+        endpoint = LinkedEndpoint(endpoint, path, link)
     yield ControlFactory(backend.local.collector, context.reactor), endpoint
 
 

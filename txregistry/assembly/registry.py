@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from twisted.application.service import IService
@@ -20,6 +21,8 @@ from txregistry.daemon.lock import DirectoryLock
 from txregistry.daemon.memory import MallocTrimmer
 from txregistry.daemon.registry import Registry
 from txregistry.daemon.storage import Journaling, StorageService
+from txregistry.daemon.supervision import Supervision
+from txregistry.daemon.systemd import Manager
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 
@@ -54,7 +57,9 @@ def build_registry(
         access_log,
         notifications.deliveries,
     )
-    registry = Registry(config.http.draintimeout, give_up)
+    manager = Manager.of(context.environment, os.getpid())
+    supervision = Supervision(manager, context.reactor)
+    registry = Registry(config.http.draintimeout, give_up, supervision)
     for part in (
         *_foundations(context, storage, access),
         secret,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from txregistry.config.model import Config, Proxy
+from txregistry.config.model import Config
+from txregistry.config.proxy import Proxy
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
 from txregistry.remote.origin import Origin
@@ -101,6 +103,17 @@ def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
         return elsewhere
     root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
     return os.path.abspath(root) + f"{layout.OWN}/{name}"
+
+
+def control_socket(path: str, environment: Mapping[str, str]) -> str:
+    """Give the path of the control socket: in the unit's RuntimeDirectory=, if any.
+
+    :param path: in the storage directory; a link stands there if it is elsewhere.
+    """
+    directory = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    # A link that a crash left in another storage must not lead to this daemon.
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return f"{directory}/control-{name}.sock" if directory else path
 
 
 def upstream_name(proxy: Proxy) -> str:

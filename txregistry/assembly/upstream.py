@@ -7,7 +7,7 @@ from typing import Any
 
 from txregistry import USER_AGENT
 from txregistry.assembly.settings import read_tls_files
-from txregistry.config.model import Proxy
+from txregistry.config.proxy import Proxy
 from txregistry.interfaces.observe import IMeter
 from txregistry.remote.client import Limits, UpstreamClient, make_client
 from txregistry.remote.connections import KeepAlivePool

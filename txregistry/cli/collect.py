@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import random
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -46,10 +48,12 @@ def collect(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: the collection failed.
     """
-    path = own_path(config, "control.sock")
+    # A link stands there if the socket is in the unit's RuntimeDirectory=.
+    path = os.path.realpath(own_path(config, "control.sock"))
     connection = _connect(path)
     if connection is None:
         place = _lockable(config, unlocked)
+        _check_owner(os.path.dirname(place))
         return _collect_here(config, options, tell, DirectoryLock(place))
     with connection:
         return _ask(connection, options, tell)
@@ -133,6 +137,28 @@ def _collect_here(
     if problems:
         raise CollectFailed(str(problems[0])) from problems[0]
     return attrs.asdict(done[0])
+
+
+def _check_owner(directory: str) -> None:
+    """Refuse to leave files of root in a directory that another user's daemon writes.
+
+    :raise CollectFailed: this is root, and the directory is not root's.
+    """
+    with suppress(FileNotFoundError):
+        owner = os.stat(directory).st_uid if directory else 0
+        if owner and os.geteuid() == 0:
+            name = _name(owner)
+            raise CollectFailed(
+                f"no daemon answers, and {directory} belongs to {name}, who could not"
+                f" write to it afterwards: use runuser -u {name} -- txregistry …"
+            )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 async def _run(

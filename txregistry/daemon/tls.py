@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from txregistry.config.check import CIPHER_SUITES
+from txregistry.config.ciphers import CIPHER_SUITES
 from txregistry.config.http import Tls
 from txregistry.flow.watched import Stamps, file_stamps
 from txregistry.spec.pem import certificates

@@ -20,19 +20,11 @@ class AccessLog:
 
     _lines: ILines
     _clock: IReactorTime
-    _second: int = -1
-    _moment: str = ""
 
     def ended(self, exchange: Exchange) -> None:
         """Write the line of an exchange."""
-        self._lines.write(format_combined(exchange, self._now()))
-
-    def _now(self) -> str:
-        # Formatting the time costs more than the rest, so it is done once a second.
-        second = int(self._clock.seconds())
-        if second != self._second:
-            self._second, self._moment = second, format_moment(second)
-        return self._moment
+        moment = format_moment(self._clock.seconds())
+        self._lines.write(format_combined(exchange, moment))
 
 
 def format_moment(seconds: float) -> str:

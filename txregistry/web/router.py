@@ -7,7 +7,6 @@ which takes longer than the rest of twisted.web. This one does it once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -29,13 +28,6 @@ Handler = tuple[
 ]
 
 
-#: Paths whose routes are cached: a lookup takes a tenth of the time of an answer.
-CACHED_PATHS = 512
-
-#: Longer paths are not cached, so that the cache is bounded in bytes as well.
-_MAX_CACHED_PATH_BYTES = 512
-
-
 class Router(Resource):
     """The resource for all paths.
 
@@ -52,7 +44,6 @@ class Router(Resource):
         self._handlers = handlers
         # No route depends on the host.
         self._map: MapAdapter = app.url_map.bind("localhost")
-        self._cached_find = lru_cache(CACHED_PATHS)(self._find)
 
     def render(self, request: Any) -> Any:
         """Start to answer a request; it is cancelled if the client disconnects."""
@@ -75,9 +66,7 @@ class Router(Resource):
             # connection, as what follows may be smuggled.
             request.loseAfterwards()
             raise BadRequest({"reason": "expected one Host header"})
-        path = request.path
-        find = self._cached_find if len(path) <= _MAX_CACHED_PATH_BYTES else self._find
-        rule, parts = find(path, request.method)
+        rule, parts = self._find(request.path, request.method)
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 
     def _find(self, path: bytes, method: bytes) -> tuple[Rule, Mapping[str, Any]]:

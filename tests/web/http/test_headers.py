@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.digest import Digest
@@ -79,3 +80,15 @@ class HeaderTests(SynchronousTestCase):
         got = self.house.send("GET", "/v2/")
         self.assertEqual((got.status, got.header(SNIFF)), (500, "nosniff"))
         self.flushLoggedErrors(ZeroDivisionError)
+
+
+class DateTests(SynchronousTestCase):
+    """The time on answers (RFC 9110, 6.6.1)."""
+
+    def test_on_every_answer(self) -> None:
+        """Each answer has the time of the clock, in the form of HTTP."""
+        house = TestHouse(clock=Clock())
+        for seconds in (0, 7):
+            house.clock.advance(seconds)
+            expected = f"Tue, 14 Nov 2023 22:13:2{seconds} GMT"
+            self.assertEqual(house.send("GET", "/v2/").header("Date"), expected)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_USER_TIMEOUT
 from typing import Any, Protocol, cast
 
 import attrs
 from twisted.internet.interfaces import (
-    IAddress,
     IPushProducer,
     IReactorTime,
     ISSLTransport,
@@ -23,8 +22,6 @@ from twisted.web.http_headers import Headers
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.speed.eager_write import count_unsent, send_now
-from txregistry.web.http.dates import DateLine
-from txregistry.web.http.idle import IdleTimer
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import H2Stream, OpenChannel
@@ -87,7 +84,7 @@ class SiteContext(Protocol):
     resource: Any
     channels: set[Any]
     draining: bool
-    date: DateLine
+    wall_clock: IReactorTime
     proxies: TrustedProxies
 
     def strip_prefix(self, path: bytes) -> bytes:
@@ -148,14 +145,10 @@ class RegistryChannel(OpenChannel):
     _answered_in_turn = 0
     _timeout_is_suspended = False
     _head_began_at: float | None = None
-    _peer: IAddress | None = None
-    _host: IAddress | None = None
-    _secure: bool | None = None
 
     def connectionMade(self) -> None:
         """Register the connection with the site, and set its timeouts."""
         self._site = cast(SiteContext, self.factory)
-        self._idle = IdleTimer(self._site.clock)
         self.MAX_LENGTH = self.totalHeadersSize = self._site.limits.header_bytes
         super().connectionMade()
         self.steps = Steps(self._site.clock, self.network, self._receive_held)
@@ -172,29 +165,6 @@ class RegistryChannel(OpenChannel):
             self._closing.connection_lost()
         self.steps.stop()
         super().connectionLost(reason)
-        self._idle.stop()
-
-    def callLater(self, period: float, func: Callable[[], object]) -> IdleTimer:
-        """Start the idle timer; Twisted uses no other of a channel."""
-        return self._idle.start(period, func)
-
-    def getPeer(self) -> IAddress:
-        """Return the peer's address, cached as each request needs it several times."""
-        if self._peer is None:
-            self._peer = super().getPeer()
-        return self._peer
-
-    def getHost(self) -> IAddress:
-        """Return the local address; cached to save a system call."""
-        if self._host is None:
-            self._host = super().getHost()
-        return self._host
-
-    def isSecure(self) -> bool:
-        """Tell whether the connection uses TLS; cached."""
-        if self._secure is None:
-            self._secure = bool(super().isSecure())
-        return self._secure
 
     def dataReceived(self, data: bytes) -> None:
         """Process bytes; abort for TLS on a plain port, and for a head that is late.

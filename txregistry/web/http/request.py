@@ -24,7 +24,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import version
 from zope.interface import implementer
 
@@ -123,7 +123,7 @@ class RegistryRequest(BodyRequest):
             return
         site = cast(SiteContext, self.site)
         self.setHeader(b"Server", version)
-        self.setHeader(b"Date", site.date.now())
+        self.setHeader(b"Date", datetimeToString(site.wall_clock.seconds()))
         try:
             site.resource.render(self)
         except BaseException:

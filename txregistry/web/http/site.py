@@ -16,7 +16,6 @@ from txregistry.web.http.channels import (
     ChannelLimits,
     RegistryChannel,
 )
-from txregistry.web.http.dates import DateLine
 from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
@@ -60,7 +59,7 @@ class RegistrySite(Site):
     ) -> None:
         super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
         self.clock = clock
-        self.date = DateLine(wall_clock or clock)
+        self.wall_clock = wall_clock or clock
         named = {name.lower(): values for name, values in (headers or {}).items()}
         self.headers = {**_DEFAULT_HEADERS, **named}
         self.proxies = proxies or TrustedProxies.parse(DEFAULT_NETWORKS)
@@ -87,9 +86,9 @@ class RegistrySite(Site):
         channel: Any = RegistryChannel()
         if speaks_http2:
             channel = RegistryH2Connection(self.clock)
-            channel.callLater = self.clock.callLater
         channel.factory = channel.site = self
         channel.requestFactory = RegistryRequest
+        channel.callLater = self.clock.callLater
         channel.timeOut = self.limits.idle_seconds
         return channel
 

@@ -18,7 +18,6 @@ class TextRequest(OpenRequest):
     """
 
     has_too_many_parameters = False
-    _texts: dict[str, str] | None = None
 
     def take_query(self, query: bytes) -> None:
         """Parse the query of a URI."""
@@ -27,13 +26,8 @@ class TextRequest(OpenRequest):
 
     def header(self, name: str) -> str:
         """Return the last line of a request header as Latin-1; empty if absent."""
-        if self._texts is None:
-            # A request has about three headers, and about nine are asked for.
-            self._texts = {
-                given.decode("latin-1").lower(): values[-1].decode("latin-1")
-                for given, values in self.requestHeaders.getAllRawHeaders()
-            }
-        return self._texts.get(name.lower(), "")
+        lines = self.headers_named(name)
+        return lines[-1] if lines else ""
 
     def headers_named(self, name: str) -> list[str]:
         """Return all lines of a request header, decoded as Latin-1."""

@@ -11,9 +11,7 @@ from math import inf
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
-
-from txregistry.web.http.idle import IdleTimer
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
 @attrs.define
@@ -69,10 +67,7 @@ class ClosedWindows:
     _stalls: dict[int, _Stall] = attrs.field(factory=dict)
     _closed: dict[int, None] = attrs.field(factory=dict)
     _waiting: dict[int, Deferred[None]] = attrs.field(factory=dict)
-    _timer: IdleTimer = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._timer = IdleTimer(self._clock)
+    _check_call: IDelayedCall | None = None
 
     @property
     def streams(self) -> list[int]:
@@ -120,7 +115,7 @@ class ClosedWindows:
         self._stalls.clear()
         self._closed.clear()
         self._waiting.clear()
-        self._timer.stop()
+        self._cancel_check()
 
     def _open(self, stream: int, room: int) -> None:
         self._stalls[stream].open(self._clock.seconds(), room)
@@ -135,17 +130,23 @@ class ClosedWindows:
         self._closed.pop(stream, None)
         self._waiting.pop(stream, None)
         if not self._closed:
-            self._timer.cancel()
+            self._cancel_check()
 
     def _remaining(self, stream: int) -> float:
         return self._stalls[stream].remaining(self._clock.seconds(), self._seconds)
 
     def _schedule_check(self) -> None:
-        self._timer.start(
-            max(0.0, min(map(self._remaining, self._closed))), self._check
-        )
+        self._cancel_check()
+        delay = max(0.0, min(map(self._remaining, self._closed)))
+        self._check_call = self._clock.callLater(delay, self._check)
+
+    def _cancel_check(self) -> None:
+        call, self._check_call = self._check_call, None
+        if call is not None:
+            call.cancel()
 
     def _check(self) -> None:
+        self._check_call = None
         for stream in self.streams:
             if stream in self._closed and self._remaining(stream) <= 0:
                 self.forget(stream)

@@ -17,6 +17,7 @@ from tests.auth.keys import (
     jwk,
     signature,
 )
+from tests.storage.test_namespace import StorageCase
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName
@@ -202,3 +203,18 @@ class MeanwhileTests(SignatureCase):
         house.settle(done)
         self.assertIn(layout.blob_data(name), house.paths())
         self.assertEqual(house.settle(repository.signatures.get(manifest)), [signature])
+
+
+class MergeTests(StorageCase):
+    """Signatures of one manifest, pushed one after the other."""
+
+    def test_signatures(self) -> None:
+        """Signatures are stored as content, linked, merged, and given back sorted."""
+        digest = Digest.of(b"manifest")
+        service = self.repository.signatures
+        self.assertEqual(self.ok(service.get(digest=digest)), [])
+        self.ok(service.put(digest, b"s1", b"s2"))
+        self.ok(service.put(digest, b"s2", b"s3"))
+        found = self.ok(service.get(digest=digest))
+        expected = sorted([b"s1", b"s2", b"s3"], key=lambda s: Digest.of(s).hex)
+        self.assertEqual(found, expected)

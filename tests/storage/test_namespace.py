@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.namespaces import Local, on_disk
 from txregistry.interfaces.blobs import (
     IBlobDeleter,
     IBlobIngester,
@@ -25,6 +26,7 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import namespace_suite
 
 NAME = RepositoryName("a/b")
 
@@ -93,3 +95,7 @@ class NamespaceTests(StorageCase):
         self.ok(self.repository.blobs.stat(digest=found.digest))
         other = self.repo("c/d").blobs.stat(digest=found.digest)
         self.failureResultOf(other, BlobUnknown)
+
+
+LocalMemoryTests = namespace_suite(lambda case: Local(case, TestHouse()))
+LocalFilesystemTests = namespace_suite(lambda case: Local(case, on_disk(case)))

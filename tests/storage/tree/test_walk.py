@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.storage.index.test_tree_index import TreeCase
 from txregistry.flow.deferred import deferred
+from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
@@ -21,6 +25,7 @@ from txregistry.storage.tree.walk import (
     tags_in_tree,
     walk_repositories,
 )
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.inmemory import MemoryDriver
 
 NAME = RepositoryName.parse("a/b")
@@ -145,3 +150,54 @@ class RevisionTests(WalkCase):
         self.assertIsNone(self.manifest(b"some bytes"))
         gone = deferred(manifest_in_tree)(self.driver, Digest.of(b"gone"))
         self.assertIsNone(self.successResultOf(gone))
+
+
+class TreeWalkTests(TreeCase):
+    """Looking at the tree itself."""
+
+    def collect(self, found: object) -> list[object]:
+        async def walk() -> list[object]:
+            return [item async for item in found]  # type: ignore[attr-defined]
+
+        return self.successResultOf(Deferred.fromCoroutine(walk()))
+
+    def test_empty_tree(self) -> None:
+        """Where there is nothing, nothing is found."""
+        self.assertEqual(self.collect(walk_repositories(self.driver)), [])
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+
+    def test_what_is_no_name(self) -> None:
+        """Directories that others put among repositories are passed over."""
+        root = os.path.abspath(self.mktemp())
+        self.driver = FilesystemDriver(root, InlineDisk())
+        self.add_manifest()
+        for name in ("@eaDir", "lost+found", "UPPER", "a/-x", "caf\udce9"):
+            os.makedirs(f"{root}{layout.REPOSITORIES}/{name}/_layers")
+        found = self.collect(walk_repositories(self.driver))
+        self.assertEqual(found, [NAME])
+
+    def test_digests(self) -> None:
+        """Digests of all algorithms are found, and other directories are not."""
+        found = [Digest.of(b"a", name) for name in ("sha256", "sha384", "sha512")]
+        for digest in found:
+            self.link(layout.layer_link(NAME, digest), digest)
+            self.link(layout.revision_link(NAME, digest), digest)
+        self.put(f"{layout.layers(NAME)}/sha256/short/link", b"x")
+        self.put(f"{layout.layers(NAME)}/md5/{'0' * 32}/link", b"x")
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), found)
+
+    def test_directories_that_look_like_digests(self) -> None:
+        """A directory of the right length that is no digest is passed over."""
+        self.put(f"{layout.revisions(NAME)}/sha256/{'X' * 64}/link", b"x")
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.referrers(Digest.of(b"subject")), [])
+
+    def test_what_a_crash_left(self) -> None:
+        """A directory without its link is neither a tag nor a manifest."""
+        digest = Digest.of(b"a")
+        self.link(f"{layout.tag(NAME, Tag('half'))}/index/sha256/x/link", digest)
+        self.put(f"{layout.revisions(NAME)}/sha256/{digest.hex}/signatures/x", b"x")
+        self.assertEqual(self.collect(tags_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.collect(revisions_in_tree(self.driver, NAME)), [])
+        self.assertEqual(self.tags(), [])

@@ -1,4 +1,4 @@
-"""Local storage, the remote client and the proxy are held to the same contracts."""
+"""Local storage, the remote client and the proxy, for the suite of namespaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.testing.house import TestHouse
-from txregistry.testing.repositories import namespace_suite
 
 
 @attrs.define
@@ -82,10 +81,3 @@ def on_disk(case) -> TestHouse:
     return TestHouse(
         driver=FilesystemDriver(case.mktemp(), InlineDisk()), clock=Clock()
     )
-
-
-LocalMemoryTests = namespace_suite(lambda case: Local(case, TestHouse()))
-LocalFilesystemTests = namespace_suite(lambda case: Local(case, on_disk(case)))
-RemoteTests = namespace_suite(lambda case: Remote(case, TestHouse()))
-ProxyMemoryTests = namespace_suite(lambda case: Proxy(case, TestHouse()))
-ProxyFilesystemTests = namespace_suite(lambda case: Proxy(case, on_disk(case)))

@@ -1,4 +1,4 @@
-"""What is told of a storage that fails."""
+"""What clients and logs are told of errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred, fail
 
 from tests.web.raw import Line
 from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
+from tests.web.test_web import WebCase
 from txregistry.interfaces.driver import DriverError
+from txregistry.spec.digest import Digest
 from txregistry.storage.uploads.upload_writer import Upload
 from txregistry.storagedriver.inmemory import MemoryDriver
 
@@ -76,3 +78,51 @@ class StorageFailureTests(GoneCase):
         self.assertEqual(got.status, 503)
         self.assertIsOfLast(self.line("storage failed"))
         self.flushLoggedErrors(DriverError)
+
+
+class ErrorTests(WebCase):
+    """Errors of any kind, as OCI has them."""
+
+    def test_errors_are_json(self) -> None:
+        """Paths, methods and values that are wrong are told in OCI's form."""
+        other = Digest.of(b"none")
+        for path, expected in (
+            ("/nowhere", (404, "NOT_FOUND")),
+            ("/v2/a/b/nonsense/x", (404, "NOT_FOUND")),
+            ("/v2/A/manifests/v1", (400, "NAME_INVALID")),
+            ("/v2/a//b/manifests/v1", (400, "NAME_INVALID")),
+            ("/v2/a/../b/manifests/v1", (400, "NAME_INVALID")),
+            ("/v2/a/b/manifests/-bad", (404, "MANIFEST_UNKNOWN")),
+            ("/v2/a/b/manifests/sha256:bad", (400, "DIGEST_INVALID")),
+            ("/v2/a/b/blobs/sha257:bad", (400, "DIGEST_INVALID")),
+            (f"/v2/a/b/blobs/{other}", (404, "BLOB_UNKNOWN")),
+            (f"/v2/a/b/manifests/{other}", (404, "MANIFEST_UNKNOWN")),
+            ("/v2/a/b/manifests/none", (404, "MANIFEST_UNKNOWN")),
+            ("/v2/x/tags/list", (404, "NAME_UNKNOWN")),
+            ("/v2/%ff%fe/tags/list", (404, "NOT_FOUND")),
+            ("/v2/%C3%A4/tags/list", (400, "NAME_INVALID")),
+            ("/v2/host:80/x/manifests/v1", (400, "NAME_INVALID")),
+            ("/v2/a/b/tags/list?n=x", (400, "PAGINATION_NUMBER_INVALID")),
+        ):
+            self.assertEqual((path, self.error(path)), (path, expected))
+
+    def test_method_not_allowed(self) -> None:
+        """A method that a route does not have is 405, and Allow says which it has."""
+        got = self.house.settle(self.house.ask("DELETE", "/v2/"))
+        self.assertEqual(got.status, 405)
+        self.assertEqual(got.header("Allow"), "GET, HEAD")
+        self.assertEqual(self.error("/v2/", "DELETE"), (405, "UNSUPPORTED"))
+
+    def test_errors_on_head(self) -> None:
+        """HEAD has the status and no body."""
+        got = self.house.head("/v2/a/b/manifests/none")
+        self.assertEqual((got.status, got.body), (404, b""))
+
+    def test_unforeseen_error(self) -> None:
+        """What nobody foresaw is 500 with an id that is in the log."""
+        self.house.proxy._repositories = None
+        got = self.get(self.blob_path)
+        self.assertEqual(got.status, 500)
+        identity = json.loads(got.body)["errors"][0]["detail"]["request"]
+        self.assertRegex(identity, "^[0-9a-f]{32}$")
+        self.assertEqual(len(self.flushLoggedErrors()), 1)

@@ -6,9 +6,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import ConfigurationError, read_config
 
-PUBLIC, PRIVATE, LOOPBACK = "93.184.216.34", "10.1.2.3", "127.0.0.1"
-METADATA = "169.254.169.254"
-
 
 class ConfigurationTests(SynchronousTestCase):
     """Keys that name where an upstream may lead."""

@@ -11,9 +11,6 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 
-BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
-NESTED = b"[" * 100_000
-
 
 class CrowdTests(SynchronousTestCase):
     """More blobs than may be downloaded at once."""

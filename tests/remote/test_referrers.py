@@ -10,7 +10,6 @@ from txregistry.spec.manifest.listing import write_listing
 from txregistry.testing.upstream import Fault
 
 SUBJECT = Digest.of(b"subject")
-PATH = f"/v2/a/b/referrers/{SUBJECT}"
 
 
 class ReferrerListTests(ReferrerCase):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-
 from tests.remote.test_auth import AuthCase
 from txregistry.remote.credentials import Credentials
-
-PAIR = base64.b64encode(b"robot:s3cret").decode()
 
 
 class TokenTests(AuthCase):

@@ -23,23 +23,6 @@ for _ in range(100):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 """
 
-#: Frees a hundred buffers that have small things in use between them; prints how
-#: many megabytes of that go back.
-BURST = """
-from txregistry.daemon.memory import give_back
-from txregistry.speed.memory import keep_buffers
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
-keep_buffers()
-kept, buffers = [], []
-for _ in range(100):
-    buffers.append(b"x" * 2**20)
-    kept.append(bytes(2000))
-buffers.clear()
-before = resident()
-give_back()
-print(before - resident())
-"""
 
 PAGES = 2 * 100 * 256
 

@@ -24,7 +24,6 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import TestHouse
 from txregistry.web.http.channels import ChannelLimits
 
-OCI = mediatypes.OCI_MANIFEST
 NOW = 1_700_000_000
 
 

@@ -27,7 +27,7 @@ class Operation:
     """What one method of a route does.
 
     :ivar do: is called with the request, the grant and the parts of the path as keyword
-        arguments; returns an awaitable of the body.
+        arguments; returns a coroutine that gives the body.
     :ivar change: the kind of change that it makes, for the gate.
     """
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.storage.test_foreign import HEX, JUNK
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.tree import layout
@@ -21,7 +24,7 @@ def prefixes(path: str, root: str) -> list[str]:
 class ShapeTests(SynchronousTestCase):
     """Ours and foreign ones."""
 
-    def test_ours(self) -> None:
+    def test_layout(self) -> None:
         """What we write is ours, with every directory above it."""
         for digest in (Digest.of(b"x"), Digest.of(b"x", "sha512")):
             for path in (
@@ -36,27 +39,6 @@ class ShapeTests(SynchronousTestCase):
                     self.assertTrue(is_ours(part), part)
             for part in prefixes(layout.blob_data(digest), layout.BLOBS):
                 self.assertTrue(is_ours(part), part)
-
-    def test_foreign(self) -> None:
-        """What disks and servers leave is not, wherever it lies; nor are uploads."""
-        digits = "a" * 64
-        places = (
-            layout.BLOBS,
-            f"{layout.BLOBS}/sha256",
-            f"{layout.BLOBS}/sha256/aa",
-            f"{layout.BLOBS}/sha256/aa/{digits}",
-            layout.REPOSITORIES,
-            layout.repository(NAME),
-            layout.layers(NAME),
-            f"{layout.layers(NAME)}/sha256",
-            f"{layout.layers(NAME)}/sha256/{digits}",
-            layout.revisions(NAME),
-            layout.tag(NAME, TAG),
-            layout.uploads(NAME),
-        )
-        for place in places:
-            for name in ("lost+found", "@eaDir", ".snapshot", ".Trash-0", "_x", "a\n"):
-                self.assertFalse(is_ours(f"{place}/{name}"), f"{place}/{name}")
 
     def test_elsewhere(self) -> None:
         """Digests of other algorithms and lengths are not, nor is any other tree."""
@@ -73,3 +55,46 @@ class ShapeTests(SynchronousTestCase):
             "/",
         ):
             self.assertFalse(is_ours(path), path)
+
+    def test_ours(self) -> None:
+        """Whatever the layout gives, and what is on the way to it."""
+        digest = Digest("sha512", "b" * 128)
+        revision = f"{layout.REPOSITORIES}/a/_manifests/revisions/sha256/{HEX}"
+        for path in (
+            f"{layout.BLOBS}/sha256/aa/{HEX}/data",
+            layout.blob_data(digest),
+            f"{layout.REPOSITORIES}/a/b_c/_layers/sha256/{HEX}/link",
+            f"{layout.REPOSITORIES}/Host.example/b/_uploads",
+            f"{revision}/link",
+            f"{revision}/signatures/sha256/{HEX}/link",
+            f"{layout.REPOSITORIES}/a/_manifests/tags/V1.0_x/current/link",
+            f"{layout.REPOSITORIES}/a/_manifests/tags/_/index/sha256/{HEX}/link",
+        ):
+            for above in (Path(path), *Path(path).parents[:-4]):
+                self.assertTrue(is_ours(str(above)), above)
+
+    def test_foreign(self) -> None:
+        """Junk, wherever it lies."""
+        for name in (*JUNK, "index.html"):
+            for place in (
+                layout.BLOBS,
+                f"{layout.BLOBS}/sha256",
+                f"{layout.BLOBS}/sha256/aa",
+                f"{layout.BLOBS}/sha256/aa/{HEX}",
+                f"{layout.REPOSITORIES}/a/_layers",
+                f"{layout.REPOSITORIES}/a/_layers/sha256",
+                f"{layout.REPOSITORIES}/a/_layers/sha256/{HEX}",
+                f"{layout.REPOSITORIES}/a/_manifests",
+                f"{layout.REPOSITORIES}/a/_manifests/revisions/sha256",
+            ):
+                self.assertFalse(is_ours(f"{place}/{name}"), (place, name))
+        for path in (layout.FILLS, "/", "/docker", f"{layout.BLOBS}x"):
+            self.assertFalse(is_ours(path), path)
+        for name in set(JUNK) - {"Thumbs.db"}:  # which may be a host
+            self.assertFalse(is_ours(f"{layout.REPOSITORIES}/{name}/_layers"), name)
+
+    def test_uploads(self) -> None:
+        """Nobody looks for links in uploads."""
+        path = f"{layout.REPOSITORIES}/a/_uploads"
+        self.assertTrue(is_ours(path))
+        self.assertFalse(is_ours(f"{path}/some-id"))

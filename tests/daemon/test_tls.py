@@ -18,9 +18,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.keys import Identity, authority, ec_key, identity, rsa_key
 from txregistry.config.http import Tls
-from txregistry.daemon.tls import ReloadingCreator, make_options, wrap_endpoint
+from txregistry.daemon.tls import (
+    ReloadingCreator,
+    make_options,
+    wrap_endpoint,
+)
 from txregistry.testing.house import TestHouse
 from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 NOW = 1_700_000_000
@@ -501,7 +506,8 @@ class StartTests(TlsCase):
         house = TestHouse()
         limits = ChannelLimits(connections=0)
         site = RegistrySite(
-            house.registry.resource, self.clock, house.recorder, limits=limits
+            make_serving(house.registry.resource, house.recorder, limits=limits),
+            self.clock,
         )
         reactor = MemoryReactorClock()
         endpoint = TCP4ServerEndpoint(reactor, 5000)

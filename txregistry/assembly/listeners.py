@@ -17,6 +17,7 @@ from txregistry.assembly.settings import (
     api_settings,
     channel_limits,
     control_socket,
+    offers_http2,
     own_path,
 )
 from txregistry.assembly.storage import LocalRegistry
@@ -39,7 +40,9 @@ from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.api import Api
+from txregistry.web.http.serving import Serving, make_serving
 from txregistry.web.http.site import RegistrySite
+from txregistry.web.unfinished_uploads import UploadCounts
 
 #: Most bytes in the path of a Unix socket.
 _MAX_SOCKET_PATH = 107
@@ -58,6 +61,7 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
+    :ivar uploads: counts uploads that are not finished.
     """
 
     namespace: INamespace
@@ -68,6 +72,7 @@ class Backend:
     secret: Callable[[], bytes]
     access_log: ILines
     deliveries: NotificationState
+    uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
 def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
@@ -77,7 +82,8 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
     :raise ValueError: the configuration cannot be used.
     """
     http = context.config.http
-    site = _site(context, backend)
+    serving = build_serving(context, backend)
+    site = RegistrySite(serving, context.reactor, context.clock)
     if http.debug.addr:
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
         yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
@@ -88,7 +94,8 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
         yield site, endpoint
 
 
-def _site(context: Context, backend: Backend) -> RegistrySite:
+def build_serving(context: Context, backend: Backend) -> Serving:
+    """Give how the registry's site answers."""
     http = context.config.http
     api = Api(
         backend.namespace,
@@ -96,17 +103,16 @@ def _site(context: Context, backend: Backend) -> RegistrySite:
         backend.controller,
         backend.events,
         backend.health,
+        backend.uploads,
     )
-    return RegistrySite(
+    return make_serving(
         api.resource(),
-        context.reactor,
         _observers(context, backend),
         http.prefix,
         http.headers,
         channel_limits(context.config),
-        bool(http.tls.certificate) and not http.http2.disabled,
+        offers_http2(context.config),
         http.h2c.enabled,
-        context.clock,
         TrustedProxies.parse(http.trustedproxies),
     )
 

@@ -94,6 +94,11 @@ def channel_limits(config: Config) -> ChannelLimits:
     )
 
 
+def offers_http2(config: Config) -> bool:
+    """Tell if HTTP/2 is offered on TLS."""
+    return bool(config.http.tls.certificate) and not config.http.http2.disabled
+
+
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
     """Give the path of a file of ours, in the storage directory.
 

@@ -17,7 +17,7 @@ from zope.interface import directlyProvides
 
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.observe.metrics import Metrics
-from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.client import Limits, UpstreamClient, make_agents
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import StaticCredentials
 from txregistry.remote.failures import TargetRefused
@@ -126,7 +126,7 @@ class RedirectTests(SynchronousTestCase):
         targets = make_targets(self.net, url, trusted)
         core = make_core_agent(self.net, pool, TlsFiles(), 5.0, environment, targets)
         nobody = StaticCredentials(None)
-        return make_client(
+        agents = make_agents(
             *(
                 url,
                 core,
@@ -140,6 +140,7 @@ class RedirectTests(SynchronousTestCase):
             ),
             pool,
         )
+        return UpstreamClient(agents, self.net)
 
     def fetch(self, client: UpstreamClient, location: str) -> bytes:
         self.upstream.location = location

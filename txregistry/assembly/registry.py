@@ -14,7 +14,7 @@ from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
-from txregistry.assembly.settings import make_secret, own_path
+from txregistry.assembly.settings import make_secret, own_path, purge_plan
 from txregistry.assembly.storage import StorageParts, build_storage
 from txregistry.daemon.databases import Index, Ledger
 from txregistry.daemon.lock import DirectoryLock
@@ -91,14 +91,9 @@ def _upkeep(context: Context, storage: StorageParts) -> Iterator[IService]:
     local = storage.local
     yield local.pending_uploads
     yield MallocTrimmer(storage.disk, context.reactor)
-    purging = context.config.storage.maintenance.uploadpurging
-    if purging.enabled:
-        yield UploadPurging(
-            UploadPurger(local.driver, context.clock),
-            context.reactor,
-            context.jitter() * _FIRST_PURGE_SECONDS,
-            purging.interval,
-            purging.age,
-            purging.dryrun,
-        )
+    yield UploadPurging(
+        UploadPurger(local.driver, context.clock),
+        context.reactor,
+        purge_plan(context.config, context.jitter() * _FIRST_PURGE_SECONDS),
+    )
     yield Index(local.databases.index, local.reconciler, local.content.integrity)

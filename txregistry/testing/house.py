@@ -39,7 +39,7 @@ from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
-from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.client import Limits, UpstreamClient, make_agents
 from txregistry.remote.credentials import (
     Credentials,
     ICredentialStore,
@@ -206,7 +206,7 @@ class TestHouse:
         self.upstream = FakeUpstream(self.clock)
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
-        self.client = make_client(
+        agents = make_agents(
             self.upstream_url,
             self.upstream_wire,
             self.clock,
@@ -218,6 +218,7 @@ class TestHouse:
             USER_AGENT,
             self.upstream_wire,
         )
+        self.client = UpstreamClient(agents, self.clock)
         self.remote = RemoteNamespace(self.client)
 
     def _build_storage(self) -> None:

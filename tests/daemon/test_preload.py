@@ -1,0 +1,77 @@
+"""The login before the first request, and again when that is another one."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.daemon.preload import Preload
+
+
+class Client:
+    """Logs in when the test says so."""
+
+    host = "upstream.example"
+
+    def __init__(self) -> None:
+        self.logins: list[Deferred[bool]] = []
+        self.cancelled = 0
+
+    def preload(self) -> Deferred[bool]:
+        self.logins.append(Deferred(self.cancel))
+        return self.logins[-1]
+
+    def cancel(self, _: Deferred[bool]) -> None:
+        self.cancelled += 1
+
+
+class Pool:
+    """Counts how often it was closed."""
+
+    def __init__(self) -> None:
+        self.retired = self.closed = 0
+
+    def retire(self) -> None:
+        self.retired += 1
+
+    def closeCachedConnections(self) -> Deferred[None]:
+        self.closed += 1
+        return succeed(None)
+
+
+class PreloadTests(SynchronousTestCase):
+    """A login that may change."""
+
+    def setUp(self) -> None:
+        self.client, self.pool = Client(), Pool()
+
+    def make(self, uses_credentials: bool) -> Preload:
+        return Preload(cast(Any, self.client), cast(Any, self.pool), uses_credentials)
+
+    def test_without_credentials(self) -> None:
+        """Nobody logs in."""
+        self.make(False).startService()
+        self.assertEqual(self.client.logins, [])
+
+    def test_renewed(self) -> None:
+        """The login of before is given up, its connections end, and another begins."""
+        preload, other = self.make(True), Pool()
+        preload.startService()
+        preload.renew(cast(Any, other), True)
+        self.assertEqual((self.client.cancelled, self.pool.retired), (1, 1))
+        self.assertEqual(len(self.client.logins), 2)
+        self.client.logins[1].callback(True)
+        preload.renew(cast(Any, Pool()), False)
+        self.assertEqual((len(self.client.logins), other.retired), (2, 1))
+
+    def test_renewed_before_the_start(self) -> None:
+        """Nobody logs in before that."""
+        preload, other = self.make(False), Pool()
+        preload.renew(cast(Any, other), True)
+        self.assertEqual(self.client.logins, [])
+        preload.startService()
+        self.assertEqual(len(self.client.logins), 1)
+        self.successResultOf(preload.stopService())
+        self.assertEqual((self.client.cancelled, other.closed), (1, 1))

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_type_hints
+from pathlib import Path
 
-import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.loading import _parse_yaml
-from txregistry.config.fields import NO_EFFECT
+from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
-from txregistry.config.reload import (
-    LIVE,
-    NEEDS_RESTART,
-    Changes,
-    compare,
-    merged,
-    needs_restart,
-)
+from txregistry.config.reload import Changes, compare, merged, needs_restart
+from txregistry.config.table import keys
 
 HEAD = "version: 0.1\n"
 CACHE = "storage: inmemory\nproxy: {remoteurl: 'http://a', username: u, password: p}\n"
 
 
 def config(text: str) -> Config:
-    return read_config(_parse_yaml(HEAD + text))[0]
-
-
-def keys(kind: type, path: str = "") -> Iterator[str]:
-    """Give each key of the model that has an effect."""
-    hints = get_type_hints(kind)
-    for field in attrs.fields(kind):
-        inner: Any = hints[field.name]
-        if NO_EFFECT in field.metadata:
-            continue
-        if attrs.has(inner):
-            yield from keys(inner, f"{path}{field.name}.")
-        else:
-            yield f"{path}{field.name}"
+    return read_config(parse_yaml(HEAD + text).value)[0]
 
 
 class CompareTests(SynchronousTestCase):
@@ -125,6 +103,16 @@ class CompareTests(SynchronousTestCase):
             self.assertEqual(found.live, ())
             self.assertEqual(len(found.restart), 2)
 
+    def test_endpoints(self) -> None:
+        """Other passwords at once; another endpoint later."""
+        one = "storage: inmemory\nnotifications: {endpoints: [{name: a, url: 'http://a'}]}"
+        key = "notifications.endpoints"
+        found = self.compare(one, one.replace("//a", "//u:p@a"))
+        self.assertEqual(found, Changes((key,)))
+        for after in (one.replace("name: a", "name: b"), "storage: inmemory\n"):
+            found = self.compare(one, after)
+            self.assertEqual([needed.key for needed in found.restart], [key])
+
     def test_without_effect(self) -> None:
         """A key that has none is in force as little as it was."""
         after = CACHE + "reporting: {bugsnag: {apikey: x}}\n"
@@ -156,22 +144,30 @@ class MergedTests(SynchronousTestCase):
 
 
 class TableTests(SynchronousTestCase):
-    """The table, and the keys that there are."""
+    """What the declarations of keys say."""
 
-    def test_names_keys(self) -> None:
-        """Each entry is a key or a section of the model."""
-        known = [*keys(Config)]
-        for entry in (*NEEDS_RESTART, *LIVE):
-            near = [key for key in known if f"{key}.".startswith(f"{entry}.")]
-            self.assertTrue(near, entry)
+    def test_page(self) -> None:
+        """The page for operators has each key that needs a restart, with its reason."""
+        page = Path(__file__).parents[2] / "docs" / "reload.md"
+        _, found, text = page.read_text().partition("## Keys that need a restart")
+        self.assertTrue(found)
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        for key in keys():
+            outer = key.path.rpartition(".")[0]
+            if not key.restart or key.twin_of or needs_restart(outer):
+                continue
+            name = key.path.partition("[]")[0]
+            self.assertTrue(
+                any(
+                    f"`{name}`" in row and row.endswith(f"{key.restart} |")
+                    for row in rows
+                ),
+                name,
+            )
 
-    def test_all_that_waits(self) -> None:
-        """A new key is live, unless it is here."""
-        waiting = {key for key in keys(Config) if needs_restart(key)}
-        sections = {key.partition(".")[0] for key in waiting}
-        self.assertEqual(
-            sections,
-            {"version", "storage", "http", "compatibility", "redis", "notifications"},
-        )
-        self.assertNotIn("storage.maintenance.readonly.enabled", waiting)
-        self.assertIn("storage.resumabledigest.enabled", waiting)
+    def test_parameters_of_packages(self) -> None:
+        """Those that no table lists are as their section is."""
+        self.assertTrue(needs_restart("storage.example.bucket"))
+        self.assertFalse(needs_restart("auth.example.url"))
+        self.assertFalse(needs_restart("storage.maintenance.readonly.enabled"))
+        self.assertTrue(needs_restart("storage.resumabledigest.enabled"))

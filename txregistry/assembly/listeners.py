@@ -11,6 +11,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
+from txregistry.admin.commands import CollectCommand, Command, ReloadCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
@@ -34,6 +35,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.interfaces.reload import IReloader
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
@@ -61,7 +63,7 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
-    :ivar uploads: counts uploads that are not finished.
+    :ivar uploads: counts unfinished uploads.
     """
 
     namespace: INamespace
@@ -75,9 +77,12 @@ class Backend:
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
-def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
+def build_listeners(
+    context: Context, backend: Backend, reloader: IReloader
+) -> Iterator[Listener]:
     """Give all listeners, the registry's last.
 
+    :param reloader: runs the ``reload`` command of the control socket.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
@@ -87,7 +92,7 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
     if http.debug.addr:
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
         yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
-    yield from _control(context, backend)
+    yield from _control(context, backend, reloader)
     inherited = inherited_sockets(context.reactor)
     protocols = site.acceptableProtocols()
     for endpoint in main_endpoints(context.reactor, http, protocols, inherited):
@@ -95,7 +100,7 @@ def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
 
 
 def build_serving(context: Context, backend: Backend) -> Serving:
-    """Give how the registry's site answers."""
+    """Return the settings of the registry's site."""
     http = context.config.http
     api = Api(
         backend.namespace,
@@ -124,9 +129,11 @@ def _observers(context: Context, backend: Backend) -> Observers:
     return Observers(observers)
 
 
-def _control(context: Context, backend: Backend) -> Iterator[Listener]:
+def _control(
+    context: Context, backend: Backend, reloader: IReloader
+) -> Iterator[Listener]:
     link = own_path(context.config, "control.sock", "")
-    if not link or context.config.proxy.remoteurl:
+    if not link:
         return
     path = control_socket(link, context.environment)
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
@@ -137,7 +144,10 @@ def _control(context: Context, backend: Backend) -> Iterator[Listener]:
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
     if path != link:
         endpoint = LinkedEndpoint(endpoint, path, link)
-    yield ControlFactory(backend.local.collector, context.reactor), endpoint
+    commands: dict[str, Command] = {"reload": ReloadCommand(reloader)}
+    if not context.config.proxy.remoteurl:
+        commands["collect"] = CollectCommand(backend.local.collector)
+    yield ControlFactory(commands, context.reactor), endpoint
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:

@@ -11,8 +11,8 @@ from txregistry.config.declare import file_path, secret, section, setting
 from txregistry.config.fields import Duration
 from txregistry.spec.proxies import DEFAULT_NETWORKS
 
-_LISTENS = "it is where the daemon listens already"
-_SEALED = "what it has sealed for clients that push has to be opened with it"
+_LISTENS = "the listener is opened at the start"
+_SEALED = "it seals the state of current uploads"
 _REFUSED = "Refused unless it is empty: let certbot renew certificate and key."
 
 

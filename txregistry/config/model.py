@@ -88,12 +88,12 @@ class Config:
         "The version of the format.",
         "2.0",
         choices=VERSIONS,
-        restart="it says how all of the file is to be read",
+        restart="it is the format of the file",
     )
     storage: Storage = required(
         "One driver, by its name, and what holds for all of them.",
         "2.0",
-        restart="the storage is opened once",
+        restart="the storage is opened at the start",
     )
     log: Log = section(Log, "The log, on standard error.", "2.0")
     loglevel: str = setting("", "", "2.0", newer="log.level")
@@ -114,7 +114,7 @@ class Config:
         RedisSection,
         "The server of storage.cache.blobdescriptor: redis.",
         "2.0",
-        restart="its connections are a part of the storage",
+        restart="its connections belong to the storage",
     )
     health: HealthSection = section(
         HealthSection, "Checks; while one fails, every request gets 503.", "2.2"

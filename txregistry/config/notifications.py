@@ -29,7 +29,7 @@ class EndpointSection:
     name: str = required(
         "Its name in metrics and logs; no two have the same.",
         "2.0",
-        restart="an endpoint gets its place in the queue at a start, or loses it",
+        restart="endpoints are added and removed at the start",
     )
     url: str = service_url(
         "Where events are posted; may be https://user:password@host/path.", "2.0"

@@ -1,50 +1,35 @@
-"""What a running daemon can take from a changed configuration, and what it cannot.
+"""Which changed keys a reload applies, and which need a restart.
 
-:data:`NEEDS_RESTART` is the whole rule: a key that is in it, or in one of its sections,
-is read at the start only; each other key takes effect by a reload.
+The declaration of a key or of its section says if it needs a restart
+(:mod:`txregistry.config.declare`). All other keys are live: a reload applies them. For
+a few keys the old and the new value decide; see :func:`compare`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TypeVar
 
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.fields import NO_EFFECT
+from txregistry.config.declare import declared
 from txregistry.config.model import Config
 from txregistry.config.read import is_within
 from txregistry.config.storage import Storage
+from txregistry.config.table import keys
 
 T = TypeVar("T")
 
-_LISTENS = "it is where the daemon listens already"
-_STORED = "the storage is opened once"
-_KIND = "a registry becomes a cache, or a cache a registry, at a start only"
-_TLS = "a listener speaks TLS from its start, or never"
-
-#: Keys and sections that are read at the start only, each with the reason.
-NEEDS_RESTART: Mapping[str, str] = {
-    "version": "it says how all of the file is to be read",
-    "http.addr": _LISTENS,
-    "http.net": _LISTENS,
-    "http.socketmode": _LISTENS,
-    "http.debug": _LISTENS,
-    "http.secret": "what it has sealed for clients that push has to be opened with it",
-    "storage": _STORED,
-    "redis": "its connections are a part of the storage",
-    "compatibility.schema1.disablesignaturestore": _STORED,
-    "notifications": "events of the endpoints stand in a queue on disk",
-}
-
-#: What takes effect although its section does not.
-LIVE = ("storage.delete", "storage.maintenance", "storage.redirect")
+_KIND = "a registry cannot become a cache while it runs, nor a cache a registry"
+_ENDPOINTS = "endpoints are added and removed at the start"
+_TLS = "TLS is enabled or disabled when the listener is opened"
 
 
 @attrs.frozen
 class Needed:
-    """A changed key that takes effect at a restart only, and why."""
+    """A changed key that needs a restart, and why."""
 
     key: str
     why: str
@@ -54,7 +39,7 @@ class Needed:
 class Changes:
     """The keys that differ between two configurations.
 
-    :ivar live: those that take effect by a reload.
+    :ivar live: the keys that a reload applies.
     """
 
     live: tuple[str, ...] = ()
@@ -62,7 +47,7 @@ class Changes:
 
 
 def compare(running: Config, wanted: Config) -> Changes:
-    """Find the keys that differ (pure); keys without effect are passed over."""
+    """Find the keys that differ (pure), except those without effect."""
     live, restart = [], []
     for key in _different(running, wanted, ""):
         why = _why_not(key, running, wanted)
@@ -74,24 +59,32 @@ def compare(running: Config, wanted: Config) -> Changes:
 
 
 def merged(running: Config, wanted: Config) -> Config:
-    """Give what is in force after a reload (pure): keys that cannot change have not."""
+    """Return the wanted configuration, but the running values where not live (pure)."""
     return _merged(running, wanted, "", running, wanted)
 
 
 def needs_restart(key: str) -> str:
-    """Give why a key takes effect at a restart only; empty if it does by a reload."""
-    if any(is_within(key, section) for section in LIVE):
-        return ""
-    reasons = (why for outer, why in NEEDS_RESTART.items() if is_within(key, outer))
-    return next(reasons, "")
+    """Return why a key needs a restart; empty for a live one."""
+    reasons = _reasons()
+    while key and key not in reasons:
+        # Packages have drivers and controllers whose parameters no table lists.
+        key = key.rpartition(".")[0]
+    return reasons.get(key, "")
+
+
+@cache
+def _reasons() -> Mapping[str, str]:
+    return {row.path: row.restart for row in keys()}
 
 
 def _why_not(key: str, running: Config, wanted: Config) -> str:
-    """Give why a key cannot change now; some depend on what they change from."""
+    """Return why a change needs a restart; for some keys both values decide."""
     if is_within(key, "proxy") and _is_cache(running) != _is_cache(wanted):
         return _KIND
     if is_within(key, "http.tls") and _has_tls(running) != _has_tls(wanted):
         return _TLS
+    if key == "notifications.endpoints" and _names(running) != _names(wanted):
+        return _ENDPOINTS
     return needs_restart(key)
 
 
@@ -101,6 +94,12 @@ def _is_cache(config: Config) -> bool:
 
 def _has_tls(config: Config) -> bool:
     return bool(config.http.tls.certificate)
+
+
+def _names(config: Config) -> set[str]:
+    """Return the names of the enabled endpoints."""
+    endpoints = config.notifications.endpoints
+    return {endpoint.name for endpoint in endpoints if not endpoint.disabled}
 
 
 def _different(running: object, wanted: object, path: str) -> Iterator[str]:
@@ -119,14 +118,14 @@ def _different(running: object, wanted: object, path: str) -> Iterator[str]:
             yield key
 
 
-#: A driver is not the value of a key: its name is a key.
+#: The name of a driver is a key itself, above its parameters.
 _CHOICES = ("storage.driver", "storage.parameters")
 
 
 def _chosen(
     section: str, was: str, name: str, running: Storage | Auth, wanted: Storage | Auth
 ) -> Iterator[str]:
-    """Find different parameters of a driver or of a controller."""
+    """Find the parameters of a driver or controller that differ."""
     if was != name:
         yield f"{section}.{name}" if name else section
         return
@@ -139,7 +138,7 @@ def _chosen(
 def _fields(running: object, wanted: object) -> Iterator[tuple[str, object, object]]:
     for field in attrs.fields(type(wanted)):  # type: ignore[arg-type]
         before, after = getattr(running, field.name), getattr(wanted, field.name)
-        if before != after and NO_EFFECT not in field.metadata:
+        if before != after and not declared(field).no_effect:
             yield field.name, before, after
 
 

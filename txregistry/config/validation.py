@@ -7,7 +7,7 @@ import attrs
 from txregistry.config.declare import no_effect, required, section, setting
 
 _NEVER_SIGNED = "manifests are never converted, so none is signed"
-_OPENED_ONCE = "the storage is opened once"
+_OPENED_ONCE = "the storage is opened at the start"
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 from typing import Any
 
@@ -12,7 +13,13 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.config.read import ConfigurationError
-from txregistry.daemon.reload import Reloader, reload_on_hangup, summary
+from txregistry.daemon import reload as module
+from txregistry.daemon.reload import (
+    Reloader,
+    reload_on_hangup,
+    summary,
+    terminal_is_gone,
+)
 from txregistry.interfaces.reload import ReloadRefused, ReloadReport
 
 
@@ -182,6 +189,7 @@ class HangupTests(ReloadCase):
 
         class Reactor:
             callFromThread = turns.append
+            stop = object()
 
         reload_on_hangup(Reactor, self.reloader)
         os.kill(os.getpid(), signal.SIGHUP)
@@ -193,3 +201,22 @@ class HangupTests(ReloadCase):
         os.kill(os.getpid(), signal.SIGHUP)
         turns.pop()()  # and nobody hears of the refusal but the log
         self.assertEqual(len(self.lines(LogLevel.error)), 1)
+        self.patch(module, "terminal_is_gone", lambda: True)
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual(turns, [Reactor.stop])
+
+    def test_terminal(self) -> None:
+        """One that was hung up is told from one that is there, and from none."""
+        ours, theirs = pty.openpty()
+        before, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+        try:
+            os.dup2(nothing, 0)
+            self.assertFalse(terminal_is_gone())
+            os.dup2(theirs, 0)
+            self.assertFalse(terminal_is_gone())
+            os.close(ours)
+            self.assertTrue(terminal_is_gone())
+        finally:
+            os.dup2(before, 0)
+            for descriptor in (before, nothing, theirs):
+                os.close(descriptor)

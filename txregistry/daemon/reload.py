@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import termios
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -125,9 +127,10 @@ def summary(report: ReloadReport) -> str:
 def reload_on_hangup(reactor: Any, reloader: IReloader) -> None:
     """Reload at SIGHUP, which would end the process otherwise.
 
-    The handler runs between any two bytecodes, so it only schedules the reload.
+    Without its terminal the daemon still ends: the kernel then sends the signal, too.
+    The handler runs between any two bytecodes, so it only schedules what to do.
 
-    :param reactor: provides ``IReactorFromThreads``.
+    :param reactor: provides ``IReactorFromThreads`` and ``IReactorCore``.
     """
 
     def reload() -> None:
@@ -135,6 +138,15 @@ def reload_on_hangup(reactor: Any, reloader: IReloader) -> None:
         reloader.reload(who="SIGHUP").addErrback(lambda _: None)
 
     def on_signal(*_: Any) -> None:
-        reactor.callFromThread(reload)
+        reactor.callFromThread(reactor.stop if terminal_is_gone() else reload)
 
     signal.signal(signal.SIGHUP, on_signal)
+
+
+def terminal_is_gone() -> bool:
+    """Tell if standard input is a terminal that was hung up."""
+    try:
+        termios.tcgetattr(0)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    return False

@@ -133,7 +133,7 @@ class ReferenceTests(SynchronousTestCase):
         text = document()
         for row in keys():
             if "." in row.path or not row.is_section:
-                self.assertIn(f"\n| `{row.path}` | {row.kind} | ", text)
+                self.assertIn(f"\n| `{row.path}` | {row.kind} ", text)
         for line in text.splitlines():
             if line.startswith("|"):
                 self.assertEqual(len(re.findall(r"(?<!\\)\|", line)), 7, line)

@@ -38,7 +38,7 @@ A socket that systemd hands over takes the place of http.addr.
 _STATUSES_OF_DAEMON = {
     0: "It has ended in good order; of --check: there are no problems.",
     1: "It could not start, or a part of it has failed; the log tells why.",
-    78: "The configuration cannot be used; all problems are told.",
+    78: "The configuration cannot be used; all problems are on standard error.",
 }
 
 _JSON = (

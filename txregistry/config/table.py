@@ -121,10 +121,10 @@ def _of_offered(
 
 def _twin(row: Key) -> Key:
     if row.kind == _KINDS[str]:
-        what, kind = f"The file whose text is {row.path}", row.kind
+        what, kind = f"File that contains {row.path}", row.kind
     else:
-        what, kind = f"Files whose texts are {row.path}, by name", "mapping to texts"
-    doc = f"{what}, but for one newline at its end."
+        what, kind = f"Files that contain {row.path}, by name", "mapping to texts"
+    doc = f"{what}, except for one newline at the end."
     return Key(
         row.path + TWIN,
         kind,

@@ -198,6 +198,19 @@ def _plain(name: str) -> str:
     return "_".join("[]" if not part or part.isdecimal() else part for part in parts)
 
 
+def restart_of(path: str) -> str:
+    """Give why a change of a key needs a restart; empty if a reload is enough.
+
+    :param path: for a parameter that no model declares its section decides.
+    """
+    while path:
+        row = find_key(path)
+        if row is not None:
+            return row.restart
+        path = path.rpartition(".")[0]
+    return ""
+
+
 def near(name: str, count: int = 5) -> list[str]:
     """Give paths that may have been meant, the likeliest first."""
     paths = [row.path for row in keys()]

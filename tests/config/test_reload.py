@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
-from txregistry.config.reload import Changes, compare, merged, needs_restart
-from txregistry.config.table import keys
+from txregistry.config.reload import Changes, compare, merged
+from txregistry.config.table import keys, restart_of
 
 HEAD = "version: 0.1\n"
 CACHE = "storage: inmemory\nproxy: {remoteurl: 'http://a', username: u, password: p}\n"
@@ -154,7 +154,7 @@ class TableTests(SynchronousTestCase):
         rows = [line for line in text.splitlines() if line.startswith("| ")]
         for key in keys():
             outer = key.path.rpartition(".")[0]
-            if not key.restart or key.twin_of or needs_restart(outer):
+            if not key.restart or key.twin_of or restart_of(outer):
                 continue
             name = key.path.partition("[]")[0]
             self.assertTrue(
@@ -167,7 +167,7 @@ class TableTests(SynchronousTestCase):
 
     def test_parameters_of_packages(self) -> None:
         """Those that no table lists are as their section is."""
-        self.assertTrue(needs_restart("storage.example.bucket"))
-        self.assertFalse(needs_restart("auth.example.url"))
-        self.assertFalse(needs_restart("storage.maintenance.readonly.enabled"))
-        self.assertTrue(needs_restart("storage.resumabledigest.enabled"))
+        self.assertTrue(restart_of("storage.example.bucket"))
+        self.assertFalse(restart_of("auth.example.url"))
+        self.assertFalse(restart_of("storage.maintenance.readonly.enabled"))
+        self.assertTrue(restart_of("storage.resumabledigest.enabled"))

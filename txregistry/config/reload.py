@@ -7,8 +7,7 @@ a few keys the old and the new value decide; see :func:`compare`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from typing import TypeVar
 
 import attrs
@@ -18,7 +17,7 @@ from txregistry.config.declare import declared
 from txregistry.config.model import Config
 from txregistry.config.read import is_within
 from txregistry.config.storage import Storage
-from txregistry.config.table import keys
+from txregistry.config.table import restart_of
 
 T = TypeVar("T")
 
@@ -63,20 +62,6 @@ def merged(running: Config, wanted: Config) -> Config:
     return _merged(running, wanted, "", running, wanted)
 
 
-def needs_restart(key: str) -> str:
-    """Return why a key needs a restart; empty for a live one."""
-    reasons = _reasons()
-    while key and key not in reasons:
-        # Packages have drivers and controllers whose parameters no table lists.
-        key = key.rpartition(".")[0]
-    return reasons.get(key, "")
-
-
-@cache
-def _reasons() -> Mapping[str, str]:
-    return {row.path: row.restart for row in keys()}
-
-
 def _why_not(key: str, running: Config, wanted: Config) -> str:
     """Return why a change needs a restart; for some keys both values decide."""
     if is_within(key, "proxy") and _is_cache(running) != _is_cache(wanted):
@@ -85,7 +70,7 @@ def _why_not(key: str, running: Config, wanted: Config) -> str:
         return _TLS
     if key == "notifications.endpoints" and _names(running) != _names(wanted):
         return _ENDPOINTS
-    return needs_restart(key)
+    return restart_of(key)
 
 
 def _is_cache(config: Config) -> bool:

@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import suppress as ignored
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +320,29 @@ class RegistryTests(IntegrationCase, Reloads):
         self.assertEqual(client.text(), "201")
         blob = f"{registry.url}/v2/a/blobs/sha256:{digest}"
         self.assertEqual((await self.get(blob))[2], content)
+
+    async def test_what_systemd_is_told(self) -> None:
+        """That a reload begins, with its time, and that it has ended, as it did."""
+        path = str(self.directory / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(0.1)
+            registry = await self.daemon("registry", env={"NOTIFY_SOCKET": path})
+            for level, expected in (("debug", "reloaded, changed"), ("loud", "failed")):
+                self.change("registry", log={"level": level})
+                await self.hang_up(registry)
+                told = [*self.messages(manager)]
+                reloading = next(x for x in told if x.startswith("RELOADING=1\n"))
+                self.assertRegex(reloading, r"\nMONOTONIC_USEC=\d+")
+                self.assertRegex(told[-1], rf"^READY=1\nSTATUS=.*{expected}")
+
+    def messages(self, manager: socket.socket) -> Iterator[str]:
+        """Give what has come, but for signs of life."""
+        with ignored(TimeoutError):
+            while True:
+                text = manager.recv(1000).decode()
+                if "RELOADING" in text or "READY" in text:
+                    yield text
 
     async def test_broken_file(self) -> None:
         """All problems are in the log, and all is as it was."""

@@ -83,6 +83,12 @@ class ManualTests(SynchronousTestCase):
         for status, text in STATUSES.items():
             self.assertIn(f"{status} {text}", page)
 
+    def test_kept_lines(self) -> None:
+        """Lines that click keeps are kept, and its marks are not shown."""
+        text = manpages.pages()["txregistry.8"]
+        self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f]")
+        self.assertIn(".nf\nThe exit code is\n  0  it can be taken over", text)
+
     def test_daemon(self) -> None:
         """That of the daemon has its options."""
         page = self.pages["twistd-registry.8"]

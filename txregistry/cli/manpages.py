@@ -75,6 +75,7 @@ def _commands(date: str) -> str:
     for context in found:
         _command(page, context)
     _statuses(page, STATUSES)
+    page.text("The statuses of adopt stand in its own section.")
     page.section("Environment")
     page.item(
         bold("REGISTRY_CONFIGURATION_PATH"), "The file, where no argument names one."
@@ -107,7 +108,7 @@ def _usage(context: click.Context) -> str:
 def _command(page: ManualPage, context: click.Context) -> None:
     page.subsection(_usage(context))
     above = context.parent.command if context.parent is not None else None
-    page.text(*_paragraphs(context.command.help))
+    _tell(page, context.command.help)
     params = context.command.get_params(context)
     if above is not None and any(param.name == "file" for param in params):
         page.text(*_paragraphs(above.help)[1:])
@@ -115,6 +116,15 @@ def _command(page: ManualPage, context: click.Context) -> None:
         record = param.get_help_record(context)
         if record is not None and record[1]:
             page.item(bold(record[0]), record[1])
+
+
+def _tell(page: ManualPage, text: str | None) -> None:
+    """Add the help of a command; click keeps the lines of what \\b begins."""
+    for part in cleandoc(text or "").split("\n\n"):
+        if part.startswith("\b\n"):
+            page.code(part.removeprefix("\b\n"))
+        else:
+            page.text(" ".join(part.split()))
 
 
 def _paragraphs(text: str | None) -> list[str]:

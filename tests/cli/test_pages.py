@@ -92,7 +92,7 @@ class ManualTests(SynchronousTestCase):
     def test_daemon(self) -> None:
         """That of the daemon has its options."""
         page = self.pages["twistd-registry.8"]
-        for option in ("-c, --config=FILE", "--check", "--version", "78 "):
+        for option in ("-c, --config=FILE", "--check", "--version", "78 ", "SIGHUP"):
             self.assertIn(option, page)
 
     def test_date(self) -> None:

@@ -32,6 +32,9 @@ access log to standard output; as a daemon, or with --logfile, both go to a file
 SIGTERM and SIGINT end it: it takes no new connections, and waits for answers under way
 for as long as http.draintimeout says.
 
+SIGHUP reloads the configuration: what can change while it runs does, and the log names
+what needs a restart. txregistry reload does the same and reports the outcome.
+
 A socket that systemd hands over takes the place of http.addr.
 """
 

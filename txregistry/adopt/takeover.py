@@ -23,9 +23,9 @@ from txregistry.adopt.steps import (
     DisableUnit,
     EnableUnit,
     ReadUnits,
-    StartUnit,
+    StartUnits,
     Step,
-    StopUnit,
+    StopUnits,
     WriteFile,
 )
 from txregistry.adopt.units import UnitFailed, Units
@@ -64,14 +64,14 @@ class Hands:
                 _write(step)
             case ReadUnits():
                 self.units.call("daemon-reload")
-            case StopUnit():
-                self.units.call("stop", step.unit)
+            case StopUnits(units):
+                self.units.call("stop", *units)
             case DisableUnit():
                 self.units.call("disable", step.unit)
             case EnableUnit():
                 self.units.call("enable", step.unit)
-            case StartUnit():
-                self.units.call("start", step.unit)
+            case StartUnits(units):
+                self.units.call("start", *units)
             case AwaitAnswer():
                 self._await(step)
 
@@ -97,14 +97,14 @@ class Hands:
                 _take_back(step)
             case ReadUnits():
                 self.units.call("daemon-reload")
-            case StopUnit(unit, True):
-                self.units.call("start", unit)
+            case StopUnits(_, active) if active:
+                self.units.call("start", *active)
             case DisableUnit(unit, True):
                 self.units.call("enable", unit)
             case EnableUnit(unit, False):
                 self.units.call("disable", unit)
-            case StartUnit(unit):
-                self.units.call("stop", unit)
+            case StartUnits(units):
+                self.units.call("stop", *units)
 
 
 def _write(step: WriteFile) -> None:
@@ -195,7 +195,8 @@ class Takeover:
 
         :raise StepFailed: it does not.
         """
-        ran = StopUnit(record.old_unit, True) in record.steps
+        old = (record.old_unit,)
+        ran = StopUnits(old, old) in record.steps
         for step in record.steps if ran else ():
             if isinstance(step, AwaitAnswer):
                 self.hands.do(attrs.evolve(step, unit=record.old_unit))

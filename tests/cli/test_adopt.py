@@ -115,7 +115,10 @@ class AdoptTests(SynchronousTestCase):
 
     def test_there_and_back(self) -> None:
         """Taken over, and given back; each a second time is harmless."""
-        self.assertIn("is taken over", self.adopt("--apply").output)
+        self.configure("middleware: {storage: [{name: cloudfront}]}\n")
+        text = self.adopt("--apply").output
+        self.assertIn("! middleware: is accepted and has no effect", text)
+        self.assertIn("is taken over", text)
         self.assertEqual(self.units.states, {OLD: IDLE, OURS: RUNNING})
         calls = len(self.units.calls)
         self.assertIn("was taken over", self.adopt("--apply").output)

@@ -18,7 +18,7 @@ from txregistry.adopt.examine import (
     OldReading,
     examine,
 )
-from txregistry.adopt.findings import Level
+from txregistry.adopt.findings import Finding, Level
 from txregistry.adopt.journal import (
     APPLIED,
     APPLYING,
@@ -172,12 +172,16 @@ def _show(found: Examination, as_json: bool, **more: Any) -> None:
     if found.survey is not None:
         _show_survey(found.survey)
     for finding in sorted(found.findings, key=lambda finding: -finding.level):
-        click.echo(f"{_MARKS[finding.level]} {finding.about}: {finding.text}")
+        click.echo(_line(finding))
     for line in found.clients:
         click.echo(f"  for clients: {line}")
     for step in found.steps:
         click.echo(f"  --apply would: {step}")
     click.echo(_WORDS[found.verdict])
+
+
+def _line(finding: Finding) -> str:
+    return f"{_MARKS[finding.level]} {finding.about}: {finding.text}"
 
 
 def _show_survey(found: Survey) -> None:
@@ -228,6 +232,9 @@ def _planned(
     if found.verdict == Level.CANNOT or not found.steps:
         _show(found, as_json, applied=False)
         raise SystemExit(CANNOT)
+    for finding in found.findings:
+        if finding.level == Level.LOOK:
+            takeover.tell(_line(finding))
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return AdoptRecord(unit, since, APPLYING, 0, tuple(found.steps))
 

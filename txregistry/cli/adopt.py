@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 import yaml
 
+from txregistry.adopt.counts import Survey
 from txregistry.adopt.examine import (
     Examination,
     ExamineOptions,
@@ -28,7 +29,6 @@ from txregistry.adopt.journal import (
     JournalBroken,
 )
 from txregistry.adopt.old import OldService, read_old
-from txregistry.adopt.survey import Survey
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
 from txregistry.adopt.units import Systemctl, UnitFailed
 from txregistry.assembly.loading import load

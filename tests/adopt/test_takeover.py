@@ -290,6 +290,18 @@ class JournalTests(TakeoverCase):
             write(self.top / "state" / "adopt.json", content)
             self.assertRaises(JournalBroken, self.takeover.journal.load)
 
+    def test_full_disk(self) -> None:
+        """What cannot be written leaves nothing behind, and the file as it was."""
+
+        def full(file: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        path = write(self.top / "state" / "adopt.json", "old")
+        self.patch(os, "fsync", full)
+        self.assertRaises(OSError, self.takeover.journal.save, self.record())
+        self.assertEqual([x.name for x in path.parent.iterdir()], ["adopt.json"])
+        self.assertEqual(path.read_text(), "old")
+
     def test_two_at_once(self) -> None:
         """One at a time takes over, or gives back."""
         journal = self.takeover.journal

@@ -162,6 +162,31 @@ class AdoptTests(SynchronousTestCase):
         self.adopt("--back")
         self.assertEqual(self.units.states, self.before)
 
+    def test_full_disk(self) -> None:
+        """A journal that cannot be written ends it, and all is put back."""
+        save = AdoptJournal.save
+        for good in range(5):
+            left = iter(range(good))
+
+            def full(journal: AdoptJournal, record: object, left=left) -> None:
+                if next(left, None) is None:
+                    raise OSError(28, "No space left on device")
+                save(journal, record)
+
+            self.patch(AdoptJournal, "save", full)
+            text = self.adopt("--apply", code=1).output
+            self.assertIn("the journal cannot be written", text)
+            self.assertEqual(self.units.states, self.before)
+            self.assertEqual(self.left_behind(), set())
+
+    def test_silence_after_all(self) -> None:
+        """All is put back, and the old service does not answer: that is told."""
+        self.adopt("--apply")
+        self.answer = NoAnswer("did not answer")
+        text = self.adopt("--back", code=3).output
+        self.assertIn("all is put back, but", text)
+        self.assertEqual(self.units.states, self.before)
+
     def test_interrupted(self) -> None:
         """Interrupted, it is ended by another run, or undone."""
         for option, expected in (("--apply", RUNNING), ("--back", IDLE)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -168,17 +169,25 @@ class Takeover:
         """
         for number, step in enumerate(record.steps, 1):
             record = attrs.evolve(record, begun=max(record.begun, number))
-            self.journal.save(record)
+            self._save(record)
             self.tell(str(step))
             self.hands.do(step)
-        self.journal.save(attrs.evolve(record, state=APPLIED))
+        self._save(attrs.evolve(record, state=APPLIED))
+
+    def _save(self, record: AdoptRecord) -> None:
+        try:
+            self.journal.save(record)
+        except OSError as error:
+            raise StepFailed(f"the journal cannot be written: {error}") from error
 
     def back(self, record: AdoptRecord) -> list[str]:
         """Undo the steps that were begun, the last first.
 
         :return: what went wrong; the journal is kept then, to try again.
         """
-        self.journal.save(attrs.evolve(record, state=BACKING))
+        with suppress(OSError):
+            # On a full disk it is undone all the same.
+            self.journal.save(attrs.evolve(record, state=BACKING))
         problems = []
         for step in reversed(record.steps[: record.begun]):
             self.tell(f"undo: {step}")

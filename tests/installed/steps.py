@@ -264,6 +264,8 @@ class Steps:
         check(not found, f"left behind: {found}")
         accounts = self.machine.sh("getent passwd; getent group")
         check("txregistry" not in accounts, "the user is left")
+        # systemd forgets what it wanted in memory when it reads its units again.
+        self.machine.run("systemctl", "daemon-reload")
         units = self.machine.sh("systemctl list-unit-files; systemctl list-units --all")
         check("txregistry" not in units, f"units are left: {units}")
         return "nothing left"

@@ -154,7 +154,9 @@ class Steps:
 
     def _can_reload(self) -> bool:
         place = "/usr/lib/txregistry/lib/python3*/site-packages/txregistry"
-        return bool(self.machine.sh(f"find {place} -name 'reload*.py'").strip())
+        return not self.machine.attempt(
+            "sh", "-c", f"ls {place}/daemon/reload.py"
+        ).returncode
 
     def upgrade(self) -> str:
         """Install a higher version while clients pull."""

@@ -150,7 +150,19 @@ class Steps:
         check(digest == self.images.layers["large"], "the download is damaged")
         check(self.machine.show("MainPID") == before, "it was restarted")
         until("it runs", lambda: self.machine.show("ActiveState") == "active")
-        return f"{taken.stat().st_size} bytes came whole"
+        self._reload_broken()
+        return f"{taken.stat().st_size} bytes came whole; a broken file changes nothing"
+
+    def _reload_broken(self) -> None:
+        """Reload a file with a mistake, and the right one again."""
+        path = "/etc/txregistry/config.yml"
+        wrong = f"sed -i 's/level: info/level: nonsense/' {path}"
+        self.machine.sh(f"cp -p {path} /root/right; {wrong}")
+        for told in ("previous configuration stays in force", "nothing has changed"):
+            self.machine.run("systemctl", "reload", "txregistry")
+            until(told, lambda told=told: told in self.machine.show("StatusText"))
+            check(self.images.curl("/v2/") == "{}", "it does not answer")
+            self.machine.sh(f"cp -p /root/right {path}")
 
     def _can_reload(self) -> bool:
         place = "/usr/lib/txregistry/lib/python3*/site-packages/txregistry"

@@ -130,7 +130,9 @@ class HouseTests(SynchronousTestCase):
             http={"addr": "127.0.0.1:5000", "debug": {"addr": "[::1]:5001"}},
             proxy={"remoteurl": "http://x", "username": "u", "password": "p"},
         )
-        registry = build_registry(context, io.StringIO(), lambda: given_up.append(True))
+        registry, _ = build_registry(
+            context, io.StringIO(), lambda: given_up.append(True)
+        )
         registry.startService()
         ports = [entry[0] for entry in self.reactor.tcpServers]
         self.assertEqual(ports, [5001, 5000])

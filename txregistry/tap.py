@@ -11,16 +11,18 @@ import time
 from typing import Any, ClassVar
 
 import yaml
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
+from txregistry.config.model import Log
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.registry import Registry
+from txregistry.daemon.reload import reload_on_hangup
 from txregistry.flow.clocks import steady_clock
-from txregistry.observe.logs import make_observer
+from txregistry.observe.logs import RenewableObserver, make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
 from txregistry.speed.memory import keep_buffers, tune_gc
 
@@ -94,23 +96,38 @@ def makeService(options: Options) -> Registry:
         # With storage in memory we get here before the reactor runs.
         reactor.callWhenRunning(reactor.stop)
 
+    def observer_of(log: Log) -> ILogObserver:
+        return make_observer(log.formatter, log.level, log.fields, events)
+
+    observer = RenewableObserver(observer_of(config.log))
     try:
         context = make_context(config, reactor, os.environ, jitter, time.time)
-        registry = build_registry(context, accesses, give_up)
+        registry, reloader = build_registry(
+            context,
+            accesses,
+            give_up,
+            lambda log: observer.renew(observer_of(log)),
+            _absolute(options["config"]),
+        )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
     context.metrics.registry.register(
         DroppedLines({"events": events, "access": accesses})
     )
-    registry.log_observer = make_observer(
-        config.log.formatter, config.log.level, config.log.fields, events
-    )
+    registry.log_observer = observer
+    reload_on_hangup(reactor, reloader)
     for warning in options.warnings:
         _log.warn("{warning}", warning=warning)
     keep_buffers()
     tune_gc()
     return registry
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return the path for reloads: twistd may change the working directory."""
+    path = path or os.environ.get("REGISTRY_CONFIGURATION_PATH")
+    return path and os.path.abspath(path)
 
 
 def _descriptors(options: Options) -> tuple[int, int]:

@@ -34,13 +34,13 @@ class FakeUnits:
     def state(self, unit: str) -> UnitState:
         return self.states.get(unit, UnitState())
 
-    def call(self, verb: str, unit: str = "") -> None:
-        call = f"{verb} {unit}".strip()
+    def call(self, verb: str, *units: str) -> None:
+        call = " ".join((verb, *units))
         self.before(call)
         self.calls.append(call)
         if call == self.refused:
             raise UnitFailed("systemd does not want to")
-        if unit:
+        for unit in units:
             self.states[unit] = attrs.evolve(self.state(unit), **_CHANGES[verb])
 
     def failed(self, unit: str) -> bool:

@@ -6,6 +6,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.adopt import differences
+from txregistry.adopt.counts import Survey
 from txregistry.adopt.differences import (
     for_clients,
     of_configuration,
@@ -13,7 +14,6 @@ from txregistry.adopt.differences import (
     of_storage,
 )
 from txregistry.adopt.findings import Finding, Level, verdict
-from txregistry.adopt.survey import Survey
 from txregistry.config.http import DebugSection, Http, Tls
 from txregistry.config.model import Config, Proxy
 from txregistry.config.storage import Storage

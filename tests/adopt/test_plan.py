@@ -20,8 +20,8 @@ from txregistry.adopt.plan import (
 from txregistry.adopt.probe import Probe
 from txregistry.adopt.steps import (
     AwaitAnswer,
-    StartUnit,
-    StopUnit,
+    StartUnits,
+    StopUnits,
     WriteFile,
     from_json,
     to_json,
@@ -59,10 +59,9 @@ class PlanTests(SynchronousTestCase):
     def test_socket(self) -> None:
         """An enabled socket of ours listens where the old registry did."""
         told = self.told(socket=RUNNING)
-        self.assertEqual(told[0], f"stop {SOCKET}")
-        self.assertEqual(
-            told[-4:-1], [f"stop {OLD}", f"start {SOCKET}", f"start {OURS}"]
-        )
+        self.assertEqual(told[0], f"stop {SOCKET} and {OURS}")
+        start = f"start {SOCKET} and {OURS}"
+        self.assertEqual(told[-3:-1], [f"stop {OLD}", start])
         written = files(facts(socket=RUNNING))[SOCKET_DROP_IN].content
         self.assertIn("ListenStream=\nListenStream=5000\n", written)
 
@@ -72,20 +71,20 @@ class PlanTests(SynchronousTestCase):
         for changes in ({"socket": RUNNING, "probe": named}, {"socket": IDLE}):
             told = self.told(**changes)
             self.assertIn(f"disable {SOCKET}", told)
-            self.assertNotIn(f"start {SOCKET}", told)
+            self.assertIn(f"start {OURS}", told)
             self.assertNotIn(f"write {SOCKET_DROP_IN}", told)
 
     def test_states(self) -> None:
         """What was active before is known to the steps that end it."""
         plan = make_plan(facts(old=UnitState(True, False, True), service=RUNNING))
-        self.assertIn(StopUnit(OLD, False), plan)
-        self.assertIn(StopUnit(OURS, True), plan)
+        self.assertIn(StopUnits((OLD,), ()), plan)
+        self.assertIn(StopUnits((OURS,), (OURS,)), plan)
 
     def test_journal(self) -> None:
         """Steps survive being written down; what is no step is refused."""
         plan = make_plan(facts(socket=RUNNING, kept={CONFIG: "/kept"}))
         self.assertEqual([from_json(to_json(step)) for step in plan], plan)
-        for wrong in ({}, {"step": "Jump"}, {"step": "StartUnit", "x": 1}):
+        for wrong in ({}, {"step": "Jump"}, {"step": "StartUnits", "x": 1}):
             self.assertRaises(ValueError, from_json, wrong)
 
 
@@ -162,5 +161,5 @@ class FileTests(SynchronousTestCase):
     def test_waiting(self) -> None:
         """Ours is started last, and waited for."""
         plan = make_plan(facts(patience=5.0))
-        self.assertEqual(plan[-2], StartUnit(OURS))
+        self.assertEqual(plan[-2], StartUnits((OURS,)))
         self.assertEqual(plan[-1], AwaitAnswer(OURS, Probe("tcp", ":5000"), 5.0))

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.adopt.fakes import write
 from txregistry.adopt import survey as module
 from txregistry.adopt.access import Who, who_is
-from txregistry.adopt.survey import Survey, survey
+from txregistry.adopt.counts import Survey
+from txregistry.adopt.survey import survey
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.tree import layout

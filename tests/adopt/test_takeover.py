@@ -9,7 +9,16 @@ from pathlib import Path
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.adopt.fakes import IDLE, OLD, OURS, RUNNING, FakeUnits, facts, write
+from tests.adopt.fakes import (
+    IDLE,
+    OLD,
+    OURS,
+    RUNNING,
+    SOCKET,
+    FakeUnits,
+    facts,
+    write,
+)
 from txregistry.adopt.journal import (
     APPLIED,
     APPLYING,
@@ -20,7 +29,7 @@ from txregistry.adopt.journal import (
 )
 from txregistry.adopt.plan import UnitState, make_plan
 from txregistry.adopt.probe import NoAnswer
-from txregistry.adopt.steps import Step, StopUnit, WriteFile
+from txregistry.adopt.steps import Step, StopUnits, WriteFile
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
 
 
@@ -140,8 +149,8 @@ class ApplyTests(TakeoverCase):
         """Runs again, with its own configuration, as the last."""
         self.units.states[OURS] = RUNNING
         steps = [
-            attrs.evolve(step, was_active=True)
-            if step == StopUnit(OURS, False)
+            attrs.evolve(step, active=(OURS,))
+            if step == StopUnits((OURS,), ())
             else step
             for step in self.steps()
         ]
@@ -149,6 +158,23 @@ class ApplyTests(TakeoverCase):
         self.takeover.back(self.load())
         self.assertEqual(self.units.calls[-1], f"start {OURS}")
         self.assertEqual(self.config.read_text(), "ours\n")
+
+    def test_socket(self) -> None:
+        """Goes with its service, by one command: else it would start it again."""
+        steps = [
+            step
+            for step in make_plan(facts(socket=RUNNING))
+            if not isinstance(step, WriteFile)
+        ]
+        self.units.states[SOCKET] = RUNNING
+        self.takeover.apply(attrs.evolve(self.record(), steps=tuple(steps)))
+        calls = [*self.units.calls]
+        self.assertIn(f"start {SOCKET} {OURS}", calls)
+        self.takeover.back(self.load())
+        back = self.units.calls[len(calls) :]
+        self.assertIn(f"stop {SOCKET} {OURS}", back)
+        self.assertEqual(back[-1], f"start {SOCKET}")  # alone, as it was before
+        self.assertTrue(self.units.state(SOCKET).is_active)
 
 
 class FailureTests(TakeoverCase):
@@ -250,7 +276,7 @@ class FailureTests(TakeoverCase):
         record = self.record()
         self.takeover.await_old(record)
         self.assertEqual(self.waited, [":5000"])
-        stopped = [s for s in record.steps if not isinstance(s, StopUnit)]
+        stopped = [s for s in record.steps if not isinstance(s, StopUnits)]
         self.takeover.await_old(attrs.evolve(record, steps=tuple(stopped)))
         self.assertEqual(self.waited, [":5000"])
 
@@ -263,6 +289,18 @@ class JournalTests(TakeoverCase):
         for content in ("{", "[]", '{"steps": []}', '{"steps": [{"step": "Jump"}]}'):
             write(self.top / "state" / "adopt.json", content)
             self.assertRaises(JournalBroken, self.takeover.journal.load)
+
+    def test_full_disk(self) -> None:
+        """What cannot be written leaves nothing behind, and the file as it was."""
+
+        def full(file: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        path = write(self.top / "state" / "adopt.json", "old")
+        self.patch(os, "fsync", full)
+        self.assertRaises(OSError, self.takeover.journal.save, self.record())
+        self.assertEqual([x.name for x in path.parent.iterdir()], ["adopt.json"])
+        self.assertEqual(path.read_text(), "old")
 
     def test_two_at_once(self) -> None:
         """One at a time takes over, or gives back."""

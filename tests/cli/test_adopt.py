@@ -115,7 +115,10 @@ class AdoptTests(SynchronousTestCase):
 
     def test_there_and_back(self) -> None:
         """Taken over, and given back; each a second time is harmless."""
-        self.assertIn("is taken over", self.adopt("--apply").output)
+        self.configure("middleware: {storage: [{name: cloudfront}]}\n")
+        text = self.adopt("--apply").output
+        self.assertIn("! middleware: is accepted and has no effect", text)
+        self.assertIn("is taken over", text)
         self.assertEqual(self.units.states, {OLD: IDLE, OURS: RUNNING})
         calls = len(self.units.calls)
         self.assertIn("was taken over", self.adopt("--apply").output)
@@ -157,6 +160,31 @@ class AdoptTests(SynchronousTestCase):
         self.assertIn("not all could be put back", self.adopt("--back", code=3).output)
         self.units.refused = ""
         self.adopt("--back")
+        self.assertEqual(self.units.states, self.before)
+
+    def test_full_disk(self) -> None:
+        """A journal that cannot be written ends it, and all is put back."""
+        save = AdoptJournal.save
+        for good in range(5):
+            left = iter(range(good))
+
+            def full(journal: AdoptJournal, record: object, left=left) -> None:
+                if next(left, None) is None:
+                    raise OSError(28, "No space left on device")
+                save(journal, record)
+
+            self.patch(AdoptJournal, "save", full)
+            text = self.adopt("--apply", code=1).output
+            self.assertIn("the journal cannot be written", text)
+            self.assertEqual(self.units.states, self.before)
+            self.assertEqual(self.left_behind(), set())
+
+    def test_silence_after_all(self) -> None:
+        """All is put back, and the old service does not answer: that is told."""
+        self.adopt("--apply")
+        self.answer = NoAnswer("did not answer")
+        text = self.adopt("--back", code=3).output
+        self.assertIn("all is put back, but", text)
         self.assertEqual(self.units.states, self.before)
 
     def test_interrupted(self) -> None:

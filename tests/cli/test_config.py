@@ -192,18 +192,20 @@ class ExplainTests(CommandCase):
 
     def test_key(self) -> None:
         """All that is known of it."""
+        row = find_key("http.secret")
+        assert row is not None
         result = self.run_config("explain", "REGISTRY_HTTP_SECRET")
         self.assertEqual(result.exit_code, 0)
         self.assertEqual(
             result.output.splitlines(),
             [
                 "http.secret",
-                "  Seals the state of uploads; the same for all replicas.",
+                f"  {row.doc}",
                 "  type:      text",
                 "  default:   a random one, kept in the storage directory",
                 "  since:     distribution 2.0",
-                f"  changed:   at a restart: {find_key('http.secret').restart}",
-                "  secret:    masked wherever it is shown",
+                f"  changes:   need a restart: {row.restart}",
+                "  secret:    masked in all output",
                 "  in a file: http.secretfile, or REGISTRY_HTTP_SECRET_FILE",
                 "  variable:  REGISTRY_HTTP_SECRET",
             ],

@@ -83,10 +83,16 @@ class ManualTests(SynchronousTestCase):
         for status, text in STATUSES.items():
             self.assertIn(f"{status} {text}", page)
 
+    def test_kept_lines(self) -> None:
+        """Lines that click keeps are kept, and its marks are not shown."""
+        text = manpages.pages()["txregistry.8"]
+        self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f]")
+        self.assertIn(".nf\nThe exit code is\n  0  it can be taken over", text)
+
     def test_daemon(self) -> None:
         """That of the daemon has its options."""
         page = self.pages["twistd-registry.8"]
-        for option in ("-c, --config=FILE", "--check", "--version", "78 "):
+        for option in ("-c, --config=FILE", "--check", "--version", "78 ", "SIGHUP"):
             self.assertIn(option, page)
 
     def test_date(self) -> None:
@@ -133,7 +139,7 @@ class ReferenceTests(SynchronousTestCase):
         text = document()
         for row in keys():
             if "." in row.path or not row.is_section:
-                self.assertIn(f"\n| `{row.path}` | {row.kind} | ", text)
+                self.assertIn(f"\n| `{row.path}` | {row.kind} ", text)
         for line in text.splitlines():
             if line.startswith("|"):
                 self.assertEqual(len(re.findall(r"(?<!\\)\|", line)), 7, line)

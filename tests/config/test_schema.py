@@ -20,7 +20,10 @@ from txregistry.config.read import read
 from txregistry.config.schema import schema
 from txregistry.config.table import keys
 
-ETC = Path(__file__).parents[2] / "etc"
+TOP = Path(__file__).parents[2]
+
+#: Configurations that come with txregistry.
+OURS = [*sorted((TOP / "etc").glob("*.yml")), TOP / "debian" / "config.yml"]
 
 LENIENT = Draft202012Validator(schema())
 STRICT = Draft202012Validator(schema(is_strict=True))
@@ -108,8 +111,8 @@ class SchemaTests(SynchronousTestCase):
 
     def shapes(self) -> Iterator[tuple[str, Any]]:
         """Give what others use, with their variables in place."""
-        for path in sorted(ETC.glob("*.yml")):
-            yield path.name, yaml.safe_load(path.read_text())
+        for path in OURS:
+            yield str(path), yaml.safe_load(path.read_text())
         override = Override(yaml.safe_load, lambda path: "secret")
         places = {"address": ":1", "debug": ":2", "dir": "/d", "upstream": "http://u"}
         for name, shape in SHAPES.items():

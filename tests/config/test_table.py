@@ -27,6 +27,7 @@ from txregistry.config.table import (
     find_key,
     keys,
     near,
+    restart_of,
 )
 from txregistry.flow.disk import InlineDisk
 from txregistry.storagedriver.maker import filesystem
@@ -222,6 +223,13 @@ class RowTests(SynchronousTestCase):
             ("notifications.endpoints[].name", False),
         ):
             self.assertEqual(not ROWS[path].restart, is_live, path)
+
+    def test_restart_of_parameters(self) -> None:
+        """For what no model declares the section decides."""
+        self.assertTrue(restart_of("storage.s3.bucket"))
+        self.assertTrue(restart_of("storage.filesystem.rootdirectory"))
+        for live in ("auth.ldap.url.base", "storage.delete", "proxy.ttl", "nosuch.key"):
+            self.assertEqual(restart_of(live), "", live)
 
 
 class FindTests(SynchronousTestCase):

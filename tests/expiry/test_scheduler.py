@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.expiry.test_expiry import ExpiryCase
+import json
+
+from tests.expiry.test_expiry import TTL, ExpiryCase
+from txregistry.expiry.plan import ExpiryPlan
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Kind
 from txregistry.storage.content.damage import Damage
@@ -34,6 +37,21 @@ class SchedulerTests(ExpiryCase):
         object.__setattr__(self.house.scheduler._plan, "ttl_seconds", 200.0)
         self.house.scheduler.startService()
         self.pass_time(150)
+        self.assertFalse(self.is_stored(self.blob))
+
+    def test_another_plan(self) -> None:
+        """A time to live that changes meanwhile holds at once, and at the end."""
+        self.house.get(self.target)
+        self.pass_time(TTL / 2)
+        self.house.scheduler.follow(ExpiryPlan(TTL * 10))
+        self.pass_time(TTL * 5)
+        self.assertTrue(self.is_stored(self.blob))
+        self.successResultOf(self.house.rebuild.export_state())
+        state = self.house.driver.get(path=layout.SCHEDULER_STATE)
+        (entry,) = json.loads(self.successResultOf(state)).values()
+        self.assertIn("2023-11-15T01:00", entry["ExpiryData"])
+        self.house.scheduler.follow(ExpiryPlan(TTL))
+        self.pass_time(120)
         self.assertFalse(self.is_stored(self.blob))
 
     def test_zero_keeps_for_ever(self) -> None:

@@ -186,7 +186,7 @@ class DemandTests(AuthCase):
         self.patch(auth, "MAX_BYTES", self.budget)
         self.patch(tokens, "_MAX_BYTES", self.budget)
         super().setUp()
-        self.auth = self.house.client._auth
+        self.auth = self.house.client._agents.auth
 
     def ask_of_many(self, challenge: str) -> None:
         for number in range(40):

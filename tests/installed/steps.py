@@ -150,11 +150,25 @@ class Steps:
         check(digest == self.images.layers["large"], "the download is damaged")
         check(self.machine.show("MainPID") == before, "it was restarted")
         until("it runs", lambda: self.machine.show("ActiveState") == "active")
-        return f"{taken.stat().st_size} bytes came whole"
+        self._reload_broken()
+        return f"{taken.stat().st_size} bytes came whole; a broken file changes nothing"
+
+    def _reload_broken(self) -> None:
+        """Reload a file with a mistake, and the right one again."""
+        path = "/etc/txregistry/config.yml"
+        wrong = f"sed -i 's/level: info/level: nonsense/' {path}"
+        self.machine.sh(f"cp -p {path} /root/right; {wrong}")
+        for told in ("previous configuration stays in force", "nothing has changed"):
+            self.machine.run("systemctl", "reload", "txregistry")
+            until(told, lambda told=told: told in self.machine.show("StatusText"))
+            check(self.images.curl("/v2/") == "{}", "it does not answer")
+            self.machine.sh(f"cp -p /root/right {path}")
 
     def _can_reload(self) -> bool:
         place = "/usr/lib/txregistry/lib/python3*/site-packages/txregistry"
-        return bool(self.machine.sh(f"find {place} -name 'reload*.py'").strip())
+        return not self.machine.attempt(
+            "sh", "-c", f"ls {place}/daemon/reload.py"
+        ).returncode
 
     def upgrade(self) -> str:
         """Install a higher version while clients pull."""
@@ -228,15 +242,14 @@ class Steps:
 
     def _refusals(self) -> str:
         """Ask for what there is no room for; give how that went."""
-        code = "%{http_code} %{size_download}"
-        path = self.images.blob("large")
-        told = self.images.curl(path, "-o", "/dev/null", "-w", code)
+        told = self.images.curl(self.images.blob("large"), "-w", " %{http_code}")
+        check(
+            "UNAVAILABLE" in told and told.endswith(" 503"), f"it says: {told[-200:]}"
+        )
         lines = self.machine.journal("-o", "cat", "-n", "200").splitlines()
         said = [line for line in lines if "No space left" in line]
-        check(said, f"the log does not tell why: {told}")
-        return (
-            f"refused ({' '.join(told.split())}; {said[-1]!r}), caches again with room"
-        )
+        check(said, "the log does not tell why")
+        return f"503, and the log: {said[-1]!r}; cached pulls go on, caches again"
 
     def _caches(self) -> bool:
         path = self.images.blob("medium")
@@ -265,6 +278,8 @@ class Steps:
         check(not found, f"left behind: {found}")
         accounts = self.machine.sh("getent passwd; getent group")
         check("txregistry" not in accounts, "the user is left")
+        # systemd forgets what it wanted in memory when it reads its units again.
+        self.machine.run("systemctl", "daemon-reload")
         units = self.machine.sh("systemctl list-unit-files; systemctl list-units --all")
         check("txregistry" not in units, f"units are left: {units}")
         return "nothing left"

@@ -106,6 +106,28 @@ class AdoptTests(IntegrationCase):
         self.assertEqual(self.counted(found, *names), [1, 1, 1, 4, 4])
         self.assertTrue(found["storage"]["has_state"])
 
+    async def test_copying(self) -> None:
+        """The tools that docs/moving.md names copy one registry to another."""
+        old = await self.debian_registry("registry")
+        await self.push(old)
+        new = await self.daemon("new")
+        skopeo, plain = (
+            which("skopeo"),
+            ("--src-tls-verify=false", "--dest-tls-verify=false"),
+        )
+        sync = (skopeo, "sync", "--all", "--src", "docker", "--dest", "docker", *plain)
+        await run(*sync, f"{old.host}/a/b", f"{new.host}/a")
+        names = (f"docker://{old.host}/a/b:one", f"docker://{new.host}/c/d:one")
+        await run(skopeo, "copy", "--all", *plain, *names)
+        for place in ("a/b/manifests/one", "a/b/manifests/two", "c/d/manifests/one"):
+            source = place.replace("c/d", "a/b")
+            expected = await self.get(f"{old.url}/v2/{source}", Accept=_MANIFEST)
+            found = await self.get(f"{new.url}/v2/{place}", Accept=_MANIFEST)
+            self.assertEqual((found[0], found[2]), (200, expected[2]))
+
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
 
 def _entries(path: Path) -> dict[str, Any]:
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.internet import error
 
-from tests.notifications.test_notifier import NotifierCase
+from tests.notifications.test_notifier import NotifierCase, event
 
 
 class FailureTests(NotifierCase):
@@ -53,6 +54,23 @@ class FailureTests(NotifierCase):
         self.pass_time(40)
         self.assertEqual(self.hook.got, [1, 1, 1, 2, 2])
         self.assertLess(self.hook.times[4] - self.hook.times[3], 5)
+
+    def test_other_settings(self) -> None:
+        """What waits goes to another URL with other headers, at the next try."""
+        notifier = self.notifier()
+        self.hook.default = 500
+        notifier.emit(event=event(1))
+        self.pass_time(1)
+        (before,) = (endpoint.settings for endpoint in notifier._endpoints)
+        changed = attrs.evolve(
+            before, url=f"{before.url}/other", headers={"X-Who": ["me"]}
+        )
+        notifier.renew([changed], False, 1)
+        self.hook.default = 200
+        self.pass_time(2)
+        request = self.hook.requests[-1]
+        self.assertEqual(request.uri, b"/hook/other")
+        self.assertEqual(request.getHeader("X-Who"), "me")
 
     def test_timeout(self) -> None:
         """Whoever does not answer in time is asked again."""

@@ -33,6 +33,18 @@ class MetricsTests(SynchronousTestCase):
             self.metrics.count(what, "blob", 3)
             self.assertEqual(self.value(full, type="blob", upstream="up"), 3)
 
+    def test_another_upstream(self) -> None:
+        """It is counted from zero, and nothing is left of the one before."""
+        name = "registry_proxy_hits_total"
+        self.metrics.count(Count.HITS, "blob", 3)
+        self.metrics.upstream("GET", "200", 0.1)
+        self.metrics.rename("up")
+        self.assertEqual(self.value(name, type="blob", upstream="up"), 3)
+        self.metrics.rename("other")
+        self.metrics.count(Count.HITS, "blob", 2)
+        self.assertEqual(self.value(name, type="blob", upstream="other"), 2)
+        self.assertNotIn(b'"up"', self.metrics.exposition())
+
     def test_upstream(self) -> None:
         """Time to the upstream's head."""
         self.metrics.upstream("GET", "200", 0.5)

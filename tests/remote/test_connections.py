@@ -49,6 +49,25 @@ class Endpoint:
         return connected
 
 
+class Back:
+    """A connection after its answer."""
+
+    state, aborted, lost = "QUIESCENT", 0, 0
+
+    @property
+    def transport(self) -> Back:
+        return self
+
+    def abort(self) -> Deferred[None]:
+        self.aborted += 1
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done
+
+    def loseConnection(self) -> None:
+        self.lost += 1
+
+
 class KeepAlivePoolTests(SynchronousTestCase):
     """The pool."""
 
@@ -73,6 +92,20 @@ class KeepAlivePoolTests(SynchronousTestCase):
         self.successResultOf(pool.getConnection("x", endpoint))
         idle = plain.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
         self.assertEqual((plain.kept_alive, idle), (True, 20))
+
+    def test_retired(self) -> None:
+        """None is kept any more: one that comes back is closed at once."""
+        clock = Clock()
+        pool = KeepAlivePool(clock, 4)
+        back = Back()
+        pool._putConnection("x", back)
+        pool.retire()
+        self.assertEqual(back.aborted, 1)
+        late = Back()
+        pool._putConnection("x", late)
+        clock.advance(0)
+        self.assertEqual((late.lost, clock.getDelayedCalls()), (1, []))
+        self.assertFalse(pool.persistent)
 
     def test_limits(self) -> None:
         """As many are kept as may be open, and none for longer than a minute."""

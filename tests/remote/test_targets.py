@@ -16,7 +16,7 @@ from twisted.web.server import Site
 from zope.interface import directlyProvides
 
 from txregistry.observe.metrics import Metrics
-from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.client import Limits, UpstreamClient, make_agents
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import StaticCredentials
 from txregistry.remote.failures import TargetRefused
@@ -124,7 +124,7 @@ class RedirectTests(SynchronousTestCase):
         targets = make_targets(self.net, url, trusted)
         core = make_core_agent(self.net, pool, TlsFiles(), 5.0, environment, targets)
         nobody = StaticCredentials(None)
-        return make_client(
+        agents = make_agents(
             *(
                 url,
                 core,
@@ -138,6 +138,7 @@ class RedirectTests(SynchronousTestCase):
             ),
             pool,
         )
+        return UpstreamClient(agents, self.net)
 
     def fetch(self, client: UpstreamClient, location: str) -> bytes:
         self.upstream.location = location

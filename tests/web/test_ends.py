@@ -16,6 +16,7 @@ from txregistry.testing.house import REGISTRY, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 UPLOADS = "/v2/a/b/blobs/uploads/"
@@ -93,7 +94,7 @@ class EndCase(SynchronousTestCase):
         house.send("POST", f"{UPLOADS}?digest={Digest.of(b'blob')}", b"blob")
         resource = house.registry.resource
         house.registry = RegistrySite(
-            resource, house.clock, house.recorder, cleartext_http2=True
+            make_serving(resource, house.recorder, cleartext_http2=True), house.clock
         )
         house.registry_wire = Wire(house.registry, house.clock)
 

@@ -24,6 +24,7 @@ from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
 from txregistry.web import router
 from txregistry.web.http.body import BodyBroken
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 CONTENT = os.urandom(300_000)
@@ -38,7 +39,8 @@ class GoneCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.house = house = TestHouse()
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, house.recorder, cleartext_http2=True
+            make_serving(house.registry.resource, house.recorder, cleartext_http2=True),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
         self.log = io.StringIO()
@@ -235,7 +237,10 @@ class FailingObserverTests(SynchronousTestCase):
         """An upload whose client has gone is not held by anything."""
         house = TestHouse()
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, Observers((Failing(), house.recorder))
+            make_serving(
+                house.registry.resource, Observers((Failing(), house.recorder))
+            ),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
         line = Line(house)

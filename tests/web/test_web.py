@@ -41,8 +41,10 @@ class BaseTests(WebCase):
         """Whatever became of it."""
         self.get("/v2/")
         self.get("/nowhere")
+        # Large enough that its answer begins before the digest is known.
+        blob = self.house.upstream.add_blob("a/b", os.urandom(200_000))
         self.house.upstream.faults.append(Fault("/blobs/", corrupt=1))
-        self.get(self.blob_path)
+        self.get(f"/v2/a/b/blobs/{blob}")
         found = [(e.handler, e.status) for e in self.house.recorder.exchanges]
         self.assertEqual(found, [("base", 200), ("unknown", 404), ("blob", 200)])
         self.assertTrue(self.house.recorder.exchanges[-1].aborted)

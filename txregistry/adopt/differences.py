@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
+from txregistry.adopt.counts import Oddity, Survey
 from txregistry.adopt.findings import Finding, Level
-from txregistry.adopt.survey import Oddity, Survey
 from txregistry.config.model import Config
 
 #: Keys without effect here that somebody may count on.

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from txregistry.adopt.access import Who, who_is
+from txregistry.adopt.counts import Survey
 from txregistry.adopt.differences import (
     for_clients,
     of_configuration,
@@ -20,7 +21,7 @@ from txregistry.adopt.findings import Finding, Level, verdict
 from txregistry.adopt.old import OldService
 from txregistry.adopt.plan import SERVICE, PlanFacts, make_plan, unread
 from txregistry.adopt.steps import Step
-from txregistry.adopt.survey import Survey, Tell, survey
+from txregistry.adopt.survey import Tell, survey
 from txregistry.adopt.units import UnitFailed, Units
 from txregistry.config.model import Config
 

@@ -90,7 +90,8 @@ class AdoptJournal:
     def forget(self) -> None:
         """Delete the record."""
         self.path.unlink(missing_ok=True)
-        sync_directory(self.path.parent)
+        if self.path.parent.exists():
+            sync_directory(self.path.parent)
         self._remove_room()
 
     def _make_room(self) -> None:
@@ -107,14 +108,17 @@ def write_durably(
     """Write a file in one step, so that it is whole after a power failure."""
     temporary = path.with_name(f".{path.name}.adopt")
     temporary.unlink(missing_ok=True)
-    with open(temporary, "xb", opener=_private) as file:
-        file.write(content)
-        if owner is not None:
-            os.fchown(file.fileno(), *owner)
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        with open(temporary, "xb", opener=_private) as file:
+            file.write(content)
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     sync_directory(path.parent)
 
 

@@ -22,9 +22,9 @@ from txregistry.adopt.steps import (
     DisableUnit,
     EnableUnit,
     ReadUnits,
-    StartUnit,
+    StartUnits,
     Step,
-    StopUnit,
+    StopUnits,
     WriteFile,
 )
 from txregistry.adopt.variables import unit_word, write_variables
@@ -110,19 +110,21 @@ def make_plan(facts: PlanFacts) -> list[Step]:
         EnableUnit(SERVICE, facts.service.is_enabled),
         *_disable_socket(facts),
         # From here on nobody serves, until ours does: all else is done before.
-        StopUnit(facts.old_unit, facts.old.is_active),
-        *([StartUnit(SOCKET)] if facts.stream else []),
-        StartUnit(SERVICE),
+        _stop({facts.old_unit: facts.old}),
+        StartUnits((SOCKET, SERVICE) if facts.stream else (SERVICE,)),
         AwaitAnswer(SERVICE, facts.probe, facts.patience),
     ]
 
 
 def _make_room(facts: PlanFacts) -> list[Step]:
     """Stop ours, whatever it did so far; undone, it is started as the last."""
-    stops: list[Step] = [StopUnit(SERVICE, facts.service.is_active)]
-    if facts.socket.is_there:
-        stops.insert(0, StopUnit(SOCKET, facts.socket.is_active))
-    return [*stops, ReadUnits()]
+    ours = {SOCKET: facts.socket} if facts.socket.is_there else {}
+    return [_stop({**ours, SERVICE: facts.service}), ReadUnits()]
+
+
+def _stop(units: Mapping[str, UnitState]) -> StopUnits:
+    active = [name for name, state in units.items() if state.is_active]
+    return StopUnits(tuple(units), tuple(active))
 
 
 def _disable_socket(facts: PlanFacts) -> list[Step]:

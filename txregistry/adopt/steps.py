@@ -38,14 +38,14 @@ class ReadUnits:
 
 
 @attrs.frozen
-class StopUnit:
-    """Stop a unit; undone, it runs if it ran."""
+class StopUnits:
+    """Stop units; undone, those run that ran."""
 
-    unit: str
-    was_active: bool
+    units: tuple[str, ...]
+    active: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"stop {self.unit}"
+        return f"stop {' and '.join(self.units)}"
 
 
 @attrs.frozen
@@ -71,13 +71,17 @@ class EnableUnit:
 
 
 @attrs.frozen
-class StartUnit:
-    """Start a unit that was stopped; undone, it is stopped."""
+class StartUnits:
+    """Start units that were stopped; undone, they are stopped.
 
-    unit: str
+    A socket and its service are stopped by one command: a socket that is left to the
+    end starts its service for whoever connects meanwhile, which then keeps the port.
+    """
+
+    units: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"start {self.unit}"
+        return f"start {' and '.join(self.units)}"
 
 
 @attrs.frozen
@@ -98,10 +102,10 @@ class AwaitAnswer:
 Step = (
     WriteFile
     | ReadUnits
-    | StopUnit
+    | StopUnits
     | DisableUnit
     | EnableUnit
-    | StartUnit
+    | StartUnits
     | AwaitAnswer
 )
 
@@ -110,10 +114,10 @@ _KINDS: Mapping[str, type[Any]] = {
     for cls in (
         WriteFile,
         ReadUnits,
-        StopUnit,
+        StopUnits,
         DisableUnit,
         EnableUnit,
-        StartUnit,
+        StartUnits,
         AwaitAnswer,
     )
 }
@@ -129,7 +133,10 @@ def from_json(document: Mapping[str, Any]) -> Step:
 
     :raise ValueError: it is none.
     """
-    fields = dict(document)
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in document.items()
+    }
     try:
         if "probe" in fields:
             fields["probe"] = Probe(**fields["probe"])

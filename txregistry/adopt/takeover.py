@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -23,9 +24,9 @@ from txregistry.adopt.steps import (
     DisableUnit,
     EnableUnit,
     ReadUnits,
-    StartUnit,
+    StartUnits,
     Step,
-    StopUnit,
+    StopUnits,
     WriteFile,
 )
 from txregistry.adopt.units import UnitFailed, Units
@@ -64,14 +65,14 @@ class Hands:
                 _write(step)
             case ReadUnits():
                 self.units.call("daemon-reload")
-            case StopUnit():
-                self.units.call("stop", step.unit)
+            case StopUnits(units):
+                self.units.call("stop", *units)
             case DisableUnit():
                 self.units.call("disable", step.unit)
             case EnableUnit():
                 self.units.call("enable", step.unit)
-            case StartUnit():
-                self.units.call("start", step.unit)
+            case StartUnits(units):
+                self.units.call("start", *units)
             case AwaitAnswer():
                 self._await(step)
 
@@ -97,14 +98,14 @@ class Hands:
                 _take_back(step)
             case ReadUnits():
                 self.units.call("daemon-reload")
-            case StopUnit(unit, True):
-                self.units.call("start", unit)
+            case StopUnits(_, active) if active:
+                self.units.call("start", *active)
             case DisableUnit(unit, True):
                 self.units.call("enable", unit)
             case EnableUnit(unit, False):
                 self.units.call("disable", unit)
-            case StartUnit(unit):
-                self.units.call("stop", unit)
+            case StartUnits(units):
+                self.units.call("stop", *units)
 
 
 def _write(step: WriteFile) -> None:
@@ -168,17 +169,25 @@ class Takeover:
         """
         for number, step in enumerate(record.steps, 1):
             record = attrs.evolve(record, begun=max(record.begun, number))
-            self.journal.save(record)
+            self._save(record)
             self.tell(str(step))
             self.hands.do(step)
-        self.journal.save(attrs.evolve(record, state=APPLIED))
+        self._save(attrs.evolve(record, state=APPLIED))
+
+    def _save(self, record: AdoptRecord) -> None:
+        try:
+            self.journal.save(record)
+        except OSError as error:
+            raise StepFailed(f"the journal cannot be written: {error}") from error
 
     def back(self, record: AdoptRecord) -> list[str]:
         """Undo the steps that were begun, the last first.
 
         :return: what went wrong; the journal is kept then, to try again.
         """
-        self.journal.save(attrs.evolve(record, state=BACKING))
+        with suppress(OSError):
+            # On a full disk it is undone all the same.
+            self.journal.save(attrs.evolve(record, state=BACKING))
         problems = []
         for step in reversed(record.steps[: record.begun]):
             self.tell(f"undo: {step}")
@@ -195,7 +204,8 @@ class Takeover:
 
         :raise StepFailed: it does not.
         """
-        ran = StopUnit(record.old_unit, True) in record.steps
+        old = (record.old_unit,)
+        ran = StopUnits(old, old) in record.steps
         for step in record.steps if ran else ():
             if isinstance(step, AwaitAnswer):
                 self.hands.do(attrs.evolve(step, unit=record.old_unit))

@@ -26,8 +26,8 @@ class Units(Protocol):
         :raise UnitFailed: systemd cannot be asked.
         """
 
-    def call(self, verb: str, unit: str = "") -> None:
-        """Start, stop, enable or disable a unit; or ``daemon-reload``.
+    def call(self, verb: str, *units: str) -> None:
+        """Start, stop, enable or disable units; or ``daemon-reload``.
 
         :raise UnitFailed: it did not happen.
         """
@@ -58,12 +58,12 @@ class Systemctl:
             found.get("UnitFileState", "").startswith("enabled"),
         )
 
-    def call(self, verb: str, unit: str = "") -> None:
+    def call(self, verb: str, *units: str) -> None:
         """Let something be done."""
         if verb == "start":
             # Else a unit that failed too often is not started.
-            _call([self.command, "reset-failed", unit])
-        self._run(verb, *([unit] if unit else []))
+            _call([self.command, "reset-failed", *units])
+        self._run(verb, *units)
 
     def failed(self, unit: str) -> bool:
         """Tell if a service has failed."""

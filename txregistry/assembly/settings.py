@@ -16,6 +16,7 @@ from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.storage.tree import layout
+from txregistry.storage.uploads.purge import PurgePlan
 from txregistry.web.api import ApiSettings
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.urls import Urls
@@ -91,6 +92,26 @@ def channel_limits(config: Config) -> ChannelLimits:
         limits.connections,
         limits.streams,
         limits.minrate,
+    )
+
+
+def offers_http2(config: Config) -> bool:
+    """Tell if HTTP/2 is offered on TLS."""
+    return bool(config.http.tls.certificate) and not config.http.http2.disabled
+
+
+def purge_plan(config: Config, first_delay: float) -> PurgePlan:
+    """Give when uploads are purged.
+
+    :param first_delay: seconds to the first purge.
+    """
+    purging = config.storage.maintenance.uploadpurging
+    return PurgePlan(
+        first_delay,
+        purging.interval,
+        purging.age,
+        purging.dryrun,
+        purging.enabled,
     )
 
 

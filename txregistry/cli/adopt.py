@@ -12,13 +12,14 @@ from typing import Any, NoReturn
 import click
 import yaml
 
+from txregistry.adopt.counts import Survey
 from txregistry.adopt.examine import (
     Examination,
     ExamineOptions,
     OldReading,
     examine,
 )
-from txregistry.adopt.findings import Level
+from txregistry.adopt.findings import Finding, Level
 from txregistry.adopt.journal import (
     APPLIED,
     APPLYING,
@@ -28,7 +29,6 @@ from txregistry.adopt.journal import (
     JournalBroken,
 )
 from txregistry.adopt.old import OldService, read_old
-from txregistry.adopt.survey import Survey
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
 from txregistry.adopt.units import Systemctl, UnitFailed
 from txregistry.assembly.loading import load
@@ -101,7 +101,8 @@ def adopt(
       0  it can be taken over; it was; it is taken back
       1  it can, with something to look at; or --apply failed, and all is put back
       2  it cannot; nothing was changed
-      3  not all could be put back: see to what is said, and run --back again
+      3  not all could be put back, or the old service does not answer again: see to
+         what is said, and run --back again
     """
     if applying and backing:
         raise click.UsageError("--apply and --back exclude one another")
@@ -172,12 +173,16 @@ def _show(found: Examination, as_json: bool, **more: Any) -> None:
     if found.survey is not None:
         _show_survey(found.survey)
     for finding in sorted(found.findings, key=lambda finding: -finding.level):
-        click.echo(f"{_MARKS[finding.level]} {finding.about}: {finding.text}")
+        click.echo(_line(finding))
     for line in found.clients:
         click.echo(f"  for clients: {line}")
     for step in found.steps:
         click.echo(f"  --apply would: {step}")
     click.echo(_WORDS[found.verdict])
+
+
+def _line(finding: Finding) -> str:
+    return f"{_MARKS[finding.level]} {finding.about}: {finding.text}"
 
 
 def _show_survey(found: Survey) -> None:
@@ -211,7 +216,7 @@ def _apply(
     try:
         takeover.apply(record)
     except StepFailed as error:
-        _roll_back(takeover, str(error), as_json)
+        _roll_back(takeover, record, str(error), as_json)
     except KeyboardInterrupt:
         _fail("interrupted: run it again, or with --back", STUCK)
     _end(f"{record.old_unit} is taken over; --back undoes it", as_json)
@@ -228,16 +233,20 @@ def _planned(
     if found.verdict == Level.CANNOT or not found.steps:
         _show(found, as_json, applied=False)
         raise SystemExit(CANNOT)
+    for finding in found.findings:
+        if finding.level == Level.LOOK:
+            takeover.tell(_line(finding))
     since = datetime.now(UTC).isoformat(timespec="seconds")
     return AdoptRecord(unit, since, APPLYING, 0, tuple(found.steps))
 
 
-def _roll_back(takeover: Takeover, reason: str, as_json: bool) -> NoReturn:
+def _roll_back(
+    takeover: Takeover, planned: AdoptRecord, reason: str, as_json: bool
+) -> NoReturn:
     click.echo(f"failed: {reason}", err=True)
-    record = takeover.journal.load()
-    assert record is not None, "it was written before the first step"
     click.echo(takeover.hands.units.log("txregistry.service"), err=True)
-    _take_back(takeover, record)
+    # Without a journal no step was begun.
+    _take_back(takeover, takeover.journal.load() or planned)
     _end(f"all is put back: {reason}", as_json, applied=False)
     raise SystemExit(ROLLED_BACK)
 
@@ -254,12 +263,12 @@ def _back(takeover: Takeover, as_json: bool) -> None:
 def _take_back(takeover: Takeover, record: AdoptRecord) -> None:
     """Undo all that was begun, or end with what is in the way."""
     problems = takeover.back(record)
+    if problems:
+        _fail("\n".join(["not all could be put back:", *problems]), STUCK)
     try:
         takeover.await_old(record)
     except (StepFailed, UnitFailed) as error:
-        problems.append(str(error))
-    if problems:
-        _fail("\n".join(["not all could be put back:", *problems]), STUCK)
+        _fail(f"all is put back, but: {error}", STUCK)
 
 
 def _end(message: str, as_json: bool, applied: bool = True) -> None:

@@ -10,7 +10,7 @@ from txregistry.config.fields import TWIN
 from txregistry.config.table import REQUIRED, Key
 
 #: What a change of a key needs, where that is no restart.
-RELOAD = "by a reload"
+RELOAD = "take effect by a reload"
 
 
 def facts(row: Key) -> Iterator[tuple[str, str]]:
@@ -27,9 +27,9 @@ def facts(row: Key) -> Iterator[tuple[str, str]]:
     if known.no_effect:
         yield "no effect", known.no_effect
     elif not row.is_section:
-        yield "changed", f"at a restart: {row.restart}" if row.restart else RELOAD
+        yield "changes", f"need a restart: {row.restart}" if row.restart else RELOAD
     if known.is_secret or known.is_url:
-        yield "secret", "masked wherever it is shown"
+        yield "secret", "masked in all output"
     if known.in_file:
         name = "_NAME" if row.kind.startswith("mapping") else ""
         yield "in a file", f"{row.path}{TWIN}, or {row.variable}{name}_FILE"

@@ -17,6 +17,7 @@ from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.cli.config import config as config_commands
 from txregistry.cli.exits import fail
 from txregistry.cli.places import usable
+from txregistry.cli.reload import reload
 from txregistry.config.fields import parse_duration
 
 _STAGES = {
@@ -47,6 +48,7 @@ def main() -> None:
 
 main.add_command(config_commands)
 main.add_command(adopt)
+main.add_command(reload)
 
 
 @main.command("garbage-collect")

@@ -32,13 +32,16 @@ access log to standard output; as a daemon, or with --logfile, both go to a file
 SIGTERM and SIGINT end it: it takes no new connections, and waits for answers under way
 for as long as http.draintimeout says.
 
+SIGHUP reloads the configuration: what can change while it runs does, and the log names
+what needs a restart. txregistry reload does the same and reports the outcome.
+
 A socket that systemd hands over takes the place of http.addr.
 """
 
 _STATUSES_OF_DAEMON = {
     0: "It has ended in good order; of --check: there are no problems.",
     1: "It could not start, or a part of it has failed; the log tells why.",
-    78: "The configuration cannot be used; all problems are told.",
+    78: "The configuration cannot be used; all problems are on standard error.",
 }
 
 _JSON = (
@@ -75,6 +78,7 @@ def _commands(date: str) -> str:
     for context in found:
         _command(page, context)
     _statuses(page, STATUSES)
+    page.text("The statuses of adopt stand in its own section.")
     page.section("Environment")
     page.item(
         bold("REGISTRY_CONFIGURATION_PATH"), "The file, where no argument names one."
@@ -107,7 +111,7 @@ def _usage(context: click.Context) -> str:
 def _command(page: ManualPage, context: click.Context) -> None:
     page.subsection(_usage(context))
     above = context.parent.command if context.parent is not None else None
-    page.text(*_paragraphs(context.command.help))
+    _tell(page, context.command.help)
     params = context.command.get_params(context)
     if above is not None and any(param.name == "file" for param in params):
         page.text(*_paragraphs(above.help)[1:])
@@ -115,6 +119,15 @@ def _command(page: ManualPage, context: click.Context) -> None:
         record = param.get_help_record(context)
         if record is not None and record[1]:
             page.item(bold(record[0]), record[1])
+
+
+def _tell(page: ManualPage, text: str | None) -> None:
+    """Add the help of a command; click keeps the lines of what \\b begins."""
+    for part in cleandoc(text or "").split("\n\n"):
+        if part.startswith("\b\n"):
+            page.code(part.removeprefix("\b\n"))
+        else:
+            page.text(" ".join(part.split()))
 
 
 def _paragraphs(text: str | None) -> list[str]:

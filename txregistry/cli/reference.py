@@ -19,7 +19,7 @@ _HEAD = """\
 _LEGEND = (
     "In the tables below *since* is the first release of distribution that has the key,"
     " or txregistry; *change* says whether a changed value takes effect by a reload, or"
-    " at a restart only."
+    " needs a restart."
 )
 
 _COLUMNS = """\
@@ -55,7 +55,8 @@ def _table(rows: list[Key], title: str, doc: str = "") -> str:
 
 def _line(row: Key) -> str:
     since = since_text(row).removeprefix("distribution ")
-    cells = [_code(row.path), row.kind, "", since, "", _meaning(row)]
+    unit = f" ({row.known.unit})" if row.known.unit else ""
+    cells = [_code(row.path), row.kind + unit, "", since, "", _meaning(row)]
     if not row.is_section:
         cells[2] = _default(row)
         cells[4] = "" if row.known.no_effect else "restart" if row.restart else "reload"
@@ -75,8 +76,6 @@ def _meaning(row: Key) -> str:
 def _sentences(row: Key) -> Iterator[str]:
     known = row.known
     yield _plain(row.doc)
-    if known.unit:
-        yield f"In {known.unit}."
     if known.choices:
         choices = [_code(choice) for choice in known.choices if choice]
         yield f"One of {', '.join(choices)}."

@@ -9,43 +9,42 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 
 FORMAT = _paragraphs("""
-The configuration is a file of YAML in the format of Docker distribution 2.1 to 3.1;
-files made for it are taken as they are. Keys that distribution has and that have no
-effect here are told at a start, each with the reason, as are keys that are unknown.
+The configuration is a YAML file in the format of Docker distribution 2.1 to 3.1; files
+written for it work unchanged. Unknown keys, and keys of distribution that have no
+effect here, are logged as warnings at the start.
 
-A duration is 10s, 1h30m, 7d or 2w; a bare whole number counts nanoseconds, as in Go.
-A key without a value, or with an empty one, has its default. In the names of keys []
-stands for each item of a list.
+A duration is written as 10s, 1h30m, 7d or 2w; a bare whole number counts nanoseconds,
+as in Go. A key without a value, or with an empty one, has its default. In the names of
+keys [] stands for each item of a list.
 
-A file has 256 Ki characters at most, and comes to 20,000 values, 64 in one another,
-with its aliases followed.
+A file has at most 256 Ki characters, 20,000 values and 64 levels of nesting, with its
+aliases expanded.
 
-txregistry config check FILE finds all problems at once, txregistry config show FILE
-prints what is in force, and txregistry config explain KEY tells of one key.
+txregistry config check FILE reports all problems at once, txregistry config show FILE
+prints the effective values, and txregistry config explain KEY describes one key.
 """)
 
 VARIABLES = _paragraphs("""
-Any key can be overridden by a variable: REGISTRY_ and the path of the key in upper
-case, with underscores for dots, and the position for the item of a list. The value is
-YAML. REGISTRY_STORAGE=filesystem replaces the whole section;
-REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY sets one parameter of it. A variable that
-names no key is told and changes nothing.
+Environment variables override keys. The name is REGISTRY_ and the path of the key in
+upper case, with underscores instead of dots, and with the position for an item of a
+list. The value is YAML. REGISTRY_STORAGE=filesystem replaces the whole section,
+REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY sets one parameter. A variable that matches no
+key causes a warning and is ignored.
 
-REGISTRY_CONFIGURATION_PATH names the file where no argument does.
+REGISTRY_CONFIGURATION_PATH names the file if no argument does.
 """)
 
 SECRETS = _paragraphs("""
-A secret need not stand in the configuration. With file after its name a key names a
-file whose text is the value, but for one newline at its end: passwordfile for
-password. headersfile has the name of a file for each header. A variable with _FILE
-after its name does the same. A value and a file of it exclude one another. A file
-that is missing or empty is a problem; one that all users may read is used, with a
-warning.
+Secrets can be kept in files of their own. A key whose name ends in file names a file
+that contains the value, except for one newline at its end: passwordfile for password.
+headersfile has the name of a file for each header. An environment variable with _FILE
+after its name does the same. A value and its file exclude each other. A missing or
+empty file is an error; a file that all users may read causes a warning.
 
-In such paths, and in those of certificates, keys and password files,
-${CREDENTIALS_DIRECTORY} is the directory in which systemd gives a service what its
-unit names with LoadCredential=. Only the service has it: other commands say what they
-did not look at.
+In these paths, and in those of certificates, keys and password files,
+${CREDENTIALS_DIRECTORY} stands for the directory in which systemd provides the
+credentials that the unit lists as LoadCredential=. Only the service has it: other
+commands report what they did not look at.
 """)
 
 CREDENTIALS_EXAMPLE = """\

@@ -15,19 +15,22 @@ from txregistry.spec.signing import ALGORITHMS
 class Silly:
     """``auth.silly``: any credentials will do."""
 
-    realm: str = required("The realm of the challenge.", "2.0")
-    service: str = required("The service of the challenge.", "2.0")
+    realm: str = required("Realm in the challenge.", "2.0")
+    service: str = required("Service in the challenge.", "2.0")
 
 
 @attrs.frozen
 class Htpasswd:
     """``auth.htpasswd``."""
 
-    realm: str = required("The realm that a client shows its user.", "2.0")
+    realm: str = required(
+        "Realm in the challenge, which clients show to their users.", "2.0"
+    )
     path: str = file_path(
         attrs.NOTHING,
-        "The file of users, with bcrypt hashes up to cost 18; it is read again when it"
-        " changes, and made with a random password if it is missing.",
+        "Password file with bcrypt hashes (up to cost 18). Read again when it "
+        "changes; created with one user and a random password, which is logged, if "
+        "it is missing.",
         "2.0",
     )
 
@@ -36,27 +39,32 @@ class Htpasswd:
 class TokenSection:
     """``auth.token``."""
 
-    realm: str = required("The URL of the token service.", "2.0")
-    service: str = required("The name of this registry at the token service.", "2.0")
-    issuer: str = required("The issuer that a token has to name.", "2.0")
+    realm: str = required("URL of the token service.", "2.0")
+    service: str = required(
+        "Name of this registry at the token service; a token must be issued for it.",
+        "2.0",
+    )
+    issuer: str = required("Issuer that a token must name.", "2.0")
     rootcertbundle: str = file_path(
         "",
-        "The file of the certificates whose keys may sign tokens; this or jwks.",
+        "File with the certificates whose keys may sign tokens. Either this or jwks"
+        " is required.",
         "2.0",
     )
     jwks: str = file_path(
         "",
-        "The file of the JSON web keys that may sign tokens; this or rootcertbundle.",
+        "File with the JSON web keys that may sign tokens. Either this or "
+        "rootcertbundle is required.",
         "3.0",
     )
     signingalgorithms: tuple[str, ...] = setting(
-        (), "The algorithms of signatures.", "3.0", unset="all", choices=ALGORITHMS
+        (), "Accepted signature algorithms.", "3.0", unset="all", choices=ALGORITHMS
     )
     autoredirect: bool = setting(
-        False, "Make the realm of the host that the client has asked.", "2.7"
+        False, "Build the realm from the host name of each request.", "2.7"
     )
     autoredirectpath: str = setting(
-        "/auth/token", "The path of that realm, with autoredirect.", "3.0"
+        "/auth/token", "Path of the realm with autoredirect.", "3.0"
     )
 
 
@@ -80,7 +88,7 @@ CONTROLLERS: Mapping[str, type[Any]] = {
 
 #: What each of them does.
 CONTROLLER_DOCS: Mapping[str, str] = {
-    "silly": "Any credentials will do; for tests of clients only.",
-    "htpasswd": "Users and passwords in a file.",
-    "token": "Tokens of a token service.",
+    "silly": "Accepts any credentials; for testing clients only.",
+    "htpasswd": "Users and passwords from a file.",
+    "token": "Bearer tokens from a token service.",
 }

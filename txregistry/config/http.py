@@ -11,9 +11,9 @@ from txregistry.config.declare import file_path, secret, section, setting
 from txregistry.config.fields import Duration
 from txregistry.spec.proxies import DEFAULT_NETWORKS
 
-_LISTENS = "it is where the daemon listens already"
-_SEALED = "what it has sealed for clients that push has to be opened with it"
-_REFUSED = "Refused unless it is empty: let certbot renew certificate and key."
+_LISTENS = "the listener is opened at the start"
+_SEALED = "it seals the state of current uploads"
+_REFUSED = "Refused unless empty: let certbot renew http.tls.certificate and key."
 
 
 @attrs.frozen
@@ -22,8 +22,8 @@ class LetsEncrypt:
 
     cachefile: str = setting("", _REFUSED, "2.5")
     email: str = setting("", _REFUSED, "2.5")
-    hosts: tuple[str, ...] = setting((), "Ignored with the others.", "2.7")
-    directoryurl: str = setting("", "Ignored with the others.", "3.0")
+    hosts: tuple[str, ...] = setting((), "Ignored.", "2.7")
+    directoryurl: str = setting("", "Ignored.", "3.0")
 
 
 @attrs.frozen
@@ -31,30 +31,35 @@ class Tls:
     """``http.tls``."""
 
     certificate: str = file_path(
-        "", "The file of the certificate and its chain; read again on a change.", "2.0"
+        "",
+        "File with the certificate and its chain, in PEM; read again when it changes.",
+        "2.0",
     )
-    key: str = file_path("", "The file of its private key, not encrypted.", "2.0")
+    key: str = file_path("", "File with the unencrypted private key, in PEM.", "2.0")
     clientcas: tuple[str, ...] = file_path(
-        (), "Files of authorities whose clients are let in.", "2.0"
+        (),
+        "Files with the certificate authorities of client certificates; with one,"
+        " clients are asked for a certificate.",
+        "2.0",
     )
     clientauth: str = setting(
         CLIENT_AUTH[-1],
-        "Whether a client has to have a certificate, with clientcas.",
+        "How client certificates are requested and verified, with clientcas.",
         "3.0",
         choices=CLIENT_AUTH,
     )
     minimumtls: str = setting(
-        "tls1.2", "The oldest version that is spoken.", "2.8", choices=TLS_VERSIONS
+        "tls1.2", "Oldest accepted version of TLS.", "2.8", choices=TLS_VERSIONS
     )
     ciphersuites: tuple[str, ...] = setting(
         (),
-        "The suites of TLS 1.2 and below, by their names in Go.",
+        "Cipher suites for TLS 1.2 and older, by their names in Go.",
         "2.8",
         unset="ECDHE with GCM or ChaCha20",
         choices=tuple(CIPHER_SUITES),
     )
     letsencrypt: LetsEncrypt = section(
-        LetsEncrypt, "No ACME client fits this process.", "2.5"
+        LetsEncrypt, "Automatic certificates; not supported.", "2.5"
     )
 
 
@@ -62,8 +67,10 @@ class Tls:
 class Prometheus:
     """``http.debug.prometheus``."""
 
-    enabled: bool = setting(False, "Serve metrics on the debug listener.", "2.7")
-    path: str = setting("/metrics", "The path of the metrics.", "2.7")
+    enabled: bool = setting(
+        False, "Serve Prometheus metrics on the debug listener.", "2.7"
+    )
+    path: str = setting("/metrics", "Path of the metrics.", "2.7")
 
 
 @attrs.frozen
@@ -71,16 +78,20 @@ class DebugSection:
     """``http.debug``."""
 
     addr: str = setting(
-        "", "host:port of the debug listener, for yourself only.", "2.0", unset="none"
+        "",
+        "Address of the debug listener, as host:port. It has no access control: keep"
+        " it private.",
+        "2.0",
+        unset="none",
     )
-    prometheus: Prometheus = section(Prometheus, "Metrics.", "2.7")
+    prometheus: Prometheus = section(Prometheus, "Prometheus metrics.", "2.7")
 
 
 @attrs.frozen
 class Http2:
     """``http.http2``."""
 
-    disabled: bool = setting(False, "Speak HTTP/1.1 only.", "2.6")
+    disabled: bool = setting(False, "Disable HTTP/2 over TLS.", "2.6")
 
 
 @attrs.frozen
@@ -88,7 +99,7 @@ class H2c:
     """``http.h2c``: HTTP/2 without TLS, with clients that support it."""
 
     enabled: bool = setting(
-        False, "Speak HTTP/2 without TLS to who asks for it.", "3.0"
+        False, "Accept HTTP/2 without TLS from clients that ask for it.", "3.0"
     )
 
 
@@ -98,13 +109,18 @@ class UploadLimits:
 
     peruser: int = setting(
         1000,
-        "Uploads begun and not finished of one user, or of one address (64 bits of"
-        " IPv6) where nobody is asked who it is; 429 beyond, 0 for no limit.",
+        "Maximum number of unfinished uploads of one user, or of one client address"
+        " (IPv6: of one /64 network) without access control; 429 beyond it, 0 for "
+        "no limit.",
         unit="uploads",
         minimum=0,
     )
     total: int = setting(
-        10000, "The same of all; 0 for no limit.", unit="uploads", minimum=0
+        10000,
+        "Maximum number of unfinished uploads of all clients; 429 beyond it, 0 for no"
+        " limit.",
+        unit="uploads",
+        minimum=0,
     )
 
 
@@ -112,38 +128,45 @@ class UploadLimits:
 class HttpLimits:
     """``http.limits``: limits of one client."""
 
-    headerbytes: int = setting(131072, "Of all headers of a request.", unit="bytes")
+    headerbytes: int = setting(
+        131072, "Maximum total size of the headers of a request.", unit="bytes"
+    )
     headertime: Duration = setting(
-        Duration(30.0), "From the first byte of a request's head to its last."
+        Duration(30.0),
+        "Maximum time from the first to the last byte of a request's headers.",
     )
     idletime: Duration = setting(
-        Duration(60.0), "Without a byte from a client that should send."
+        Duration(60.0),
+        "Maximum time without a byte from a client that should be sending.",
     )
     stalltime: Duration = setting(
         Duration(300.0),
-        "Without a client taking any of its answer, or a stream of HTTP/2 any of its"
-        " own.",
+        "Maximum time in which a client, or one HTTP/2 stream, reads nothing of its"
+        " response.",
     )
     connections: int = setting(
-        10000, "At once; further ones are closed.", unit="connections"
+        10000,
+        "Maximum number of open connections; further ones are closed.",
+        unit="connections",
     )
     uploadbytes: int = setting(
-        0, "Of one blob that is pushed; 0 for no limit.", unit="bytes"
+        0, "Maximum size of a pushed blob; 0 for no limit.", unit="bytes"
     )
     streams: int = setting(
         32,
-        "At once, of one connection of HTTP/2; further ones are refused.",
+        "Maximum number of concurrent streams on one HTTP/2 connection; further "
+        "ones are refused.",
         unit="streams",
         minimum=1,
     )
     minrate: int = setting(
         100,
-        "Over a minute, of a body that is waited for, and that the client of a stream"
-        " of HTTP/2 makes room for; 0 for any.",
+        "Minimum rate, averaged over a minute, at which a request body must arrive "
+        "and an HTTP/2 client must accept its response; 0 for no minimum.",
         unit="bytes per second",
         minimum=0,
     )
-    uploads: UploadLimits = section(UploadLimits, "Uploads begun and not finished.")
+    uploads: UploadLimits = section(UploadLimits, "Limits on unfinished uploads.")
 
 
 @attrs.frozen
@@ -152,59 +175,66 @@ class Http:
 
     addr: str = setting(
         "127.0.0.1:5000",
-        "host:port, or the path of a socket; a socket of systemd takes its place.",
+        "Address to listen on, as host:port, or the path of a socket where net is "
+        "unix. A socket passed by systemd takes its place.",
         "2.0",
         restart=_LISTENS,
     )
     net: str = setting(
         "tcp",
-        "The kind of the address.",
+        "Kind of the address.",
         "2.1",
         choices=("tcp", "unix"),
         restart=_LISTENS,
     )
     host: str = setting(
         "",
-        "Scheme and host of the URLs that are given to clients.",
+        "Scheme and host of the URLs in responses.",
         "2.2",
         unset="those of the request",
     )
     prefix: str = setting(
-        "", "The path before /v2/, as /registry/.", "2.0", unset="none"
+        "", "Path in front of /v2/, such as /registry/.", "2.0", unset="none"
     )
     secret: str = secret(
         "",
-        "Seals the state of uploads; the same for all replicas.",
+        "Key that seals the state of uploads in URLs; must be the same for all "
+        "replicas.",
         "2.0",
         unset="a random one, kept in the storage directory",
         restart=_SEALED,
     )
     relativeurls: bool = setting(
-        False, "Give clients URLs without scheme and host.", "2.4"
+        False, "Omit scheme and host in the URLs of responses.", "2.4"
     )
     draintimeout: Duration = setting(
-        Duration(10.0), "How long a stop waits for answers under way.", "2.7"
+        Duration(10.0), "How long a stop waits for responses in progress.", "2.7"
     )
     headers: Mapping[str, tuple[str, ...]] = setting(
         attrs.Factory(dict),
-        "Headers of all answers; [] takes one away, as X-Content-Type-Options: [].",
+        "Headers added to every response. An empty list removes a default, as in "
+        "X-Content-Type-Options: [].",
         "2.2",
     )
-    tls: Tls = section(Tls, "TLS of the listener.", "2.0")
+    tls: Tls = section(Tls, "TLS on the listener.", "2.0")
     debug: DebugSection = section(
-        DebugSection, "The debug listener.", "2.0", restart=_LISTENS
+        DebugSection,
+        "Debug listener: health, variables, metrics.",
+        "2.0",
+        restart=_LISTENS,
     )
     http2: Http2 = section(Http2, "HTTP/2 over TLS.", "2.6")
     h2c: H2c = section(H2c, "HTTP/2 without TLS.", "3.0")
-    limits: HttpLimits = section(HttpLimits, "Limits of one client.")
+    limits: HttpLimits = section(HttpLimits, "Limits on clients.")
     trustedproxies: tuple[str, ...] = setting(
         DEFAULT_NETWORKS,
-        "Addresses and networks whose Forwarded and X-Forwarded-* are believed; until"
-        " it is set, those of the loopback alone say for whom they ask. [] for nobody.",
+        "Addresses and networks whose Forwarded and X-Forwarded-* headers are "
+        "believed; [] for none. The client address is taken from them only for "
+        "loopback addresses until this key is set.",
         unset="loopback and private networks",
     )
     socketmode: str = setting(
         "0666",
-        "The mode of the socket, octal, where net is unix.",
+        "File mode of the socket, octal, where net is unix.",
         restart=_LISTENS,
     )

@@ -32,28 +32,32 @@ LEVELS = ("error", "warn", "info", "debug")
 class AccessLogSection:
     """``log.accesslog``."""
 
-    disabled: bool = setting(False, "Write no access log.", "2.6")
+    disabled: bool = setting(False, "Disable the access log.", "2.6")
 
 
 @attrs.frozen
 class Log:
     """``log``."""
 
-    level: str = setting("info", "How much is logged.", "2.0", choices=LEVELS)
+    level: str = setting(
+        "info", "Least severe level that is logged.", "2.0", choices=LEVELS
+    )
     formatter: str = setting(
-        "text", "The form of a line.", "2.0", choices=("text", "json", "logstash")
+        "text", "Format of the log.", "2.0", choices=("text", "json", "logstash")
     )
     fields: Mapping[str, str] = setting(
-        attrs.Factory(dict), "Names and texts that every line has.", "2.0"
+        attrs.Factory(dict), "Fields added to every line of the log.", "2.0"
     )
     accesslog: AccessLogSection = section(
-        AccessLogSection, "The log of all requests, on standard output.", "2.6"
+        AccessLogSection, "Access log, on standard output.", "2.6"
     )
     reportcaller: object = no_effect(
-        "events name their source by namespace", "Lines name the source code.", "3.0"
+        "events name their source by namespace",
+        "Add file and line of the source code.",
+        "3.0",
     )
     hooks: object = no_effect(
-        "let whoever collects the log send mail", "Mail for lines of the log.", "2.1"
+        "let whoever collects the log send mail", "Mail for log events.", "2.1"
     )
 
 
@@ -62,12 +66,16 @@ class Catalog:
     """``catalog``."""
 
     maxentries: int = setting(
-        1000, "Of one page of _catalog.", "2.8.2", unit="repositories", minimum=1
+        1000,
+        "Maximum number of repositories on one page of _catalog.",
+        "2.8.2",
+        unit="repositories",
+        minimum=1,
     )
     strict: bool = setting(
         False,
-        "Refuse who asks for more, as distribution 2.8.2 and later do, instead of"
-        " giving that many and a Link.",
+        "Refuse requests for more than maxentries, as distribution 2.8.2 and later "
+        "do, instead of returning that many and a Link header.",
     )
 
 
@@ -76,7 +84,11 @@ class Tags:
     """``tags``."""
 
     maxtags: int = setting(
-        1000, "Of one page of a list of tags.", "3.1", unit="tags", minimum=1
+        1000,
+        "Maximum number of tags on one page of a tag list.",
+        "3.1",
+        unit="tags",
+        minimum=1,
     )
 
 
@@ -85,44 +97,48 @@ class Config:
     """The whole configuration."""
 
     version: str = required(
-        "The version of the format.",
+        "Version of the format.",
         "2.0",
         choices=VERSIONS,
-        restart="it says how all of the file is to be read",
+        restart="it is the format of the file",
     )
     storage: Storage = required(
-        "One driver, by its name, and what holds for all of them.",
+        "Exactly one storage driver, by its name, and settings for all drivers.",
         "2.0",
-        restart="the storage is opened once",
+        restart="the storage is opened at the start",
     )
-    log: Log = section(Log, "The log, on standard error.", "2.0")
+    log: Log = section(Log, "Log, on standard error.", "2.0")
     loglevel: str = setting("", "", "2.0", newer="log.level")
-    http: Http = section(Http, "Where the registry listens, and how.", "2.0")
-    proxy: Proxy = section(Proxy, "The upstream that is cached.", "2.1")
+    http: Http = section(Http, "HTTP listener.", "2.0")
+    proxy: Proxy = section(Proxy, "Upstream registry that is cached.", "2.1")
     auth: Auth = section(
         Auth,
-        "At most one access controller, by its name; none is for everybody.",
+        "At most one access controller, by its name; without one everybody has access.",
         "2.0",
     )
     middleware: object = no_effect(
-        "blobs are served by this process itself", "CloudFront and the like.", "2.0"
+        "blobs are served by this process itself",
+        "Middleware such as CloudFront.",
+        "2.0",
     )
     notifications: Notifications = section(
-        Notifications, "Events, and who is told of them.", "2.0"
+        Notifications, "Notifications about pushes, pulls and deletes.", "2.0"
     )
     redis: RedisSection = section(
         RedisSection,
-        "The server of storage.cache.blobdescriptor: redis.",
+        "Redis server, for storage.cache.blobdescriptor: redis.",
         "2.0",
-        restart="its connections are a part of the storage",
+        restart="its connections belong to the storage",
     )
     health: HealthSection = section(
-        HealthSection, "Checks; while one fails, every request gets 503.", "2.2"
+        HealthSection,
+        "Health checks; while one fails, every request is answered with 503.",
+        "2.2",
     )
-    catalog: Catalog = section(Catalog, "The list of repositories.", "2.8.2")
+    catalog: Catalog = section(Catalog, "List of repositories.", "2.8.2")
     tags: Tags = section(Tags, "Lists of tags.", "3.1")
-    validation: Validation = section(Validation, "What may be pushed.", "2.6")
-    policy: Policy = section(Policy, "What a repository may hold.", "2.6")
+    validation: Validation = section(Validation, "Validation of pushes.", "2.6")
+    policy: Policy = section(Policy, "Policy of repositories.", "2.6")
     compatibility: Compatibility = section(
         Compatibility, "Older formats.", "2.3", until="2.8"
     )

@@ -15,10 +15,10 @@ class Ignore:
     """``notifications.endpoints[].ignore``."""
 
     mediatypes: tuple[str, ...] = setting(
-        (), "No events of manifests and blobs of these types.", "2.7"
+        (), "Media types whose events are not sent.", "2.7"
     )
     actions: tuple[str, ...] = setting(
-        (), "No events of these actions: pull, push, mount, delete.", "2.7"
+        (), "Actions whose events are not sent: pull, push, mount, delete.", "2.7"
     )
 
 
@@ -27,29 +27,32 @@ class EndpointSection:
     """``notifications.endpoints[]``."""
 
     name: str = required(
-        "Its name in metrics and logs; no two have the same.",
+        "Unique name, used in metrics and logs.",
         "2.0",
-        restart="an endpoint gets its place in the queue at a start, or loses it",
+        restart="endpoints are added and removed at the start",
     )
     url: str = service_url(
-        "Where events are posted; may be https://user:password@host/path.", "2.0"
+        "URL to which events are posted; may be https://user:password@host/path.", "2.0"
     )
-    disabled: bool = setting(False, "Send it nothing.", "2.0")
+    disabled: bool = setting(False, "Send no events to this endpoint.", "2.0")
     headers: Mapping[str, tuple[str, ...]] = secret(
-        attrs.Factory(dict), "Headers of each post, such as Authorization.", "2.0"
+        attrs.Factory(dict), "Headers of each request, such as Authorization.", "2.0"
     )
-    timeout: Duration = setting(Duration(1.0), "How long a post may take.", "2.0")
+    timeout: Duration = setting(Duration(1.0), "Maximum duration of a request.", "2.0")
     threshold: int = setting(
-        10, "Failures in a row after which it is left alone.", "2.0", unit="posts"
+        10,
+        "Number of consecutive failures after which sending pauses.",
+        "2.0",
+        unit="posts",
     )
-    backoff: Duration = setting(Duration(1.0), "For how long it is left alone.", "2.0")
+    backoff: Duration = setting(Duration(1.0), "Duration of that pause.", "2.0")
     ignoredmediatypes: tuple[str, ...] = setting(
         (),
-        "Added to those of ignore.",
+        "Added to that list.",
         "2.6",
         newer="notifications.endpoints[].ignore.mediatypes",
     )
-    ignore: Ignore = section(Ignore, "Events that it does not get.", "2.7")
+    ignore: Ignore = section(Ignore, "Events that are not sent.", "2.7")
 
 
 @attrs.frozen
@@ -57,7 +60,7 @@ class Events:
     """``notifications.events``."""
 
     includereferences: bool = setting(
-        False, "An event of a manifest lists what that refers to.", "2.7"
+        False, "List what a manifest refers to in its events.", "2.7"
     )
 
 
@@ -65,12 +68,13 @@ class Events:
 class Notifications:
     """``notifications``."""
 
-    events: Events = section(Events, "What events hold.", "2.7")
+    events: Events = section(Events, "Content of events.", "2.7")
     endpoints: tuple[EndpointSection, ...] = setting(
-        (), "Who is told of pushes, pulls and deletes.", "2.0"
+        (), "Receivers of events for pushes, pulls and deletes.", "2.0"
     )
     queuelimit: int = setting(
         100_000,
-        "Kept per endpoint, on disk; beyond it new ones are dropped.",
+        "Maximum number of events queued on disk per endpoint; further ones are "
+        "dropped.",
         unit="events",
     )

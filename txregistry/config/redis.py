@@ -23,14 +23,16 @@ _PROTOCOL = "commands are those that every version of redis has"
 
 
 def _ignored(why: str) -> Any:
-    return no_effect(why, "A setting of the client of distribution 3.", "3.0")
+    return no_effect(why, "Setting of the client library of distribution 3.", "3.0")
 
 
 @attrs.frozen
 class RedisPool:
     """``redis.pool``, of distribution 2."""
 
-    maxidle: object = no_effect(_POOL, "Idle connections.", "2.0", until="2.8")
+    maxidle: object = no_effect(
+        _POOL, "Maximum number of idle connections.", "2.0", until="2.8"
+    )
     maxactive: int = setting(
         0, "Connections.", "2.0", until="2.8", newer="redis.poolsize"
     )
@@ -43,13 +45,15 @@ class RedisPool:
 class RedisTls:
     """``redis.tls``; ``clientcas`` was called ``rootcas`` in 3.0."""
 
-    certificate: str = file_path("", "The file of our certificate.", "3.0")
-    key: str = file_path("", "The file of its private key.", "3.0")
+    certificate: str = file_path("", "File with the client certificate, in PEM.", "3.0")
+    key: str = file_path("", "File with its private key, in PEM.", "3.0")
     rootcas: tuple[str, ...] = file_path(
-        (), "Files of the authorities of the server; with one, TLS is spoken.", "3.1"
+        (),
+        "Files with the certificate authorities of the server; with one, TLS is used.",
+        "3.1",
     )
     clientcas: tuple[str, ...] = file_path(
-        (), "Added to rootcas.", "3.0", until="3.0", newer="redis.tls.rootcas"
+        (), "Added to that list.", "3.0", until="3.0", newer="redis.tls.rootcas"
     )
 
 
@@ -59,26 +63,34 @@ class RedisSection:
 
     addr: str = setting("", "host:port.", "2.0", until="2.8", newer="redis.addrs")
     addrs: tuple[str, ...] = setting(
-        (), "host:port of the server that takes writes; exactly one.", "3.0"
+        (),
+        "Address of the server, as host:port; exactly one, which accepts writes.",
+        "3.0",
     )
-    username: str = from_file("", "The user, for servers with users.", "3.0")
-    password: str = secret("", "The password.", "2.0")
-    db: int = setting(0, "The number of the database.", "2.0")
-    dialtimeout: Duration = setting(
-        Duration(5.0), "How long it may take to connect.", "2.0"
+    username: str = from_file(
+        "", "User name, for servers with access control lists.", "3.0"
     )
+    password: str = secret("", "Password.", "2.0")
+    db: int = setting(0, "Number of the database.", "2.0")
+    dialtimeout: Duration = setting(Duration(5.0), "Maximum time to connect.", "2.0")
     readtimeout: Duration = setting(
-        Duration(3.0), "How long an answer may take before the storage is read.", "2.0"
+        Duration(3.0),
+        "Maximum time to wait for a reply before the storage is read instead.",
+        "2.0",
     )
     writetimeout: object = no_effect(
-        "an answer has to come within readtimeout", "How long a write may take.", "2.0"
+        "an answer has to come within readtimeout",
+        "Maximum duration of a write.",
+        "2.0",
     )
     pool: RedisPool = section(RedisPool, "Connections.", "2.0", until="2.8")
-    tls: RedisTls = section(RedisTls, "TLS towards the server.", "3.0")
-    poolsize: int = setting(0, "At once; 0 for the default.", "3.0", unit="connections")
-    mastername: str = setting("", "Refused: Sentinel is not asked.", "3.0")
-    sentinelusername: str = from_file("", "The user at Sentinel; not used.", "3.0")
-    sentinelpassword: str = secret("", "The password at Sentinel; not used.", "3.0")
+    tls: RedisTls = section(RedisTls, "TLS to the server.", "3.0")
+    poolsize: int = setting(
+        0, "Number of connections; 0 for the default.", "3.0", unit="connections"
+    )
+    mastername: str = setting("", "Refused: Sentinel is not supported.", "3.0")
+    sentinelusername: str = from_file("", "User name at Sentinel; not used.", "3.0")
+    sentinelpassword: str = secret("", "Password at Sentinel; not used.", "3.0")
     contexttimeoutenabled: object = _ignored(_AGAIN)
     pooltimeout: object = _ignored(_POOL)
     poolfifo: object = _ignored(_POOL)

@@ -16,15 +16,19 @@ class Filesystem:
     """``storage.filesystem``: the names of its keys."""
 
     rootdirectory: str = setting(
-        "/var/lib/registry", "The directory of everything that is stored.", "2.0"
+        "/var/lib/registry", "Directory in which everything is stored.", "2.0"
     )
     maxthreads: int = setting(
-        16, "Threads that read and write blobs.", "2.5", unit="threads", minimum=1
+        16,
+        "Number of threads that read and write blobs.",
+        "2.5",
+        unit="threads",
+        minimum=1,
     )
     directwrites: bool = setting(
         True,
-        "Uploads go to the disk past the page cache, where the file system can; false"
-        " for disks that are slow when asked to write at once.",
+        "Write uploads past the page cache where the file system supports it; set "
+        "to false for disks that are slow at synchronous writes.",
     )
 
 
@@ -39,7 +43,7 @@ class DescriptorCache:
 
     blobdescriptor: str = setting(
         "",
-        "Where it is remembered which blobs there are.",
+        "Where descriptors of blobs are cached.",
         "2.1",
         unset="none",
         choices=("", "inmemory", "redis"),
@@ -47,7 +51,7 @@ class DescriptorCache:
     layerinfo: str = setting("", "", "2.0", newer="storage.cache.blobdescriptor")
     blobdescriptorsize: int = setting(
         10000,
-        "How many are remembered in memory; 0 for no limit.",
+        "Maximum number of descriptors cached in memory; 0 for no limit.",
         "3.0",
         unit="descriptors",
         minimum=0,
@@ -59,7 +63,7 @@ class DeleteSection:
     """``storage.delete``."""
 
     enabled: bool = setting(
-        False, "Let clients delete blobs, manifests and tags.", "2.1"
+        False, "Allow clients to delete blobs, manifests and tags.", "2.1"
     )
 
 
@@ -68,7 +72,9 @@ class Redirect:
     """``storage.redirect``; no driver of this release can redirect."""
 
     disable: bool = setting(
-        False, "Never send clients to the storage; no driver here does so.", "2.1"
+        False,
+        "Never redirect clients to the storage; no driver of this release does.",
+        "2.1",
     )
 
 
@@ -77,7 +83,7 @@ class ReadOnly:
     """``storage.maintenance.readonly``."""
 
     enabled: bool = setting(
-        False, "Refuse all that changes something, with 405.", "2.2"
+        False, "Refuse all requests that change something, with 405.", "2.2"
     )
 
 
@@ -85,14 +91,14 @@ class ReadOnly:
 class UploadPurgingSection:
     """``storage.maintenance.uploadpurging``: the purge of abandoned uploads."""
 
-    enabled: bool = setting(True, "Delete uploads that nobody goes on with.", "2.1")
+    enabled: bool = setting(True, "Delete abandoned uploads.", "2.1")
     age: Duration = setting(
-        Duration(168 * 3600.0), "How long ago such an upload was begun.", "2.1"
+        Duration(168 * 3600.0), "Age after which an upload is abandoned.", "2.1"
     )
     interval: Duration = setting(
-        Duration(24 * 3600.0), "The time from one purge to the next.", "2.1"
+        Duration(24 * 3600.0), "Time between two purges.", "2.1"
     )
-    dryrun: bool = setting(False, "Delete nothing, say what would go.", "2.1")
+    dryrun: bool = setting(False, "Only log what would be deleted.", "2.1")
 
 
 @attrs.frozen
@@ -100,9 +106,9 @@ class Maintenance:
     """``storage.maintenance``."""
 
     uploadpurging: UploadPurgingSection = section(
-        UploadPurgingSection, "The purge of abandoned uploads.", "2.1"
+        UploadPurgingSection, "Purge of abandoned uploads.", "2.1"
     )
-    readonly: ReadOnly = section(ReadOnly, "A registry that nobody changes.", "2.2")
+    readonly: ReadOnly = section(ReadOnly, "Read-only mode.", "2.2")
 
 
 @attrs.frozen
@@ -110,7 +116,7 @@ class ResumableDigest:
     """``storage.resumabledigest``: hash states beside an upload."""
 
     enabled: bool = setting(
-        True, "Keep states of digests beside an upload, as the Go registry does."
+        True, "Store the state of digests beside an upload, as Docker's registry does."
     )
 
 
@@ -121,22 +127,22 @@ class Storage:
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)
     cache: DescriptorCache = section(
-        DescriptorCache, "The cache of descriptors of blobs.", "2.0"
+        DescriptorCache, "Cache of blob descriptors.", "2.0"
     )
-    delete: DeleteSection = section(DeleteSection, "Deletes.", "2.1", restart=LIVE)
+    delete: DeleteSection = section(
+        DeleteSection, "Deletion by clients.", "2.1", restart=LIVE
+    )
     redirect: Redirect = section(
-        Redirect, "Answers that refer to the storage.", "2.1", restart=LIVE
+        Redirect, "Redirects to the storage.", "2.1", restart=LIVE
     )
-    maintenance: Maintenance = section(
-        Maintenance, "Upkeep, and read-only operation.", "2.1", restart=LIVE
-    )
+    maintenance: Maintenance = section(Maintenance, "Maintenance.", "2.1", restart=LIVE)
     tag: object = no_effect(
         "tags are looked up in an index, not by many reads",
-        "concurrencylimit: how many tags are read at once.",
+        "concurrencylimit: number of tags that are read at once.",
         "3.0",
     )
     resumabledigest: ResumableDigest = section(
-        ResumableDigest, "Hash states of uploads."
+        ResumableDigest, "Resumable digests of uploads."
     )
 
 
@@ -156,6 +162,6 @@ DRIVERS: Mapping[str, type[Any]] = {"filesystem": Filesystem, "inmemory": InMemo
 
 #: What each of them is.
 DRIVER_DOCS: Mapping[str, str] = {
-    "filesystem": "A directory, laid out as by Docker distribution.",
-    "inmemory": "The memory of the process, for tests; it has no keys.",
+    "filesystem": "Directory of a file system, in the layout of Docker distribution.",
+    "inmemory": "Memory of the process, for tests. It has no keys.",
 }

@@ -121,10 +121,10 @@ def _of_offered(
 
 def _twin(row: Key) -> Key:
     if row.kind == _KINDS[str]:
-        what, kind = f"The file whose text is {row.path}", row.kind
+        what, kind = f"File that contains {row.path}", row.kind
     else:
-        what, kind = f"Files whose texts are {row.path}, by name", "mapping to texts"
-    doc = f"{what}, but for one newline at its end."
+        what, kind = f"Files that contain {row.path}, by name", "mapping to texts"
+    doc = f"{what}, except for one newline at the end."
     return Key(
         row.path + TWIN,
         kind,
@@ -196,6 +196,19 @@ def _plain(name: str) -> str:
     name = re.sub(r"\[(\d*)\]", r".\1", name.strip()).removeprefix("REGISTRY_").lower()
     parts = name.removesuffix("_file").replace("_", ".").split(".")
     return "_".join("[]" if not part or part.isdecimal() else part for part in parts)
+
+
+def restart_of(path: str) -> str:
+    """Give why a change of a key needs a restart; empty if a reload is enough.
+
+    :param path: for a parameter that no model declares its section decides.
+    """
+    while path:
+        row = find_key(path)
+        if row is not None:
+            return row.restart
+        path = path.rpartition(".")[0]
+    return ""
 
 
 def near(name: str, count: int = 5) -> list[str]:

@@ -7,7 +7,7 @@ import attrs
 from txregistry.config.declare import no_effect, required, section, setting
 
 _NEVER_SIGNED = "manifests are never converted, so none is signed"
-_OPENED_ONCE = "the storage is opened once"
+_OPENED_ONCE = "the storage is opened at the start"
 
 
 @attrs.frozen
@@ -15,10 +15,10 @@ class UrlsSection:
     """``validation.manifests.urls``: regular expressions."""
 
     allow: tuple[str, ...] = setting(
-        (), "URLs that layers may have, as regular expressions.", "2.6"
+        (), "Regular expressions of the URLs that layers may have.", "2.6"
     )
     deny: tuple[str, ...] = setting(
-        (), "URLs that they may not have, as regular expressions.", "2.6"
+        (), "Regular expressions of the URLs that layers must not have.", "2.6"
     )
 
 
@@ -26,8 +26,8 @@ class UrlsSection:
 class PlatformSection:
     """``validation.manifests.indexes.platformlist[]``."""
 
-    architecture: str = required("As amd64 or arm64.", "3.0")
-    os: str = required("As linux.", "3.0")
+    architecture: str = required("Architecture, such as amd64.", "3.0")
+    os: str = required("Operating system, such as linux.", "3.0")
 
 
 @attrs.frozen
@@ -36,12 +36,12 @@ class Indexes:
 
     platforms: str = setting(
         "all",
-        "Which children of an index have to be there when it is pushed.",
+        "Which manifests of an index must exist when it is pushed.",
         "3.0",
         choices=("all", "none", "list"),
     )
     platformlist: tuple[PlatformSection, ...] = setting(
-        (), "Those of these platforms, where platforms is list.", "3.0"
+        (), "Platforms whose manifests must exist, where platforms is list.", "3.0"
     )
 
 
@@ -49,20 +49,22 @@ class Indexes:
 class ManifestsSection:
     """``validation.manifests``."""
 
-    urls: UrlsSection = section(UrlsSection, "Layers that are elsewhere.", "2.6")
-    indexes: Indexes = section(Indexes, "The children of an index.", "3.0")
+    urls: UrlsSection = section(
+        UrlsSection, "URLs of layers that are stored elsewhere.", "2.6"
+    )
+    indexes: Indexes = section(Indexes, "Manifests of an index.", "3.0")
 
 
 @attrs.frozen
 class Validation:
     """``validation``."""
 
-    disabled: bool = setting(False, "Take manifests whatever they refer to.", "2.6")
+    disabled: bool = setting(False, "Do not validate manifests.", "2.6")
     enabled: bool | None = setting(
-        None, "false is disabled: true.", "2.6", newer="validation.disabled"
+        None, "false means disabled: true.", "2.6", newer="validation.disabled"
     )
     manifests: ManifestsSection = section(
-        ManifestsSection, "What a manifest may refer to.", "2.6"
+        ManifestsSection, "Validation of pushed manifests.", "2.6"
     )
 
 
@@ -71,7 +73,10 @@ class RepositoryPolicy:
     """``policy.repository``."""
 
     classes: tuple[str, ...] = setting(
-        (), "What may be pushed: image, plugin.", "2.6", unset="everything"
+        (),
+        "Classes of manifests that may be pushed: image, plugin.",
+        "2.6",
+        unset="everything",
     )
 
 
@@ -80,7 +85,7 @@ class Policy:
     """``policy``."""
 
     repository: RepositoryPolicy = section(
-        RepositoryPolicy, "What a repository may hold.", "2.6"
+        RepositoryPolicy, "Policy of repositories.", "2.6"
     )
 
 
@@ -88,19 +93,21 @@ class Policy:
 class Schema1:
     """``compatibility.schema1``."""
 
-    enabled: bool = setting(False, "Take manifests of schema 1.", "2.7", until="2.8")
+    enabled: bool = setting(
+        False, "Accept pushes of schema 1 manifests.", "2.7", until="2.8"
+    )
     disablesignaturestore: bool = setting(
         False,
-        "Keep no signatures apart from the manifests.",
+        "Do not store signatures apart from the manifests.",
         "2.3",
         until="2.4",
         restart=_OPENED_ONCE,
     )
     signingkeyfile: str = no_effect(
-        _NEVER_SIGNED, "The key that signs converted manifests.", "2.3", "", until="2.8"
+        _NEVER_SIGNED, "Key that signs converted manifests.", "2.3", "", until="2.8"
     )
     trustkey: str = no_effect(
-        _NEVER_SIGNED, "The same, by its older name.", "2.3", "", until="2.8"
+        _NEVER_SIGNED, "Older name of the signing key.", "2.3", "", until="2.8"
     )
 
 
@@ -108,4 +115,4 @@ class Schema1:
 class Compatibility:
     """``compatibility``."""
 
-    schema1: Schema1 = section(Schema1, "Manifests of schema 1.", "2.3", until="2.8")
+    schema1: Schema1 = section(Schema1, "Schema 1 manifests.", "2.3", until="2.8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -36,11 +36,12 @@ class Registry(Service):
     connections, finishes current requests, and then stops the parts one after the
     other.
 
+    :ivar drain_seconds: for which a stop waits for answers under way.
     :param give_up: called when a part cannot start; ends the process.
     :param supervision: is told when the daemon is ready, and when it stops.
     """
 
-    _drain_seconds: float
+    drain_seconds: float
     _give_up: Callable[[], None]
     _supervision: Supervision
     _parts: list[IService] = attrs.field(factory=list)
@@ -49,6 +50,7 @@ class Registry(Service):
     )
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _starting: Deferred[None] | None = None
+    _is_ready: bool = False
     log_observer: ILogObserver | None = None
     _log = Logger()
 
@@ -59,6 +61,18 @@ class Registry(Service):
     def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
         """Set the listeners, which start after all parts."""
         self._listeners.append((site, endpoint))
+
+    @property
+    def listeners(self) -> Sequence[tuple[IProtocolFactory, IStreamServerEndpoint]]:
+        """Return the listeners."""
+        return self._listeners
+
+    @property
+    def why_busy(self) -> str:
+        """Return why no reload is possible now; empty while the daemon serves."""
+        if not self.running:
+            return "the daemon stops"
+        return "" if self._is_ready else "the daemon has not started yet"
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application, and set its log observer.
@@ -81,7 +95,7 @@ class Registry(Service):
     async def stopService(self) -> None:
         """Drain and stop; fires when every part has stopped."""
         super().stopService()
-        self._supervision.stopping(self._drain_seconds)
+        self._supervision.stopping(self.drain_seconds)
         if self._starting is not None:
             self._starting.cancel()
         for port in self._ports:
@@ -91,7 +105,7 @@ class Registry(Service):
             if site.channels:
                 await deferLater(site.clock, _SETTLE_SECONDS)
         for site in sites:
-            await site.drain(self._drain_seconds)
+            await site.drain(self.drain_seconds)
         for part in reversed(self._parts):
             if part.running:
                 with self._log.failuresHandled("while stopping {part}", part=part):
@@ -110,6 +124,7 @@ class Registry(Service):
             if isinstance(site, RegistrySite):
                 addresses.append(str(port.getHost()))
                 self._log.info("ready on {address}", address=addresses[-1])
+        self._is_ready = True
         self._supervision.ready(f"ready on {', '.join(addresses)}")
 
     def _sites(self) -> set[RegistrySite]:

@@ -110,6 +110,22 @@ def make_observer(
     return FilteringLogObserver(observer, [least])
 
 
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class RenewableObserver:
+    """Passes events to an observer that can be replaced."""
+
+    _observer: ILogObserver
+
+    def __call__(self, event: LogEvent) -> None:
+        """Pass an event on."""
+        self._observer(event)
+
+    def renew(self, observer: ILogObserver) -> None:
+        """Replace the observer."""
+        self._observer = observer
+
+
 def _level(name: str) -> LogLevel:
     try:
         return cast(LogLevel, LogLevel.levelWithName(name))

@@ -59,15 +59,16 @@ class Metrics:
     _upstream: str
     registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
     _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+    _families: dict[Count, Counter] = attrs.field(factory=dict)
     _fills: Gauge = attrs.field(init=False)
     _answers: Histogram = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
     _exchanges: ExchangeMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._counts = {}
         for what in Count:
             self._add_counter(what)
+        self._counts = self._labelled()
         self._lookups = Lookups(self.registry)
         self._fills = Gauge(
             "registry_proxy_fills_in_flight",
@@ -81,6 +82,15 @@ class Metrics:
             registry=self.registry,
         )
         self._exchanges = ExchangeMetrics(self.registry)
+
+    def rename(self, upstream: str) -> None:
+        """Label metrics with another upstream; its counters start at 0."""
+        if upstream == self._upstream:
+            return
+        self._upstream = upstream
+        for family in (*self._families.values(), self._answers):
+            family.clear()
+        self._counts = self._labelled()
 
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
@@ -111,14 +121,19 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _add_counter(self, what: Count) -> None:
-        counter = Counter(
+        self._families[what] = Counter(
             f"registry_proxy_{_NAMES.get(what, what.value)}",
             _HELP[what],
             ["type", "upstream"],
             registry=self.registry,
         )
-        for kind in _KINDS:
-            self._counts[what, kind] = counter.labels(kind, self._upstream)
+
+    def _labelled(self) -> dict[tuple[Count, str], Counter]:
+        return {
+            (what, kind): family.labels(kind, self._upstream)
+            for what, family in self._families.items()
+            for kind in _KINDS
+        }
 
 
 @attrs.define(eq=False)

@@ -45,6 +45,34 @@ class CacheContext:
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
 
 
+def renewed_context(
+    context: CacheContext, policy: TagPolicy, recheck_seconds: float, is_same: bool
+) -> CacheContext:
+    """Return the state of a cache with other settings; it shares the fills.
+
+    :param is_same: upstream and credentials are unchanged; if not, no remembered
+        answer is kept.
+    """
+    fresh = make_cache_context(
+        context.content,
+        context.fills,
+        policy,
+        context.usage,
+        context.confirmations,
+        context.meter,
+        context.clock,
+        recheck_seconds,
+    )
+    if not is_same:
+        return fresh
+    return attrs.evolve(
+        fresh,
+        started_at=context.started_at,
+        pending=context.pending,
+        answers=context.answers,
+    )
+
+
 def make_cache_context(
     content: IContent,
     fills: Fills,

@@ -165,8 +165,8 @@ class Fill:
 
     @deferred
     async def follow(self) -> IBlobReader:
-        """Fire with a reader of the growing blob, once its head is known."""
-        await self.head()
+        """Fire with a reader of the growing blob, once its first byte is readable."""
+        await self.visible_past(0)
         assert self._file is not None
         self._followers += 1
         descriptor = Descriptor(self.digest, self.state.size)

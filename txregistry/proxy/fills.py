@@ -58,6 +58,20 @@ class Fills(Service):
         """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)
 
+    def limit(self, stall_seconds: float, max_fills: int) -> None:
+        """Change the limits of new fills; waiting ones start if there is room."""
+        self._stall_seconds, self._max_fills = stall_seconds, max_fills
+        self._wake_waiting()
+
+    def forget(self) -> None:
+        """Forget what the upstream has confirmed: it, or the credentials, changed.
+
+        Current fills continue, but a request that joins one is confirmed anew.
+        """
+        self.sizes, self._access = ClaimedSizes(), Flights()
+        for fill in self._fills.values():
+            fill.confirmed.clear()
+
     @deferred
     async def join(
         self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
@@ -79,8 +93,9 @@ class Fills(Service):
             return None
         else:
             self._meter.count(Count.COALESCED, "blob")
+            asked = self._access
             await self.confirm(name, digest, source)
-            if self._fills.get(digest) is not fill:
+            if self._fills.get(digest) is not fill or self._access is not asked:
                 return None
             fill.confirmed.add(name)
             return await self._follow_existing(fill)
@@ -173,6 +188,9 @@ class Fills(Service):
     def _on_end(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
         self._fills.pop(digest).notify_ended()
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
         # A woken waiter begins at once, or has left.
         while self._queue and len(self._fills) < self._max_fills:
             self._queue.wake_next()

@@ -15,7 +15,7 @@ from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import ProxyBlobs
-from txregistry.proxy.context import CacheContext
+from txregistry.proxy.context import CacheContext, renewed_context
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.referrers import (
     ProxyReferrers,
@@ -24,6 +24,7 @@ from txregistry.proxy.referrers import (
 )
 from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.reference import RepositoryName
 
 #: Repositories whose objects are cached, about ten kilobytes each.
@@ -55,6 +56,18 @@ class ProxyNamespace:
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
+
+    def renewed(
+        self, policy: TagPolicy, recheck_seconds: float, is_same: bool
+    ) -> ProxyNamespace:
+        """Return a cache with other settings; current requests keep using this one.
+
+        :param is_same: upstream and credentials are unchanged, so that its remembered
+            answers stay valid.
+        """
+        cache = renewed_context(self._cache, policy, recheck_seconds, is_same)
+        lists = self._lists if is_same else make_referrer_memory()
+        return ProxyNamespace(self._local, self._remote, cache, lists)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository; its objects are cached."""

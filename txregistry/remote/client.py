@@ -57,24 +57,43 @@ class Limits:
     connections: int = 16
 
 
-@attrs.define(eq=False)
-class UpstreamClient:
-    """The HTTP client of one upstream.
+@attrs.frozen(eq=False)
+class UpstreamAgents:
+    """The nested agents that send requests to one upstream, and their settings.
+
 
     :ivar url: the base URL, without a trailing slash; it may have a path.
     :ivar head_support: which repositories do not answer HEAD.
     """
 
     url: str
-    _http: HTTPClient
-    _auth: AuthAgent
+    http: HTTPClient
+    auth: AuthAgent
+    limits: Limits
+    head_support: HeadSupport
+
+
+@attrs.define(eq=False)
+class UpstreamClient:
+    """The HTTP client of one upstream."""
+
+    _agents: UpstreamAgents
     _clock: IReactorTime
-    _limits: Limits
-    head_support: HeadSupport = attrs.field(init=False)
     _parse_lock: DeferredLock = attrs.field(factory=DeferredLock)
 
-    def __attrs_post_init__(self) -> None:
-        self.head_support = HeadSupport(self._clock)
+    def use(self, agents: UpstreamAgents) -> None:
+        """Send new requests through other agents; current ones are not affected."""
+        self._agents = agents
+
+    @property
+    def url(self) -> str:
+        """Return the base URL, without a trailing slash; it may have a path."""
+        return self._agents.url
+
+    @property
+    def head_support(self) -> HeadSupport:
+        """Return which repositories do not answer HEAD."""
+        return self._agents.head_support
 
     def parse_long(
         self, read: Callable[[bytes, Turns], Coroutine[Any, Any, T]], body: bytes
@@ -112,7 +131,7 @@ class UpstreamClient:
             :func:`error_of`, or with ``UpstreamFailed``, ``UpstreamTimeout`` or
             ``UpstreamUnavailable``.
         """
-        response = await self._http.request(
+        response = await self._agents.http.request(
             method,
             encoded_url(self.url + path),
             headers=headers,
@@ -129,11 +148,15 @@ class UpstreamClient:
 
     def deliver(self, response: IResponse, consumer: IConsumer) -> Deferred[None]:
         """Push a body into a consumer; see :func:`txregistry.remote.body.deliver`."""
-        return deliver(response, consumer, self._clock, self._limits.idle, self.host)
+        return deliver(
+            response, consumer, self._clock, self._agents.limits.idle, self.host
+        )
 
     def collect(self, response: IResponse, max_bytes: int) -> Deferred[bytes]:
         """Read a small body; see :func:`txregistry.remote.body.collect`."""
-        return collect(response, max_bytes, self._clock, self._limits.idle, self.host)
+        return collect(
+            response, max_bytes, self._clock, self._agents.limits.idle, self.host
+        )
 
     def discard(self, response: IResponse) -> None:
         """Discard a body; see :func:`txregistry.flow.discard.discard`."""
@@ -141,10 +164,10 @@ class UpstreamClient:
 
     def preload(self) -> Deferred[bool]:
         """Authenticate once; see :meth:`AuthAgent.preload`."""
-        return self._auth.preload()
+        return self._agents.auth.preload()
 
 
-def make_client(
+def make_agents(
     url: str,
     core: IAgent,
     clock: IReactorTime,
@@ -155,8 +178,8 @@ def make_client(
     meter: IMeter,
     user_agent: str,
     idle: IIdleConnections | None = None,
-) -> UpstreamClient:
-    """Make a client from agents nested around the core; see :mod:`.agents`.
+) -> UpstreamAgents:
+    """Nest the agents around the core; see :mod:`.agents`.
 
     :param core: the agent that connects.
     :param jitter: returns a random number from 0 to 1, for delays between retries.
@@ -187,4 +210,4 @@ def make_client(
     auth = AuthAgent(guarded, clock, url, own_login, anonymous)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
     http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
-    return UpstreamClient(url, http, auth, clock, limits)
+    return UpstreamAgents(url, http, auth, limits, HeadSupport(clock))

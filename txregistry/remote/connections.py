@@ -75,6 +75,12 @@ class KeepAlivePool(HTTPConnectionPool):
         """Close all idle connections."""
         self.closeCachedConnections()
 
+    def retire(self) -> None:
+        """Close idle connections now, and the others after their response."""
+        self.persistent = False
+        self.cachedConnectionTimeout = 0
+        self.close_idle()
+
     def _count_new(self) -> None:
         self._made += 1
 

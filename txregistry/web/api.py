@@ -24,7 +24,7 @@ from txregistry.web.referrers import ReferrerLists
 from txregistry.web.route import Operation, Route
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
-from txregistry.web.unfinished_uploads import UnfinishedUploads
+from txregistry.web.unfinished_uploads import UnfinishedUploads, UploadCounts
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
@@ -60,13 +60,17 @@ class ApiSettings:
 
 @attrs.define(eq=False)
 class Api:
-    """The registry API over a namespace."""
+    """The registry API over a namespace.
+
+    :param uploads: counts unfinished uploads; a reload passes the current counts on.
+    """
 
     _namespace: INamespace
     _settings: ApiSettings
     _controller: IAccessController
     _events: IEventSink
     _health: IHealth
+    _uploads: UploadCounts = attrs.field(factory=UploadCounts)
     _admission: Admission = attrs.field(init=False)
     _app: Klein = attrs.field(init=False, factory=Klein)
 
@@ -142,6 +146,7 @@ class Api:
                 self._settings.max_uploads_per_user,
                 self._settings.max_uploads,
                 self._settings.upload_lifetime,
+                self._uploads,
             ),
         )
         start = Operation(uploads.start, Change.PUSH)

@@ -27,8 +27,49 @@ class NewUpload:
 
 
 @attrs.define(eq=False)
+class UploadCounts:
+    """The uploads that this process has started, until they end.
+
+    Kept apart from the limits, which a reload changes.
+    """
+
+    _begun: dict[object, tuple[str, float]] = attrs.field(factory=dict)
+    _counts: Counter[str] = attrs.field(factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self._begun)
+
+    def of_user(self, user: str) -> int:
+        """Return the number of unfinished uploads of one user."""
+        return self._counts[user]
+
+    def add(self, upload_id: object, user: str, now: float) -> None:
+        """Count an upload."""
+        self._begun[upload_id] = user, now
+        self._counts[user] += 1
+
+    def forget(self, upload_id: object) -> None:
+        """Stop counting an upload; ignores an unknown one."""
+        found = self._begun.pop(upload_id, None)
+        if found is None:
+            return
+        user, _ = found
+        if self._counts[user] > 1:
+            self._counts[user] -= 1
+        else:
+            del self._counts[user]
+
+    def expire(self, before: float) -> None:
+        """Forget some uploads started before a time; the dict is in that order."""
+        for upload_id, (_, began) in list(islice(self._begun.items(), _EXPIRE_BATCH)):
+            if began > before:
+                return
+            self.forget(upload_id)
+
+
+@attrs.frozen
 class UnfinishedUploads:
-    """Counts the uploads that this process has started, until they end.
+    """Limits the uploads that this process has started and that have not ended.
 
     Each is a directory of several files that stays until it is purged, a week by
     default.
@@ -42,8 +83,7 @@ class UnfinishedUploads:
     _per_user: int = 0
     _total: int = 0
     _lifetime: float = 0.0
-    _begun: dict[object, tuple[str, float]] = attrs.field(factory=dict)
-    _counts: Counter[str] = attrs.field(factory=Counter)
+    _counts: UploadCounts = attrs.field(factory=UploadCounts)
 
     @contextmanager
     def count_new(self, user: str, now: float) -> Iterator[NewUpload]:
@@ -51,43 +91,26 @@ class UnfinishedUploads:
 
         :raise TooManyRequests: a limit is reached already.
         """
-        self._expire(now)
+        if self._lifetime:
+            self._counts.expire(now - self._lifetime)
         self._check(user)
         new = NewUpload()
-        self._add(new, user, now)
+        self._counts.add(new, user, now)
         try:
             yield new
         finally:
             self.forget(new)
             if new.upload_id:
-                self._add(new.upload_id, user, now)
+                self._counts.add(new.upload_id, user, now)
 
     def forget(self, upload_id: object) -> None:
         """Stop counting an upload; ignores an unknown one."""
-        found = self._begun.pop(upload_id, None)
-        if found is None:
-            return
-        user, _ = found
-        if self._counts[user] > 1:
-            self._counts[user] -= 1
-        else:
-            del self._counts[user]
-
-    def _add(self, upload_id: object, user: str, now: float) -> None:
-        self._begun[upload_id] = user, now
-        self._counts[user] += 1
+        self._counts.forget(upload_id)
 
     def _check(self, user: str) -> None:
-        if self._per_user and self._counts[user] >= self._per_user:
+        if self._per_user and self._counts.of_user(user) >= self._per_user:
             reason = "too many unfinished uploads of this user: finish or cancel some"
             raise TooManyRequests({"reason": reason, "limit": self._per_user})
-        if self._total and len(self._begun) >= self._total:
+        if self._total and len(self._counts) >= self._total:
             reason = "too many unfinished uploads of all users: retry later"
             raise TooManyRequests({"reason": reason, "limit": self._total})
-
-    def _expire(self, now: float) -> None:
-        """Forget uploads that were purged; the dict is in order of their start."""
-        for upload_id, (_, began) in list(islice(self._begun.items(), _EXPIRE_BATCH)):
-            if not self._lifetime or now - began < self._lifetime:
-                return
-            self.forget(upload_id)

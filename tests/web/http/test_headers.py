@@ -11,6 +11,7 @@ from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 SNIFF = "X-Content-Type-Options"
@@ -29,7 +30,8 @@ class HeaderTests(SynchronousTestCase):
     def serve(self, headers: Mapping[str, tuple[str, ...]]) -> None:
         house = self.house
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, house.recorder, headers=headers
+            make_serving(house.registry.resource, house.recorder, headers=headers),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
 

@@ -12,6 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from txregistry.admin.commands import CollectCommand
 from txregistry.admin.control import MAX_QUESTION, QUESTION_SECONDS, ControlFactory
 from txregistry.interfaces.collection import (
     CollectionBusy,
@@ -43,7 +44,8 @@ class ControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.collector = Collecting()
         self.clock = Clock()
-        factory = ControlFactory(self.collector, self.clock)
+        commands = {"collect": CollectCommand(self.collector)}
+        factory = ControlFactory(commands, self.clock)
         self.protocol = factory.buildProtocol(None)
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = self.protocol
@@ -114,6 +116,19 @@ class ControlTests(SynchronousTestCase):
         self.ask({"command": "collect"})
         self.transport.loseConnection()
         self.assertEqual(len(stopped), 1)
+
+    def test_stop(self) -> None:
+        """A client that asks to stop gets an answer, and the connection ends."""
+        stopped: list[object] = []
+        self.collector.done = Deferred(stopped.append)
+        self.ask({"command": "collect"})
+        for line in (b"{", b"[]", b'{"command": "wait"}'):
+            self.protocol.dataReceived(line + b"\n")
+        self.assertEqual(stopped, [])
+        self.ask({"command": "stop"})
+        self.assertEqual(len(stopped), 1)
+        self.assertEqual(self.answers(), [{"error": "stopped"}])
+        self.assertFalse(self.transport.connected)
 
     def test_one_question_per_connection(self) -> None:
         """Further lines are not looked at."""

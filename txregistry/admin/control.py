@@ -1,12 +1,15 @@
-"""The control socket: one question per connection, in lines of JSON.
+"""The control socket: one command per connection, in lines of JSON.
 
-A question is ``{"command": "collect", "options": {…}}``; the reply is any number of
-``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``.
+A client sends ``{"command": "collect", "options": {…}}``; the reply is any number of
+``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``. Meanwhile it may
+send ``{"command": "stop"}``: the command ends early, with a report of what was done if it
+has one.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import attrs
@@ -25,13 +28,8 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.admin.commands import Command, CommandRefused
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.collection import (
-    CollectionBusy,
-    CollectOptions,
-    ICollector,
-    Progress,
-)
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
@@ -50,8 +48,8 @@ class ControlProtocol(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_QUESTION
 
-    def __init__(self, collector: ICollector, clock: IReactorTime) -> None:
-        self._collector, self._clock = collector, clock
+    def __init__(self, commands: Mapping[str, Command], clock: IReactorTime) -> None:
+        self._commands, self._clock = commands, clock
         self._limit: IDelayedCall | None = None
         self._answering: Deferred[None] | None = None
         self._is_read = True
@@ -75,10 +73,12 @@ class ControlProtocol(LineOnlyReceiver):
         self._is_read = False
 
     def lineReceived(self, line: bytes) -> None:
-        """Take the question."""
+        """Take the question, or the wish to stop; ignore further questions."""
         if self._answering is None:
             self._asked()
             self._answering = self._answer(line)
+        elif _is_stop(line):
+            self._answering.cancel()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop the command: the client has left."""
@@ -98,51 +98,58 @@ class ControlProtocol(LineOnlyReceiver):
     @deferred
     async def _answer(self, line: bytes) -> None:
         try:
-            options = _read(line)
-            report = await self._collector.collect(options=options, tell=self._tell)
+            command, options = self._read(line)
+            report = await command.run(options, self._tell)
         except CancelledError:
-            return
-        except CollectionBusy:
-            self._say({"error": "a collection is under way already"})
+            self._say({"error": "stopped"})
+        except CommandRefused as error:
+            self._say({"error": str(error)})
         except Exception as error:
             # The client gets any error; the daemon continues.
             Logger(namespace="txregistry.admin").failure("a command failed")
             self._say({"error": str(error) or type(error).__name__})
         else:
-            self._say({"report": attrs.asdict(report)})
+            self._say({"report": report})
         cast(IConsumer, self.transport).unregisterProducer()
         cast(ITransport, self.transport).loseConnection()
 
-    def _tell(self, progress: Progress) -> None:
+    def _read(self, line: bytes) -> tuple[Command, Mapping[str, Any]]:
+        question = json.loads(line)
+        name = question.get("command") if isinstance(question, dict) else None
+        if not isinstance(name, str) or name not in self._commands:
+            offered = ", ".join(sorted(self._commands))
+            raise ValueError(f"no such command; this daemon has: {offered}")
+        return self._commands[name], question.get("options") or {}
+
+    def _tell(self, progress: Mapping[str, Any]) -> None:
         if self._is_read:
-            self._say({"progress": attrs.asdict(progress)})
+            self._say({"progress": progress})
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.sendLine(json.dumps(answer).encode("utf-8"))
 
 
-def _read(line: bytes) -> CollectOptions:
-    question = json.loads(line)
-    if not isinstance(question, dict) or question.get("command") != "collect":
-        raise ValueError("the only command is collect")
-    given = question.get("options") or {}
-    return CollectOptions(
-        bool(given.get("dry_run")),
-        bool(given.get("delete_untagged")),
-        float(given.get("grace_seconds", CollectOptions().grace_seconds)),
-    )
+def _is_stop(line: bytes) -> bool:
+    try:
+        question = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(question, dict) and question.get("command") == "stop"
 
 
 @attrs.define(eq=False, slots=False)
 class ControlFactory(Factory):
-    """Answers questions about one store."""
+    """Runs the commands of one daemon.
 
-    _collector: ICollector
+    :param commands: by name.
+    """
+
+    _commands: Mapping[str, Command]
     _clock: IReactorTime
     noisy = False
 
     def buildProtocol(self, addr: Any) -> Protocol:
         """Make a protocol for one question."""
-        protocol = ControlProtocol(self._collector, self._clock)
+        protocol = ControlProtocol(self._commands, self._clock)
         protocol.factory = self
         return protocol

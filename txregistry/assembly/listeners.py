@@ -11,6 +11,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
+from txregistry.admin.commands import CollectCommand, Command
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import api_settings, channel_limits, own_path
@@ -114,14 +115,17 @@ def _observers(context: Context, backend: Backend) -> Observers:
 
 def _control(context: Context, backend: Backend) -> Iterator[Listener]:
     path = own_path(context.config, "control.sock", "")
-    if not path or context.config.proxy.remoteurl:
+    if not path:
         return
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
         _log.warn("no control socket: {path} is too long for one", path=path)
         return
     remove_stale_socket(path)
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
-    yield ControlFactory(backend.local.collector, context.reactor), endpoint
+    commands: dict[str, Command] = {}
+    if not context.config.proxy.remoteurl:
+        commands["collect"] = CollectCommand(backend.local.collector)
+    yield ControlFactory(commands, context.reactor), endpoint
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:

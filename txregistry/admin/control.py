@@ -1,9 +1,9 @@
 """The control socket: one command per connection, in lines of JSON.
 
 A client sends ``{"command": "collect", "options": {…}}``; the reply is any number of
-``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``. Meanwhile it may
-send ``{"command": "stop"}``: the command ends early, with a report of what was done if it
-has one.
+``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``. Meanwhile the
+client may send ``{"command": "stop"}``: the command ends early, with a report of what
+was done if it has one.
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ CIPHER_SUITES: Mapping[str, str] = {
 }
 
 
+#: A pass begins at most this often.
+_LEAST_SCRUB_SECONDS = 3600.0
+
+
 def check(config: Config) -> list[str]:
     """Find problems of values that are each of the right type."""
     problems = [
@@ -115,6 +119,8 @@ def _check_storage(config: Config) -> list[str]:
         )
     if storage.cache.blobdescriptorsize < 0:
         problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
+    if storage.maintenance.scrub.interval < _LEAST_SCRUB_SECONDS:
+        problems.append("storage.maintenance.scrub.interval: expected 1h or more")
     return problems
 
 

@@ -12,7 +12,9 @@ from txregistry.config.fields import (
     SECRET,
     URL,
     Duration,
+    Size,
     format_duration,
+    format_size,
     is_secret,
 )
 from txregistry.config.model import Config
@@ -60,6 +62,8 @@ def _plain(value: Any, hint: Any) -> Any:
         return _section(value)
     if hint in (Duration, Duration | None):
         return format_duration(value)
+    if hint is Size:
+        return format_size(value)
     if hint is object:
         return _masked(value)
     if isinstance(value, str):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.config.fields import Duration, no_effect, section
+from txregistry.config.fields import Duration, Size, no_effect, section
 
 
 @attrs.frozen
@@ -59,11 +59,25 @@ class UploadPurgingSection:
 
 
 @attrs.frozen
+class ScrubSection:
+    """``storage.maintenance.scrub``: all that is stored is read every so often.
+
+    :ivar interval: from the begin of a pass to that of the next.
+    :ivar rate: bytes per second; 0 for no limit.
+    """
+
+    enabled: bool = False
+    interval: Duration = Duration(30 * 24 * 3600.0)
+    rate: Size = Size(20 * 1024 * 1024)
+
+
+@attrs.frozen
 class Maintenance:
     """``storage.maintenance``."""
 
     uploadpurging: UploadPurgingSection = section(UploadPurgingSection)
     readonly: ReadOnly = section(ReadOnly)
+    scrub: ScrubSection = section(ScrubSection)
 
 
 @attrs.frozen

@@ -15,6 +15,14 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.scrub import (
+    IScrubber,
+    ScrubOptions,
+    ScrubProgress,
+    ScrubRefused,
+)
+from txregistry.spec.errors import NameInvalid
+from txregistry.spec.reference import RepositoryName
 
 #: Called with progress: a mapping that can be written as JSON.
 Tell = Callable[[Mapping[str, Any]], None]
@@ -58,3 +66,41 @@ class CollectCommand:
         except CollectionBusy as error:
             raise CommandRefused("a collection is under way already") from error
         return attrs.asdict(report)
+
+
+@attrs.frozen
+class VerifyCommand:
+    """``verify``: read all that is stored.
+
+    Options: ``rate`` in bytes per second, ``repositories``, ``resume`` and
+    ``skip_seconds``; see :class:`ScrubOptions`.
+
+    :ivar looks_at_links: also finds links to content that is not there.
+    """
+
+    _scrubber: IScrubber
+    _looks_at_links: bool
+
+    @deferred
+    async def run(self, options: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+        """Scrub, with progress; stopping gives a report of what was read."""
+
+        def progress(made: ScrubProgress) -> None:
+            tell(attrs.asdict(made))
+
+        try:
+            wanted = self._read(options)
+            report = await self._scrubber.scrub(options=wanted, tell=progress)
+        except (NameInvalid, ScrubRefused) as error:
+            raise CommandRefused(str(error)) from error
+        return attrs.asdict(report)
+
+    def _read(self, options: Mapping[str, Any]) -> ScrubOptions:
+        names = options.get("repositories") or []
+        return ScrubOptions(
+            float(options.get("rate") or 0.0),
+            tuple(RepositoryName.parse(str(name)) for name in names),
+            bool(options.get("resume")),
+            float(options.get("skip_seconds") or 0.0),
+            self._looks_at_links,
+        )

@@ -22,9 +22,10 @@ from txregistry.spec.freshness import TagPolicy
 
 @attrs.frozen
 class Cache:
-    """A cache, and its services in the order of their start."""
+    """A cache, its downloads, and its services in the order of their start."""
 
     namespace: INamespace
+    fills: Fills
     services: tuple[IService, ...]
 
 
@@ -72,7 +73,8 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
         proxy.recheck,
     )
     uses_credentials = bool(proxy.username or proxy.exec.command)
-    return Cache(namespace, (Preload(client, pool, uses_credentials), fills))
+    preload = Preload(client, pool, uses_credentials)
+    return Cache(namespace, fills, (preload, fills))
 
 
 def _fills(context: Context, local: LocalRegistry) -> Fills:

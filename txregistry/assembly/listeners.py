@@ -11,7 +11,7 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from txregistry.admin.commands import CollectCommand, Command
+from txregistry.admin.commands import CollectCommand, Command, VerifyCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import api_settings, channel_limits, own_path
@@ -28,6 +28,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.interfaces.scrub import IScrubber
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
@@ -53,6 +54,7 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
+    :ivar scrubber: verifies what is stored, for the control socket.
     """
 
     namespace: INamespace
@@ -63,6 +65,7 @@ class Backend:
     secret: Callable[[], bytes]
     access_log: ILines
     deliveries: NotificationState
+    scrubber: IScrubber
 
 
 def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
@@ -122,8 +125,12 @@ def _control(context: Context, backend: Backend) -> Iterator[Listener]:
         return
     remove_stale_socket(path)
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
-    commands: dict[str, Command] = {}
-    if not context.config.proxy.remoteurl:
+    is_cache = bool(context.config.proxy.remoteurl)
+    commands: dict[str, Command] = {
+        # A cache need not have what it links: it is fetched when it is asked for.
+        "verify": VerifyCommand(backend.scrubber, looks_at_links=not is_cache)
+    }
+    if not is_cache:
         commands["collect"] = CollectCommand(backend.local.collector)
     yield ControlFactory(commands, context.reactor), endpoint
 

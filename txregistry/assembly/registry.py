@@ -13,6 +13,7 @@ from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
+from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, own_path
 from txregistry.assembly.storage import StorageParts, build_storage
 from txregistry.daemon.databases import Index, Ledger
@@ -42,6 +43,7 @@ def build_registry(
     local, secret = storage.local, make_secret(config)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
     cache = build_cache(context, local) if config.proxy.remoteurl else None
+    scrub = build_scrub(context, local, cache)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
     backend = Backend(
@@ -53,6 +55,7 @@ def build_registry(
         secret.value,
         access_log,
         notifications.deliveries,
+        scrub,
     )
     registry = Registry(config.http.draintimeout, give_up)
     for part in (
@@ -61,6 +64,7 @@ def build_registry(
         *_upkeep(context, storage),
         Ledger(local.databases.ledger, expiry.rebuild),
         *(() if cache is None else (*cache.services, expiry.scheduler)),
+        scrub,
         health,
         *notifications.services,
     ):

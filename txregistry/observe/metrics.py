@@ -21,6 +21,7 @@ from txregistry.interfaces.observe import (
     Lookup,
 )
 from txregistry.observe.lookups import Lookups
+from txregistry.observe.scrub import ScrubMetrics
 
 _Children = tuple[Counter, Histogram, Counter]
 
@@ -55,6 +56,7 @@ class Metrics:
     """All counters of one process, in a registry of their own.
 
     :param upstream: labels what is about the upstream; empty without one.
+    :ivar scrub: the metrics of scrubs.
     """
 
     _upstream: str
@@ -66,6 +68,7 @@ class Metrics:
     _durations: Histogram = attrs.field(init=False)
     _sizes: Counter = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
+    scrub: ScrubMetrics = attrs.field(init=False)
     _known: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -73,6 +76,7 @@ class Metrics:
         for what in Count:
             self._add_counter(what)
         self._lookups = Lookups(self.registry)
+        self.scrub = ScrubMetrics(self.registry)
         self._fills = Gauge(
             "registry_proxy_fills_in_flight",
             "Downloads from the upstream under way",

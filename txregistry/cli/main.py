@@ -15,7 +15,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.cli.collect import CollectFailed, Options, collect
-from txregistry.config.fields import parse_duration
+from txregistry.cli.verify import (
+    COULD_NOT,
+    VerifyFailed,
+    VerifyOptions,
+    VerifyShown,
+    show_verified,
+    verified_status,
+    verify,
+)
+from txregistry.config.fields import parse_duration, parse_size
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
 
@@ -35,6 +44,19 @@ class Seconds(click.ParamType[float]):
         """Read one."""
         try:
             return float(parse_duration(value))
+        except ValueError as error:
+            self.fail(str(error), param, context)
+
+
+class ByteSize(click.ParamType[int]):
+    """A size, in the syntax of the configuration."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, context: Any) -> int:
+        """Read one."""
+        try:
+            return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, context)
 
@@ -100,6 +122,68 @@ def garbage_collect(
         click.echo(json.dumps(report, indent=2))
     elif not quiet:
         _print(report)
+
+
+@main.command("verify")
+@click.option("-c", "--config", type=click.Path(dir_okay=False), help="The daemon's.")
+@click.option(
+    "--limit-rate",
+    type=ByteSize(),
+    default="50MiB",
+    show_default=True,
+    help="Bytes per second that are read; 0 for no limit.",
+)
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="NAME",
+    help="Read only what this one links; may be given more than once.",
+)
+@click.option("--resume", is_flag=True, help="Go on where an earlier pass stopped.")
+@click.option(
+    "--skip-recent",
+    type=Seconds(),
+    default="0",
+    help="Pass over what was read by a verification within this time.",
+)
+@click.option(
+    "--unlocked",
+    is_flag=True,
+    help="Also where nothing tells whether a registry uses the storage: stop it first.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+def verify_stored(
+    config: str | None,
+    limit_rate: int,
+    repositories: tuple[str, ...],
+    resume: bool,
+    skip_recent: float,
+    unlocked: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Read all that is stored, and find what the disk has damaged.
+
+    A daemon that runs on the same storage does the work and keeps serving; without one
+    this command does it alone. Damaged content is set aside; a cache that runs fetches
+    it again. Ctrl-C ends it, with a report of what was read.
+
+    The status is 0 if all is good, 1 if something is damaged or missing, and 2 if not
+    everything could be read.
+    """
+    found = _load(config)
+    options = VerifyOptions(limit_rate, repositories, resume, skip_recent)
+    shown = VerifyShown(quiet or as_json)
+    try:
+        with shown:
+            report = verify(found, options, shown.tell, unlocked)
+    except VerifyFailed as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(COULD_NOT) from error
+    show_verified(report, as_json, options)
+    raise SystemExit(verified_status(report))
 
 
 def _load(path: str | None) -> Config:

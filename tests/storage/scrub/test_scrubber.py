@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.flow.deferred import failed
+from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.scrub import (
     Finding,
@@ -27,6 +29,7 @@ from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.scrub.reading import PIECE_BYTES
 from txregistry.storage.scrub.scrubber import Scrubber
 from txregistry.storage.tree import layout
+from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import TestHouse
 
@@ -352,6 +355,53 @@ class RateTests(ScrubCase):
         self.scrub()
         self.assertGreaterEqual(len(seen), 208 // 16)
         self.assertEqual(seen, sorted(set(seen)))
+
+
+class Recording(InlineDisk):
+    """Remembers what was done on threads, and by which function."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, tuple[Any, ...]]] = []
+        self.is_inside = False
+
+    def run(self, work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        self.jobs.append((work.__name__, args))
+        self.is_inside = True
+        try:
+            return super().run(work, *args)
+        finally:
+            self.is_inside = False
+
+
+class ThreadTests(SynchronousTestCase):
+    """A pass over files: what the reactor's thread has to do with it."""
+
+    def test_pieces(self) -> None:
+        """Files are opened and read on other threads, 1 MiB in one job at most."""
+        disk = Recording()
+        house = TestHouse(driver=FilesystemDriver(self.mktemp(), disk))
+        assert house.driver is not None
+        contents = [os.urandom(size) for size in (3 * PIECE_BYTES + 1, 10)]
+        for content in contents:
+            path = layout.blob_data(Digest.of(content))
+            house.settle(house.driver.put(path=path, content=content))
+        scrubber = assemble_scrubber(
+            house.stored, None, False, house.metrics.scrub, house.clock, house.clock
+        )
+        real: Callable[..., int] = os.preadv
+
+        def preadv(*args: Any) -> int:
+            self.assertTrue(disk.is_inside)
+            return real(*args)
+
+        self.patch(os, "preadv", preadv)
+        disk.jobs.clear()
+        report = house.settle(scrubber.scrub(ScrubOptions(), lambda _: None))
+        self.assertEqual((report.contents, report.damaged), (2, 0))
+        sizes = [args[-1] for name, args in disk.jobs if name == "_hash_and_close"]
+        self.assertEqual(sorted(sizes), [1, 10, *[PIECE_BYTES] * 3])
+        opened = [name for name, _ in disk.jobs if name == "open_uncached"]
+        self.assertEqual(len(opened), 2)
 
 
 class InterruptedTests(ScrubCase):

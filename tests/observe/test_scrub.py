@@ -31,7 +31,8 @@ class ScrubMetricsTests(SynchronousTestCase):
         """Bytes, how far it has come, and when it ended."""
         self.metrics.scrub.read(5)
         self.metrics.scrub.progress(0.25)
-        self.metrics.scrub.ended(1234.0)
+        self.metrics.scrub.ended(1234.0, 2)
+        self.assertEqual(self.value("last_pass_unresolved"), 2)
         self.assertEqual(self.value("bytes_total"), 5)
         self.assertEqual(self.value("progress_ratio"), 0.25)
         self.assertEqual(self.value("last_pass_timestamp_seconds"), 1234.0)

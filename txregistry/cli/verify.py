@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
+    FileSizeColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -190,7 +190,7 @@ class VerifyShown:
             TextColumn("verifying"),
             BarColumn(),
             TaskProgressColumn(),
-            DownloadColumn(binary_units=True),
+            FileSizeColumn(),
             TransferSpeedColumn(),
             TextColumn("{task.fields[damaged]} damaged"),
             TimeElapsedColumn(),
@@ -211,7 +211,7 @@ class VerifyShown:
         if self._is_plain:
             self._say(made)
         fraction, size = float(made["fraction"]), int(made["size"])
-        # How much there is nobody has counted: it follows from how far it has come.
+        # Nobody has counted how much there is: it follows from how far it has come.
         total = size / fraction if fraction else None
         self._progress.update(
             self._task, completed=size, total=total, damaged=made["damaged"]

@@ -149,5 +149,9 @@ class IScrubMeter(Interface):
     def progress(fraction: float) -> None:
         """Record how far the pass under way has come, from 0 to 1."""
 
-    def ended(at: float) -> None:
-        """Record when a pass was completed, in seconds since the epoch."""
+    def ended(at: float, unresolved: int) -> None:
+        """Record a complete pass.
+
+        :param at: when it ended, in seconds since the epoch.
+        :param unresolved: findings that were not healed.
+        """

@@ -21,6 +21,7 @@ class ScrubMetrics:
     _counters: dict[ScrubOutcome, tuple[Counter, ...]] = attrs.field(init=False)
     _progress: Gauge = attrs.field(init=False)
     _ended: Gauge = attrs.field(init=False)
+    _unresolved: Gauge = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._bytes = self._counter("bytes", "Bytes that scrubs have read")
@@ -40,6 +41,10 @@ class ScrubMetrics:
         self._ended = self._gauge(
             "last_pass_timestamp_seconds", "When a pass was completed; 0 for never"
         )
+        self._unresolved = self._gauge(
+            "last_pass_unresolved",
+            "What that pass found damaged, missing or unreadable and did not heal",
+        )
 
     def read(self, size: int) -> None:
         """Count bytes."""
@@ -54,9 +59,10 @@ class ScrubMetrics:
         """Record how far the pass under way has come."""
         self._progress.set(fraction)
 
-    def ended(self, at: float) -> None:
-        """Record when a pass was completed."""
+    def ended(self, at: float, unresolved: int) -> None:
+        """Record a complete pass."""
         self._ended.set(at)
+        self._unresolved.set(unresolved)
 
     def _counter(self, name: str, described: str) -> Counter:
         return Counter(f"registry_scrub_{name}", described, registry=self._registry)

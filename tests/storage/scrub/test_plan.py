@@ -106,6 +106,7 @@ class CountTests(SynchronousTestCase):
             found = found.with_finding(outcome)
         self.assertEqual((found.damaged, found.healed), (3, 1))
         self.assertEqual((found.unreadable, found.missing), (1, 1))
+        self.assertEqual(found.unresolved, 4)
 
     def test_report(self) -> None:
         """It names a bounded number, and says whether it is complete."""

@@ -75,8 +75,9 @@ class ByItselfTests(ServiceCase):
         self.assertLessEqual(self.bytes(), 10)
         self.stop()
         # The last pass is known after a restart, too.
-        self.house.metrics.scrub.ended(0.0)
+        self.house.metrics.scrub.ended(0.0, 0)
         self.service = self.start()
+        self.assertEqual(self.metric("last_pass_unresolved"), 1)
         self.assertGreater(self.metric("last_pass_timestamp_seconds"), 0)
         self.stop()
 

@@ -53,6 +53,11 @@ class ScrubPass:
         healed = self.healed + (outcome is ScrubOutcome.HEALED)
         return attrs.evolve(self, damaged=self.damaged + 1, healed=healed)
 
+    @property
+    def unresolved(self) -> int:
+        """Count the findings that were not healed."""
+        return self.damaged - self.healed + self.unreadable + self.missing
+
     def progress(self, fraction: float) -> ScrubProgress:
         """Say how far it has come."""
         return ScrubProgress(fraction, self.contents, self.size, self.damaged)

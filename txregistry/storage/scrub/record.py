@@ -138,7 +138,7 @@ class ScrubRecord:
             await self._keep()
             before = self._pass.began_at - self._options.skip_seconds
             await self._memory.complete(self._pass, before)
-            self._meter.ended(self._pass.ended_at)
+            self._meter.ended(self._pass.ended_at, self._pass.unresolved)
             self._meter.progress(0.0)
 
     @deferred

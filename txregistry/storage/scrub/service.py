@@ -114,7 +114,7 @@ class Scrubbing(Service):
     async def _run(self, delay: float) -> None:
         known = await self._scrubber.remembered()
         if known.last is not None:
-            self._meter.ended(known.last.ended_at)
+            self._meter.ended(known.last.ended_at, known.last.unresolved)
         if self._plan is None:
             return
         await deferLater(self._clock, delay)

@@ -154,7 +154,7 @@ class RegistryVerifyTests(VerifyCase):
         for is_there in (True, False):
             if not is_there:
                 await registry.process.end()
-            process = self.begin("registry", "--limit-rate", "4MiB")
+            process = self.begin("registry", "--limit-rate", "1MiB")
             await until(lambda process=process: "contents" in process.text())
             process.transport.signalProcess("INT")
             await process.output.ended
@@ -183,7 +183,7 @@ class RegistryVerifyTests(VerifyCase):
     async def test_restart_in_the_middle(self) -> None:
         """A pass that a restart interrupts goes on where it was."""
         registry = await self.registry()
-        process = self.begin("registry", "--limit-rate", "3MiB")
+        process = self.begin("registry", "--limit-rate", "1MiB")
         await until(lambda: "contents" in process.text())
         await registry.process.end()
         await process.output.ended
@@ -199,7 +199,7 @@ class RegistryVerifyTests(VerifyCase):
         # The first look is a minute after the start, or more.
         merge = self.storage(enabled=True, interval="1h", rate="1GB")
         registry = await self.registry(merge)
-        process = self.begin("registry", "--limit-rate", "3MiB")
+        process = self.begin("registry", "--limit-rate", "1MiB")
         await until(lambda: "contents" in process.text())
         rot(self.file(registry.root, self.contents[-1]))
         await process.end("KILL")
@@ -212,7 +212,7 @@ class RegistryVerifyTests(VerifyCase):
         That no turn of the reactor reads a file is shown in tests of the scrubber.
         """
         registry = await self.registry()
-        process = self.begin("registry", "--limit-rate", "6MiB")
+        process = self.begin("registry", "--limit-rate", "3MiB")
         await until(lambda: "contents" in process.text())
         answers = 0
         while process.running:

@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.assembly.scrub import assemble_scrubber
+from txregistry.assembly.storage import open_databases
+from txregistry.flow.database import Database
 from txregistry.flow.deferred import failed
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
@@ -25,7 +27,12 @@ from txregistry.interfaces.scrub import (
 )
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
+from txregistry.storage.content.integrity import SCHEMA as VERIFIED
 from txregistry.storage.content.integrity import Integrity
+from txregistry.storage.index.statements import SCHEMA as INDEX
+from txregistry.storage.index.statements import VERSION
+from txregistry.storage.scrub.memory import ScrubMemory
+from txregistry.storage.scrub.plan import ScrubPass
 from txregistry.storage.scrub.reading import PIECE_BYTES
 from txregistry.storage.scrub.scrubber import Scrubber
 from txregistry.storage.tree import layout
@@ -468,6 +475,40 @@ class InterruptedTests(ScrubCase):
         done.cancel()
         self.house.settle(done)
         self.assertTrue(self.scrub().complete)
+
+
+class UpgradeTests(SynchronousTestCase):
+    """An index of a release that knew no scrubs."""
+
+    def test_older_index(self) -> None:
+        """It is used as it is, with what it remembers; the tables are added."""
+        path = self.mktemp()
+        before = Database(path, InlineDisk(), INDEX + VERIFIED, VERSION)
+        row = ("sha256:x", "1", 1)
+        self.successResultOf(
+            before.run(
+                lambda db: db.execute("INSERT INTO verified VALUES (?,?,?)", row)
+            )
+        )
+        self.successResultOf(before.close())
+        index = open_databases(path, InlineDisk(), ":memory:", InlineDisk()).index
+        memory = ScrubMemory(index)
+        self.assertIsNone(self.successResultOf(memory.load()).last)
+        self.successResultOf(memory.complete(ScrubPass(1.0, 2.0), 0.0))
+        self.assertEqual(self.successResultOf(memory.load()).last, ScrubPass(1.0, 2.0))
+        found = index.run(lambda db: db.execute("SELECT * FROM verified").fetchall())
+        self.assertEqual(self.successResultOf(found), [row])
+        self.assertEqual(index.generation, 0)
+
+    def test_index_that_cannot_be_written(self) -> None:
+        """A pass goes on without a memory of it."""
+        nowhere = Database("/proc/none/x", InlineDisk(), INDEX, VERSION)
+        memory = ScrubMemory(nowhere)
+        self.assertIsNone(self.successResultOf(memory.load()).current)
+        for done in (memory.begin(ScrubPass(1.0)), memory.keep(ScrubPass(1.0), [], [])):
+            self.successResultOf(done)
+        read_at = memory.read_at(Digest.of(b"x"), "1")
+        self.assertEqual(self.successResultOf(read_at), 0.0)
 
 
 class SkipTests(ScrubCase):

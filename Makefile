@@ -101,5 +101,5 @@ $(VENV)/tools: $(VENV)/installed
 
 $(VENV)/peers: $(VENV)/installed scripts/system-packages
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl systemd man-db mandoc
+		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync
 	touch $@

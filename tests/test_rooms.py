@@ -52,6 +52,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         BELOW | {"storage/tree", "storage/content", "storage/uploads"},
         CORE,
     ),
+    "storage/scrub": (
+        BELOW | {"storage/tree", "storage/content"},
+        CORE | {"sqlite3"},
+    ),
     "storage": (
         BELOW
         | {"storage/tree", "storage/caches", "storage/content", "storage/index"}

@@ -11,7 +11,12 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from txregistry.admin.commands import CollectCommand, Command, ReloadCommand
+from txregistry.admin.commands import (
+    CollectCommand,
+    Command,
+    ReloadCommand,
+    VerifyCommand,
+)
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
@@ -36,6 +41,7 @@ from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
+from txregistry.interfaces.scrub import IScrubber
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
@@ -64,6 +70,7 @@ class Backend:
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
     :ivar uploads: counts unfinished uploads.
+    :ivar scrubber: verifies what is stored, for the control socket.
     """
 
     namespace: INamespace
@@ -74,6 +81,7 @@ class Backend:
     secret: Callable[[], bytes]
     access_log: ILines
     deliveries: NotificationState
+    scrubber: IScrubber
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
@@ -144,8 +152,13 @@ def _control(
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
     if path != link:
         endpoint = LinkedEndpoint(endpoint, path, link)
-    commands: dict[str, Command] = {"reload": ReloadCommand(reloader)}
-    if not context.config.proxy.remoteurl:
+    is_cache = bool(context.config.proxy.remoteurl)
+    commands: dict[str, Command] = {
+        "reload": ReloadCommand(reloader),
+        # A cache need not have what it links: it is fetched when it is asked for.
+        "verify": VerifyCommand(backend.scrubber, looks_at_links=not is_cache),
+    }
+    if not is_cache:
         commands["collect"] = CollectCommand(backend.local.collector)
     yield ControlFactory(commands, context.reactor), endpoint
 

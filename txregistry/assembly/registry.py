@@ -15,6 +15,7 @@ from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
 from txregistry.assembly.reload import Renewable, Running
+from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, own_path, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
 from txregistry.config.model import Log
@@ -61,6 +62,7 @@ def build_registry(
     local, secret = storage.local, make_secret(config)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
     cache = build_cache(context, local) if config.proxy.remoteurl else None
+    scrub = build_scrub(context, local, cache)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
     backend = Backend(
@@ -72,6 +74,7 @@ def build_registry(
         secret.value,
         access_log,
         notifications.deliveries,
+        scrub,
     )
     manager = Manager.of(context.environment, os.getpid())
     supervision = Supervision(manager, context.reactor)
@@ -84,6 +87,7 @@ def build_registry(
         expiry,
         health,
         purging,
+        scrub,
         notifications.notifier,
         access.disk,
         set_log,
@@ -102,6 +106,7 @@ def build_registry(
         *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
         *(() if cache is None else (*cache.services, expiry.scheduler)),
+        scrub,
         health,
         *notifications.services,
     ):

@@ -27,6 +27,7 @@ from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
+from txregistry.storage.scrub.memory import SCHEMA as SCRUB_SCHEMA
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
@@ -53,7 +54,7 @@ def open_databases(
     :param index_disk: has one thread, like ``ledger_disk``: SQLite runs one query at a
         time.
     """
-    schema = SCHEMA + VERIFIED_SCHEMA
+    schema = SCHEMA + VERIFIED_SCHEMA + SCRUB_SCHEMA
     return Databases(
         Database(index, index_disk, schema, VERSION), SqliteLedger(ledger, ledger_disk)
     )

@@ -25,7 +25,7 @@ class ScrubOutcome(StrEnum):
 
 
 @attrs.frozen
-class Finding:
+class ScrubFinding:
     """One content with a problem.
 
     :ivar digest: as text.
@@ -95,7 +95,7 @@ class ScrubReport:
     healed: int = 0
     unreadable: int = 0
     missing: int = 0
-    findings: list[Finding] = attrs.field(factory=list)
+    findings: list[ScrubFinding] = attrs.field(factory=list)
 
 
 class ScrubRefused(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.interfaces.scrub import Finding, ScrubOutcome
+from txregistry.interfaces.scrub import ScrubFinding, ScrubOutcome
 from txregistry.spec.digest import Digest
 from txregistry.storage.scrub.plan import (
     MAX_NAMED,
@@ -110,7 +110,7 @@ class CountTests(SynchronousTestCase):
 
     def test_report(self) -> None:
         """It names a bounded number, and says whether it is complete."""
-        findings = [Finding("x", 1, ScrubOutcome.MISSING)] * (MAX_NAMED + 1)
+        findings = [ScrubFinding("x", 1, ScrubOutcome.MISSING)] * (MAX_NAMED + 1)
         report = ScrubPass(1.0).report(findings, True, 2.0)
         self.assertEqual(len(report.findings), MAX_NAMED)
         self.assertEqual((report.complete, report.resumed), (False, True))

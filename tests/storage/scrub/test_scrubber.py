@@ -16,8 +16,8 @@ from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.scrub import (
-    Finding,
     IScrubber,
+    ScrubFinding,
     ScrubOptions,
     ScrubOutcome,
     ScrubProgress,
@@ -127,7 +127,7 @@ class ScrubTests(ScrubCase):
         self.rot(doomed)
         self.assertEqual(self.status(doomed), 200)  # nothing tells so far
         report = self.scrub()
-        expected = Finding(str(doomed), SIZE, ScrubOutcome.SET_ASIDE, ("a",))
+        expected = ScrubFinding(str(doomed), SIZE, ScrubOutcome.SET_ASIDE, ("a",))
         self.assertEqual(report.findings, [expected])
         self.assertEqual((report.damaged, report.healed, report.contents), (1, 0, 8))
         self.assertEqual(self.status(doomed), 404)
@@ -244,7 +244,7 @@ class ScrubTests(ScrubCase):
 
         self.patch(MemoryDriver, "reader", reader)
         report = self.scrub()
-        expected = Finding(str(doomed), 0, ScrubOutcome.UNREADABLE, ("a",))
+        expected = ScrubFinding(str(doomed), 0, ScrubOutcome.UNREADABLE, ("a",))
         self.assertEqual(report.findings, [expected])
         self.assertEqual((report.complete, report.damaged), (True, 0))
         self.assertEqual(self.metric("unreadable_total"), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
-from txregistry.interfaces.scrub import Finding, ScrubOutcome
+from txregistry.interfaces.scrub import ScrubFinding, ScrubOutcome
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.scrub.order import Unreadable, links_of
@@ -18,7 +18,7 @@ _MAX_SUSPECTS = 100_000
 
 async def dangling_links(
     driver: IStorageDriver, names: Sequence[RepositoryName], unreadable: Unreadable
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[ScrubFinding]:
     """Visit content that repositories link and that is missing, once each.
 
     A delete, or a collection, may be between content and link: each is looked at once
@@ -38,7 +38,9 @@ async def dangling_links(
     for digest, links in suspects.items():
         linked = {str(name) for path, name in links if await is_there(driver, path)}
         if linked and not await is_there(driver, layout.blob_data(digest)):
-            yield Finding(str(digest), 0, ScrubOutcome.MISSING, tuple(sorted(linked)))
+            yield ScrubFinding(
+                str(digest), 0, ScrubOutcome.MISSING, tuple(sorted(linked))
+            )
 
 
 async def is_there(driver: IStorageDriver, path: str) -> bool:

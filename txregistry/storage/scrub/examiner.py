@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
-from txregistry.interfaces.scrub import Finding, Holder, IHealer, ScrubOutcome
+from txregistry.interfaces.scrub import Holder, IHealer, ScrubFinding, ScrubOutcome
 from txregistry.spec.digest import Digest
 from txregistry.storage.content.store import Content
 from txregistry.storage.scrub.holders import Holders
@@ -35,7 +35,9 @@ class Examiner:
     _log = Logger()
 
     @deferred
-    async def examine(self, digest: Digest) -> tuple[ContentReading, Finding | None]:
+    async def examine(
+        self, digest: Digest
+    ) -> tuple[ContentReading, ScrubFinding | None]:
         """Read content; fire with the result, and what is wrong with it if anything."""
         reading = await self._reader.read(digest)
         if reading.verdict is Verdict.DAMAGED:
@@ -63,7 +65,9 @@ class Examiner:
         return reading
 
     @deferred
-    async def _unreadable(self, digest: Digest, reading: ContentReading) -> Finding:
+    async def _unreadable(
+        self, digest: Digest, reading: ContentReading
+    ) -> ScrubFinding:
         names = _names(await self._holders.find(digest))
         self._log.error(
             "content {digest} of {size} bytes cannot be read and is left where it is:"
@@ -73,10 +77,12 @@ class Examiner:
             error=reading.reason,
             linked=f"; linked by {', '.join(names)}" if names else "",
         )
-        return Finding(str(digest), reading.size, ScrubOutcome.UNREADABLE, names)
+        return ScrubFinding(str(digest), reading.size, ScrubOutcome.UNREADABLE, names)
 
     @deferred
-    async def _damaged(self, digest: Digest, reading: ContentReading) -> Finding | None:
+    async def _damaged(
+        self, digest: Digest, reading: ContentReading
+    ) -> ScrubFinding | None:
         holders = await self._holders.find(digest)
         names = _names(holders)
         damage = self._content.damage
@@ -87,7 +93,7 @@ class Examiner:
             outcome = ScrubOutcome.STUCK
         elif await self._heal(digest, holders):
             outcome = ScrubOutcome.HEALED
-        return Finding(str(digest), reading.size, outcome, names)
+        return ScrubFinding(str(digest), reading.size, outcome, names)
 
     @deferred
     async def _is_there(self, digest: Digest, identity: str) -> bool:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from txregistry.flow.database import Database, Work
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.scrub import Finding, ScrubOutcome
+from txregistry.interfaces.scrub import ScrubFinding, ScrubOutcome
 from txregistry.spec.digest import Digest
 from txregistry.storage.scrub.plan import MAX_NAMED, ScrubPass
 
@@ -56,7 +56,7 @@ class Remembered:
 
     current: ScrubPass | None = None
     last: ScrubPass | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ScrubFinding, ...] = ()
 
 
 @attrs.define(eq=False)
@@ -90,7 +90,7 @@ class ScrubMemory:
 
     @deferred
     async def keep(
-        self, so_far: ScrubPass, findings: Sequence[Finding], read: Sequence[Row]
+        self, so_far: ScrubPass, findings: Sequence[ScrubFinding], read: Sequence[Row]
     ) -> None:
         """Record how far a pass has come, with what is new since the last time."""
 
@@ -143,7 +143,7 @@ def _load(db: sqlite3.Connection) -> Remembered:
     passes = {row[0]: ScrubPass(*row[1:]) for row in db.execute(_PASSES)}
     rows = db.execute(_FINDINGS, (MAX_NAMED,))
     findings = tuple(
-        Finding(digest, size, ScrubOutcome(outcome), tuple(json.loads(names)))
+        ScrubFinding(digest, size, ScrubOutcome(outcome), tuple(json.loads(names)))
         for digest, size, outcome, names in rows
     )
     return Remembered(passes.get("current"), passes.get("last"), findings)
@@ -153,6 +153,6 @@ def _keep(db: sqlite3.Connection, which: str, found: ScrubPass) -> None:
     db.execute(_KEEP, (which, *attrs.astuple(found)))
 
 
-def _finding_row(found: Finding) -> tuple[str, int, str, str]:
+def _finding_row(found: ScrubFinding) -> tuple[str, int, str, str]:
     names = json.dumps(found.repositories)
     return found.digest, found.size, found.outcome.value, names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from txregistry.interfaces.scrub import (
-    Finding,
+    ScrubFinding,
     ScrubOutcome,
     ScrubProgress,
     ScrubReport,
@@ -63,7 +63,7 @@ class ScrubPass:
         return ScrubProgress(fraction, self.contents, self.size, self.damaged)
 
     def report(
-        self, findings: list[Finding], resumed: bool, seconds: float
+        self, findings: list[ScrubFinding], resumed: bool, seconds: float
     ) -> ScrubReport:
         """Say what it has found."""
         return ScrubReport(

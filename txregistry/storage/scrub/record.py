@@ -12,8 +12,8 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.scrub import (
-    Finding,
     IScrubMeter,
+    ScrubFinding,
     ScrubOptions,
     ScrubOutcome,
     ScrubProgress,
@@ -52,8 +52,8 @@ class ScrubRecord:
     _turns: Turns = attrs.field(init=False)
     _resumed: bool = False
     _fraction: float = 0.0
-    _findings: list[Finding] = attrs.field(factory=list)
-    _new: list[Finding] = attrs.field(factory=list)
+    _findings: list[ScrubFinding] = attrs.field(factory=list)
+    _new: list[ScrubFinding] = attrs.field(factory=list)
     _rows: list[Row] = attrs.field(factory=list)
     _kept_at: float = 0.0
     _told_at: float = 0.0
@@ -106,7 +106,7 @@ class ScrubRecord:
         digest: Digest,
         fraction: float,
         reading: ContentReading,
-        finding: Finding | None,
+        finding: ScrubFinding | None,
     ) -> None:
         """Record content that was read."""
         if finding is not None:
@@ -121,9 +121,9 @@ class ScrubRecord:
     def unreadable(self, error: DriverError) -> None:
         """Record a directory that cannot be read."""
         self._log.error("cannot be read: {error}", error=str(error))
-        self._found(Finding(error.path, 0, ScrubOutcome.UNREADABLE))
+        self._found(ScrubFinding(error.path, 0, ScrubOutcome.UNREADABLE))
 
-    def missing(self, finding: Finding) -> None:
+    def missing(self, finding: ScrubFinding) -> None:
         """Record a link to content that is not there, unless it was found before."""
         if all(finding.digest != known.digest for known in self._findings):
             self._found(finding)
@@ -155,7 +155,7 @@ class ScrubRecord:
     def _is_kept(self) -> bool:
         return not self._options.repositories
 
-    def _found(self, finding: Finding) -> None:
+    def _found(self, finding: ScrubFinding) -> None:
         self._pass = self._pass.with_finding(finding.outcome)
         self._meter.found(finding.outcome)
         if len(self._findings) < MAX_NAMED:

@@ -15,8 +15,8 @@ from zope.interface import implementer
 from txregistry.admin.commands import VerifyCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.scrub import (
-    Finding,
     IScrubber,
+    ScrubFinding,
     ScrubOptions,
     ScrubOutcome,
     ScrubProgress,
@@ -79,7 +79,7 @@ class VerifyTests(SynchronousTestCase):
         """Progress, and a report in plain values."""
         self.ask()
         self.scrubs.tell(ScrubProgress(0.5, 2, 99, 1))
-        finding = Finding("sha256:x", 9, ScrubOutcome.SET_ASIDE, ("a",))
+        finding = ScrubFinding("sha256:x", 9, ScrubOutcome.SET_ASIDE, ("a",))
         self.scrubs.done.callback(ScrubReport(True, damaged=1, findings=[finding]))
         progress, report = self.answers()
         self.assertEqual(

@@ -36,7 +36,7 @@ from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
-from txregistry.observe.access import AccessLog
+from txregistry.observe.access import make_access_log
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
@@ -124,8 +124,10 @@ def build_serving(context: Context, backend: Backend) -> Serving:
 
 def _observers(context: Context, backend: Backend) -> Observers:
     observers: tuple[IExchangeObserver, ...] = (context.metrics,)
-    if not context.config.log.accesslog.disabled:
-        observers += (AccessLog(backend.access_log, context.clock),)
+    log = context.config.log
+    if not log.accesslog.disabled:
+        lines, clock = backend.access_log, context.clock
+        observers += (make_access_log(log.formatter, log.fields, lines, clock),)
     return Observers(observers)
 
 

@@ -16,7 +16,7 @@ from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
-from txregistry.config.model import Log
+from txregistry.config.model import AuditSection, Log
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.registry import Registry
@@ -82,11 +82,17 @@ def makeService(options: Options) -> Registry:
     # back an hour.
     reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    descriptors = _descriptors(options)
+    descriptors = [*_descriptors(options), *_audit_descriptors(config.log.audit)]
     # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
     faulthandler.enable(descriptors[0])
-    events, accesses = (Outlet(number, reactor) for number in descriptors)
-    for outlet in (events, accesses):
+    outlets = dict(
+        zip(
+            ("events", "access", "audit"),
+            (Outlet(number, reactor) for number in descriptors),
+            strict=False,
+        )
+    )
+    for outlet in outlets.values():
         atexit.register(outlet.close)
     jitter = random.SystemRandom().random
 
@@ -97,14 +103,20 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     def observer_of(log: Log) -> ILogObserver:
-        return make_observer(log.formatter, log.level, log.fields, events)
+        return make_observer(
+            log.formatter,
+            log.level,
+            log.fields,
+            outlets["events"],
+            outlets.get("audit"),
+        )
 
     observer = RenewableObserver(observer_of(config.log))
     try:
         context = make_context(config, reactor, os.environ, jitter, time.time)
         registry, reloader = build_registry(
             context,
-            accesses,
+            outlets["access"],
             give_up,
             lambda log: observer.renew(observer_of(log)),
             _absolute(options["config"]),
@@ -112,9 +124,7 @@ def makeService(options: Options) -> Registry:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
-    context.metrics.registry.register(
-        DroppedLines({"events": events, "access": accesses})
-    )
+    context.metrics.registry.register(DroppedLines(outlets))
     registry.log_observer = observer
     reload_on_hangup(reactor, reloader)
     for warning in options.warnings:
@@ -128,6 +138,21 @@ def _absolute(path: str | None) -> str | None:
     """Return the path for reloads: twistd may change the working directory."""
     path = path or os.environ.get("REGISTRY_CONFIGURATION_PATH")
     return path and os.path.abspath(path)
+
+
+def _audit_descriptors(audit: AuditSection) -> list[int]:
+    """Open the file of the audit trail, if it has one of its own.
+
+    Only the owner and the group may read who did what.
+    """
+    if audit.disabled or not audit.path:
+        return []
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    try:
+        return [os.open(audit.path, flags, 0o640)]
+    except OSError as error:
+        sys.stderr.write(f"log.audit.path: {error}\n")
+        raise SystemExit(EX_CONFIG) from error
 
 
 def _descriptors(options: Options) -> tuple[int, int]:

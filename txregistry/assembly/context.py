@@ -8,9 +8,11 @@ from typing import Any
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from txregistry.assembly.audit import make_audit
 from txregistry.assembly.settings import upstream_name
 from txregistry.config.model import Config
 from txregistry.flow.clocks import WallClock
+from txregistry.interfaces.audit import IAudit
 from txregistry.observe.metrics import Metrics
 
 
@@ -30,6 +32,7 @@ class Context:
     environment: Mapping[str, str]
     jitter: Callable[[], float]
     metrics: Metrics
+    audit: IAudit
 
 
 def make_context(
@@ -51,4 +54,5 @@ def make_context(
         environment,
         jitter,
         Metrics(upstream_name(config.proxy)),
+        make_audit(config.log),
     )

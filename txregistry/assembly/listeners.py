@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from txregistry.admin.commands import CollectCommand, Command, ReloadCommand
 from txregistry.admin.control import ControlFactory
+from txregistry.assembly.audit import AuditedCollector
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
     api_settings,
@@ -108,6 +109,7 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         backend.controller,
         backend.events,
         backend.health,
+        context.audit,
         backend.uploads,
     )
     return make_serving(
@@ -148,7 +150,8 @@ def _control(
         endpoint = LinkedEndpoint(endpoint, path, link)
     commands: dict[str, Command] = {"reload": ReloadCommand(reloader)}
     if not context.config.proxy.remoteurl:
-        commands["collect"] = CollectCommand(backend.local.collector)
+        collector = AuditedCollector(backend.local.collector, context.audit)
+        commands["collect"] = CollectCommand(collector)
     yield ControlFactory(commands, context.reactor), endpoint
 
 

@@ -36,6 +36,21 @@ class AccessLogSection:
 
 
 @attrs.frozen
+class AuditSection:
+    """``log.audit``."""
+
+    disabled: bool = setting(
+        False, "Write no audit trail.", restart="what records is told at the start"
+    )
+    path: str = setting(
+        "",
+        "A file for the audit trail alone; it is appended to.",
+        unset="the log",
+        restart="the file is opened once",
+    )
+
+
+@attrs.frozen
 class Log:
     """``log``."""
 
@@ -50,6 +65,9 @@ class Log:
     )
     accesslog: AccessLogSection = section(
         AccessLogSection, "Access log, on standard output.", "2.6"
+    )
+    audit: AuditSection = section(
+        AuditSection, "A line for each push, delete, purge and collection."
     )
     reportcaller: object = no_effect(
         "events name their source by namespace",

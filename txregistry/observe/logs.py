@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from txregistry.flow.context import request_id
 from txregistry.flow.rfc3339 import write_time
+from txregistry.observe.audit import NAMESPACE as AUDIT_NAMESPACE
 from txregistry.observe.escapes import indented, line
 from txregistry.observe.outlet import ILines
 
@@ -88,25 +89,43 @@ class JsonObserver:
         self._lines.write(json.dumps(fields) + "\n")
 
 
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class AuditSplitter:
+    """Gives the audit trail to one observer, and all other events to another."""
+
+    _others: ILogObserver
+    _audit: ILogObserver
+
+    def __call__(self, event: LogEvent) -> None:
+        """Pass an event on."""
+        is_audit = event.get("log_namespace") == AUDIT_NAMESPACE
+        (self._audit if is_audit else self._others)(event)
+
+
 def make_observer(
-    formatter: str, level: str, fields: Mapping[str, str], lines: ILines
+    formatter: str,
+    level: str,
+    fields: Mapping[str, str],
+    lines: ILines,
+    audit: ILines | None = None,
 ) -> ILogObserver:
     """Create the log observer that the section ``log`` of the configuration describes.
 
     :param formatter: ``text``, ``json`` or ``logstash``.
     :param level: the least level that is written; an unknown one means ``info``.
+        It does not concern the audit trail.
+    :param audit: where the audit trail goes, instead of ``lines``.
     """
-    observer: ILogObserver
-    if formatter == "text":
-        observer = TextObserver(lines, fields)
-    else:
-        time_name = "@timestamp" if formatter == "logstash" else "time"
-        observer = JsonObserver(lines, fields, time_name)
+    observer = _formatting(formatter, fields, lines)
+    if audit is not None:
+        observer = AuditSplitter(observer, _formatting(formatter, fields, audit))
     least = LogLevelFilterPredicate(_level(level))
     if level == "info":
         # Twisted's own messages at this level are for debugging.
         for namespace in ("twisted", "log_legacy"):
             least.setLogLevelForNamespace(namespace, _level("warn"))
+    least.setLogLevelForNamespace(AUDIT_NAMESPACE, _level("info"))
     return FilteringLogObserver(observer, [least])
 
 
@@ -124,6 +143,15 @@ class RenewableObserver:
     def renew(self, observer: ILogObserver) -> None:
         """Replace the observer."""
         self._observer = observer
+
+
+def _formatting(
+    formatter: str, fields: Mapping[str, str], lines: ILines
+) -> ILogObserver:
+    if formatter == "text":
+        return TextObserver(lines, fields)
+    time_name = "@timestamp" if formatter == "logstash" else "time"
+    return JsonObserver(lines, fields, time_name)
 
 
 def _level(name: str) -> LogLevel:

@@ -31,12 +31,14 @@ from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.disk import InlineDisk
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.notifications.silent import NullSink
+from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
 from txregistry.remote.client import Limits, UpstreamClient, make_agents
@@ -128,6 +130,7 @@ class TestHouse:
     descriptors: IDescriptorCache | None = None
     controller: IAccessController = attrs.field(factory=OpenAccess)
     events: IEventSink = attrs.field(factory=NullSink)
+    audit: IAudit = attrs.field(factory=SilentAudit)
     upstream: FakeUpstream = attrs.field(init=False)
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
@@ -200,6 +203,7 @@ class TestHouse:
             self.controller,
             self.events,
             Health((), self.clock),
+            self.audit,
         )
 
     def _build_upstream(self) -> None:

@@ -39,7 +39,7 @@ class AuditLogTests(SynchronousTestCase):
         AuditLog().record(AuditEntry("push", who="a outcome=x\n", tag="\x1b"))
         self.assertIn(
             "[txregistry.audit] action=push outcome=done"
-            " who=a\\x20outcome=x\\x0a tag=\\x1b\n",
+            " who=a\\x20outcome=x\\x0a tag=\\x1b work=audit\n",
             stream.getvalue(),
         )
 

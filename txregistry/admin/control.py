@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.admin.commands import Command
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.collection import CollectionBusy
 from txregistry.interfaces.reload import ReloadRefused
@@ -99,6 +100,7 @@ class ControlProtocol(LineOnlyReceiver):
         self._limit = None
         cast(ITCPTransport, self.transport).abortConnection()
 
+    @background("control")
     @deferred
     async def _answer(self, line: bytes) -> None:
         try:

@@ -31,7 +31,7 @@ def make_audit(log: Log) -> IAudit:
 @implementer(ICollector)
 @attrs.define(eq=False)
 class AuditedCollector:
-    """Collects, and records what was deleted; a dry run and a refusal change nothing."""
+    """Collects, and records it; a dry run and a refusal change nothing."""
 
     _collector: ICollector
     _audit: IAudit

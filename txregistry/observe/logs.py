@@ -1,7 +1,8 @@
 """Log events as lines: text for people, JSON for machines.
 
 JSON has every field of an event under its own name. Text has the message, the fields
-of ``log.fields`` and the request id.
+of ``log.fields``, the request id and the name of background work (Note [Whose event] in
+:mod:`txregistry.flow.context`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from txregistry.flow.context import request_id
+from txregistry.flow.context import request_id, work_name
 from txregistry.flow.rfc3339 import write_time
 from txregistry.observe.audit import NAMESPACE as AUDIT_NAMESPACE
 from txregistry.observe.escapes import indented, line
@@ -44,13 +45,16 @@ class TextObserver:
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event."""
+        namespace = event.get("log_namespace", "")
         parts = [
             _moment(event["log_time"]),
             event["log_level"].name,
-            f"[{event.get('log_namespace', '-')}]",
+            f"[{namespace or '-'}]",
             _message(event),
         ]
-        parts += [f"{name}={value}" for name, value in _context(self._fields)]
+        parts += [
+            f"{name}={value}" for name, value in _context(self._fields, namespace)
+        ]
         traceback = _traceback(event)
         below = indented(traceback) if traceback else ""
         self._lines.write(line(" ".join(parts).replace("\n", " ")) + "\n" + below)
@@ -76,7 +80,7 @@ class JsonObserver:
             "level": event["log_level"].name,
             "logger": event.get("log_namespace", ""),
             "message": _message(event),
-            **dict(_context(self._fields)),
+            **dict(_context(self._fields, event.get("log_namespace", ""))),
         }
         # Events of the legacy API have a ``time`` and a ``message`` of their own.
         reserved = _HIDDEN | fields.keys()
@@ -161,9 +165,12 @@ def _level(name: str) -> LogLevel:
         return cast(LogLevel, LogLevel.info)
 
 
-def _context(fields: Mapping[str, str]) -> list[tuple[str, str]]:
-    identity = request_id.get()
-    return [*fields.items(), *([("request", identity)] if identity else [])]
+def _context(fields: Mapping[str, str], namespace: str) -> list[tuple[str, str]]:
+    owner = {"request": request_id.get(), "work": work_name.get()}
+    if not any(owner.values()) and namespace.startswith("txregistry."):
+        # A timer or a connection that is nobody's: name the room.
+        owner["work"] = namespace.split(".")[1]
+    return [*fields.items(), *((name, text) for name, text in owner.items() if text)]
 
 
 def _message(event: LogEvent) -> str:

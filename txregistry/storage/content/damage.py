@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.driver import (
@@ -51,7 +52,7 @@ class Damage:
             unknown, the content is read once more.
         """
         done = self._locks.run(digest, lambda: self._set_aside(digest, identity))
-        done.addErrback(self._not_set_aside, digest)
+        done.addErrback(in_context(self._not_set_aside), digest)
 
     @deferred
     async def digests(self) -> set[Digest]:

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any, ClassVar
 
+import attrs
 import yaml
 from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import Options as TwistedOptions
@@ -77,6 +78,7 @@ def makeService(options: Options) -> Registry:
 
     from txregistry.assembly.context import make_context
     from txregistry.assembly.registry import build_registry
+    from txregistry.assembly.tracing import build_tracing
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
@@ -114,6 +116,8 @@ def makeService(options: Options) -> Registry:
     observer = RenewableObserver(observer_of(config.log))
     try:
         context = make_context(config, reactor, os.environ, jitter, time.time)
+        tracing = build_tracing(os.environ, reactor)
+        context = attrs.evolve(context, tracer=tracing.tracer)
         registry, reloader = build_registry(
             context,
             outlets["access"],
@@ -127,7 +131,9 @@ def makeService(options: Options) -> Registry:
     context.metrics.registry.register(DroppedLines(outlets))
     registry.log_observer = observer
     reload_on_hangup(reactor, reloader)
-    for warning in options.warnings:
+    if tracing.service is not None:
+        registry.add_first(tracing.service)
+    for warning in (*options.warnings, *filter(None, [tracing.warning])):
         _log.warn("{warning}", warning=warning)
     keep_buffers()
     tune_gc()

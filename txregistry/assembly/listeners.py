@@ -90,6 +90,7 @@ def build_listeners(
     http = context.config.http
     serving = build_serving(context, backend)
     site = RegistrySite(serving, context.reactor, context.clock)
+    site.tracer = context.tracer
     if http.debug.addr:
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
         yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)

@@ -26,7 +26,7 @@ from txregistry.flow.deferred import deferred, shielded
 from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.driver import DriverError
 from txregistry.observe.logs import make_observer
-from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
+from txregistry.storage.uploads.purge import PurgePlan, UploadPurger, UploadPurging
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
@@ -301,7 +301,8 @@ class HouseLogTests(SynchronousTestCase):
     def test_purge(self) -> None:
         """It has a name, and no request."""
         purger = UploadPurger(self.house.driver, self.house.clock)
-        purging = UploadPurging(purger, self.house.clock, 1.0, 9.0, 9.0, False)
+        plan = PurgePlan(1.0, 9.0, 9.0, False)
+        purging = UploadPurging(purger, self.house.clock, plan)
         token = request_id.set("not mine")
         purging.startService()
         request_id.reset(token)

@@ -95,6 +95,7 @@ def build_registry(
         running.take,
         lambda: registry.why_busy,
         manager,
+        context.audit,
     )
     for part in (
         reading,

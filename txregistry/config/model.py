@@ -39,14 +39,11 @@ class AccessLogSection:
 class AuditSection:
     """``log.audit``."""
 
-    disabled: bool = setting(
-        False, "Write no audit trail.", restart="what records is told at the start"
-    )
+    disabled: bool = setting(False, "Write no audit trail.")
     path: str = setting(
         "",
         "A file for the audit trail alone; it is appended to.",
         unset="the log",
-        restart="the file is opened once",
     )
 
 
@@ -67,7 +64,9 @@ class Log:
         AccessLogSection, "Access log, on standard output.", "2.6"
     )
     audit: AuditSection = section(
-        AuditSection, "A line for each push, delete, purge and collection."
+        AuditSection,
+        "A line for each push, delete, purge, collection and reload.",
+        restart="its file is opened at the start",
     )
     reportcaller: object = no_effect(
         "events name their source by namespace",

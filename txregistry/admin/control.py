@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.admin.commands import Command, CommandRefused
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 
 #: Longest question, in bytes.
@@ -101,6 +102,7 @@ class ControlProtocol(LineOnlyReceiver):
         self._limit = None
         cast(ITCPTransport, self.transport).abortConnection()
 
+    @background("control")
     @deferred
     async def _answer(self, line: bytes) -> None:
         try:

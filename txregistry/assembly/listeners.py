@@ -18,6 +18,7 @@ from txregistry.admin.commands import (
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
+from txregistry.assembly.audit import AuditedCollector
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
     api_settings,
@@ -42,7 +43,7 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
 from txregistry.interfaces.scrub import IScrubber
-from txregistry.observe.access import AccessLog
+from txregistry.observe.access import make_access_log
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
@@ -97,6 +98,7 @@ def build_listeners(
     http = context.config.http
     serving = build_serving(context, backend)
     site = RegistrySite(serving, context.reactor, context.clock)
+    site.tracer = context.tracer
     if http.debug.addr:
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
         yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
@@ -116,6 +118,7 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         backend.controller,
         backend.events,
         backend.health,
+        context.audit,
         backend.uploads,
     )
     return make_serving(
@@ -132,8 +135,10 @@ def build_serving(context: Context, backend: Backend) -> Serving:
 
 def _observers(context: Context, backend: Backend) -> Observers:
     observers: tuple[IExchangeObserver, ...] = (context.metrics,)
-    if not context.config.log.accesslog.disabled:
-        observers += (AccessLog(backend.access_log, context.clock),)
+    log = context.config.log
+    if not log.accesslog.disabled:
+        lines, clock = backend.access_log, context.clock
+        observers += (make_access_log(log.formatter, log.fields, lines, clock),)
     return Observers(observers)
 
 
@@ -159,7 +164,8 @@ def _control(
         "verify": VerifyCommand(backend.scrubber, looks_at_links=not is_cache),
     }
     if not is_cache:
-        commands["collect"] = CollectCommand(backend.local.collector)
+        collector = AuditedCollector(backend.local.collector, context.audit)
+        commands["collect"] = CollectCommand(collector)
     yield ControlFactory(commands, context.reactor), endpoint
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from twisted.application.service import IService
 
 from txregistry.assembly.access import AccessParts, build_access
+from txregistry.assembly.audit import AuditedPurger
 from txregistry.assembly.cache import build_cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import assemble_expiry
@@ -30,7 +31,7 @@ from txregistry.daemon.systemd import Manager
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
-from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
+from txregistry.storage.uploads.purge import UploadPurging
 
 #: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
@@ -98,6 +99,7 @@ def build_registry(
         running.take,
         lambda: registry.why_busy,
         manager,
+        context.audit,
     )
     for part in (
         reading,
@@ -119,7 +121,7 @@ def build_registry(
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:
     delay = context.jitter() * _FIRST_PURGE_SECONDS
     return UploadPurging(
-        UploadPurger(local.driver, context.clock),
+        AuditedPurger(local.driver, context.clock, context.audit),
         context.reactor,
         purge_plan(context.config, delay),
     )

@@ -32,6 +32,7 @@ from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storagedriver.maker import make_driver
+from txregistry.tracing.traced import trace_driver
 
 #: Threads for blob data; each small database has its own.
 DISK_THREADS = 16
@@ -161,6 +162,8 @@ def build_storage(context: Context) -> StorageParts:
     driver = make_driver(
         config.storage.driver, config.storage.parameters, disk, context.clock
     )
+    if context.tracer is not None:
+        driver = trace_driver(driver, context.tracer)
     local = assemble_storage(
         driver,
         _metered(context, descriptors),

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.driver import (
@@ -52,7 +53,8 @@ class Damage:
 
         :param identity: of the damaged file. If unknown, the content is read once more.
         """
-        self.set_aside(digest, identity).addErrback(self._not_set_aside, digest)
+        done = self.set_aside(digest, identity)
+        done.addErrback(in_context(self._not_set_aside), digest)
 
     def set_aside(
         self, digest: Digest, identity: str | None, holders: Sequence[str] = ()

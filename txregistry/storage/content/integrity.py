@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
@@ -149,7 +150,7 @@ class Integrity:
         if not rows:
             return succeed(None)
         return self._database.run(lambda db: _write(db, rows)).addErrback(
-            self._not_kept
+            in_context(self._not_kept)
         )
 
     def _not_kept(self, failure: Failure) -> None:
@@ -181,7 +182,7 @@ class Integrity:
         try:
             if file.identity != identity:
                 return None
-            await self._turns.run(file.hash, hasher=hasher, size=file.size)
+            await self._turns.run(in_context(file.hash), hasher=hasher, size=file.size)
         except ShortRead:
             return None  # truncated meanwhile, so a different file
         finally:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.scrub import (
     IScrubber,
@@ -71,7 +72,7 @@ class Scrubbing(Service):
     def follow(self, plan: ScrubPlan | None) -> None:
         """Use another plan; our own pass is interrupted, and resumes by it."""
         self._plan = plan
-        self._restart().addErrback(self._not_scheduled)
+        self._restart().addErrback(in_context(self._not_scheduled))
 
     def _not_scheduled(self, failure: Failure) -> None:
         self._log.failure("the next scrub is not scheduled", failure)
@@ -127,6 +128,7 @@ class Scrubbing(Service):
         if looping is not None:
             await _ended(looping)
 
+    @background("scrub")
     @deferred
     async def _run(self, delay: float) -> None:
         known = await self._scrubber.remembered()

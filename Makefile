@@ -76,7 +76,10 @@ $(VENV)/tools: $(VENV)/installed
 	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e '.[test,lint,release]'
 	touch $@
 
-$(VENV)/peers: $(VENV)/installed scripts/system-packages
+# What has services that would start, or much that the tests do not need, is unpacked.
+$(VENV)/peers: $(VENV)/installed scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl
+		docker.io redis-server busybox-static procps curl iproute2 openssl apache2-utils
+	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
+		prometheus:usr/bin/promtool
 	touch $@

@@ -1,4 +1,4 @@
-"""A machine of its own for commands as they stand on pages, with its files and ports."""
+"""A machine of its own for commands as they stand on pages: its files, its ports."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.cli.collect import CollectFailed, Options, collect
+from txregistry.cli.health import Unhealthy, ask
 from txregistry.config.fields import parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
@@ -100,6 +101,20 @@ def garbage_collect(
         click.echo(json.dumps(report, indent=2))
     elif not quiet:
         _print(report)
+
+
+@main.command("health")
+@click.argument("config", required=False, type=click.Path(dir_okay=False))
+def health(config: str | None) -> None:
+    """Ask the daemon whether it is well; end with 1, and say why, if it is not.
+
+    It is asked at http.debug.addr if that is set, else at http.addr. CONFIG is the
+    daemon's configuration file.
+    """
+    try:
+        ask(_load(config).http)
+    except Unhealthy as error:
+        _fail(str(error))
 
 
 def _load(path: str | None) -> Config:

@@ -10,7 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean
+.PHONY: run test check lint unit integration coverage bench soak versions format clean \
+	image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -57,6 +58,20 @@ soak: $(VENV)/peers $(VENV)/tools
 # Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".
 versions:
 	scripts/versions $(TESTS)
+
+# The container image, out of the Debian package; takes minutes, and needs root. ARCH, BASE
+# and more are told in the script.
+image:
+	scripts/system-packages buildah mmdebstrap git dpkg-dev
+	scripts/image $(NAME)
+
+# Builds it, and runs it by podman as its users do.
+image-test: $(VENV)/peers $(VENV)/tools image
+	mkdir -p dist
+	buildah push -q "$$(scripts/image --name)" "docker-archive:dist/image.tar:localhost/txregistry"
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_IMAGE=$(CURDIR)/dist/image.tar \
+		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/image \
+		tests.integration.test_image
 
 format: $(VENV)/tools
 	$(BIN)/ruff format .

@@ -22,6 +22,14 @@ from tests.integration.tls import Authority
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
+#: Runs its first argument.
+_LINES = """
+said=$(mktemp)
+status=0
+timeout --kill-after=5 120 sh -euc "$1" >"$said" 2>&1 </dev/null || status=$?
+cat "$said"
+exit $status
+"""
 #: Docker Hub in the sandbox: at the other end of the cable.
 HUB = "198.51.100.2"
 
@@ -117,8 +125,11 @@ class Sandbox:
         return self.case.keep(start(*self.argv(*argv)))
 
     async def sh(self, script: str) -> str:
-        """Run lines of sh inside; a failure shows what they said."""
-        return await run(*self.argv("sh", "-euc", script))
+        """Run lines of sh inside, two minutes at most; a failure shows what they said.
+
+        What they leave running may keep their output open, which is a file therefore.
+        """
+        return await run(*self.argv("sh", "-c", _LINES, "sh", script))
 
     def write(self, path: str, text: str) -> None:
         """Write a file below ``/etc``, as it is inside."""

@@ -18,7 +18,7 @@ _MOST_BYTES = 4096
 _EVERYWHERE = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
-class Unhealthy(Exception):
+class DaemonUnhealthy(Exception):
     """The daemon is not well, or does not answer; the message says why."""
 
 
@@ -28,7 +28,7 @@ def ask(http: Http) -> None:
     A registry that wants a login is well. The certificate of the listener is not
     verified: it is ours, and has the name that clients know.
 
-    :raise Unhealthy: it is not well, or nobody answers.
+    :raise DaemonUnhealthy: it is not well, or nobody answers.
     """
     try:
         if http.debug.addr:
@@ -36,7 +36,7 @@ def ask(http: Http) -> None:
         else:
             _get(_main(http), f"{http.prefix or '/'}v2/", {200, 401})
     except (OSError, HTTPException) as error:
-        raise Unhealthy(f"it does not answer: {error}") from error
+        raise DaemonUnhealthy(f"it does not answer: {error}") from error
 
 
 def _tcp(address: str) -> socket.socket:
@@ -69,4 +69,4 @@ def _get(connection: socket.socket, path: str, well: set[int]) -> None:
         answer = http.getresponse()
         if answer.status not in well:
             text = answer.read(_MOST_BYTES).decode("utf-8", "replace")
-            raise Unhealthy(f"{path} is answered by {answer.status}: {text}")
+            raise DaemonUnhealthy(f"{path} is answered by {answer.status}: {text}")

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
 from txregistry.cli.collect import CollectFailed, Options, collect
-from txregistry.cli.health import Unhealthy, ask
+from txregistry.cli.health import DaemonUnhealthy, ask
 from txregistry.config.fields import parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError
@@ -113,7 +113,7 @@ def health(config: str | None) -> None:
     """
     try:
         ask(_load(config).http)
-    except Unhealthy as error:
+    except DaemonUnhealthy as error:
         _fail(str(error))
 
 

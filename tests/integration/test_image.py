@@ -85,7 +85,7 @@ class ImageTests(SandboxCase):
             f"skopeo copy -q oci:{layout.path}:large "
             "docker://registry-1.docker.io/library/large:latest\n"
             "url=http://127.0.0.1:5000/v2/library/large/blobs/sha256:\n"
-            f"curl -sSf -o large --limit-rate 8M $url{digest} & curl=$!\n"
+            f'curl -sSf -o large --limit-rate 8M "${{url}}{digest}" & curl=$!\n'
             "sleep 1\n"
             f"podman {FLAGS} stop -t 20 cache\n"
             "wait $curl\n"

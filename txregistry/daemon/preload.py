@@ -31,13 +31,16 @@ class Preload(Service):
         if self._uses_credentials:
             self._loading = self._load()
 
-    @deferred
-    async def stopService(self) -> None:
-        """Cancel the login and close idle connections."""
+    def stopService(self) -> None:
+        """Cancel the login and begin to close idle connections.
+
+        Their ends are not waited for: over TLS the upstream has to agree, and one whose
+        network is gone never does.
+        """
         super().stopService()
         if self._loading is not None:
             self._loading.cancel()
-        await self._pool.closeCachedConnections()
+        self._pool.closeCachedConnections()
 
     @deferred
     async def _load(self) -> None:

@@ -10,8 +10,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions format clean \
-	image image-test
+.PHONY: run test check lint unit integration coverage bench soak versions docs format clean \
+	deb deb-test adopt-test image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -54,6 +54,11 @@ soak: $(VENV)/peers $(VENV)/tools
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/soak tests.integration.test_kills
 
+# Takes over from Debian's docker-registry and gives back, in a Debian of its own.
+adopt-test: $(VENV)/installed
+	scripts/system-packages debootstrap systemd-container
+	scripts/adopt-test
+
 # The unit tests on the oldest and the newest Twisted that setup.py permits, and on each
 # Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".
 versions:
@@ -73,12 +78,29 @@ image-test: $(VENV)/peers $(VENV)/tools image
 		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/image \
 		tests.integration.test_image
 
+# The Debian package, into dist/.
+deb: scripts/system-packages
+	scripts/system-packages git build-essential debhelper python3 python3-pip python3-setuptools \
+		python3-venv python3-wheel
+	scripts/deb
+
+# Builds it, installs it where systemd runs, and tries what an administrator does.
+RELEASE ?= bookworm trixie
+deb-test: scripts/system-packages
+	scripts/system-packages debootstrap systemd-container iproute2 skopeo docker-registry \
+		curl openssl python3
+	set -e; for release in $(RELEASE); do scripts/deb-test $$release; done
+
+# The page of all keys, from their declarations.
+docs: $(VENV)/tools
+	$(BIN)/python -m txregistry.cli.reference docs/configuration.md
+
 format: $(VENV)/tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .versions _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
+	rm -rf $(VENV) .versions .deb-test dist _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
 
 $(VENV)/installed: setup.py Makefile scripts/system-packages
 	scripts/system-packages python3 python3-venv ca-certificates
@@ -94,7 +116,8 @@ $(VENV)/tools: $(VENV)/installed
 # What has services that would start, or much that the tests do not need, is unpacked.
 $(VENV)/peers: $(VENV)/installed scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl iproute2 openssl apache2-utils
+		docker.io redis-server busybox-static procps curl systemd man-db mandoc \
+		iproute2 openssl apache2-utils
 	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
 		prometheus:usr/bin/promtool
 	touch $@

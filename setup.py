@@ -50,6 +50,7 @@ setup(
             "hypothesis>=6.100",
             # Brings the schemas of the API with it.
             "kubernetes-validate>=1.31",
+            "jsonschema>=4.18",
             "oras>=0.2.43",
             "python-dxf>=12.1",
         ],

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,12 @@ class Server:
     """A registry process under measurement."""
 
     def __init__(
-        self, directory: Path, name: str, ours: bool, remote: str = ""
+        self,
+        directory: Path,
+        name: str,
+        ours: bool,
+        remote: str = "",
+        start: Sequence[str] = (TWISTD,),
     ) -> None:
         self.name, self.port = name, free_port()
         self.root = directory / name
@@ -51,7 +56,7 @@ class Server:
         path.write_text(yaml.safe_dump(config))
         argv = ["docker-registry", "serve", str(path)]
         if ours:
-            argv = [TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)]
+            argv = [*start, "-n", "--pidfile=", "registry", "-c", str(path)]
         environment = {**os.environ, "NO_PROXY": "*", "OTEL_TRACES_EXPORTER": "none"}
         with (directory / f"{name}.log").open("wb") as log:
             self.process = subprocess.Popen(
@@ -60,7 +65,7 @@ class Server:
         self.wait()
 
     def wait(self) -> None:
-        for _ in range(400):
+        for _ in range(2400):
             try:
                 self.ask("GET", "/v2/")
                 return
@@ -82,10 +87,9 @@ class Server:
         return found
 
     def cpu(self) -> float:
-        """Give the CPU seconds used so far, in hundredths."""
-        text = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = text.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Give the CPU seconds that its threads have used so far."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(path.read_text().split()[0]) for path in tasks) / 1e9
 
     def peak_memory(self) -> int:
         text = Path(f"/proc/{self.process.pid}/status").read_text()

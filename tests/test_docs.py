@@ -46,9 +46,9 @@ def is_place(name: str) -> bool:
 
 
 def defined(dotted: str) -> bool:
-    """Tell whether a module is there, with the name that may stand after it."""
+    """Tell whether a module is there, with a name in it that may follow; or a unit."""
     parts = dotted.split(".")[1:]
-    if is_place("/".join(parts)):
+    if is_place("/".join(parts)) or (TOP / "debian" / dotted).exists():
         return True
     module = HOUSE.joinpath(*parts[:-1]).with_suffix(".py")
     if not module.exists():

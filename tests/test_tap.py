@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import socket
 import sys
 
 import yaml
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.usage import UsageError
@@ -17,11 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.assembly.context import Context, make_context
 from txregistry.assembly.loading import load
 from txregistry.assembly.registry import build_registry
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.settings import control_socket, own_path
 from txregistry.assembly.storage import build_storage
 from txregistry.assembly.upstream import credentials
 from txregistry.config.read import read_config
-from txregistry.daemon.endpoints import main_endpoint, remove_stale_socket, tcp_endpoint
+from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import make_options
 from txregistry.flow.disk import DiskPool, InlineDisk
 from txregistry.spec.digest import Digest
@@ -132,7 +130,9 @@ class HouseTests(SynchronousTestCase):
             http={"addr": "127.0.0.1:5000", "debug": {"addr": "[::1]:5001"}},
             proxy={"remoteurl": "http://x", "username": "u", "password": "p"},
         )
-        registry = build_registry(context, io.StringIO(), lambda: given_up.append(True))
+        registry, _ = build_registry(
+            context, io.StringIO(), lambda: given_up.append(True)
+        )
         registry.startService()
         ports = [entry[0] for entry in self.reactor.tcpServers]
         self.assertEqual(ports, [5001, 5000])
@@ -175,16 +175,16 @@ class HouseTests(SynchronousTestCase):
             endpoint = tcp_endpoint(Clock(), address)
             self.assertEqual((endpoint._interface, endpoint._port), (interface, 1))
 
-    def test_inherited_socket(self) -> None:
-        """One that is handed over replaces the address; several are refused."""
-        with socket.socket() as opened:
-            opened.bind(("127.0.0.1", 0))
-            http = self.context().config.http
-            endpoint = main_endpoint(Clock(), http, (), [opened.fileno()])
-            self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
-            self.assertEqual(endpoint.addressFamily, socket.AF_INET)
-            with self.assertRaisesRegex(ValueError, "several sockets"):
-                main_endpoint(Clock(), http, (), [opened.fileno()] * 2)
+    def test_runtime_directory(self) -> None:
+        """Under systemd the control socket is in the directory of the unit."""
+        path = "/x/txregistry/control.sock"
+        self.assertEqual(control_socket(path, {}), path)
+        for text in ("/run/txregistry", "/run/txregistry:/run/other"):
+            variables = {"RUNTIME_DIRECTORY": text}
+            found = control_socket(path, variables)
+            self.assertRegex(found, r"^/run/txregistry/control-\w{8}\.sock$")
+            other = control_socket("/y/txregistry/control.sock", variables)
+            self.assertNotEqual(found, other)
 
     def test_ledger_lies_beside_the_data(self) -> None:
         """In the storage directory, or in memory with storage in memory."""

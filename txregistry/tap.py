@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import os
 import random
 import sys
@@ -10,18 +11,20 @@ import time
 from typing import Any, ClassVar
 
 import yaml
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
+from txregistry.config.model import Log
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
-from txregistry.daemon.memory import keep_buffers, tune_gc
 from txregistry.daemon.registry import Registry
-from txregistry.flow.clocks import steady
-from txregistry.observe.logs import make_observer
+from txregistry.daemon.reload import reload_on_hangup
+from txregistry.flow.clocks import steady_clock
+from txregistry.observe.logs import RenewableObserver, make_observer
 from txregistry.observe.outlet import DroppedLines, Outlet
+from txregistry.speed.memory import keep_buffers, tune_gc
 
 _log = Logger(namespace="txregistry.config")
 
@@ -54,7 +57,9 @@ class Options(TwistedOptions):
     def postOptions(self) -> None:
         """Read the configuration before anything starts; all problems at once."""
         try:
-            self.registry_config, self.warnings = load(self["config"], os.environ)
+            self.registry_config, self.warnings = load(
+                self["config"], os.environ, is_service=not self["check"]
+            )
         except ConfigurationError as error:
             for problem in error.problems:
                 sys.stderr.write(f"{problem}\n")
@@ -75,11 +80,14 @@ def makeService(options: Options) -> Registry:
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
-    reactor.seconds = steady(time.time, time.monotonic)  # type: ignore[method-assign]
+    reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    events, accesses = (Outlet(number, reactor) for number in _descriptors(options))
+    descriptors = _descriptors(options)
+    # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
+    faulthandler.enable(descriptors[0])
+    events, accesses = (Outlet(number, reactor) for number in descriptors)
     for outlet in (events, accesses):
-        atexit.register(outlet.end)
+        atexit.register(outlet.close)
     jitter = random.SystemRandom().random
 
     def give_up() -> None:
@@ -88,23 +96,38 @@ def makeService(options: Options) -> Registry:
         # With storage in memory we get here before the reactor runs.
         reactor.callWhenRunning(reactor.stop)
 
+    def observer_of(log: Log) -> ILogObserver:
+        return make_observer(log.formatter, log.level, log.fields, events)
+
+    observer = RenewableObserver(observer_of(config.log))
     try:
         context = make_context(config, reactor, os.environ, jitter, time.time)
-        registry = build_registry(context, accesses, give_up)
+        registry, reloader = build_registry(
+            context,
+            accesses,
+            give_up,
+            lambda log: observer.renew(observer_of(log)),
+            _absolute(options["config"]),
+        )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
     context.metrics.registry.register(
         DroppedLines({"events": events, "access": accesses})
     )
-    registry.log_observer = make_observer(
-        config.log.formatter, config.log.level, config.log.fields, events
-    )
+    registry.log_observer = observer
+    reload_on_hangup(reactor, reloader)
     for warning in options.warnings:
         _log.warn("{warning}", warning=warning)
     keep_buffers()
     tune_gc()
     return registry
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return the path for reloads: twistd may change the working directory."""
+    path = path or os.environ.get("REGISTRY_CONFIGURATION_PATH")
+    return path and os.path.abspath(path)
 
 
 def _descriptors(options: Options) -> tuple[int, int]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.admin.control import MAX_QUESTION, QUESTION_SECONDS, ControlFactory
+from txregistry.admin.commands import CollectCommand, ReloadCommand
+from txregistry.admin.control import (
+    MAX_QUESTION,
+    QUESTION_SECONDS,
+    ControlFactory,
+    peer,
+)
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
@@ -20,6 +29,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.reload import IReloader, ReloadRefused, ReloadReport
 
 
 @implementer(ICollector)
@@ -37,13 +47,31 @@ class Collecting:
         return self.done
 
 
+@implementer(IReloader)
+@attrs.define(eq=False)
+class Reloading:
+    """A reload that ends when the test says so."""
+
+    asked: list[str] = attrs.field(factory=list)
+    done: Deferred[ReloadReport] = attrs.field(factory=Deferred)
+
+    def reload(self, who: str) -> Deferred[ReloadReport]:
+        self.asked.append(who)
+        return self.done
+
+
 class ControlTests(SynchronousTestCase):
     """One question, its progress and its end."""
 
     def setUp(self) -> None:
         self.collector = Collecting()
         self.clock = Clock()
-        factory = ControlFactory(self.collector, self.clock)
+        self.reloader = Reloading()
+        commands = {
+            "collect": CollectCommand(self.collector),
+            "reload": ReloadCommand(self.reloader),
+        }
+        factory = ControlFactory(commands, self.clock)
         self.protocol = factory.buildProtocol(None)
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = self.protocol
@@ -99,6 +127,41 @@ class ControlTests(SynchronousTestCase):
         self.ask({"command": "collect"})
         self.collector.done.errback(CollectionBusy())
         self.assertIn("under way", self.answers()[0]["error"])
+
+    def test_reload(self) -> None:
+        """The report of a reload, whole."""
+        self.ask({"command": "reload"})
+        self.assertEqual(self.reloader.asked, ["the control socket"])
+        report = ReloadReport(("log.level",), {"http.addr": "no"}, (), ("w",))
+        self.reloader.done.callback(report)
+        expected = {
+            "changed": ["log.level"],
+            "restart": {"http.addr": "no"},
+            "problems": [],
+            "warnings": ["w"],
+        }
+        self.assertEqual(self.answers(), [{"report": expected}])
+        self.assertFalse(self.transport.connected)
+
+    def test_who_asks(self) -> None:
+        """The kernel says who is at the other end of a real socket."""
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+
+        @implementer(ISystemHandle)
+        class Transport:
+            def getHandle(self) -> socket.socket:
+                return ours
+
+        expected = f"user {os.getuid()}, process {os.getpid()}"
+        self.assertEqual(peer(Transport()), expected)
+
+    def test_reload_that_is_refused(self) -> None:
+        """It is told why, and nothing is logged as a failure."""
+        self.ask({"command": "reload"})
+        self.reloader.done.errback(ReloadRefused("the daemon stops"))
+        self.assertEqual(self.answers(), [{"error": "the daemon stops"}])
 
     def test_failure(self) -> None:
         """What went wrong is told to whoever asked, and logged."""

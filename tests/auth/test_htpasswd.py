@@ -17,7 +17,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.auth.htpasswd import parse_basic
 from txregistry.auth.maker import make_controller
-from txregistry.auth.passwords import parse_entries
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import RegistryError, Unauthorized, Unavailable
@@ -279,36 +278,8 @@ class PasswordTests(HtpasswdCase):
         self.assertFalse(self.accepted("ann", "x"))
 
 
-class ParseTests(SynchronousTestCase):
-    """The lines of a file."""
-
-    def test_comments(self) -> None:
-        """Comments and blank lines say nothing; a # later in a line belongs to it."""
-        content = b"# one\n\n  \n   # two\na#b:c#d # e\n\tx:y\r\n"
-        found = parse_entries(content)
-        self.assertEqual(found, {"a#b": b"c#d # e", "x": b"y"})
-
-    def test_no_colon(self) -> None:
-        """A line without a colon is told by its number."""
-        error = self.assertRaises(ValueError, parse_entries, b"# x\na:b\n\nab\n")
-        self.assertIn("line 4", str(error))
-
-    def test_no_utf8(self) -> None:
-        """Bytes that are no UTF-8, in a comment or a name, keep nobody else out."""
-        found = parse_entries(b"# f\xfcr uns\na:b\n\xff:x\nc:d\n")
-        self.assertEqual((found["a"], found["c"], len(found)), (b"b", b"d", 3))
-
-    def test_byte_order_mark(self) -> None:
-        """What some editors put before a text is no part of a name."""
-        self.assertEqual(parse_entries(b"\xef\xbb\xbfa:b\n"), {"a": b"b"})
-
-    def test_colon_in_hash(self) -> None:
-        """The first colon ends the name."""
-        self.assertEqual(parse_entries(b"a:b:c\n"), {"a": b"b:c"})
-
-    def test_empty(self) -> None:
-        """An empty file knows nobody."""
-        self.assertEqual(parse_entries(b""), {})
+class HeaderTests(SynchronousTestCase):
+    """The header of a client."""
 
     def test_basic_header(self) -> None:
         """A header gives name and password, or nothing."""
@@ -503,16 +474,16 @@ class CostTests(HtpasswdCase):
         self.lines(*[f"u{n}:{hashed(str(n))}" for n in range(5)])
         for n in range(5):
             self.assertTrue(self.accepted(f"u{n}", str(n)))
-        self.assertEqual(len(self.access._remembered), 3)
+        self.assertEqual(len(self.access._verified), 3)
         self.accepted("u4", "4")
         self.assertEqual(self.disk.jobs, 5)
         self.accepted("u0", "0")
         self.assertEqual(self.disk.jobs, 6)
 
     def patch_limit(self, limit: int) -> None:
-        self.access._remembered.limit = limit
+        self.access._verified.limit = limit
 
     def test_passwords_are_not_kept(self) -> None:
         """What is remembered is a keyed hash, from which nothing can be read."""
         self.accepted("ann", "right")
-        self.assertNotIn(b"right", b"".join(dict(self.access._remembered.items())))
+        self.assertNotIn(b"right", b"".join(dict(self.access._verified.items())))

@@ -9,12 +9,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth import keys
 from tests.auth.keys import b64, ec_key, identity, jwk, key_usage, rsa_key, sign
 from txregistry.auth import token as tokens
-from txregistry.auth.keys import keys_of_set, libtrust_id
+from txregistry.auth.key_files import keys_of_set, libtrust_id
 from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
@@ -221,6 +222,15 @@ class ClaimTests(TokenCase):
         found = self.ask(self.token(access=[]))
         self.assertEqual(found.user, "ann")
 
+    def test_reason(self) -> None:
+        """Why a token is refused is logged for who debugs it, and without the token."""
+        token = self.token(iss="another")
+        with capturedLogs() as events:
+            self.assertIsInstance(self.ask(token), Unauthorized)
+        (message,) = map(formatEvent, events)
+        self.assertTrue(message.endswith("the token is from another issuer"), message)
+        self.assertNotIn(token, message)
+
     def test_no_access(self) -> None:
         """A token without access allows nothing, which makes it no less genuine."""
         for access in ([], None, ...):
@@ -345,7 +355,7 @@ class TimeTests(TokenCase):
         """Tokens that grant much are remembered as far as there is room."""
         self.patch(tokens, "MAX_BYTES", 200_000)
         self.trust(self.root.pem)
-        memory = self.access._remembered
+        memory = self.access._verified
         for number in range(20):
             actions = [f"{number}-{action}" for action in range(100)]
             listed = {"type": "repository", "name": "a/b", "actions": actions}

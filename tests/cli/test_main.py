@@ -10,7 +10,7 @@ import threading
 import attrs
 import yaml
 from click.testing import CliRunner, Result
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txregistry import __version__
 from txregistry.cli import collect as module
@@ -110,6 +110,19 @@ class MainTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 78)
         self.assertIn("exactly one driver", result.output)
 
+    def test_failures_in_json(self) -> None:
+        """With --json the reason is an object as well, with the same status."""
+        self.write(storage={}, log={"level": "loud"})
+        result = self.run_command("--json")
+        found = json.loads(result.stdout)
+        self.assertEqual(result.exit_code, 78)
+        self.assertEqual(found["error"], f"{self.config} cannot be used")
+        self.assertEqual(found["problems"], result.stderr.splitlines())
+        self.write(storage="inmemory")
+        result = self.run_command("--json")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("keeps no lock", json.loads(result.stdout)["error"])
+
     def test_cache(self) -> None:
         """A pull-through cache is not collected, and the reason is said."""
         self.write(
@@ -129,6 +142,18 @@ class MainTests(SynchronousTestCase):
         result = self.run_command()
         self.assertEqual(result.exit_code, 1)
         self.assertIn("control socket does not answer", result.output)
+
+    def test_of_another_user(self) -> None:
+        """Root leaves no files where the daemon's user could not write to them."""
+        if os.geteuid() != 0:
+            raise SkipTest("only root could")
+        path = os.path.abspath(os.path.join(self.root, "txregistry"))
+        for owner, name in ((1, "daemon"), (54321, "#54321")):
+            os.chown(path, owner, owner)
+            result = self.run_command()
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn(f"{path} belongs to {name}", result.output)
+            self.assertEqual(os.listdir(path), [])
 
 
 class AskTests(SynchronousTestCase):

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.loading import _parse_yaml, load
+from txregistry.assembly.loading import load
 from txregistry.assembly.settings import api_settings
+from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import Override
-from txregistry.config.fields import format_duration, parse_duration
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 
@@ -68,8 +68,8 @@ def override(
     return dict(found.mapping), found.warnings, found.problems
 
 
-class ReadTests(SynchronousTestCase):
-    """Reading a mapping."""
+class ReadCase(SynchronousTestCase):
+    """Reads a mapping."""
 
     def read(self, **more: object) -> Config:
         return read_config({**MINIMAL, **more})[0]
@@ -81,6 +81,10 @@ class ReadTests(SynchronousTestCase):
 
     def warnings(self, **more: object) -> list[str]:
         return read_config({**MINIMAL, **more})[1]
+
+
+class ReadTests(ReadCase):
+    """Reading a mapping."""
 
     def test_defaults(self) -> None:
         """What is not said is what distribution would do, and a cache's own."""
@@ -112,7 +116,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_stock_file(self) -> None:
         """A file of distribution is taken as it is; what has no effect is said."""
-        config, warnings = read_config(_parse_yaml(STOCK))
+        config, warnings = read_config(parse_yaml(STOCK).value)
         self.assertEqual(config.proxy.password, "1234")
         self.assertEqual(config.http.headers["X-Content-Type-Options"], ("nosniff",))
         self.assertEqual(
@@ -132,10 +136,10 @@ class ReadTests(SynchronousTestCase):
     def test_secrets_are_taken_as_written(self) -> None:
         """What looks like a number, a date or a truth is text where text is meant."""
         for text in ("0123", "0x1F", "12:30:45", "1_000", "1.50", "yes", "2024-01-01"):
-            mapping = _parse_yaml(
+            mapping = parse_yaml(
                 f"version: 0.1\nstorage: inmemory\nproxy: {{password: {text}}}"
             )
-            config, _ = read_config(mapping)
+            config, _ = read_config(mapping.value)
             self.assertEqual(config.proxy.password, text)
         with_variable, _ = load(None, {"REGISTRY_PROXY_PASSWORD": "0123"})
         self.assertEqual(with_variable.proxy.password, "0123")
@@ -247,109 +251,6 @@ class ReadTests(SynchronousTestCase):
         self.assertIn("did you mean proxy.remoteurl?", warning)
         (warning,) = self.warnings(nonsense_of_ours=1)
         self.assertNotIn("did you mean", warning)
-
-    def test_aliases(self) -> None:
-        """Old names count where the new ones are absent."""
-        config = self.read(
-            loglevel="debug",
-            storage={"inmemory": None, "cache": {"layerinfo": "inmemory"}},
-        )
-        self.assertEqual(config.log.level, "debug")
-        self.assertEqual(config.storage.cache.blobdescriptor, "inmemory")
-
-    def test_redis(self) -> None:
-        """Both shapes of the section are read, and are of use as a cache only."""
-        storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
-        for redis in ({"addr": "h:6379"}, {"addrs": ["h:6379"]}):
-            config = self.read(storage=storage, redis=redis)
-            self.assertEqual(config.redis.addrs, ("h:6379",))
-            self.assertEqual(self.warnings(storage=storage, redis=redis), [])
-            (warning,) = self.warnings(redis=redis)
-            self.assertIn("storage.cache.blobdescriptor", warning)
-
-    def test_redis_that_cannot_be_asked(self) -> None:
-        """None, several, half a certificate or no address are refused as they are."""
-        storage = {"inmemory": None, "cache": {"blobdescriptor": "redis"}}
-        one = {"addrs": ["h:6379"]}
-        for redis, word in (
-            ({}, "redis.addrs: is missing"),
-            ({"addrs": ["h"]}, "redis.addrs[0]: expected host:port"),
-            ({"addrs": ["h:1", "h:2"]}, "cluster"),
-            ({**one, "mastername": "m"}, "Sentinel"),
-            ({**one, "tls": {"key": "/k"}}, "redis.tls: certificate and key"),
-        ):
-            (problem,) = self.problems(storage=storage, redis=redis)
-            self.assertIn(word, problem)
-
-    def test_token_algorithms(self) -> None:
-        """Each algorithm that is not known is refused by its name, none among them."""
-        token: dict[str, object] = {"realm": "r", "service": "s", "issuer": "i"}
-        token["rootcertbundle"] = "/x"
-        token["signingalgorithms"] = ["ES256", "none", "XX1"]
-        found = self.problems(auth={"token": token})
-        self.assertEqual(
-            found,
-            [
-                "auth.token.signingalgorithms: 'none' is no algorithm",
-                "auth.token.signingalgorithms: 'XX1' is no algorithm",
-            ],
-        )
-
-    def test_token_with_nobody_to_trust(self) -> None:
-        """A token controller trusts a bundle of certificates or a set of keys."""
-        token = {"realm": "r", "service": "s", "issuer": "i"}
-        found = self.problems(auth={"token": token})
-        self.assertEqual(found, ["auth.token: rootcertbundle or jwks is missing"])
-        for name in ("rootcertbundle", "jwks"):
-            self.assertEqual(self.warnings(auth={"token": {**token, name: "/x"}}), [])
-
-    def test_durations(self) -> None:
-        """Go's way of writing them, with days and weeks of ours."""
-        for text, seconds in (
-            ("0", 0.0),
-            (0, 0.0),
-            ("10s", 10.0),
-            ("1h30m", 5400.0),
-            ("1.5h", 5400.0),
-            ("100ms", 0.1),
-            ("3µs", 3e-6),
-            ("3μs", 3e-6),
-            ("+5s", 5.0),
-            ("168h0m0s", 604800.0),
-            ("1d", 86400.0),
-            ("2w", 1209600.0),
-            ("1w2d3h", 788400.0),
-        ):
-            self.assertAlmostEqual(parse_duration(text), seconds)
-        bad = ("", "10", "s", "10 s", "-5s", True, None, "10y", "1h30", -5, 1.5, "5S")
-        for value in (*bad, 2**63, "9999999999999h", "1" * 400 + "s"):
-            with self.assertRaises(ValueError):
-                parse_duration(value)
-
-    def test_whole_numbers_are_nanoseconds(self) -> None:
-        """A duration without a unit counts nanoseconds, as in Go."""
-        for number, seconds in ((500000000, 0.5), (10**10, 10.0), (1, 1e-9)):
-            self.assertEqual(parse_duration(number), seconds)
-        mapping = _parse_yaml(
-            "{version: 0.1, storage: inmemory, proxy: {ttl: 36_000_000_000_000},"
-            " notifications: {endpoints: [{name: a, url: 'http://a/',"
-            " timeout: 500000000}]}}"
-        )
-        config, warnings = read_config(mapping)
-        self.assertEqual(config.notifications.endpoints[0].timeout, 0.5)
-        self.assertEqual((config.proxy.ttl, warnings), (36000.0, []))
-
-    def test_a_few_nanoseconds_were_meant_as_seconds(self) -> None:
-        """Whoever writes 30 is told what it means and what to write instead."""
-        config, (warning,) = read_config({**MINIMAL, "http": {"draintimeout": 30}})
-        self.assertEqual(config.http.draintimeout, 3e-8)
-        self.assertTrue(warning.startswith("http.draintimeout: 30 is in nanoseconds"))
-        self.assertIn("write 30s", warning)
-
-    def test_durations_that_are_printed(self) -> None:
-        """What is printed reads back as what it was, however long or short."""
-        for seconds in (0.0, 90.5, 1234567.0, 604801.5, 1e-9, 0.000123456, 9e9):
-            self.assertEqual(parse_duration(format_duration(seconds)), seconds)
 
 
 class OverrideTests(SynchronousTestCase):

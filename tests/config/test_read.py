@@ -6,7 +6,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.loading import _parse_yaml
+from txregistry.assembly.yamltext import parse_yaml
 from txregistry.config.model import Config
 from txregistry.config.read import ConfigurationError, read_config
 
@@ -21,12 +21,12 @@ INSIDES = re.compile(
 
 def read(text: str, head: str = HEAD) -> Config:
     """Read a file that has to be right."""
-    return read_config(_parse_yaml(head + text))[0]
+    return read_config(parse_yaml(head + text).value)[0]
 
 
 def warnings(text: str) -> list[str]:
     """Give the warnings of a file that has to be right."""
-    return read_config(_parse_yaml(HEAD + text))[1]
+    return read_config(parse_yaml(HEAD + text).value)[1]
 
 
 def problems(text: str, head: str = HEAD) -> list[str]:
@@ -183,7 +183,7 @@ def _said(text: str) -> list[str]:
     head = "" if text.startswith(("version", "storage")) else HEAD
     head = head if not text.startswith("storage") else "version: 0.1\n"
     try:
-        return read_config(_parse_yaml(head + text))[1]
+        return read_config(parse_yaml(head + text).value)[1]
     except ConfigurationError as error:
         return error.problems
 
@@ -331,77 +331,3 @@ class EmptyTests(SynchronousTestCase):
         """A key that is not known is told, however empty its section is."""
         (found,) = warnings("http: {tsl: }")
         self.assertIn("http.tsl: is not a known key", found)
-
-
-class UrlTests(SynchronousTestCase):
-    """URLs of other services."""
-
-    def endpoint(self, url: str, more: str = "") -> list[str]:
-        return problems(
-            f"notifications: {{endpoints: [{{name: a, url: '{url}'{more}}}]}}"
-        )
-
-    def test_what_can_be_one(self) -> None:
-        """Names, addresses, ports, credentials, queries, and letters of any script."""
-        for url in (
-            "http://a",
-            "HTTPS://a.example:8443/x/y?z=1&b=%20#c",
-            "http://user:p%40ss@a/",
-            "http://user@[2001:db8::1]:80/",
-            "http://under_score/",
-            "http://bücher.example/straße",
-        ):
-            self.assertEqual(self.endpoint(url), [], url)
-
-    def test_what_cannot(self) -> None:
-        """What cannot be a URL of a server is refused by its key, and never shown."""
-        for url in (
-            "",
-            "a.example/x",
-            "ftp://a/",
-            "http:/a/",
-            "http://",
-            "http:///x",
-            "http://:80/",
-            "http://user:hush@",
-            "http://a:port/",
-            "http://a:0/",
-            "http://a:99999/",
-            "http://a:-1/",
-            "http://[::1/",
-            "http://[nonsense]/",
-            "http://a b/",
-            "http://a/x y",
-            "http://a\\n/",
-            "http://a%zz/",
-            "http://us er:hush@a/",
-            "http://user:hu/sh@a/",
-        ):
-            expected = "notifications.endpoints[0].url: expected an http or https URL"
-            text = f'notifications: {{endpoints: [{{name: a, url: "{url}"}}]}}'
-            self.assertEqual(problems(text), [expected], url)
-
-    def test_health(self) -> None:
-        """What is asked for health is a URL too."""
-        (found,) = problems("health: {http: [{uri: 'http://a:hush@b:port'}]}")
-        self.assertEqual(found, "health.http[0].uri: expected an http or https URL")
-
-    def test_disabled(self) -> None:
-        """Of an endpoint that is disabled nothing is asked."""
-        self.assertEqual(self.endpoint("nowhere", ", disabled: true"), [])
-
-    def test_addresses(self) -> None:
-        """A URL is no address to connect to, and is not shown in full."""
-        cache = "version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}\n"
-        for address in (
-            "redis://user:hush@a:6379",
-            "a/b:1",
-            "a:b:1",
-            "[::1:1",
-            "a:99999",
-        ):
-            (found,) = problems(f"redis: {{addr: '{address}'}}", cache)
-            self.assertTrue(found.startswith("redis.addrs[0]: expected host:port"))
-            self.assertNotIn("hush", found)
-        for address in ("a:1", ":1", "[::1]:1", "10.0.0.1:65535"):
-            self.assertEqual(problems(f"redis: {{addr: '{address}'}}", cache), [])

@@ -12,25 +12,11 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from txregistry.daemon.memory import GIVE_BACK_SECONDS, MallocTrimmer
 from txregistry.testing.disk import QueueDisk
 
-#: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
-CHURN = """
-import resource
-from txregistry.daemon.memory import keep_buffers
-if {wanted}:
-    keep_buffers()
-def take():
-    return [b"x" * 2**20 for _ in range(2)]
-take()
-began = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(100):
-    take()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
-"""
-
 #: Frees a hundred buffers that have small things in use between them; prints how
 #: many megabytes of that go back.
 BURST = """
-from txregistry.daemon.memory import give_back, keep_buffers
+from txregistry.daemon.memory import give_back
+from txregistry.speed.memory import keep_buffers
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
 keep_buffers()
@@ -44,8 +30,6 @@ give_back()
 print(before - resident())
 """
 
-PAGES = 2 * 100 * 256
-
 
 class MemoryTests(SynchronousTestCase):
     """What glibc does with freed buffers."""
@@ -54,13 +38,6 @@ class MemoryTests(SynchronousTestCase):
         command = [sys.executable, "-c", program]
         found = subprocess.run(command, check=True, capture_output=True, text=True)
         return int(found.stdout)
-
-    def test_buffers_are_used_again(self) -> None:
-        """The kernel clears hardly a page for buffers that follow one another."""
-        if not hasattr(ctypes.CDLL(None), "mallopt"):
-            raise SkipTest("another C library than glibc")
-        self.assertGreater(self.run_in_process(CHURN.format(wanted=False)), PAGES // 2)
-        self.assertLess(self.run_in_process(CHURN.format(wanted=True)), PAGES // 20)
 
     def test_given_back(self) -> None:
         """What lies between things in use goes back all the same."""

@@ -18,9 +18,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.keys import Identity, authority, ec_key, identity, rsa_key
 from txregistry.config.http import Tls
-from txregistry.daemon.tls import ReloadingCreator, make_options, wrap_endpoint
+from txregistry.daemon.tls import (
+    ReloadingCreator,
+    load_certificates,
+    make_options,
+    wrap_endpoint,
+)
 from txregistry.testing.house import TestHouse
 from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 NOW = 1_700_000_000
@@ -383,6 +389,19 @@ class ReloadTests(TlsCase):
         self.clock.advance(5)
         self.assertTrue(self.gets_in(creator, other))
 
+    def test_taken(self) -> None:
+        """What is given holds at once; the same files make no difference."""
+        creator = self.creator()
+        tls = self.tls(minimumtls="tls1.3")
+        loaded = load_certificates(tls, [b"http/1.1"])
+        self.assertFalse(creator.take(tls, [b"http/1.1"], loaded))
+        old = self.context(maximum_version=ssl.TLSVersion.TLSv1_2)
+        self.assertFalse(self.gets_in(creator, old))
+        self.certificate("server", ec_key(3)).write(self.directory, "server")
+        other = load_certificates(tls, [b"http/1.1"])
+        self.assertTrue(creator.take(tls, [b"http/1.1"], other))
+        self.assertTrue(self.gets_in(creator))
+
     def test_not_at_every_connection(self) -> None:
         """The files are looked at every few seconds, not at every connection."""
         self.clock.advance(5)
@@ -501,7 +520,8 @@ class StartTests(TlsCase):
         house = TestHouse()
         limits = ChannelLimits(connections=0)
         site = RegistrySite(
-            house.registry.resource, self.clock, house.recorder, limits=limits
+            make_serving(house.registry.resource, house.recorder, limits=limits),
+            self.clock,
         )
         reactor = MemoryReactorClock()
         endpoint = TCP4ServerEndpoint(reactor, 5000)

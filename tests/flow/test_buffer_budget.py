@@ -12,11 +12,11 @@ class BudgetTests(SynchronousTestCase):
 
     def test_shares(self) -> None:
         """Few have much, many have little, and all have something."""
-        budget = BufferBudget(whole=100, most=40, least=5)
-        for takers, share in ((0, 40), (1, 40), (2, 40), (3, 33), (20, 5), (999, 5)):
-            self.assertEqual(budget.share(takers), share, takers)
+        budget = BufferBudget(total=100, max_share=40, min_share=5)
+        for transfers, share in ((0, 40), (1, 40), (2, 40), (3, 33), (20, 5), (999, 5)):
+            self.assertEqual(budget.share(transfers), share, transfers)
 
     def test_bodies(self) -> None:
         """What there is in a process is in order."""
-        self.assertLess(BODIES.least, BODIES.most)
-        self.assertLess(BODIES.most, BODIES.whole)
+        self.assertLess(BODIES.min_share, BODIES.max_share)
+        self.assertLess(BODIES.max_share, BODIES.total)

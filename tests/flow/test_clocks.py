@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.flow.clocks import WallClock, steady
+from txregistry.flow.clocks import WallClock, steady_clock
 
 #: Starts the daemon's reactor, sets the clock back an hour, and waits for a timer.
 SET_BACK = """
@@ -37,7 +37,7 @@ class ClockTests(SynchronousTestCase):
     def test_steady(self) -> None:
         """It begins at the time of day and counts on from there."""
         wall, monotonic = [1_000_000.0], [50.0]
-        seconds = steady(lambda: wall[0], lambda: monotonic[0])
+        seconds = steady_clock(lambda: wall[0], lambda: monotonic[0])
         self.assertEqual(seconds(), 1_000_000.0)
         wall[0] -= 3600
         monotonic[0] += 7

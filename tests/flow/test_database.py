@@ -79,7 +79,23 @@ class DatabaseTests(SynchronousTestCase):
         self.add("a")
         done = self.database.run(lambda db: db.execute("SELECT nothing FROM nowhere"))
         self.failureResultOf(done, sqlite3.OperationalError)
+        done = self.database.run(lambda db: db.execute("SELECT ?", ()))
+        self.failureResultOf(done, sqlite3.ProgrammingError)
         self.assertEqual((self.facts(), self.database.generation), (["a"], 0))
+
+    def test_damage_that_cannot_be_renamed(self) -> None:
+        """A damaged file that stays in the way fails the work, and the next as well."""
+        self.successResultOf(self.database.close())
+        os.makedirs(os.path.dirname(self.path))
+        with open(self.path, "wb") as file:
+            file.write(b"no database" * 1000)
+        os.mkdir(self.path + ".corrupt")
+        for _ in range(2):
+            done = self.database.run(lambda db: db.execute("SELECT 1").fetchone())
+            self.failureResultOf(done, sqlite3.OperationalError)
+        os.rmdir(self.path + ".corrupt")
+        self.add("a")
+        self.assertEqual(self.database.generation, 1)
 
     def test_other_failures_pass_through(self) -> None:
         """What work itself raises is what the Deferred fails with."""

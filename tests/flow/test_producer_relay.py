@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.flow.test_streams import Pausing
-from txregistry.flow.producer_relay import ProducerRelay, open_passage
+from txregistry.flow.producer_relay import ProducerRelay, open_relay
 from txregistry.flow.streams import ConsumerStopped
 
 
@@ -85,9 +85,9 @@ class RelayTests(SynchronousTestCase):
 
     def test_shut(self) -> None:
         """At the end nothing is registered."""
-        self.relay.shut()
+        self.relay.close()
         self.assertIsNone(self.consumer.producer)
-        passage = open_passage(self.consumer)
-        self.assertIs(self.consumer.producer, passage.relay)
-        passage.relay.shut()
+        relayed = open_relay(self.consumer)
+        self.assertIs(self.consumer.producer, relayed.relay)
+        relayed.relay.close()
         self.assertIsNone(self.consumer.producer)

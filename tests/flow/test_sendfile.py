@@ -66,7 +66,7 @@ class SendfileTests(SynchronousTestCase):
         self.transport = FakeTransport(ours)
         self.usual = object()
         self.warmed: list[tuple[int, int, Deferred[None]]] = []
-        self.patch(sendfile, "is_in_memory", lambda file, offset: offset < self.cold)
+        self.patch(sendfile, "is_cached", lambda file, offset: offset < self.cold)
         self.cold = 3_000_000
 
     def send(self, offset: int, size: int) -> Deferred[None]:

@@ -23,17 +23,17 @@ class SizedTests(SynchronousTestCase):
         """What was kept longest ago goes first; what is renewed is young."""
         cache: SizedCache[str, int] = SizedCache(3 * (OVERHEAD_BYTES + 100))
         for key in "abca":
-            cache.keep(key, 1, 100)
-        cache.keep("d", 2, 100)
-        self.assertEqual([cache.find(key) for key in "abcd"], [1, None, 1, 2])
+            cache.put(key, 1, 100)
+        cache.put("d", 2, 100)
+        self.assertEqual([cache.get(key) for key in "abcd"], [1, None, 1, 2])
         self.assertEqual(cache.used_bytes, 3 * (OVERHEAD_BYTES + 100))
 
     def test_longer_than_all(self) -> None:
         """What has no room alone is not kept, nor what it would have replaced."""
         cache: SizedCache[str, int] = SizedCache(1000)
-        cache.keep("a", 1, 100)
-        cache.keep("a", 2, 1000)
-        self.assertEqual((cache.find("a"), cache.used_bytes, len(cache)), (None, 0, 0))
+        cache.put("a", 1, 100)
+        cache.put("a", 2, 1000)
+        self.assertEqual((cache.get("a"), cache.used_bytes, len(cache)), (None, 0, 0))
 
     @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4000))))
     def test_budget(self, kept: list[tuple[str, int]]) -> None:
@@ -41,10 +41,10 @@ class SizedTests(SynchronousTestCase):
         cache: SizedCache[str, int] = SizedCache(5000)
         for key, size in kept:
             if size % 7:
-                cache.keep(key, size, size)
+                cache.put(key, size, size)
             else:
-                cache.forget(key)
-            left = [found for key in "abcdef" if (found := cache.find(key)) is not None]
+                cache.pop(key)
+            left = [found for key in "abcdef" if (found := cache.get(key)) is not None]
             self.assertEqual(sum(left) + OVERHEAD_BYTES * len(left), cache.used_bytes)
             self.assertLessEqual(cache.used_bytes, 5000)
         cache.clear()

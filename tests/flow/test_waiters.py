@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.deferred import Flights
+from txregistry.flow.flights import Flights
 from txregistry.flow.waiters import Waiters
 from txregistry.proxy.audience import Audience
 from txregistry.proxy.state import FillState

@@ -56,6 +56,29 @@ class CheckCase(SynchronousTestCase):
             self.clock.advance(10)
 
 
+class RenewTests(CheckCase):
+    """Other checks in the place of these."""
+
+    def test_running(self) -> None:
+        """Those of before look no more, and what they have found is forgotten."""
+        self.probe.error = Unhealthy("broken")
+        self.looks(3)
+        self.assertFalse(self.health.healthy)
+        other = Probed()
+        self.health.renew((Check("b", other, 1.0, 1, 5.0, self.clock),))
+        self.assertTrue(self.health.healthy)
+        self.clock.advance(20)
+        self.assertEqual((self.probe.looks, other.looks), (3, 1))
+        self.health.stopService()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_not_running(self) -> None:
+        """Nothing looks before the start."""
+        self.health.stopService()
+        self.health.renew(())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 class CheckTests(CheckCase):
     """When a check counts."""
 

@@ -17,6 +17,7 @@ from txregistry.spec.gate import Gate
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 DIGEST = "sha256:" + "0" * 64
@@ -38,7 +39,7 @@ class GateTests(SynchronousTestCase):
         settings = ApiSettings(b"secret", gate=Gate(deletes=True))
         api = Api(self.house.local, settings, controller, NullSink(), self.health)
         house = self.house
-        site = RegistrySite(api.resource(), house.clock, house.recorder)
+        site = RegistrySite(make_serving(api.resource(), house.recorder), house.clock)
         house.registry_wire = Wire(site, house.clock)
 
     def fail_check(self) -> None:

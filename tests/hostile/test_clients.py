@@ -16,7 +16,7 @@ from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.web.http.channels import ChannelLimits
-from txregistry.web.http.frames import STEP_BYTES, SlowFrames
+from txregistry.web.http.frames import STEP_BYTES, ExpensiveReads
 from txregistry.web.http.http2 import RegistryH2Connection
 
 
@@ -275,13 +275,13 @@ class SmallFrameTests(LimitCase):
     def setUp(self) -> None:
         super().setUp()
         self.taken: list[int] = []
-        take = RegistryH2Connection._take
+        take = RegistryH2Connection._receive
 
         def noted(channel: RegistryH2Connection, data: bytes) -> None:
             self.taken.append(len(data))
             take(channel, data)
 
-        self.patch(RegistryH2Connection, "_take", noted)
+        self.patch(RegistryH2Connection, "_receive", noted)
         self.client = H2Client(self.house)
 
     def test_turns(self) -> None:
@@ -303,13 +303,13 @@ class SmallFrameTests(LimitCase):
     def test_large_frames(self) -> None:
         """What comes in large frames is taken at once, after the beginning."""
         (channel,) = self.site.channels
-        slow = SlowFrames(channel.conn)
+        slow = ExpensiveReads(channel.conn)
         large = (b"\0\x40\0" + bytes(6) + bytes(16_384)) * 4
-        self.assertTrue(slow.are_in(large))
-        self.assertFalse(slow.are_in(large))
-        self.assertFalse(slow.are_in(large[:-5_000]))
-        self.assertTrue(slow.are_in(large + self.frame * 200))
-        self.assertFalse(slow.are_in(self.frame * 100 + large))
+        self.assertTrue(slow.is_expensive(large))
+        self.assertFalse(slow.is_expensive(large))
+        self.assertFalse(slow.is_expensive(large[:-5_000]))
+        self.assertTrue(slow.is_expensive(large + self.frame * 200))
+        self.assertFalse(slow.is_expensive(self.frame * 100 + large))
 
     def test_gone_meanwhile(self) -> None:
         """Who goes while some is held back leaves nothing."""

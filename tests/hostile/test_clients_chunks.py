@@ -14,9 +14,9 @@ from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
 from txregistry.web.http.body import Body
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES
-from txregistry.web.http.request import MAX_DROPPED_BYTES
 
 #: More than this no turn may take apart: about 20 ms of work.
 CHUNKS_PER_TURN = 4000
@@ -39,7 +39,7 @@ class SmallChunkTests(LimitCase):
         super().setUp()
         self.chunks: Counter[float] = Counter()
         self.pieces: list[int] = []
-        take_chunk, give = Decoder._dataReceived_BODY, Body._give
+        take_chunk, give = Decoder._dataReceived_BODY, Body._deliver
 
         def count_chunk(decoder: Any) -> Any:
             self.chunks[self.clock.seconds()] += 1
@@ -51,7 +51,7 @@ class SmallChunkTests(LimitCase):
 
         for patcher in (
             patch.object(Decoder, "_dataReceived_BODY", count_chunk),
-            patch.object(Body, "_give", count_piece),
+            patch.object(Body, "_deliver", count_piece),
         ):
             patcher.start()
             self.addCleanup(patcher.stop)
@@ -158,7 +158,7 @@ class SmallFrameTests(LimitCase):
     def test_joined(self) -> None:
         """What one read brings of a body is one piece."""
         pieces: list[int] = []
-        give = Body._give
+        give = Body._deliver
 
         def count_piece(body: Body, data: bytes) -> None:
             pieces.append(len(data))
@@ -168,7 +168,7 @@ class SmallFrameTests(LimitCase):
         client = H2Client(self.house)
         path = f"/v2/a/b/blobs/uploads/?digest={Digest.of(content)}"
         number, stream = client.ask("POST", path, end=False)
-        with patch.object(Body, "_give", count_piece):
+        with patch.object(Body, "_deliver", count_piece):
             for at in range(len(content)):
                 client.h2.send_data(number, content[at : at + 1])
             client.h2.end_stream(number)

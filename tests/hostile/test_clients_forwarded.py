@@ -13,7 +13,7 @@ from txregistry.config.check import check
 from txregistry.config.http import Http
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
-from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
+from txregistry.spec.proxies import DEFAULT_NETWORKS, TrustedProxies
 from txregistry.testing.house import TestHouse
 
 HEADERS = (
@@ -71,7 +71,7 @@ class ForwardedTests(SynchronousTestCase):
         self.assertFalse(self.believed(IPv4Address("TCP", "127.0.0.1", 1), ()))
 
     def asked_by(
-        self, peer: Any, networks: tuple[str, ...] = USUAL_NETWORKS, **headers: str
+        self, peer: Any, networks: tuple[str, ...] = DEFAULT_NETWORKS, **headers: str
     ) -> str:
         """Ask from an address; say who is logged."""
         house = TestHouse()
@@ -107,4 +107,4 @@ class ForwardedTests(SynchronousTestCase):
         problems = check(Config("0.1", Storage("inmemory"), http=http))
         expected = "expected an address or a network, found 'somewhere'"
         self.assertEqual(problems, [f"http.trustedproxies[1]: {expected}"])
-        self.assertEqual(Http().trustedproxies, USUAL_NETWORKS)
+        self.assertEqual(Http().trustedproxies, DEFAULT_NETWORKS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.auth.keys import rsa_key
 from tests.daemon.test_tls import SuiteCase
-from txregistry.config.check import CIPHER_SUITES
+from txregistry.config.ciphers import CIPHER_SUITES
 
 RSA_ONLY = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA")
 CBC = (

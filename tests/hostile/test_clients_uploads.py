@@ -95,7 +95,7 @@ class UnfinishedTests(SynchronousTestCase):
 
     def serve(self, of_one: int, of_all: int, lifetime: float = 0.0) -> None:
         self.house.serve_registry(
-            max_uploads_of_one=of_one, max_uploads=of_all, upload_lifetime=lifetime
+            max_uploads_per_user=of_one, max_uploads=of_all, upload_lifetime=lifetime
         )
 
     def begin(self, user: str = "") -> Got:

@@ -27,7 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from txregistry.assembly.loading import load
 from txregistry.config.http import Http
 from txregistry.config.read import ConfigurationError, read_config
-from txregistry.daemon.endpoints import main_endpoint
+from txregistry.daemon.endpoints import main_endpoints
 from txregistry.daemon.lock import DirectoryLock
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
@@ -93,7 +93,8 @@ class SocketModeTests(TestCase):
         path = os.path.join(tempfile.mkdtemp(), "s")  # a short one
         self.addCleanup(shutil.rmtree, os.path.dirname(path))
         http = attrs.evolve(Http(net="unix", addr=path), **changes)
-        port = await main_endpoint(reactor, http, ()).listen(Factory())
+        (endpoint,) = main_endpoints(reactor, http, ())
+        port = await endpoint.listen(Factory())
         try:
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(path)

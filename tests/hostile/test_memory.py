@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.remote.test_auth import AuthCase
 from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.referrers import Referrer
-from txregistry.proxy import answers, referrers
+from txregistry.proxy import referrers, tag_answers
 from txregistry.remote import auth, tokens
+from txregistry.remote.challenges import MAX_CHALLENGES
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.gate import Gate
@@ -162,7 +163,7 @@ class CacheTests(SynchronousTestCase):
 
     def test_tags(self) -> None:
         """Answers for the tags of many repositories share one budget."""
-        self.patch(answers, "MAX_BYTES", 20_000)
+        self.patch(tag_answers, "MAX_BYTES", 20_000)
         self.house = TestHouse()
         memory = self.house.proxy._cache.answers  # type: ignore[attr-defined]
         for number in range(60):
@@ -185,7 +186,7 @@ class DemandTests(AuthCase):
         self.patch(auth, "MAX_BYTES", self.budget)
         self.patch(tokens, "_MAX_BYTES", self.budget)
         super().setUp()
-        self.auth = self.house.client._auth
+        self.auth = self.house.client._agents.auth
 
     def ask_of_many(self, challenge: str) -> None:
         for number in range(40):
@@ -200,7 +201,7 @@ class DemandTests(AuthCase):
         self.ask_of_many(
             f'Bearer realm="{UPSTREAM}/token",service="{"s" * long}",note="n"'
         )
-        for memory in (self.auth._known, self.auth._login._tokens._known):
+        for memory in (self.auth._challenges, self.auth._login._tokens._cache):
             self.assertGreater(len(memory), 5)
             self.assertGreater(memory.used_bytes, len(memory) * long)
             self.assertLessEqual(memory.used_bytes, self.budget)
@@ -209,8 +210,8 @@ class DemandTests(AuthCase):
         """Parameters that mean nothing to us are not remembered."""
         many = ",".join(f'x{number}="y"' for number in range(900))
         self.ask_of_many(f'Bearer realm="{UPSTREAM}/token",{many}')
-        self.assertEqual(len(self.auth._known), 40)
-        for (challenge, *_), _ in self.auth._known._values._values.values():
+        self.assertEqual(len(self.auth._challenges), 40)
+        for (challenge, *_), _ in self.auth._challenges._values._values.values():
             self.assertEqual(list(challenge.parameters), ["realm"])
 
     def test_many(self) -> None:
@@ -220,7 +221,7 @@ class DemandTests(AuthCase):
             f'Bearer realm="{UPSTREAM}/token?{number}"' for number in range(150)
         )
         self.assertEqual(self.status(), 401)
-        self.assertLessEqual(len(self.tokens.asked), 2 * auth.MAX_CHALLENGES)
+        self.assertLessEqual(len(self.tokens.asked), 2 * MAX_CHALLENGES)
 
 
 class RegistryTests(SynchronousTestCase):
@@ -261,7 +262,7 @@ class RegistryTests(SynchronousTestCase):
     def count(self) -> list[int]:
         """Count the entries that are read, and the questions for manifests."""
         counts = [0, 0]
-        read, ask = referring.good_entries_of, Names.manifests
+        read, ask = referring.valid_entries_of, Names.manifests
 
         def counted(content: bytes) -> Iterator[Any]:
             for entry in read(content):
@@ -272,7 +273,7 @@ class RegistryTests(SynchronousTestCase):
             counts[1] += 1
             return ask(names, *args)
 
-        self.patch(referring, "good_entries_of", counted)
+        self.patch(referring, "valid_entries_of", counted)
         self.patch(Names, "manifests", asked)
         return counts
 

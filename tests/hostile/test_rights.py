@@ -62,7 +62,7 @@ class RightTests(SynchronousTestCase):
         """The ledger knows what was given, and when."""
         rights = self.house.proxy._cache.rights  # type: ignore[attr-defined]
         for path in self.paths:
-            rights._given.clear()
+            rights._granted.clear()
             self.both(path)
         self.assertEqual(self.questions(), [])
 

@@ -9,26 +9,15 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web._newclient import TransportProxyProducer
 
 from txregistry.flow import turns
 from txregistry.remote import referrers as remote_referrers
 from txregistry.remote import tags as remote_tags
-from txregistry.remote.body import COLLECT_SECONDS, BodyProducer
-from txregistry.remote.lines import (
-    CHUNKS_READ_BYTES,
-    MAX_HEAD_BYTES,
-    MAX_HEAD_LINES,
-    READ_BYTES,
-    SMALL_READ_BYTES,
-    CappedParser,
-)
+from txregistry.remote.body import COLLECT_SECONDS
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.ranges import parse_content_range
-from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import Got, TestHouse
 
 BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
@@ -70,24 +59,6 @@ class RawCase(SynchronousTestCase):
         return self.house.settle(self.house.ask("GET", path))
 
 
-class HeadTests(RawCase):
-    """Heads of answers."""
-
-    def test_heads_without_end(self) -> None:
-        """A head of too many bytes or lines ends the connection before a time limit."""
-        many = b"x: y\r\n" * (MAX_HEAD_LINES + 1)
-        long = (b"x: " + b"y" * 30_000 + b"\r\n") * (MAX_HEAD_BYTES // 30_000 + 1)
-        for lines in (many, long, b" folded\r\n" * (MAX_HEAD_LINES + 1)):
-            got = self.get(b"HTTP/1.1 200 OK\r\na: b\r\n" + lines)
-            self.assertEqual(got.status, 502)
-            self.assertEqual(self.house.upstream_wire.open_connections, 0)
-
-    def test_interim_answers_without_end(self) -> None:
-        """Answers of 1xx count with the head that they announce."""
-        interim = b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n"
-        self.assertEqual(self.get(interim * MAX_HEAD_LINES).status, 502)
-
-
 class SlowTests(SynchronousTestCase):
     """Bodies that come byte by byte."""
 
@@ -107,48 +78,6 @@ class SlowTests(SynchronousTestCase):
                 house.pump()
             self.assertEqual(self.successResultOf(done).status, 504)
             self.assertEqual(house.upstream_wire.open_connections, 0)
-
-
-class ChunkTests(RawCase):
-    """Bodies in chunks of one byte."""
-
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-    def test_passed_on_in_one_piece(self) -> None:
-        """What one read brings is one piece for us, however it is cut."""
-        content = b"x" * 30_000
-        path = f"/v2/lib/x/blobs/{Digest.of(content)}"
-        pieces: list[int] = []
-        take = BodyProducer.dataReceived
-
-        def taken(body: BodyProducer, data: bytes) -> None:
-            pieces.append(len(data))
-            take(body, data)
-
-        self.patch(BodyProducer, "dataReceived", taken)
-        got = self.get(self.head + b"1\r\nx\r\n" * len(content) + b"0\r\n\r\n", path)
-        self.assertEqual((got.status, got.body), (200, content))
-        self.assertEqual(sum(pieces), len(content))
-        self.assertLess(len(pieces), 10)
-
-    def test_less_is_read_at_once(self) -> None:
-        """Much is read of a body of known length, and little where chunks are small."""
-        transport = StringTransport()
-        transport.bufferSize = 0
-        asked = type("Asked", (), {"method": b"GET", "absoluteURI": None})
-        parser = CappedParser(asked(), lambda rest: None)
-        parser.makeConnection(TransportProxyProducer(transport))
-        self.assertEqual(transport.bufferSize, SMALL_READ_BYTES)
-        parser.dataReceived(self.head)
-        self.assertEqual(transport.bufferSize, CHUNKS_READ_BYTES)
-        parser.dataReceived(b"1\r\nx\r\n" * 5000)
-        self.assertEqual(transport.bufferSize, SMALL_READ_BYTES)
-        parser.dataReceived(b"10000\r\n" + b"x" * 65536 + b"\r\n")
-        self.assertEqual(transport.bufferSize, CHUNKS_READ_BYTES)
-        parser = CappedParser(asked(), lambda rest: None)
-        parser.makeConnection(TransportProxyProducer(transport))
-        parser.dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
-        self.assertEqual(transport.bufferSize, READ_BYTES)
 
 
 class AnswerTests(RawCase):
@@ -298,41 +227,3 @@ class LengthTests(SynchronousTestCase):
         house.upstream.blobs["lib/x", str(digest)] = b"x" * 300_000
         got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digest}"))
         self.assertEqual((got.status, len(got.body)), (200, 300_000))
-
-
-class FillTests(SynchronousTestCase):
-    """Downloads that nobody waits for."""
-
-    def test_clients_that_leave(self) -> None:
-        """Clients that left leave no more downloads than there may be, and no queue."""
-        house = TestHouse()
-        house.fills._max_fills = 2
-        house.upstream.rate = 100_000
-        blobs = [bytes([65 + n]) * 900_000 for n in range(5)]
-        digests = [house.upstream.add_blob("lib/x", blob) for blob in blobs]
-        repository = house.settle(house.proxy.repository(house_name()))
-        for digest in digests[:4]:
-            reader = house.settle(repository.blobs.open(digest=digest))
-            reader.close()
-            self.assertLessEqual(len(house.fills._fills), 2)
-        got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digests[4]}"))
-        self.assertEqual((got.status, got.body), (200, blobs[4]))
-        self.assertFalse(house.fills._queue)
-
-    def test_two_who_wait_for_one_blob(self) -> None:
-        """Clients that wait for the same blob share one download."""
-        house = TestHouse()
-        house.fills._max_fills = 1
-        house.upstream.rate = 100_000
-        first, second = (
-            house.upstream.add_blob("lib/x", letter * 200_000)
-            for letter in (b"a", b"b")
-        )
-        paths = [f"/v2/lib/x/blobs/{digest}" for digest in (first, second, second)]
-        asked = [house.ask("GET", path) for path in paths]
-        self.assertEqual([house.settle(one).status for one in asked], [200] * 3)
-        self.assertEqual(house.upstream.count("GET", str(second)), 1)
-
-
-def house_name() -> RepositoryName:
-    return RepositoryName.parse("lib/x")

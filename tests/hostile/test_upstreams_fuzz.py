@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from tests.hostile.work import Parse, WorkCase
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
-from txregistry.remote.addresses import is_api, refer, scope_of
+from txregistry.remote.addresses import is_api, resolve_reference, scope_of
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.remote.tags import RemoteTags
 from txregistry.remote.tokens import _parse
@@ -22,7 +22,7 @@ from txregistry.spec.challenge import parse_challenges
 from txregistry.spec.errors import ManifestInvalid, UpstreamFailed
 from txregistry.spec.links import parse_next
 from txregistry.spec.manifest import lenient
-from txregistry.spec.manifest.listing import entries_of, good_entries_of
+from txregistry.spec.manifest.listing import entries_of, valid_entries_of
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import masked_url
@@ -99,7 +99,7 @@ READERS: dict[str, tuple[Callable[[bytes], Any], type[Exception]]] = {
     "token": (lambda body: _parse(body, 0.0, "x"), UpstreamFailed),
     "manifest": (lenient.read, ManifestInvalid),
     "referrers": (lambda body: list(entries_of(body)), ManifestInvalid),
-    "tags of referrers": (lambda body: list(good_entries_of(body)), ManifestInvalid),
+    "tags of referrers": (lambda body: list(valid_entries_of(body)), ManifestInvalid),
     "tags": (read_tags, UpstreamFailed),
 }
 
@@ -169,7 +169,12 @@ class FuzzTests(WorkCase):
             ("address", is_api, "http://h", "/v2/"),
             ("address", is_api, "http://h/v2/", "a/blobs/b/"),
             ("address", is_api, "http://h/?", "a&"),
-            ("address", lambda text: refer("http://h/v2/x", text), "", "a/../"),
+            (
+                "address",
+                lambda text: resolve_reference("http://h/v2/x", text),
+                "",
+                "a/../",
+            ),
             ("address", scope_of, "/v2/", "a/blobs/b/"),
         ):
             self.check_linear({name: parse}, [piece], [lead])

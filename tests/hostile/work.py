@@ -15,6 +15,9 @@ Parse = Callable[[str], Any]
 #: Characters of the short text, and of the long one.
 SHORT, LONG = 2_000, 16_000
 
+#: Of the work for the long text and for the short one; quadratic work has 64.
+MAX_RATIO = 3 * LONG / SHORT
+
 
 class WorkCase(SynchronousTestCase):
     """Parsers whose work is to be linear."""
@@ -29,11 +32,22 @@ class WorkCase(SynchronousTestCase):
                     short, long = (
                         lead + piece * (size // len(piece)) for size in (SHORT, LONG)
                     )
-                    once = least_seconds(parse, short)
-                    if once > 1e-4:  # less is not told from nothing
-                        limit = 3 * LONG / SHORT
-                        ratio = least_seconds(parse, long, limit * once) / once
-                        self.assertLess(ratio, limit, (name, lead, piece))
+                    ratio = least_ratio(parse, short, long)
+                    self.assertLess(ratio, MAX_RATIO, (name, lead, piece))
+
+
+def least_ratio(parse: Parse, short: str, long: str) -> float:
+    """Return the least of three ratios: a busy machine makes some of them larger."""
+    ratio = 0.0
+    for _ in range(3):
+        once = least_seconds(parse, short)
+        if once <= 1e-4:  # less is not told from nothing
+            return 0.0
+        found = least_seconds(parse, long, MAX_RATIO * once) / once
+        ratio = min(ratio or found, found)
+        if ratio < MAX_RATIO:
+            break
+    return ratio
 
 
 def least_seconds(parse: Parse, text: str, enough: float = 0.0) -> float:

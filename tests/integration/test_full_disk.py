@@ -52,6 +52,21 @@ class FullDiskTests(IntegrationCase):
     def location(self, response: Response) -> str:
         return response.headers.getRawHeaders("Location")[0]
 
+    async def test_miss_without_room(self) -> None:
+        """What a cache cannot keep is an error that says so, and comes with room."""
+        upstream, url = self.fake_upstream()
+        content = os.urandom(SIZE)
+        digest = upstream.add_blob("a", content)
+        cache = await self.cache(url)
+        target = f"{cache.url}/v2/a/blobs/{digest}"
+        prlimit(cache.process.pid, RLIMIT_FSIZE, (512, RLIM_INFINITY))
+        code, _, body = await self.get(target)
+        self.assertEqual(code, 503, body)
+        self.assertEqual(json.loads(body)["errors"][0]["code"], "UNAVAILABLE")
+        prlimit(cache.process.pid, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
+        code, _, body = await self.get(target)
+        self.assertEqual((code, body == content), (200, True))
+
 
 NAME = "a/b"
 HIT = "txregistry; hit"

@@ -68,7 +68,7 @@ class LeavingTests(IntegrationCase):
         registry, _ = await self.serve()
         await deferToThread(_upload, registry.port, 300_000)
         self.assertEqual(await self.logged(registry, "POST"), (499, 0))
-        told = "the client left after 300000 of 1000000 bytes of its body request="
+        told = "client disconnected after 300000 of 1000000 bytes of its body request="
         self.assertIn(told, registry.process.text())
         self.assertNotIn("Traceback", registry.process.text())
 

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from zope.interface import implementer
 from tests.integration.support import (
     TWISTD,
     IntegrationCase,
-    Process,
     free_port,
     sleep,
     start,
@@ -136,22 +134,6 @@ class Back(Protocol):
 
 
 #: What systemd does: open the sockets, say so, become the program.
-ACTIVATE = """
-import os, socket, sys
-kept = []
-for number, port in enumerate(sys.argv[1].split(",")):
-    kept.append(socket.socket())
-    kept[-1].bind(("127.0.0.1", int(port)))
-    kept[-1].listen()
-    os.dup2(kept[-1].fileno(), 3 + number)
-    os.set_inheritable(3 + number, True)
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.environ["LISTEN_FDS"] = str(len(kept))
-os.environ["LISTEN_FDNAMES"] = ":".join("x" for _ in kept)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
 class ProcessTests(IntegrationCase):
     """``twistd registry``."""
 
@@ -208,31 +190,6 @@ class ProcessTests(IntegrationCase):
         code, text = await self.ended("-n", "--pidfile=", "registry", "-c", path)
         self.assertEqual(code, 1)
         self.assertIn("cannot start", text)
-
-    async def activated(self, *ports: int) -> Process:
-        path = self.write(
-            version="0.1", storage="inmemory", http={"addr": "192.0.2.1:1"}
-        )
-        sockets = ",".join(str(port) for port in ports)
-        daemon = (TWISTD, "-n", "--pidfile=", "registry", "-c", path)
-        return self.keep(start(sys.executable, "-c", ACTIVATE, sockets, *daemon))
-
-    async def test_inherited_socket(self) -> None:
-        """One socket of systemd takes the place of the address."""
-        port = free_port()
-        process = await self.activated(port)
-        await self.wait_for(f"http://127.0.0.1:{port}/v2/", process)
-        self.assertIn(
-            f"ready on IPv4Address(type='TCP', host='127.0.0.1', port={port}",
-            process.text(),
-        )
-
-    async def test_several_inherited_sockets(self) -> None:
-        """Nobody can tell which one is meant."""
-        process = await self.activated(free_port(), free_port())
-        await process.output.ended
-        self.assertEqual(process.output.status.exitCode, 78)
-        self.assertIn("systemd handed over several sockets", process.text())
 
     def on_storage(self, root: str) -> str:
         return self.write(

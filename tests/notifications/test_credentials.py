@@ -20,7 +20,6 @@ from txregistry.config.health import HealthSection, HttpHealth
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.notifications import queue
 from txregistry.notifications.endpoint import Endpoint
-from txregistry.spec.weburl import Target, is_http_url
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.wire import Wire
 
@@ -109,24 +108,3 @@ class HealthTests(SynchronousTestCase):
         asked = HealthSection(http=(HttpHealth("http://ann:hush@a.example/up"),))
         (check,) = health_checks(asked, MemoryDriver(Clock()), MemoryReactorClock())
         self.assertEqual(check.name, "http://a.example/up")
-
-
-class TargetTests(SynchronousTestCase):
-    """A URL taken apart."""
-
-    def test_parts(self) -> None:
-        """What is asked for has neither name, password nor fragment."""
-        for url, bare, pair in (
-            ("http://a", "http://a", None),
-            ("HTTP://A:80/x#y", "http://A:80/x", None),
-            ("http://a:/x", "http://a/x", None),
-            ("http://u:p@a/x?y=@z", "http://a/x?y=@z", "u:p"),
-            ("http://u:p:q@a", "http://a", "u:p:q"),
-            ("http://u@v:p@a/", "http://a/", "u@v:p"),
-            ("https://u:p@[::1]:1/", "https://[::1]:1/", "u:p"),
-            ("http://@a/", "http://a/", ":"),
-            ("http://%C3%A9:%3A%2F@a/", "http://a/", "é::/"),
-        ):
-            self.assertTrue(is_http_url(url), url)
-            expected = Target(bare, "" if pair is None else encoded(pair))
-            self.assertEqual(Target.of(url), expected)

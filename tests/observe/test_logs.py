@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.context import request_id
-from txregistry.observe.logs import make_observer
+from txregistry.observe.logs import RenewableObserver, make_observer
 
 
 class LogTests(SynchronousTestCase):
@@ -41,6 +41,25 @@ class LogTests(SynchronousTestCase):
             self.assertEqual((event["count"], event["what"]), (3, "['x']"))
             self.assertEqual((event["level"], event["service"]), ("warn", "edge"))
             self.assertIn(time, event)
+
+    def test_fields_with_reserved_names(self) -> None:
+        """A field of an event does not replace the message, the time or the logger."""
+        log, stream = self.log("json")
+        log.info("from {logger}", message=("legacy",), time=3.0, logger="theirs")
+        event = json.loads(stream.getvalue())
+        self.assertEqual(event["message"], "from theirs")
+        self.assertEqual(event["logger"], "txregistry.test")
+        self.assertRegex(event["time"], r"^\d{4}-.*Z$")
+
+    def test_renewed(self) -> None:
+        """Whoever holds an observer writes by another one from then on."""
+        stream = io.StringIO()
+        observer = RenewableObserver(make_observer("text", "info", {}, stream))
+        log = Logger("txregistry.test", observer=LogPublisher(observer))
+        log.debug("unheard")
+        observer.renew(make_observer("json", "debug", {}, stream))
+        log.debug("heard")
+        self.assertEqual(json.loads(stream.getvalue())["message"], "heard")
 
     def test_failures(self) -> None:
         """A traceback goes along."""

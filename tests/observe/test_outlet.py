@@ -70,7 +70,7 @@ class PipeTests(SynchronousTestCase):
 
     def test_reader_that_never_reads(self) -> None:
         """Beyond a limit lines are dropped, and counted; those before are whole."""
-        self.patch(outlet_module, "MAX_WAITING_BYTES", 10_000)
+        self.patch(outlet_module, "MAX_BUFFERED_BYTES", 10_000)
         for number in range(200):
             self.outlet.write(f"line {number:04} {'x' * 90}\n")
         found = self.read_on().decode().splitlines()
@@ -88,10 +88,10 @@ class PipeTests(SynchronousTestCase):
 
     def test_end(self) -> None:
         """At the end what has room is written, and the rest is counted."""
-        self.patch(outlet_module, "_END_SECONDS", 0.0)
+        self.patch(outlet_module, "_CLOSE_SECONDS", 0.0)
         self.outlet.write("x" * 4096)
         self.outlet.write("late\n")
-        self.outlet.end()
+        self.outlet.close()
         self.assertEqual(self.outlet.dropped, 1)
         self.reactor.pump([0, 0.1])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
@@ -112,7 +112,7 @@ class PipeTests(SynchronousTestCase):
         self.outlet.write("x" * 4096)
         self.outlet.write("late\n" * 100_000)
         self.outlet._poll = Dripping()
-        self.outlet.end()
+        self.outlet.close()
         self.assertEqual([round(wait) for wait in waits], [1000, 600, 200, 0])
         self.assertGreater(self.outlet.dropped, 90_000)
         self.reactor.pump([0, 0.1])

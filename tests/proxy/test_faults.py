@@ -144,13 +144,14 @@ class FaultTests(SynchronousTestCase):
         self.assert_broken()
 
     def test_wrong_digest_of_a_small_blob(self) -> None:
-        """Of a blob below the held-back size, not one byte is seen."""
+        """Of a blob below the held-back size not one byte is seen: it is an error."""
         self.content = b"small"
         self.digest = self.house.upstream.add_blob("lib/x", self.content)
         self.path = f"/v2/lib/x/blobs/{self.digest}"
         self.fault(corrupt=0)
         got = self.house.get(self.path)
-        self.assertEqual((got.broken, got.body), (True, b""))
+        self.assertEqual((got.broken, got.status), (False, 502))
+        self.assertIn(b"does not match its digest", got.body)
 
     def test_length_too_long(self) -> None:
         """A body shorter than announced is not taken for the whole."""

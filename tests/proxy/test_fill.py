@@ -369,6 +369,6 @@ class StateTests(SynchronousTestCase):
 
     def test_size_agrees(self) -> None:
         """A size that changes is another blob."""
-        self.assertTrue(FillState(size=None).agrees_with(5))
-        self.assertTrue(FillState(size=5).agrees_with(None))
-        self.assertFalse(FillState(size=5).agrees_with(6))
+        self.assertTrue(FillState(size=None).accepts_size(5))
+        self.assertTrue(FillState(size=5).accepts_size(None))
+        self.assertFalse(FillState(size=5).accepts_size(6))

@@ -51,11 +51,11 @@ class StallTests(SynchronousTestCase):
     def test_sent_once_more(self) -> None:
         """So does each byte that is there already, the first time that it is passed."""
         self.clock.advance(60)
-        self.stall.passed_over(10)
+        self.stall.skipped(10)
         self.clock.advance(60)
         self.assertNoResult(self.watched)
         for position in (5, 10):
-            self.stall.passed_over(position)
+            self.stall.skipped(position)
         self.clock.advance(30)
         self.failureResultOf(self.watched, UpstreamTimeout)
 
@@ -69,5 +69,5 @@ class StallTests(SynchronousTestCase):
         """What is told after the end sets no timer."""
         self.work.callback(None)
         self.stall.progressed()
-        self.stall.passed_over(5)
+        self.stall.skipped(5)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -8,10 +8,10 @@ from txregistry.proxy.state import (
     CHECKPOINT_BYTES,
     HELD_BACK_BYTES,
     MAX_FAILURES,
-    MAX_REFUSED_PARTS,
+    MAX_REFUSED_RANGES,
     FillState,
-    is_answered,
-    is_passing,
+    has_status,
+    is_temporary,
     keeps_partial,
 )
 from txregistry.spec.errors import (
@@ -81,21 +81,21 @@ class AgreementTests(SynchronousTestCase):
 
     def test_nothing_told(self) -> None:
         """What says nothing contradicts nothing."""
-        self.assertTrue(FillState(size=5, expected=5).agrees_with(None))
+        self.assertTrue(FillState(size=5, expected=5).accepts_size(None))
 
     def test_told_before(self) -> None:
         """By HEAD or by GET: it has to be the same."""
         for state in (FillState(size=5), FillState(expected=5)):
-            self.assertTrue(state.agrees_with(5))
-            self.assertFalse(state.agrees_with(6))
-        self.assertFalse(FillState(size=5, expected=6).agrees_with(5))
-        self.assertTrue(FillState(expected=0).agrees_with(0))
-        self.assertFalse(FillState(expected=0).agrees_with(1))
+            self.assertTrue(state.accepts_size(5))
+            self.assertFalse(state.accepts_size(6))
+        self.assertFalse(FillState(size=5, expected=6).accepts_size(5))
+        self.assertTrue(FillState(expected=0).accepts_size(0))
+        self.assertFalse(FillState(expected=0).accepts_size(1))
 
     def test_less_than_is_there(self) -> None:
         """It is no less than what came already."""
-        self.assertFalse(FillState(written=6).agrees_with(5))
-        self.assertTrue(FillState(written=5).agrees_with(5))
+        self.assertFalse(FillState(written=6).accepts_size(5))
+        self.assertTrue(FillState(written=5).accepts_size(5))
 
 
 class FailureTests(SynchronousTestCase):
@@ -133,25 +133,25 @@ class FailureTests(SynchronousTestCase):
     def test_refused_parts(self) -> None:
         """After refusals of a part the whole is asked for, until there is progress."""
         state = FillState(written=10)
-        self.assertTrue(state.resumes)
-        for _ in range(MAX_REFUSED_PARTS):
-            self.assertTrue(state.resumes)
+        self.assertTrue(state.can_resume)
+        for _ in range(MAX_REFUSED_RANGES):
+            self.assertTrue(state.can_resume)
             state.next_attempt(ANSWERED)
-        self.assertFalse(state.resumes)
+        self.assertFalse(state.can_resume)
         state.written += HELD_BACK_BYTES
         state.next_attempt(BROKEN)
-        self.assertTrue(state.resumes)
+        self.assertTrue(state.can_resume)
 
     def test_broken_connections_refuse_nothing(self) -> None:
         """Who has not answered may still know parts."""
         state = FillState(written=10)
         for _ in range(MAX_FAILURES):
             state.next_attempt(BROKEN)
-        self.assertTrue(state.resumes)
+        self.assertTrue(state.can_resume)
 
     def test_nothing_to_resume(self) -> None:
         """Who has nothing asks for the whole."""
-        self.assertFalse(FillState().resumes)
+        self.assertFalse(FillState().can_resume)
 
 
 class KindTests(SynchronousTestCase):
@@ -161,15 +161,15 @@ class KindTests(SynchronousTestCase):
         """Failures of the upstream and rate limits pass."""
         passing = (BROKEN, UpstreamTimeout(), UpstreamUnavailable(), TooManyRequests())
         for error in passing:
-            self.assertTrue(is_passing(error), error)
+            self.assertTrue(is_temporary(error), error)
         for staying in (Denied(), BlobUnknown(), OSError(), KeyboardInterrupt()):
-            self.assertFalse(is_passing(staying), staying)
+            self.assertFalse(is_temporary(staying), staying)
 
     def test_answered(self) -> None:
         """An answer has a status."""
-        self.assertTrue(is_answered(ANSWERED))
+        self.assertTrue(has_status(ANSWERED))
         for error in (BROKEN, UpstreamFailed(), UpstreamFailed("status"), OSError()):
-            self.assertFalse(is_answered(error), error)
+            self.assertFalse(has_status(error), error)
 
     def test_kept(self) -> None:
         """What came is kept if it may go on, and is more than nobody has seen."""

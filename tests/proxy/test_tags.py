@@ -17,7 +17,7 @@ from txregistry.testing.upstream import Fault
 TAG = "/v2/lib/x/manifests/v1"
 
 
-class TagTests(SynchronousTestCase):
+class TagCase(SynchronousTestCase):
     """One tag, asked for again and again."""
 
     def setUp(self) -> None:
@@ -44,6 +44,10 @@ class TagTests(SynchronousTestCase):
 
     def lose_upstream(self) -> None:
         self.house.upstream_wire.refused = Refused()
+
+
+class TagTests(TagCase):
+    """How often the upstream is asked, and what for."""
 
     def test_cold_tag_costs_a_head_and_a_get_by_digest(self) -> None:
         """The tag is resolved by HEAD, the manifest fetched by its digest."""
@@ -247,61 +251,6 @@ class TagTests(SynchronousTestCase):
             self.assertEqual((method, got.status), (method, 405))
             code = json.loads(got.body)["errors"][0]["code"]
             self.assertEqual(code, "UNSUPPORTED")
-
-    def test_linking_costs_no_second_download(self) -> None:
-        """Content of another repository is linked once upstream confirms access."""
-        content = b"shared" * 50_000
-        digest = self.house.upstream.add_blob("lib/a", content)
-        self.house.upstream.add_blob("lib/b", content)
-        self.house.get(f"/v2/lib/a/blobs/{digest}")
-        got = self.house.get(f"/v2/lib/b/blobs/{digest}")
-        self.assertEqual(got.body, content)
-        self.assertEqual(self.house.upstream.count("GET", "/blobs/"), 1)
-        self.assertEqual(self.house.get(f"/v2/lib/c/blobs/{digest}").status, 404)
-
-    def test_linking_a_manifest(self) -> None:
-        """A manifest of another repository costs a HEAD, not a pull."""
-        self.house.upstream.add_manifest("lib/y", image_manifest(), "v1")
-        self.digest()
-        got = self.house.get(f"/v2/lib/y/manifests/{self.first}")
-        self.assertEqual(got.status, 200)
-        self.assertEqual(self.gets(), 1)
-
-    def test_wrong_manifest_is_not_served(self) -> None:
-        """A manifest that does not match its digest is 502 and not stored."""
-        self.house.upstream.manifests["lib/x", str(self.first)] = image_manifest(
-            note="another"
-        )
-        got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
-        self.assertEqual(got.status, 502)
-        self.assertEqual(self.house.paths(), [])
-
-    def test_damaged_manifest_heals(self) -> None:
-        """A stored manifest whose bytes have changed is fetched again."""
-        self.digest()
-        path = next(p for p in self.house.paths() if self.first.hex + "/data" in p)
-        self.successResultOf(self.house.driver.put(path, b"{}"))
-        self.house.content._caches.manifests.drop_everywhere(self.first)
-        got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
-        self.assertEqual(got.body, image_manifest())
-
-    def test_truncated_blob_heals(self) -> None:
-        """A stored blob that has lost its end is fetched again."""
-        digest = self.house.upstream.add_blob("lib/x", b"x" * 1000)
-        target = f"/v2/lib/x/blobs/{digest}"
-        self.house.get(target)
-        path = next(p for p in self.house.paths() if digest.hex + "/data" in p)
-        self.successResultOf(self.house.driver.put(path, b"x" * 10))
-        self.assertEqual(self.house.get(target).body, b"x" * 1000)
-
-    def test_vanished_blob_heals(self) -> None:
-        """A stored blob whose data went away behind our back is fetched again."""
-        digest = self.house.upstream.add_blob("lib/x", b"x" * 1000)
-        target = f"/v2/lib/x/blobs/{digest}"
-        self.house.get(target)
-        path = next(p for p in self.house.paths() if digest.hex + "/data" in p)
-        self.successResultOf(self.house.driver.delete(path))
-        self.assertEqual(self.house.get(target).body, b"x" * 1000)
 
     def test_restart_keeps_the_age(self) -> None:
         """After a restart, the age of a stale tag counts from its confirmation."""

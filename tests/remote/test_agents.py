@@ -18,7 +18,7 @@ from zope.interface.verify import verifyObject
 
 from tests.remote.answering import AgentCase, Answer, settle
 from txregistry.remote.agents import (
-    MAX_OBEYED_SECONDS,
+    MAX_INLINE_WAIT_SECONDS,
     IdentityAgent,
     RetryAgent,
     TimedAgent,
@@ -246,10 +246,10 @@ class RetryTests(AgentCase):
 
     def test_asked_to_wait_as_long_as_may_be(self) -> None:
         """The most that is obeyed is."""
-        header = {"Retry-After": str(int(MAX_OBEYED_SECONDS))}
+        header = {"Retry-After": str(int(MAX_INLINE_WAIT_SECONDS))}
         self.inner.plan = [Answer(503, header), 200]
         asked = self.ask()
-        self.clock.advance(MAX_OBEYED_SECONDS)
+        self.clock.advance(MAX_INLINE_WAIT_SECONDS)
         self.assertEqual(self.successResultOf(asked).code, 200)
 
     def test_asked_to_wait_less_than_planned(self) -> None:
@@ -263,7 +263,7 @@ class RetryTests(AgentCase):
 
     def test_asked_to_wait_for_long(self) -> None:
         """A long wait is the client's to decide on, who gets the answer whole."""
-        seconds = str(int(MAX_OBEYED_SECONDS) + 1)
+        seconds = str(int(MAX_INLINE_WAIT_SECONDS) + 1)
         answer = Answer(429, {"Retry-After": seconds})
         self.inner.plan = [answer, 200]
         self.assertIs(self.successResultOf(self.ask()), answer)

@@ -77,18 +77,6 @@ class BearerTests(AuthCase):
         self.assertEqual(fields["scope"], "repository:lib/x:pull")
         self.assertEqual((fields["service"], fields["account"]), ("reg", "robot"))
 
-    def test_token_is_used_again(self) -> None:
-        """One token serves until it is about to expire."""
-        for number in range(5):
-            digest = self.upstream.add_blob("lib/x", b"%d" % number)
-            self.assertEqual(self.status(f"/v2/lib/x/blobs/{digest}"), 200)
-            self.house.clock.advance(50)
-        self.assertEqual(len(self.tokens.asked), 1)
-        digest = self.upstream.add_blob("lib/x", b"last")
-        self.house.clock.advance(50)
-        self.status(f"/v2/lib/x/blobs/{digest}")
-        self.assertEqual(len(self.tokens.asked), 2)
-
     def test_first_request_is_the_only_one_made_twice(self) -> None:
         """What the upstream demands is remembered, for each repository by itself."""
         self.status()
@@ -97,17 +85,6 @@ class BearerTests(AuthCase):
             self.status(f"/v2/lib/x/blobs/{other}")
         refused = self.upstream.count("GET", "/blobs/") - 3
         self.assertEqual(refused, 1)
-
-    def test_many_share_one_token_request(self) -> None:
-        """However many ask, the token service is asked once per scope."""
-        self.status()
-        self.house.clock.advance(1000)
-        self.tokens.asked.clear()
-        digests = [self.upstream.add_blob("lib/x", b"n%d" % n) for n in range(10)]
-        asked = [self.house.ask("GET", f"/v2/lib/x/blobs/{d}") for d in digests]
-        for got in asked:
-            self.assertEqual(self.house.settle(got).status, 200)
-        self.assertEqual(len(self.tokens.asked), 1)
 
     def test_refused_token_is_renewed_once(self) -> None:
         """A token that is not accepted any more is replaced, the request repeated."""
@@ -122,38 +99,6 @@ class BearerTests(AuthCase):
         self.upstream.token = "something else"
         self.assertEqual(self.status(), 401)
         self.assertLessEqual(len(self.tokens.asked), 2)
-
-    def test_short_life_is_a_minute(self) -> None:
-        """A lifetime below a minute, or none, counts as one."""
-        self.tokens.answer = {"access_token": "t1"}
-        self.status()
-        self.house.clock.advance(50)
-        digest = self.upstream.add_blob("lib/x", b"later")
-        self.status(f"/v2/lib/x/blobs/{digest}")
-        self.assertEqual(len(self.tokens.asked), 1)
-
-    def test_service_that_knows_only_post(self) -> None:
-        """A token service that has no GET is asked by the OAuth2 form."""
-        self.tokens.refuse_get = 405
-        self.assertEqual(self.status(), 200)
-        self.assertEqual(
-            [method for method, _, _ in self.tokens.asked], ["GET", "POST"]
-        )
-        fields = self.tokens.asked[1][1]
-        self.assertEqual(
-            (fields["grant_type"], fields["username"]), ("password", "robot")
-        )
-
-    def test_wrong_password(self) -> None:
-        """Credentials that the token service refuses are 401."""
-        self.tokens.refuse_get = 401
-        self.assertEqual(self.status(), 401)
-
-    def test_garbage_from_the_token_service(self) -> None:
-        """An answer without a token is a failure of the upstream."""
-        for answer in ({}, {"token": 7}, {"token": "a\nb"}, {"expires_in": "x"}):
-            self.tokens.answer = answer
-            self.assertEqual(self.status(), 502)
 
     def test_preload(self) -> None:
         """Right after the start a first token is fetched, without a scope."""

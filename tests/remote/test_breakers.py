@@ -40,7 +40,11 @@ class PathTests(AgentCase):
         self.fail(5)
         error = self.refused(UpstreamUnavailable)
         self.assertEqual(error.retry_after, 5)
-        facts = {"upstream": "upstream.example", "reason": "failing", "path": PATH}
+        facts = {
+            "upstream": "upstream.example",
+            "reason": "failed repeatedly",
+            "path": PATH,
+        }
         self.assertEqual(error.detail, facts)
         self.assertEqual(len(self.inner.asked), 5)
 
@@ -234,7 +238,7 @@ class HomeTests(AgentCase):
         self.assertEqual(self.status(), 200)
 
 
-FAILING = {"reason": "failing"}
+FAILING = {"reason": "failed repeatedly"}
 
 
 class OtherTests(AgentCase):

@@ -62,7 +62,7 @@ class CircuitTests(SynchronousTestCase):
 
     def test_many_are_bounded(self) -> None:
         """Of many things that fail, the oldest are forgotten."""
-        circuits = Circuits(most=10)
+        circuits = Circuits(max_entries=10)
         for number in range(20):
             for _ in range(5):
                 circuits.failed(number, 0)

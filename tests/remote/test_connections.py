@@ -13,10 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
 from txregistry.remote.connections import (
-    DOUBT_SECONDS,
     IDLE_SECONDS,
-    KeptConnections,
-    RenewingAgent,
+    REUSED_TIMEOUT_SECONDS,
+    KeepAlivePool,
+    StaleConnectionAgent,
 )
 
 
@@ -49,12 +49,31 @@ class Endpoint:
         return connected
 
 
-class KeptTests(SynchronousTestCase):
+class Back:
+    """A connection after its answer."""
+
+    state, aborted, lost = "QUIESCENT", 0, 0
+
+    @property
+    def transport(self) -> Back:
+        return self
+
+    def abort(self) -> Deferred[None]:
+        self.aborted += 1
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done
+
+    def loseConnection(self) -> None:
+        self.lost += 1
+
+
+class KeepAlivePoolTests(SynchronousTestCase):
     """The pool."""
 
     def test_new_connections_are_watched_by_the_kernel(self) -> None:
         """A connection that has died is found out though nothing is sent."""
-        pool, endpoint = KeptConnections(Clock(), 4), Endpoint()
+        pool, endpoint = KeepAlivePool(Clock(), 4), Endpoint()
         self.addCleanup(endpoint.transport.socket.close)
         self.successResultOf(pool.getConnection("x", endpoint))
         self.assertEqual(pool.reused, 0)
@@ -65,7 +84,7 @@ class KeptTests(SynchronousTestCase):
 
     def test_tls_as_well(self) -> None:
         """TLS lies on a connection like any other."""
-        pool, endpoint = KeptConnections(Clock(), 4), Endpoint()
+        pool, endpoint = KeepAlivePool(Clock(), 4), Endpoint()
         self.addCleanup(endpoint.transport.socket.close)
         plain = endpoint.transport
         endpoint.transport = TLSMemoryBIOProtocol(Factory(), Protocol())
@@ -74,9 +93,23 @@ class KeptTests(SynchronousTestCase):
         idle = plain.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
         self.assertEqual((plain.kept_alive, idle), (True, 20))
 
+    def test_retired(self) -> None:
+        """None is kept any more: one that comes back is closed at once."""
+        clock = Clock()
+        pool = KeepAlivePool(clock, 4)
+        back = Back()
+        pool._putConnection("x", back)
+        pool.retire()
+        self.assertEqual(back.aborted, 1)
+        late = Back()
+        pool._putConnection("x", late)
+        clock.advance(0)
+        self.assertEqual((late.lost, clock.getDelayedCalls()), (1, []))
+        self.assertFalse(pool.persistent)
+
     def test_limits(self) -> None:
         """As many are kept as may be open, and none for longer than a minute."""
-        pool = KeptConnections(Clock(), 4)
+        pool = KeepAlivePool(Clock(), 4)
         self.assertEqual(pool.maxPersistentPerHost, 4)
         self.assertLessEqual(pool.cachedConnectionTimeout, IDLE_SECONDS)
 
@@ -95,7 +128,7 @@ class Inner:
         self.asked.append(Deferred())
         return self.asked[-1]
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         self.closed += 1
 
 
@@ -104,7 +137,7 @@ class RenewingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock, self.inner = Clock(), Inner()
-        self.agent = RenewingAgent(self.inner, self.clock, self.inner)
+        self.agent = StaleConnectionAgent(self.inner, self.clock, self.inner)
 
     def ask(self) -> Deferred[object]:
         return self.agent.request(b"GET", b"http://x/")
@@ -112,7 +145,7 @@ class RenewingTests(SynchronousTestCase):
     def test_silence_is_asked_again(self) -> None:
         """Once, on a new connection; what is kept beside it is closed."""
         asked = self.ask()
-        self.clock.advance(DOUBT_SECONDS)
+        self.clock.advance(REUSED_TIMEOUT_SECONDS)
         self.assertEqual((len(self.inner.asked), self.inner.closed), (2, 1))
         self.clock.advance(60)
         self.assertEqual(len(self.inner.asked), 2)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.challenge import Challenge, parse_challenges
-from txregistry.spec.links import parse_next
 
 
 class ChallengeTests(SynchronousTestCase):
@@ -58,4 +57,3 @@ class ChallengeTests(SynchronousTestCase):
     def test_any_text(self, text: str) -> None:
         """Whatever is sent, reading it ends."""
         parse_challenges([text])
-        parse_next([text])

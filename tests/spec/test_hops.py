@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest import TestCase
 
 from txregistry.spec.forwarded import forwarded_elements
-from txregistry.spec.hops import client_of, hop_address
+from txregistry.spec.hops import client_address, hop_address
 
 
 def is_near(address: str) -> bool:
@@ -17,7 +17,7 @@ class ClientTests(TestCase):
     """Which of the addresses in a chain counts."""
 
     def client(self, peer: str, forwarded: str = "", forwarded_for: str = "") -> str:
-        return client_of(peer, forwarded, forwarded_for, is_near)
+        return client_address(peer, forwarded, forwarded_for, is_near)
 
     def test_chains(self) -> None:
         """The last one that nobody trusted has named."""

@@ -10,7 +10,12 @@ from txregistry.spec.errors import (
     NameInvalid,
     TagInvalid,
 )
-from txregistry.spec.reference import RepositoryName, Tag, parse_reference
+from txregistry.spec.reference import (
+    RepositoryName,
+    Tag,
+    is_name_prefix,
+    parse_reference,
+)
 
 
 class ReferenceTests(SynchronousTestCase):
@@ -74,3 +79,23 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(parse_reference("v1"), Tag("v1"))
         with self.assertRaises(DigestInvalid):
             parse_reference("sha257:aa")
+
+
+class PrefixTests(SynchronousTestCase):
+    """What may become a name."""
+
+    def test_names(self) -> None:
+        """A host begins a name, though it is none, and so does the longest name."""
+        long = "my_team" + "/" + ("b" * 49 + "/") * 4 + "c" * 46
+        for text in (
+            "a",
+            "a/b",
+            "Host.example",
+            "a--b/c.d",
+            "h:5000",
+            long,
+            f"{long}c",
+        ):
+            self.assertTrue(is_name_prefix(text), text)
+        for text in ("", "/", "a/", ".a", "_layers", "a/Host"):
+            self.assertFalse(is_name_prefix(text), text)

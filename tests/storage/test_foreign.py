@@ -17,10 +17,8 @@ from txregistry.interfaces.collection import CollectOptions, CollectReport
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
-from txregistry.spec.reference import may_begin_a_name
 from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.tree import layout
-from txregistry.storage.tree.shape import is_ours
 from txregistry.storage.uploads.purge import UploadPurger
 from txregistry.storagedriver.filesystem import scandir, stat
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
@@ -46,69 +44,6 @@ JUNK = (
     "$RECYCLE.BIN",
 )
 HEX = "a" * 64
-
-
-class ShapeTests(SynchronousTestCase):
-    """Paths that can be of ours."""
-
-    def test_ours(self) -> None:
-        """Whatever the layout gives, and what is on the way to it."""
-        digest = Digest("sha512", "b" * 128)
-        revision = f"{layout.REPOSITORIES}/a/_manifests/revisions/sha256/{HEX}"
-        for path in (
-            f"{layout.BLOBS}/sha256/aa/{HEX}/data",
-            layout.blob_data(digest),
-            f"{layout.REPOSITORIES}/a/b_c/_layers/sha256/{HEX}/link",
-            f"{layout.REPOSITORIES}/Host.example/b/_uploads",
-            f"{revision}/link",
-            f"{revision}/signatures/sha256/{HEX}/link",
-            f"{layout.REPOSITORIES}/a/_manifests/tags/V1.0_x/current/link",
-            f"{layout.REPOSITORIES}/a/_manifests/tags/_/index/sha256/{HEX}/link",
-        ):
-            for above in (Path(path), *Path(path).parents[:-4]):
-                self.assertTrue(is_ours(str(above)), above)
-
-    def test_foreign(self) -> None:
-        """Junk, wherever it lies."""
-        for name in (*JUNK, "index.html"):
-            for place in (
-                layout.BLOBS,
-                f"{layout.BLOBS}/sha256",
-                f"{layout.BLOBS}/sha256/aa",
-                f"{layout.BLOBS}/sha256/aa/{HEX}",
-                f"{layout.REPOSITORIES}/a/_layers",
-                f"{layout.REPOSITORIES}/a/_layers/sha256",
-                f"{layout.REPOSITORIES}/a/_layers/sha256/{HEX}",
-                f"{layout.REPOSITORIES}/a/_manifests",
-                f"{layout.REPOSITORIES}/a/_manifests/revisions/sha256",
-            ):
-                self.assertFalse(is_ours(f"{place}/{name}"), (place, name))
-        for path in (layout.FILLS, "/", "/docker", f"{layout.BLOBS}x"):
-            self.assertFalse(is_ours(path), path)
-        for name in set(JUNK) - {"Thumbs.db"}:  # which may be a host
-            self.assertFalse(is_ours(f"{layout.REPOSITORIES}/{name}/_layers"), name)
-
-    def test_names(self) -> None:
-        """A host begins a name, though it is none, and so does the longest name."""
-        long = "my_team" + "/" + ("b" * 49 + "/") * 4 + "c" * 46
-        for text in (
-            "a",
-            "a/b",
-            "Host.example",
-            "a--b/c.d",
-            "h:5000",
-            long,
-            f"{long}c",
-        ):
-            self.assertTrue(may_begin_a_name(text), text)
-        for text in ("", "/", "a/", ".a", "_layers", "a/Host"):
-            self.assertFalse(may_begin_a_name(text), text)
-
-    def test_uploads(self) -> None:
-        """Nobody looks for links in uploads."""
-        path = f"{layout.REPOSITORIES}/a/_uploads"
-        self.assertTrue(is_ours(path))
-        self.assertFalse(is_ours(f"{path}/some-id"))
 
 
 class ForeignTests(SynchronousTestCase):

@@ -33,8 +33,13 @@ from txregistry.flow.context import client_share
 from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.remote.client import Limits
 from txregistry.remote.credentials import Credentials, ICredentialStore
-from txregistry.remote.habits import BELIEVED_SECONDS, Habits
-from txregistry.remote.places import MAX_WAIT, MAX_WAITING, PlacedAgent, Places
+from txregistry.remote.head_support import REMEMBERED_SECONDS, HeadSupport
+from txregistry.remote.request_slots import (
+    MAX_WAIT,
+    MAX_WAITING,
+    RequestSlots,
+    SlotAgent,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
@@ -123,7 +128,7 @@ class OwnHouseTests(SynchronousTestCase):
     # Connections.
 
     def test_connections_are_bounded_and_one_is_kept_for_manifests(self) -> None:
-        """While blobs take all other places, a manifest does not wait."""
+        """While blobs take all other slots, a manifest does not wait."""
 
         class Slow(Case):
             """Sends a part of each blob and waits."""
@@ -153,7 +158,7 @@ class OwnHouseTests(SynchronousTestCase):
         self.assertEqual(case.count("GET", "/blobs/"), 3)
 
     def test_one_connection_is_enough(self) -> None:
-        """With one place for all, tokens and redirects still come."""
+        """With a single slot, tokens and redirects still come."""
 
         class Token(Case):
             """Wants a token and sends blobs elsewhere."""
@@ -407,49 +412,49 @@ class Helper:
         return True
 
 
-class PlacesTests(SynchronousTestCase):
+class RequestSlotsTests(SynchronousTestCase):
     """Who is next."""
 
     def test_order(self) -> None:
-        """First come, first served; one place is kept for what is small."""
-        places, served = Places(3), []
+        """First come, first served; one slot is reserved for small requests."""
+        slots, served = RequestSlots(3), []
         for number in range(4):
-            places.take(small=False).addCallback(lambda _, n=number: served.append(n))
+            slots.acquire(small=False).addCallback(lambda _, n=number: served.append(n))
         self.assertEqual(served, [0, 1])
-        places.take(small=True).addCallback(lambda _: served.append("small"))
+        slots.acquire(small=True).addCallback(lambda _: served.append("small"))
         self.assertEqual(served, [0, 1, "small"])
-        places.leave()
+        slots.release()
         self.assertEqual(served, [0, 1, "small"])
-        places.leave()
+        slots.release()
         self.assertEqual(served, [0, 1, "small", 2])
-        self.assertEqual(places.waiting, 1)
+        self.assertEqual(slots.waiting, 1)
 
     def test_clients_take_turns(self) -> None:
         """One that asks for much does not keep another one waiting behind all of it."""
-        places, served = Places(1), []
+        slots, served = RequestSlots(1), []
 
         def ask(client: str, number: int) -> None:
             client_share.set(client)
-            waits = places.take(small=False)
+            waits = slots.acquire(small=False)
             waits.addCallback(lambda _: served.append((client, number)))
 
         for number in range(200):
             copy_context().run(ask, "a", number)
         copy_context().run(ask, "b", 0)
-        places.leave()
-        places.leave()
+        slots.release()
+        slots.release()
         self.assertEqual(served, [("a", 0), ("a", 1), ("b", 0)])
 
     def test_client_is_known(self) -> None:
         """What is done for a request is known to be done for its client."""
         seen: list[str] = []
-        take = Places.take
+        take = RequestSlots.acquire
 
-        def noted(places: Places, *args: Any) -> Any:
+        def noted(slots: RequestSlots, *args: Any) -> Any:
             seen.append(client_share.get())
-            return take(places, *args)
+            return take(slots, *args)
 
-        self.patch(Places, "take", noted)
+        self.patch(RequestSlots, "acquire", noted)
         house = TestHouse()
         for host in ("192.0.2.1", "2001:db8::1:2:3:4"):
             peer = IPv4Address("TCP", host, 1)
@@ -459,42 +464,42 @@ class PlacesTests(SynchronousTestCase):
 
     def test_what_goes_on_comes_first(self) -> None:
         """What has begun already does not wait behind what has not."""
-        places, served = Places(1), []
+        slots, served = RequestSlots(1), []
         for number in range(3):
-            places.take(small=False).addCallback(lambda _, n=number: served.append(n))
-        going_on = places.take(small=False, goes_on=True)
+            slots.acquire(small=False).addCallback(lambda _, n=number: served.append(n))
+        going_on = slots.acquire(small=False, is_resume=True)
         going_on.addCallback(lambda _: served.append("going on"))
-        places.leave()
-        places.leave()
+        slots.release()
+        slots.release()
         self.assertEqual(served, [0, "going on", 1])
 
     def test_waiting_has_an_end(self) -> None:
         """Neither for ever nor in any number: then it is 503, and nobody waits."""
-        clock, places = Clock(), Places(1)
-        self.successResultOf(places.take(small=False))
-        agent = PlacedAgent(Wire(Site(Resource()), clock), clock, places)
+        clock, slots = Clock(), RequestSlots(1)
+        self.successResultOf(slots.acquire(small=False))
+        agent = SlotAgent(Wire(Site(Resource()), clock), clock, slots)
         waiting = agent.request(b"GET", b"http://x/v2/a/blobs/x")
         clock.advance(MAX_WAIT)
         self.failureResultOf(waiting, UpstreamUnavailable)
-        self.assertEqual(places.waiting, 0)
+        self.assertEqual(slots.waiting, 0)
         for _ in range(MAX_WAITING):
-            places.take(small=True)
+            slots.acquire(small=True)
         refused = agent.request(b"GET", b"http://x/v2/a/blobs/x")
         self.failureResultOf(refused, UpstreamUnavailable)
 
     def test_failure_leaves_no_place_taken(self) -> None:
-        """A question that fails gives its place back."""
-        clock, places = Clock(), Places(1)
+        """A request that fails releases its slot."""
+        clock, slots = Clock(), RequestSlots(1)
         wire = Wire(Site(Resource()), clock, Refused())
-        agent = PlacedAgent(wire, clock, places)
+        agent = SlotAgent(wire, clock, slots)
         self.failureResultOf(agent.request(b"GET", b"http://x/"), Refused)
-        self.successResultOf(places.take(small=False))
+        self.successResultOf(slots.acquire(small=False))
 
     def test_tokens_do_not_wait_for_blobs(self) -> None:
-        """The kept place is for a token service as well, whatever its path."""
-        clock, places = Clock(), Places(2)
+        """The reserved slot serves a token service too, whatever its path."""
+        clock, slots = Clock(), RequestSlots(2)
         wire = Wire(Site(Resource()), clock)
-        agent = PlacedAgent(wire, clock, places)
+        agent = SlotAgent(wire, clock, slots)
         for url, waiting in (
             (b"http://x/v2/a/blobs/y", 0),
             (b"http://x/storage/y?sig=1", 1),
@@ -502,36 +507,36 @@ class PlacesTests(SynchronousTestCase):
             (b"http://x/v2/a/manifests/y", 2),
         ):
             agent.request(b"GET", url).addErrback(lambda _: None)
-            self.assertEqual((url, places.waiting), (url, waiting))
+            self.assertEqual((url, slots.waiting), (url, waiting))
 
     def test_whoever_gives_up(self) -> None:
-        """A place that nobody waits for any more goes to the next."""
-        places = Places(1)
-        first, second, third = (places.take(small=False) for _ in range(3))
+        """A slot whose waiter was cancelled goes to the next."""
+        slots = RequestSlots(1)
+        first, second, third = (slots.acquire(small=False) for _ in range(3))
         self.successResultOf(first)
         second.addErrback(lambda _: None)
         second.cancel()
-        places.leave()
+        slots.release()
         self.successResultOf(third)
 
 
-class HabitsTests(SynchronousTestCase):
-    """What an upstream cannot do is not believed for ever."""
+class HeadSupportTests(SynchronousTestCase):
+    """That HEAD is not supported is remembered for a while."""
 
-    def test_several_speak_for_all_until_one_answers(self) -> None:
+    def test_several_count_for_all_until_one_answers(self) -> None:
         """Three repositories in a row; and after an hour it is tried again."""
         clock = Clock()
-        habits = Habits(clock)
+        head_support = HeadSupport(clock)
         names = [RepositoryName.parse(f"a{number}") for number in range(4)]
         for name in names[:3]:
-            self.assertTrue(habits.answers_head(name))
-            habits.head_refused(name)
-            self.assertTrue(habits.answers_head(name))
-            habits.get_answered(name)
-            self.assertFalse(habits.answers_head(name))
-        self.assertFalse(habits.answers_head(names[3]))
-        habits.head_answered(names[0])
-        self.assertTrue(habits.answers_head(names[3]))
-        self.assertFalse(habits.answers_head(names[1]))
-        clock.advance(BELIEVED_SECONDS)
-        self.assertTrue(habits.answers_head(names[1]))
+            self.assertTrue(head_support.supports_head(name))
+            head_support.head_refused(name)
+            self.assertTrue(head_support.supports_head(name))
+            head_support.get_answered(name)
+            self.assertFalse(head_support.supports_head(name))
+        self.assertFalse(head_support.supports_head(names[3]))
+        head_support.head_answered(names[0])
+        self.assertTrue(head_support.supports_head(names[3]))
+        self.assertFalse(head_support.supports_head(names[1]))
+        clock.advance(REMEMBERED_SECONDS)
+        self.assertTrue(head_support.supports_head(names[1]))

@@ -24,8 +24,8 @@ from txregistry.interfaces.access import Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Denied
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import Got, TestHouse
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.lingering_close import LINGER_BYTES, LINGER_SECONDS
-from txregistry.web.http.request import MAX_DROPPED_BYTES
 
 NOW = 1_700_000_000
 CONTENT = b"some content"

@@ -15,7 +15,8 @@ from txregistry.spec.digest import Digest
 from txregistry.testing.house import REGISTRY, TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
-from txregistry.web.http.request import MAX_DROPPED_BYTES
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 UPLOADS = "/v2/a/b/blobs/uploads/"
@@ -93,7 +94,7 @@ class EndCase(SynchronousTestCase):
         house.send("POST", f"{UPLOADS}?digest={Digest.of(b'blob')}", b"blob")
         resource = house.registry.resource
         house.registry = RegistrySite(
-            resource, house.clock, house.recorder, cleartext_http2=True
+            make_serving(resource, house.recorder, cleartext_http2=True), house.clock
         )
         house.registry_wire = Wire(house.registry, house.clock)
 
@@ -207,7 +208,7 @@ class Http2EndTests(EndCase):
         self.assertAllGone("answered")
         self.client.upload(number, bytes(500_000))
         self.assertIsNone(stream.reset)
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_much_after_the_answer(self) -> None:
@@ -217,7 +218,7 @@ class Http2EndTests(EndCase):
         sent = self.client.upload(number, bytes(4 * MAX_DROPPED_BYTES))
         self.assertLess(sent, 2 * MAX_DROPPED_BYTES)
         self.assertEqual(stream.reset, 0)
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_body_that_was_not_asked_for(self) -> None:
@@ -233,7 +234,7 @@ class Http2EndTests(EndCase):
         self.client.settle(stream, 0.5)
         self.client.h2.reset_stream(number)
         self.client.flush()
-        self.assertEqual(self.connection()._late_bodies, {})
+        self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def test_streams_that_are_reset(self) -> None:
@@ -249,7 +250,7 @@ class Http2EndTests(EndCase):
                     request.abort()
                 self.client.turn(3)
             self.assertAllGone("reset")
-            self.assertEqual(self.connection()._late_bodies, {})
+            self.assertEqual(self.connection()._late_bodies.streams, [])
         self.assertAllStay()
 
     def connection(self) -> Any:

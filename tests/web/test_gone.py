@@ -24,6 +24,7 @@ from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
 from txregistry.web import router
 from txregistry.web.http.body import BodyBroken
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 CONTENT = os.urandom(300_000)
@@ -38,7 +39,8 @@ class GoneCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.house = house = TestHouse()
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, house.recorder, cleartext_http2=True
+            make_serving(house.registry.resource, house.recorder, cleartext_http2=True),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
         self.log = io.StringIO()
@@ -68,8 +70,8 @@ class UploadTests(GoneCase):
     """A client that leaves in the middle of its body."""
 
     def assertTold(self, received: int, announced: object) -> None:
-        line = self.line("left after")
-        self.assertIn(f"left after {received} of {announced} bytes of its body", line)
+        line = self.line("client disconnected")
+        self.assertIn(f"after {received} of {announced} bytes of its body", line)
         self.assertIsOfLast(line)
 
     def test_http1(self) -> None:
@@ -235,7 +237,10 @@ class FailingObserverTests(SynchronousTestCase):
         """An upload whose client has gone is not held by anything."""
         house = TestHouse()
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, Observers((Failing(), house.recorder))
+            make_serving(
+                house.registry.resource, Observers((Failing(), house.recorder))
+            ),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
         line = Line(house)

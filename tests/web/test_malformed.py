@@ -708,8 +708,9 @@ class ManifestTests(MalformedCase):
         document = _image()
         document["config"] = {**document["config"], "mediaType": "\udfff"}
         self.refuse_document(document, mediatypes.OCI_MANIFEST)
-        document = {**_image(), "annotations": {"a": "\ud83d"}}
-        self.refuse_document(document, mediatypes.OCI_MANIFEST)
+        for odd in ({"a": "\ud83d"}, {"\ud83d": "a"}):
+            document = {**_image(), "annotations": odd}
+            self.refuse_document(document, mediatypes.OCI_MANIFEST)
 
     def test_both_families_at_once(self) -> None:
         """A document that is an image and an index is neither."""

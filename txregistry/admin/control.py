@@ -7,6 +7,9 @@ A question is ``{"command": "collect", "options": {…}}``; the reply is any num
 from __future__ import annotations
 
 import json
+import socket
+import struct
+from collections.abc import Mapping
 from typing import Any, cast
 
 import attrs
@@ -16,6 +19,7 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IPushProducer,
     IReactorTime,
+    ISystemHandle,
     ITCPTransport,
     ITransport,
 )
@@ -25,16 +29,16 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.admin.commands import Command
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.collection import (
-    CollectionBusy,
-    CollectOptions,
-    ICollector,
-    Progress,
-)
+from txregistry.interfaces.collection import CollectionBusy
+from txregistry.interfaces.reload import ReloadRefused
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
+
+#: Credentials of the peer: process, user and group (unix(7), SO_PEERCRED).
+_CREDENTIALS = struct.Struct("3i")
 
 #: Seconds within which a client asks.
 QUESTION_SECONDS = 60.0
@@ -50,8 +54,8 @@ class ControlProtocol(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_QUESTION
 
-    def __init__(self, collector: ICollector, clock: IReactorTime) -> None:
-        self._collector, self._clock = collector, clock
+    def __init__(self, commands: Mapping[str, Command], clock: IReactorTime) -> None:
+        self._commands, self._clock = commands, clock
         self._limit: IDelayedCall | None = None
         self._answering: Deferred[None] | None = None
         self._is_read = True
@@ -98,51 +102,62 @@ class ControlProtocol(LineOnlyReceiver):
     @deferred
     async def _answer(self, line: bytes) -> None:
         try:
-            options = _read(line)
-            report = await self._collector.collect(options=options, tell=self._tell)
+            command, options = self._read(line)
+            report = await command.run(peer(self.transport), options, self._tell)
         except CancelledError:
             return
         except CollectionBusy:
             self._say({"error": "a collection is under way already"})
+        except ReloadRefused as error:
+            self._say({"error": str(error)})
         except Exception as error:
             # The client gets any error; the daemon continues.
             Logger(namespace="txregistry.admin").failure("a command failed")
             self._say({"error": str(error) or type(error).__name__})
         else:
-            self._say({"report": attrs.asdict(report)})
+            self._say({"report": report})
         cast(IConsumer, self.transport).unregisterProducer()
         cast(ITransport, self.transport).loseConnection()
 
-    def _tell(self, progress: Progress) -> None:
+    def _read(self, line: bytes) -> tuple[Command, Mapping[str, Any]]:
+        question = json.loads(line)
+        name = question.get("command") if isinstance(question, dict) else None
+        if not isinstance(name, str) or name not in self._commands:
+            offered = " and ".join(sorted(self._commands))
+            raise ValueError(f"expected a command: {offered}")
+        return self._commands[name], question.get("options") or {}
+
+    def _tell(self, progress: Mapping[str, Any]) -> None:
         if self._is_read:
-            self._say({"progress": attrs.asdict(progress)})
+            self._say({"progress": progress})
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.sendLine(json.dumps(answer).encode("utf-8"))
 
 
-def _read(line: bytes) -> CollectOptions:
-    question = json.loads(line)
-    if not isinstance(question, dict) or question.get("command") != "collect":
-        raise ValueError("the only command is collect")
-    given = question.get("options") or {}
-    return CollectOptions(
-        bool(given.get("dry_run")),
-        bool(given.get("delete_untagged")),
-        float(given.get("grace_seconds", CollectOptions().grace_seconds)),
-    )
+def peer(transport: Any) -> str:
+    """Name the peer of a Unix socket, from its credentials in the kernel."""
+    handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
+    if not isinstance(handle, socket.socket):
+        return "the control socket"
+    found = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(found)
+    return f"user {user}, process {pid}"
 
 
 @attrs.define(eq=False, slots=False)
 class ControlFactory(Factory):
-    """Answers questions about one store."""
+    """Answers questions about one daemon.
 
-    _collector: ICollector
+    :param commands: the commands by name.
+    """
+
+    _commands: Mapping[str, Command]
     _clock: IReactorTime
     noisy = False
 
     def buildProtocol(self, addr: Any) -> Protocol:
         """Make a protocol for one question."""
-        protocol = ControlProtocol(self._collector, self._clock)
+        protocol = ControlProtocol(self._commands, self._clock)
         protocol.factory = self
         return protocol

@@ -7,25 +7,41 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.context import Context
+from txregistry.assembly.settings import read_tls_files, upstream_name
 from txregistry.assembly.storage import LocalRegistry
-from txregistry.assembly.upstream import upstream_client
+from txregistry.assembly.upstream import upstream_agents
+from txregistry.config.fields import Duration
+from txregistry.config.proxy import Proxy
 from txregistry.daemon.preload import Preload
 from txregistry.interfaces.namespace import INamespace
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.namespace import ProxyNamespace
-from txregistry.remote.connections import KeptConnections
+from txregistry.remote.client import UpstreamAgents, UpstreamClient
+from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
 
 
 @attrs.frozen
 class Cache:
-    """A cache, and its services in the order of their start."""
+    """A cache, and its parts that a reload keeps.
 
-    namespace: INamespace
-    services: tuple[IService, ...]
+    :ivar files: those of ``proxy.tls``.
+    """
+
+    namespace: ProxyNamespace
+    client: UpstreamClient
+    files: TlsFiles
+    preload: Preload
+    fills: Fills
+
+    @property
+    def services(self) -> tuple[IService, ...]:
+        """Give the services in the order of their start."""
+        return self.preload, self.fills
 
 
 def assemble_cache(
@@ -52,15 +68,9 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
     :raise ValueError: the configuration cannot be used.
     """
     proxy = context.config.proxy
-    pool = KeptConnections(context.reactor, proxy.maxconnections)
-    client = upstream_client(
-        proxy,
-        context.reactor,
-        pool,
-        context.jitter,
-        context.environment,
-        context.metrics,
-    )
+    files = read_tls_files(proxy)
+    agents, pool = _agents(context, files)
+    client = UpstreamClient(agents, context.reactor)
     fills = _fills(context, local)
     namespace = assemble_cache(
         local,
@@ -71,8 +81,23 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
         context.clock,
         proxy.recheck,
     )
-    uses_credentials = bool(proxy.username or proxy.exec.command)
-    return Cache(namespace, (Preload(client, pool, uses_credentials), fills))
+    preload = Preload(client, pool, _uses_credentials(proxy))
+    return Cache(namespace, client, files, preload, fills)
+
+
+def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAlivePool]:
+    proxy = context.config.proxy
+    pool = KeepAlivePool(context.reactor, proxy.maxconnections)
+    agents = upstream_agents(
+        proxy,
+        files,
+        context.reactor,
+        pool,
+        context.jitter,
+        context.environment,
+        context.metrics,
+    )
+    return agents, pool
 
 
 def _fills(context: Context, local: LocalRegistry) -> Fills:
@@ -85,3 +110,80 @@ def _fills(context: Context, local: LocalRegistry) -> Fills:
         proxy.stalltimeout,
         proxy.maxfills,
     )
+
+
+def _uses_credentials(proxy: Proxy) -> bool:
+    return bool(proxy.username or proxy.exec.command)
+
+
+@attrs.frozen
+class NextCache:
+    """A cache with other settings, ready for :meth:`begin`.
+
+    :ivar agents: new agents of the client, with their pool; ``None`` to keep the
+        current ones.
+    :ivar is_same: upstream and credentials are unchanged.
+    """
+
+    cache: Cache
+    agents: tuple[UpstreamAgents, KeepAlivePool] | None
+    is_same: bool
+
+    def begin(self, context: Context) -> None:
+        """Apply the settings; current fills continue."""
+        proxy, cache = context.config.proxy, self.cache
+        cache.fills.limit(proxy.stalltimeout, proxy.maxfills)
+        if self.agents is not None:
+            agents, pool = self.agents
+            cache.client.use(agents)
+            cache.preload.renew(pool, _uses_credentials(proxy))
+        if not self.is_same:
+            cache.fills.forget()
+        context.metrics.rename(upstream_name(proxy))
+
+
+def next_cache(
+    context: Context, cache: Cache, before: Proxy, files: TlsFiles
+) -> NextCache | None:
+    """Prepare other settings of a cache; ``None`` if nothing has changed.
+
+    :param context: has the new configuration.
+    :param before: the current settings.
+    :param files: the current content of the files of ``proxy.tls``.
+    :raise ValueError: the configuration cannot be used.
+    """
+    proxy = context.config.proxy
+    # The credentials of a helper may have changed although the configuration has not.
+    same_agents = (
+        _asked_by(proxy) == _asked_by(before)
+        and files == cache.files
+        and not proxy.exec.command
+    )
+    if proxy == before and same_agents:
+        return None
+    is_same = _identity(proxy) == _identity(before) and files == cache.files
+    policy = TagPolicy(proxy.tagttl, proxy.maxstale)
+    namespace = cache.namespace.renewed(policy, proxy.recheck, is_same)
+    return NextCache(
+        attrs.evolve(cache, namespace=namespace, files=files),
+        None if same_agents else _agents(context, files),
+        is_same,
+    )
+
+
+def _asked_by(proxy: Proxy) -> Proxy:
+    """Return the settings with those neutralized that the agents do not use."""
+    nothing = Duration(0.0)
+    return attrs.evolve(
+        proxy,
+        ttl=nothing,
+        tagttl=nothing,
+        maxstale=None,
+        recheck=nothing,
+        stalltimeout=nothing,
+        maxfills=1,
+    )
+
+
+def _identity(proxy: Proxy) -> tuple[object, ...]:
+    return proxy.remoteurl, proxy.username, proxy.password, proxy.exec

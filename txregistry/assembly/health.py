@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from treq.client import HTTPClient
@@ -28,12 +27,12 @@ _STORAGE_SECONDS = 10.0
 def build_health(context: Context, driver: IStorageDriver) -> Health:
     """Build the checks."""
     checks = health_checks(context.config.health, driver, context.reactor)
-    return Health(tuple(checks), context.reactor)
+    return Health(checks, context.reactor)
 
 
 def health_checks(
     health: HealthSection, driver: IStorageDriver, reactor: Any
-) -> Sequence[Check]:
+) -> tuple[Check, ...]:
     """Give the configured checks."""
     clock: IReactorTime = reactor
     checks = []
@@ -74,14 +73,14 @@ def health_checks(
         )
         for item in health.tcp
     ]
-    return checks
+    return tuple(checks)
 
 
 def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
     # The name appears in the log and on the debug listener.
     target = Target.of(item.uri)
     return Check(
-        target.shown,
+        target.masked,
         http_probe(client, target.url, target.headers(item.headers), item.statuscode),
         item.interval or _HEALTH_SECONDS,
         item.threshold,

@@ -11,14 +11,22 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
+from txregistry.admin.commands import CollectCommand, Command, ReloadCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.context import Context
-from txregistry.assembly.settings import api_settings, channel_limits, own_path
+from txregistry.assembly.settings import (
+    api_settings,
+    channel_limits,
+    control_socket,
+    offers_http2,
+    own_path,
+)
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (
+    LinkedEndpoint,
     inherited_sockets,
-    main_endpoint,
+    main_endpoints,
     remove_stale_socket,
     tcp_endpoint,
 )
@@ -27,13 +35,16 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.interfaces.reload import IReloader
 from txregistry.observe.access import AccessLog
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.api import Api
+from txregistry.web.http.serving import Serving, make_serving
 from txregistry.web.http.site import RegistrySite
+from txregistry.web.unfinished_uploads import UploadCounts
 
 #: Most bytes in the path of a Unix socket.
 _MAX_SOCKET_PATH = 107
@@ -52,6 +63,7 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
+    :ivar uploads: counts unfinished uploads.
     """
 
     namespace: INamespace
@@ -62,27 +74,33 @@ class Backend:
     secret: Callable[[], bytes]
     access_log: ILines
     deliveries: NotificationState
+    uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
-def build_listeners(context: Context, backend: Backend) -> Iterator[Listener]:
+def build_listeners(
+    context: Context, backend: Backend, reloader: IReloader
+) -> Iterator[Listener]:
     """Give all listeners, the registry's last.
 
+    :param reloader: runs the ``reload`` command of the control socket.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
     http = context.config.http
-    site = _site(context, backend)
+    serving = build_serving(context, backend)
+    site = RegistrySite(serving, context.reactor, context.clock)
     if http.debug.addr:
-        endpoint = tcp_endpoint(context.reactor, http.debug.addr)
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
-        yield site_of_debug, endpoint
-    yield from _control(context, backend)
+        yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
+    yield from _control(context, backend, reloader)
     inherited = inherited_sockets(context.reactor)
     protocols = site.acceptableProtocols()
-    yield site, main_endpoint(context.reactor, http, protocols, inherited)
+    for endpoint in main_endpoints(context.reactor, http, protocols, inherited):
+        yield site, endpoint
 
 
-def _site(context: Context, backend: Backend) -> RegistrySite:
+def build_serving(context: Context, backend: Backend) -> Serving:
+    """Return the settings of the registry's site."""
     http = context.config.http
     api = Api(
         backend.namespace,
@@ -90,17 +108,16 @@ def _site(context: Context, backend: Backend) -> RegistrySite:
         backend.controller,
         backend.events,
         backend.health,
+        backend.uploads,
     )
-    return RegistrySite(
+    return make_serving(
         api.resource(),
-        context.reactor,
         _observers(context, backend),
         http.prefix,
         http.headers,
         channel_limits(context.config),
-        bool(http.tls.certificate) and not http.http2.disabled,
+        offers_http2(context.config),
         http.h2c.enabled,
-        context.clock,
         TrustedProxies.parse(http.trustedproxies),
     )
 
@@ -112,16 +129,25 @@ def _observers(context: Context, backend: Backend) -> Observers:
     return Observers(observers)
 
 
-def _control(context: Context, backend: Backend) -> Iterator[Listener]:
-    path = own_path(context.config, "control.sock", "")
-    if not path or context.config.proxy.remoteurl:
+def _control(
+    context: Context, backend: Backend, reloader: IReloader
+) -> Iterator[Listener]:
+    link = own_path(context.config, "control.sock", "")
+    if not link:
         return
+    path = control_socket(link, context.environment)
     if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
         _log.warn("no control socket: {path} is too long for one", path=path)
         return
     remove_stale_socket(path)
+    endpoint: IStreamServerEndpoint
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
-    yield ControlFactory(backend.local.collector, context.reactor), endpoint
+    if path != link:
+        endpoint = LinkedEndpoint(endpoint, path, link)
+    commands: dict[str, Command] = {"reload": ReloadCommand(reloader)}
+    if not context.config.proxy.remoteurl:
+        commands["collect"] = CollectCommand(backend.local.collector)
+    yield ControlFactory(commands, context.reactor), endpoint
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:

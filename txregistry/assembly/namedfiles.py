@@ -204,7 +204,7 @@ def _root_problems(config: Config) -> list[str]:
     if config.storage.driver != "filesystem":
         return []
     path = str(config.storage.parameters.get("rootdirectory") or "/")
-    found = auth.nearest(path)
+    found = auth.nearest_existing(path)
     if os.path.isdir(found):
         return []
     return [f"storage.filesystem.rootdirectory: {found} is no directory"]

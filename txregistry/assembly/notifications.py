@@ -33,11 +33,13 @@ class NotificationParts:
     """The sink of events, and its services.
 
     :ivar deliveries: counts of events, by endpoint.
+    :ivar notifier: ``None`` without endpoints.
     """
 
     sink: IEventSink
     services: tuple[IService, ...] = ()
     deliveries: NotificationState = list
+    notifier: Notifier | None = None
 
 
 def build_notifications(context: Context) -> NotificationParts:
@@ -47,7 +49,7 @@ def build_notifications(context: Context) -> NotificationParts:
     if notifier is None:
         return NotificationParts(NullSink())
     context.metrics.watch_notifications(notifier.state)
-    return NotificationParts(notifier, (disk, notifier), notifier.state)
+    return NotificationParts(notifier, (disk, notifier), notifier.state, notifier)
 
 
 def make_notifier(
@@ -59,7 +61,7 @@ def make_notifier(
     :param clock: gives the time of day for events.
     """
     section = config.notifications
-    wanted = [item for item in section.endpoints if not item.disabled]
+    wanted = settings_of_endpoints(config)
     if not wanted:
         return None
     path = own_path(config, "queue/events.sqlite3")
@@ -67,13 +69,19 @@ def make_notifier(
     events = queue.EventQueue(database)
     client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
     return Notifier(
-        [Endpoint(endpoint_settings(item), events, client, reactor) for item in wanted],
+        [Endpoint(item, events, client, reactor) for item in wanted],
         events,
         _source(config),
         section.events.includereferences,
         section.queuelimit,
         clock,
     )
+
+
+def settings_of_endpoints(config: Config) -> list[EndpointSettings]:
+    """Give the settings of all endpoints that are not disabled."""
+    endpoints = config.notifications.endpoints
+    return [endpoint_settings(item) for item in endpoints if not item.disabled]
 
 
 def endpoint_settings(endpoint: EndpointConfig) -> EndpointSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from twisted.application.service import IService
@@ -13,13 +14,20 @@ from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
-from txregistry.assembly.settings import make_secret, own_path
-from txregistry.assembly.storage import StorageParts, build_storage
+from txregistry.assembly.reload import Renewable, Running
+from txregistry.assembly.settings import make_secret, own_path, purge_plan
+from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
+from txregistry.config.model import Log
 from txregistry.daemon.databases import Index, Ledger
 from txregistry.daemon.lock import DirectoryLock
 from txregistry.daemon.memory import MallocTrimmer
 from txregistry.daemon.registry import Registry
+from txregistry.daemon.reload import Reloader
 from txregistry.daemon.storage import Journaling, StorageService
+from txregistry.daemon.supervision import Supervision
+from txregistry.daemon.systemd import Manager
+from txregistry.flow.disk import DiskPool
+from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 
@@ -27,13 +35,24 @@ from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
 _FIRST_PURGE_SECONDS = 3600.0
 
 
+def _keep_log(_: Log) -> None:
+    """Keep the log settings."""
+
+
 def build_registry(
-    context: Context, access_log: ILines, give_up: Callable[[], None]
-) -> Registry:
+    context: Context,
+    access_log: ILines,
+    give_up: Callable[[], None],
+    set_log: Callable[[Log], None] = _keep_log,
+    path: str | None = None,
+) -> tuple[Registry, IReloader]:
     """Build the daemon of a configuration; nothing starts yet.
 
     :param access_log: observer of the access log.
     :param give_up: called when it cannot start; ends the process.
+    :param set_log: applies a changed ``log`` section.
+    :param path: the configuration file that a reload reads.
+    :return: the daemon, and what reloads its configuration.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
@@ -54,20 +73,56 @@ def build_registry(
         access_log,
         notifications.deliveries,
     )
-    registry = Registry(config.http.draintimeout, give_up)
+    manager = Manager.of(context.environment, os.getpid())
+    supervision = Supervision(manager, context.reactor)
+    registry = Registry(config.http.draintimeout, give_up, supervision)
+    purging, reading = _purging(context, local), _reading_disk(context)
+    parts = Renewable(
+        registry,
+        backend,
+        cache,
+        expiry,
+        health,
+        purging,
+        notifications.notifier,
+        access.disk,
+        set_log,
+    )
+    running = Running(context, parts)
+    reloader = Reloader(
+        lambda: running.read(reading, path, context.environment),
+        running.take,
+        lambda: registry.why_busy,
+        manager,
+    )
     for part in (
+        reading,
         *_foundations(context, storage, access),
         secret,
-        *_upkeep(context, storage),
+        *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
         *(() if cache is None else (*cache.services, expiry.scheduler)),
         health,
         *notifications.services,
     ):
         registry.add(part)
-    for site, endpoint in build_listeners(context, backend):
+    for site, endpoint in build_listeners(context, backend, reloader):
         registry.serve(site, endpoint)
-    return registry
+    return registry, reloader
+
+
+def _purging(context: Context, local: LocalRegistry) -> UploadPurging:
+    delay = context.jitter() * _FIRST_PURGE_SECONDS
+    return UploadPurging(
+        UploadPurger(local.driver, context.clock),
+        context.reactor,
+        purge_plan(context.config, delay),
+    )
+
+
+def _reading_disk(context: Context) -> DiskPool:
+    """Make the thread in which a reload reads the configuration."""
+    return DiskPool.create(context.reactor, 1, "reload")
 
 
 def _foundations(
@@ -81,19 +136,12 @@ def _foundations(
     yield Journaling(storage.local.driver, context.reactor)
 
 
-def _upkeep(context: Context, storage: StorageParts) -> Iterator[IService]:
+def _upkeep(
+    context: Context, storage: StorageParts, purging: UploadPurging
+) -> Iterator[IService]:
     """Give the services that maintain the storage."""
     local = storage.local
     yield local.pending_uploads
     yield MallocTrimmer(storage.disk, context.reactor)
-    purging = context.config.storage.maintenance.uploadpurging
-    if purging.enabled:
-        yield UploadPurging(
-            UploadPurger(local.driver, context.clock),
-            context.reactor,
-            context.jitter() * _FIRST_PURGE_SECONDS,
-            purging.interval,
-            purging.age,
-            purging.dryrun,
-        )
+    yield purging
     yield Index(local.databases.index, local.reconciler, local.content.integrity)

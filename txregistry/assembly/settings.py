@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from txregistry.config.model import Config, Proxy
+from txregistry.config.model import Config
+from txregistry.config.proxy import Proxy
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
 from txregistry.remote.origin import Origin
@@ -14,6 +16,7 @@ from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.storage.tree import layout
+from txregistry.storage.uploads.purge import PurgePlan
 from txregistry.web.api import ApiSettings
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.urls import Urls
@@ -40,7 +43,7 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
         ),
         policy=push_policy(config),
         max_upload_bytes=http.limits.uploadbytes,
-        max_uploads_of_one=http.limits.uploads.peruser,
+        max_uploads_per_user=http.limits.uploads.peruser,
         max_uploads=http.limits.uploads.total,
         upload_lifetime=_upload_lifetime(config.storage.maintenance.uploadpurging),
         max_tags=config.tags.maxtags,
@@ -92,6 +95,26 @@ def channel_limits(config: Config) -> ChannelLimits:
     )
 
 
+def offers_http2(config: Config) -> bool:
+    """Tell if HTTP/2 is offered on TLS."""
+    return bool(config.http.tls.certificate) and not config.http.http2.disabled
+
+
+def purge_plan(config: Config, first_delay: float) -> PurgePlan:
+    """Give when uploads are purged.
+
+    :param first_delay: seconds to the first purge.
+    """
+    purging = config.storage.maintenance.uploadpurging
+    return PurgePlan(
+        first_delay,
+        purging.interval,
+        purging.age,
+        purging.dryrun,
+        purging.enabled,
+    )
+
+
 def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
     """Give the path of a file of ours, in the storage directory.
 
@@ -101,6 +124,17 @@ def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
         return elsewhere
     root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
     return os.path.abspath(root) + f"{layout.OWN}/{name}"
+
+
+def control_socket(path: str, environment: Mapping[str, str]) -> str:
+    """Give the path of the control socket: in the unit's RuntimeDirectory=, if any.
+
+    :param path: in the storage directory; a link stands there if it is elsewhere.
+    """
+    directory = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    # A link that a crash left in another storage must not lead to this daemon.
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return f"{directory}/control-{name}.sock" if directory else path
 
 
 def upstream_name(proxy: Proxy) -> str:

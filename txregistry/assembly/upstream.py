@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from txregistry import USER_AGENT
-from txregistry.assembly.settings import read_tls_files
-from txregistry.config.model import Proxy
+from txregistry.config.proxy import Proxy
 from txregistry.interfaces.observe import IMeter
-from txregistry.remote.client import Limits, UpstreamClient, make_client
-from txregistry.remote.connections import KeptConnections
+from txregistry.remote.client import Limits, UpstreamAgents, make_agents
+from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import (
     Credentials,
     HelperCredentials,
@@ -18,32 +17,33 @@ from txregistry.remote.credentials import (
     StaticCredentials,
 )
 from txregistry.remote.targets import make_targets
-from txregistry.remote.transport import make_core_agent
+from txregistry.remote.transport import TlsFiles, make_core_agent
 
 
-def upstream_client(
+def upstream_agents(
     proxy: Proxy,
+    files: TlsFiles,
     reactor: Any,
-    pool: KeptConnections,
+    pool: KeepAlivePool,
     jitter: Callable[[], float],
     environment: Mapping[str, str],
     meter: IMeter,
-) -> UpstreamClient:
-    """Make the client; sends no request yet.
+) -> UpstreamAgents:
+    """Give how the upstream is asked; sends no request yet.
 
+    :param files: those of ``proxy.tls``.
     :param jitter: gives random numbers from 0 to 1.
     :param environment: names egress proxies; see ``make_core_agent``.
-    :raise OSError: a file of ``proxy.tls`` cannot be read.
-    :raise ValueError: such a file holds no usable PEM, or an egress proxy cannot be
+    :raise ValueError: a file holds no usable PEM, or an egress proxy cannot be
         used.
     """
     targets = make_targets(
         reactor, proxy.remoteurl, proxy.trustedtargets, proxy.trustedrealms
     )
     core = make_core_agent(
-        reactor, pool, read_tls_files(proxy), proxy.connecttimeout, environment, targets
+        reactor, pool, files, proxy.connecttimeout, environment, targets
     )
-    return make_client(
+    return make_agents(
         proxy.remoteurl,
         core,
         reactor,

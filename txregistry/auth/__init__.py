@@ -1,1 +1,1 @@
-"""Access controllers: who may do what."""
+"""Access controllers: authentication and authorization of clients."""

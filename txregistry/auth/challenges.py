@@ -1,4 +1,4 @@
-"""How clients are told to authenticate, quoted as the strictest of them wants it."""
+"""``WWW-Authenticate`` challenges, in the form that the strictest clients accept."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from txregistry.spec.errors import Unauthorized
 
 
 def quote(text: str) -> str:
-    """Quote a parameter (RFC 9110, 5.6.4)."""
+    """Return a parameter's value as a quoted string (RFC 9110, 5.6.4)."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def basic(realm: str) -> str:
-    """Ask for a name and a password."""
+    """Return a challenge for a user name and a password (RFC 7617)."""
     return f"Basic realm={quote(realm)}"
 
 
 def bearer(realm: str, service: str, wanted: Sequence[Access], error: str = "") -> str:
-    """Ask for a token; realm first, service always, as jib's pattern has it.
+    """Return a challenge for a token (distribution's token specification).
 
-    :param error: ``invalid_token`` or ``insufficient_scope`` (RFC 6750, 3.1).
+    The realm comes first and the service is always there, as jib's pattern requires.
+
+    :param error: ``invalid_token`` or ``insufficient_scope`` (RFC 6750, 3.1); empty for
+        none.
     """
     parts = [f"realm={quote(realm)}", f"service={quote(service)}"]
     if wanted:
@@ -33,7 +36,7 @@ def bearer(realm: str, service: str, wanted: Sequence[Access], error: str = "") 
 
 
 def scope_of(wanted: Sequence[Access]) -> str:
-    """Give the scopes, each resource once with all its actions."""
+    """Return the scopes for this access: each resource once, with all its actions."""
     actions: dict[tuple[str, str], list[str]] = {}
     for access in wanted:
         known = actions.setdefault((access.kind, access.name), [])
@@ -45,7 +48,7 @@ def scope_of(wanted: Sequence[Access]) -> str:
 
 
 def unauthorized(wanted: Sequence[Access], challenge: str) -> Unauthorized:
-    """Make the error, with what was wanted as its detail, as distribution tells it."""
+    """Return the error; its detail lists the wanted access in distribution's form."""
     records = [
         {"Type": item.kind, "Class": "", "Name": item.name, "Action": item.action}
         for item in wanted

@@ -1,14 +1,14 @@
-"""Look at the files of an access controller before it is made."""
+"""Check the files of an access controller before it is created."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 
-from txregistry.auth.keys import keys_of_bundle, keys_of_set
+from txregistry.auth.key_files import keys_of_bundle, keys_of_set
 from txregistry.auth.passwords import parse_entries
 
-#: How the files of each controller are read, by the parameter that names one.
+#: The parser of each file, by controller and parameter.
 _FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {
     "htpasswd": {"path": parse_entries},
     "token": {"rootcertbundle": keys_of_bundle, "jwks": keys_of_set},
@@ -16,22 +16,26 @@ _FILES: Mapping[str, Mapping[str, Callable[[bytes], object]]] = {
 
 
 def file_problems(name: str, parameters: Mapping[str, object]) -> list[str]:
-    """Find what making the controller would fail with; nothing is made or changed.
+    """Return the problems with which creating the controller would fail.
 
-    :return: one line each, which begins with the parameter's name.
+    Nothing is created or changed.
+
+    :return: a line for each, which begins with the parameter's name.
     """
     problems = []
     for parameter, parse in _FILES.get(name, {}).items():
         path = str(parameters.get(parameter) or "")
         if path:
-            # A password file that is missing is made.
-            can_be_missing = name == "htpasswd" and not os.path.exists(path)
-            reason = _why_not_made(path) if can_be_missing else _why_unread(path, parse)
+            # A missing password file is created at the start.
+            is_created = name == "htpasswd" and not os.path.exists(path)
+            reason = (
+                _creation_problem(path) if is_created else _read_problem(path, parse)
+            )
             problems += [f"{parameter}: {reason}"] if reason else []
     return problems
 
 
-def _why_unread(path: str, parse: Callable[[bytes], object]) -> str:
+def _read_problem(path: str, parse: Callable[[bytes], object]) -> str:
     try:
         with open(path, "rb") as file:
             parse(file.read())
@@ -42,8 +46,8 @@ def _why_unread(path: str, parse: Callable[[bytes], object]) -> str:
     return ""
 
 
-def _why_not_made(path: str) -> str:
-    directory = nearest(os.path.dirname(os.path.abspath(path)))
+def _creation_problem(path: str) -> str:
+    directory = nearest_existing(os.path.dirname(os.path.abspath(path)))
     if os.path.islink(path):
         return f"cannot be made: {path} is a link to nothing"
     if not os.path.isdir(directory):
@@ -53,8 +57,8 @@ def _why_not_made(path: str) -> str:
     return ""
 
 
-def nearest(path: str) -> str:
-    """Give a path, or the innermost above it that is there."""
+def nearest_existing(path: str) -> str:
+    """Return the absolute path, or its nearest ancestor that exists."""
     found = os.path.abspath(path)
     while not os.path.exists(found):
         found = os.path.dirname(found)

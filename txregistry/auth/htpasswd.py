@@ -1,9 +1,9 @@
-"""``auth.htpasswd``: names and bcrypt hashes in a file of Apache's format.
+"""``auth.htpasswd``: user names and bcrypt hashes in an Apache password file.
 
-A check costs tens of milliseconds by design. It is made off the reactor thread, once
-for however many requests bring the same credentials, and a success is remembered, in
-memory only and as a keyed hash, until the file changes. Peers and users that ask for
-many have shares (:mod:`txregistry.auth.shares`).
+A check takes tens of milliseconds by design. It runs on a thread, once for all
+concurrent requests with the same credentials. Successes are cached as keyed hashes, in
+memory only, until the user's hash changes. Checks are divided fairly among peers and
+users (:mod:`txregistry.auth.shares`).
 """
 
 from __future__ import annotations
@@ -22,88 +22,110 @@ from zope.interface import implementer
 from txregistry.auth.challenges import basic, unauthorized
 from txregistry.auth.passwords import Entries
 from txregistry.auth.shares import Shares
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
+from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 
-#: Passwords that wait to be checked; more than this is an attack or a storm.
+#: Password checks that may wait; more are refused with 429.
 MAX_WAITING = 256
 
-#: As many are checked at once: other work of the machine goes on.
+#: Concurrent password checks, few enough to leave processors for other work.
 CHECKS_AT_ONCE = 2
 
-#: Successes that are remembered.
+#: Cached successes.
 MAX_REMEMBERED = 10_000
 
-#: bcrypt looks at no more of a password.
+#: bcrypt ignores the rest of a password; newer versions of the library raise for it.
 _MAX_PASSWORD_BYTES = 72
 
 
 @implementer(IAccessController)
 @attrs.define(eq=False)
 class HtpasswdAccess:
-    """Grants everything to whoever knows a password of the file."""
+    """Grants everything to users whose password is correct."""
 
     _realm: str
     _file: WatchedFile[Entries]
     _disk: Disk
     _key: bytes = attrs.field(factory=lambda: secrets.token_bytes(32))
-    _remembered: Lru[bytes, bytes] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
+    _verified: Lru[bytes, bytes] = attrs.field(factory=lambda: Lru(MAX_REMEMBERED))
     _flights: Flights[bytes, bool] = attrs.field(factory=Flights)
     _shares: Shares[bool] = attrs.field(
         factory=lambda: Shares(CHECKS_AT_ONCE, MAX_WAITING)
     )
-    # Compared with where there is no such user, so that it takes as long.
-    _nobody: bytes = attrs.field(factory=lambda: bcrypt.hashpw(b"", bcrypt.gensalt()))
+    # Checked for unknown users if the file has no hash, so that it takes as long.
+    _dummy_hash: bytes = attrs.field(
+        factory=lambda: bcrypt.hashpw(b"", bcrypt.gensalt())
+    )
     _log = Logger()
 
     @deferred
     async def authorize(self, facts: RequestFacts, wanted: Sequence[Access]) -> Grant:
-        """Fire with a grant to the user."""
-        found = parse_basic(facts.authorization)
-        if found is None or not await self._check(facts.peer, *found):
+        """Check the user's password.
+
+        :return: fires with a grant of everything. Fails with ``Unauthorized`` for wrong
+            or missing credentials, ``TooManyRequests`` if too many checks wait, and
+            ``Unavailable`` if the file cannot be read.
+        """
+        credentials = parse_basic(facts.authorization)
+        if credentials is None or not await self._check(facts.peer, *credentials):
             raise unauthorized(wanted, basic(self._realm))
-        return Grant(found[0])
+        return Grant(credentials[0])
 
     @deferred
     async def _check(self, peer: str, user: str, password: bytes) -> bool:
-        try:
-            entries = self._file.read()
-        except OSError as error:
-            reason = error.strerror
-            self._log.error("{path}: {reason}", path=self._file.path, reason=reason)
-            raise Unavailable({"reason": "the password file cannot be read"}) from error
+        entries = self._entries()
         hashed = entries.hashes.get(user, b"")
-        # The hash of the moment is part of it: a changed one is checked anew.
-        said = b"\0".join((user.encode("utf-8"), hashed, password))
-        proof = hmac.digest(self._key, said, "sha256")
-        if self._remembered.get(proof) == hashed and hashed:
+        # It includes the stored hash, so that a changed password is checked again.
+        message = b"\0".join((user.encode("utf-8"), hashed, password))
+        credentials_hash = hmac.digest(self._key, message, "sha256")
+        if self._verified.get(credentials_hash) == hashed and hashed:
             return True
-        usable = hashed or entries.costliest or self._nobody
+        checked = hashed or entries.costliest or self._dummy_hash
         matches = await self._flights.join(
-            proof,
+            credentials_hash,
             lambda: self._shares.run(
-                peer, user, lambda: self._disk.run(_matches, usable, password)
+                peer, user, lambda: self._disk.run(_matches, checked, password)
             ),
         )
-        if usable is not hashed or not matches:
+        if checked is not hashed or not matches:
             return False
-        self._remembered.put(proof, hashed)
+        self._verified.put(credentials_hash, hashed)
         return True
+
+    def _entries(self) -> Entries:
+        """Return the current users.
+
+        :raise Unavailable: the file cannot be read.
+        """
+        try:
+            return self._file.read()
+        except OSError as error:
+            self._log.error(
+                "cannot read the password file {path}: {reason}; logins are answered"
+                " with 503 until it can be read",
+                path=self._file.path,
+                reason=error.strerror,
+            )
+            raise Unavailable({"reason": "the password file cannot be read"}) from error
 
 
 def _matches(hashed: bytes, password: bytes) -> bool:
     try:
         return bcrypt.checkpw(password[:_MAX_PASSWORD_BYTES], hashed)
     except ValueError:
-        return False  # a hash with a salt that is none never matches
+        return False  # the salt of the stored hash is malformed
 
 
 def parse_basic(header: str) -> tuple[str, bytes] | None:
-    """Read the name and password of a ``Basic`` header (RFC 7617)."""
+    """Parse the user name and password of a ``Basic`` header (RFC 7617).
+
+    :return: ``None`` for another scheme, or a malformed header.
+    """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,4 +1,4 @@
-"""Find an access controller by its name in the configuration and make it."""
+"""Create the access controller that the configuration names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.auth.htpasswd import HtpasswdAccess
-from txregistry.auth.keys import (
-    KeySource,
-    TrustedKeys,
-    keys_of_set,
-    watch_bundle,
-)
+from txregistry.auth.key_files import keys_of_set, watch_bundle
+from txregistry.auth.keys import KeySource, TrustedKeys
 from txregistry.auth.open import OpenAccess
-from txregistry.auth.passwords import make_file, watch_entries
+from txregistry.auth.passwords import create_file, watch_entries
 from txregistry.auth.silly import SillyAccess
 from txregistry.auth.token import TokenAccess, TokenSettings
 from txregistry.flow.disk import Disk
@@ -25,8 +21,8 @@ from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import IAccessController
 from txregistry.spec.signing import ALGORITHMS
 
-#: Entry points of this group are called as ``(parameters, disk, clock)``, and raise
-#: ``ValueError`` or ``OSError`` for parameters that cannot be used.
+#: Entry points of this group are called as ``(parameters, disk, clock)``; they raise
+#: ``ValueError`` or ``OSError`` for unusable parameters.
 GROUP = "txregistry.access_controllers"
 
 Maker = Callable[[Mapping[str, Any], Disk, IReactorTime], IAccessController]
@@ -35,17 +31,17 @@ _log = Logger(namespace="txregistry.auth")
 
 
 def known_controllers() -> frozenset[str]:
-    """Give the names of all controllers that installed packages offer."""
+    """Return the names of all controllers of installed packages."""
     return frozenset(point.name for point in entry_points(group=GROUP))
 
 
 def make_controller(
     name: str, parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
 ) -> IAccessController:
-    """Make an access controller; the package that has it is imported only now.
+    """Create an access controller; its package is imported now.
 
-    :param name: empty for none at all.
-    :raise ValueError: nothing offers it, or its parameters cannot be used.
+    :param name: empty for no access control.
+    :raise ValueError: no package has it, or its parameters are unusable.
     :raise OSError: a file that it needs cannot be read.
     """
     if not name:
@@ -60,21 +56,21 @@ def make_controller(
 def silly(
     parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
 ) -> IAccessController:
-    """Make the controller that takes any credentials."""
+    """Create the controller that accepts any credentials."""
     return SillyAccess(parameters["realm"], parameters["service"])
 
 
 def htpasswd(
     parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
 ) -> IAccessController:
-    """Make the controller of a password file; one that is missing is made."""
+    """Create the controller of a password file; a missing file is created."""
     path = str(parameters["path"])
-    password = make_file(path)
+    password = create_file(path)
     if password is not None:
-        # Told once, as distribution does: nobody else knows it.
+        # Logged once, as distribution does: the password is stored nowhere else.
         _log.warn(
-            "{path} was missing and has been made for user docker with password"
-            " {password}",
+            "password file {path} did not exist: created it for user docker with"
+            " password {password}",
             path=path,
             password=password,
         )
@@ -86,7 +82,7 @@ def htpasswd(
 def token(
     parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
 ) -> IAccessController:
-    """Make the controller of a token server; its parameters have been checked."""
+    """Create the controller of a token server; its parameters were checked before."""
     settings = TokenSettings(
         str(parameters["realm"]),
         str(parameters["service"]),
@@ -95,11 +91,15 @@ def token(
         bool(parameters.get("autoredirect")),
         str(parameters.get("autoredirectpath") or "/auth/token"),
     )
-    return TokenAccess(settings, _trusted(parameters), clock)
+    return TokenAccess(settings, _key_source(parameters), clock)
 
 
-def _trusted(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
-    """Give a way to learn whom to trust, read anew when a file changes."""
+def _key_source(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
+    """Return a function that returns the current keys.
+
+    :raise OSError: a file cannot be read.
+    :raise ValueError: a file is invalid.
+    """
     files = []
     if parameters.get("rootcertbundle"):
         files.append(watch_bundle(str(parameters["rootcertbundle"])))

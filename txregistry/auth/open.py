@@ -1,4 +1,4 @@
-"""No access control: everybody may do everything."""
+"""No access control: everyone may do everything."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _EVERYTHING = Grant()
 @implementer(IAccessController)
 @attrs.frozen
 class OpenAccess:
-    """Grants whatever is wanted to nobody in particular."""
+    """Grants everything, without a user."""
 
     def authorize(
         self, facts: RequestFacts, wanted: Sequence[Access]
     ) -> Deferred[Grant]:
-        """Fire with a grant."""
+        """Return a Deferred that has fired with a grant of everything."""
         return succeed(_EVERYTHING)

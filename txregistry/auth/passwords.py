@@ -1,9 +1,10 @@
-"""A password file of Apache's format: names and hashes of bcrypt.
+"""Apache password files: user names and bcrypt hashes.
 
-Note [Good lines count]. A file that is changed while the daemon runs holds at once, as
-far as it can be read: a line that says nothing usable lets nobody in, and is told. If
-it made the whole file void, whoever was removed in the same change would still get in.
-At a start a line without a colon refuses the file: then somebody looks.
+Note [Good lines count]. When the file changes while the daemon runs, all valid lines
+take effect at once; an invalid one lets nobody in, and is logged. If one invalid line
+made the whole file invalid, the old content would stay in effect, and users removed in
+the same change could still log in. At the start a line without a colon is an error, as
+an administrator is present.
 """
 
 from __future__ import annotations
@@ -22,25 +23,27 @@ from txregistry.flow.watched import WatchedFile
 
 _log = Logger(namespace="txregistry.auth.htpasswd")
 
-#: A hash of bcrypt: version, cost, 22 characters of salt and 31 of hash, whose last
-#: ones stand for 2 and 4 bits. What follows in a line is somebody's comment, as for Go.
+#: A bcrypt hash: version, cost, 22 characters of salt and 31 of hash; the last
+#: characters of both encode 2 and 4 bits. The rest of a line is ignored, as by Go.
 _BCRYPT = re.compile(
     rb"\$2[abxy]\$([0-9]{2})\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
 )
 
-#: Below it bcrypt has none; above it one login would hold a thread for a minute.
+#: bcrypt has no lower cost; with a higher one, a login would occupy a thread for a
+#: minute.
 MIN_COST, MAX_COST = 4, 18
 
 _NO_COLON = "expected name:hash"
+_NO_HASH = f"expected a bcrypt hash of cost {MIN_COST} to {MAX_COST}"
 
 
 @attrs.frozen
 class Entries:
-    """Who may come in.
+    """The users of a file.
 
-    :ivar hashes: by user; one whose line cannot be used has none.
-    :ivar costliest: a hash that takes as long to compare with as any of the file does;
-        empty if there is none.
+    :ivar hashes: by user; empty for a user whose line is invalid.
+    :ivar costliest: the hash that takes longest to check, for unknown users; empty if
+        there is none.
     """
 
     hashes: Mapping[str, bytes]
@@ -48,17 +51,17 @@ class Entries:
 
     @classmethod
     def of(cls, lines: Mapping[str, bytes]) -> Entries:
-        """Make it from what follows each user's name."""
+        """Create entries from the rest of each user's line."""
         hashes = {name: hash_of(rest) for name, rest in lines.items()}
-        usable = [hashed for hashed in hashes.values() if hashed]
-        return cls(hashes, max(usable, key=cost_of, default=b""))
+        valid = [hashed for hashed in hashes.values() if hashed]
+        return cls(hashes, max(valid, key=cost_of, default=b""))
 
 
 @attrs.frozen
 class _Line:
-    """One line that says something.
+    """One line that is neither empty nor a comment.
 
-    :ivar rest: what follows the name, or ``None`` if there is no colon.
+    :ivar rest: the part after the colon; ``None`` without a colon.
     """
 
     number: int
@@ -67,9 +70,9 @@ class _Line:
 
 
 def parse_entries(content: bytes) -> Mapping[str, bytes]:
-    """Read the lines of a file; empty ones and comments are passed over.
+    """Parse a file; empty lines and comments are skipped.
 
-    :return: what follows each user's name; the last line of a user counts.
+    :return: the part after the colon, by user; the last line of a user counts.
     :raise ValueError: a line has no colon.
     """
     lines = list(_lines(content))
@@ -79,33 +82,36 @@ def parse_entries(content: bytes) -> Mapping[str, bytes]:
     return _by_name(lines)
 
 
-def usable_entries(content: bytes) -> Entries:
-    """Read a file as far as it can be read; never fails."""
+def valid_entries(content: bytes) -> Entries:
+    """Parse the valid lines of a file; never fails."""
     return Entries.of(_by_name(_lines(content)))
 
 
-def unusable_lines(content: bytes) -> Sequence[tuple[int, str]]:
-    """Give the numbers of the lines that let nobody in, and why."""
-    reasons = ((line.number, _why_unusable(line)) for line in _lines(content))
+def invalid_lines(content: bytes) -> Sequence[tuple[int, str]]:
+    """Return the number of each invalid line, and what is wrong with it."""
+    reasons = ((line.number, _line_problem(line)) for line in _lines(content))
     return [(number, reason) for number, reason in reasons if reason]
 
 
 def hash_of(rest: bytes) -> bytes:
-    """Give the hash of bcrypt with which the rest of a line begins, or nothing."""
+    """Return the bcrypt hash at the start of a line's rest; empty if invalid.
+
+    It is invalid also if its cost is not from ``MIN_COST`` to ``MAX_COST``.
+    """
     found = _BCRYPT.match(rest)
-    is_usable = found is not None and MIN_COST <= cost_of(found[0]) <= MAX_COST
-    return found[0] if found is not None and is_usable else b""
+    is_valid = found is not None and MIN_COST <= cost_of(found[0]) <= MAX_COST
+    return found[0] if found is not None and is_valid else b""
 
 
 def cost_of(hashed: bytes) -> int:
-    """Give the cost of a hash: one more takes twice as long."""
+    """Return the cost of a hash; each step doubles the time of a check."""
     return int(hashed.split(b"$")[2])
 
 
-def _why_unusable(line: _Line) -> str:
+def _line_problem(line: _Line) -> str:
     if line.rest is None:
         return _NO_COLON
-    return "" if hash_of(line.rest) else "its hash is none of bcrypt"
+    return "" if hash_of(line.rest) else _NO_HASH
 
 
 def _by_name(lines: Iterable[_Line]) -> dict[str, bytes]:
@@ -113,33 +119,33 @@ def _by_name(lines: Iterable[_Line]) -> dict[str, bytes]:
 
 
 def _lines(content: bytes) -> Iterator[_Line]:
-    """Give each line that says something."""
+    """Yield the lines that are neither empty nor comments."""
     lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
     for number, line in enumerate(lines, 1):
         name, colon, rest = line.strip().partition(b":")
         if (not name and not colon) or name.startswith(b"#"):
             continue
-        # A name that is no UTF-8 is nobody's who comes by HTTP, and harms nobody.
+        # A name that is not in UTF-8 matches no user of a Basic header.
         text = name.decode("utf-8", "surrogateescape")
         yield _Line(number, text, rest if colon else None)
 
 
 def watch_entries(path: str) -> WatchedFile[Entries]:
-    """Give the entries of a file; the log tells of lines that cannot be used.
+    """Return the entries of a file, reloaded when it changes; invalid lines are logged.
 
-    It is refused at the first look if a line has no colon, and of later changes the
-    good lines count; see Note [Good lines count].
+    The first read raises ``ValueError`` for a line without a colon.
+    See Note [Good lines count].
     """
 
     def salvage(content: bytes) -> Entries:
-        for number, reason in unusable_lines(content):
+        for number, reason in invalid_lines(content):
             _log.warn(
-                "{path}: line {number} lets nobody in: {reason}",
+                "{path}: line {number} is invalid, its user cannot log in: {reason}",
                 path=path,
                 number=number,
                 reason=reason,
             )
-        return usable_entries(content)
+        return valid_entries(content)
 
     def parse(content: bytes) -> Entries:
         parse_entries(content)
@@ -148,17 +154,18 @@ def watch_entries(path: str) -> WatchedFile[Entries]:
     return WatchedFile(path, parse, salvage)
 
 
-def make_file(path: str) -> str | None:
-    """Make a file that is missing, for one user with a random password.
+def create_file(path: str) -> str | None:
+    """Create a missing file, with the user ``docker`` and a random password.
 
-    :return: the password, or ``None`` if the file is there.
+    :return: the password, or ``None`` if the file exists.
+    :raise OSError: it cannot be created.
     """
     if os.path.exists(path):
         return None
     password = secrets.token_urlsafe(24)
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt())
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(path, how, 0o600), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(b"docker:" + hashed + b"\n")
     return password

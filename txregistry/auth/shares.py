@@ -1,12 +1,12 @@
-"""Slow work of which each peer and each user has a share.
+"""A bounded queue for slow work, fair to peers and users.
 
-Note [Whoever has the most gives way]. Next comes whoever waits longest, where a wait
-counts from when work for the same peer or the same user last began. So somebody whose
-address and name had no turn lately comes before all that a busy address or a name that
-many try has waiting. When no more may wait, the newest of the peer with the most is
-refused; of equal peers, that of the user with the most. So nobody keeps others out, and
-a single address may use all the room that nobody else wants, as a proxy with many
-clients behind it does.
+Note [Fair shares]. The next task is the one that waits longest, where the wait counts
+from the last start of a task of the same peer or the same user. So a task whose address
+and user name were not served lately runs before everything queued by a busy address, or
+for a name that many try to guess. When the queue is full, the newest task of the peer
+with the most waiting tasks is refused; among such peers, that of the user with the
+most. So nobody can lock others out, while a single address, such as a proxy with many
+clients, may use all capacity that nobody else needs.
 """
 
 from __future__ import annotations
@@ -20,59 +20,64 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from txregistry.spec.errors import TooManyRequests
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 
 T = TypeVar("T")
 
-#: Seconds after which whoever was refused may try again.
+#: Seconds in the ``Retry-After`` of a refusal.
 RETRY_SECONDS = 1.0
 
 
 @attrs.frozen(eq=False)
 class _Waiting(Generic[T]):
-    """One piece of work that has not begun.
+    """A task that was not started yet.
 
-    :ivar came: its place in the order of all that has come or begun.
+    :ivar sequence: its number in the sequence of all arrivals and starts.
+    :ivar peer: the key of its peer (:func:`txregistry.spec.peers.client_key`).
     """
 
-    came: int
+    sequence: int
     peer: str
     user: str
-    begin: Callable[[], Deferred[T]]
+    start: Callable[[], Deferred[T]]
     done: Deferred[T]
 
 
 @attrs.define(eq=False)
 class Shares(Generic[T]):
-    """Does so much at once, and lets so much wait; the rest is refused.
+    """Runs and queues a limited number of tasks, and refuses the rest.
 
-    See Note [Whoever has the most gives way]. Waiting work that is cancelled is
-    forgotten. Work that has begun keeps its place to its end, whoever waits for it: a
-    thread does not stop because a client has left.
+    See Note [Fair shares]. A waiting task that is cancelled leaves the queue. A running
+    task counts until it ends, even if it is cancelled: its thread does not stop.
+
+    :param max_running: maximum number of running tasks.
+    :param max_waiting: maximum number of waiting tasks.
     """
 
-    _at_once: int
-    _room: int
+    _max_running: int
+    _max_waiting: int
     _running: int = 0
     _ticks: int = 0
     _waiting: list[_Waiting[T]] = attrs.field(factory=list)
-    _peer_began: dict[str, int] = attrs.field(factory=dict)
-    _user_began: dict[str, int] = attrs.field(factory=dict)
+    _peer_started: dict[str, int] = attrs.field(factory=dict)
+    _user_started: dict[str, int] = attrs.field(factory=dict)
 
     def run(
-        self, peer: str, user: str, begin: Callable[[], Deferred[T]]
+        self, peer: str, user: str, start: Callable[[], Deferred[T]]
     ) -> Deferred[T]:
-        """Do something when its turn has come.
+        """Run a task when its turn comes.
 
-        :param begin: starts the work.
-        :return: fires and fails as the work does; fails with ``TooManyRequests`` if
-            it has to give way.
+        :param peer: the client's address.
+        :param user: the user name that it claims.
+        :param start: starts the task.
+        :return: fires and fails as the task does; fails with ``TooManyRequests`` if
+            the queue is full and this task is the one to be refused.
         """
-        done: Deferred[T] = Deferred(self._leave)
-        waiting = _Waiting(self._tick(), share_of(peer), user, begin, done)
+        done: Deferred[T] = Deferred(self._remove)
+        waiting = _Waiting(self._tick(), client_key(peer), user, start, done)
         self._waiting.append(waiting)
-        self._go_on()
-        if len(self._waiting) > self._room:
+        self._start_next()
+        if len(self._waiting) > self._max_waiting:
             self._refuse(self._heaviest())
         return done
 
@@ -80,31 +85,36 @@ class Shares(Generic[T]):
         self._ticks += 1
         return self._ticks
 
-    def _go_on(self) -> None:
-        while self._waiting and self._running < self._at_once:
-            item = min(self._waiting, key=self._turn)
+    def _start_next(self) -> None:
+        while self._waiting and self._running < self._max_running:
+            item = min(self._waiting, key=self._priority)
             self._waiting.remove(item)
-            self._note(item)
+            self._record_start(item)
             self._running += 1
-            item.begin().addBoth(self._ended, item.done)
+            item.start().addBoth(self._ended, item.done)
 
-    def _turn(self, item: _Waiting[T]) -> tuple[int, int, int, int]:
-        peer = self._peer_began.get(item.peer, 0)
-        user = self._user_began.get(item.user, 0)
-        return max(item.came, peer, user), peer, user, item.came
+    def _priority(self, item: _Waiting[T]) -> tuple[int, int, int, int]:
+        peer = self._peer_started.get(item.peer, 0)
+        user = self._user_started.get(item.user, 0)
+        return max(item.sequence, peer, user), peer, user, item.sequence
 
-    def _note(self, begun: _Waiting[T]) -> None:
-        """Remember who has had a turn, of those to whom it makes a difference."""
-        kept = [*self._waiting, begun]
-        peers, users = self._peer_began, self._user_began
-        self._peer_began = {item.peer: peers.get(item.peer, 0) for item in kept}
-        self._user_began = {item.user: users.get(item.user, 0) for item in kept}
-        self._peer_began[begun.peer] = self._user_began[begun.user] = self._tick()
+    def _record_start(self, started: _Waiting[T]) -> None:
+        """Record a start, and forget peers and users that have no waiting task."""
+        relevant = [*self._waiting, started]
+        peers, users = self._peer_started, self._user_started
+        self._peer_started = {item.peer: peers.get(item.peer, 0) for item in relevant}
+        self._user_started = {item.user: users.get(item.user, 0) for item in relevant}
+        now = self._tick()
+        self._peer_started[started.peer] = self._user_started[started.user] = now
 
     def _heaviest(self) -> _Waiting[T]:
         peers = Counter(item.peer for item in self._waiting)
         users = Counter(item.user for item in self._waiting)
-        return max(self._waiting, key=lambda i: (peers[i.peer], users[i.user], i.came))
+
+        def weight(item: _Waiting[T]) -> tuple[int, int, int]:
+            return peers[item.peer], users[item.user], item.sequence
+
+        return max(self._waiting, key=weight)
 
     def _refuse(self, item: _Waiting[T]) -> None:
         self._waiting.remove(item)
@@ -115,7 +125,7 @@ class Shares(Generic[T]):
         self._running -= 1
         if not done.called:
             done.callback(result)  # a Failure makes it fail
-        self._go_on()
+        self._start_next()
 
-    def _leave(self, done: Deferred[T]) -> None:
+    def _remove(self, done: Deferred[T]) -> None:
         self._waiting = [item for item in self._waiting if item.done is not done]

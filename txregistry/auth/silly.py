@@ -1,4 +1,4 @@
-"""``auth.silly``: any credentials will do; for trying clients out."""
+"""``auth.silly``: accepts any credentials; for testing clients."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
-from txregistry.flow.deferred import failed
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.speed.failures import failed
 
 
 @implementer(IAccessController)
 @attrs.frozen
 class SillyAccess:
-    """Grants everything to whoever sends an ``Authorization`` header."""
+    """Grants everything to requests that have an ``Authorization`` header."""
 
     _realm: str
     _service: str
@@ -24,7 +24,10 @@ class SillyAccess:
     def authorize(
         self, facts: RequestFacts, wanted: Sequence[Access]
     ) -> Deferred[Grant]:
-        """Fire with a grant to ``silly``."""
+        """Return a Deferred that has fired with a grant to the user ``silly``.
+
+        It has failed with ``Unauthorized`` if the header is missing.
+        """
         if facts.authorization:
             return succeed(Grant("silly"))
         challenge = bearer(self._realm, self._service, wanted)

@@ -1,4 +1,4 @@
-"""``auth.token``: JSON web tokens of a token server (distribution's token spec)."""
+"""``auth.token``: JSON web tokens (distribution's token specification)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from txregistry.interfaces.access import Access, Grant, IAccessController, Reque
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.signing import ALGORITHMS
 
-#: How far the clocks of two machines may be apart, in seconds.
+#: Tolerated difference between our clock and the token server's, in seconds.
 LEEWAY_SECONDS = 60.0
 
-#: No time of a token is as far away, in seconds: tens of thousands of years.
+#: Timestamps beyond this are refused, in seconds: tens of thousands of years.
 _END_OF_TIME = 1e12
 
-#: What tokens take in memory whose signature was checked and need not be again.
+#: Memory for verified tokens, whose signatures need not be checked again, in bytes.
 MAX_BYTES = 8 * 1024 * 1024
 
-#: What one thing that a token grants takes there, beside its texts.
+#: Memory of one granted access without its strings, roughly, in bytes.
 _ACCESS_BYTES = 200
 
-#: Longest token that is looked at, in characters.
+#: Longest accepted token, in characters.
 MAX_TOKEN = 64 * 1024
 
 
 @attrs.frozen
 class Claims:
-    """What a token says that was found to be genuine.
+    """The claims of a verified token.
 
     :ivar not_before: seconds since the epoch, as is :attr:`expires_at`.
     """
@@ -50,25 +50,33 @@ class Claims:
     expires_at: float
 
     def check_time(self, now: float) -> None:
-        """Pass if it holds now.
+        """Check that the token is valid now, give or take :data:`LEEWAY_SECONDS`.
 
-        :raise ValueError: it does not.
+        :param now: seconds since the epoch.
+        :raise ValueError: it has expired, or is not valid yet.
         """
         if now > self.expires_at + LEEWAY_SECONDS:
             raise ValueError("the token has expired")
         if now < self.not_before - LEEWAY_SECONDS:
-            raise ValueError("the token does not hold yet")
+            raise ValueError("the token is not valid yet")
 
     @property
     def memory_bytes(self) -> int:
-        """Count the bytes that it takes in memory, about."""
+        """The bytes that the claims take in memory, roughly."""
         texts = (size_of(*attrs.astuple(item)) for item in self.access)
         return sum(texts, size_of(self.subject) + _ACCESS_BYTES * len(self.access))
 
 
 @attrs.frozen
 class TokenSettings:
-    """What is asked of a token."""
+    """The parameters of ``auth.token``.
+
+    :ivar realm: the URL of the token server.
+    :ivar service: the audience that a token must have.
+    :ivar algorithms: accepted signature algorithms.
+    :ivar autoredirect: the token server is reached at the client's own host, under
+        :attr:`autoredirect_path`, instead of at :attr:`realm`.
+    """
 
     realm: str
     service: str
@@ -78,7 +86,7 @@ class TokenSettings:
     autoredirect_path: str = "/auth/token"
 
     def realm_for(self, facts: RequestFacts) -> str:
-        """Give where a client is sent for a token."""
+        """Return the URL at which a client gets a token."""
         if not self.autoredirect:
             return self.realm
         scheme = facts.forwarded_scheme or "https"
@@ -88,12 +96,12 @@ class TokenSettings:
 @implementer(IAccessController)
 @attrs.define(eq=False)
 class TokenAccess:
-    """Grants what a token that the server signed says."""
+    """Grants the access that a valid token lists."""
 
     _settings: TokenSettings
     _keys: Callable[[], TrustedKeys]
     _clock: IReactorTime
-    _remembered: SizedCache[bytes, Claims] = attrs.field(
+    _verified: SizedCache[bytes, Claims] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
     _last_keys: TrustedKeys | None = None
@@ -101,15 +109,25 @@ class TokenAccess:
 
     @deferred
     async def authorize(self, facts: RequestFacts, wanted: Sequence[Access]) -> Grant:
-        """Fire with a grant of what the token allows."""
+        """Verify the token.
+
+        :return: fires with a grant of all access in the token. Fails with
+            ``Unauthorized`` if the token is missing, invalid or insufficient, and
+            ``Unavailable`` if the trusted keys cannot be read.
+        """
         scheme, _, token = facts.authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise self._refusal(facts, wanted, "")
         try:
             claims = self._claims(token.strip())
-        except ValueError:
+        except ValueError as error:
+            self._log.debug(
+                "refused a token from {peer}: {reason}",
+                peer=facts.peer,
+                reason=str(error),
+            )
             raise self._refusal(facts, wanted, "invalid_token") from None
-        if not all(_covers(claims.access, access) for access in wanted):
+        if not all(_includes(claims.access, access) for access in wanted):
             raise self._refusal(facts, wanted, "insufficient_scope")
         return Grant(claims.subject, False, claims.access)
 
@@ -121,29 +139,33 @@ class TokenAccess:
         return unauthorized(wanted, challenge)
 
     def _claims(self, token: str) -> Claims:
-        """Give what a token says.
+        """Return the claims of a token.
 
-        :raise ValueError: it is not genuine, or does not hold now.
+        :raise ValueError: it is invalid, expired or not valid yet.
         """
         now = self._clock.seconds()
-        keys = self._trusted()
-        proof = hashlib.sha256(token.encode("utf-8")).digest()
-        claims = self._remembered.find(proof)
+        keys = self._current_keys()
+        token_hash = hashlib.sha256(token.encode("utf-8")).digest()
+        claims = self._verified.get(token_hash)
         if claims is None:
             claims = self._verify(token, keys, now)
-            self._remembered.keep(proof, claims, claims.memory_bytes)
+            self._verified.put(token_hash, claims, claims.memory_bytes)
         claims.check_time(now)
         return claims
 
-    def _trusted(self) -> TrustedKeys:
-        """Give the keys of the moment; with others, all tokens are verified anew."""
+    def _current_keys(self) -> TrustedKeys:
+        """Return the current keys; when they change, forget all verified tokens."""
         try:
             keys = self._keys()
         except OSError as error:
-            self._log.error("keys cannot be read: {error}", error=str(error))
+            self._log.error(
+                "cannot read the trusted keys of auth.token: {error}; requests with"
+                " tokens are answered with 503 until they can be read",
+                error=str(error),
+            )
             raise Unavailable({"reason": "the trusted keys cannot be read"}) from error
         if keys is not self._last_keys:
-            self._remembered.clear()
+            self._verified.clear()
             self._last_keys = keys
         return keys
 
@@ -156,36 +178,37 @@ class TokenAccess:
         registry.max_header_length = MAX_TOKEN
         try:
             header = jws.extract_compact(token.encode("utf-8"), registry=registry)
-            key = keys.of_header(header.headers(), now)
+            key = keys.key_for(header.headers(), now)
             decoded = jwt.decode(token, key, registry=registry)
         except (JoseError, TypeError, KeyError, RecursionError) as error:
-            raise ValueError("the token is not genuine") from error
-        return self._read(decoded.claims)
+            reason = f"the token or its signature is invalid: {error}"
+            raise ValueError(reason) from error
+        return self._parse_claims(decoded.claims)
 
-    def _read(self, claims: Mapping[str, Any]) -> Claims:
+    def _parse_claims(self, claims: Mapping[str, Any]) -> Claims:
         if claims.get("iss") != self._settings.issuer:
-            raise ValueError("the token is of another issuer")
+            raise ValueError("the token is from another issuer")
         audience = claims.get("aud")
         listed = [audience] if isinstance(audience, str) else audience
         if not isinstance(listed, list) or self._settings.service not in listed:
             raise ValueError("the token is for another service")
         return Claims(
             str(claims.get("sub") or ""),
-            frozenset(_access(claims.get("access"))),
-            _seconds(claims.get("nbf", 0)),
-            _seconds(claims.get("exp")),
+            frozenset(_parse_access(claims.get("access"))),
+            _parse_time(claims.get("nbf", 0)),
+            _parse_time(claims.get("exp")),
         )
 
 
-def _seconds(value: Any) -> float:
+def _parse_time(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a time of the token is missing")
+        raise ValueError("a time of the token is missing or no number")
     if not abs(value) < _END_OF_TIME:
-        raise ValueError("a time of the token is none")
+        raise ValueError("a time of the token is out of range")
     return float(value)
 
 
-def _access(value: Any) -> list[Access]:
+def _parse_access(value: Any) -> list[Access]:
     if value is None:
         return []
     try:
@@ -198,5 +221,5 @@ def _access(value: Any) -> list[Access]:
         raise ValueError("the access of the token is malformed") from error
 
 
-def _covers(granted: frozenset[Access], wanted: Access) -> bool:
+def _includes(granted: frozenset[Access], wanted: Access) -> bool:
     return wanted in granted or attrs.evolve(wanted, action="*") in granted

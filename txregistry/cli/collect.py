@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+import pwd
 import random
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ from twisted.internet.task import react
 from txregistry.assembly.context import make_context
 from txregistry.assembly.settings import own_path
 from txregistry.assembly.storage import build_storage
+from txregistry.cli.daemon import DaemonFailed, ask, connect
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.daemon.storage import Journaling
@@ -30,8 +32,6 @@ from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 Tell = Callable[[str, int], None]
 
 Options = CollectOptions
-
-_ENDED = "the daemon ended before it was done"
 
 
 class CollectFailed(Exception):
@@ -47,46 +47,23 @@ def collect(
     :raise CollectFailed: the collection failed.
     """
     path = own_path(config, "control.sock")
-    connection = _connect(path)
+    connection = connect(path)
     if connection is None:
         place = _lockable(config, unlocked)
+        _check_owner(os.path.dirname(place))
         return _collect_here(config, options, tell, DirectoryLock(place))
     with connection:
         return _ask(connection, options, tell)
 
 
-def _connect(path: str) -> socket.socket | None:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        return None
-    return connection
-
-
 def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, Any]:
-    for answer in _answers(connection, options):
-        if "error" in answer:
-            raise CollectFailed(str(answer["error"]))
-        if "report" in answer:
-            report: dict[str, Any] = answer["report"]
-            return report
-        tell(answer["progress"]["stage"], int(answer["progress"]["done"]))
-    raise CollectFailed(_ENDED)
+    def progress(made: Mapping[str, Any]) -> None:
+        tell(made["stage"], int(made["done"]))
 
-
-def _answers(
-    connection: socket.socket, options: Options
-) -> Iterator[Mapping[str, Any]]:
-    question = {"command": "collect", "options": attrs.asdict(options)}
     try:
-        connection.sendall(json.dumps(question).encode("utf-8") + b"\n")
-        with connection.makefile("rb") as lines:
-            yield from map(json.loads, lines)
-    except (OSError, ValueError) as error:
-        # A killed daemon resets the connection, or leaves half a line.
-        raise CollectFailed(_ENDED) from error
+        return ask(connection, "collect", attrs.asdict(options), progress)
+    except DaemonFailed as error:
+        raise CollectFailed(str(error)) from error
 
 
 def _lockable(config: Config, unlocked: bool) -> str:
@@ -133,6 +110,28 @@ def _collect_here(
     if problems:
         raise CollectFailed(str(problems[0])) from problems[0]
     return attrs.asdict(done[0])
+
+
+def _check_owner(directory: str) -> None:
+    """Refuse to leave files of root in a directory that another user's daemon writes.
+
+    :raise CollectFailed: this is root, and the directory is not root's.
+    """
+    with suppress(FileNotFoundError):
+        owner = os.stat(directory).st_uid if directory else 0
+        if owner and os.geteuid() == 0:
+            name = _name(owner)
+            raise CollectFailed(
+                f"no daemon answers, and {directory} belongs to {name}, who could not"
+                f" write to it afterwards: use runuser -u {name} -- txregistry …"
+            )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 async def _run(

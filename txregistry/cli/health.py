@@ -1,4 +1,4 @@
-"""Ask the daemon of a configuration whether it is well, over HTTP."""
+"""``txregistry health``: ask the daemon over HTTP whether it is well."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import socket
 import ssl
 from http.client import HTTPConnection, HTTPException
 
+import click
+
+from txregistry.cli.exits import fail
+from txregistry.cli.places import config_argument, place_of, usable
 from txregistry.config.fields import host_and_port
 from txregistry.config.http import Http
 
@@ -20,6 +24,20 @@ _EVERYWHERE = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S1
 
 class DaemonUnhealthy(Exception):
     """The daemon is not well, or does not answer; the message says why."""
+
+
+@click.command("health")
+@config_argument
+def health(file: str | None) -> None:
+    """Ask the daemon whether it is well; end with 1, and say why, if it is not.
+
+    It is asked at http.debug.addr if that is set, else at http.addr. FILE is the
+    configuration file of the daemon.
+    """
+    try:
+        ask(usable(place_of(file)).config.http)
+    except DaemonUnhealthy as error:
+        fail(str(error))
 
 
 def ask(http: Http) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from txregistry import __version__
-from txregistry.assembly.loading import EX_CONFIG, load
+from txregistry.cli.adopt import adopt
 from txregistry.cli.collect import CollectFailed, Options, collect
-from txregistry.cli.health import DaemonUnhealthy, ask
+from txregistry.cli.config import config as config_commands
+from txregistry.cli.exits import fail
+from txregistry.cli.health import health
+from txregistry.cli.places import usable
+from txregistry.cli.reload import reload
 from txregistry.config.fields import parse_duration
-from txregistry.config.model import Config
-from txregistry.config.read import ConfigurationError
 
 _STAGES = {
     "mark": "marking: repositories",
@@ -44,6 +45,12 @@ class Seconds(click.ParamType[float]):
 @click.version_option(__version__, "-v", "--version", prog_name="txregistry")
 def main() -> None:
     """Maintain a registry."""
+
+
+main.add_command(config_commands)
+main.add_command(adopt)
+main.add_command(reload)
+main.add_command(health)
 
 
 @main.command("garbage-collect")
@@ -85,51 +92,21 @@ def garbage_collect(
     A daemon that runs on the same storage does the work and keeps serving; without one
     this command does it alone. CONFIG is the daemon's configuration file.
     """
-    found = _load(config)
+    found = usable(config, as_json).config
     if found.proxy.remoteurl:
-        _fail(
-            "a pull-through cache is not collected: what is unused expires (proxy.ttl)"
-        )
+        reason = "a pull-through cache is not collected: what is unused expires"
+        fail(f"{reason} (proxy.ttl)", as_json)
     options = Options(dry_run, delete_untagged, grace)
     shown = _Shown(quiet or as_json or not sys.stderr.isatty())
     try:
         with shown:
             report = collect(found, options, shown.tell, unlocked)
     except CollectFailed as error:
-        _fail(str(error))
+        fail(str(error), as_json)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     elif not quiet:
         _print(report)
-
-
-@main.command("health")
-@click.argument("config", required=False, type=click.Path(dir_okay=False))
-def health(config: str | None) -> None:
-    """Ask the daemon whether it is well; end with 1, and say why, if it is not.
-
-    It is asked at http.debug.addr if that is set, else at http.addr. CONFIG is the
-    daemon's configuration file.
-    """
-    try:
-        ask(_load(config).http)
-    except DaemonUnhealthy as error:
-        _fail(str(error))
-
-
-def _load(path: str | None) -> Config:
-    try:
-        config, _ = load(path, os.environ)
-    except ConfigurationError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        raise SystemExit(EX_CONFIG) from error
-    return config
-
-
-def _fail(reason: str) -> NoReturn:
-    click.echo(reason, err=True)
-    raise SystemExit(1)
 
 
 def _print(report: dict[str, Any]) -> None:

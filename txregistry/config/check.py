@@ -3,68 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import cast
 from urllib.parse import urlsplit
 
-import attrs
-
 from txregistry.config.access import Auth
+from txregistry.config.bounds import out_of_bounds
+from txregistry.config.ciphers import CIPHER_SUITES, CLIENT_AUTH
 from txregistry.config.health import HealthSection
-from txregistry.config.http import HttpLimits, Tls
-from txregistry.config.model import Config, Proxy, Validation
+from txregistry.config.http import Tls
+from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection
+from txregistry.config.proxy import Proxy
 from txregistry.config.redis import RedisSection
-from txregistry.config.storage import Filesystem
 from txregistry.config.trust import check_realms, check_targets
+from txregistry.config.validation import Validation
 from txregistry.spec.patterns import Pattern
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
-#: Versions of the format.
-VERSIONS = ("0.1",)
-
-#: Names as in Go, best first where it matters.
-CLIENT_AUTH = (
-    "request-client-cert",
-    "require-any-client-cert",
-    "verify-client-cert-if-given",
-    "require-and-verify-client-cert",
-)
-TLS_VERSIONS = ("tls1.0", "tls1.1", "tls1.2", "tls1.3")
-
-#: The configurable cipher suites: Go's names and OpenSSL's. Those of TLS 1.3 are always
-#: on.
-CIPHER_SUITES: Mapping[str, str] = {
-    "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
-    "TLS_RSA_WITH_AES_128_GCM_SHA256": "AES128-GCM-SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384": "AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_AES_128_GCM_SHA256": "",
-    "TLS_AES_256_GCM_SHA384": "",
-    "TLS_CHACHA20_POLY1305_SHA256": "",
-}
-
 
 def check(config: Config) -> list[str]:
     """Find problems of values that are each of the right type."""
     problems = [
-        *_one_of("version", config.version, VERSIONS),
-        *_one_of("log.level", config.log.level, ("error", "warn", "info", "debug")),
-        *_one_of("log.formatter", config.log.formatter, ("text", "json", "logstash")),
-        *_one_of("http.net", config.http.net, ("tcp", "unix")),
+        *out_of_bounds(config),
         *_check_socket_mode(config.http.socketmode),
     ]
     if config.http.net == "tcp":
@@ -72,10 +34,10 @@ def check(config: Config) -> list[str]:
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
-    problems += _check_tls(config.http.tls) + _check_lists(config)
+    problems += _check_tls(config.http.tls)
     problems += _check_validation(config.validation) + _check_auth(config.auth)
     problems += _check_networks("http.trustedproxies", config.http.trustedproxies)
-    problems += _check_limits(config.http.limits) + _check_health(config.health)
+    problems += _check_health(config.health)
     problems += _check_endpoints(config.notifications.endpoints)
     if config.proxy.remoteurl:
         problems += _check_proxy(config.proxy)
@@ -99,8 +61,6 @@ def _check_storage(config: Config) -> list[str]:
     problems = []
     storage = config.storage
     cache = storage.cache.blobdescriptor
-    if cache not in ("", "inmemory", "redis"):
-        problems.append(f"storage.cache.blobdescriptor: {cache!r} is no cache")
     if cache == "redis":
         problems += _check_redis(config.redis)
     threads = storage.parameters.get("maxthreads", 1)
@@ -109,12 +69,6 @@ def _check_storage(config: Config) -> list[str]:
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
-    if not isinstance(storage.parameters.get("directwrites", True), bool):
-        problems.append(
-            f"storage.{storage.driver}.directwrites: expected true or false"
-        )
-    if storage.cache.blobdescriptorsize < 0:
-        problems.append("storage.cache.blobdescriptorsize: expected 0 or more")
     return problems
 
 
@@ -130,12 +84,6 @@ def _check_redis(redis: RedisSection) -> list[str]:
     if bool(redis.tls.certificate) != bool(redis.tls.key):
         problems.append("redis.tls: certificate and key go together")
     return problems
-
-
-def _one_of(path: str, value: str, allowed: tuple[str, ...]) -> list[str]:
-    if value in allowed:
-        return []
-    return [f"{path}: expected {' or '.join(allowed)}, found {value!r}"]
 
 
 def _check_socket_mode(mode: str) -> list[str]:
@@ -164,9 +112,6 @@ _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
 def _check_proxy(proxy: Proxy) -> list[str]:
     problems = _check_remote(proxy.remoteurl) + check_targets(proxy.trustedtargets)
     problems += check_realms(proxy.trustedrealms)
-    for name in ("maxconnections", "maxfills"):
-        if getattr(proxy, name) < 1:
-            problems.append(f"proxy.{name}: expected 1 or more")
     if not re.fullmatch(r"[\x20-\x7e]*", proxy.useragent):
         problems.append("proxy.useragent: expected one line of plain characters")
     for name in ("connecttimeout", "firstbytetimeout", "idletimeout", "stalltimeout"):
@@ -200,26 +145,8 @@ def _check_networks(path: str, networks: tuple[str, ...]) -> list[str]:
     return problems
 
 
-def _check_limits(limits: HttpLimits) -> list[str]:
-    problems = []
-    if limits.streams < 1:
-        problems.append("http.limits.streams: expected 1 or more")
-    if limits.minrate < 0:
-        problems.append("http.limits.minrate: expected 0 or more")
-    problems += [
-        f"http.limits.uploads.{name}: expected 0 or more"
-        for name in ("peruser", "total")
-        if getattr(limits.uploads, name) < 0
-    ]
-    return problems
-
-
 def _check_tls(tls: Tls) -> list[str]:
     problems = [
-        *_one_of("http.tls.clientauth", tls.clientauth, CLIENT_AUTH),
-        *_one_of("http.tls.minimumtls", tls.minimumtls, TLS_VERSIONS),
-    ]
-    problems += [
         f"http.tls.ciphersuites[{index}]: {name!r} is no cipher suite that is safe"
         for index, name in enumerate(tls.ciphersuites)
         if name not in CIPHER_SUITES
@@ -230,15 +157,6 @@ def _check_tls(tls: Tls) -> list[str]:
             "http.tls.letsencrypt: no maintained ACME client fits this process; let"
             " certbot renew http.tls.certificate, which is loaded anew when it changes"
         )
-    return problems
-
-
-def _check_lists(config: Config) -> list[str]:
-    problems = []
-    if config.catalog.maxentries <= 0:
-        problems.append("catalog.maxentries: expected 1 or more")
-    if config.tags.maxtags <= 0:
-        problems.append("tags.maxtags: expected 1 or more")
     return problems
 
 
@@ -291,8 +209,7 @@ def _check_auth(auth: Auth) -> list[str]:
 
 def _check_validation(validation: Validation) -> list[str]:
     path = "validation.manifests"
-    platforms = validation.manifests.indexes.platforms
-    problems = _one_of(f"{path}.indexes.platforms", platforms, ("all", "none", "list"))
+    problems = []
     urls = validation.manifests.urls
     for name, patterns in (("allow", urls.allow), ("deny", urls.deny)):
         for index, pattern in enumerate(patterns):
@@ -311,11 +228,4 @@ def remarks(config: Config) -> list[str]:
         found.append("redis: is asked only as storage.cache.blobdescriptor")
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
-    if config.storage.driver == "filesystem":
-        known = [field.name for field in attrs.fields(Filesystem)]
-        for name in config.storage.parameters.keys() - set(known):
-            near = get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            path = f"storage.filesystem.{name}"
-            found.append(f"{path}: is not a known key and is ignored{hint}")
     return found

@@ -19,9 +19,8 @@ from collections.abc import Callable, Collection, Mapping
 
 import attrs
 
-from txregistry.config.check import VERSIONS
-from txregistry.config.model import Config
-from txregistry.config.places import NoPlace, Place, find, put
+from txregistry.config.model import VERSIONS, Config
+from txregistry.config.places import NoPlace, Place, find, path_of_steps, put, without
 from txregistry.config.read import is_within, path_of
 
 PREFIX = "REGISTRY_"
@@ -57,6 +56,12 @@ class Overridden:
     def set(self, name: str, place: Place, value: object) -> None:
         """Set what a variable names."""
         found = put(self.mapping, place.steps, value)
+        if place.other:
+            # Of a value and the file of one, what the variable says counts.
+            found = without(found, place.other)
+            other = self.origins.get(path_of_steps(place.other))
+            if other is not None:
+                self.problems.append(f"{name}: excludes {other}")
         assert isinstance(found, Mapping), "a place has at least one step"
         self.mapping = found
         self.origins[place.path] = name

@@ -1,10 +1,10 @@
-"""The kinds of values that a key can have, and the declarations of keys."""
+"""The kinds of values that a key can have."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NewType
+from typing import NewType
 
 import attrs
 
@@ -30,42 +30,18 @@ _UNITS = {
 #: The longest duration of Go.
 _MAX_NANOSECONDS = 2**63 - 1
 
-SECRET = "secret"  # noqa: S105 - the name of a mark, not a secret
-FROM_FILE = "from file"
-URL = "url"
-NO_EFFECT = "no effect"
-
-
-def secret(default: Any = "") -> Any:
-    """Declare a key whose value is never printed, and may be in a file."""
-    return attrs.field(default=default, metadata={SECRET: True, FROM_FILE: True})
-
-
-def from_file(default: Any = "") -> Any:
-    """Declare a key that is no secret but may be in a file, like its secret.
-
-    See ``_FILE`` in :mod:`txregistry.config.environment`.
-    """
-    return attrs.field(default=default, metadata={FROM_FILE: True})
-
-
-def service_url() -> Any:
-    """Declare the URL of a service, which may hold a token, and may be in a file."""
-    return attrs.field(metadata={URL: True, FROM_FILE: True})
-
-
-def section(cls: type) -> Any:
-    """Declare an optional section; a missing one has its defaults."""
-    return attrs.field(factory=cls)
-
-
-def no_effect(why: str, default: Any = None) -> Any:
-    """Declare a key of distribution that is accepted without effect, with a reason."""
-    return attrs.field(default=default, metadata={NO_EFFECT: why})
-
+#: What the name of a key ends in that names a file with the value of another one.
+TWIN = "file"
 
 #: Parameters of any driver or controller whose names contain one of these are secret.
-_SECRET_WORDS = ("secret", "password", "key", "token", "credential")
+_SECRET_WORDS = (
+    "secret",
+    "password",
+    "key",
+    "token",
+    "credential",
+    "connectionstring",
+)
 
 
 def is_secret(name: str) -> bool:
@@ -160,3 +136,11 @@ def format_duration(seconds: float) -> str:
     """Write a duration so that :func:`parse_duration` reads it."""
     text = f"{seconds:.9f}".rstrip("0").rstrip(".")
     return f"{text}s" if seconds else "0"
+
+
+def spoken_duration(seconds: float) -> str:
+    """Write a duration as somebody would: in whole hours or minutes, if it is some."""
+    for unit in ("h", "m"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return format_duration(seconds)

@@ -2,7 +2,8 @@
 
 The names are those of Docker distribution 2.1 to 3.1; our own keys are at the end of
 each section and have names that distribution does not use. A section that is typed as
-``object`` is known and accepted as a whole.
+``object`` is known and accepted as a whole. What is known of each key stands beside it
+(:mod:`txregistry.config.declare`).
 """
 
 from __future__ import annotations
@@ -12,183 +13,135 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.access import Auth
-from txregistry.config.fields import Duration, from_file, no_effect, secret, section
+from txregistry.config.declare import no_effect, required, section, setting
 from txregistry.config.health import HealthSection
 from txregistry.config.http import Http
 from txregistry.config.notifications import Notifications
+from txregistry.config.proxy import Proxy
 from txregistry.config.redis import RedisSection
 from txregistry.config.storage import Storage
+from txregistry.config.validation import Compatibility, Policy, Validation
+
+#: Versions of the format.
+VERSIONS = ("0.1",)
+
+LEVELS = ("error", "warn", "info", "debug")
 
 
 @attrs.frozen
 class AccessLogSection:
     """``log.accesslog``."""
 
-    disabled: bool = False
+    disabled: bool = setting(False, "Disable the access log.", "2.6")
 
 
 @attrs.frozen
 class Log:
     """``log``."""
 
-    level: str = "info"
-    formatter: str = "text"
-    fields: Mapping[str, str] = attrs.field(factory=dict)
-    accesslog: AccessLogSection = section(AccessLogSection)
-    reportcaller: object = no_effect("events name their source by namespace")
-    hooks: object = no_effect("let whoever collects the log send mail")
+    level: str = setting(
+        "info", "Least severe level that is logged.", "2.0", choices=LEVELS
+    )
+    formatter: str = setting(
+        "text", "Format of the log.", "2.0", choices=("text", "json", "logstash")
+    )
+    fields: Mapping[str, str] = setting(
+        attrs.Factory(dict), "Fields added to every line of the log.", "2.0"
+    )
+    accesslog: AccessLogSection = section(
+        AccessLogSection, "Access log, on standard output.", "2.6"
+    )
+    reportcaller: object = no_effect(
+        "events name their source by namespace",
+        "Add file and line of the source code.",
+        "3.0",
+    )
+    hooks: object = no_effect(
+        "let whoever collects the log send mail", "Mail for log events.", "2.1"
+    )
 
 
 @attrs.frozen
 class Catalog:
     """``catalog``."""
 
-    maxentries: int = 1000
-    strict: bool = False
+    maxentries: int = setting(
+        1000,
+        "Maximum number of repositories on one page of _catalog.",
+        "2.8.2",
+        unit="repositories",
+        minimum=1,
+    )
+    strict: bool = setting(
+        False,
+        "Refuse requests for more than maxentries, as distribution 2.8.2 and later "
+        "do, instead of returning that many and a Link header.",
+    )
 
 
 @attrs.frozen
 class Tags:
     """``tags``."""
 
-    maxtags: int = 1000
-
-
-@attrs.frozen
-class UrlsSection:
-    """``validation.manifests.urls``: regular expressions."""
-
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class PlatformSection:
-    """``validation.manifests.indexes.platformlist[]``."""
-
-    architecture: str
-    os: str
-
-
-@attrs.frozen
-class Indexes:
-    """``validation.manifests.indexes``: which children must exist."""
-
-    platforms: str = "all"
-    platformlist: tuple[PlatformSection, ...] = ()
-
-
-@attrs.frozen
-class ManifestsSection:
-    """``validation.manifests``."""
-
-    urls: UrlsSection = section(UrlsSection)
-    indexes: Indexes = section(Indexes)
-
-
-@attrs.frozen
-class Validation:
-    """``validation``."""
-
-    disabled: bool = False
-    enabled: bool | None = None
-    manifests: ManifestsSection = section(ManifestsSection)
-
-
-@attrs.frozen
-class RepositoryPolicy:
-    """``policy.repository``."""
-
-    classes: tuple[str, ...] = ()
-
-
-@attrs.frozen
-class Policy:
-    """``policy``."""
-
-    repository: RepositoryPolicy = section(RepositoryPolicy)
-
-
-@attrs.frozen
-class Schema1:
-    """``compatibility.schema1``."""
-
-    enabled: bool = False
-    disablesignaturestore: bool = False
-    signingkeyfile: str = no_effect(
-        "manifests are never converted, so none is signed", ""
+    maxtags: int = setting(
+        1000,
+        "Maximum number of tags on one page of a tag list.",
+        "3.1",
+        unit="tags",
+        minimum=1,
     )
-    trustkey: str = no_effect("manifests are never converted, so none is signed", "")
-
-
-@attrs.frozen
-class Compatibility:
-    """``compatibility``."""
-
-    schema1: Schema1 = section(Schema1)
-
-
-@attrs.frozen
-class Exec:
-    """``proxy.exec``: a docker-credential-helper command."""
-
-    command: str = ""
-    lifetime: Duration | None = None
-
-
-@attrs.frozen
-class UpstreamTls:
-    """``proxy.tls``: the upstream's authorities, and our client certificate."""
-
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    insecure: bool = False
-
-
-@attrs.frozen
-class Proxy:
-    """``proxy``: the cached upstream; without ``remoteurl`` there is no cache."""
-
-    remoteurl: str = ""
-    username: str = from_file()
-    password: str = secret()
-    ttl: Duration = Duration(168 * 3600.0)
-    exec: Exec = section(Exec)
-    cachewritetimeout: object = no_effect("a fill may take as long as it moves")
-    tagttl: Duration = Duration(60.0)
-    maxstale: Duration | None = None
-    recheck: Duration = Duration(0.0)
-    trustedrealms: tuple[str, ...] = ()
-    trustedtargets: tuple[str, ...] = ()
-    connecttimeout: Duration = Duration(10.0)
-    firstbytetimeout: Duration = Duration(20.0)
-    idletimeout: Duration = Duration(30.0)
-    stalltimeout: Duration = Duration(90.0)
-    maxconnections: int = 16
-    maxfills: int = 32
-    useragent: str = ""
-    tls: UpstreamTls = section(UpstreamTls)
 
 
 @attrs.frozen
 class Config:
     """The whole configuration."""
 
-    version: str
-    storage: Storage
-    log: Log = section(Log)
-    loglevel: str = ""
-    http: Http = section(Http)
-    proxy: Proxy = section(Proxy)
-    auth: Auth = section(Auth)
-    middleware: object = no_effect("blobs are served by this process itself")
-    notifications: Notifications = section(Notifications)
-    redis: RedisSection = section(RedisSection)
-    health: HealthSection = section(HealthSection)
-    catalog: Catalog = section(Catalog)
-    tags: Tags = section(Tags)
-    validation: Validation = section(Validation)
-    policy: Policy = section(Policy)
-    compatibility: Compatibility = section(Compatibility)
-    reporting: object = no_effect("reports go to the log only")
+    version: str = required(
+        "Version of the format.",
+        "2.0",
+        choices=VERSIONS,
+        restart="it is the format of the file",
+    )
+    storage: Storage = required(
+        "Exactly one storage driver, by its name, and settings for all drivers.",
+        "2.0",
+        restart="the storage is opened at the start",
+    )
+    log: Log = section(Log, "Log, on standard error.", "2.0")
+    loglevel: str = setting("", "", "2.0", newer="log.level")
+    http: Http = section(Http, "HTTP listener.", "2.0")
+    proxy: Proxy = section(Proxy, "Upstream registry that is cached.", "2.1")
+    auth: Auth = section(
+        Auth,
+        "At most one access controller, by its name; without one everybody has access.",
+        "2.0",
+    )
+    middleware: object = no_effect(
+        "blobs are served by this process itself",
+        "Middleware such as CloudFront.",
+        "2.0",
+    )
+    notifications: Notifications = section(
+        Notifications, "Notifications about pushes, pulls and deletes.", "2.0"
+    )
+    redis: RedisSection = section(
+        RedisSection,
+        "Redis server, for storage.cache.blobdescriptor: redis.",
+        "2.0",
+        restart="its connections belong to the storage",
+    )
+    health: HealthSection = section(
+        HealthSection,
+        "Health checks; while one fails, every request is answered with 503.",
+        "2.2",
+    )
+    catalog: Catalog = section(Catalog, "List of repositories.", "2.8.2")
+    tags: Tags = section(Tags, "Lists of tags.", "3.1")
+    validation: Validation = section(Validation, "Validation of pushes.", "2.6")
+    policy: Policy = section(Policy, "Policy of repositories.", "2.6")
+    compatibility: Compatibility = section(
+        Compatibility, "Older formats.", "2.3", until="2.8"
+    )
+    reporting: object = no_effect(
+        "reports go to the log only", "Bugsnag and New Relic.", "2.0", until="2.8"
+    )

@@ -8,18 +8,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
-from txregistry.config.fields import FROM_FILE, is_secret
-from txregistry.config.storage import Filesystem, Storage
+from txregistry.config.declare import declared
+from txregistry.config.fields import TWIN, is_secret
+from txregistry.config.storage import DRIVERS, Storage, is_driver
 
 #: Drivers of distribution: known as names, though no package may provide them.
 _DRIVERS = frozenset(
     ("azure", "filesystem", "gcs", "inmemory", "oss", "rados", "s3", "s3aws", "swift")
-)
-
-_STORAGE_KEYS = frozenset(
-    field.name
-    for field in attrs.fields(Storage)
-    if field.name not in ("driver", "parameters")
 )
 
 _Parameters = Mapping[str, object]
@@ -36,26 +31,32 @@ class Place:
     :ivar steps: keys of mappings and positions in lists, from the outside in.
     :ivar is_fileable: the value is text that may be in a file instead.
     :ivar is_list: the value is a list of texts.
+    :ivar other: the place of the key that names a file with this value, or of the value
+        that this one names a file for; empty for none. Not both can be given.
     """
 
     steps: tuple[str | int, ...] = ()
     is_fileable: bool = False
     is_list: bool = False
+    other: tuple[str | int, ...] = ()
 
     @property
     def path(self) -> str:
         """Give the path as shown in problems."""
-        parts = [f"[{s}]" if isinstance(s, int) else f".{s}" for s in self.steps]
-        return "".join(parts).removeprefix(".")
+        return path_of_steps(self.steps)
 
 
 @attrs.frozen
 class _Inner:
-    """One step further in: its name, its type, and whether it is secret."""
+    """One step further in: its name, its type, and whether it is secret.
+
+    :ivar other: the step to its twin, if it has one or is one.
+    """
 
     step: str | int
     hint: Any
     is_fileable: bool = False
+    other: str = ""
 
 
 def find(
@@ -69,14 +70,23 @@ def find(
     """
     here, is_fileable = mapping, False
     steps: list[str | int] = []
+    other: list[str | int] = []
     for segment in segments:
         inner = _inner(here, hint, segment, names)
+        other = [*steps, inner.other] if inner.other else other and [*other, inner.step]
         steps.append(inner.step)
         is_fileable = inner.is_fileable or (is_fileable and hint is not object)
         here, hint = _below(here, inner.step), inner.hint
     is_list = get_args(hint) == (str, ...)
     is_text = hint is str or (hint is object and not isinstance(here, Mapping))
-    return Place(tuple(steps), is_fileable and (is_text or is_list), is_list)
+    is_fileable = is_fileable and (is_text or is_list)
+    return Place(tuple(steps), is_fileable, is_list, tuple(other))
+
+
+def path_of_steps(steps: Sequence[str | int]) -> str:
+    """Give a path as shown in problems."""
+    parts = [f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps]
+    return "".join(parts).removeprefix(".")
 
 
 def _inner(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
@@ -107,7 +117,7 @@ def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _
 
     Other programs have such variables: ``REGISTRY_AUTH_FILE`` is podman's.
     """
-    if hint is Storage and segment.lower() in _STORAGE_KEYS:
+    if hint is Storage and not is_driver(segment.lower()):
         return _field(Storage, segment)
     known = _DRIVERS if hint is Storage else CONTROLLERS.keys()
     for name in (*_as_section(here), *known, *names):
@@ -118,16 +128,20 @@ def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _
 
 def _section_of(hint: Any, name: str) -> Any:
     if hint is Storage:
-        return Filesystem if name == "filesystem" else _Parameters
+        return DRIVERS.get(name, _Parameters)
     return CONTROLLERS.get(name, _Parameters)
 
 
 def _field(hint: Any, segment: str) -> _Inner:
     hints = get_type_hints(hint)
     for field in attrs.fields(hint):
+        is_fileable, twin = declared(field).in_file, field.name + TWIN
         if field.name.upper() == segment:
-            is_fileable = bool(field.metadata.get(FROM_FILE))
-            return _Inner(field.name, hints[field.name], is_fileable)
+            other = twin if is_fileable else ""
+            return _Inner(field.name, hints[field.name], is_fileable, other)
+        if is_fileable and twin.upper() == segment:
+            is_text = hints[field.name] is str
+            return _Inner(twin, str if is_text else Mapping[str, str], other=field.name)
     raise NoPlace
 
 
@@ -155,6 +169,17 @@ def put(here: object, steps: Sequence[str | int], value: object) -> object:
         items = list(here) if isinstance(here, list) else []
         return [*items[:step], below, *items[step + 1 :]]
     return {**_as_section(here), step: below}
+
+
+def without(here: object, steps: Sequence[str | int]) -> object:
+    """Give a copy of a mapping in which a place is empty."""
+    found, (step, *rest) = _below(here, steps[0]), steps
+    if found is None:
+        return here
+    if rest:
+        return put(here, [step], without(found, rest))
+    assert isinstance(here, Mapping), "the last step is the name of a key"
+    return {name: item for name, item in here.items() if name != step}
 
 
 def _as_section(here: object) -> Mapping[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,8 +11,8 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
+from txregistry.config.declare import declared
 from txregistry.config.fields import (
-    NO_EFFECT,
     Duration,
     Scalar,
     is_empty,
@@ -20,19 +21,16 @@ from txregistry.config.fields import (
     parse_duration,
     plain,
 )
-from txregistry.config.storage import Storage
-
-_STORAGE_SECTIONS = frozenset(
-    field.name
-    for field in attrs.fields(Storage)
-    if field.name not in ("driver", "parameters")
-)
+from txregistry.config.storage import DRIVERS, Storage, is_driver
 
 #: Stands for an unknown driver, once its problem is reported.
 _NO_DRIVER = ""
 
 #: Nanoseconds; a bare number below this was probably meant as seconds.
 _FEW_NANOSECONDS = 1_000_000
+
+#: Longer ones take long to read.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 _EXPECTED: Mapping[Any, str] = {
     bool: "true or false",
@@ -84,7 +82,7 @@ class Reader:
         if hint is object and is_empty(value):
             return field.default
         found = self.value(hint, value, path)
-        why = field.metadata.get(NO_EFFECT)
+        why = declared(field).no_effect
         if why and found != field.default:
             self.warnings.append(f"{path}: is accepted and has no effect: {why}")
         return found
@@ -118,7 +116,7 @@ class Reader:
         if not isinstance(value, Mapping):
             return self._wrong(path, "a driver's name or a mapping", value)
         value = {key_text(name): item for name, item in value.items()}
-        drivers = [name for name in value if name not in _STORAGE_SECTIONS]
+        drivers = [name for name in value if is_driver(name)]
         if len(drivers) != 1:
             listed = ", ".join(drivers) or "none"
             self.problems.append(f"{path}: expected exactly one driver, found {listed}")
@@ -128,6 +126,9 @@ class Reader:
         parameters = value.pop(driver)
         found = self.section(Storage, {"driver": driver, **value}, path)
         given = self._parameters(parameters, join(path, driver))
+        if driver in DRIVERS:
+            # They stay as they are: a driver gets what stands in the file, no defaults.
+            self.section(DRIVERS[driver], _with_numbers(given), join(path, driver))
         return attrs.evolve(found, parameters=given)
 
     def auth(self, value: object, path: str) -> Any:
@@ -231,6 +232,14 @@ class Reader:
                 self.warnings.append(
                     f"{join(path, name)}: is not a known key and is ignored{hint}"
                 )
+
+
+def _with_numbers(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    """Read numbers in quotes, which distribution takes as parameters of drivers."""
+    return {
+        name: int(item) if isinstance(item, str) and _NUMBER.fullmatch(item) else item
+        for name, item in parameters.items()
+    }
 
 
 def _required(cls: type[Any]) -> list[str]:

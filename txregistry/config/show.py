@@ -8,12 +8,11 @@ from typing import Any, get_type_hints
 import attrs
 
 from txregistry.config.access import Auth
+from txregistry.config.declare import declared
 from txregistry.config.fields import (
-    SECRET,
-    URL,
     Duration,
-    format_duration,
     is_secret,
+    spoken_duration,
 )
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
@@ -32,9 +31,9 @@ def _section(value: Any) -> dict[str, Any]:
         item = getattr(value, field.name)
         if item is None:
             continue
-        if field.metadata.get(SECRET):
+        if declared(field).is_secret:
             found[field.name] = MASK if item else ""
-        elif field.metadata.get(URL):
+        elif declared(field).is_url:
             found[field.name] = masked_url(item)
         elif isinstance(item, Storage):
             found[field.name] = _storage(item)
@@ -59,7 +58,7 @@ def _plain(value: Any, hint: Any) -> Any:
     if attrs.has(type(value)):
         return _section(value)
     if hint in (Duration, Duration | None):
-        return format_duration(value)
+        return spoken_duration(value)
     if hint is object:
         return _masked(value)
     if isinstance(value, str):

@@ -3,74 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
-from txregistry.config.fields import Duration, no_effect, section
+from txregistry.config.declare import LIVE, no_effect, section, setting
+from txregistry.config.fields import Duration
 
 
 @attrs.frozen
 class Filesystem:
     """``storage.filesystem``: the names of its keys."""
 
-    rootdirectory: str = "/var/lib/registry"
-    maxthreads: int = 16
-    directwrites: bool = True
+    rootdirectory: str = setting(
+        "/var/lib/registry", "Directory in which everything is stored.", "2.0"
+    )
+    maxthreads: int = setting(
+        16,
+        "Number of threads that read and write blobs.",
+        "2.5",
+        unit="threads",
+        minimum=1,
+    )
+    directwrites: bool = setting(
+        True,
+        "Write uploads past the page cache where the file system supports it; set "
+        "to false for disks that are slow at synchronous writes.",
+    )
+
+
+@attrs.frozen
+class InMemory:
+    """``storage.inmemory``: it has no keys."""
 
 
 @attrs.frozen
 class DescriptorCache:
     """``storage.cache``."""
 
-    blobdescriptor: str = ""
-    layerinfo: str = ""
-    blobdescriptorsize: int = 10000
+    blobdescriptor: str = setting(
+        "",
+        "Where descriptors of blobs are cached.",
+        "2.1",
+        unset="none",
+        choices=("", "inmemory", "redis"),
+    )
+    layerinfo: str = setting("", "", "2.0", newer="storage.cache.blobdescriptor")
+    blobdescriptorsize: int = setting(
+        10000,
+        "Maximum number of descriptors cached in memory; 0 for no limit.",
+        "3.0",
+        unit="descriptors",
+        minimum=0,
+    )
 
 
 @attrs.frozen
 class DeleteSection:
     """``storage.delete``."""
 
-    enabled: bool = False
+    enabled: bool = setting(
+        False, "Allow clients to delete blobs, manifests and tags.", "2.1"
+    )
 
 
 @attrs.frozen
 class Redirect:
     """``storage.redirect``; no driver of this release can redirect."""
 
-    disable: bool = False
+    disable: bool = setting(
+        False,
+        "Never redirect clients to the storage; no driver of this release does.",
+        "2.1",
+    )
 
 
 @attrs.frozen
 class ReadOnly:
     """``storage.maintenance.readonly``."""
 
-    enabled: bool = False
+    enabled: bool = setting(
+        False, "Refuse all requests that change something, with 405.", "2.2"
+    )
 
 
 @attrs.frozen
 class UploadPurgingSection:
     """``storage.maintenance.uploadpurging``: the purge of abandoned uploads."""
 
-    enabled: bool = True
-    age: Duration = Duration(168 * 3600.0)
-    interval: Duration = Duration(24 * 3600.0)
-    dryrun: bool = False
+    enabled: bool = setting(True, "Delete abandoned uploads.", "2.1")
+    age: Duration = setting(
+        Duration(168 * 3600.0), "Age after which an upload is abandoned.", "2.1"
+    )
+    interval: Duration = setting(
+        Duration(24 * 3600.0), "Time between two purges.", "2.1"
+    )
+    dryrun: bool = setting(False, "Only log what would be deleted.", "2.1")
 
 
 @attrs.frozen
 class Maintenance:
     """``storage.maintenance``."""
 
-    uploadpurging: UploadPurgingSection = section(UploadPurgingSection)
-    readonly: ReadOnly = section(ReadOnly)
+    uploadpurging: UploadPurgingSection = section(
+        UploadPurgingSection, "Purge of abandoned uploads.", "2.1"
+    )
+    readonly: ReadOnly = section(ReadOnly, "Read-only mode.", "2.2")
 
 
 @attrs.frozen
 class ResumableDigest:
     """``storage.resumabledigest``: hash states beside an upload."""
 
-    enabled: bool = True
+    enabled: bool = setting(
+        True, "Store the state of digests beside an upload, as Docker's registry does."
+    )
 
 
 @attrs.frozen
@@ -79,9 +126,42 @@ class Storage:
 
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)
-    cache: DescriptorCache = section(DescriptorCache)
-    delete: DeleteSection = section(DeleteSection)
-    redirect: Redirect = section(Redirect)
-    maintenance: Maintenance = section(Maintenance)
-    tag: object = no_effect("tags are looked up in an index, not by many reads")
-    resumabledigest: ResumableDigest = section(ResumableDigest)
+    cache: DescriptorCache = section(
+        DescriptorCache, "Cache of blob descriptors.", "2.0"
+    )
+    delete: DeleteSection = section(
+        DeleteSection, "Deletion by clients.", "2.1", restart=LIVE
+    )
+    redirect: Redirect = section(
+        Redirect, "Redirects to the storage.", "2.1", restart=LIVE
+    )
+    maintenance: Maintenance = section(Maintenance, "Maintenance.", "2.1", restart=LIVE)
+    tag: object = no_effect(
+        "tags are looked up in an index, not by many reads",
+        "concurrencylimit: number of tags that are read at once.",
+        "3.0",
+    )
+    resumabledigest: ResumableDigest = section(
+        ResumableDigest, "Resumable digests of uploads."
+    )
+
+
+_SECTIONS = frozenset(field.name for field in attrs.fields(Storage)) - {
+    "driver",
+    "parameters",
+}
+
+
+def is_driver(name: str) -> bool:
+    """Tell if a key of the section is the name of a driver."""
+    return name not in _SECTIONS
+
+
+#: The parameters of the storage drivers that come with the house.
+DRIVERS: Mapping[str, type[Any]] = {"filesystem": Filesystem, "inmemory": InMemory}
+
+#: What each of them is.
+DRIVER_DOCS: Mapping[str, str] = {
+    "filesystem": "Directory of a file system, in the layout of Docker distribution.",
+    "inmemory": "Memory of the process, for tests. It has no keys.",
+}

@@ -6,10 +6,10 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.web.client import HTTPConnectionPool
 
 from txregistry.flow.deferred import deferred
 from txregistry.remote.client import UpstreamClient
+from txregistry.remote.connections import KeepAlivePool
 
 
 @attrs.define(eq=False, slots=False)
@@ -20,7 +20,7 @@ class Preload(Service):
     """
 
     _client: UpstreamClient
-    _pool: HTTPConnectionPool
+    _pool: KeepAlivePool
     _uses_credentials: bool
     _loading: Deferred[None] | None = None
     _log = Logger()
@@ -31,16 +31,33 @@ class Preload(Service):
         if self._uses_credentials:
             self._loading = self._load()
 
-    def stopService(self) -> None:
+    def renew(self, pool: KeepAlivePool, uses_credentials: bool) -> None:
+        """Authenticate again, after the agents of the client were replaced.
+
+        :param pool: the pool of the new agents; the old one is retired.
+        """
+        before, self._pool = self._pool, pool
+        before.retire()
+        self._uses_credentials = uses_credentials
+        self._cancel()
+        if self.running and uses_credentials:
+            self._loading = self._load()
+
+    @deferred
+    async def stopService(self) -> None:
         """Cancel the login and begin to close idle connections.
 
         Their ends are not waited for: over TLS the upstream has to agree, and one whose
         network is gone never does.
         """
         super().stopService()
-        if self._loading is not None:
-            self._loading.cancel()
+        self._cancel()
         self._pool.closeCachedConnections()
+
+    def _cancel(self) -> None:
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.cancel()
 
     @deferred
     async def _load(self) -> None:

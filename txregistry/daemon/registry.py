@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -13,12 +13,19 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from txregistry.daemon.supervision import Supervision
 from txregistry.flow.deferred import deferred
 from txregistry.web.http.site import RegistrySite
+
+#: Between the last connection that is accepted and the drain, which closes those that
+#: ask nothing. A client that has just connected sends its request within this time; it
+#: would not try again, as one does whose connection was kept.
+_SETTLE_SECONDS = 0.5
 
 
 @attrs.define(eq=False, slots=False)
@@ -29,17 +36,21 @@ class Registry(Service):
     connections, finishes current requests, and then stops the parts one after the
     other.
 
+    :ivar drain_seconds: for which a stop waits for answers under way.
     :param give_up: called when a part cannot start; ends the process.
+    :param supervision: is told when the daemon is ready, and when it stops.
     """
 
-    _drain_seconds: float
+    drain_seconds: float
     _give_up: Callable[[], None]
+    _supervision: Supervision
     _parts: list[IService] = attrs.field(factory=list)
     _listeners: list[tuple[IProtocolFactory, IStreamServerEndpoint]] = attrs.field(
         factory=list
     )
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _starting: Deferred[None] | None = None
+    _is_ready: bool = False
     log_observer: ILogObserver | None = None
     _log = Logger()
 
@@ -50,6 +61,18 @@ class Registry(Service):
     def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
         """Set the listeners, which start after all parts."""
         self._listeners.append((site, endpoint))
+
+    @property
+    def listeners(self) -> Sequence[tuple[IProtocolFactory, IStreamServerEndpoint]]:
+        """Return the listeners."""
+        return self._listeners
+
+    @property
+    def why_busy(self) -> str:
+        """Return why no reload is possible now; empty while the daemon serves."""
+        if not self.running:
+            return "the daemon stops"
+        return "" if self._is_ready else "the daemon has not started yet"
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application, and set its log observer.
@@ -64,6 +87,7 @@ class Registry(Service):
     def startService(self) -> None:
         """Start the parts; a failure is logged and stops the process."""
         super().startService()
+        self._supervision.begin()
         self._starting = self._start()
         self._starting.addErrback(self._not_started)
 
@@ -71,28 +95,42 @@ class Registry(Service):
     async def stopService(self) -> None:
         """Drain and stop; fires when every part has stopped."""
         super().stopService()
+        self._supervision.stopping(self.drain_seconds)
         if self._starting is not None:
             self._starting.cancel()
         for port in self._ports:
             await _as_deferred(port.stopListening())
-        for site, _ in self._listeners:
-            if isinstance(site, RegistrySite):
-                await site.drain(self._drain_seconds)
+        sites = self._sites()
+        for site in sites:
+            if site.channels:
+                await deferLater(site.clock, _SETTLE_SECONDS)
+        for site in sites:
+            await site.drain(self.drain_seconds)
         for part in reversed(self._parts):
             if part.running:
                 with self._log.failuresHandled("while stopping {part}", part=part):
                     await _as_deferred(part.stopService())
+        self._supervision.end()
 
     @deferred
     async def _start(self) -> None:
         for part in self._parts:
             part.privilegedStartService()
             await _as_deferred(part.startService())
+        addresses: list[str] = []
         for site, endpoint in self._listeners:
             port = await endpoint.listen(site)
             self._ports.append(port)
             if isinstance(site, RegistrySite):
-                self._log.info("ready on {address}", address=str(port.getHost()))
+                addresses.append(str(port.getHost()))
+                self._log.info("ready on {address}", address=addresses[-1])
+        self._is_ready = True
+        self._supervision.ready(f"ready on {', '.join(addresses)}")
+
+    def _sites(self) -> set[RegistrySite]:
+        """Give the sites to drain; one may be behind several sockets."""
+        sites = (site for site, _ in self._listeners)
+        return {site for site in sites if isinstance(site, RegistrySite)}
 
     def _not_started(self, failure: Failure) -> None:
         if failure.check(CancelledError):

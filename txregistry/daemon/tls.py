@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from txregistry.config.check import CIPHER_SUITES
+from txregistry.config.ciphers import CIPHER_SUITES
 from txregistry.config.http import Tls
 from txregistry.flow.watched import Stamps, file_stamps
 from txregistry.spec.pem import certificates
@@ -75,6 +75,10 @@ class TlsEndpoint:
     _endpoint: IStreamServerEndpoint
     _creator: ReloadingCreator
 
+    def take(self, tls: Tls, protocols: Sequence[bytes], loaded: Certificates) -> bool:
+        """Use these for new connections; return whether the files have changed."""
+        return self._creator.take(tls, protocols, loaded)
+
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen; fires with the port."""
         wrapped = _TlsFactory(
@@ -93,6 +97,32 @@ class _TlsFactory(TLSMemoryBIOFactory):
         return None if inner is None else self.protocol(self, inner)
 
 
+@attrs.frozen
+class Certificates:
+    """The files of ``http.tls``, read.
+
+    :ivar stamps: by which it is seen that they have changed.
+    """
+
+    options: CertificateOptions
+    stamps: Stamps
+
+
+def load_certificates(tls: Tls, protocols: Sequence[bytes]) -> Certificates:
+    """Read the files.
+
+    :param protocols: protocols offered inside (ALPN), best first.
+    :raise OSError: one cannot be read.
+    :raise ValueError: a file holds no usable PEM.
+    """
+    stamps = _stamps(tls)
+    try:
+        return Certificates(make_options(tls, protocols), stamps)
+    except (SSL.Error, crypto.Error) as error:
+        reason = f"certificate and key cannot be used: {error}"
+        raise ValueError(f"{tls.certificate}: {reason}") from error
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 @attrs.define(eq=False)
 class ReloadingCreator:
@@ -105,8 +135,7 @@ class ReloadingCreator:
     _tls: Tls
     _protocols: Sequence[bytes]
     clock: IReactorTime
-    _options: CertificateOptions | None = None
-    _stamps: Stamps = ()
+    _loaded: Certificates | None = None
     _looked_at: float = 0.0
     _log = Logger()
 
@@ -116,19 +145,21 @@ class ReloadingCreator:
         :raise OSError: one cannot be read.
         :raise ValueError: a file holds no usable PEM.
         """
-        self._stamps = _stamps(self._tls)
-        try:
-            self._options = make_options(self._tls, self._protocols)
-        except (SSL.Error, crypto.Error) as error:
-            reason = f"certificate and key cannot be used: {error}"
-            raise ValueError(f"{self._tls.certificate}: {reason}") from error
+        self._loaded = load_certificates(self._tls, self._protocols)
         self._looked_at = self.clock.seconds()
+
+    def take(self, tls: Tls, protocols: Sequence[bytes], loaded: Certificates) -> bool:
+        """Use these for new connections; return whether the files have changed."""
+        before, self._loaded = self._loaded, loaded
+        self._tls, self._protocols = tls, protocols
+        self._looked_at = self.clock.seconds()
+        return before is None or before.stamps != loaded.stamps
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """Make a connection."""
         self._refresh()
-        options = self._options
-        assert options is not None, "loaded before anything listens"
+        assert self._loaded is not None, "loaded before anything listens"
+        options = self._loaded.options
         if IOpenSSLServerConnectionCreator.providedBy(options):
             return options.serverConnectionForTLS(tlsProtocol)
         # Before Twisted 26.4 it gives contexts only.
@@ -140,7 +171,7 @@ class ReloadingCreator:
             return
         self._looked_at = now
         try:
-            if _stamps(self._tls) != self._stamps:
+            if self._loaded is None or _stamps(self._tls) != self._loaded.stamps:
                 self.load()
                 self._log.info("certificates were reloaded")
         except (OSError, ValueError) as error:

@@ -39,6 +39,10 @@ class Rebuild:
     _clock: IReactorTime
     _log = Logger()
 
+    def follow(self, plan: ExpiryPlan) -> None:
+        """Use another plan."""
+        self._plan = plan
+
     @deferred
     async def run(self) -> None:
         """Record entries of a state file and the tree that the ledger lacks.

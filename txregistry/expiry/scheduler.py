@@ -61,6 +61,13 @@ class ExpiryScheduler(Service):
         if self._looping is not None:
             await self._looping
 
+    def follow(self, plan: ExpiryPlan) -> None:
+        """Use another plan, for existing entries too."""
+        self._plan = plan
+        self._rebuild.follow(plan)
+        # Applies after the next tick, which is at most a minute away.
+        self._loop.interval = plan.interval_seconds
+
     @deferred
     async def tick(self) -> None:
         """Do one round; never fails, as that would end the loop."""

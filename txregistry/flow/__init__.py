@@ -1,1 +1,1 @@
-"""Twisted plumbing that knows no registry."""
+"""Helpers for Twisted, without registry knowledge."""

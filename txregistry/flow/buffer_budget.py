@@ -1,4 +1,4 @@
-"""Memory for bodies on their way, divided among however many there are."""
+"""A memory budget for bodies in transit, shared by all transfers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import attrs
 
 @attrs.frozen
 class BufferBudget:
-    """Gives much to few, and little to many.
+    """Divides a number of bytes evenly, within limits.
 
-    :ivar whole: to be divided, in bytes.
-    :ivar most: of one.
-    :ivar least: of one, however many there are.
+    :ivar total: bytes to divide.
+    :ivar max_share: upper limit of one share, in bytes.
+    :ivar min_share: lower limit of one share, in bytes; the shares of many transfers
+        may together exceed the total.
     """
 
-    whole: int
-    most: int
-    least: int
+    total: int
+    max_share: int
+    min_share: int
 
-    def share(self, takers: int) -> int:
-        """Give what each of so many may have, in bytes."""
-        return max(self.least, min(self.most, self.whole // max(1, takers)))
+    def share(self, transfers: int) -> int:
+        """Return the share of each of this many transfers, in bytes."""
+        return max(self.min_share, min(self.max_share, self.total // max(1, transfers)))
 
 
-#: What is read from a socket at once, and what waits to be written to a file before
-#: more is read: each piece costs a turn, and a job on a thread.
-BODIES = BufferBudget(whole=64 * 1024 * 1024, most=3 * 1024 * 1024, least=64 * 1024)
+#: Limits one read from a socket, and the bytes buffered for a file before reading
+#: pauses. Larger pieces mean fewer reactor turns and thread jobs.
+BODIES = BufferBudget(
+    total=64 * 1024 * 1024, max_share=3 * 1024 * 1024, min_share=64 * 1024
+)

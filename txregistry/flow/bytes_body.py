@@ -1,4 +1,4 @@
-"""The body of a request, where all of it is at hand."""
+"""A request body that is already in memory."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from zope.interface import implementer
 @implementer(IBodyProducer)
 @attrs.define(eq=False)
 class SmallBody:
-    """A small body, written at once: no need to take turns with anybody."""
+    """Writes all its bytes in one call, without a cooperator."""
 
     _content: bytes = attrs.field(repr=False)
 
     @property
     def length(self) -> int:
-        """Count its bytes."""
+        """The length in bytes."""
         return len(self._content)
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write everything."""
+        """Write everything; the Deferred has fired."""
         consumer.write(self._content)
         return succeed(None)
 
     def pauseProducing(self) -> None:
-        """Have nothing left to hold back."""
+        """Do nothing: everything was written."""
 
     def resumeProducing(self) -> None:
-        """Have nothing left to write."""
+        """Do nothing: everything was written."""
 
     def stopProducing(self) -> None:
-        """Have nothing left to stop."""
+        """Do nothing: everything was written."""

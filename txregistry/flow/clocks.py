@@ -1,8 +1,8 @@
-"""Two clocks: one that only goes forward, and one that shows what people read.
+"""A monotonic clock for durations, and a wall clock for timestamps.
 
-Durations (time limits, retries, how long something took) are counted by a clock that
-nobody sets. What is told to people and kept on disk is by the wall clock, which may be
-set back or forward at any moment: a device without a clock of its own begins in 1970.
+Timeouts, retries and measured durations use a clock that nobody can set. Timestamps for
+people and on disk use the wall clock, which may jump at any time: a device without a
+real-time clock starts in 1970.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 
-def steady(
+def steady_clock(
     wall: Callable[[], float], monotonic: Callable[[], float]
 ) -> Callable[[], float]:
-    """Give a clock that begins at the present time and only goes forward.
+    """Return a monotonic clock that starts at the current wall time.
 
-    :return: gives seconds; their differences are what counts.
+    :return: returns seconds; only their differences are meaningful.
     """
     began = wall() - monotonic()
     return lambda: began + monotonic()
@@ -29,16 +29,16 @@ def steady(
 @implementer(IReactorTime)
 @attrs.frozen
 class WallClock:
-    """Shows the time of day; what is to happen later happens by the steady clock.
+    """Returns wall time, but schedules calls on the monotonic clock.
 
-    :param wall: gives seconds since the epoch.
+    :param wall: returns seconds since the epoch.
     """
 
-    _steady: IReactorTime
+    _monotonic: IReactorTime
     _wall: Callable[[], float]
 
     def seconds(self) -> float:
-        """Give seconds since the epoch, as far as this machine knows."""
+        """Return seconds since the epoch."""
         return self._wall()
 
     def callLater(
@@ -48,9 +48,9 @@ class WallClock:
         *args: object,
         **kwargs: object,
     ) -> IDelayedCall:
-        """Call something after some seconds."""
-        return self._steady.callLater(delay, callable, *args, **kwargs)
+        """Call a function after ``delay`` seconds, however the wall clock is set."""
+        return self._monotonic.callLater(delay, callable, *args, **kwargs)
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
-        """Give what is to be called."""
-        return self._steady.getDelayedCalls()
+        """Return the pending calls."""
+        return self._monotonic.getDelayedCalls()

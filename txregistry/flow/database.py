@@ -1,7 +1,7 @@
-"""A small SQLite database on a thread of its own, set aside when it is damaged.
+"""A small SQLite database on its own thread, replaced when it is damaged.
 
-For state that can be rebuilt or done without: a file that is no database any more must
-never keep a process from starting.
+For state that can be rebuilt or lost: a damaged file must never keep the process from
+starting.
 """
 
 from __future__ import annotations
@@ -20,18 +20,28 @@ from txregistry.flow.disk import Disk
 
 T = TypeVar("T")
 
-#: Work that is done within one transaction.
+#: A function that runs inside one transaction.
 Work = Callable[[sqlite3.Connection], T]
+
+#: Errors of an intact file: busy, disk full or read-only, which may be temporary; a
+#: violated constraint; a mistake in a statement or its parameters.
+_NO_DAMAGE = (
+    sqlite3.OperationalError,
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+)
 
 
 @attrs.define(eq=False)
 class Database:
-    """One file, or memory for ``:memory:``.
+    """One database file, or memory for ``:memory:``.
 
-    :param disk: has exactly one thread: SQLite is asked one question at a time.
-    :param version: of the schema; a file of another one is set aside.
-    :param durable: a commit waits for the disk, not only for the kernel.
-    :ivar generation: grows when the file was not usable and has been set aside.
+    :param disk: must have exactly one thread: the connection is not shared.
+    :param version: schema version; a file with another one is renamed and replaced.
+    :param durable: commits are synced to the disk, not only written to the kernel.
+    :ivar generation: increases each time a damaged file was replaced by an empty one.
     """
 
     path: str
@@ -44,22 +54,22 @@ class Database:
     _log = Logger()
 
     def run(self, work: Work[T]) -> Deferred[T]:
-        """Do work in a transaction.
+        """Run a function in a transaction, on the database's thread.
 
-        :return: fires with what it gives. Fails with ``sqlite3.Error``, and then
-            nothing of it was done.
+        :return: fires with its result after the commit. Fails with ``sqlite3.Error``,
+            or with what the function raises, after a rollback.
         """
         return self._disk.run(self._run, work)
 
     def close(self) -> Deferred[None]:
-        """Close the file; it is opened again when asked."""
-        return self._disk.run(self._shut)
+        """Close the file; the next :meth:`run` opens it again."""
+        return self._disk.run(self._disconnect)
 
     def _run(self, work: Work[T]) -> T:
         try:
             return self._transact(work)
-        except (sqlite3.OperationalError, sqlite3.IntegrityError):
-            raise  # busy, full, read-only: may pass
+        except _NO_DAMAGE:
+            raise
         except sqlite3.DatabaseError as error:
             self._set_aside(error)
             return self._transact(work)
@@ -71,18 +81,23 @@ class Database:
             return work(db)
 
     def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        self._shut()
+        self._disconnect()
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                if os.path.exists(self.path + suffix):
+                    os.replace(self.path + suffix, f"{self.path}{suffix}.corrupt")
+        except OSError as reason:
+            message = f"{self.path} is damaged ({error}) and in the way: {reason}"
+            raise sqlite3.OperationalError(message) from reason
+        self.generation += 1
         self._log.warn(
-            "{path} is not usable ({error}); it is set aside and made anew",
+            "database {path} could not be used ({error}): it was renamed to"
+            " {path}.corrupt, and an empty one replaces it",
             path=self.path,
             error=str(error),
         )
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(self.path + suffix):
-                os.replace(self.path + suffix, f"{self.path}{suffix}.corrupt")
-        self.generation += 1
 
-    def _shut(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -111,11 +126,11 @@ class Database:
 
 
 def _make_private(path: str) -> None:
-    """Make a file that nobody else may read, or keep others from one that is there.
+    """Create the file with mode 0600, or set that mode on an existing one.
 
-    What SQLite puts beside it gets the same mode.
+    SQLite gives its ``-wal`` and ``-shm`` files the same mode.
 
-    :raise sqlite3.OperationalError: it cannot be opened.
+    :raise sqlite3.OperationalError: the file cannot be created or opened.
     """
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -123,7 +138,7 @@ def _make_private(path: str) -> None:
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
     try:
-        # A file that somebody else owns is his to protect.
+        # The mode of a file owned by another user cannot be changed.
         with suppress(PermissionError):
             os.fchmod(descriptor, 0o600)
     finally:

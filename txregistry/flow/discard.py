@@ -1,4 +1,4 @@
-"""Get rid of the bodies of answers that nobody wants to read."""
+"""Discard response bodies that are not needed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from txregistry.flow.streams import Watchdog
 
-#: The body of an answer that nobody wants is read up to this, so that the
-#: connection can serve again; past it, closing is cheaper.
+#: Bytes of an unneeded body that are read so that its connection can be reused; for
+#: longer bodies, closing the connection is cheaper.
 _DISCARD_BYTES = 64 * 1024
 
 
 @attrs.define(eq=False, slots=False)
 class _Discard(Protocol):
+    """Reads a body up to the limit, then closes the connection.
+
+    :ivar _size: bytes that count as read; for a body that is known to be longer than
+        the limit, the limit, so that its first byte closes the connection.
+    """
+
     _clock: IReactorTime
     _size: int = 0
 
@@ -38,8 +44,10 @@ class _Discard(Protocol):
 
 
 def discard(response: IResponse, clock: IReactorTime) -> None:
-    """Get rid of a body that nobody wants, and keep the connection if that is cheap."""
-    protocol = _Discard(clock)
-    if response.length is not UNKNOWN_LENGTH and response.length > _DISCARD_BYTES:
-        protocol.dataReceived = lambda data: protocol._close()  # type: ignore[method-assign]
-    response.deliverBody(protocol)
+    """Discard a response body.
+
+    The connection is kept for reuse if the body is at most 64 KiB long and arrives
+    within five seconds; otherwise it is closed.
+    """
+    is_long = response.length is not UNKNOWN_LENGTH and response.length > _DISCARD_BYTES
+    response.deliverBody(_Discard(clock, _DISCARD_BYTES if is_long else 0))

@@ -1,4 +1,4 @@
-"""Blocking work off the reactor thread, on a bounded pool of our own."""
+"""Run blocking functions off the reactor thread, on a bounded thread pool."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ T = TypeVar("T")
 
 
 class Disk(Protocol):
-    """Somewhere to run a blocking function."""
+    """Runs blocking functions."""
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Fire with what ``work(*args)`` returns, or fail with what it raises."""
+        """Call ``work(*args)``.
+
+        :return: fires with what it returns, or fails with what it raises.
+        """
 
 
 @attrs.define(eq=False, slots=False)
 class DiskPool(Service):
     """A thread pool as a service.
 
-    Each stream has at most one job here, so the queue is bounded by the number of
-    connections. A cancelled job's Deferred fails at once; the function itself, once
-    begun, runs to its end and its result is dropped.
+    Each stream has at most one job in it, so the number of connections bounds the
+    queue. Cancelling fails the Deferred at once; a function that has started runs to
+    its end, and its result is dropped.
     """
 
     _reactor: IReactorFromThreads
@@ -38,29 +41,30 @@ class DiskPool(Service):
     def create(
         cls, reactor: IReactorFromThreads, threads: int, pool_name: str
     ) -> DiskPool:
-        """Make a pool of at most this many threads."""
+        """Create a pool of at most this many threads."""
         return cls(reactor, ThreadPool(0, threads, pool_name))
 
     def startService(self) -> None:
-        """Accept jobs."""
+        """Start accepting jobs."""
         super().startService()
         self._pool.start()
 
     def stopService(self) -> None:
-        """Wait for jobs under way, which are single reads and writes."""
+        """Wait for running jobs; they are short, single reads and writes."""
         super().stopService()
         self._pool.stop()
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a blocking function on a thread of the pool.
 
-        :return: fires with its result in the reactor thread.
+        :return: fires with its result, or fails with what it raises, in the reactor
+            thread.
         """
         return deferToThreadPool(self._reactor, self._pool, work, *args)
 
 
 class InlineDisk:
-    """The same contract at once, in the caller's thread: for tests and memory."""
+    """Runs functions synchronously in the caller's thread, for tests and memory."""
 
     def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run the function now; the Deferred has fired."""

@@ -1,4 +1,4 @@
-"""A queue in which nobody waits behind all that somebody else wants."""
+"""A fair queue: owners take turns, however many items each has."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ K = TypeVar("K", bound=Hashable)
 
 @attrs.define(eq=False)
 class FairQueue(Generic[K]):
-    """Items of several owners, who take turns; each once.
+    """Distinct items of several owners, in round-robin order of the owners.
 
-    The next item is of the owner whose last turn was longest ago, and of what he has
-    the one that has waited longest.
+    The next item is the oldest one of the owner whose last turn was longest ago.
     """
 
     _owners: OrderedDict[str, OrderedDict[K, None]] = attrs.field(factory=OrderedDict)
@@ -29,9 +28,9 @@ class FairQueue(Generic[K]):
         return item in self._owner_of
 
     def add(self, owner: str, item: K, first: bool = False) -> None:
-        """Have an item wait.
+        """Add an item.
 
-        :param first: it goes on with what has begun, and is the next of all.
+        :param first: the item continues interrupted work and becomes the next of all.
         """
         self._owner_of[item] = owner
         items = self._owners.setdefault(owner, OrderedDict())
@@ -41,7 +40,7 @@ class FairQueue(Generic[K]):
             self._owners.move_to_end(owner, last=False)
 
     def pop(self) -> K:
-        """Give the next item; there must be one."""
+        """Remove and return the next item; the queue must not be empty."""
         owner, items = next(iter(self._owners.items()))
         item = next(iter(items))
         self.remove(item)
@@ -50,7 +49,7 @@ class FairQueue(Generic[K]):
         return item
 
     def remove(self, item: K) -> None:
-        """Forget an item that waits."""
+        """Remove an item; it must be in the queue."""
         owner = self._owner_of.pop(item)
         items = self._owners[owner]
         del items[item]

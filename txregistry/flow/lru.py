@@ -1,4 +1,4 @@
-"""A memory with a limit: what was used longest ago goes first."""
+"""A bounded cache that evicts the least recently used value."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ V = TypeVar("V")
 
 @attrs.define(eq=False)
 class Lru(Generic[K, V]):
-    """Values up to a total weight.
+    """Maps keys to values, up to a total weight.
 
-    :ivar limit: of all weights together; 0 for none. One that is heavier alone is not
-        kept.
-    :param dropped: is told the key of each value that goes, for whatever reason.
-    :ivar weight: of all that is kept.
+    :ivar limit: upper limit of the total weight; 0 for none. A value that alone exceeds
+        it is not stored.
+    :param on_remove: called with the key of each value that is evicted, replaced or
+        removed.
+    :ivar weight: the current total weight.
     """
 
     limit: int
-    _dropped: Callable[[K], object] | None = None
+    _on_remove: Callable[[K], object] | None = None
     weight: int = 0
     _values: OrderedDict[K, tuple[V, int]] = attrs.field(factory=OrderedDict)
 
     def get(self, key: K) -> V | None:
-        """Give a value, which is then the one that was used last."""
+        """Return a value, or ``None``, and mark it as most recently used."""
         found = self._values.get(key)
         if found is None:
             return None
@@ -36,14 +37,14 @@ class Lru(Generic[K, V]):
         return found[0]
 
     def peek(self, key: K) -> V | None:
-        """Give a value, which stays as old as it is."""
+        """Return a value, or ``None``, without marking it as used."""
         found = self._values.get(key)
         return None if found is None else found[0]
 
     def put(self, key: K, value: V, weight: int = 1) -> bool:
-        """Keep a value in the place of an older one, dropping others for it.
+        """Store a value, replacing an older one and evicting others as needed.
 
-        :return: whether there is room for it at all.
+        :return: whether it was stored; false if it alone exceeds the limit.
         """
         self.pop(key)
         if self.limit and weight > self.limit:
@@ -55,22 +56,22 @@ class Lru(Generic[K, V]):
         return True
 
     def pop(self, key: K) -> V | None:
-        """Give a value and forget it."""
+        """Remove and return a value; ``None`` if there is none."""
         found = self._values.pop(key, None)
         if found is None:
             return None
         self.weight -= found[1]
-        if self._dropped is not None:
-            self._dropped(key)
+        if self._on_remove is not None:
+            self._on_remove(key)
         return found[0]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all values."""
         for key in list(self._values):
             self.pop(key)
 
     def items(self) -> Iterator[tuple[K, V]]:
-        """Give all, the one that was used longest ago first."""
+        """Iterate over keys and values, least recently used first."""
         return ((key, value) for key, (value, _) in self._values.items())
 
     def __contains__(self, key: object) -> bool:

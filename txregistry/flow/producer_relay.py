@@ -1,8 +1,9 @@
-"""Several reads into one consumer, with one memory of whether it is paused.
+"""Backpressure across several consecutive reads into one consumer.
 
-A consumer tells the producer that is registered when it is full. With one short read
-after the other, each its own producer, nobody is there to be told, and a slow peer's
-buffer grows without end. A relay stays registered for as long as there is more to come.
+A full consumer pauses its registered producer. When many short reads follow one
+another, each with a producer of its own, none is registered between them to be paused,
+and the buffer of a slow peer grows without limit. A relay stays registered across all
+reads, and remembers whether the consumer is paused.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import failed
 from txregistry.flow.sendfile import takes_files
 from txregistry.flow.streams import ConsumerStopped
+from txregistry.speed.failures import failed
 
 
 @implementer(IConsumer, IPushProducer)
 @attrs.define(eq=False)
 class ProducerRelay:
-    """Stands between short reads and the consumer that takes them all."""
+    """The one registered producer of a consumer; several reads write through it."""
 
     _consumer: IConsumer
     _inner: IPushProducer | None = None
@@ -32,27 +33,28 @@ class ProducerRelay:
     _waiting: Deferred[None] | None = None
 
     def open(self) -> None:
-        """Register with the consumer; call once, and :meth:`shut` at the end."""
+        """Register with the consumer; call once, and call :meth:`close` at the end."""
         self._consumer.registerProducer(self, True)
 
-    def shut(self) -> None:
-        """Let the consumer go."""
+    def close(self) -> None:
+        """Unregister from the consumer."""
         self._consumer.unregisterProducer()
 
     def ready(self) -> Deferred[None]:
-        """Fire when the consumer wants more.
+        """Wait until the consumer is not paused; one caller at a time.
 
-        Fails with ``ConsumerStopped`` if it never will. One wait at a time.
+        :return: fires then; fails with ``ConsumerStopped`` once the consumer has
+            stopped the relay. Cancelling stops waiting.
         """
         if self._stopped:
             return failed(ConsumerStopped())
         if not self._paused:
             return succeed(None)
-        self._waiting = Deferred(self._forget)
+        self._waiting = Deferred(self._stop_waiting)
         return self._waiting
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take the producer of one read; it may have to wait at once."""
+        """Register the producer of one read; it is paused at once if the relay is."""
         self._inner = cast(IPushProducer, producer)
         if self._stopped:
             self._inner.stopProducing()
@@ -60,21 +62,21 @@ class ProducerRelay:
             self._inner.pauseProducing()
 
     def unregisterProducer(self) -> None:
-        """Let the producer of one read go."""
+        """Unregister the producer of one read."""
         self._inner = None
 
     def write(self, data: bytes) -> None:
-        """Pass bytes on."""
+        """Write to the consumer."""
         self._consumer.write(data)
 
     def pauseProducing(self) -> None:
-        """Hold back the read under way, and the next ones."""
+        """Pause the current read and the following ones."""
         self._paused = True
         if self._inner is not None:
             self._inner.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Let reads go on."""
+        """Resume the current read, and fire :meth:`ready`."""
         self._paused = False
         if self._inner is not None:
             self._inner.resumeProducing()
@@ -83,7 +85,7 @@ class ProducerRelay:
             waiting.callback(None)
 
     def stopProducing(self) -> None:
-        """End all reads: the consumer has gone."""
+        """Stop the current read and fail :meth:`ready`: the consumer is gone."""
         self._stopped = True
         if self._inner is not None:
             self._inner.stopProducing()
@@ -91,37 +93,38 @@ class ProducerRelay:
         if waiting is not None:
             waiting.errback(Failure(ConsumerStopped()))
 
-    def _forget(self, _: Deferred[None]) -> None:
+    def _stop_waiting(self, _: Deferred[None]) -> None:
         self._waiting = None
 
 
 @attrs.define(eq=False)
 class DirectRelay:
-    """For a consumer that takes files: each read waits for the kernel by itself."""
+    """For a consumer that takes files: each read waits for the socket by itself."""
 
     def ready(self) -> Deferred[None]:
-        """Fire at once."""
+        """Return a Deferred that has fired."""
         return succeed(None)
 
-    def shut(self) -> None:
-        """Have nothing registered."""
+    def close(self) -> None:
+        """Do nothing: no producer is registered."""
 
 
 @attrs.frozen
-class Passage:
-    """Where several reads go, and whom to ask between them."""
+class RelayedConsumer:
+    """A consumer for several reads, and the relay to wait on between them."""
 
     consumer: IConsumer
     relay: ProducerRelay | DirectRelay
 
 
-def open_passage(consumer: IConsumer) -> Passage:
-    """Prepare for several reads.
+def open_relay(consumer: IConsumer) -> RelayedConsumer:
+    """Prepare a consumer for several reads.
 
-    Call ``relay.ready`` between them, and ``relay.shut`` at the end.
+    The caller waits for ``relay.ready()`` between them, and calls ``relay.close()`` at
+    the end.
     """
     if takes_files(consumer):
-        return Passage(consumer, DirectRelay())
+        return RelayedConsumer(consumer, DirectRelay())
     relay = ProducerRelay(consumer)
     relay.open()
-    return Passage(relay, relay)
+    return RelayedConsumer(relay, relay)

@@ -1,4 +1,4 @@
-"""Waiting between attempts: a generator of seconds, and its runner."""
+"""Retries with exponential backoff."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 def backoff(
-    attempts: int, first: float, most: float, jitter: Callable[[], float]
+    attempts: int, first: float, max_delay: float, jitter: Callable[[], float]
 ) -> Iterator[float]:
-    """Give the seconds to wait before each further attempt.
+    """Yield the seconds to wait before each retry.
 
-    :param attempts: how many further ones there may be.
-    :param first: seconds before the first of them; doubled each time up to ``most``.
-    :param jitter: gives a number from 0 to 1; half of each wait is random, so that
-        many clients of one upstream do not return together.
+    :param attempts: the number of retries.
+    :param first: seconds before the first retry; doubled each time up to ``max_delay``.
+    :param jitter: returns a number from 0 to 1; half of each delay is random, so that
+        many clients of one upstream do not retry at the same time.
     """
     for attempt in range(attempts):
-        ceiling: float = min(most, first * 2**attempt)
+        ceiling: float = min(max_delay, first * 2**attempt)
         yield ceiling * (0.5 + 0.5 * jitter())
 
 
@@ -34,12 +34,12 @@ async def retry(
     clock: IReactorTime,
     delays: Iterable[float],
     attempt: Callable[[], Deferred[T]],
-    again: Callable[[BaseException, float], float | None],
+    next_delay: Callable[[BaseException, float], float | None],
 ) -> T:
-    """Attempt something until it succeeds, the delays end or ``again`` declines.
+    """Call ``attempt`` until it succeeds, no delay is left or ``next_delay`` gives up.
 
-    :param again: given the error and the next planned delay, the seconds really to
-        wait, or ``None`` to give up.
+    :param next_delay: called with the error and the planned delay; returns the seconds
+        to wait before the retry, or ``None`` to give up.
     :return: fires with the first success; fails with the last error.
     """
     remaining = iter(delays)
@@ -48,7 +48,7 @@ async def retry(
             return await attempt()
         except Exception as error:
             planned = next(remaining, None)
-            wait = None if planned is None else again(error, planned)
+            wait = None if planned is None else next_delay(error, planned)
             if wait is None:
                 raise
         await deferLater(clock, wait)

@@ -1,15 +1,15 @@
-"""File to socket without copying, on plain TCP.
+"""Send files to plain TCP sockets with ``sendfile``, without copying.
 
-A consumer that sits on a TCP transport says so by providing
-:class:`IFileConsumer`; a reader that has a file descriptor then hands that over
-instead of bytes. Neither needs to know what the other is.
+A consumer on a plain TCP transport provides :class:`IFileConsumer`; a reader with a
+file descriptor then passes that instead of bytes.
 
 Note [Sendfile and the transport]. A TCP transport calls ``resumeProducing`` of a
 *pull* producer whenever its own buffer is empty and the socket is writable, and once
-from within ``registerProducer``, when the buffer may hold the head of the answer. So
-for the length of a file the usual producer (the HTTP channel) is unregistered and
-this one registered as a pull producer; the first call only asks to be called again,
-each further one sends one piece and asks again. At the end the channel is put back.
+from within ``registerProducer``, when the buffer may still hold the response head. So
+while a file is sent, the usual producer (the HTTP channel) is unregistered and the
+:class:`FileSender` is registered as a pull producer. The first call only starts
+writing; each further call sends some pieces and starts writing again. At the end the
+channel is registered again.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from zope.interface import Interface, implementer
 
 from txregistry.flow.streams import ConsumerStopped, ShortRead
 
-#: Bytes per system call. Pieces that fit into the kernel's pipe (64 KiB) with room to
-#: spare cost about a third less CPU than long ones, over loopback.
+#: Bytes per system call. Pieces well below the size of the kernel's pipe (64 KiB) take
+#: about a third less CPU than longer ones, over loopback.
 PIECE_BYTES = 48 * 1024
 
-#: System calls before other clients get their turn, if the socket takes that much.
+#: System calls before other connections get their turn, if the socket stays writable.
 PIECES_PER_TURN = 64
 
-#: The kernel is asked to read this far ahead, so that a piece is in memory when its
-#: turn comes and the reactor does not wait for the disk.
+#: Bytes of read-ahead requested from the kernel, so that a piece is in the page cache
+#: before it is sent and the reactor does not wait for the disk.
 READ_AHEAD_BYTES = 4 * 1024 * 1024
 
-#: Bytes of which the last is looked at before they are sent: if it is not in memory, a
-#: thread reads them first.
+#: Bytes checked at once before they are sent: if the last of them is not in the page
+#: cache, a thread reads them all first.
 WARM_BYTES = 256 * 1024
 
-#: Has so many bytes from an offset of the file in memory when it fires.
+#: Called with a size and an offset; fires when these bytes are in the page cache.
 Warm = Callable[[int, int], Deferred[None]]
 
 
@@ -54,23 +54,24 @@ class IFileConsumer(Interface):
     """A consumer that can take bytes straight from a file descriptor."""
 
     def takes_files() -> bool:
-        """Tell whether it can at this moment (plain TCP, no chunked coding)."""
+        """Return whether :meth:`write_file` works now: plain TCP, no chunked coding."""
 
     def write_file(
         descriptor: int, offset: int, size: int, warm: Warm
     ) -> Deferred[None]:
         """Send ``size`` bytes from ``offset`` of an open file.
 
-        :param warm: is asked for what is not in memory, so that the reactor does not
-            wait for the disk.
-        :return: fires when the last byte was given to the kernel. Fails with
-            ``ConsumerStopped`` if the peer goes, ``ShortRead`` if the file ends
-            early. Cancelling stops; the caller keeps the descriptor open until then.
+        :param warm: called for bytes that are not in the page cache, so that the
+            reactor does not wait for the disk.
+        :return: fires when the kernel has accepted the last byte. Fails with
+            ``ConsumerStopped`` if the connection is lost, ``ShortRead`` if the file
+            ends early, or as ``warm`` does. Cancelling stops sending. The caller keeps
+            the descriptor open until the Deferred has fired or failed.
         """
 
 
 class FileTransport(Protocol):
-    """The part of :class:`twisted.internet.tcp.Connection` that is used here."""
+    """The methods of :class:`twisted.internet.tcp.Connection` used here."""
 
     def fileno(self) -> int: ...
 
@@ -86,35 +87,41 @@ class FileTransport(Protocol):
 @implementer(IPullProducer)
 @attrs.define(eq=False)
 class FileSender:
-    """Send part of a file over a TCP transport; see Note [Sendfile and the transport].
+    """Sends part of a file over a TCP transport.
 
-    :ivar remaining: how many bytes the kernel has not taken yet.
-    :ivar _usual: the producer to put back at the end.
-    :ivar _warmed: up to where the file was found in memory, or brought there.
+    See Note [Sendfile and the transport].
+
+    :ivar remaining: bytes that the kernel has not accepted yet.
+    :ivar _previous: the producer to register again at the end.
+    :ivar _advised: offset up to which read-ahead was requested.
+    :ivar _cached: offset up to which the file is known to be in the page cache.
     """
 
     _transport: FileTransport
-    _usual: IPushProducer
+    _previous: IPushProducer
     _descriptor: int
     _offset: int
     remaining: int
     _warm: Warm
-    _ahead: int = 0
-    _warmed: int = 0
+    _advised: int = 0
+    _cached: int = 0
     _warming: Deferred[None] | None = None
     _done: Deferred[None] | None = None
     _registered: bool = False
 
     def start(self) -> Deferred[None]:
-        """Begin; call once, with at least one byte to send."""
-        done: Deferred[None] = Deferred(lambda _: self._leave())
+        """Start sending; call once, with at least one byte to send.
+
+        :return: as :meth:`IFileConsumer.write_file`.
+        """
+        done: Deferred[None] = Deferred(lambda _: self._restore())
         self._done = done
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, False)
         return done
 
     def resumeProducing(self) -> None:
-        """Send one piece: the transport's buffer is empty and the socket writable."""
+        """Send some pieces: the transport's buffer is empty, the socket is writable."""
         if self._done is None or self._warming is not None:
             return
         if not self._registered:
@@ -126,21 +133,21 @@ class FileSender:
         except BlockingIOError:
             self._transport.startWriting()
         except OSError:
-            # The reactor learns of a broken socket by itself and closes it.
+            # The reactor detects the broken socket by itself and closes it.
             self._transport.startWriting()
             self._finish(Failure(ConsumerStopped()))
 
     def stopProducing(self) -> None:
-        """End for good: the connection was lost."""
+        """Stop: the connection was lost."""
         self._finish(Failure(ConsumerStopped()))
 
     def _read_ahead(self) -> None:
         end = self._offset + self.remaining
-        if self._ahead >= min(end, self._offset + READ_AHEAD_BYTES // 2):
+        if self._advised >= min(end, self._offset + READ_AHEAD_BYTES // 2):
             return
         span = min(READ_AHEAD_BYTES, self.remaining)
-        self._ahead = self._offset + span
-        if not is_in_memory(self._descriptor, self._ahead - 1):
+        self._advised = self._offset + span
+        if not is_cached(self._descriptor, self._advised - 1):
             os.posix_fadvise(
                 self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED
             )
@@ -149,9 +156,9 @@ class FileSender:
         socket = self._transport.fileno()
         for _ in range(PIECES_PER_TURN):
             self._read_ahead()
-            if not self._is_warm():
+            if not self._ensure_warm():
                 return
-            size = min(PIECE_BYTES, self.remaining, self._warmed - self._offset)
+            size = min(PIECE_BYTES, self.remaining, self._cached - self._offset)
             sent = os.sendfile(socket, self._descriptor, self._offset, size)
             self._offset += sent
             self.remaining -= sent
@@ -165,24 +172,24 @@ class FileSender:
                 break  # the socket is full
         self._transport.startWriting()
 
-    def _is_warm(self) -> bool:
-        """Tell whether what is next is in memory; else a thread begins to read it."""
-        if self._offset < self._warmed:
+    def _ensure_warm(self) -> bool:
+        """Return whether the next bytes are in the page cache; else start warming."""
+        if self._offset < self._cached:
             return True
         size = min(WARM_BYTES, self.remaining)
-        self._warmed = self._offset + size
-        if is_in_memory(self._descriptor, self._warmed - 1):
+        self._cached = self._offset + size
+        if is_cached(self._descriptor, self._cached - 1):
             return True
         self._warming = self._warm(size, self._offset)
-        self._warming.addCallbacks(self._go_on, self._cannot_read)
+        self._warming.addCallbacks(self._resume, self._warming_failed)
         return False
 
-    def _go_on(self, _: None) -> None:
+    def _resume(self, _: None) -> None:
         self._warming = None
         if self._done is not None:
             self._transport.startWriting()
 
-    def _cannot_read(self, failure: Failure) -> None:
+    def _warming_failed(self, failure: Failure) -> None:
         self._warming = None
         self._finish(failure)
 
@@ -190,22 +197,21 @@ class FileSender:
         if self._done is None:
             return
         done = self._done
-        self._leave()
+        self._restore()
         done.callback(None) if result is None else done.errback(result)
 
-    def _leave(self) -> None:
+    def _restore(self) -> None:
         self._done = None
         if self._warming is not None:
             self._warming.cancel()
         self._transport.unregisterProducer()
-        self._transport.registerProducer(self._usual, True)
+        self._transport.registerProducer(self._previous, True)
 
 
-def is_in_memory(descriptor: int, offset: int) -> bool:
-    """Tell whether a byte of a file can be read without waiting for the disk.
+def is_cached(descriptor: int, offset: int) -> bool:
+    """Return whether a byte of a file is in the page cache; false if unknown.
 
-    Asking the kernel to read what it has costs more than this look. Where it cannot
-    be told, the answer is no.
+    This check costs less than requesting read-ahead of bytes that are cached already.
     """
     try:
         return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
@@ -216,25 +222,25 @@ def is_in_memory(descriptor: int, offset: int) -> bool:
 def offer_file(
     consumer: IConsumer, descriptor: int, offset: int, size: int, warm: Warm
 ) -> Deferred[None] | None:
-    """Send part of a file the short way if the consumer can take it.
+    """Send part of a file by its descriptor if the consumer supports that now.
 
-    :return: as :meth:`IFileConsumer.write_file`, or ``None`` if it has to be read
-        and written instead.
+    :return: as :meth:`IFileConsumer.write_file`, or ``None`` if the caller has to read
+        and write the bytes instead.
     """
     if size <= 0 or not takes_files(consumer):
         return None
-    taker = cast(IFileConsumer, consumer)
-    done: Deferred[None] = taker.write_file(descriptor, offset, size, warm)
+    file_consumer = cast(IFileConsumer, consumer)
+    done: Deferred[None] = file_consumer.write_file(descriptor, offset, size, warm)
     return done
 
 
 def takes_files(consumer: IConsumer) -> bool:
-    """Tell whether a consumer can be handed a file descriptor at this moment."""
+    """Return whether a consumer accepts a file descriptor now."""
     if not IFileConsumer.providedBy(consumer):
         return False
     return bool(cast(IFileConsumer, consumer).takes_files())
 
 
 def as_file_transport(transport: ITransport) -> FileTransport:
-    """View a plain TCP transport as what a :class:`FileSender` needs."""
+    """Cast a plain TCP transport to the protocol that :class:`FileSender` needs."""
     return cast(FileTransport, transport)

@@ -1,4 +1,4 @@
-"""One holder per key, of whom a newcomer takes over."""
+"""Exclusive sessions per key that a newer request takes over."""
 
 from __future__ import annotations
 
@@ -15,65 +15,67 @@ K = TypeVar("K", bound=Hashable)
 
 @attrs.define(eq=False)
 class Session:
-    """The right to work on something, until :meth:`leave`.
+    """The exclusive right to a key, until :meth:`release`.
 
-    :ivar asked_to_leave: somebody else waits.
+    :ivar takeover_requested: another request waits for the key.
     """
 
-    _release: Callable[[], None]
-    _hurry: Callable[[], None] | None = None
-    asked_to_leave: bool = False
+    _on_release: Callable[[], None]
+    _on_takeover: Callable[[], None] | None = None
+    takeover_requested: bool = False
 
-    def on_takeover(self, hurry: Callable[[], None]) -> None:
-        """Say what is to be done when somebody else waits, perhaps at once."""
-        self._hurry = hurry
-        if self.asked_to_leave:
-            hurry()
+    def on_takeover(self, callback: Callable[[], None]) -> None:
+        """Set what to call when another request waits; called now if one does."""
+        self._on_takeover = callback
+        if self.takeover_requested:
+            callback()
 
-    def ask_to_leave(self) -> None:
-        """Tell the holder that somebody waits."""
-        first, self.asked_to_leave = not self.asked_to_leave, True
-        if first and self._hurry is not None:
-            self._hurry()
+    def request_takeover(self) -> None:
+        """Tell the holder that another request waits; further calls do nothing."""
+        first, self.takeover_requested = not self.takeover_requested, True
+        if first and self._on_takeover is not None:
+            self._on_takeover()
 
-    def leave(self) -> None:
-        """Let the next one in; further calls do nothing."""
-        release, self._release, self._hurry = self._release, _nothing, None
+    def release(self) -> None:
+        """Release the key for the next request; further calls do nothing."""
+        release, self._on_release, self._on_takeover = self._on_release, _nothing, None
         release()
 
 
 def _nothing() -> None:
-    """Stand for a release that was used up."""
+    """Replace a release that was called."""
 
 
 @attrs.define(eq=False)
 class Sessions(Generic[K]):
-    """Who works on what. The newest request is the one whose client is there: a
-    connection that broke may look alive to us for a long time.
+    """The sessions of all keys, at most one holder each.
+
+    The newest request takes over because its client is there: a broken connection may
+    look alive to us for a long time.
     """
 
     _locks: dict[K, DeferredLock] = attrs.field(factory=dict)
     _holders: dict[K, Session] = attrs.field(factory=dict)
 
     def is_held(self, key: K) -> bool:
-        """Tell whether somebody would be asked to leave."""
+        """Return whether a key has a holder."""
         return key in self._holders
 
     @deferred
-    async def enter(self, key: K) -> Session:
-        """Fire with a session once whoever holds the key has left.
+    async def acquire(self, key: K) -> Session:
+        """Ask the current holder to release the key, and wait for it.
 
-        Cancelled while waiting, it never holds it.
+        :return: fires with a session once the key is free. Cancelling stops waiting.
         """
         lock = self._locks.setdefault(key, DeferredLock())
         holder = self._holders.get(key)
         if holder is not None:
-            holder.ask_to_leave()
+            holder.request_takeover()
         await lock.acquire()
         session = Session(lambda: self._released(key, lock))
         self._holders[key] = session
         if lock.waiting:
-            session.ask_to_leave()
+            session.request_takeover()
         return session
 
     def _released(self, key: K, lock: DeferredLock) -> None:

@@ -1,4 +1,4 @@
-"""A memory with a budget in bytes."""
+"""A cache with a limit in bytes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from txregistry.flow.lru import Lru
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-#: What a value takes beside what is counted for it, about: its place in a table, and
-#: an object or two.
+#: Bytes added to each value's size, roughly: its entry in the table and the key.
 OVERHEAD_BYTES = 500
 
 
 @attrs.define(eq=False)
 class SizedCache(Generic[K, V]):
-    """Values up to a total of bytes; the one that was kept longest ago goes first.
+    """Maps keys to values up to a total size; the oldest value is evicted first.
 
-    :param max_bytes: of all together; a value that is longer alone is not kept.
+    :param max_bytes: upper limit of the total size; a value that alone exceeds it is
+        not stored.
     """
 
     max_bytes: int
@@ -33,26 +33,26 @@ class SizedCache(Generic[K, V]):
 
     @property
     def used_bytes(self) -> int:
-        """Count the bytes of all together."""
+        """The total size in bytes."""
         return self._values.weight
 
-    def find(self, key: K) -> V | None:
-        """Give a value that is kept."""
+    def get(self, key: K) -> V | None:
+        """Return a value, or ``None``; its age for eviction stays the same."""
         return self._values.peek(key)
 
-    def keep(self, key: K, value: V, size: int) -> None:
-        """Keep a value in the place of an older one, and others if there is room.
+    def put(self, key: K, value: V, size: int) -> None:
+        """Store a value, replacing an older one and evicting others as needed.
 
         :param size: of the value, in bytes; see :func:`size_of`.
         """
         self._values.put(key, value, size + OVERHEAD_BYTES)
 
-    def forget(self, key: K) -> None:
-        """Forget a value, if there is one."""
-        self._values.pop(key)
+    def pop(self, key: K) -> V | None:
+        """Remove and return a value; ``None`` if there is none."""
+        return self._values.pop(key)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all values."""
         self._values.clear()
 
     def __len__(self) -> int:
@@ -60,5 +60,5 @@ class SizedCache(Generic[K, V]):
 
 
 def size_of(*texts: str | None) -> int:
-    """Give the bytes that some texts take in memory."""
+    """Return the bytes that some strings take in memory."""
     return sum(map(sys.getsizeof, texts))

@@ -1,8 +1,8 @@
-"""Moving bytes: producers and consumers with bounds.
+"""Producers and consumers with bounded memory.
 
-One verb moves bytes everywhere: ``reader.read(consumer, offset, size)``. What is
-here implements it over anything that can give a chunk at an offset, and collects
-small bodies into memory under a limit.
+All readers have one method, ``reader.read(consumer, offset, size)``. This module
+implements it over any function that returns a chunk at an offset, and collects small
+bodies in memory up to a limit.
 """
 
 from __future__ import annotations
@@ -21,66 +21,67 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: Bytes per read from a disk and per write to a client: with two of these per
-#: client under way, memory per client stays below a megabyte.
+#: Bytes per read from a disk and per write to a client: with two chunks in flight,
+#: memory per client stays below a megabyte.
 CHUNK_BYTES = 256 * 1024
 
-#: Bytes per read while slow clients hold as much as they may.
+#: Bytes per read while slow consumers hold :data:`MAX_HELD_BYTES` or more.
 SMALL_CHUNK_BYTES = 16 * 1024
 
-#: Bytes that consumers may hold of what was read for them, of all the process, before
-#: less is read at once.
+#: Bytes held by all paused consumers of the process, beyond which chunks become small.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
 ChunkSource = Callable[[int, int], Deferred[bytes]]
 
 
 class ConsumerStopped(Exception):
-    """Whoever was reading has gone; nothing is wrong on our side."""
+    """The consumer stopped reading, for example because its peer disconnected."""
 
 
 class TooLong(Exception):
-    """More bytes came than the reader was prepared to hold."""
+    """A body is longer than its limit."""
 
 
 class ShortRead(Exception):
-    """Fewer bytes were there than promised."""
+    """A source ended before the requested number of bytes."""
 
 
 @attrs.define(eq=False)
 class HeldBytes:
-    """Counts what consumers that are full hold of what was read for them.
+    """Counts the bytes that paused consumers have buffered.
 
-    Each may hold a chunk for as long as its client takes, and there may be thousands.
-    None is kept waiting for another one: they get less at once.
+    Each may hold a chunk for as long as its client needs, and there may be thousands.
+    Above the limit none has to wait for others, but all get smaller chunks.
+
+    :ivar held: bytes buffered now.
     """
 
-    _most: int = MAX_HELD_BYTES
+    _max_bytes_held: int = MAX_HELD_BYTES
     held: int = 0
 
     @property
     def chunk_bytes(self) -> int:
-        """Say how much to read at once."""
-        return CHUNK_BYTES if self.held < self._most else SMALL_CHUNK_BYTES
+        """The number of bytes to read at once."""
+        return CHUNK_BYTES if self.held < self._max_bytes_held else SMALL_CHUNK_BYTES
 
 
-#: A process has one memory.
+#: Shared by all producers: the limit is that of the process.
 HELD = HeldBytes()
 
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class ChunkProducer:
-    """Push ``remaining`` bytes from ``offset`` of a source into a consumer.
+    """Pushes ``remaining`` bytes from ``offset`` of a source into a consumer.
 
-    One chunk is fetched at a time and only while the consumer is not paused.
+    One chunk is fetched at a time, and only while the consumer is not paused.
     """
 
     _source: ChunkSource
     _consumer: IConsumer
     _offset: int
     _remaining: int
-    _all_held: HeldBytes = HELD
+    _total_held: HeldBytes = HELD
     _held: int = 0
     _done: Deferred[None] | None = None
     _fetch: Deferred[bytes] | None = None
@@ -88,7 +89,7 @@ class ChunkProducer:
     _pumping: bool = False
 
     def start(self) -> Deferred[None]:
-        """Begin; call once.
+        """Start; call once.
 
         :return: fires when the last byte was written. Fails with
             :class:`ConsumerStopped` if the consumer stops us, :class:`ShortRead`
@@ -96,34 +97,34 @@ class ChunkProducer:
         """
         if self._remaining <= 0:
             return succeed(None)
-        done: Deferred[None] = Deferred(lambda _: self._leave())
+        done: Deferred[None] = Deferred(lambda _: self._detach())
         self._done = done
         self._consumer.registerProducer(self, True)
         self._pump()
         return done
 
     def pauseProducing(self) -> None:
-        """Fetch no further chunk for now."""
+        """Stop fetching until resumed."""
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Continue fetching."""
         self._paused = False
-        self._hold(0)
+        self._set_held(0)
         self._pump()
 
     def stopProducing(self) -> None:
-        """End for good: the consumer has gone."""
+        """Stop for good: the consumer is gone."""
         self._finish(Failure(ConsumerStopped()))
 
     def _pump(self) -> None:
-        # A source that answers at once comes back here from within: the loop that
-        # is already running goes on, so that the stack does not grow.
+        # A source that fires at once calls this again from within the loop: returning
+        # lets that loop continue, and the stack does not grow.
         if self._pumping:
             return
         self._pumping = True
         while not self._paused and self._done is not None and self._fetch is None:
-            size = min(self._all_held.chunk_bytes, self._remaining)
+            size = min(self._total_held.chunk_bytes, self._remaining)
             self._fetch = self._source(self._offset, size)
             self._fetch.addCallbacks(self._deliver, self._fail)
         self._pumping = False
@@ -145,23 +146,23 @@ class ChunkProducer:
         if self._remaining <= 0:
             self._finish(None)
         elif self._paused and self._done is not None:
-            self._hold(len(chunk))
+            self._set_held(len(chunk))
         self._pump()
 
-    def _hold(self, size: int) -> None:
-        self._all_held.held += size - self._held
+    def _set_held(self, size: int) -> None:
+        self._total_held.held += size - self._held
         self._held = size
 
     def _finish(self, result: Failure | None) -> None:
         if self._done is None:
             return
         done = self._done
-        self._leave()
+        self._detach()
         done.callback(None) if result is None else done.errback(result)
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         self._done = None
-        self._hold(0)
+        self._set_held(0)
         self._consumer.unregisterProducer()
         if self._fetch is not None:
             self._fetch.cancel()
@@ -170,7 +171,7 @@ class ChunkProducer:
 @implementer(IConsumer)
 @attrs.define(eq=False)
 class BoundedConsumer:
-    """Collect a small body in memory; one that is too long is stopped.
+    """Collects a small body in memory, and stops one that is too long.
 
     :ivar overflowed: more than ``max_bytes`` came, and the producer was stopped.
     """
@@ -183,24 +184,24 @@ class BoundedConsumer:
 
     @property
     def content(self) -> bytes:
-        """Give what was collected.
+        """The collected bytes.
 
-        :raise TooLong: it is not all.
+        :raise TooLong: the body exceeded the limit.
         """
         if self.overflowed:
             raise TooLong(f"more than {self._max_bytes} bytes")
         return b"".join(self._chunks)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take a push producer; nothing is ever paused, as the bound is small."""
+        """Register a push producer; it is never paused, as the limit is small."""
         self._producer = producer
 
     def unregisterProducer(self) -> None:
-        """Let the producer go."""
+        """Forget the producer."""
         self._producer = None
 
     def write(self, data: bytes) -> None:
-        """Keep a chunk, or stop the producer if that is too much."""
+        """Append a chunk, or stop the producer if it exceeds the limit."""
         self._size += len(data)
         if self._size <= self._max_bytes:
             self._chunks.append(data)
@@ -213,22 +214,22 @@ class BoundedConsumer:
 
 @attrs.define(eq=False)
 class Watchdog:
-    """Call somebody when nothing has happened for a while; re-armed by each event."""
+    """Calls a function ``seconds`` after it was last armed."""
 
     _clock: IReactorTime
     _seconds: float
-    _expired: Callable[[], None]
+    _on_timeout: Callable[[], None]
     _call: IDelayedCall | None = None
 
     def arm(self) -> None:
-        """Count from now."""
+        """Start or restart the timeout."""
         if self._call is not None and self._call.active():
             self._call.reset(self._seconds)
         else:
-            self._call = self._clock.callLater(self._seconds, self._expired)
+            self._call = self._clock.callLater(self._seconds, self._on_timeout)
 
     def disarm(self) -> None:
-        """Count no more, until armed again."""
+        """Cancel the timeout, until armed again."""
         call, self._call = self._call, None
         if call is not None and call.active():
             call.cancel()

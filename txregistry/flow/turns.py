@@ -1,4 +1,4 @@
-"""Long loops that let others have their turn of the reactor."""
+"""Long loops in the reactor thread that yield to other work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Turns:
-    """Counts the steps of a loop in the reactor thread.
+    """Counts the steps of a loop, and yields to the reactor now and then.
 
-    :ivar every: so many steps belong to one turn; together they should take no more
-        than some milliseconds.
+    :ivar every: steps per reactor turn; together they should take a few milliseconds
+        at most.
     """
 
     _clock: IReactorTime
@@ -25,16 +25,16 @@ class Turns:
     _steps: int = 0
 
     async def take(self) -> None:
-        """Go on at once, or in the next turn of the reactor when this one is used up.
+        """Count a step; after every so many, wait for the next reactor turn.
 
-        May be cancelled while it waits.
+        It may be cancelled while it waits.
         """
         self._steps += 1
         if self._steps % self._every == 0:
             await deferLater(self._clock, 0)
 
     async def over(self, items: AsyncIterable[T]) -> AsyncIterator[T]:
-        """Visit what is found, a step each."""
+        """Yield each item, counting a step for it."""
         async for item in items:
             await self.take()
             yield item

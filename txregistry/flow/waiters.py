@@ -1,4 +1,4 @@
-"""Everybody who waits for one event."""
+"""Several Deferreds that wait for one event."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Waiters(Generic[T]):
-    """Those who wait now, in the order in which they came.
+    """The Deferreds that wait for the next event, in order of arrival.
 
-    Each may leave at any time, also while the others are being told, and may have
-    others leave.
+    Each may be cancelled at any time, also from a callback of another one while the
+    event fires.
     """
 
     _waiting: dict[Deferred[T], None] = attrs.field(factory=dict)
@@ -25,28 +25,28 @@ class Waiters(Generic[T]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, left: Callable[[], object] | None = None) -> Deferred[T]:
-        """Wait for the event.
+    def wait(self, on_cancel: Callable[[], object] | None = None) -> Deferred[T]:
+        """Wait for the next event.
 
-        :param left: is called when the Deferred is cancelled before the event.
-        :return: fires and fails with what :meth:`fire` is given.
+        :param on_cancel: called when the Deferred is cancelled before the event.
+        :return: fires with the value, or fails with the Failure, given to :meth:`fire`.
         """
 
         def leave(waiter: Deferred[T]) -> None:
             self._waiting.pop(waiter, None)
-            if left is not None:
-                left()
+            if on_cancel is not None:
+                on_cancel()
 
         waiter: Deferred[T] = Deferred(leave)
         self._waiting[waiter] = None
         return waiter
 
     def fire(self, result: T | Failure) -> None:
-        """Tell all who wait; a Failure makes them fail.
+        """Fire all waiting Deferreds; a Failure makes them fail.
 
-        Who begins to wait meanwhile waits for the next event.
+        A Deferred that is added meanwhile waits for the next event.
         """
         waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
-            if not waiter.called:  # one that was told before may have cancelled it
+            if not waiter.called:  # a callback of an earlier one may have cancelled it
                 waiter.callback(result)

@@ -1,4 +1,4 @@
-"""Files that are read again when they change."""
+"""Files that are reloaded when they change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from twisted.logger import Logger
 
 T = TypeVar("T")
 
-#: By what it is seen that files have changed.
+#: Modification time in nanoseconds, size and inode of each file.
 Stamps = tuple[tuple[int, int, int], ...]
 
 
 def file_stamps(*paths: str) -> Stamps:
-    """Look at files; they are read again when what this gives has changed.
+    """Return values that differ once a file was changed or replaced.
 
-    :raise OSError: one cannot be looked at.
+    :raise OSError: a file cannot be examined.
     """
     found = [os.stat(path) for path in paths]
     return tuple((item.st_mtime_ns, item.st_size, item.st_ino) for item in found)
@@ -26,45 +26,45 @@ def file_stamps(*paths: str) -> Stamps:
 
 @attrs.define(eq=False)
 class WatchedFile(Generic[T]):
-    """What a small file says, read again after it has changed.
+    """The parsed content of a small file, reloaded after the file has changed.
 
-    :param parse: raises ``ValueError`` for a content that says nothing; what the file
-        said before then goes on to hold, and the log says so.
-    :param salvage: reads what has changed in place of it, as far as it can be read, so
-        that what was taken out of the file does not go on to hold.
+    :param parse: raises ``ValueError`` for invalid content; the previous value then
+        stays in effect, and an error is logged.
+    :param salvage: parses all content after the first instead of ``parse``: it takes
+        what is valid, so that entries removed from the file do not stay in effect.
     """
 
     path: str
     _parse: Callable[[bytes], T]
     _salvage: Callable[[bytes], T] | None = None
     _stamps: Stamps | None = None
-    _said: list[T] = attrs.field(factory=list)
+    _current: list[T] = attrs.field(factory=list)
     _log = Logger()
 
     def read(self) -> T:
-        """Give what the file says.
+        """Return the parsed content; the file is examined each time.
 
-        :raise OSError: it cannot be read.
-        :raise ValueError: it never said anything usable.
+        :raise OSError: the file cannot be read.
+        :raise ValueError: its content is invalid and was never valid.
         """
         stamps = file_stamps(self.path)
         if stamps != self._stamps:
-            self._renew()
+            self._reload()
             self._stamps = stamps
-        return self._said[0]
+        return self._current[0]
 
-    def _renew(self) -> None:
+    def _reload(self) -> None:
         with open(self.path, "rb") as file:
             content = file.read()
-        parse = (self._said and self._salvage) or self._parse
+        parse = (self._current and self._salvage) or self._parse
         try:
-            self._said = [parse(content)]
+            self._current = [parse(content)]
         except ValueError as error:
-            if not self._said:
+            if not self._current:
                 raise ValueError(f"{self.path}: {error}") from error
             self._log.error(
-                "{path} has changed and cannot be used, what it said before holds:"
-                " {error}",
+                "{path} has changed but cannot be used: {error}; its previous content"
+                " stays in effect until it is corrected",
                 path=self.path,
                 error=str(error),
             )

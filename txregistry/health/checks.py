@@ -97,9 +97,24 @@ class Health(Service):
         """Give the problems, by the name of the check."""
         return {check.name: check.problem for check in self._checks if check.problem}
 
+    def renew(self, checks: tuple[Check, ...]) -> None:
+        """Replace the checks; the new ones start without failures."""
+        self._stop()
+        self._checks = checks
+        if self.running:
+            self._start()
+
     def startService(self) -> None:
         """Start the checks."""
         super().startService()
+        self._start()
+
+    def stopService(self) -> None:
+        """Stop the checks."""
+        super().stopService()
+        self._stop()
+
+    def _start(self) -> None:
         for check in self._checks:
             look: Callable[[], Any] = check.look
             loop = LoopingCall(look)
@@ -107,9 +122,7 @@ class Health(Service):
             loop.start(check.interval, now=False)
             self._loops.append(loop)
 
-    def stopService(self) -> None:
-        """Stop the checks."""
-        super().stopService()
+    def _stop(self) -> None:
         loops, self._loops = self._loops, []
         for loop in loops:
             loop.stop()

@@ -12,9 +12,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.web.http_headers import Headers
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.health.checks import Probe
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
+from txregistry.speed.failures import failed
 
 
 class Unhealthy(Exception):

@@ -9,7 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from txregistry.spec.descriptor import Descriptor, notes_bytes
+from txregistry.spec.descriptor import Descriptor, annotations_bytes
 from txregistry.spec.digest import Digest
 
 #: What an entry takes beside its descriptor and its texts, about.
@@ -31,7 +31,7 @@ class Referrer:
     def memory_bytes(self) -> int:
         """Count the bytes that it takes in memory, about."""
         kind = _BYTES + getsizeof(self.artifact_type or "")
-        return self.descriptor.memory_bytes + kind + notes_bytes(self.annotations)
+        return self.descriptor.memory_bytes + kind + annotations_bytes(self.annotations)
 
 
 #: Sorted by digest.

@@ -34,7 +34,7 @@ class ITagService(Interface):
 class ITagFallback(Interface):
     """Optional: an older answer where the newest one cannot be had."""
 
-    def instead(tag: Tag, error: RegistryError) -> Deferred[Descriptor]:
+    def fall_back(tag: Tag, error: RegistryError) -> Deferred[Descriptor]:
         """Fire with what a tag stood for, whose manifest failed with an error.
 
         Fails with the error itself if it is no outage, or if there is nothing older.
@@ -44,15 +44,15 @@ class ITagFallback(Interface):
 class IRemoteTags(ITagService):
     """Tags of an upstream, where each question counts."""
 
-    def look(tag: Tag) -> Deferred[Descriptor | Manifest]:
-        """Fire with what a tag stands for, by the cheapest question that tells.
+    def resolve(tag: Tag) -> Deferred[Descriptor | Manifest]:
+        """Resolve a tag by HEAD if the upstream supports it, else by GET.
 
         Fires with the manifest itself where the upstream tells it in no other way.
         Fails with ``ManifestUnknown``, or as the upstream does.
         """
 
     def fetch(tag: Tag) -> Deferred[Manifest]:
-        """Fire with the manifest that a tag stands for now; fails as ``look``."""
+        """Fire with the manifest that a tag stands for now; fails as ``resolve``."""
 
 
 class ITagStore(ITagService):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.events import Event, IEventSink
-from txregistry.notifications.endpoint import Endpoint
+from txregistry.notifications.endpoint import Endpoint, EndpointSettings
 from txregistry.notifications.envelope import EventSource, write_envelope
 from txregistry.notifications.queue import EventQueue
 from txregistry.spec.weburl import masked_url
@@ -67,6 +67,19 @@ class Notifier(Service):
             await self._settled()
         await self._write()
         await self._queue.close()
+
+    def renew(
+        self, settings: Iterable[EndpointSettings], references: bool, limit: int
+    ) -> None:
+        """Change the settings of the endpoints, from their next attempt on.
+
+        :param settings: are matched by name; other endpoints are ignored.
+        """
+        self._references, self._limit = references, limit
+        by_name = {item.name: item for item in settings}
+        for endpoint in self._endpoints:
+            name = endpoint.settings.name
+            endpoint.settings = by_name.get(name, endpoint.settings)
 
     def emit(self, event: Event) -> Deferred[None]:
         """Keep an event for the endpoints that want it; fires when it is on disk."""

@@ -1,1 +1,1 @@
-"""What is seen from outside while it runs: logs, metrics, the debug listener."""
+"""Observability: logs, metrics and the debug listener."""

@@ -1,4 +1,4 @@
-"""The access log, in the combined format of Apache."""
+"""The access log, in Apache's combined format."""
 
 from __future__ import annotations
 
@@ -16,32 +16,24 @@ from txregistry.observe.outlet import ILines
 @implementer(IExchangeObserver)
 @attrs.define(eq=False)
 class AccessLog:
-    """Writes a line when an exchange has ended."""
+    """Writes one line per exchange, when it has ended."""
 
     _lines: ILines
     _clock: IReactorTime
-    _second: int = -1
-    _moment: str = ""
 
     def ended(self, exchange: Exchange) -> None:
-        """Write the line."""
-        self._lines.write(format_combined(exchange, self._now()))
-
-    def _now(self) -> str:
-        # Formatting the time costs more than the rest: once a second is enough.
-        second = int(self._clock.seconds())
-        if second != self._second:
-            self._second, self._moment = second, format_moment(second)
-        return self._moment
+        """Write the line of an exchange."""
+        moment = format_moment(self._clock.seconds())
+        self._lines.write(format_combined(exchange, moment))
 
 
 def format_moment(seconds: float) -> str:
-    """Write a time as access logs do."""
+    """Format seconds since the epoch as access logs do, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
 def format_combined(exchange: Exchange, moment: str) -> str:
-    """Write an exchange as one line (pure); whatever others may choose is escaped."""
+    """Format an exchange as one line; all untrusted fields are escaped."""
     request = f"{exchange.method} {exchange.uri} {exchange.protocol}"
     return (
         f"{word(exchange.peer)} - {word(exchange.user)} [{moment}]"

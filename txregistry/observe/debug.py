@@ -1,4 +1,4 @@
-"""The debug listener: ``/debug/health``, ``/debug/vars`` and the metrics."""
+"""The debug listener: ``/debug/health``, ``/debug/vars`` and metrics."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from twisted.web.iweb import IRequest
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.health import IHealth
 
-#: A check fires if all is well and fails with what is not.
+#: Fires if all is well; fails with the problem otherwise.
 Check = Callable[[], Deferred[None]]
 
 
 @attrs.define(eq=False)
 class Debug:
-    """What is served to whoever may reach the debug address.
+    """The resources of the debug listener.
 
-    :param metrics_path: empty for no metrics.
+    :param checks: run by each request for ``/debug/health``, by name.
+    :param variables: returns the content of ``/debug/vars``.
+    :param exposition: returns the metrics in the text format of Prometheus.
+    :param metrics_path: the URL path of the metrics; empty for none.
     """
 
     _checks: Mapping[str, Check]
@@ -32,7 +35,7 @@ class Debug:
     _metrics_path: str
 
     def resource(self) -> Any:
-        """Give the resource for a site."""
+        """Return the root resource of a site."""
         app = Klein()
         app.route("/debug/health", endpoint="health")(self.health)
         app.route("/debug/vars", endpoint="vars")(self.variables)
@@ -42,7 +45,7 @@ class Debug:
 
     @deferred
     async def health(self, request: IRequest) -> bytes:
-        """Answer 200 and ``{}``, or 503 and what is wrong."""
+        """Respond with 200 and ``{}``, or with 503 and a message per failed check."""
         problems = dict(self._health.problems())
         for name, check in self._checks.items():
             try:
@@ -54,12 +57,12 @@ class Debug:
         return json.dumps(problems).encode("utf-8")
 
     def variables(self, request: IRequest) -> bytes:
-        """Answer with what distribution publishes as variables."""
+        """Respond with the variables that distribution publishes, as JSON."""
         request.setHeader(b"Content-Type", b"application/json")
         return json.dumps(self._variables()).encode("utf-8")
 
     def metrics(self, request: IRequest) -> bytes:
-        """Answer with all metrics."""
+        """Respond with all metrics."""
         kind = b"text/plain; version=0.0.4; charset=utf-8"
         request.setHeader(b"Content-Type", kind)
         return self._exposition()

@@ -1,26 +1,26 @@
-"""Text that others choose, in lines that only we are to write.
+"""Escaping of untrusted text in logs.
 
-A name, a path or a reason may come from a client, a token or an upstream. In a log it
-stays one field of one line, whatever it holds.
+A name, a path or a reason may come from a client, a token or an upstream. Escaped, it
+cannot end its field or line, or forge another.
 """
 
 from __future__ import annotations
 
 import re
 
-#: What a field that stands between spaces, without quotes, is made of.
+#: Characters of an unquoted field.
 _WORD = re.compile(r"[!#-Z^-~]+")
 
 
 def word(text: str) -> str:
-    """Give a field between spaces: it holds no space, quote or bracket."""
+    """Escape an unquoted field: the result has no space, quote or bracket."""
     if _WORD.fullmatch(text):
         return text
     return "".join(char if _WORD.match(char) else _code(char) for char in text)
 
 
 def quoted(text: str) -> str:
-    """Give a field in quotes."""
+    """Escape a field and put it in double quotes."""
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     escaped = text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
@@ -28,14 +28,14 @@ def quoted(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Give text for people on one line: what cannot be printed is escaped."""
+    """Escape a line of text for people: unprintable characters only."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _code(char) for char in text)
 
 
 def indented(text: str) -> str:
-    """Give several lines, none of which can be taken for a line of the log."""
+    """Escape and indent several lines, so that none looks like a line of the log."""
     return "".join(f"    {line(part)}\n" for part in text.rstrip("\n").split("\n"))
 
 

@@ -1,7 +1,7 @@
-"""Events as lines: text for people, JSON for machines.
+"""Log events as lines: text for people, JSON for machines.
 
-Every field of an event is printed under its own name in JSON; text prints the
-message and the request id.
+JSON has every field of an event under its own name. Text has the message, the fields
+of ``log.fields`` and the request id.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _HIDDEN = frozenset(("format", "isError", "text", "why"))
 @implementer(ILogObserver)
 @attrs.define(eq=False)
 class TextObserver:
-    """One line per event; below it, indented, a traceback where there is one."""
+    """Writes one line per event, followed by the indented traceback if it has one.
+
+    :param fields: ``log.fields``, added to every event.
+    """
 
     _lines: ILines
     _fields: Mapping[str, str]
@@ -55,9 +58,10 @@ class TextObserver:
 @implementer(ILogObserver)
 @attrs.define(eq=False)
 class JsonObserver:
-    """One JSON object per event.
+    """Writes one JSON object per event; no field replaces a standard one.
 
-    :param time_name: the name of the field that holds the time.
+    :param fields: ``log.fields``, added to every event.
+    :param time_name: the name of the timestamp's field.
     """
 
     _lines: ILines
@@ -73,11 +77,12 @@ class JsonObserver:
             "message": _message(event),
             **dict(_context(self._fields)),
         }
-        fields |= {
-            name: value if isinstance(value, int | float | str) else str(value)
-            for name, value in event.items()
-            if not name.startswith("log_") and name not in _HIDDEN
-        }
+        # Events of the legacy API have a ``time`` and a ``message`` of their own.
+        reserved = _HIDDEN | fields.keys()
+        for name, value in event.items():
+            if not name.startswith("log_") and name not in reserved:
+                is_json = isinstance(value, int | float | str)
+                fields[name] = value if is_json else str(value)
         if traceback := _traceback(event):
             fields["traceback"] = traceback
         self._lines.write(json.dumps(fields) + "\n")
@@ -86,9 +91,10 @@ class JsonObserver:
 def make_observer(
     formatter: str, level: str, fields: Mapping[str, str], lines: ILines
 ) -> ILogObserver:
-    """Make the observer that ``log`` in the configuration asks for.
+    """Create the log observer that the section ``log`` of the configuration describes.
 
     :param formatter: ``text``, ``json`` or ``logstash``.
+    :param level: the least level that is written; an unknown one means ``info``.
     """
     observer: ILogObserver
     if formatter == "text":
@@ -98,10 +104,26 @@ def make_observer(
         observer = JsonObserver(lines, fields, time_name)
     least = LogLevelFilterPredicate(_level(level))
     if level == "info":
-        # What Twisted itself finds worth telling is for whoever debugs.
+        # Twisted's own messages at this level are for debugging.
         for namespace in ("twisted", "log_legacy"):
             least.setLogLevelForNamespace(namespace, _level("warn"))
     return FilteringLogObserver(observer, [least])
+
+
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class RenewableObserver:
+    """Passes events to an observer that can be replaced."""
+
+    _observer: ILogObserver
+
+    def __call__(self, event: LogEvent) -> None:
+        """Pass an event on."""
+        self._observer(event)
+
+    def renew(self, observer: ILogObserver) -> None:
+        """Replace the observer."""
+        self._observer = observer
 
 
 def _level(name: str) -> LogLevel:

@@ -1,7 +1,7 @@
-"""Questions to the cache of descriptors, under both of distribution's sets of names.
+"""Metrics of the descriptor cache, under the names of distribution 2.8 and 3.
 
-2.8 has one counter, in which an error is a miss; 3 has one of requests, one of hits and
-one of errors. Dashboards are there for either.
+2.8 has one counter with a label, in which an error is a miss; 3 has counters of
+requests, hits and errors. There are dashboards for both.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from txregistry.interfaces.observe import Lookup
 
 @attrs.define(eq=False)
 class Lookups:
-    """The counters; all of them are there from the start."""
+    """The counters of the descriptor cache, all of them present from the start."""
 
     _registry: CollectorRegistry
     _counters: dict[Lookup, tuple[Counter, ...]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        by_type = self._make("cache", "Questions to the cache of descriptors", "type")
+        by_type = self._make("cache", "Lookups in the descriptor cache", "type")
         asked, hit, miss = (by_type.labels(kind) for kind in ("Request", "Hit", "Miss"))
-        requests = self._make("cache_requests", "Questions to the cache of descriptors")
-        hits = self._make("cache_hits", "Descriptors that the cache knew")
-        errors = self._make("cache_errors", "Questions that the cache could not answer")
+        requests = self._make("cache_requests", "Lookups in the descriptor cache")
+        hits = self._make("cache_hits", "Lookups that found a descriptor")
+        errors = self._make("cache_errors", "Lookups that failed")
         self._counters = {
             Lookup.HIT: (asked, requests, hit, hits),
             Lookup.MISS: (asked, requests, miss),
@@ -32,11 +32,11 @@ class Lookups:
         }
 
     def count(self, found: Lookup) -> None:
-        """Count one question, and what became of it."""
+        """Count one lookup and its result."""
         for counter in self._counters[found]:
             counter.inc()
 
-    def _make(self, name: str, told: str, *labels: str) -> Counter:
+    def _make(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(
-            f"registry_storage_{name}", told, labels, registry=self._registry
+            f"registry_storage_{name}", documentation, labels, registry=self._registry
         )

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: distribution's names, and what a cache has beyond them."""
+"""Metrics for Prometheus: those of distribution, and more for the cache."""
 
 from __future__ import annotations
 
@@ -20,166 +20,143 @@ from txregistry.interfaces.observe import (
     IMeter,
     Lookup,
 )
+from txregistry.observe.exchanges import ExchangeMetrics
 from txregistry.observe.lookups import Lookups
 
-_Children = tuple[Counter, Histogram, Counter]
-
-#: Gives the state of each endpoint, as ``/debug/vars`` tells it.
+#: Returns the state of each endpoint, as in ``/debug/vars``.
 NotificationState = Callable[[], Sequence[dict[str, Any]]]
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _KINDS = ("blob", "manifest", "tag")
 
 _HELP = {
     Count.REQUESTS: "Requests to the cache",
-    Count.HITS: "Requests answered from what is stored",
-    Count.MISSES: "Requests for what was not stored",
-    Count.COALESCED: "Requests that joined a question or download under way",
+    Count.HITS: "Requests answered from the cache",
+    Count.MISSES: "Requests for content that was not cached",
+    Count.COALESCED: "Requests that joined an upstream request or download in progress",
     Count.PULLED_BYTES: "Bytes received from the upstream",
     Count.SERVED_BYTES: "Bytes sent to clients",
-    Count.STALE: "Answers served unconfirmed while the upstream failed",
-    Count.EVICTED: "Entries that have expired",
+    Count.STALE: "Responses served unconfirmed while the upstream failed",
+    Count.EVICTED: "Expired entries",
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
-    Count.FAILED: "Fills that failed",
-    Count.RESUMED: "Downloads that were continued with a range",
-    Count.DAMAGED: "Content that had not its digest any more and was set aside",
+    Count.FAILED: "Failed downloads from the upstream",
+    Count.RESUMED: "Downloads resumed with a range request",
+    Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
 }
 
-#: Distribution calls what goes to clients pushed.
+#: Distribution calls bytes sent to clients "pushed".
 _NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
 
 
 @implementer(IMeter, IExchangeObserver)
 @attrs.define(eq=False)
 class Metrics:
-    """All counters of one process, in a registry of their own.
+    """All metrics of one process, in their own registry.
 
-    :param upstream: labels what is about the upstream; empty without one.
+    :param upstream: the label of the cache's metrics; empty without an upstream.
+    :ivar registry: other collectors may be added to it.
     """
 
     _upstream: str
     registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
     _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+    _families: dict[Count, Counter] = attrs.field(factory=dict)
     _fills: Gauge = attrs.field(init=False)
     _answers: Histogram = attrs.field(init=False)
-    _requests: Counter = attrs.field(init=False)
-    _durations: Histogram = attrs.field(init=False)
-    _sizes: Counter = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
-    _known: dict[tuple[str, str, int], _Children] = attrs.field(factory=dict)
+    _exchanges: ExchangeMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._counts = {}
         for what in Count:
             self._add_counter(what)
+        self._counts = self._labelled()
         self._lookups = Lookups(self.registry)
         self._fills = Gauge(
             "registry_proxy_fills_in_flight",
-            "Downloads from the upstream under way",
+            "Downloads from the upstream in progress",
             registry=self.registry,
         )
         self._answers = Histogram(
             "registry_proxy_upstream_seconds",
-            "Time until the head of the upstream's answer",
+            "Seconds until the upstream's response headers",
             ["upstream", "method", "status"],
             registry=self.registry,
         )
-        self._requests = Counter(
-            "registry_http_requests",
-            "Requests answered",
-            ["handler", "method", "code"],
-            registry=self.registry,
-        )
-        self._durations = Histogram(
-            "registry_http_request_duration_seconds",
-            "Time until the last byte of the answer",
-            ["handler", "method"],
-            registry=self.registry,
-        )
-        self._sizes = Counter(
-            "registry_http_response_size_bytes",
-            "Bytes of the bodies of answers",
-            ["handler"],
-            registry=self.registry,
-        )
+        self._exchanges = ExchangeMetrics(self.registry)
+
+    def rename(self, upstream: str) -> None:
+        """Label metrics with another upstream; its counters start at 0."""
+        if upstream == self._upstream:
+            return
+        self._upstream = upstream
+        for family in (*self._families.values(), self._answers):
+            family.clear()
+        self._counts = self._labelled()
 
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
-        """Add to a counter of a kind of content."""
+        """Increase a counter for a kind of content."""
         self._counts[what, kind].inc(amount)
 
     def descriptor(self, found: Lookup) -> None:
-        """Count a question to the cache of descriptors."""
+        """Count a lookup in the descriptor cache."""
         self._lookups.count(found)
 
     def fills(self, delta: int) -> None:
-        """Change the number of fills in flight."""
+        """Change the number of downloads in progress."""
         self._fills.inc(delta)
 
     def upstream(self, method: str, status: str, seconds: float) -> None:
-        """Record an answer of the upstream."""
+        """Record a response of the upstream."""
         self._answers.labels(self._upstream, method, status).observe(seconds)
 
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""
-        requests, durations, sizes = self._children(
-            exchange.handler, exchange.method, exchange.status
-        )
-        requests.inc()
-        durations.observe(exchange.seconds)
-        sizes.inc(exchange.sent_bytes)
-
-    def _children(self, handler: str, method: str, status: int) -> _Children:
-        # Looking labels up costs more than counting; there are few combinations.
-        key = (handler, method if method in _METHODS else "other", status)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = (
-                self._requests.labels(key[0], key[1], str(status)),
-                self._durations.labels(key[0], key[1]),
-                self._sizes.labels(key[0]),
-            )
-        return found
+        self._exchanges.ended(exchange)
 
     def watch_notifications(self, state: NotificationState) -> None:
-        """Publish what becomes of events, read whenever somebody asks."""
+        """Add the metrics of notifications, read from ``state`` at each scrape."""
         self.registry.register(_Notifications(state))
 
     def exposition(self) -> bytes:
-        """Give everything in the text format of Prometheus."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
 
     def _add_counter(self, what: Count) -> None:
-        counter = Counter(
+        self._families[what] = Counter(
             f"registry_proxy_{_NAMES.get(what, what.value)}",
             _HELP[what],
             ["type", "upstream"],
             registry=self.registry,
         )
-        for kind in _KINDS:
-            self._counts[what, kind] = counter.labels(kind, self._upstream)
+
+    def _labelled(self) -> dict[tuple[Count, str], Counter]:
+        return {
+            (what, kind): family.labels(kind, self._upstream)
+            for what, family in self._families.items()
+            for kind in _KINDS
+        }
 
 
 @attrs.define(eq=False)
 class _Notifications(Collector):
-    """Distribution's metrics of notifications, from the state of the endpoints."""
+    """Distribution's metrics of notifications, made from the endpoints' state."""
 
     _state: NotificationState
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics of the moment."""
+        """Yield the current metrics."""
         events = CounterMetricFamily(
             "registry_notifications_events",
-            "Events by what became of them",
+            "Events by outcome",
             labels=["endpoint", "type"],
         )
         pending = GaugeMetricFamily(
             "registry_notifications_pending",
-            "Events that wait",
+            "Events waiting to be sent",
             labels=["endpoint"],
         )
         statuses = CounterMetricFamily(
             "registry_notifications_status",
-            "Answers of endpoints",
+            "Responses of endpoints",
             labels=["endpoint", "code"],
         )
         for endpoint in self._state():
@@ -195,15 +172,19 @@ class _Notifications(Collector):
 @implementer(IExchangeObserver)
 @attrs.define(eq=False)
 class Observers:
-    """Tells several observers of each exchange; what fails in one harms no other."""
+    """Passes each exchange to several observers; one that fails affects no other."""
 
     _observers: tuple[IExchangeObserver, ...]
     _log = Logger()
 
     def ended(self, exchange: Exchange) -> None:
-        """Tell all of them."""
+        """Pass an exchange to all observers; errors are logged."""
         for observer in self._observers:
             try:
                 observer.ended(exchange)
             except Exception:
-                self._log.failure("an exchange could not be observed")
+                self._log.failure(
+                    "{observer} failed for a request; its log line or metrics are"
+                    " missing, the request is not affected",
+                    observer=type(observer).__name__,
+                )

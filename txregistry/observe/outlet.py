@@ -1,9 +1,10 @@
-"""Where logs go: a file, a terminal, or a pipe whose reader may be slow.
+"""Non-blocking output of logs to a file, a terminal or a pipe.
 
-Note [Nobody waits for a log]. A pipe that is full holds whoever writes to it, which is
-the reactor. One that is ready takes ``PIPE_BUF`` bytes at once (pipe(7)), so that no
-more is written at a time. What there is no room for waits here, up to a limit; beyond
-it, and where a disk is full, lines are dropped and counted.
+Note [Nobody waits for a log]. Writing to a full pipe blocks, and would stop the
+reactor. A pipe that is ready accepts ``PIPE_BUF`` bytes without blocking (pipe(7)), so
+at most that many are written at a time. Lines for which the pipe has no room are
+buffered up to a limit; beyond it, or when the disk is full, they are dropped and
+counted.
 """
 
 from __future__ import annotations
@@ -19,39 +20,38 @@ import attrs
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-#: Bytes that a pipe takes which is ready (POSIX has 512 as the least, Linux 4096).
+#: ``PIPE_BUF``: bytes that a ready pipe accepts (4096 on Linux; 512 at least in POSIX).
 PIPE_BYTES = 4096
 
-#: Bytes that wait at most for a reader.
-MAX_WAITING_BYTES = 1024 * 1024
+#: Limit of buffered bytes.
+MAX_BUFFERED_BYTES = 1024 * 1024
 
-#: Seconds between two looks at whether there is room, and that the end waits for some.
-_AGAIN_SECONDS, _END_SECONDS = 0.05, 1.0
+#: Seconds between two attempts to write, and that :meth:`Outlet.close` waits in total.
+_RETRY_SECONDS, _CLOSE_SECONDS = 0.05, 1.0
 
 
 class ILines(Protocol):
-    """What takes lines, such as a text file."""
+    """Accepts lines, as a text file does."""
 
     def write(self, text: str, /) -> object:
-        """Take a line, or several, with the character that ends it."""
+        """Write one or more complete lines."""
 
 
 @attrs.define(eq=False)
 class Outlet:
-    """Writes lines to a descriptor without ever waiting for it; from any thread.
+    """Writes lines to a file descriptor without blocking; callable from any thread.
 
     See Note [Nobody waits for a log].
 
-    :param reactor: is asked to try again (``IReactorTime`` and
-        ``IReactorFromThreads``).
-    :ivar dropped: lines that were not written.
+    :param reactor: schedules retries (``IReactorTime`` and ``IReactorFromThreads``).
+    :ivar dropped: number of lines that were not written.
     """
 
     _descriptor: int
     _reactor: Any
     dropped: int = 0
-    _waiting: bytearray = attrs.field(factory=bytearray)
-    _tries_again: bool = False
+    _buffer: bytearray = attrs.field(factory=bytearray)
+    _retry_scheduled: bool = False
     _poll: Any = attrs.field(init=False)
     _lock: Any = attrs.field(factory=Lock)
 
@@ -60,49 +60,52 @@ class Outlet:
         self._poll.register(self._descriptor, select.POLLOUT)
 
     def write(self, text: str) -> None:
-        """Write lines now, or later, or never."""
+        """Write lines now or later; they are dropped if the buffer is full."""
         data = text.encode("utf-8", "backslashreplace")
         with self._lock:
-            if len(self._waiting) + len(data) > MAX_WAITING_BYTES:
+            if len(self._buffer) + len(data) > MAX_BUFFERED_BYTES:
                 self.dropped += data.count(b"\n")
                 return
-            self._waiting += data
+            self._buffer += data
             self._send()
-            if self._waiting and not self._tries_again:
-                self._tries_again = True
-                self._reactor.callFromThread(self._later)
+            if self._buffer and not self._retry_scheduled:
+                self._retry_scheduled = True
+                self._reactor.callFromThread(self._schedule_retry)
 
-    def end(self) -> None:
-        """Write what waits, if there is room soon."""
+    def close(self) -> None:
+        """Write the buffered lines, waiting for a second at most, and drop the rest."""
         with self._lock:
-            self._send(monotonic() + _END_SECONDS)
+            self._send(monotonic() + _CLOSE_SECONDS)
             self._drop()
 
-    def _later(self) -> None:
-        self._reactor.callLater(_AGAIN_SECONDS, self._again)
+    def _schedule_retry(self) -> None:
+        self._reactor.callLater(_RETRY_SECONDS, self._retry)
 
-    def _again(self) -> None:
+    def _retry(self) -> None:
         with self._lock:
             self._send()
-            self._tries_again = bool(self._waiting)
-        if self._tries_again:
-            self._later()
+            self._retry_scheduled = bool(self._buffer)
+        if self._retry_scheduled:
+            self._schedule_retry()
 
     def _send(self, until: float = 0.0) -> None:
-        """Write what there is room for, and wait for more until a time."""
+        """Write buffered bytes while there is room.
+
+        :param until: time of the monotonic clock until which to block for more room.
+        """
         try:
-            while self._waiting and self._poll.poll(_milliseconds(until)):
-                sent = os.write(self._descriptor, self._waiting[:PIPE_BYTES])
-                del self._waiting[:sent]
+            while self._buffer and self._poll.poll(_milliseconds(until)):
+                sent = os.write(self._descriptor, self._buffer[:PIPE_BYTES])
+                del self._buffer[:sent]
         except BlockingIOError:
-            return  # somebody else has written meanwhile
+            return  # another process filled the pipe after the poll
         except OSError:
-            # The disk is full, or the reader has gone: those after it may fare better.
+            # The disk is full or the reader is gone; later lines may succeed.
             self._drop()
 
     def _drop(self) -> None:
-        self.dropped += self._waiting.count(b"\n")
-        self._waiting.clear()
+        self.dropped += self._buffer.count(b"\n")
+        self._buffer.clear()
 
 
 def _milliseconds(until: float) -> float:
@@ -111,15 +114,15 @@ def _milliseconds(until: float) -> float:
 
 @attrs.define(eq=False)
 class DroppedLines(Collector):
-    """The counters of lines that were not written, by log."""
+    """The metric of dropped lines, by log."""
 
     _outlets: Mapping[str, Outlet]
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Give what the metrics show."""
+        """Yield the current metric."""
         found = CounterMetricFamily(
             "registry_log_lines_dropped",
-            "Lines that found no room, or whose disk was full",
+            "Lines dropped because the reader was slow or the disk full",
             labels=["log"],
         )
         for name, outlet in self._outlets.items():

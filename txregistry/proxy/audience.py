@@ -1,4 +1,4 @@
-"""Waiters for a blob that is being filled: for its head, or for more of it."""
+"""Waiters for a blob that is being filled: for its head, or for more bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import failed
 from txregistry.flow.waiters import Waiters
 from txregistry.proxy.state import FillState
+from txregistry.speed.failures import failed
 
 
 @attrs.define(eq=False)

@@ -28,8 +28,8 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
-#: How often a blob may come and go between lookup and open.
-_RACES = 4
+#: Attempts to open a blob that is stored or deleted meanwhile.
+_MAX_ATTEMPTS = 4
 
 
 @implementer(IBlobReader)
@@ -42,12 +42,12 @@ class MeteredBlob:
 
     @property
     def descriptor(self) -> Descriptor:
-        """Say what is being read."""
+        """Return the descriptor of the blob."""
         return self._reader.descriptor
 
     @property
     def size(self) -> int:
-        """Count its bytes."""
+        """Return the size of the blob in bytes; 0 while unknown."""
         return self._reader.size
 
     def read(
@@ -61,7 +61,7 @@ class MeteredBlob:
         )
 
     def close(self) -> None:
-        """Close it."""
+        """Close the reader."""
         self._reader.close()
 
 
@@ -79,7 +79,10 @@ class ProxyBlobs:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with a descriptor; a HEAD request if the blob is not stored."""
+        """Fire with a blob's descriptor, by HEAD if the blob is not stored.
+
+        :return: fails with ``BlobUnknown``, or as the upstream does.
+        """
         self._cache.meter.count(Count.REQUESTS, "blob")
         status = current_status()
         try:
@@ -88,15 +91,19 @@ class ProxyBlobs:
             status.forward = "miss"
             self._cache.meter.count(Count.MISSES, "blob")
             return await self._stat_elsewhere(digest)
-        await self._ensure_right(digest)
+        await self._check_access(digest)
         self._hit(digest)
         return descriptor
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
-        """Fire with an open blob: stored, linked, or being filled."""
+        """Fire with an open blob: stored, linked, or being filled.
+
+        :return: fails with ``BlobUnknown``, with ``UpstreamUnavailable`` if the blob
+            was removed meanwhile several times, or as the upstream does.
+        """
         self._cache.meter.count(Count.REQUESTS, "blob")
-        for attempt in range(_RACES):
+        for attempt in range(_MAX_ATTEMPTS):
             try:
                 reader = await self._open_stored(digest, attempt)
             except BlobUnknown:
@@ -107,24 +114,25 @@ class ProxyBlobs:
             if not attempt:
                 self._hit(digest)
             return MeteredBlob(reader, self._cache.meter)
-        raise UpstreamUnavailable({"reason": "the blob comes and goes"}, 1.0)
+        reason = "the blob was removed while it was opened"
+        raise UpstreamUnavailable({"reason": reason}, 1.0)
 
     @deferred
     async def _open_stored(self, digest: Digest, attempt: int) -> IBlobReader:
         reader = await self._local.open(digest=digest)
         try:
             if not attempt:
-                await self._ensure_right(digest)
+                await self._check_access(digest)
         except BaseException:
             reader.close()
             raise
         return reader
 
     @deferred
-    async def _ensure_right(self, digest: Digest) -> None:
+    async def _check_access(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._cache.rights.are_certain(key):
-            await self._cache.rights.ask(
+        if not self._cache.rights.is_recent(key):
+            await self._cache.rights.check(
                 key,
                 lambda: self._cache.fills.confirm(self._name, digest, self._remote),
             )
@@ -137,7 +145,7 @@ class ProxyBlobs:
         self._cache.usage.add(
             Entry(key, descriptor.size or 0, self._cache.clock.seconds())
         )
-        self._cache.rights.given(key)
+        self._cache.rights.record(key)
         local = cast(IBlobIngester, self._local)
         linked = await local.create(mount=BlobMount(descriptor.digest))
         if not isinstance(linked, Descriptor):
@@ -159,7 +167,7 @@ class ProxyBlobs:
 
     @deferred
     async def _confirm(self, digest: Digest) -> int | None:
-        """Give this repository access to stored content, if the upstream does.
+        """Check that the upstream lets this repository have stored content.
 
         While the upstream is down, a manifest of this repository that names the content
         is enough: it was fetched under the upstream's access.
@@ -196,8 +204,8 @@ class ProxyBlobs:
             descriptor = await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return False
-        told = await self._confirm(digest)
-        agrees = told in (None, descriptor.size)
+        claimed = await self._confirm(digest)
+        agrees = claimed in (None, descriptor.size)
         # If they differ, one of the two is wrong, and the digest shows which.
         if not agrees and not await self._cache.content.verify(digest=digest):
             return False

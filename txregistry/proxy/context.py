@@ -8,11 +8,11 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
-from txregistry.proxy.answers import TagAnswers, make_tag_answers
 from txregistry.proxy.fills import Fills
-from txregistry.proxy.lists import TagLists
-from txregistry.proxy.pending import PendingTags
+from txregistry.proxy.pending_tags import PendingTags
 from txregistry.proxy.rights import Rights
+from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
+from txregistry.proxy.tag_lists import TagLists
 from txregistry.spec.freshness import TagPolicy
 
 
@@ -43,6 +43,34 @@ class CacheContext:
     tag_lists: TagLists
     pending: PendingTags = attrs.field(factory=PendingTags)
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
+
+
+def renewed_context(
+    context: CacheContext, policy: TagPolicy, recheck_seconds: float, is_same: bool
+) -> CacheContext:
+    """Return the state of a cache with other settings; it shares the fills.
+
+    :param is_same: upstream and credentials are unchanged; if not, no remembered
+        answer is kept.
+    """
+    fresh = make_cache_context(
+        context.content,
+        context.fills,
+        policy,
+        context.usage,
+        context.confirmations,
+        context.meter,
+        context.clock,
+        recheck_seconds,
+    )
+    if not is_same:
+        return fresh
+    return attrs.evolve(
+        fresh,
+        started_at=context.started_at,
+        pending=context.pending,
+        answers=context.answers,
+    )
 
 
 def make_cache_context(

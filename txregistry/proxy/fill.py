@@ -5,10 +5,10 @@ client has a :class:`Follower` with its own offset, which reads that file as far
 is visible. Only the disk pauses the upstream; a slow client pauses only its own
 connection, and a client that leaves closes its follower.
 
-Note [Shown, then kept]. A cache does not promise that its content survives a crash. So
-the end of a blob is sent as soon as its digest matches, and the blob is synced, moved
-to its place and linked after that. Clients that arrive meanwhile follow the same open
-file. A crash in between leaves the partial blob of the last checkpoint.
+Note [Served before stored]. A cache does not promise that its content survives a crash.
+So the end of a blob is sent as soon as its digest matches, and the blob is synced,
+moved to its place and linked after that. Clients that arrive meanwhile follow the same
+open file. A crash in between leaves the partial blob of the last checkpoint.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ class Fill:
     state: FillState = attrs.field(factory=FillState)
     _partial: IPartialBlob | None = None
     _audience: Audience = attrs.field(factory=Audience)
-    _ends: Waiters[None] = attrs.field(factory=Waiters)
-    _first: IRemoteBlobReader | None = None
+    _end_waiters: Waiters[None] = attrs.field(factory=Waiters)
+    _first_reader: IRemoteBlobReader | None = None
     _file: IFileReader | None = None
     _followers: int = 0
-    _over: bool = False
+    _has_ended: bool = False
     _checkpointing: bool = False
     _stall: StallClock = attrs.field(init=False)
     _log = Logger()
@@ -95,29 +95,29 @@ class Fill:
 
         Cancelling makes a checkpoint, and fails the waiters too.
         """
-        began, start = self._clock.seconds(), 0
+        started_at, start = self._clock.seconds(), 0
         self._meter.fills(1)
         try:
             start = await self._prepare()
-            await self._get_whole(start)
+            await self._fetch_verified(start)
             await self._store()
             self._log.info(
-                "filled {digest}: {size} bytes in {seconds:.1f} s",
+                "blob {digest} downloaded: {size} bytes in {seconds:.1f} s",
                 digest=str(self.digest),
                 size=self.state.written,
                 resumed_at=start,
-                seconds=self._clock.seconds() - began,
+                seconds=self._clock.seconds() - started_at,
             )
         except CancelledError:
             self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
-            await self._keep()
+            await self._keep_partial()
         except Exception as error:
             self._report(error)
             self._fail(Failure())
-            await self._give_up(error)
+            await self._clean_up(error)
         finally:
             self._meter.fills(-1)
-            self._over = True
+            self._has_ended = True
             self._close_unread()
 
     def _report(self, error: Exception) -> None:
@@ -127,7 +127,7 @@ class Fill:
         # A missing blob is not a failure.
         self._log.emit(
             LogLevel.info if refused else LogLevel.warn,
-            "fill of {digest} ended after {size} bytes: {error}",
+            "download of blob {digest} failed at {size} bytes: {error}",
             digest=str(self.digest),
             size=self.state.written,
             error=str(error),
@@ -135,22 +135,22 @@ class Fill:
 
     @property
     def has_failed(self) -> bool:
-        """Tell whether it has ended; it may still be cleaning up."""
+        """Return whether it has ended; it may still be cleaning up."""
         return self._audience.failure is not None
 
     @property
     def is_unwatched(self) -> bool:
-        """Tell whether it has begun and has no waiters left."""
+        """Return whether it has begun and has no waiters left."""
         begun = self._audience.has_head and not self.state.verified
         return begun and not self._followers
 
     def ended(self) -> Deferred[None]:
-        """Fire when it has cleaned up; never fails."""
-        return self._ends.wait()
+        """Wait until it has ended and cleaned up; never fails."""
+        return self._end_waiters.wait()
 
-    def tell_ended(self) -> None:
-        """Fire the waiters for the end."""
-        self._ends.fire(None)
+    def notify_ended(self) -> None:
+        """Fire the waiters of :meth:`ended`."""
+        self._end_waiters.fire(None)
 
     def head(self) -> Deferred[None]:
         """Fire when the upstream has sent the blob's head, or fail as the fill."""
@@ -165,8 +165,8 @@ class Fill:
 
     @deferred
     async def follow(self) -> IBlobReader:
-        """Fire with a reader of the growing blob, once its head is known."""
-        await self.head()
+        """Fire with a reader of the growing blob, once its first byte is readable."""
+        await self.visible_past(0)
         assert self._file is not None
         self._followers += 1
         descriptor = Descriptor(self.digest, self.state.size)
@@ -178,53 +178,54 @@ class Fill:
 
     def _close_unread(self) -> None:
         # One open file serves all followers, even after it is renamed.
-        if self._over and not self._followers and self._file is not None:
+        if self._has_ended and not self._followers and self._file is not None:
             self._file.close()
 
     @deferred
     async def _prepare(self) -> int:
-        """Open the growing file; give its size in bytes.
+        """Open the growing file; fire with its size in bytes.
 
         Without an earlier attempt the upstream comes first: for a blob that it lacks,
         nothing touches the disk.
         """
         if not await self._partials.has(digest=self.digest):
             opened = await self._source.open(digest=self.digest)
-            self._first = cast(IRemoteBlobReader, opened)
+            self._first_reader = cast(IRemoteBlobReader, opened)
         try:
             self._partial = await self._partials.open(digest=self.digest)
             self._file = await self._partial.reader()
         except BaseException:
-            if self._first is not None:
-                self._first.close()
+            if self._first_reader is not None:
+                self._first_reader.close()
             raise
         return self._partial.size
 
     @deferred
-    async def _get_whole(self, start: int) -> None:
-        """Download and verify; retry once if the kept bytes turn out to be wrong.
+    async def _fetch_verified(self, start: int) -> None:
+        """Download and verify; retry once if bytes of an earlier attempt were wrong.
 
         The retry is possible only before any byte was sent to a client.
         """
         try:
-            await self._get()
+            await self._fetch()
         except (DigestInvalid, SizeInvalid):
             if not start or self._audience.has_head:
                 raise
-            await self._begin_anew()
-            await self._get()
+            await self._restart()
+            await self._fetch()
 
     @deferred
-    async def _get(self) -> None:
+    async def _fetch(self) -> None:
         assert self._partial is not None
         await self._stall.watch(self._download(self._partial))
-        await self._show(self._partial)
+        await self._release_end(self._partial)
 
     @deferred
-    async def _begin_anew(self) -> None:
+    async def _restart(self) -> None:
         assert self._partial is not None and self._file is not None
         self._log.info(
-            "{digest} is fetched from the start again", digest=str(self.digest)
+            "partial blob {digest} does not match; downloading it from the start",
+            digest=str(self.digest),
         )
         self._file.close()
         await self._partial.cancel()
@@ -238,7 +239,7 @@ class Fill:
         delays = list(backoff(8, 0.5, 8.0, self._jitter))
         while True:
             try:
-                await self._pull(partial)
+                await self._fetch_rest(partial)
                 return
             except (DigestInvalid, SizeInvalid):
                 raise
@@ -250,7 +251,8 @@ class Fill:
                 if attempt is None:
                     raise
                 self._log.info(
-                    "{digest} broke off at {size} bytes, attempt {attempt}: {error}",
+                    "download of blob {digest} broke off at {size} bytes: {error}; "
+                    "retrying ({attempt})",
                     digest=str(self.digest),
                     size=self.state.written,
                     attempt=attempt,
@@ -267,7 +269,7 @@ class Fill:
             state.validator = partial.resumed.validator
 
     @deferred
-    async def _pull(self, partial: IPartialBlob) -> None:
+    async def _fetch_rest(self, partial: IPartialBlob) -> None:
         if self.state.is_complete:
             # An earlier process fetched it all; only access is checked. The rest is
             # sent once the digest matches.
@@ -275,17 +277,17 @@ class Fill:
             return
         reader = await self._open()
         try:
-            await self._take(reader, partial)
+            await self._receive(reader, partial)
         finally:
             reader.close()
 
     @deferred
     async def _open(self) -> IRemoteBlobReader:
-        first, self._first = self._first, None
+        first, self._first_reader = self._first_reader, None
         if first is not None:
             return first
         written = self.state.written
-        if self.state.resumes and IBlobResumer.providedBy(self._source):
+        if self.state.can_resume and IBlobResumer.providedBy(self._source):
             self._meter.count(Count.RESUMED, "blob")
             source = cast(IBlobResumer, self._source)
             reader = await source.open_from(
@@ -296,15 +298,15 @@ class Fill:
         return cast(IRemoteBlobReader, reader)
 
     @deferred
-    async def _take(self, reader: IRemoteBlobReader, partial: IPartialBlob) -> None:
+    async def _receive(self, reader: IRemoteBlobReader, partial: IPartialBlob) -> None:
         size, start = reader.descriptor.size, reader.start
-        if not self.state.agrees_with(size):
+        if not self.state.accepts_size(size):
             raise SizeInvalid({"announced": size, "before": self.state.size})
         self.state.size = self.state.size if size is None else size
         self.state.validator = reader.validator or self.state.validator
         self._audience.announce()
         skip = self.state.written - start
-        intake = Intake(partial, skip, self._progress, self._stall.passed_over)
+        intake = Intake(partial, skip, self._progress, self._stall.skipped)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
@@ -316,8 +318,8 @@ class Fill:
             raise UpstreamFailed({"reason": "ended early"})
 
     @deferred
-    async def _show(self, partial: IPartialBlob) -> None:
-        """Release the end, as the digest matches; see Note [Shown, then kept]."""
+    async def _release_end(self, partial: IPartialBlob) -> None:
+        """Verify the digest and release the end; see Note [Served before stored]."""
         await partial.verify(provisional=Descriptor(self.digest, self.state.size))
         self.state.size = self.state.written = partial.size
         self.state.verified = True
@@ -326,7 +328,7 @@ class Fill:
 
     @deferred
     async def _store(self) -> None:
-        """Make it durable, at its place, and link it for all that asked."""
+        """Commit the blob, and link it in every confirmed repository."""
         assert self._partial is not None
         descriptor = await self._partial.commit(
             provisional=Descriptor(self.digest, self.state.size)
@@ -345,11 +347,15 @@ class Fill:
         self._audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:
             self._checkpointing = True
-            self._checkpoint().addErrback(self._not_checkpointed)
+            self._checkpoint().addErrback(self._log_no_checkpoint)
 
-    def _not_checkpointed(self, failure: Failure) -> None:
+    def _log_no_checkpoint(self, failure: Failure) -> None:
         # The next flush fails the same way and ends the fill; this only logs.
-        self._log.warn("no checkpoint: {error}", error=str(failure.value))
+        self._log.warn(
+            "checkpoint of blob {digest} failed: {error}",
+            digest=str(self.digest),
+            error=str(failure.value),
+        )
 
     @deferred
     async def _checkpoint(self) -> None:
@@ -371,21 +377,23 @@ class Fill:
         self._audience.fail(failure)
 
     @deferred
-    async def _give_up(self, error: BaseException) -> None:
+    async def _clean_up(self, error: BaseException) -> None:
         if keeps_partial(error, self.state.written):
-            await self._keep()
+            await self._keep_partial()
         elif self._partial is not None:
-            await self._end(self._partial.cancel())
+            await self._log_failure(self._partial.cancel())
 
     @deferred
-    async def _keep(self) -> None:
+    async def _keep_partial(self) -> None:
         if self._partial is not None:
-            await self._end(self._checkpoint())
-            await self._end(self._partial.close())
+            await self._log_failure(self._checkpoint())
+            await self._log_failure(self._partial.close())
 
     @deferred
-    async def _end(self, step: Deferred[None]) -> None:
+    async def _log_failure(self, step: Deferred[None]) -> None:
         try:
             await step
         except Exception as error:
-            self._log.warn("cleaning up after a fill: {error}", error=str(error))
+            digest, text = str(self.digest), str(error)
+            message = "cleanup after the download of blob {digest} failed: {error}"
+            self._log.warn(message, digest=digest, error=text)

@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.flow.context import client_share
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.fill import Fill
-from txregistry.proxy.sizes import ToldSizes
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
@@ -51,11 +52,25 @@ class Fills(Service):
         factory=Flights
     )
     _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
-    sizes: ToldSizes = attrs.field(factory=ToldSizes)
+    sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     def find(self, digest: Digest) -> Fill | None:
-        """Give the current fill of a digest, if there is one."""
+        """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)
+
+    def limit(self, stall_seconds: float, max_fills: int) -> None:
+        """Change the limits of new fills; waiting ones start if there is room."""
+        self._stall_seconds, self._max_fills = stall_seconds, max_fills
+        self._wake_waiting()
+
+    def forget(self) -> None:
+        """Forget what the upstream has confirmed: it, or the credentials, changed.
+
+        Current fills continue, but a request that joins one is confirmed anew.
+        """
+        self.sizes, self._access = ClaimedSizes(), Flights()
+        for fill in self._fills.values():
+            fill.confirmed.clear()
 
     @deferred
     async def join(
@@ -68,7 +83,7 @@ class Fills(Service):
             upstream was asked whether this repository has the blob, or was failing:
             then the caller looks again. Fails as the upstream does.
         """
-        await self._place(digest)
+        await self._wait_for_slot(digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
@@ -78,32 +93,33 @@ class Fills(Service):
             return None
         else:
             self._meter.count(Count.COALESCED, "blob")
+            asked = self._access
             await self.confirm(name, digest, source)
-            if self._fills.get(digest) is not fill:
+            if self._fills.get(digest) is not fill or self._access is not asked:
                 return None
             fill.confirmed.add(name)
-            return await self._follow_another(fill)
+            return await self._follow_existing(fill)
         return await fill.follow()
 
     @deferred
-    async def _place(self, digest: Digest) -> None:
+    async def _wait_for_slot(self, digest: Digest) -> None:
         """Wait until a download may begin, if one is needed.
 
         A fill without waiters gives up its place; its bytes are kept.
         """
         while digest not in self._fills and len(self._fills) >= self._max_fills:
-            waits = self._queue.wait(client_share.get(), digest)
-            self._end_unwatched()
-            await waits
+            turn = self._queue.wait(client_share.get(), digest)
+            self._cancel_unwatched()
+            await turn
 
-    def _end_unwatched(self) -> None:
+    def _cancel_unwatched(self) -> None:
         for digest, fill in self._fills.items():
             if fill.is_unwatched and not fill.has_failed:
                 self._running[digest].cancel()
                 return
 
     @deferred
-    async def _follow_another(self, fill: Fill) -> IBlobReader | None:
+    async def _follow_existing(self, fill: Fill) -> IBlobReader | None:
         """Follow a fill that another client began.
 
         That client's repository may have been refused the blob by the upstream: this is
@@ -128,11 +144,11 @@ class Fills(Service):
         fill = self._fills.get(digest)
         if fill is not None and name in fill.confirmed:
             return Descriptor(digest, fill.state.size)
-        told = await self._access.join(
+        described = await self._access.join(
             (name, digest), lambda: source.stat(digest=digest)
         )
-        self.sizes.remember(name, [told])
-        return told
+        self.sizes.remember(name, [described])
+        return described
 
     @deferred
     async def stopService(self) -> None:
@@ -166,12 +182,15 @@ class Fills(Service):
         self._fills[digest] = fill
         work = fill.run()
         self._running[digest] = work
-        work.addBoth(self._ended, digest)
+        work.addBoth(self._on_end, digest)
         return fill
 
-    def _ended(self, result: None, digest: Digest) -> None:
+    def _on_end(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
-        self._fills.pop(digest).tell_ended()
+        self._fills.pop(digest).notify_ended()
+        self._wake_waiting()
+
+    def _wake_waiting(self) -> None:
         # A woken waiter begins at once, or has left.
         while self._queue and len(self._fills) < self._max_fills:
             self._queue.wake_next()

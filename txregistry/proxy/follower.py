@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.producer_relay import Passage, open_passage
+from txregistry.flow.producer_relay import RelayedConsumer, open_relay
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.interfaces.files import IFileReader
@@ -35,7 +35,7 @@ class Follower:
 
     @property
     def size(self) -> int:
-        """Give the size of the whole in bytes; 0 while unknown."""
+        """Return the size of the whole in bytes; 0 while unknown."""
         return self.descriptor.size or 0
 
     @deferred
@@ -44,24 +44,26 @@ class Follower:
     ) -> None:
         """Push bytes into a consumer as they become visible."""
         end = self.descriptor.size if size is None else offset + size
-        passage = open_passage(consumer)
+        relayed = open_relay(consumer)
         try:
-            offset = await self._read_pieces(passage, offset, end)
+            offset = await self._read_pieces(relayed, offset, end)
         finally:
-            passage.relay.shut()
+            relayed.relay.close()
         if size is not None and end is not None and offset < end:
             raise ShortRead(f"{end - offset} bytes are missing")
 
     @deferred
-    async def _read_pieces(self, passage: Passage, offset: int, end: int | None) -> int:
+    async def _read_pieces(
+        self, relayed: RelayedConsumer, offset: int, end: int | None
+    ) -> int:
         while end is None or offset < end:
-            await passage.relay.ready()
+            await relayed.relay.ready()
             visible = await self._visible_past(offset)
             if visible <= offset:
                 break
             stop = visible if end is None else min(visible, end)
             await self._file.read(
-                consumer=passage.consumer, offset=offset, size=stop - offset
+                consumer=relayed.consumer, offset=offset, size=stop - offset
             )
             offset = stop
         return offset

@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestService, IManifestStore
 from txregistry.interfaces.observe import Count
@@ -35,7 +36,7 @@ class ProxyManifests:
     async def exists(self, digest: Digest) -> bool:
         """Fire with whether a manifest is stored or the upstream has it."""
         if await self._local.exists(digest=digest):
-            await self._ensure_right(digest)
+            await self._check_access(digest)
             return True
         return await self._remote.exists(digest=digest)
 
@@ -53,25 +54,25 @@ class ProxyManifests:
                 self._cache.meter.count(Count.COALESCED, "manifest")
             self._cache.meter.count(Count.MISSES, "manifest")
             manifest = await self._flights.join(digest, lambda: self._fetch(digest))
-            status.brought()
+            status.fetched()
             self._cache.fills.sizes.remember(self._name, manifest.references)
             return manifest
-        await self._ensure_right(digest)
+        await self._check_access(digest)
         self._cache.fills.sizes.remember(self._name, manifest.references)
-        status.found()
+        status.served_from_cache()
         self._cache.meter.count(Count.HITS, "manifest")
         self._cache.meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
         self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
         return manifest
 
     @deferred
-    async def _ensure_right(self, digest: Digest) -> None:
+    async def _check_access(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._cache.rights.are_certain(key):
-            await self._cache.rights.ask(key, lambda: self._ask(digest))
+        if not self._cache.rights.is_recent(key):
+            await self._cache.rights.check(key, lambda: self._confirm(digest))
 
     @deferred
-    async def _ask(self, digest: Digest) -> None:
+    async def _confirm(self, digest: Digest) -> None:
         if not await self._remote.exists(digest=digest):
             raise ManifestUnknown(str(digest))
 
@@ -80,16 +81,16 @@ class ProxyManifests:
         manifest = await self._link(digest)
         if manifest is None:
             manifest = await self._remote.get(digest=digest)
-            await self.keep(manifest)
-        for tag in self._cache.pending.take(self._name, digest):
+            await self.store(manifest)
+        for tag in self._cache.pending.pop(self._name, digest):
             await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
             key = EntryKey(self._name, Kind.TAG, str(tag))
             self._cache.confirmations.confirm(key, self._cache.clock.seconds())
         return manifest
 
     @deferred
-    async def keep(self, manifest: Manifest) -> None:
-        """Store a manifest from the upstream."""
+    async def store(self, manifest: Manifest) -> None:
+        """Store a manifest from the upstream, and record a use."""
         self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
         self._record(manifest)
         await self._local.put(manifest=manifest)
@@ -101,7 +102,7 @@ class ProxyManifests:
             await self._cache.content.stat(digest=digest)
         except BlobUnknown:
             return None
-        if not await self._is_ours(digest):
+        if not await self._has_access(digest):
             raise ManifestUnknown(str(digest))
         try:
             manifest = await self._local.mount(digest=digest)
@@ -111,7 +112,7 @@ class ProxyManifests:
         return manifest
 
     @deferred
-    async def _is_ours(self, digest: Digest) -> bool:
+    async def _has_access(self, digest: Digest) -> bool:
         """Fire with whether this repository may have what another one fetched."""
         try:
             return await self._remote.exists(digest=digest)
@@ -123,7 +124,7 @@ class ProxyManifests:
     def _record(self, manifest: Manifest) -> None:
         size, now = len(manifest.content), self._cache.clock.seconds()
         self._cache.usage.add(Entry(self._key(manifest.digest), size, now))
-        self._cache.rights.given(self._key(manifest.digest))
+        self._cache.rights.record(self._key(manifest.digest))
 
     def _key(self, digest: Digest) -> EntryKey:
         return EntryKey(self._name, Kind.MANIFEST, str(digest))

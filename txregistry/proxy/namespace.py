@@ -1,4 +1,4 @@
-"""A cache of one upstream, put together."""
+"""A cache of one upstream as a namespace."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import ProxyBlobs
-from txregistry.proxy.context import CacheContext
+from txregistry.proxy.context import CacheContext, renewed_context
 from txregistry.proxy.manifests import ProxyManifests
-from txregistry.proxy.referrers import ProxyReferrers, ReferrerMemory, make_memory
+from txregistry.proxy.referrers import (
+    ProxyReferrers,
+    ReferrerMemory,
+    make_referrer_memory,
+)
 from txregistry.proxy.tags import ProxyTags
 from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.reference import RepositoryName
 
-#: Repositories whose objects are kept: about ten kilobytes each.
+#: Repositories whose objects are cached, about ten kilobytes each.
 MAX_REPOSITORIES = 1_000
 
 
@@ -45,17 +51,29 @@ class ProxyNamespace:
     _local: INamespace
     _remote: INamespace
     _cache: CacheContext
-    _lists: ReferrerMemory = attrs.field(factory=make_memory)
-    _known: Lru[RepositoryName, IRepository] = attrs.field(
+    _lists: ReferrerMemory = attrs.field(factory=make_referrer_memory)
+    _repositories: Lru[RepositoryName, IRepository] = attrs.field(
         factory=lambda: Lru(MAX_REPOSITORIES)
     )
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
+    def renewed(
+        self, policy: TagPolicy, recheck_seconds: float, is_same: bool
+    ) -> ProxyNamespace:
+        """Return a cache with other settings; current requests keep using this one.
+
+        :param is_same: upstream and credentials are unchanged, so that its remembered
+            answers stay valid.
+        """
+        cache = renewed_context(self._cache, policy, recheck_seconds, is_same)
+        lists = self._lists if is_same else make_referrer_memory()
+        return ProxyNamespace(self._local, self._remote, cache, lists)
+
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
-        """Fire with a repository, put together once."""
-        known = self._known.get(name)
+        """Fire with a repository; its objects are cached."""
+        known = self._repositories.get(name)
         if known is None:
-            return self._flights.join(name, lambda: self._compose(name))
+            return self._flights.join(name, lambda: self._make(name))
         return succeed(known)
 
     def repositories(
@@ -65,7 +83,7 @@ class ProxyNamespace:
         return self._local.repositories(after=after, limit=limit)
 
     @deferred
-    async def _compose(self, name: RepositoryName) -> IRepository:
+    async def _make(self, name: RepositoryName) -> IRepository:
         local = await self._local.repository(name)
         remote = await self._remote.repository(name)
         manifests = cast(IManifestStore, local.manifests)
@@ -81,14 +99,14 @@ class ProxyNamespace:
                 tags,
                 manifests,
                 cast(IRemoteTags, remote.tags),
-                stored.keep,
+                stored.store,
                 cache,
             ),
             ProxyReferrers(
                 name, remote.referrers, self._lists, cache.policy, cache.clock
             ),
         )
-        self._known.put(name, found)
+        self._repositories.put(name, found)
         return found
 
     @deferred

@@ -1,4 +1,4 @@
-"""Tell an outage of the upstream from an answer (pure)."""
+"""Distinguish an outage of the upstream from an answer (pure)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from txregistry.spec.errors import (
 
 
 def is_answer(error: RegistryError) -> bool:
-    """Tell whether this error is an answer of a reachable upstream.
+    """Return whether this error is an answer of a reachable upstream.
 
     Then another request may succeed.
     """
     facts = error.detail if isinstance(error.detail, Mapping) else {}
     if isinstance(error, UpstreamUnavailable):
-        return "path" in facts  # only this path is not asked, for its last answer
+        return "path" in facts  # only this path is paused, after answers of 5xx
     if isinstance(error, UpstreamTimeout):
         return False
     if isinstance(error, UpstreamFailed):
@@ -28,7 +28,7 @@ def is_answer(error: RegistryError) -> bool:
 
 
 def is_outage(error: RegistryError) -> bool:
-    """Tell whether what is cached may be served in place of this error.
+    """Return whether what is cached may be served in place of this error.
 
     An upstream that is unreachable, over its limits or failing is an outage; 401, 403
     and 404 are answers and are obeyed.

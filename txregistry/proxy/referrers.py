@@ -1,4 +1,4 @@
-"""Who refers to the manifests of one repository of a cache: opinions with an age."""
+"""The referrers of manifests in one repository of a cache, cached for a while."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.referrers import IReferrerService, Referrers
@@ -32,18 +33,18 @@ class SeenReferrers:
 ReferrerMemory = SizedCache[tuple[RepositoryName, Digest], SeenReferrers]
 
 
-def make_memory() -> ReferrerMemory:
-    """Give an empty cache of lists."""
+def make_referrer_memory() -> ReferrerMemory:
+    """Return an empty cache of lists."""
     return SizedCache(MAX_BYTES)
 
 
 @implementer(IReferrerService)
 @attrs.define(eq=False)
 class ProxyReferrers:
-    """Lists as the upstream gives them, remembered as long as tags are.
+    """Lists of the upstream, cached as long as tags are.
 
-    In an outage an older list is served, marked as stale; without one it is an error
-    and never an empty list.
+    In an outage an older list is served as stale. Without one the request fails, as an
+    empty list would mean that there are no signatures.
     """
 
     _name: RepositoryName
@@ -62,25 +63,28 @@ class ProxyReferrers:
         after: str = "",
         limit: int | None = None,
     ) -> Referrers:
-        """Fire with a page of referrers, cut from the whole list."""
-        whole = await self._whole(digest)
+        """Fire with a page of referrers, cut from the whole list.
+
+        :return: fails as the upstream does.
+        """
+        full = await self._full_list(digest)
         return [
             item
-            for item in whole
+            for item in full
             if str(item.descriptor.digest) > after
             and artifact_type in (None, item.artifact_type)
         ][:limit]
 
     @deferred
-    async def _whole(self, digest: Digest) -> Referrers:
+    async def _full_list(self, digest: Digest) -> Referrers:
         now, status = self._clock.seconds(), current_status()
-        seen = self._memory.find((self._name, digest))
+        seen = self._memory.get((self._name, digest))
         if seen and self._policy.judge(seen.confirmed_at, now) is Freshness.FRESH:
             status.hit = True
             return seen.referrers
         status.forward = "miss"
         try:
-            return await self._flights.join(digest, lambda: self._ask(digest))
+            return await self._flights.join(digest, lambda: self._request(digest))
         except RegistryError as error:
             if not seen or not is_outage(error):
                 raise
@@ -91,10 +95,10 @@ class ProxyReferrers:
             return seen.referrers
 
     @deferred
-    async def _ask(self, digest: Digest) -> Referrers:
+    async def _request(self, digest: Digest) -> Referrers:
         found = await self._remote.list(digest=digest)
         seen = SeenReferrers(found, self._clock.seconds())
-        self._memory.keep(
+        self._memory.put(
             (self._name, digest), seen, sum(item.memory_bytes for item in found)
         )
         return found

@@ -1,9 +1,9 @@
-"""Whether the upstream still lets a repository have what is cached (``proxy.recheck``).
+"""Whether the upstream still permits access to cached content (``proxy.recheck``).
 
-Content that is cached by its digest never changes, and by default is never asked for
-again. But a right can be revoked: where that matters, the upstream is asked at an
-interval whether it still gives the content. What it refuses is refused; while it cannot
-be reached, stored content is served, as stale.
+Content of a digest never changes, so by default it is requested only once. But access
+can be revoked: if ``proxy.recheck`` is set, the upstream is asked again after that
+time. If it refuses, the client is refused. While it cannot be reached, stored content
+is served as stale.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.expiry import EntryKey, ITagMemory
 from txregistry.interfaces.provenance import current_status
@@ -28,7 +29,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @attrs.define(eq=False)
 class Rights:
-    """When the upstream last granted stored content, by repository and digest.
+    """When the upstream last permitted access, by repository and digest.
 
     :param seconds: after which it is asked again; 0 for never.
     """
@@ -36,52 +37,55 @@ class Rights:
     _seconds: float
     _memory: ITagMemory
     _clock: IReactorTime
-    _given: SizedCache[EntryKey, float] = attrs.field(
+    _granted: SizedCache[EntryKey, float] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
-    _asking: Flights[EntryKey, Any] = attrs.field(factory=Flights)
+    _checks: Flights[EntryKey, Any] = attrs.field(factory=Flights)
 
-    def given(self, key: EntryKey) -> None:
-        """Record that the upstream has just sent content, or would send it."""
+    def record(self, key: EntryKey) -> None:
+        """Record that the upstream has just permitted access to content."""
         if self._seconds:
             now = self._clock.seconds()
             self._memory.confirm(key, now)
             self._remember(key, now)
 
-    def are_certain(self, key: EntryKey) -> bool:
-        """Tell whether the upstream need not be asked."""
+    def is_recent(self, key: EntryKey) -> bool:
+        """Return whether access was confirmed recently, as far as memory knows."""
         if not self._seconds:
             return True
-        given = self._given.find(key)
-        return given is not None and self._is_recent(given)
+        granted_at = self._granted.get(key)
+        return granted_at is not None and self._is_recent(granted_at)
 
     @deferred
-    async def ask(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> None:
-        """Ask whether it still gives content, unless the ledger knows; fail if not.
+    async def check(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> None:
+        """Ask the upstream whether access is permitted, unless the ledger knows.
 
-        :param confirm: asks; fails as the upstream does.
+        :param confirm: asks the upstream; fails if it refuses.
+        :return: fires if access is permitted, or in an outage. Fails as ``confirm``.
         """
-        given = await self._memory.confirmed_at(key=key)
-        if given is not None and self._is_recent(given):
-            self._remember(key, given)
+        granted_at = await self._memory.confirmed_at(key=key)
+        if granted_at is not None and self._is_recent(granted_at):
+            self._remember(key, granted_at)
             return
         try:
-            await self._asking.join(key, confirm)
+            await self._checks.join(key, confirm)
         except RegistryError as error:
             if not is_outage(error):
                 raise
-            self._mark_stale(error, given)
+            self._mark_stale(error, granted_at)
             return
-        self.given(key)
+        self.record(key)
 
-    def _is_recent(self, given: float) -> bool:
-        return self._clock.seconds() - given < self._seconds
+    def _is_recent(self, granted_at: float) -> bool:
+        return self._clock.seconds() - granted_at < self._seconds
 
-    def _remember(self, key: EntryKey, given: float) -> None:
-        self._given.keep(key, given, size_of(str(key.repository), key.reference))
+    def _remember(self, key: EntryKey, granted_at: float) -> None:
+        self._granted.put(key, granted_at, size_of(str(key.repository), key.reference))
 
-    def _mark_stale(self, error: RegistryError, given: float | None) -> None:
+    def _mark_stale(self, error: RegistryError, granted_at: float | None) -> None:
         status, now = current_status(), self._clock.seconds()
         status.hit, status.forward = True, "stale"
-        status.stale_seconds = now - given if given is not None else self._seconds
+        status.stale_seconds = (
+            now - granted_at if granted_at is not None else self._seconds
+        )
         status.detail = error.code.lower()

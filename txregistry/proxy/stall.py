@@ -20,13 +20,13 @@ class StallClock:
 
     _clock: IReactorTime
     _seconds: float
-    _passed_over: int = 0
+    _skipped: int = 0
     _stalled: bool = False
     _work: Deferred[None] | None = None
     _timer: Watchdog = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._timer = Watchdog(self._clock, self._seconds, self._end)
+        self._timer = Watchdog(self._clock, self._seconds, self._time_out)
 
     @deferred
     async def watch(self, work: Deferred[None]) -> None:
@@ -49,13 +49,13 @@ class StallClock:
         if self._work is not None:
             self._timer.arm()
 
-    def passed_over(self, position: int) -> None:
+    def skipped(self, position: int) -> None:
         """Restart the timer for bytes sent again, once per byte."""
-        if position > self._passed_over:
-            self._passed_over = position
+        if position > self._skipped:
+            self._skipped = position
             self.progressed()
 
-    def _end(self) -> None:
+    def _time_out(self) -> None:
         if self._work is not None:
             self._stalled = True
             self._work.cancel()

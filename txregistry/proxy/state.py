@@ -18,7 +18,7 @@ CHECKPOINT_BYTES = 8 * 1024 * 1024
 MAX_FAILURES = 5
 
 #: Failed range requests in a row after which the whole is requested.
-MAX_REFUSED_PARTS = 2
+MAX_REFUSED_RANGES = 2
 
 
 @attrs.define
@@ -38,12 +38,12 @@ class FillState:
     checkpointed: int = 0
     expected: int | None = None
     _failures: int = 0
-    _answers: int = 0
+    _refused_ranges: int = 0
     _written_at_failure: int = 0
 
     @property
     def visible(self) -> int:
-        """Give the number of bytes that a client may see."""
+        """Return the number of bytes that a client may see."""
         if self.verified:
             return self.written
         known = self.written if self.size is None else self.size
@@ -51,16 +51,16 @@ class FillState:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether the blob is complete, as far as the size is known."""
+        """Return whether the blob is complete, as far as the size is known."""
         return self.size is not None and self.written >= self.size
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Tell whether a checkpoint is due."""
+        """Return whether a checkpoint is due."""
         return self.written - self.checkpointed >= CHECKPOINT_BYTES
 
-    def agrees_with(self, size: int | None) -> bool:
-        """Tell whether the size that the upstream claims can be true.
+    def accepts_size(self, size: int | None) -> bool:
+        """Return whether the size that the upstream claims can be true.
 
         It must equal earlier claims, and be no less than what is written: an answer of
         another length is not this blob.
@@ -72,36 +72,36 @@ class FillState:
         return self.size in (None, size) and self.written <= size
 
     @property
-    def resumes(self) -> bool:
-        """Tell whether to request the rest, or the whole again.
+    def can_resume(self) -> bool:
+        """Return whether to request the rest, or the whole again.
 
         An upstream that fails two range requests in a row may not support ranges.
         """
-        return bool(self.written) and self._answers < MAX_REFUSED_PARTS
+        return bool(self.written) and self._refused_ranges < MAX_REFUSED_RANGES
 
     def next_attempt(self, error: BaseException) -> int | None:
         """Decide, after a failure, whether to retry.
 
         :return: which failure in a row this is, from 1 on, or ``None`` to give up.
         """
-        if not is_passing(error):
+        if not is_temporary(error):
             return None
         if self.written - self._written_at_failure >= HELD_BACK_BYTES:
-            self._failures = self._answers = 0
+            self._failures = self._refused_ranges = 0
         self._written_at_failure = self.written
         self._failures += 1
-        self._answers += is_answered(error)
+        self._refused_ranges += has_status(error)
         return self._failures if self._failures < MAX_FAILURES else None
 
 
-def is_answered(error: BaseException) -> bool:
-    """Tell whether the error is an answer, so the upstream is reachable."""
+def has_status(error: BaseException) -> bool:
+    """Return whether the error is an answer, so the upstream is reachable."""
     facts = getattr(error, "detail", None)
     return isinstance(facts, Mapping) and "status" in facts
 
 
-def is_passing(error: BaseException) -> bool:
-    """Tell whether an error is a temporary failure, not a lasting answer."""
+def is_temporary(error: BaseException) -> bool:
+    """Return whether an error is a temporary failure, not a lasting answer."""
     if isinstance(error, UpstreamFailed | UpstreamUnavailable):
         return True
     return isinstance(error, RegistryError) and error.status == 429
@@ -109,4 +109,4 @@ def is_passing(error: BaseException) -> bool:
 
 def keeps_partial(error: BaseException, written: int) -> bool:
     """Decide whether what was fetched so far is worth keeping for a later try."""
-    return is_passing(error) and written > HELD_BACK_BYTES
+    return is_temporary(error) and written > HELD_BACK_BYTES

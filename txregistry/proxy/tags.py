@@ -1,4 +1,4 @@
-"""The tags of one repository of a cache: opinions with an age."""
+"""The tags of one repository of a cache, cached for a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count
@@ -20,10 +21,10 @@ from txregistry.interfaces.tags import (
     ITagStore,
     Tags,
 )
-from txregistry.proxy.answers import SeenTag, keep_answer
 from txregistry.proxy.context import CacheContext
-from txregistry.proxy.lists import page_of
 from txregistry.proxy.outage import is_answer, is_outage
+from txregistry.proxy.tag_answers import SeenTag, remember_answer
+from txregistry.proxy.tag_lists import page_of
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
 from txregistry.spec.freshness import Freshness
@@ -34,66 +35,70 @@ from txregistry.spec.reference import RepositoryName, Tag
 @implementer(ITagService, ITagFallback)
 @attrs.define(eq=False)
 class ProxyTags:
-    """Tags as the upstream gives them, remembered for a while."""
+    """Tags of the upstream, cached by the policy for tags."""
 
     _name: RepositoryName
     _local: ITagStore
     _local_manifests: IManifestStore
     _remote: IRemoteTags
-    _keep: Callable[[Manifest], Deferred[None]]
+    _store_manifest: Callable[[Manifest], Deferred[None]]
     _cache: CacheContext
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
-    _fetching: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
-    _listing: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
+    _fetches: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
+    _lists: Flights[RepositoryName, Tags] = attrs.field(factory=Flights)
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
-        """Fire with what a tag stands for: fresh, asked for, or stale in an outage."""
+        """Resolve a tag: from a fresh answer, by the upstream, or stale in an outage.
+
+        :return: fires with a descriptor. Fails with ``ManifestUnknown``, or as the
+            upstream does.
+        """
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
             Freshness.FRESH
         ):
             current_status().hit = True
             self._touch_manifest(seen.descriptor, now)
-            known = await self._known(tag, seen) if seen.is_hint else seen
+            known = await self._replace_hint(tag, seen) if seen.is_hint else seen
             return known.descriptor
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._cache.meter.count(Count.COALESCED, "tag")
         try:
-            descriptor = await self._flights.join(tag, lambda: self._ask(tag))
+            descriptor = await self._flights.join(tag, lambda: self._resolve(tag))
         except ManifestUnknown:
-            await self._drop(tag)
+            await self._delete(tag)
             raise
         except RegistryError as error:
-            return await self._stored(tag, error)
+            return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
 
     @deferred
-    async def instead(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with what is fetched or stored for a tag; see :class:`ITagFallback`.
+    async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:
+        """Fetch a tag's manifest, or use the stored one; see :class:`ITagFallback`.
 
         The tag may have moved since HEAD, or its answer may be only a hint: the
         manifest is requested by the tag itself. If that fails, the tag is not fresh.
         """
         if is_answer(error):
             try:
-                found = await self._fetching.join(tag, lambda: self._fetch(tag))
+                found = await self._fetches.join(tag, lambda: self._fetch(tag))
             except RegistryError as another:
                 error = error if is_outage(error) else another
             else:
-                current_status().brought()
+                current_status().fetched()
                 return found
-        self._cache.answers.forget((self._name, tag))
-        return await self._stored(tag, error)
+        self._cache.answers.pop((self._name, tag))
+        return await self._stale(tag, error)
 
     @deferred
-    async def _stored(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with what is stored for a tag, in an outage."""
+    async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:
+        """Fire with the stored descriptor of a tag, in an outage; else fail."""
         if not is_outage(error):
             raise error
         try:
@@ -109,7 +114,10 @@ class ProxyTags:
 
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
-        """Fire with the upstream's tags, or in an outage with those that are stored."""
+        """Fire with a page of the upstream's tags, or of stored ones in an outage.
+
+        :return: fails with ``NameUnknown``, or as the upstream does.
+        """
         now = self._cache.clock.seconds()
         status = current_status()
         whole = self._cache.tag_lists.find(self._name, now)
@@ -117,9 +125,9 @@ class ProxyTags:
             status.hit = True
             return page_of(whole, after, limit)
         status.forward = "miss"
-        status.collapsed = self._listing.is_under_way(self._name)
+        status.collapsed = self._lists.is_under_way(self._name)
         try:
-            whole = await self._listing.join(self._name, self._list)
+            whole = await self._lists.join(self._name, self._list)
             status.stored = self._cache.tag_lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
@@ -139,30 +147,32 @@ class ProxyTags:
         return found
 
     @deferred
-    async def _ask(self, tag: Tag) -> Descriptor:
-        return await self._settle(tag, await self._remote.look(tag=tag))
+    async def _resolve(self, tag: Tag) -> Descriptor:
+        return await self._record_answer(tag, await self._remote.resolve(tag=tag))
 
     @deferred
     async def _fetch(self, tag: Tag) -> Descriptor:
-        return await self._settle(tag, await self._remote.fetch(tag=tag))
+        return await self._record_answer(tag, await self._remote.fetch(tag=tag))
 
     @deferred
-    async def _settle(self, tag: Tag, found: Descriptor | Manifest) -> Descriptor:
-        """Record the upstream's answer; fire with what is known of it."""
+    async def _record_answer(
+        self, tag: Tag, found: Descriptor | Manifest
+    ) -> Descriptor:
+        """Store the upstream's answer; fire with its best descriptor."""
         now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
-            await self._keep(found)
+            await self._store_manifest(found)
             seen = SeenTag(found.descriptor, now)
         else:
             seen = SeenTag(found, now, is_hint=True)
         self._remember(tag, seen)
         self._cache.usage.add(Entry(self._key(tag), 0, now))
-        seen = await self._known(tag, seen)
+        seen = await self._replace_hint(tag, seen)
         await self._link(tag, seen)
         return seen.descriptor
 
     @deferred
-    async def _known(self, tag: Tag, seen: SeenTag) -> SeenTag:
+    async def _replace_hint(self, tag: Tag, seen: SeenTag) -> SeenTag:
         """Fire with the answer; replace a hint by the stored manifest's descriptor."""
         if not seen.is_hint:
             return seen
@@ -171,26 +181,26 @@ class ProxyTags:
         except ManifestUnknown:
             return seen
         known = SeenTag(manifest.descriptor, seen.confirmed_at)
-        if self._cache.answers.find((self._name, tag)) == seen:
+        if self._cache.answers.get((self._name, tag)) == seen:
             self._remember(tag, known)
         return known
 
     @deferred
     async def _link(self, tag: Tag, seen: SeenTag) -> None:
         if seen.is_hint:
-            self._cache.pending.wait(self._name, tag, seen.descriptor.digest)
+            self._cache.pending.add(self._name, tag, seen.descriptor.digest)
             return
-        self._cache.pending.settle(self._name, tag)
+        self._cache.pending.discard(self._name, tag)
         await self._local.tag(tag=tag, descriptor=seen.descriptor)
         self._cache.confirmations.confirm(self._key(tag), self._cache.clock.seconds())
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._cache.answers.find((self._name, tag))
+        seen = self._cache.answers.get((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
         found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
-        # A tree without a ledger: its tags count from the start of this cache.
+        # Without a ledger, tags count as confirmed at the start of this cache.
         return self._cache.started_at if found is None else found
 
     def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
@@ -199,10 +209,10 @@ class ProxyTags:
         self._cache.usage.touch(key, now)
 
     @deferred
-    async def _drop(self, tag: Tag) -> None:
-        """Obey the upstream: the tag is deleted there."""
-        self._cache.answers.forget((self._name, tag))
-        self._cache.pending.settle(self._name, tag)
+    async def _delete(self, tag: Tag) -> None:
+        """Delete the tag, as the upstream has."""
+        self._cache.answers.pop((self._name, tag))
+        self._cache.pending.discard(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:
             await self._local.untag(tag=tag)
@@ -217,7 +227,7 @@ class ProxyTags:
         self._cache.meter.count(Count.STALE, "tag")
 
     def _remember(self, tag: Tag, seen: SeenTag) -> None:
-        keep_answer(self._cache.answers, self._name, tag, seen)
+        remember_answer(self._cache.answers, self._name, tag, seen)
 
     def _key(self, tag: Tag) -> EntryKey:
         return EntryKey(self._name, Kind.TAG, str(tag))

@@ -14,7 +14,7 @@ from txregistry.spec.errors import UpstreamUnavailable
 MAX_WAITING = 10_000
 
 #: Seconds after which a client may retry if too many wait.
-_LATER_SECONDS = 5.0
+_RETRY_AFTER_SECONDS = 5.0
 
 
 @attrs.define(eq=False)
@@ -38,7 +38,8 @@ class WaitingBlobs:
         :raise UpstreamUnavailable: too many wait.
         """
         if self._count >= MAX_WAITING:
-            raise UpstreamUnavailable({"reason": "too many wait"}, _LATER_SECONDS)
+            detail = {"reason": "too many requests are waiting"}
+            raise UpstreamUnavailable(detail, _RETRY_AFTER_SECONDS)
         if digest not in self._waiters:
             self._waiters[digest] = Waiters()
             self._queue.add(owner, digest)

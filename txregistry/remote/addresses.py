@@ -1,4 +1,4 @@
-"""What the address of a question says of it (pure)."""
+"""What the URL of a request says about it (pure)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _KINDS = "manifests|blobs|tags|referrers"
 
 _API = re.compile(rf"/v2/(.+)/(?:{_KINDS})/[^/]+/?$")
 
-#: The end of such a path: to look for all of it at each ``/v2/`` would take long.
+#: The end of such a path. Matching ``_API`` at each ``/v2/`` would take quadratic time.
 _END = re.compile(rf"/(?:{_KINDS})/[^/]+/?$")
 
-#: What may stand in a URL as it is (RFC 3986, 2); anything else is quoted.
+#: Characters that a URL may contain unquoted (RFC 3986, 2).
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]-._"
 
-#: Parameters by which object stores and delivery networks sign a URL.
+#: Query parameters that carry the signature of object stores and CDNs.
 _SIGNATURES = frozenset(
     (
-        "x-amz-signature",  # S3 and what resembles it
+        "x-amz-signature",  # S3 and compatible stores
         "x-goog-signature",
-        "signature",  # CloudFront, S3 of old, Google of old
+        "signature",  # CloudFront; version 2 of S3 and Google
         "x-oss-signature",
         "q-signature",  # Tencent
         "sig",  # Azure
@@ -31,7 +31,7 @@ _SIGNATURES = frozenset(
 
 
 def is_api(url: str) -> bool:
-    """Tell whether a registry is asked, and not a storage that it has sent us to."""
+    """Return whether a URL is of the registry API, and not of a redirect's storage."""
     path = urlsplit(url).path
     begin, end = path.find("/v2/"), _END.search(path)
     has_name = begin >= 0 and end is not None and begin + len("/v2/") < end.start()
@@ -39,18 +39,18 @@ def is_api(url: str) -> bool:
 
 
 def is_signed(url: str) -> bool:
-    """Tell whether a URL carries the right to what it names in itself."""
+    """Return whether a URL is signed, and so grants access by itself."""
     names = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     return any(name.lower() in _SIGNATURES for name, _ in names)
 
 
 def scope_of(path: str) -> str:
-    """Give the scope that reading a path takes; empty if it needs none.
+    """Return the token scope for reading a path; empty if there is none.
 
-    Built from the path, since some upstreams name another repository in their
+    It is built from the path, as some upstreams name another repository in their
     challenge.
 
-    :param path: as ``/v2/…``, without what stands before it at an upstream.
+    :param path: as ``/v2/…``, without the path of the upstream's base URL.
     """
     if match := _API.match(path.partition("?")[0]):
         return f"repository:{match[1]}:pull"
@@ -58,38 +58,39 @@ def scope_of(path: str) -> str:
 
 
 def path_of(url: str, base: str) -> str:
-    """Give the path and query of a URL, without the path of the registry's own base.
+    """Return the path and query of a URL, without the path of the base URL.
 
-    :param base: the URL of a registry, without a slash at its end.
+    :param base: the base URL of a registry, without a trailing slash.
     """
     parts = urlsplit(url)
     path = parts.path.removeprefix(urlsplit(base).path.rstrip("/"))
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def refer(base: str, reference: str) -> str:
-    """Give the URL to which a reference leads (RFC 3986, 5), as it can be sent.
+def resolve_reference(base: str, reference: str) -> str:
+    """Resolve a URL reference against a base (RFC 3986, 5); quote it for a request.
 
-    :param reference: as a header had it, bytes beyond ASCII as Latin-1.
-    :raise ValueError: it is none.
+    :param reference: from a header, decoded as Latin-1.
+    :raise ValueError: it cannot be resolved to a URL.
     """
     there = urljoin(base, reference).partition("#")[0]
     return quote(there, safe=_URL_CHARACTERS, encoding="latin-1")
 
 
 def follow_link(base: str, path: str, link: str) -> str:
-    """Give the path of the page to which a link leads (RFC 8288).
+    """Return the path of the page that a link refers to (RFC 8288), as ``/v2/…``.
 
-    Whatever host it names, the page is asked of the upstream itself: behind a proxy
-    an upstream often does not know by what name, scheme or path it is reached.
+    The host of the link is ignored, and the upstream itself is asked: an upstream
+    behind a proxy often does not know its public name, scheme or path.
 
-    :param base: the URL of the upstream; its path may be missing from the link.
-    :param path: of the page that has the link, as ``/v2/…``.
+    :param base: the base URL of the upstream; the link may lack its path.
+    :param path: of the page with the link, as ``/v2/…``; returned if the link is
+        unusable, which ends the list.
     """
     try:
-        found = path_of(refer(base + path, link), base)
+        found = path_of(resolve_reference(base + path, link), base)
     except ValueError:
-        return path  # it leads nowhere, and the page that has it was the last
+        return path
     if found.startswith("/v2/"):
         return found
     before, mark, rest = found.partition("/v2/")

@@ -1,8 +1,8 @@
-"""How the upstream is asked: agents nested as decorators, one concern each.
+"""Agents that send requests to the upstream, nested as decorators, one concern each.
 
 From the outside in: breaker by path, retry, storage, redirects, authentication,
-breaker by origin, places, new connections, time limit, identity, and Twisted's own
-agent at the core.
+breaker by origin, request slots, stale connections, time limit, identity, and Twisted's
+own agent at the core. This module has retry, time limit and identity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 import attrs
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as TimeIsUp
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import (
     ConnectError,
     ConnectionClosed,
@@ -41,20 +41,21 @@ from txregistry.remote.failures import (
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
-_PASSING = frozenset((429, 502, 503, 504))
+#: Statuses after which a retry may succeed.
+_TRANSIENT_STATUSES = frozenset((429, 502, 503, 504))
 
-#: A wait that the upstream asks for is obeyed up to this many seconds while a
-#: client is waiting; a longer one is told to the client.
-MAX_OBEYED_SECONDS = 3.0
+#: Longest ``Retry-After``, in seconds, that is waited for while a client waits. A
+#: longer one is passed on to the client.
+MAX_INLINE_WAIT_SECONDS = 3.0
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class IdentityAgent:
-    """Say who asks, and ask for the bytes as they are.
+    """Set ``User-Agent``, and ask for the identity coding.
 
-    A coding would change length and offsets; and some upstreams refuse whoever does
-    not say what it is.
+    A content coding would change lengths and offsets. Some upstreams refuse requests
+    without a ``User-Agent``.
     """
 
     _agent: IAgent
@@ -67,7 +68,7 @@ class IdentityAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """Ask without offering any content coding."""
+        """Send a request that accepts no content coding."""
         own = Headers() if headers is None else headers.copy()
         own.setRawHeaders(b"User-Agent", [self._user_agent.encode("ascii")])
         own.setRawHeaders(b"Accept-Encoding", [b"identity"])
@@ -77,7 +78,11 @@ class IdentityAgent:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class TimedAgent:
-    """Turn silence and broken connections into errors that name the upstream."""
+    """Limit the wait for a response, and translate failures into our errors.
+
+    :param seconds: from the request to the head of the response.
+    :param meter: counts each request with its status and duration.
+    """
 
     _agent: IAgent
     _clock: IReactorTime
@@ -92,37 +97,41 @@ class TimedAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; fail with ``UpstreamTimeout`` or ``UpstreamFailed``."""
+        """Send a request.
+
+        :return: fires with the response. Fails with ``UpstreamTimeout``,
+            :class:`Unreachable` or ``UpstreamFailed``, which name the host.
+        """
         host = Origin.of(uri.decode("ascii")).authority
-        began, status = self._clock.seconds(), "error"
+        started_at, status = self._clock.seconds(), "error"
         try:
-            asked = self._agent.request(method, uri, headers, bodyProducer)
-            response = await asked.addTimeout(self._seconds, self._clock, _late)
+            pending = self._agent.request(method, uri, headers, bodyProducer)
+            response = await pending.addTimeout(self._seconds, self._clock, _timed_out)
             status = str(response.code)
             return response
         except CancelledError:
             raise
-        except _ANTICIPATED as error:
-            raise _told(error, host) from error
+        except _EXPECTED as error:
+            raise _translate(error, host) from error
         finally:
-            seconds = self._clock.seconds() - began
+            seconds = self._clock.seconds() - started_at
             self._meter.upstream(method.decode("ascii"), status, seconds)
 
 
-_BROKEN = (ResponseFailed, RequestTransmissionFailed, ConnectionClosed)
-_AWAY = (ConnectError, DNSLookupError, OSError, ValueError)
-_ANTICIPATED = (TimeIsUp, ConnectTimeout, *_BROKEN, *_AWAY)
+_CONNECTION_LOST = (ResponseFailed, RequestTransmissionFailed, ConnectionClosed)
+_CONNECT_FAILED = (ConnectError, DNSLookupError, OSError, ValueError)
+_EXPECTED = (DeferredTimeout, ConnectTimeout, *_CONNECTION_LOST, *_CONNECT_FAILED)
 
 
-def _told(error: Exception, host: str) -> Exception:
-    """Give what a failure to get an answer is called here."""
-    if isinstance(error, TimeIsUp):
+def _translate(error: Exception, host: str) -> Exception:
+    """Return our error for a failure of Twisted's agent."""
+    if isinstance(error, DeferredTimeout):
         return UpstreamTimeout({"upstream": host})
     if isinstance(error, ConnectTimeout):
         return ConnectTimedOut({"upstream": host})
-    if isinstance(error, _BROKEN) and _was_cancelled(error):
+    if isinstance(error, _CONNECTION_LOST) and _was_cancelled(error):
         return CancelledError()
-    if isinstance(error, _BROKEN) and not _is_tls(error):
+    if isinstance(error, _CONNECTION_LOST) and not _is_tls(error):
         return UpstreamFailed({"upstream": host, "reason": "broke the connection"})
     return Unreachable({"upstream": host, "reason": "cannot be reached"})
 
@@ -132,9 +141,9 @@ def _is_tls(error: BaseException) -> bool:
     return any(reason.check(SSL.Error) for reason in reasons)
 
 
-def _late(result: object, seconds: float) -> IResponse:
-    # The agent wraps the cancellation in errors of its own; it was the time limit.
-    raise TimeIsUp(seconds, "no answer")
+def _timed_out(result: object, seconds: float) -> IResponse:
+    # Twisted's agent may wrap the cancellation by the time limit in other errors.
+    raise DeferredTimeout(seconds, "no answer")
 
 
 def _was_cancelled(error: BaseException) -> bool:
@@ -142,8 +151,8 @@ def _was_cancelled(error: BaseException) -> bool:
     return any(reason.check(CancelledError) for reason in reasons)
 
 
-class _Passing(Exception):
-    """An answer that may be another one in a moment."""
+class _TransientStatus(Exception):
+    """A response with a status after which a retry may succeed."""
 
     def __init__(self, response: IResponse) -> None:
         super().__init__(response.code)
@@ -153,9 +162,11 @@ class _Passing(Exception):
 @implementer(IAgent)
 @attrs.define(eq=False)
 class RetryAgent:
-    """Ask again when the failure looks like one that passes.
+    """Retry after failures that may be temporary.
 
-    Not after a time limit: whoever waits has waited long enough.
+    A timeout is not retried: the client has waited long enough.
+
+    :param attempts: how often a request is sent at most.
     """
 
     _agent: IAgent
@@ -171,40 +182,46 @@ class RetryAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, up to ``attempts`` times."""
+        """Send a request, up to ``attempts`` times.
+
+        :return: fires with the last response, also if its status is an error. Fails
+            as the last attempt.
+        """
 
         @deferred
         async def attempt() -> IResponse:
             response = await self._agent.request(method, uri, headers, bodyProducer)
-            if response.code in _PASSING:
-                raise _Passing(response)
+            if response.code in _TRANSIENT_STATUSES:
+                raise _TransientStatus(response)
             return response
 
         delays = backoff(self._attempts - 1, 0.2, 2.0, self._jitter)
-        # URLs are often signed for GET alone: whoever asks by HEAD has to ask by GET.
-        signed = (StorageRefused,) if method == b"HEAD" else ()
-        once = (TargetRefused, *signed)
-        again = partial(self._again, once)
+        # URLs are often signed for GET alone, so the caller has to fall back to GET.
+        signed_for_get = (StorageRefused,) if method == b"HEAD" else ()
+        permanent = (TargetRefused, *signed_for_get)
+        next_delay = partial(self._next_delay, permanent)
         try:
-            return await retry(self._clock, delays, attempt, again)
-        except _Passing as last:
+            return await retry(self._clock, delays, attempt, next_delay)
+        except _TransientStatus as last:
             return last.response
 
-    def _again(
+    def _next_delay(
         self,
-        once: tuple[type[BaseException], ...],
+        permanent: tuple[type[BaseException], ...],
         error: BaseException,
         planned: float,
     ) -> float | None:
-        if isinstance(error, once):
+        if isinstance(error, permanent):
             return None
-        if isinstance(error, _Passing):
-            asked = retry_after(error.response, self._clock.seconds())
-            if asked is not None and asked > MAX_OBEYED_SECONDS:
+        if isinstance(error, _TransientStatus):
+            wait = retry_after(error.response, self._clock.seconds())
+            if wait is not None and wait > MAX_INLINE_WAIT_SECONDS:
                 return None
-            if asked is None and error.response.code == 429:
+            if wait is None and error.response.code == 429:
                 return None
             discard(error.response, self._clock)
-            return max(planned, asked or 0.0)
-        passing = isinstance(error, UpstreamFailed)
-        return planned if passing and not isinstance(error, UpstreamTimeout) else None
+            return max(planned, wait or 0.0)
+        is_transient = isinstance(error, UpstreamFailed)
+        return (
+            planned if is_transient and not isinstance(error, UpstreamTimeout) else None
+        )

@@ -1,4 +1,4 @@
-"""What an upstream's answer means to our client (pure)."""
+"""Map an upstream's response to an error for the client (pure)."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from txregistry.spec.errors import (
 
 
 def error_of(status: int, upstream: str, retry_after: float | None) -> RegistryError:
-    """Give the error that an unsuccessful status stands for.
+    """Return the error for an unsuccessful status.
 
-    The upstream's own text is not passed on: it may hold what is not for our clients.
+    The upstream's own message is not passed on, as it may contain confidential text.
 
-    :param upstream: its host, named in the detail.
+    :param upstream: the upstream's host, for the detail.
+    :param retry_after: seconds, for 429.
     """
-    facts: Mapping[str, object] = {"upstream": upstream, "status": status}
+    detail: Mapping[str, object] = {"upstream": upstream, "status": status}
     if status == 401:
-        return Unauthorized(facts)
+        return Unauthorized(detail)
     if status == 403:
-        return Denied(facts)
+        return Denied(detail)
     if status == 429:
-        return TooManyRequests(facts, retry_after)
-    return UpstreamFailed(facts)
+        return TooManyRequests(detail, retry_after)
+    return UpstreamFailed(detail)
 
 
-#: Longest wait that is believed, in seconds: it may be passed on to clients.
+#: Upper bound of a ``Retry-After`` in seconds, as it may be passed on to clients.
 MAX_RETRY_AFTER = 3600.0
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Read ``Retry-After``: seconds or a date (RFC 9110, 10.2.3).
+    """Parse ``Retry-After``: seconds or a date (RFC 9110, 10.2.3).
 
-    :param now: seconds since the epoch, by the clock of whoever wrote the date.
+    :param now: the time in seconds since the epoch, by the sender's clock.
     :return: seconds from now, from 0 to :data:`MAX_RETRY_AFTER`; ``None`` if absent or
         malformed.
     """
@@ -53,9 +54,11 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def parse_date(value: str | None) -> float | None:
-    """Read a date (RFC 9110, 5.6.7) as seconds since the epoch.
+    """Parse an HTTP date (RFC 9110, 5.6.7) into seconds since the epoch.
 
-    The oldest of its forms names no zone: all of them are in UTC.
+    The asctime form has no time zone; every form is in UTC.
+
+    :return: ``None`` if absent or malformed.
     """
     try:
         date = parsedate_to_datetime(value or "")

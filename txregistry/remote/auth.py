@@ -1,10 +1,11 @@
-"""Authentication to a registry: learn what it wants, give it that, ask once more.
+"""Authentication to a registry: answer its challenges and send the request again.
 
-Note [Nothing is believed for ever]. What a registry demanded is remembered, for each
-repository by itself, so that its next question is not made twice. When that fails, at
-the token service or at the registry, the registry is asked plainly and says anew what
-it wants; and where that is what was refused, the credential helper is asked anew. Each
-happens once, before the client is refused.
+Note [Challenges may change]. The challenges of a registry are cached for each
+repository, so that later requests carry their authorization from the start. When a
+cached challenge fails, at the token service or at the registry, the request is sent
+without authorization to get current challenges. If the registry refuses these
+credentials too, the credential helper is run again. Each happens once per request, then
+the client gets the refusal.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.flow.sized import OVERHEAD_BYTES, SizedCache, size_of
+from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
-from txregistry.remote.body import header_lines
+from txregistry.remote.challenges import challenges_of, memory_bytes
 from txregistry.remote.login import Login
 from txregistry.remote.origin import Origin
-from txregistry.remote.spent import spend
-from txregistry.spec.challenge import Challenge, parse_challenges
+from txregistry.remote.responses import drain
+from txregistry.spec.challenge import Challenge
 from txregistry.spec.errors import (
     Denied,
     RegistryError,
@@ -35,14 +36,8 @@ from txregistry.spec.errors import (
     UpstreamFailed,
 )
 
-#: What it may take in memory to remember what repositories demand.
+#: Bytes of memory for the cached challenges of all repositories.
 MAX_BYTES = 8 * 1024 * 1024
-
-#: Challenges of one answer that are read: each may cost a question for a token.
-MAX_CHALLENGES = 16
-
-#: What counts of a challenge.
-_USED = ("realm", "service", "scope")
 
 _REFUSED = (401, 403)
 
@@ -51,10 +46,10 @@ Ask = Callable[[str | None], Deferred[IResponse]]
 
 @attrs.frozen
 class AuthTarget:
-    """Where a question goes, and what may be shown there.
+    """The target of a request, and the login for it.
 
-    :ivar origin: whose demands these are.
-    :ivar scope: of the token, if the path tells.
+    :ivar scope: of a token, derived from the path; empty for no scope, ``None`` to use
+        the scope of the challenge.
     """
 
     url: str
@@ -64,27 +59,29 @@ class AuthTarget:
 
     @property
     def key(self) -> tuple[Origin, str]:
-        """Say for what a demand is remembered."""
+        """Return the key under which challenges are cached."""
         return self.origin, self.scope or ""
 
 
 @attrs.define(eq=False)
 class _Attempt:
-    """What has become of one question so far.
+    """The state of one authentication.
 
-    :ivar shown: authorizations that were refused.
-    :ivar failed: challenges that could not be met, for which ``trouble`` is why.
+    :ivar response: the last refusal, without its body.
+    :ivar tried: authorizations that were sent.
+    :ivar failed: challenges for which no authorization could be had.
+    :ivar error: of the last of these, unless a later authorization was sent.
     """
 
     response: IResponse | None = None
-    shown: set[str] = attrs.field(factory=set)
+    tried: set[str] = attrs.field(factory=set)
     failed: list[Challenge] = attrs.field(factory=list)
-    trouble: RegistryError | None = None
+    error: RegistryError | None = None
 
-    def end(self) -> IResponse:
-        """Give the refusal that the client is told, or raise why there is none."""
-        if self.trouble is not None:
-            raise self.trouble
+    def result(self) -> IResponse:
+        """Return the refusal for the client, or raise the error that caused it."""
+        if self.error is not None:
+            raise self.error
         assert self.response is not None
         return self.response
 
@@ -92,11 +89,15 @@ class _Attempt:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class AuthAgent:
-    """Authenticate to one upstream, and to whatever registry it sends us to.
+    """Authenticate to the upstream, and to registries that it redirects to.
 
-    Our credentials are for the upstream and its token service alone. Another registry,
-    to which a redirect leads, gets a token that anybody may have. A URL that carries a
-    signature gets nothing: it is good as it is, and a store takes two ways for none.
+    Our credentials are for the upstream and its token service only. At another
+    registry, an anonymous token is used. A signed URL gets no ``Authorization``:
+    object stores refuse requests with two kinds of authentication.
+
+    :param upstream: the base URL of the upstream.
+    :param login: for the upstream.
+    :param anonymous: for other registries.
     """
 
     _agent: IAgent
@@ -104,7 +105,7 @@ class AuthAgent:
     _upstream: str
     _login: Login
     _anonymous: Login
-    _known: SizedCache[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
+    _challenges: SizedCache[tuple[Origin, str], Sequence[Challenge]] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
     _log = Logger()
@@ -117,7 +118,12 @@ class AuthAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; on a refusal, learn what is demanded and ask once more."""
+        """Send a request; when it is refused, answer the challenge and send it again.
+
+        :return: fires with the response, which is the refusal if no authorization
+            helps. Fails with the error that prevented an authorization, such as that
+            of the token service.
+        """
 
         def ask(authorization: str | None) -> Deferred[IResponse]:
             return self._send(method, uri, headers, bodyProducer, authorization)
@@ -126,31 +132,38 @@ class AuthAgent:
         if is_signed(url):
             return await ask(None)
         target, attempt = self._target(url), _Attempt()
-        given = await self._remembered(target, attempt)
-        response = await ask(given)
-        if given is not None and response.code in (400, 401) and not is_api(url):
+        authorization = await self._from_cache(target, attempt)
+        response = await ask(authorization)
+        if (
+            authorization is not None
+            and response.code in (400, 401)
+            and not is_api(url)
+        ):
             discard(response, self._clock)
-            given, response = None, await ask(None)
+            authorization, response = None, await ask(None)
         if response.code not in _REFUSED:
-            if given is None:
-                self._known.forget(target.key)
+            if authorization is None:
+                self._challenges.pop(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
-            return response  # a storage, which has no tokens
-        return await self._learn(target, ask, response, given, attempt)
+            return response  # an object store; it has no token service
+        return await self._answer_challenges(
+            target, ask, response, authorization, attempt
+        )
 
     @deferred
     async def preload(self) -> bool:
-        """Learn what the upstream demands and get a first token.
+        """Request ``/v2/`` to cache its challenge and a first token.
 
-        :return: fires with whether credentials were used.
+        :return: fires with whether the upstream requires authentication. Fails with
+            ``UpstreamFailed`` if it refuses ours.
         """
         url = self._upstream + "/v2/"
         response = await self.request(b"GET", url.encode("ascii"))
         discard(response, self._clock)
         if response.code == 401:
             raise UpstreamFailed({"upstream": self._host, "status": 401})
-        return self._known.find(self._target(url).key) is not None
+        return self._challenges.get(self._target(url).key) is not None
 
     def _send(
         self,
@@ -174,112 +187,115 @@ class AuthAgent:
         return AuthTarget(url, origin, _scope(path_of(url, "")), self._anonymous)
 
     @deferred
-    async def _remembered(self, target: AuthTarget, attempt: _Attempt) -> str | None:
-        """Fire with what was good last time, or with nothing if it cannot be had."""
-        for challenge in self._known.find(target.key) or ():
-            given = await self._meet(challenge, target, attempt)
-            if given is not None:
-                return given
+    async def _from_cache(self, target: AuthTarget, attempt: _Attempt) -> str | None:
+        """Fire with the authorization for a cached challenge, or ``None``."""
+        for challenge in self._challenges.get(target.key) or ():
+            authorization = await self._authorization_for(challenge, target, attempt)
+            if authorization is not None:
+                return authorization
         return None
 
     @deferred
-    async def _learn(
+    async def _answer_challenges(
         self,
         target: AuthTarget,
         ask: Ask,
         response: IResponse,
-        given: str | None,
+        authorization: str | None,
         attempt: _Attempt,
     ) -> IResponse:
-        """Find out what is demanded now, and meet it."""
-        offered = _offered(response)
-        attempt.response = spend(response, self._clock)
-        if given is not None:
-            attempt.shown.add(given)
+        """Answer the current challenges of a refused request.
+
+        See Note [Challenges may change].
+        """
+        offered = challenges_of(response)
+        attempt.response = drain(response, self._clock)
+        if authorization is not None:
+            attempt.tried.add(authorization)
             if not offered or response.code == 403:
                 plain = await ask(None)
                 if plain.code not in _REFUSED:
-                    self._known.forget(target.key)
+                    self._challenges.pop(target.key)
                     return plain
-                offered = _offered(plain) or offered
+                offered = challenges_of(plain) or offered
                 discard(plain, self._clock)
         if not offered:
-            return attempt.end()
+            return attempt.result()
         usable = self._usable(offered, target)
         self._remember(target, usable)
-        met = await self._try(usable, target, ask, attempt)
-        if met is None and self._may_renew(attempt, target):
+        met = await self._try_each(usable, target, ask, attempt)
+        if met is None and self._renew_credentials(attempt, target):
             attempt.failed.clear()
-            met = await self._try(usable, target, ask, attempt)
-        return attempt.end() if met is None else met
+            met = await self._try_each(usable, target, ask, attempt)
+        return attempt.result() if met is None else met
 
     @deferred
-    async def _try(
+    async def _try_each(
         self,
         challenges: Sequence[Challenge],
         target: AuthTarget,
         ask: Ask,
         attempt: _Attempt,
     ) -> IResponse | None:
-        """Fire with the first answer that is no refusal."""
+        """Try challenges in order; fire with the first response that is no refusal."""
         for challenge in challenges:
-            authorization = await self._meet(challenge, target, attempt)
-            if authorization is None or authorization in attempt.shown:
+            authorization = await self._authorization_for(challenge, target, attempt)
+            if authorization is None or authorization in attempt.tried:
                 continue
-            attempt.shown.add(authorization)
+            attempt.tried.add(authorization)
             response = await ask(authorization)
             if response.code not in _REFUSED:
                 return response
-            attempt.trouble = None
-            attempt.response = spend(response, self._clock)
+            attempt.error = None
+            attempt.response = drain(response, self._clock)
         return None
 
-    def _may_renew(self, attempt: _Attempt, target: AuthTarget) -> bool:
-        """Tell whether other credentials could help, and can be had."""
-        refused = isinstance(attempt.trouble, Unauthorized | Denied | None)
+    def _renew_credentials(self, attempt: _Attempt, target: AuthTarget) -> bool:
+        """Forget refused credentials; return whether a retry may get others."""
+        refused = isinstance(attempt.error, Unauthorized | Denied | None)
         return refused and target.login.renew(target.origin.authority)
 
     @deferred
-    async def _meet(
+    async def _authorization_for(
         self, challenge: Challenge, target: AuthTarget, attempt: _Attempt
     ) -> str | None:
-        """Fire with what meets a challenge; ``None`` if nothing does."""
+        """Fire with the authorization for a challenge, or ``None``; record an error."""
         if challenge in attempt.failed:
             return None
         try:
-            return await target.login.meet(
-                challenge, target.origin.authority, target.scope, attempt.shown
+            return await target.login.authorization(
+                challenge, target.origin.authority, target.scope, attempt.tried
             )
         except RegistryError as error:
             attempt.failed.append(challenge)
-            attempt.trouble = error
+            attempt.error = error
             return None
 
     def _usable(
         self, offered: Sequence[Challenge], target: AuthTarget
     ) -> Sequence[Challenge]:
-        """Leave out what names a token service that is not trusted.
+        """Return the challenges without those of untrusted token services.
 
-        :raise UpstreamFailed: nothing else is offered.
+        :raise UpstreamFailed: none is left.
         """
         usable = [item for item in offered if target.login.trusts(item, target.origin)]
         if usable:
             return usable
         self._log.warn(
-            "{upstream} names a token service at {realm}, which is not trusted; "
-            "if it is right, list it under proxy.trustedrealms",
+            "upstream {upstream} names token service {realm}, which is not trusted; "
+            "the request fails; to permit it, list it under proxy.trustedrealms",
             upstream=target.origin.authority,
             realm=offered[0].parameters.get("realm", "")[:200],
         )
-        facts = {
+        detail = {
             "upstream": target.origin.authority,
             "reason": "token service is not trusted",
         }
-        raise UpstreamFailed(facts)
+        raise UpstreamFailed(detail)
 
     def _remember(self, target: AuthTarget, challenges: Sequence[Challenge]) -> None:
-        size = sum(OVERHEAD_BYTES + _size_of(item) for item in challenges)
-        self._known.keep(target.key, challenges, size + size_of(target.url))
+        size = memory_bytes(challenges) + size_of(target.url)
+        self._challenges.put(target.key, challenges, size)
 
     @property
     def _host(self) -> str:
@@ -287,29 +303,5 @@ class AuthAgent:
 
 
 def _scope(path: str) -> str | None:
-    """Give the scope of a token, empty for none; ``None`` to obey the challenge."""
+    """Return :attr:`AuthTarget.scope` for a path."""
     return scope_of(path) or ("" if path == "/v2/" else None)
-
-
-def _offered(response: IResponse) -> list[Challenge]:
-    """Read what can be met in general; Bearer first."""
-    lines = header_lines(response, "WWW-Authenticate")
-    found = [_used(item) for item in parse_challenges(lines)]
-    bearers = [
-        item
-        for item in found
-        if item.scheme == "bearer" and item.parameters.get("realm")
-    ]
-    basics = [item for item in found if item.scheme == "basic"]
-    return (bearers[: MAX_CHALLENGES - 1] + basics)[:MAX_CHALLENGES]
-
-
-def _used(challenge: Challenge) -> Challenge:
-    """Leave out what nobody looks at, and would be remembered."""
-    given = challenge.parameters
-    kept = {name: given[name] for name in _USED if name in given}
-    return Challenge(challenge.scheme, kept)
-
-
-def _size_of(challenge: Challenge) -> int:
-    return size_of(challenge.scheme, *challenge.parameters.values())

@@ -28,18 +28,20 @@ from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.ranges import parse_content_range
 from txregistry.spec.reference import RepositoryName
 
-#: Answers to a ranged GET after which the whole is asked for. What else is wrong with
-#: the blob will show then.
-_NO_RANGE = (400, 401, 403, 404, 405, 410, 412, 416, 501)
+#: Statuses of a range request after which the whole blob is requested. An error that
+#: is not about the range shows then.
+_RANGE_REFUSED = (400, 401, 403, 404, 405, 410, 412, 416, 501)
 
 
 @implementer(IRemoteBlobReader)
 @attrs.define(eq=False)
 class RemoteBlob:
-    """An open blob of an upstream: a body in hand, and more by asking again.
+    """An open blob of an upstream: an unread response, and range requests after it.
 
-    The first read that begins where the body in hand does uses it; any other read
-    is a request of its own with a ``Range``.
+    A read at ``start`` uses the response, once. Any other read is a range request.
+
+    :ivar start: the offset at which the response begins.
+    :ivar validator: the strong ``ETag``, for ``If-Range``.
     """
 
     descriptor: Descriptor
@@ -50,14 +52,19 @@ class RemoteBlob:
 
     @property
     def size(self) -> int:
-        """Count the bytes of the whole; 0 where the upstream has not told."""
+        """Return the size of the whole blob in bytes; 0 if it is unknown."""
         return self.descriptor.size or 0
 
     @deferred
     async def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
     ) -> None:
-        """Push bytes into a consumer."""
+        """Push bytes into a consumer.
+
+        :param size: in bytes; ``None`` for all until the end.
+        :return: fires when all are written. Fails with ``ShortRead`` if there are
+            fewer than ``size``, or as the request or the body fails.
+        """
         total = self.descriptor.size
         if size == 0 or (size is None and total is not None and offset >= total):
             return
@@ -71,7 +78,7 @@ class RemoteBlob:
             raise ShortRead(f"{offset + size - total} bytes are missing")
 
     def close(self) -> None:
-        """Let go of a body that nobody has read."""
+        """Discard an unread body."""
         response, self._response = self._response, None
         if response is not None:
             self._blobs.client.discard(response)
@@ -92,7 +99,7 @@ class RemoteBlob:
     async def _read_window(
         self, response: IResponse, consumer: IConsumer, size: int | None
     ) -> None:
-        # The body may go on past what is wanted: from one in hand, only a part.
+        # The response may have more bytes than wanted, as it may be of the whole blob.
         window = Window(consumer, size)
         await window.fill(lambda into: self._blobs.client.deliver(response, into))
 
@@ -107,10 +114,11 @@ class RemoteBlobs:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with a blob's descriptor: by HEAD, which is a hint.
+        """Fire with a blob's descriptor, unverified.
 
-        Where it is refused, or says nothing of the size, the head of a GET tells, whose
-        body is stopped.
+        If HEAD is refused or has no size, GET is used, and its body is discarded.
+
+        :return: fails with ``BlobUnknown``, or as :meth:`UpstreamClient.request`.
         """
         size = await self._head(digest)
         if size is None or (not size and digest != Digest.of(b"", digest.algorithm)):
@@ -121,9 +129,9 @@ class RemoteBlobs:
 
     @deferred
     async def _head(self, digest: Digest) -> int | None:
-        """Fire with the size that HEAD tells, or ``None`` if GET has to."""
+        """Fire with the size from HEAD, or ``None`` if GET has to be used."""
         try:
-            response = await self.client.ask(
+            response = await self.client.request(
                 "HEAD", self._path(digest), ok=(200, *HEAD_ONLY)
             )
         except StorageRefused:
@@ -133,7 +141,11 @@ class RemoteBlobs:
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
-        """Fire with a blob whose body is in hand, by GET."""
+        """Request a blob by GET.
+
+        :return: fires with a reader whose body has begun; fails with ``BlobUnknown``,
+            or as :meth:`UpstreamClient.request`.
+        """
         response = await self.get(digest, None, (200,))
         return self._reader(digest, response, 0, length_of(response))
 
@@ -141,16 +153,19 @@ class RemoteBlobs:
     async def open_from(
         self, digest: Digest, offset: int, validator: str | None
     ) -> IBlobReader:
-        """Fire with the rest of a blob, by a ranged GET.
+        """Request the rest of a blob by a range request (RFC 9110, 14.2).
 
-        The reader starts at 0 if the upstream has other bytes now, knows no ranges, or
-        answers with something else than was asked for.
+        The reader starts at 0 if the blob has changed, or if the upstream does not
+        support ranges or sends another range.
+
+        :param validator: for ``If-Range``, if there is one.
+        :return: fires and fails as :meth:`open`.
         """
         asked = Headers({"Range": [f"bytes={offset}-"]})
         if validator is not None:
             asked.setRawHeaders("If-Range", [validator])
         try:
-            response = await self.get(digest, asked, (200, 206, *_NO_RANGE))
+            response = await self.get(digest, asked, (200, 206, *_RANGE_REFUSED))
         except StorageRefused:
             return await self.open(digest)
         if response.code == 200:
@@ -164,8 +179,13 @@ class RemoteBlobs:
     def get(
         self, digest: Digest, headers: Headers | None, ok: tuple[int, ...]
     ) -> Deferred[IResponse]:
-        """Ask for the blob; the caller reads or discards the body."""
-        return self.client.ask(
+        """Request the blob; the caller must read or discard the body.
+
+        :param ok: statuses with which the Deferred fires.
+        :return: fires and fails as :meth:`UpstreamClient.request`, and with
+            ``BlobUnknown``.
+        """
+        return self.client.request(
             "GET",
             self._path(digest),
             headers=headers,

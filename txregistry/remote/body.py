@@ -1,4 +1,4 @@
-"""Response bodies: every one is read, or its connection is closed."""
+"""Response bodies. Each body is read to its end, or its connection is closed."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from txregistry.flow.streams import (
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
-#: Longest body that is believed to be announced; what is longer is no announcement.
+#: Largest ``Content-Length`` that is accepted, in bytes; a larger one is ignored.
 MAX_LENGTH = 10**18
 _LENGTH = re.compile("[0-9]{1,18}")
 
 
-#: How long a small body may take in all, however steadily it comes: it has a connection
-#: meanwhile, of which there are few.
+#: Time limit for a small body in seconds, even while bytes arrive: connections are few,
+#: and it occupies one.
 COLLECT_SECONDS = 600.0
 
 
 class UpstreamBodyBroken(UpstreamFailed):
-    """A body ended before it should have, or stood still for too long."""
+    """A body ended early."""
 
 
 @implementer(IPushProducer)
@@ -49,7 +49,8 @@ class BodyProducer(Protocol):
     """Push a response body into a consumer.
 
     :ivar received: bytes so far.
-    :param idle_seconds: without a byte for this long, and not paused, it is broken.
+    :param idle_seconds: time limit between two pieces; it stops while paused.
+    :param length: the ``Content-Length``, if known.
     """
 
     _consumer: IConsumer | None
@@ -63,52 +64,53 @@ class BodyProducer(Protocol):
 
     def __attrs_post_init__(self) -> None:
         self._idle = Watchdog(self._clock, self._idle_seconds, self._stalled)
-        self._done = Deferred(lambda _: self._cut())
+        self._done = Deferred(lambda _: self._cancel())
 
     @property
     def done(self) -> Deferred[None]:
-        """Fire at the end of the body; fail with :class:`UpstreamBodyBroken`.
+        """Fire at the end of the body.
 
-        Fails with ``ConsumerStopped`` if the consumer stops us. Cancelling closes
-        the connection.
+        Fails with :class:`UpstreamBodyBroken` if it ends early, with
+        ``UpstreamTimeout`` if it stalls, and with ``ConsumerStopped`` if the consumer
+        stops it. Cancelling closes the connection.
         """
         assert self._done is not None
         return self._done
 
     def connectionMade(self) -> None:
-        """Begin."""
+        """Register with the consumer."""
         self._idle.arm()
         if self._consumer is not None:
             self._consumer.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass a chunk on."""
+        """Write received bytes to the consumer."""
         self.received += len(data)
         if self._done is not None and self._consumer is not None:
             self._idle.arm()
             self._consumer.write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Decide whether the body was whole."""
-        whole = reason.check(ResponseDone) is not None
+        """Decide whether the body is complete."""
+        is_complete = reason.check(ResponseDone) is not None
         if reason.check(PotentialDataLoss):
-            # Ended by closing: whole if it is as long as announced.
-            whole = self._length is None or self.received == self._length
-        self._finish(None if whole else Failure(self._broken("ended early")))
+            # The connection was closed: complete if Content-Length agrees.
+            is_complete = self._length is None or self.received == self._length
+        self._finish(None if is_complete else Failure(self._broken("ended early")))
 
     def pauseProducing(self) -> None:
-        """Let the upstream wait; it is not idle while it does."""
+        """Pause the connection, and the time limit."""
         self._idle.disarm()
         self._producer.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Resume the connection, and the time limit."""
         if self._done is not None:
             self._idle.arm()
             self._producer.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Close the connection: the consumer wants no more."""
+        """Close the connection; ``done`` fails with ``ConsumerStopped``."""
         self._finish(Failure(ConsumerStopped()))
         self._close()
 
@@ -117,32 +119,33 @@ class BodyProducer(Protocol):
         return cast(IPushProducer, self.transport)
 
     def _stalled(self) -> None:
-        facts = {"upstream": self._upstream, "reason": "stood still"}
-        self._finish(Failure(UpstreamTimeout(facts)))
+        detail = {"upstream": self._upstream, "reason": "body stalled"}
+        self._finish(Failure(UpstreamTimeout(detail)))
         self._close()
 
     def _broken(self, reason: str) -> UpstreamBodyBroken:
         return UpstreamBodyBroken({"upstream": self._upstream, "reason": reason})
 
-    def _cut(self) -> None:
-        self._settle()
+    def _cancel(self) -> None:
+        self._detach()
         self._close()
 
     def _close(self) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
 
-    def _settle(self) -> Deferred[None] | None:
+    def _detach(self) -> Deferred[None] | None:
         done, self._done = self._done, None
         self._idle.disarm()
-        # We are part of a circle, which is freed late; what was collected may be long.
+        # This object is part of a reference cycle and freed late, and the consumer may
+        # hold megabytes.
         consumer, self._consumer = self._consumer, None
         if done is not None and consumer is not None:
             consumer.unregisterProducer()
         return done
 
     def _finish(self, result: Failure | None) -> None:
-        done = self._settle()
+        done = self._detach()
         if done is not None:
             done.callback(None) if result is None else done.errback(result)
 
@@ -154,7 +157,10 @@ def deliver(
     idle_seconds: float,
     upstream: str,
 ) -> Deferred[None]:
-    """Push the body of a response into a consumer; see :class:`BodyProducer`."""
+    """Push the body of a response into a consumer.
+
+    :return: fires and fails as :attr:`BodyProducer.done`.
+    """
     producer = BodyProducer(
         consumer, clock, idle_seconds, length_of(response), upstream
     )
@@ -164,7 +170,7 @@ def deliver(
 
 
 def length_of(response: IResponse) -> int | None:
-    """Give the announced length of a body, if there is one."""
+    """Return the announced length of a body in bytes, if there is one."""
     length = response.length
     if length is UNKNOWN_LENGTH or length > MAX_LENGTH:
         return None
@@ -172,27 +178,27 @@ def length_of(response: IResponse) -> int | None:
 
 
 def announced_length(response: IResponse) -> int | None:
-    """Give the ``Content-Length`` of the answer to HEAD, whose body has none."""
+    """Return the ``Content-Length`` of a response to HEAD, if it is valid."""
     text = header(response, "Content-Length") or ""
     return int(text) if _LENGTH.fullmatch(text) else None
 
 
 def header(response: IResponse, name: str) -> str | None:
-    """Give the last value of a response header."""
+    """Return the last value of a response header."""
     values = header_lines(response, name)
     return values[-1] if values else None
 
 
 def header_lines(response: IResponse, name: str) -> list[str]:
-    """Give all values of a response header; bytes beyond ASCII as Latin-1."""
+    """Return all values of a response header, decoded as Latin-1."""
     lines = response.headers.getRawHeaders(name.encode("ascii"), [])
     return [line.decode("latin-1") for line in lines]
 
 
 def retry_after(response: IResponse, now: float) -> float | None:
-    """Give for how many seconds an answer says to wait, if it does.
+    """Return the seconds to wait by ``Retry-After``, if a response has a valid one.
 
-    :param now: seconds since the epoch, where the answer has no date of its own.
+    :param now: seconds since the epoch, used if the response has no ``Date``.
     """
     written_at = parse_date(header(response, "Date"))
     return parse_retry_after(
@@ -210,18 +216,20 @@ async def collect(
 ) -> bytes:
     """Read a small body into memory.
 
-    :return: fires with it; fails with ``UpstreamFailed`` if it is too long or
-        breaks off, with ``UpstreamTimeout`` if it takes too long.
+    :param upstream: its host, for errors.
+    :return: fires with the body. Fails with ``UpstreamFailed`` if it is longer than
+        ``max_bytes`` or ends early, with ``UpstreamTimeout`` if it stalls for
+        ``idle_seconds`` or takes more than :data:`COLLECT_SECONDS`.
     """
 
-    def late(*_: object) -> None:
-        raise UpstreamTimeout({"upstream": upstream, "reason": "answers too slowly"})
+    def timed_out(*_: object) -> None:
+        raise UpstreamTimeout({"upstream": upstream, "reason": "response too slow"})
 
     consumer = BoundedConsumer(max_bytes)
     try:
         delivered = deliver(response, consumer, clock, idle_seconds, upstream)
-        await delivered.addTimeout(COLLECT_SECONDS, clock, late)
+        await delivered.addTimeout(COLLECT_SECONDS, clock, timed_out)
         return consumer.content
     except (TooLong, ConsumerStopped) as error:
-        facts = {"upstream": upstream, "reason": "answer too long"}
-        raise UpstreamFailed(facts) from error
+        detail = {"upstream": upstream, "reason": "response too long"}
+        raise UpstreamFailed(detail) from error

@@ -1,10 +1,10 @@
-"""Agents that leave alone for a while what has failed several times in a row.
+"""Circuit breakers: pause requests for what has failed several times in a row.
 
-Note [Who may know what]. What one path or one host does never decides for another. An
-origin is left alone only when it cannot be reached: whatever it answers, it is there.
-Of the upstream's own origin that is found out by a request of ours, so that no question
-of a client that hangs or breaks speaks for the others. That a path is answered by 5xx
-counts for this path alone.
+Note [Scope of a failure]. A failure of one path or host never blocks another. A path
+that is answered by 5xx is paused alone. An origin is paused only if it cannot be
+reached: a response with any status shows that it can. For the upstream's own origin, a
+probe of ``/v2/`` has to fail as well, so that client requests that hang or break do not
+block those of others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.flights import Flights
 from txregistry.remote.circuit import Circuit, Circuits, CircuitVerdict
 from txregistry.remote.failures import Unreachable
 from txregistry.remote.origin import Origin
@@ -29,7 +30,7 @@ from txregistry.spec.errors import (
     UpstreamUnavailable,
 )
 
-#: How often a question is asked before a client is told that it has failed.
+#: How often a request is sent before the client gets the error.
 ATTEMPTS = 3
 
 _OUTAGE = frozenset((500, 502, 503, 504))
@@ -38,7 +39,7 @@ _OUTAGE = frozenset((500, 502, 503, 504))
 @implementer(IAgent)
 @attrs.define(eq=False)
 class PathBreaker:
-    """Spare the upstream a path that it keeps answering by 5xx."""
+    """Pause requests for a path that is repeatedly answered by 5xx."""
 
     _agent: IAgent
     _clock: IReactorTime
@@ -52,16 +53,20 @@ class PathBreaker:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, or fail at once with ``UpstreamUnavailable``."""
+        """Send a request.
+
+        :return: fires with the response. Fails as the agent inside, or at once with
+            ``UpstreamUnavailable`` while the path is paused.
+        """
         if method == b"HEAD":
-            # It may be HEAD that is not known: it says nothing of GET, which decides.
+            # The upstream may just not support HEAD; only GET counts.
             return await self._agent.request(method, uri, headers, bodyProducer)
         url = uri.decode("ascii")
         path = urlsplit(url).path
         now = self._clock.seconds()
         if self._circuits.judge(path, now) is CircuitVerdict.REFUSE:
             wait = self._circuits.retry_after(path, now)
-            raise _refused(Origin.of(url), wait, path=path)
+            raise _unavailable(Origin.of(url), wait, path=path)
         try:
             response = await self._agent.request(method, uri, headers, bodyProducer)
         except BaseException:
@@ -77,15 +82,15 @@ class PathBreaker:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class OriginBreaker:
-    """Leave alone an origin that cannot be reached.
+    """Pause requests to an origin that cannot be reached.
 
-    :param home: the URL of the upstream, whose ``/v2/`` is asked before its circuit
-        opens, and closes again.
+    :param upstream: the base URL of the upstream. Its ``/v2/`` is the probe that opens
+        and closes its circuit.
     """
 
     _agent: IAgent
     _clock: IReactorTime
-    _home: str
+    _upstream: str
     _circuit: Circuit = attrs.field(
         factory=lambda: Circuit(opens_by_probe=True, threshold=5 * ATTEMPTS)
     )
@@ -99,14 +104,18 @@ class OriginBreaker:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """Ask, or fail at once with ``UpstreamUnavailable``."""
+        """Send a request.
+
+        :return: fires with the response. Fails as the agent inside, or at once with
+            ``UpstreamUnavailable`` while the origin is paused.
+        """
         origin = Origin.of(uri.decode("ascii"))
-        if origin == Origin.of(self._home):
-            return self._ask_home(origin, method, uri, headers, bodyProducer)
-        return self._ask_other(origin, method, uri, headers, bodyProducer)
+        if origin == Origin.of(self._upstream):
+            return self._request_upstream(origin, method, uri, headers, bodyProducer)
+        return self._request_other(origin, method, uri, headers, bodyProducer)
 
     @deferred
-    async def _ask_home(
+    async def _request_upstream(
         self,
         origin: Origin,
         method: bytes,
@@ -120,11 +129,11 @@ class OriginBreaker:
         ):
             verdict = CircuitVerdict.ASK
         if verdict is not CircuitVerdict.ASK:
-            raise _refused(origin, self._circuit.retry_after(self._clock.seconds()))
+            raise _unavailable(origin, self._circuit.retry_after(self._clock.seconds()))
         try:
             response = await self._agent.request(method, uri, headers, body)
         except UpstreamFailed as error:
-            # What breaks is asked again by those outside, what hangs is not.
+            # A broken connection is retried ATTEMPTS times outside, a timeout never.
             weight = ATTEMPTS if isinstance(error, UpstreamTimeout) else 1
             self._circuit.failed(self._clock.seconds(), weight)
             raise
@@ -133,8 +142,8 @@ class OriginBreaker:
 
     @deferred
     async def _probe(self) -> bool:
-        """Fire with whether the upstream can be reached; any answer says that."""
-        url = f"{self._home}/v2/".encode("ascii")
+        """Fire with whether the upstream can be reached, as any response shows."""
+        url = f"{self._upstream}/v2/".encode("ascii")
         try:
             response = await self._agent.request(b"GET", url)
         except UpstreamFailed:
@@ -148,7 +157,7 @@ class OriginBreaker:
         return True
 
     @deferred
-    async def _ask_other(
+    async def _request_other(
         self,
         origin: Origin,
         method: bytes,
@@ -158,20 +167,20 @@ class OriginBreaker:
     ) -> IResponse:
         now = self._clock.seconds()
         if self._others.judge(origin, now) is CircuitVerdict.REFUSE:
-            raise _refused(origin, self._others.retry_after(origin, now))
+            raise _unavailable(origin, self._others.retry_after(origin, now))
         try:
             response = await self._agent.request(method, uri, headers, body)
         except Unreachable:
             self._others.failed(origin, self._clock.seconds())
             raise
         except BaseException:
-            # Slow or broken off: that is the path's own affair.
+            # A timeout or a broken connection may be about this path only.
             self._others.abandoned(origin)
             raise
         self._others.succeeded(origin)
         return response
 
 
-def _refused(origin: Origin, wait: float, **more: str) -> UpstreamUnavailable:
-    facts = {"upstream": origin.authority, "reason": "failing", **more}
-    return UpstreamUnavailable(facts, wait)
+def _unavailable(origin: Origin, wait: float, **more: str) -> UpstreamUnavailable:
+    detail = {"upstream": origin.authority, "reason": "failed repeatedly", **more}
+    return UpstreamUnavailable(detail, wait)

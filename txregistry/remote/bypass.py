@@ -1,9 +1,9 @@
-"""``NO_PROXY``: which hosts are reached directly (pure).
+"""``NO_PROXY``: hosts that are reached without a proxy (pure).
 
-As Go's ``golang.org/x/net/http/httpproxy`` reads it, and so every client that stands
-beside us: names with what is below them, names below which something stands (a leading
-dot), addresses, networks, each perhaps with a port; a star for all. What names the
-loopback by its address, or as ``localhost``, is never asked of a proxy.
+It is parsed as Go's ``golang.org/x/net/http/httpproxy`` does, which most container
+tools use. An entry is a domain with its subdomains, a domain's subdomains alone (with a
+leading dot), an address or a network (CIDR); all but networks may have a port. ``*``
+stands for all hosts. ``localhost`` and loopback addresses never use a proxy.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Rule:
     """One entry.
 
-    :ivar name: of a host, or an address as text.
-    :ivar below: names below it count.
-    :ivar itself: the name itself counts.
-    :ivar port: the only one it is about; ``None`` for all.
+    :ivar name: a domain name.
+    :ivar below: its subdomains match.
+    :ivar itself: the name itself matches.
+    :ivar network: matches addresses in it, instead of names.
+    :ivar port: the only port that matches; ``None`` for all.
     """
 
     name: str = ""
@@ -33,7 +34,10 @@ class Rule:
     port: int | None = None
 
     def covers(self, host: str, address: _Address | None, port: int) -> bool:
-        """Tell whether a host is meant."""
+        """Return whether the entry matches a host.
+
+        :param address: the host as an address, if it is one.
+        """
         if self.port not in (None, port):
             return False
         if self.network is not None:
@@ -52,15 +56,15 @@ class Bypass:
 
     @classmethod
     def parse(cls, text: str) -> Bypass:
-        """Read the variable; what means nothing is passed over."""
+        """Parse the value of the variable; invalid entries are ignored."""
         entries = [entry.strip().lower() for entry in text.split(",")]
         rules = [_rule(entry) for entry in entries if entry]
         return cls(tuple(filter(None, rules)), "*" in entries)
 
     def covers(self, host: str, port: int) -> bool:
-        """Tell whether a host is to be reached directly.
+        """Return whether a host is reached without a proxy.
 
-        :param host: a name, or an address without brackets.
+        :param host: a name or an address.
         """
         host = host.lower().strip("[]").rstrip(".")
         address = _address(host)

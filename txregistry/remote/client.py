@@ -1,4 +1,4 @@
-"""Ask an upstream and understand its answers."""
+"""The HTTP client of one upstream."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from txregistry.remote.answers import error_of
 from txregistry.remote.auth import AuthAgent
 from txregistry.remote.body import collect, deliver, retry_after
 from txregistry.remote.breakers import ATTEMPTS, OriginBreaker, PathBreaker
-from txregistry.remote.connections import IKept, RenewingAgent
+from txregistry.remote.connections import IIdleConnections, StaleConnectionAgent
 from txregistry.remote.credentials import ICredentialStore, StaticCredentials
-from txregistry.remote.habits import Habits
-from txregistry.remote.lines import cap_heads
+from txregistry.remote.head_support import HeadSupport
+from txregistry.remote.http_client import encoded_url, http_client
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.origin import Origin, is_trusted_realm
-from txregistry.remote.places import PlacedAgent, Places
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
+from txregistry.remote.request_slots import RequestSlots, SlotAgent
+from txregistry.remote.response_parser import install_parser
 from txregistry.remote.tokens import Tokens
-from txregistry.remote.treqs import http_client, ready_url
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 
 T = TypeVar("T")
 
-#: Entries of a long answer that are read in one turn.
+#: Entries of a long list that are parsed in one turn of the reactor.
 _PER_TURN = 256
 
 
 @attrs.frozen
 class Limits:
-    """How long an upstream may take, in seconds, and how much it has to bear.
+    """Time limits in seconds, and the number of connections.
 
-    :ivar first_byte: from the question to the head of the answer, connecting included.
+    :ivar first_byte: from the request to the head of the response, connecting included.
     :ivar idle: between two pieces of a body.
-    :ivar connections: at once, to it and to where it sends us.
+    :ivar connections: concurrent requests to the upstream and to redirect targets.
     """
 
     first_byte: float = 20.0
@@ -57,44 +57,64 @@ class Limits:
     connections: int = 16
 
 
-@attrs.define(eq=False)
-class UpstreamClient:
-    """The HTTP side of one upstream.
+@attrs.frozen(eq=False)
+class UpstreamAgents:
+    """The nested agents that send requests to one upstream, and their settings.
 
-    :ivar url: scheme, host, port and perhaps a path, without a slash at the end.
-    :ivar habits: what it was seen not to do.
+
+    :ivar url: the base URL, without a trailing slash; it may have a path.
+    :ivar head_support: which repositories do not answer HEAD.
     """
 
     url: str
-    _http: HTTPClient
-    _auth: AuthAgent
+    http: HTTPClient
+    auth: AuthAgent
+    limits: Limits
+    head_support: HeadSupport
+
+
+@attrs.define(eq=False)
+class UpstreamClient:
+    """The HTTP client of one upstream."""
+
+    _agents: UpstreamAgents
     _clock: IReactorTime
-    _limits: Limits
-    habits: Habits = attrs.field(init=False)
-    _reading: DeferredLock = attrs.field(factory=DeferredLock)
+    _parse_lock: DeferredLock = attrs.field(factory=DeferredLock)
 
-    def __attrs_post_init__(self) -> None:
-        self.habits = Habits(self._clock)
+    def use(self, agents: UpstreamAgents) -> None:
+        """Send new requests through other agents; current ones are not affected."""
+        self._agents = agents
 
-    def read_long(
+    @property
+    def url(self) -> str:
+        """Return the base URL, without a trailing slash; it may have a path."""
+        return self._agents.url
+
+    @property
+    def head_support(self) -> HeadSupport:
+        """Return which repositories do not answer HEAD."""
+        return self._agents.head_support
+
+    def parse_long(
         self, read: Callable[[bytes, Turns], Coroutine[Any, Any, T]], body: bytes
     ) -> Deferred[T]:
-        """Take a long answer apart, letting others have their turn.
+        """Parse a long body in several turns of the reactor.
 
-        One at a time: what a few MiB of JSON are as objects may be twenty times that.
+        One body is parsed at a time, as the objects of a JSON document may take twenty
+        times its size.
 
-        :param read: is given the body, and whose turns to take.
-        :return: fires with what it returns, and fails as it does.
+        :param read: a coroutine function that parses the body and takes the turns.
+        :return: fires with its result, and fails as it does.
         """
-        return self._reading.run(deferred(read), body, Turns(self._clock, _PER_TURN))
+        return self._parse_lock.run(deferred(read), body, Turns(self._clock, _PER_TURN))
 
     @property
     def host(self) -> str:
-        """Name the upstream in errors and logs."""
+        """Return the host, with a port that is not the default, for errors and logs."""
         return Origin.of(self.url).authority
 
     @deferred
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -103,16 +123,17 @@ class UpstreamClient:
         not_found: Callable[[], RegistryError] = lambda: UpstreamFailed("404"),
         missing: Collection[int] = (404, 410),
     ) -> IResponse:
-        """Ask for a path, such as ``/v2/…``.
+        """Send a request for a path, such as ``/v2/…``.
 
-        :param not_found: what a status of ``missing`` stands for.
-        :return: fires with a response whose status is one of ``ok`` and whose body
-            the caller must read or discard. Fails with what the status stands for,
-            or ``UpstreamFailed``, ``UpstreamTimeout``, ``UpstreamUnavailable``.
+        :param not_found: makes the error for a status of ``missing``.
+        :return: fires with a response whose status is one of ``ok``; the caller must
+            read or discard its body. Fails with the error of the status, see
+            :func:`error_of`, or with ``UpstreamFailed``, ``UpstreamTimeout`` or
+            ``UpstreamUnavailable``.
         """
-        response = await self._http.request(
+        response = await self._agents.http.request(
             method,
-            ready_url(self.url + path),
+            encoded_url(self.url + path),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -127,22 +148,26 @@ class UpstreamClient:
 
     def deliver(self, response: IResponse, consumer: IConsumer) -> Deferred[None]:
         """Push a body into a consumer; see :func:`txregistry.remote.body.deliver`."""
-        return deliver(response, consumer, self._clock, self._limits.idle, self.host)
+        return deliver(
+            response, consumer, self._clock, self._agents.limits.idle, self.host
+        )
 
     def collect(self, response: IResponse, max_bytes: int) -> Deferred[bytes]:
         """Read a small body; see :func:`txregistry.remote.body.collect`."""
-        return collect(response, max_bytes, self._clock, self._limits.idle, self.host)
+        return collect(
+            response, max_bytes, self._clock, self._agents.limits.idle, self.host
+        )
 
     def discard(self, response: IResponse) -> None:
-        """Get rid of a body."""
+        """Discard a body; see :func:`txregistry.flow.discard.discard`."""
         discard(response, self._clock)
 
     def preload(self) -> Deferred[bool]:
-        """Learn how to authenticate and do so once."""
-        return self._auth.preload()
+        """Authenticate once; see :meth:`AuthAgent.preload`."""
+        return self._agents.auth.preload()
 
 
-def make_client(
+def make_agents(
     url: str,
     core: IAgent,
     clock: IReactorTime,
@@ -152,32 +177,37 @@ def make_client(
     limits: Limits,
     meter: IMeter,
     user_agent: str,
-    kept: IKept | None = None,
-) -> UpstreamClient:
-    """Nest the agents around the one that really connects.
+    idle: IIdleConnections | None = None,
+) -> UpstreamAgents:
+    """Nest the agents around the core; see :mod:`.agents`.
 
-    :param user_agent: says to the upstream what we are.
-    :param kept: the connections that the core keeps, if it keeps any.
+    :param core: the agent that connects.
+    :param jitter: returns a random number from 0 to 1, for delays between retries.
+    :param trusted_realms: ``proxy.trustedrealms``.
+    :param user_agent: the ``User-Agent`` of all requests.
+    :param idle: the core's pool of idle connections, if it has one.
     """
-    cap_heads()
+    install_parser()
     url = url.rstrip("/")
     identity = IdentityAgent(core, user_agent)
-    asking: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
-    if kept is not None:
-        asking = RenewingAgent(asking, clock, kept)
-    placed = PlacedAgent(asking, clock, Places(limits.connections))
-    bare = OriginBreaker(placed, clock, url)
-    services = http_client(RedirectAgent(bare, clock))
+    timed: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
+    if idle is not None:
+        timed = StaleConnectionAgent(timed, clock, idle)
+    limited = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    guarded = OriginBreaker(limited, clock, url)
+    token_client = http_client(RedirectAgent(guarded, clock))
 
     def login(
-        who: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
+        store: ICredentialStore, is_trusted: Callable[[Origin, str], bool]
     ) -> Login:
-        return Login(who, Tokens(services, clock, who, limits.idle), is_trusted)
+        return Login(store, Tokens(token_client, clock, store, limits.idle), is_trusted)
 
-    ours = login(credentials, lambda _, realm: is_trusted_realm(url, realm, trusted))
+    own_login = login(
+        credentials, lambda _, realm: is_trusted_realm(url, realm, trusted)
+    )
     trusted = tuple(trusted_realms)
-    nobody = login(StaticCredentials(None), is_no_downgrade)
-    auth = AuthAgent(bare, clock, url, ours, nobody)
+    anonymous = login(StaticCredentials(None), is_no_downgrade)
+    auth = AuthAgent(guarded, clock, url, own_login, anonymous)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
     http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
-    return UpstreamClient(url, http, auth, clock, limits)
+    return UpstreamAgents(url, http, auth, limits, HeadSupport(clock))

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next question, and those that have died of it."""
+"""Persistent connections to the upstream, and a retry when one has died."""
 
 from __future__ import annotations
 
@@ -21,33 +21,36 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 
-#: A connection that nobody uses is closed after this many seconds. A network that
-#: translates addresses forgets one in some minutes, and tells nobody.
+#: An idle connection is closed after this many seconds. NAT gateways drop idle
+#: connections after some minutes without notice.
 IDLE_SECONDS = 60.0
 
-#: An answer on a kept connection that has not begun after this many seconds may never
-#: come: the question is asked again on a new one.
-DOUBT_SECONDS = 5.0
+#: A request on a reused connection is sent again on a new one if the response has not
+#: begun after this many seconds, as the old connection may be dead.
+REUSED_TIMEOUT_SECONDS = 5.0
 
-#: When the kernel begins to ask whether the other side of a silent connection is
-#: there, how often it does, and how many times in vain. In seconds.
+#: TCP keepalive: idle seconds before the first probe, seconds between probes, and the
+#: number of unanswered probes after which the connection is dead.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10))
 _KEEPALIVE_PROBES = 3
 
 
-class IKept(Protocol):
-    """Connections that are kept; tells when one was used again."""
+class IIdleConnections(Protocol):
+    """A pool of idle connections.
+
+    :ivar reused: the number of requests sent on a reused connection.
+    """
 
     reused: int
 
-    def close_kept(self) -> None:
-        """Close those that nobody uses now."""
+    def close_idle(self) -> None:
+        """Close all idle connections."""
 
 
-class KeptConnections(HTTPConnectionPool):
-    """A pool whose connections are watched over by the kernel.
+class KeepAlivePool(HTTPConnectionPool):
+    """Persistent connections with TCP keepalive; see :class:`IIdleConnections`.
 
-    :ivar reused: how many questions were asked on a connection that was kept.
+    :param per_host: idle connections per host at most.
     """
 
     def __init__(self, reactor: Any, per_host: int) -> None:
@@ -60,32 +63,38 @@ class KeptConnections(HTTPConnectionPool):
     def getConnection(
         self, key: Hashable, endpoint: IStreamClientEndpoint
     ) -> Deferred[Any]:
-        """Give a connection, kept or new."""
-        watched = _Counted(endpoint, self._new)
+        """Fire with an idle connection, or a new one."""
+        counted = _CountingEndpoint(endpoint, self._count_new)
         made = self._made
-        found: Deferred[Any] = super().getConnection(key, watched)
+        found: Deferred[Any] = super().getConnection(key, counted)
         if self._made == made:
             self.reused += 1
         return found
 
-    def close_kept(self) -> None:
-        """Close those that nobody uses now."""
+    def close_idle(self) -> None:
+        """Close all idle connections."""
         self.closeCachedConnections()
 
-    def _new(self) -> None:
+    def retire(self) -> None:
+        """Close idle connections now, and the others after their response."""
+        self.persistent = False
+        self.cachedConnectionTimeout = 0
+        self.close_idle()
+
+    def _count_new(self) -> None:
         self._made += 1
 
 
 @implementer(IStreamClientEndpoint)
 @attrs.define(eq=False)
-class _Counted:
-    """An endpoint that says when it is used, and sets up what it connects."""
+class _CountingEndpoint:
+    """An endpoint that reports each connect, and enables TCP keepalive."""
 
     _endpoint: IStreamClientEndpoint
-    _used: Any
+    _on_connect: Any
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        self._used()
+        self._on_connect()
         return self._endpoint.connect(protocolFactory).addCallback(_set_up)
 
 
@@ -109,16 +118,16 @@ def _keep_alive(transport: ITCPTransport) -> None:
 
 @implementer(IAgent)
 @attrs.define(eq=False)
-class RenewingAgent:
-    """Ask again, at once and on a new connection, where a kept one stays silent.
+class StaleConnectionAgent:
+    """Send a request again on a new connection if a reused one does not answer.
 
-    All questions of ours can be asked twice. The time limit of the agent inside counts
-    anew, so that an upstream which is slow to answer loses nothing by it.
+    All our requests are safe to repeat. The retry has the full time limit of the agent
+    inside, so an upstream that is just slow still has time to answer.
     """
 
     _agent: IAgent
     _clock: IReactorTime
-    _kept: IKept
+    _idle: IIdleConnections
 
     @deferred
     async def request(
@@ -128,26 +137,29 @@ class RenewingAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, at most twice."""
-        before = self._kept.reused
-        asked = self._agent.request(method, uri, headers, bodyProducer)
-        if self._kept.reused == before:
-            return await asked
-        silent: list[None] = []
+        """Send a request, at most twice.
 
-        def doubt() -> None:
-            silent.append(None)
-            asked.cancel()
+        :return: fires and fails as the agent inside.
+        """
+        before = self._idle.reused
+        pending = self._agent.request(method, uri, headers, bodyProducer)
+        if self._idle.reused == before:
+            return await pending
+        gave_up: list[None] = []
 
-        timer = self._clock.callLater(DOUBT_SECONDS, doubt)
+        def give_up() -> None:
+            gave_up.append(None)
+            pending.cancel()
+
+        timer = self._clock.callLater(REUSED_TIMEOUT_SECONDS, give_up)
         try:
-            return await asked
+            return await pending
         except Exception:
-            if not silent:
+            if not gave_up:
                 raise
         finally:
             if timer.active():
                 timer.cancel()
-        # What was kept beside it has most likely been forgotten as well.
-        self._kept.close_kept()
+        # The other idle connections are probably dead too.
+        self._idle.close_idle()
         return await self._agent.request(method, uri, headers, bodyProducer)

@@ -1,37 +1,38 @@
-"""Who we are to an upstream: from the configuration, or from a helper command."""
+"""Credentials for an upstream: from the configuration, or from a helper command."""
 
 from __future__ import annotations
 
 import json
-from typing import cast
+from contextlib import suppress
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
-from twisted.internet.error import ProcessDone
+from twisted.internet.defer import Deferred, DeferredSemaphore, fail, succeed
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 
-#: What a helper says instead of a user name when the secret is a refresh token.
-_IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's own word
+#: The user name by which a helper marks the secret as a refresh token.
+_IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - defined by the protocol
 
-#: Servers whose credentials are remembered, and commands that run at once: an upstream
-#: may name as many token services as its domain has hosts and ports.
+#: Servers whose credentials are cached, and commands that run at once. Both need a
+#: limit, as an upstream may name a token service at any host and port of its domain.
 MAX_SERVERS = 100
-MAX_AT_ONCE = 4
+MAX_PROCESSES = 4
 
-#: A helper may write this much.
+#: Output of a helper that is read, in bytes.
 _MAX_OUTPUT_BYTES = 64 * 1024
 
 
 @attrs.frozen
 class Credentials:
-    """A name and a secret, or an identity (refresh) token."""
+    """A user name and a password, or an identity token (an OAuth2 refresh token)."""
 
     username: str = ""
     password: str = attrs.field(default="", repr=False)
@@ -39,37 +40,39 @@ class Credentials:
 
 
 class ICredentialStore(Interface):
-    """Knows credentials for a server."""
+    """A source of credentials."""
 
     def credentials(server: str) -> Deferred[Credentials | None]:
-        """Fire with the credentials to use at a server, or ``None`` for none."""
+        """Fire with the credentials for a server (``host[:port]``), or ``None``."""
 
     def forget(server: str) -> bool:
-        """Forget credentials that were refused; tell whether others can be had."""
+        """Forget refused credentials; return whether a new lookup may find others."""
 
 
 @implementer(ICredentialStore)
 @attrs.define(eq=False)
 class StaticCredentials:
-    """The credentials of the configuration, the same for every trusted server."""
+    """The configured credentials, the same for every trusted server."""
 
     _credentials: Credentials | None
 
     def credentials(self, server: str) -> Deferred[Credentials | None]:
-        """Fire at once."""
+        """Fire with the configured credentials."""
         return succeed(self._credentials)
 
     def forget(self, server: str) -> bool:
-        """Have no others."""
+        """Return false: there are no others."""
         return False
 
 
 @implementer(ICredentialStore)
 @attrs.define(eq=False)
 class HelperCredentials:
-    """A docker-credential-helper command, given the server on standard input.
+    """Credentials from a docker-credential-helper command.
 
-    :param lifetime: seconds an answer is used for; ``None`` for ever, 0 not at all.
+    :param command: is run by the shell; see :func:`run_helper`.
+    :param lifetime: seconds for which credentials are cached; ``None`` for no limit, 0
+        to disable caching.
     :param timeout: seconds after which the command is killed.
     """
 
@@ -78,42 +81,51 @@ class HelperCredentials:
     _command: str
     _lifetime: float | None
     _timeout: float = 30.0
-    _known: Lru[str, tuple[float, Credentials]] = attrs.field(
+    _cache: Lru[str, tuple[float, Credentials]] = attrs.field(
         factory=lambda: Lru(MAX_SERVERS)
     )
     _flights: Flights[str, Credentials | None] = attrs.field(factory=Flights)
-    _places: DeferredSemaphore = attrs.field(
-        factory=lambda: DeferredSemaphore(MAX_AT_ONCE)
+    _slots: DeferredSemaphore = attrs.field(
+        factory=lambda: DeferredSemaphore(MAX_PROCESSES)
     )
     _log = Logger()
 
     @deferred
     async def credentials(self, server: str) -> Credentials | None:
-        """Fire with what the command says; a failure is a warning and ``None``."""
-        known = self._known.get(server)
-        if known is not None and self._is_fresh(known[0]):
-            return known[1]
-        return await self._flights.join(server, lambda: self._ask(server))
+        """Fire with cached credentials, or run the command.
+
+        Concurrent lookups for a server share one run. If the command fails, that is
+        logged, and the Deferred fires with ``None``; the next lookup runs it again.
+        """
+        cached = self._cache.get(server)
+        if cached is not None and self._is_fresh(cached[0]):
+            return cached[1]
+        return await self._flights.join(server, lambda: self._query(server))
 
     def forget(self, server: str) -> bool:
-        """Let the command be run again, for whatever server it was."""
-        self._known.clear()
+        """Forget the credentials of all servers; the next lookup runs the command."""
+        self._cache.clear()
         return True
 
-    def _is_fresh(self, learnt_at: float) -> bool:
+    def _is_fresh(self, fetched_at: float) -> bool:
         if self._lifetime is None:
             return True
-        return 0 <= self._clock.seconds() - learnt_at < self._lifetime
+        return 0 <= self._clock.seconds() - fetched_at < self._lifetime
 
     @deferred
-    async def _ask(self, server: str) -> Credentials | None:
+    async def _query(self, server: str) -> Credentials | None:
         try:
-            output = await self._places.run(self._run, server)
+            output = await self._slots.run(self._run, server)
             found = _parse(output)
-        except (HelperFailed, ValueError) as error:
-            self._log.warn("credential helper failed: {error}", error=str(error))
+        except (HelperFailed, ValueError, RecursionError) as error:
+            self._log.warn(
+                "credential helper failed for {server}: {error}; requests to it are "
+                "sent without credentials; check the command of proxy.exec",
+                server=server,
+                error=str(error),
+            )
             return None
-        self._known.put(server, (self._clock.seconds(), found))
+        self._cache.put(server, (self._clock.seconds(), found))
         return found
 
     def _run(self, server: str) -> Deferred[bytes]:
@@ -123,7 +135,7 @@ class HelperCredentials:
 
 
 class HelperFailed(Exception):
-    """The command ended badly, took too long or wrote too much."""
+    """The command failed or took too long."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -141,7 +153,7 @@ class _Helper(ProcessProtocol):
         self._output = (self._output + data)[:_MAX_OUTPUT_BYTES]
 
     def errReceived(self, data: bytes) -> None:
-        """Drop what it says to people: it may name secrets."""
+        """Drop it, as it may contain secrets."""
 
     def processEnded(self, reason: Failure) -> None:
         if self.done.called:
@@ -149,7 +161,7 @@ class _Helper(ProcessProtocol):
         if reason.check(ProcessDone):
             self.done.callback(self._output)
         else:
-            self.done.errback(HelperFailed("the command ended with an error"))
+            self.done.errback(HelperFailed(f"the command ended {_how(reason)}"))
 
 
 def run_helper(
@@ -159,32 +171,48 @@ def run_helper(
     server: str,
     timeout: float,
 ) -> Deferred[bytes]:
-    """Run ``command get`` by the shell with a server on its standard input.
+    """Run ``command get`` by the shell, with a server on its standard input.
 
+    :param timeout: seconds after which it is killed.
     :return: fires with its standard output; fails with :class:`HelperFailed`.
+        Cancelling kills it.
     """
 
     def kill(_: Deferred[bytes]) -> None:
-        process.signalProcess("KILL")
+        # It may have exited while a child of it holds the pipes open.
+        with suppress(ProcessExitedAlready):
+            process.signalProcess("KILL")
+        process.loseConnection()
 
     done: Deferred[bytes] = Deferred(kill)
     protocol = _Helper(server.encode("utf-8") + b"\n", done)
-    process = reactor.spawnProcess(
-        protocol, "/bin/sh", ["/bin/sh", "-c", f"exec {command} get"], None
-    )
+    arguments = ["/bin/sh", "-c", f"exec {command} get"]
+    try:
+        process = reactor.spawnProcess(protocol, arguments[0], arguments, None)
+    except OSError as error:
+        return fail(HelperFailed(f"the command cannot be started: {error.strerror}"))
 
-    def late(_: object, seconds: float) -> bytes:
+    def timed_out(_: object, seconds: float) -> bytes:
         raise HelperFailed(f"the command took more than {seconds:g} s")
 
-    return done.addTimeout(timeout, clock, late)
+    return done.addTimeout(timeout, clock, timed_out)
+
+
+def _how(reason: Failure) -> str:
+    """Describe an unsuccessful end for a log."""
+    signal = getattr(reason.value, "signal", None)
+    if signal is not None:
+        return f"by signal {signal}"
+    return f"with status {getattr(reason.value, 'exitCode', None)}"
 
 
 def _parse(output: bytes) -> Credentials:
     fields = json.loads(output)
     if not isinstance(fields, dict):
         raise ValueError("the command wrote no JSON object")
-    username = cast(str, fields.get("Username", ""))
-    secret = cast(str, fields.get("Secret", ""))
+    username, secret = fields.get("Username", ""), fields.get("Secret", "")
+    if not isinstance(username, str) or not isinstance(secret, str):
+        raise ValueError("the command wrote a Username or Secret that is no string")
     if username == _IDENTITY_TOKEN_USER:
         return Credentials(identity_token=secret)
     return Credentials(username, secret)

@@ -1,4 +1,7 @@
-"""Reach an upstream through an HTTP proxy: by absolute URI, or by CONNECT for https."""
+"""Reach an upstream through an HTTP proxy: by absolute URI, or by CONNECT for https.
+
+See RFC 9112, 3.2.2, and RFC 9110, 9.3.6.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,16 @@ from txregistry.remote.origin import Origin
 from txregistry.remote.targets import Targets
 from txregistry.spec.weburl import basic_authorization
 
-#: A proxy's answer to CONNECT may have this many bytes of head.
+#: Longest head of a proxy's response to CONNECT, in bytes.
 _MAX_HEAD_BYTES = 16 * 1024
 
 
 @attrs.frozen
 class ProxyAddress:
-    """Where an egress proxy is, and who we are to it."""
+    """The address of an egress proxy.
+
+    :ivar authorization: the ``Proxy-Authorization`` for it, if any.
+    """
 
     host: str
     port: int
@@ -48,14 +54,14 @@ class ProxyAddress:
 
     @classmethod
     def parse(cls, text: str) -> ProxyAddress:
-        """Read an address such as ``http://user:password@proxy:3128``.
+        """Parse an address such as ``http://user:password@proxy:3128``.
 
-        :raise ValueError: it is none, or the proxy is spoken to in another way.
+        :raise ValueError: it is malformed, or of another scheme than http.
         """
         parts = urlsplit(text if "://" in text else f"http://{text}")
         if parts.scheme not in ("http", ""):
             raise ValueError(
-                f"a proxy that speaks {parts.scheme[:20]} cannot be used; only http"
+                f"proxies of scheme {parts.scheme[:20]} are not supported, only http"
             )
         if not parts.hostname or parts.port == 0:
             raise ValueError("expected the URL of an http proxy")
@@ -67,19 +73,22 @@ class ProxyAddress:
 
 
 class TunnelRefused(ConnectError):
-    """The proxy did not let us through."""
+    """The proxy refused a tunnel."""
 
 
 @attrs.define(eq=False, slots=False)
 class _Tunnel(Protocol):
-    """Says CONNECT, and hands the connection over when the proxy agrees."""
+    """Sends CONNECT, and passes the connection to another protocol on 200.
+
+    :ivar ready: fires when the proxy has agreed; fails with :class:`TunnelRefused`.
+    """
 
     _authority: str
     _authorization: str | None
     ready: Deferred[_Tunnel]
     _head: bytes = b""
     _inner: Any = None
-    _given_up: bool = False
+    _cancelled: bool = False
 
     def connectionMade(self) -> None:
         lines = [
@@ -111,7 +120,8 @@ class _Tunnel(Protocol):
         elif not self.ready.called:
             self._refuse("the egress proxy closed the connection")
 
-    def hand_over(self, factory: IProtocolFactory) -> IProtocol:
+    def start(self, factory: IProtocolFactory) -> IProtocol:
+        """Pass the connection to a protocol of the factory."""
         assert self.transport is not None
         protocol = factory.buildProtocol(self.transport.getPeer())
         assert protocol is not None
@@ -119,23 +129,26 @@ class _Tunnel(Protocol):
         protocol.makeConnection(self.transport)
         return protocol
 
-    def cut(self) -> None:
-        """Close the connection; whoever waits has given up."""
-        self._given_up = True
+    def cancel(self) -> None:
+        """Close the connection, without an error for the cancelled Deferred."""
+        self._cancelled = True
         if self.transport is not None:
             self.transport.loseConnection()
 
     def _refuse(self, reason: str) -> None:
         if self.transport is not None:
             self.transport.loseConnection()
-        if not self.ready.called and not self._given_up:
+        if not self.ready.called and not self._cancelled:
             self.ready.errback(TunnelRefused(string=reason))
 
 
 @implementer(IStreamClientEndpoint)
 @attrs.define(eq=False)
 class TunnelEndpoint:
-    """An endpoint that connects through a proxy's CONNECT."""
+    """An endpoint that connects by CONNECT through a proxy.
+
+    :param authority: ``host:port`` of the target.
+    """
 
     _proxy: IStreamClientEndpoint
     _authority: str
@@ -143,17 +156,21 @@ class TunnelEndpoint:
 
     @deferred
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
-        """Connect; fail with :class:`TunnelRefused` or as connecting fails."""
-        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel.cut())
+        """Connect.
+
+        :return: fires with the protocol. Fails with :class:`TunnelRefused`, or as
+            connecting to the proxy fails.
+        """
+        ready: Deferred[_Tunnel] = Deferred(lambda _: tunnel.cancel())
         tunnel = _Tunnel(self._authority, self._authorization, ready)
         await self._proxy.connect(Factory.forProtocol(lambda: tunnel))
-        return (await ready).hand_over(protocolFactory)
+        return (await ready).start(protocolFactory)
 
 
 @implementer(IAgentEndpointFactory)
 @attrs.define(eq=False)
 class _Tunnels:
-    """Endpoints for https URIs, each a tunnel with TLS inside."""
+    """Endpoints for https URIs: TLS in a tunnel through the proxy."""
 
     _reactor: Any
     _policy: IPolicyForHTTPS
@@ -174,10 +191,10 @@ class _Tunnels:
 @implementer(IAgent)
 @attrs.define(eq=False)
 class ProxiedAgent:
-    """Choose per request: directly, or through the proxy of the scheme.
+    """Send each request directly, or through the proxy of its scheme.
 
-    A proxy resolves names itself, and what it may reach is its own affair; addresses
-    are looked at here.
+    A proxy resolves names itself and must limit what it connects to. Only a URL whose
+    host is an address is checked here, see :meth:`Targets.check_literal`.
     """
 
     _direct: IAgent
@@ -191,7 +208,7 @@ class ProxiedAgent:
     _agents: dict[str, IAgent] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        # Made once: by its endpoint the pool knows which connections are of a proxy.
+        # Made once, as the endpoint is part of the pool's key for connections.
         self._agents = {
             scheme: self._agent(scheme, proxy)
             for scheme, proxy in self._proxies.items()
@@ -220,14 +237,18 @@ class ProxiedAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask by the way that the environment says."""
+        """Send a request directly or through a proxy, as the environment says.
+
+        :return: fires with the response. Fails with :class:`TargetRefused`, or as
+            Twisted's agents.
+        """
         origin = Origin.of(uri.decode("ascii"))
         proxy = self._proxies.get(origin.scheme)
         if proxy is None or self._bypass.covers(origin.host, origin.port):
             return await self._direct.request(method, uri, headers, bodyProducer)
         await self._targets.check_literal(origin)
         if origin.scheme == "http" and proxy.authorization is not None:
-            # In a tunnel it was said when that was opened.
+            # For https it was sent with CONNECT.
             headers = Headers() if headers is None else headers.copy()
             headers.setRawHeaders("Proxy-Authorization", [proxy.authorization])
         agent = self._agents[origin.scheme]

@@ -1,4 +1,4 @@
-"""Failures of an upstream that this room tells apart."""
+"""Kinds of failure of an upstream that agents distinguish."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
 
 class Unreachable(UpstreamFailed):
-    """No connection could be made: name, network, or TLS."""
+    """No connection could be made: DNS, network or TLS."""
 
 
 class ConnectTimedOut(Unreachable, UpstreamTimeout):
-    """No connection could be made in time."""
+    """Connecting timed out."""
 
 
 class StorageRefused(UpstreamFailed):
-    """A storage to which the registry sent us does not give what it should.
+    """An object store refused a request that the registry redirected to it.
 
-    Its 401, 403 or 404 says nothing of the registry's own access: the URL may have
-    expired, or a replica lag behind.
+    That is not the registry's answer about access: the signed URL may have expired, or
+    a replica may lag.
     """
 
 
 class TargetRefused(UpstreamFailed):
-    """The upstream leads to an address to which it may not lead.
+    """A redirect or token service of the upstream has an address that is not permitted.
 
-    That is no failure of what is there, and asking again changes nothing.
+    A retry would not help, and it does not count as a failure of the target.
     """

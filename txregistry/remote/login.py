@@ -1,4 +1,4 @@
-"""Who we are to a registry, and how its challenges are met."""
+"""How the challenges of a registry are answered with credentials or tokens."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from txregistry.spec.challenge import Challenge
 
 @attrs.define(eq=False)
 class Login:
-    """Credentials, the tokens that were got for them, and who may be asked for one.
+    """Credentials, tokens obtained with them, and the token services that are trusted.
 
-    :param is_trusted: tells of a token service's URL whether a registry may name it.
+    :param is_trusted: returns whether a registry may name the token service at a URL.
     """
 
     _credentials: ICredentialStore
@@ -25,7 +25,7 @@ class Login:
     _is_trusted: Callable[[Origin, str], bool]
 
     def trusts(self, challenge: Challenge, registry: Origin) -> bool:
-        """Tell whether meeting a challenge gives nothing away to a stranger."""
+        """Return whether a challenge may be answered; its token service is trusted."""
         if challenge.scheme == "basic":
             return True
         realm = challenge.parameters["realm"]
@@ -33,23 +33,28 @@ class Login:
         return is_url and self._is_trusted(registry, realm)
 
     @deferred
-    async def meet(
+    async def authorization(
         self,
         challenge: Challenge,
         host: str,
         scope: str | None,
         refused: Collection[str],
     ) -> str | None:
-        """Fire with the ``Authorization`` that a challenge asks for.
+        """Fire with the ``Authorization`` for a challenge.
 
-        :param scope: of a token; ``None`` for what the challenge says.
-        :param refused: authorizations that are not to be given again.
-        :return: fires with ``None`` if we have nothing to show. Fails as
+        :param host: of the registry, for Basic.
+        :param scope: of a token; ``None`` for the challenge's own.
+        :param refused: authorizations that the registry has refused.
+        :return: fires with ``None`` if there are no credentials for Basic. Fails as
             :meth:`Tokens.get`.
         """
         if challenge.scheme == "basic":
-            who = await self._credentials.credentials(host)
-            return None if who is None or not who.username else basic(who)
+            credentials = await self._credentials.credentials(host)
+            return (
+                None
+                if credentials is None or not credentials.username
+                else basic(credentials)
+            )
         parameters = challenge.parameters
         key = TokenKey(
             parameters["realm"],
@@ -60,7 +65,10 @@ class Login:
         return f"Bearer {await self._tokens.get(key, refused=tokens)}"
 
     def renew(self, host: str) -> bool:
-        """Forget credentials that were refused; tell whether others can be had."""
+        """Forget refused credentials and their tokens.
+
+        :return: whether a new lookup may find others.
+        """
         renewed = self._credentials.forget(host)
         if renewed:
             self._tokens.forget()
@@ -68,7 +76,10 @@ class Login:
 
 
 def is_no_downgrade(registry: Origin, realm: str) -> bool:
-    """Tell whether a token service can be asked that is shown no credentials."""
+    """Return whether a token service may be asked without credentials.
+
+    It may, unless a registry on https names one on http.
+    """
     try:
         found = Origin.of(realm)
     except ValueError:

@@ -19,20 +19,20 @@ from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
 from txregistry.spec.mediatypes import MANIFEST_TYPES
 from txregistry.spec.reference import RepositoryName
 
-#: One line: some upstreams read only one. What we do not know by name is passed on too.
+#: One header line, as some upstreams read only one. Unknown types are accepted too.
 ACCEPT = ", ".join((*MANIFEST_TYPES, "*/*"))
 
-#: Answers to HEAD that may be about HEAD alone: public ECR wants a token for it that
-#: it does not ask for, URLs may be signed for GET, and gateways may not know it. Where
-#: access or the manifest itself is in question, GET decides.
+#: Statuses of HEAD that may be about HEAD alone, so GET decides: public ECR requires a
+#: token without a challenge, a URL may be signed for GET, and gateways may not support
+#: HEAD.
 HEAD_ONLY = frozenset((400, 401, 403, 404, 405, 410, 500, 501))
 
-#: Those that are about the method, if GET is answered: they are remembered for a while.
-_NO_SUCH_METHOD = frozenset((405, 500, 501))
+#: Those that mean that HEAD is not supported, if GET succeeds.
+_METHOD_UNSUPPORTED = frozenset((405, 500, 501))
 
 
-def accepting() -> Headers:
-    """Give the headers with which manifests are asked for."""
+def accept_headers() -> Headers:
+    """Return the headers of a request for a manifest."""
     return Headers({"Accept": [ACCEPT]})
 
 
@@ -46,7 +46,10 @@ class RemoteManifests:
 
     @deferred
     async def exists(self, digest: Digest) -> bool:
-        """Fire with whether the upstream has a manifest; by GET if HEAD is refused."""
+        """Fire with whether the upstream has a manifest; by GET if HEAD is refused.
+
+        :return: fails as :meth:`UpstreamClient.request`.
+        """
         try:
             response = await self.head(str(digest)) or await self._get(str(digest))
         except ManifestUnknown:
@@ -56,40 +59,43 @@ class RemoteManifests:
 
     @deferred
     async def head(self, reference: str) -> IResponse | None:
-        """Ask by HEAD, where that is worth a question.
+        """Send HEAD, unless the repository is known not to support it.
 
-        :return: fires with an answer to discard, or ``None`` if GET has to tell.
+        :return: fires with a response of status 200, which the caller discards, or
+            ``None`` if GET has to be used. Fails as :meth:`UpstreamClient.request`.
         """
-        habits = self._client.habits
-        if not habits.answers_head(self._name):
+        head_support = self._client.head_support
+        if not head_support.supports_head(self._name):
             return None
         try:
-            response = await self._client.ask(
+            response = await self._client.request(
                 "HEAD",
                 self._path(reference),
-                headers=accepting(),
+                headers=accept_headers(),
                 ok=(200, *HEAD_ONLY),
             )
         except StorageRefused:
             return None
         if response.code == 200:
-            habits.head_answered(self._name)
+            head_support.head_answered(self._name)
             return response
         self._client.discard(response)
-        if response.code in _NO_SUCH_METHOD:
-            habits.head_refused(self._name)
+        if response.code in _METHOD_UNSUPPORTED:
+            head_support.head_refused(self._name)
         return None
 
     @deferred
     async def get(self, digest: Digest) -> Manifest:
-        """Fire with a manifest; fail with ``UpstreamFailed`` if it is another one."""
+        """Fire with a verified manifest; fails as :meth:`fetch`."""
         return await self.fetch(str(digest), digest)
 
     @deferred
     async def fetch(self, reference: str, expected: Digest | None) -> Manifest:
-        """Fire with what a reference stands for, by GET, verified.
+        """Fire with the manifest of a tag or digest, by GET.
 
-        :param expected: its digest, if that is known.
+        :param expected: its digest, which is verified, if known.
+        :return: fails with ``ManifestUnknown``, with ``UpstreamFailed`` if the content
+            is no manifest or does not match, or as :meth:`UpstreamClient.request`.
         """
         response = await self._get(reference)
         kind = header(response, "Content-Type")
@@ -98,13 +104,13 @@ class RemoteManifests:
 
     @deferred
     async def _get(self, reference: str) -> IResponse:
-        response = await self._client.ask(
+        response = await self._client.request(
             "GET",
             self._path(reference),
-            headers=accepting(),
+            headers=accept_headers(),
             not_found=lambda: ManifestUnknown({"reference": reference}),
         )
-        self._client.habits.get_answered(self._name)
+        self._client.head_support.get_answered(self._name)
         return response
 
     def _read(
@@ -114,14 +120,14 @@ class RemoteManifests:
         try:
             manifest = lenient.read(content, kind, algorithm)
         except ManifestInvalid as error:
-            raise self._unusable("sent no manifest") from error
+            raise self._bad_response("sent no manifest") from error
         if expected is not None and manifest.digest != expected:
             if Digest.of(content, algorithm) == expected:
                 return attrs.evolve(manifest, digest=expected)
-            raise self._unusable("sent content that does not match its digest")
+            raise self._bad_response("sent content that does not match its digest")
         return manifest
 
-    def _unusable(self, reason: str) -> UpstreamFailed:
+    def _bad_response(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})
 
     def _path(self, reference: str) -> str:

@@ -1,4 +1,4 @@
-"""An upstream registry, put together."""
+"""An upstream registry as a namespace."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from txregistry.spec.reference import RepositoryName
 
 _MAX_PAGE_BYTES = 4 * 1024 * 1024
 
-#: What a document that is nested without end, or a name that is none, comes to.
-_NOT_READ = (RecursionError, NameInvalid)
+#: Raised for a deeply nested document, and for an invalid name.
+_UNREADABLE = (RecursionError, NameInvalid)
 
 
 @implementer(IRepository)
@@ -40,12 +40,12 @@ class RemoteRepository:
 @implementer(INamespace)
 @attrs.define(eq=False)
 class RemoteNamespace:
-    """One upstream."""
+    """The repositories of one upstream."""
 
     _client: UpstreamClient
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
-        """Fire with a repository; whether it exists is found out when it is used."""
+        """Fire with a repository, without checking that it exists."""
         return succeed(
             RemoteRepository(
                 name,
@@ -60,15 +60,19 @@ class RemoteNamespace:
     async def repositories(
         self, after: str = "", limit: int | None = None
     ) -> list[RepositoryName]:
-        """Fire with one page of the upstream's catalogue."""
+        """Fire with one page of the upstream's catalogue (``/v2/_catalog``).
+
+        :return: fails with ``UpstreamFailed`` if the response is malformed, or as
+            :meth:`UpstreamClient.request`.
+        """
         path = f"/v2/_catalog?n={limit or 1000}"
         if after:
             path += f"&last={quote(after, safe='')}"
-        response = await self._client.ask("GET", path)
+        response = await self._client.request("GET", path)
         body = await self._client.collect(response, _MAX_PAGE_BYTES)
         try:
             names = json.loads(body)["repositories"] or []
             return [RepositoryName.parse(name) for name in names][:limit]
-        except (ValueError, LookupError, TypeError, *_NOT_READ) as error:
-            facts = {"upstream": self._client.host, "reason": "sent no catalogue"}
-            raise UpstreamFailed(facts) from error
+        except (ValueError, LookupError, TypeError, *_UNREADABLE) as error:
+            detail = {"upstream": self._client.host, "reason": "sent no catalogue"}
+            raise UpstreamFailed(detail) from error

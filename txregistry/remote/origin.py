@@ -1,4 +1,4 @@
-"""Origins and sites: who may be told the upstream's credentials (pure)."""
+"""Origins, and which token services may get the upstream's credentials (pure)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Origin:
-        """Take the origin out of an absolute http or https URL.
+        """Return the origin of an absolute http or https URL.
 
-        :raise ValueError: it is no such URL.
+        :raise ValueError: the URL is of another kind.
         """
         parts = urlsplit(url)
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
@@ -35,7 +35,7 @@ class Origin:
 
     @property
     def authority(self) -> str:
-        """Give host and port, the port only if it is not the scheme's own."""
+        """Return the host, with the port if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.port == _DEFAULT_PORTS[self.scheme]:
             return host
@@ -43,11 +43,15 @@ class Origin:
 
 
 def is_trusted_realm(upstream: str, realm: str, trusted: Iterable[str]) -> bool:
-    """Decide whether a token service may be asked, and given credentials.
+    """Return whether a token service may be sent credentials.
 
-    It may if it has the upstream's host and port, if both belong to one registrable
-    domain and nothing is downgraded from https to http, or if the configuration
-    lists it. Addresses and single-label names have no registrable domain.
+    It may if the configuration lists it. Otherwise it must not downgrade https to http,
+    and must have the upstream's host and port, or its registrable domain. Addresses and
+    single-label names have no registrable domain.
+
+    :param upstream: the URL of the upstream.
+    :param realm: the URL of the token service.
+    :param trusted: ``proxy.trustedrealms``.
     """
     try:
         ours, theirs = Origin.of(upstream), Origin.of(realm)
@@ -64,9 +68,9 @@ def is_trusted_realm(upstream: str, realm: str, trusted: Iterable[str]) -> bool:
 
 
 def _covers(entry: str, realm: str, origin: Origin) -> bool:
-    """Tell whether an entry, a URL or a host, lists a realm.
+    """Return whether an entry, a URL or a host, covers a realm.
 
-    A host without a scheme stands for https, and for the port that it names or 443.
+    An entry without a scheme is a host and an optional port on https.
     """
     if "://" not in entry:
         return _is_origin(f"https://{entry}", origin)
@@ -91,5 +95,5 @@ def _site(host: str) -> str | None:
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    # Read from the package's own copy when first needed: it takes a moment.
+    # Loading the list from the package takes a moment, so it is done on first use.
     return PublicSuffixList()

@@ -1,4 +1,4 @@
-"""Lists that an upstream gives page by page."""
+"""Read the pages of a list from an upstream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from txregistry.remote.client import UpstreamClient
 from txregistry.spec.errors import RegistryError, UpstreamFailed
 from txregistry.spec.links import parse_next
 
-#: Pages of a list that are read at most.
+#: Most pages of one list.
 MAX_PAGES = 1000
 
 
@@ -24,22 +24,25 @@ async def pages(
     not_found: Callable[[], RegistryError],
     missing: Collection[int] = (404, 410),
 ) -> AsyncIterator[tuple[IResponse, bytes]]:
-    """Give the head and the body of each page, following ``Link`` (RFC 8288).
+    """Yield the response and the body of each page, following ``Link`` (RFC 8288).
 
-    A page that was seen before ends the list.
+    The list ends without a link, or with a link to an earlier page.
 
     :param path: of the first page, as ``/v2/…``.
-    :param page_bytes: the most that one page may have.
-    :param list_bytes: the most that all pages may have together; a list that goes on
-        is an error, for who takes a part for the whole is misled.
-    :param not_found: what a status of ``missing`` stands for.
+    :param page_bytes: most bytes of one page.
+    :param list_bytes: most bytes of all pages together.
+    :param not_found: makes the error for a status of ``missing``.
+    :raise UpstreamFailed: the list is too long; a truncated one would be misleading.
+        Raises also what :meth:`UpstreamClient.request` fails with.
     """
     seen: set[str] = set()
     while path not in seen:
         if len(seen) == MAX_PAGES:
             raise too_long(client)
         seen.add(path)
-        response = await client.ask("GET", path, not_found=not_found, missing=missing)
+        response = await client.request(
+            "GET", path, not_found=not_found, missing=missing
+        )
         link = parse_next(header_lines(response, "Link"))
         body = await client.collect(response, page_bytes)
         list_bytes -= len(body) + len(link or "")
@@ -52,5 +55,7 @@ async def pages(
 
 
 def too_long(client: UpstreamClient) -> UpstreamFailed:
-    """Say that a list has more than is read."""
-    return UpstreamFailed({"upstream": client.host, "reason": "sent too long a list"})
+    """Return the error for a list that exceeds a limit."""
+    return UpstreamFailed(
+        {"upstream": client.host, "reason": "sent a list that is too long"}
+    )

@@ -1,4 +1,4 @@
-"""Where an upstream sends us: redirects, and the storages they lead to."""
+"""Redirects of an upstream, and the object stores they lead to."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
-from txregistry.remote.addresses import is_api, refer
+from txregistry.remote.addresses import is_api, resolve_reference
 from txregistry.remote.body import header
 from txregistry.remote.failures import StorageRefused
 from txregistry.remote.origin import Origin
 from txregistry.spec.errors import UpstreamFailed
 
-#: Redirects followed before the upstream is taken to run in circles.
+#: Redirects that are followed for one request.
 MAX_REDIRECTS = 10
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-#: What a storage says in the place of what it should give.
+#: Statuses by which an object store refuses a request.
 _REFUSALS = frozenset((400, 401, 403, 404, 405, 410, 501))
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class RedirectAgent:
-    """Follow redirects here, so that no client is sent elsewhere.
+    """Follow redirects, as clients may not reach the targets.
 
-    What is said to one origin is no other's business: headers with credentials stay
-    behind, and a body is sent to nobody else. A redirect from https to http is refused.
+    At a redirect to another origin, ``Authorization`` is removed, and a request with a
+    body fails. A redirect from https to http is refused.
     """
 
     _agent: IAgent
@@ -44,26 +44,28 @@ class RedirectAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask, and ask where we are sent."""
-        here = uri.decode("ascii")
+        """Send a request, and follow up to :data:`MAX_REDIRECTS` redirects.
+
+        :return: fires with the last response. Fails as the agent inside, or with
+            ``UpstreamFailed`` for a redirect that is not followed.
+        """
+        url = uri.decode("ascii")
         for _ in range(MAX_REDIRECTS + 1):
             response = await self._agent.request(
-                method, here.encode("ascii"), headers, bodyProducer
+                method, url.encode("ascii"), headers, bodyProducer
             )
             location = header(response, "Location")
             if response.code not in _REDIRECTS or location is None:
                 return response
             discard(response, self._clock)
-            there = _follow(here, location)
+            target = _target_of(url, location)
             if response.code == 303 and method != b"HEAD":
                 method, bodyProducer = b"GET", None
-            if Origin.of(here) != Origin.of(there):
+            if Origin.of(url) != Origin.of(target):
                 headers = _without_credentials(headers)
-                _check_body(bodyProducer, here)
-            here = there
-        raise UpstreamFailed(
-            {"upstream": _host(here), "reason": "redirects in circles"}
-        )
+                _check_body(bodyProducer, url)
+            url = target
+        raise UpstreamFailed({"upstream": _host(url), "reason": "too many redirects"})
 
 
 def _without_credentials(headers: Headers | None) -> Headers | None:
@@ -73,33 +75,36 @@ def _without_credentials(headers: Headers | None) -> Headers | None:
     return own
 
 
-def _check_body(body: IBodyProducer | None, here: str) -> None:
+def _check_body(body: IBodyProducer | None, url: str) -> None:
     if body is not None:
-        facts = {"upstream": _host(here), "reason": "redirects a form elsewhere"}
-        raise UpstreamFailed(facts)
+        detail = {
+            "upstream": _host(url),
+            "reason": "redirects a form to another origin",
+        }
+        raise UpstreamFailed(detail)
 
 
-def _follow(here: str, location: str) -> str:
+def _target_of(url: str, location: str) -> str:
     try:
-        there = refer(here, location)
-        old, new = Origin.of(here), Origin.of(there)
+        target = resolve_reference(url, location)
+        old, new = Origin.of(url), Origin.of(target)
     except ValueError as error:
-        facts = {"upstream": _host(here), "reason": "redirects to no URL"}
-        raise UpstreamFailed(facts) from error
+        detail = {"upstream": _host(url), "reason": "redirects to an invalid URL"}
+        raise UpstreamFailed(detail) from error
     if (old.scheme, new.scheme) == ("https", "http"):
-        facts = {"upstream": old.authority, "reason": "redirects from https to http"}
-        raise UpstreamFailed(facts)
-    return there
+        detail = {"upstream": old.authority, "reason": "redirects from https to http"}
+        raise UpstreamFailed(detail)
+    return target
 
 
 @implementer(IAgent)
 @attrs.define(eq=False)
 class StorageAgent:
-    """Take no refusal of a storage for one of the registry.
+    """Distinguish a refusal by an object store from one by the registry.
 
-    A registry sends us to a storage by a URL that is good for a moment, and to a
-    replica that may lag. So what the storage refuses is a failure that may pass: it is
-    asked for again at the registry.
+    A registry redirects to a store by a URL that expires soon, and maybe to a replica
+    that lags. So a refusal by the store may be temporary: the request is retried at the
+    registry.
     """
 
     _agent: IAgent
@@ -113,29 +118,35 @@ class StorageAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> IResponse:
-        """Ask; fail with :class:`StorageRefused` if a storage refuses."""
+        """Send a request.
+
+        :return: fires with the response. Fails with :class:`StorageRefused` if an
+            object store refuses the request, or as the agent inside.
+        """
         response = await self._agent.request(method, uri, headers, bodyProducer)
-        there = response.request.absoluteURI
-        if there is None or response.code not in _REFUSALS:
+        target = response.request.absoluteURI
+        if target is None or response.code not in _REFUSALS:
             return response
-        if there == uri or not _is_storage(uri.decode("ascii"), there.decode("ascii")):
+        if target == uri or not _is_storage(
+            uri.decode("ascii"), target.decode("ascii")
+        ):
             return response
         discard(response, self._clock)
-        facts = {
-            "upstream": _host(there.decode("ascii")),
+        detail = {
+            "upstream": _host(target.decode("ascii")),
             "status": response.code,
             "reason": "storage refused",
         }
-        raise StorageRefused(facts)
+        raise StorageRefused(detail)
 
 
-def _is_storage(asked: str, there: str) -> bool:
-    """Tell whether what has answered only keeps what a registry has sent us for.
+def _is_storage(asked: str, target: str) -> bool:
+    """Return whether a redirect led to an object store, and not to a registry.
 
-    A blob of another origin is kept there, also where that one is a registry as well.
+    For a blob, any other origin counts as one, even if its URL is of a registry.
     """
-    elsewhere = Origin.of(there) != Origin.of(asked)
-    return not is_api(there) or (elsewhere and "/blobs/" in asked)
+    elsewhere = Origin.of(target) != Origin.of(asked)
+    return not is_api(target) or (elsewhere and "/blobs/" in asked)
 
 
 def _host(url: str) -> str:

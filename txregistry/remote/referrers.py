@@ -1,4 +1,4 @@
-"""Who refers to the manifests of one repository of an upstream."""
+"""The referrers of manifests in one repository of an upstream."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ from txregistry.spec.manifest.listing import entries_of
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
 from txregistry.spec.reference import RepositoryName, schema_tag
 
-#: Bytes of all pages of a list together. One that goes on is an error: who reads a part
-#: of it would take the rest for unsigned.
+#: Bytes of all pages of a list. A longer list is an error, as a client that got only a
+#: part would miss signatures.
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
-#: Entries of a list, of all pages together.
+#: Entries of all pages of a list.
 MAX_ENTRIES = 10_000
 
-#: Answers of upstreams that do not know what is asked for.
-_NO_API = (400, 404, 405, 406, 410, 501)
+#: Statuses of upstreams without the referrers API.
+_API_MISSING = (400, 404, 405, 406, 410, 501)
 
 
 @implementer(IReferrerService)
 @attrs.define(eq=False)
 class RemoteReferrers:
-    """Referrers by the API, or where there is none by the tag schema.
+    """Referrers by the API, or by the tag schema if there is none.
 
-    A failure of the upstream is a failure: an empty list would mean that nothing was
-    ever signed.
+    See the OCI distribution specification, "Listing Referrers" and "Unavailable
+    Referrers API". A failure of the upstream fails the request, as an empty list would
+    mean that there are no signatures.
     """
 
     _client: UpstreamClient
@@ -58,7 +59,13 @@ class RemoteReferrers:
         after: str = "",
         limit: int | None = None,
     ) -> Referrers:
-        """Fire with a page of referrers, sorted by digest."""
+        """Fire with a page of referrers, sorted by digest.
+
+        The whole list is requested for each page, as upstreams have different orders.
+
+        :return: fails with ``UpstreamFailed`` if the list is malformed or too long, or
+            as :meth:`UpstreamClient.request`.
+        """
         found = await self._by_api(digest)
         if found is None:
             found = await self._by_tag(digest)
@@ -71,20 +78,20 @@ class RemoteReferrers:
 
     @deferred
     async def _by_api(self, digest: Digest) -> Referrers | None:
-        """Fire with what the API lists, or ``None`` if there is no such API."""
+        """Fire with the list of the API, or ``None`` if there is no API."""
         found: Referrers = []
         path = f"/v2/{self._name}/referrers/{digest}"
         try:
             async for response, body in pages(
                 *(self._client, path, MAX_MANIFEST_BYTES, MAX_LIST_BYTES),
-                *(_NoApi, _NO_API),
+                *(_ApiMissing, _API_MISSING),
             ):
-                if _is_page_for_people(response, body):
+                if _is_html(response, body):
                     return None
-                found += await self._client.read_long(self._read, body)
+                found += await self._client.parse_long(self._read, body)
                 if len(found) > MAX_ENTRIES:
                     raise too_long(self._client)
-        except (_NoApi, StorageRefused):
+        except (_ApiMissing, StorageRefused):
             return None
         return found
 
@@ -94,8 +101,8 @@ class RemoteReferrers:
         try:
             manifest = await manifests.fetch(str(schema_tag(digest)), None)
         except ManifestUnknown:
-            return []  # the upstream has said that nothing refers to it
-        return await self._client.read_long(self._read, manifest.content)
+            return []  # without API and tag there are no referrers
+        return await self._client.parse_long(self._read, manifest.content)
 
     async def _read(self, content: bytes, turns: Turns) -> Referrers:
         found: Referrers = []
@@ -104,19 +111,19 @@ class RemoteReferrers:
                 found.append(Referrer(*entry))
                 await turns.take()
         except ManifestInvalid as error:
-            raise self._unusable("sent no list of referrers") from error
+            raise self._bad_response("sent no list of referrers") from error
         return found
 
-    def _unusable(self, reason: str) -> UpstreamFailed:
+    def _bad_response(self, reason: str) -> UpstreamFailed:
         return UpstreamFailed({"upstream": self._client.host, "reason": reason})
 
 
-class _NoApi(ManifestUnknown):
-    """The upstream has no API for referrers."""
+class _ApiMissing(ManifestUnknown):
+    """The upstream has no referrers API."""
 
 
-def _is_page_for_people(response: IResponse, body: bytes) -> bool:
-    """Tell a page of HTML, such as a login, from a list."""
+def _is_html(response: IResponse, body: bytes) -> bool:
+    """Return whether a body is HTML, such as a login page."""
     kind = (header(response, "Content-Type") or "").strip().lower()
     return (
         kind.startswith(("text/html", "application/xhtml")) or body.lstrip()[:1] == b"<"

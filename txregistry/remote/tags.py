@@ -27,37 +27,37 @@ from txregistry.spec.mediatypes import MANIFEST_TYPES
 from txregistry.spec.nesting import read_json
 from txregistry.spec.reference import RepositoryName, Tag
 
-#: Entries asked for per page.
+#: Tags requested per page.
 PAGE = 1000
 
-#: The most that one page, and all pages of a list, may have.
+#: Most bytes of one page, and of all pages of a list.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
-#: Tags of a list; as objects they take ten times what they take on the wire.
+#: Most tags of a list; their objects take ten times the bytes of the list.
 MAX_TAGS = 250_000
 
 
 @implementer(IRemoteTags)
 @attrs.define(eq=False)
 class RemoteTags:
-    """Tags by HEAD, which no upstream counts as a pull."""
+    """Tags, by HEAD if possible, which upstreams do not count as a pull."""
 
     _client: UpstreamClient
     _name: RepositoryName
 
     @deferred
     async def get(self, tag: Tag) -> Descriptor:
-        """Fire with what a tag stands for."""
-        found = await self.look(tag=tag)
+        """Fire with the descriptor of a tag's manifest; fails as :meth:`resolve`."""
+        found = await self.resolve(tag=tag)
         return found.descriptor if isinstance(found, Manifest) else found
 
     @deferred
-    async def look(self, tag: Tag) -> Descriptor | Manifest:
-        """Fire with what a tag stands for, by HEAD.
+    async def resolve(self, tag: Tag) -> Descriptor | Manifest:
+        """Resolve a tag by HEAD, or by GET if HEAD is refused or has no digest.
 
-        An upstream that does not tell by HEAD, or does not tell the digest, is asked
-        for the manifest itself: what HEAD says is a hint, and GET decides.
+        :return: fires with the descriptor from HEAD, which is unverified, or with the
+            manifest from GET. Fails as :meth:`RemoteManifests.fetch`.
         """
         response = await self._manifests.head(str(tag))
         found = None
@@ -67,17 +67,19 @@ class RemoteTags:
         return await self.fetch(tag=tag) if found is None else found
 
     def fetch(self, tag: Tag) -> Deferred[Manifest]:
-        """Fire with the manifest that a tag stands for, by GET."""
+        """Fire with a tag's manifest, by GET; see :meth:`RemoteManifests.fetch`."""
         return self._manifests.fetch(str(tag), None)
 
     @deferred
     async def list(self, after: str = "", limit: int | None = None) -> Tags:
-        """Fire with a page of the tags, cut from all that the upstream lists.
+        """Fire with a page of the tags, sorted.
 
-        Upstreams have orders of their own, so that no part of a list can be told from
-        its beginning.
+        The whole list is requested for each page, as upstreams have different orders.
+
+        :return: fails with ``NameUnknown``, with ``UpstreamFailed`` if the list is
+            malformed or too long, or as :meth:`UpstreamClient.request`.
         """
-        # Texts are compared a hundred times faster than tags.
+        # Strings compare a hundred times faster than tags.
         found: dict[str, Tag] = {}
         path = f"/v2/{self._name}/tags/list?n={PAGE}"
         async for _, body in pages(
@@ -87,7 +89,7 @@ class RemoteTags:
             MAX_LIST_BYTES,
             lambda: NameUnknown({"name": str(self._name)}),
         ):
-            found |= await self._client.read_long(self._read, body)
+            found |= await self._client.parse_long(self._read, body)
             if len(found) > MAX_TAGS:
                 raise too_long(self._client)
         return [found[text] for text in sorted(found) if text > after][:limit]
@@ -96,9 +98,9 @@ class RemoteTags:
         try:
             document = read_json(body)
         except ValueError as error:
-            raise self._unusable() from error
+            raise self._bad_response() from error
         if not isinstance(document, dict):
-            raise self._unusable()
+            raise self._bad_response()
         names, found = document.get("tags"), dict[str, Tag]()
         for name in names if isinstance(names, list) else ():
             await turns.take()
@@ -106,9 +108,9 @@ class RemoteTags:
                 found[str(tag)] = tag
         return found
 
-    def _unusable(self) -> UpstreamFailed:
-        facts = {"upstream": self._client.host, "reason": "sent no list of tags"}
-        return UpstreamFailed(facts)
+    def _bad_response(self) -> UpstreamFailed:
+        detail = {"upstream": self._client.host, "reason": "sent no list of tags"}
+        return UpstreamFailed(detail)
 
     @property
     def _manifests(self) -> RemoteManifests:
@@ -116,7 +118,7 @@ class RemoteTags:
 
 
 def _tag(name: object) -> Tag | None:
-    """Read what is a tag; anything else that stands among them is passed over."""
+    """Parse a tag; return ``None`` for an invalid one, which is skipped."""
     try:
         return Tag.parse(name) if isinstance(name, str) else None
     except TagInvalid:
@@ -124,11 +126,13 @@ def _tag(name: object) -> Tag | None:
 
 
 def _descriptor(response: IResponse) -> Descriptor | None:
+    """Return the descriptor from the headers of a HEAD, or ``None`` without digest."""
     try:
         digest = Digest.parse(header(response, "Docker-Content-Digest") or "")
     except DigestInvalid:
         return None
     kind = (header(response, "Content-Type") or "").partition(";")[0].strip().lower()
-    # No manifest is empty, and what has another type cannot be answered from a HEAD.
+    # A manifest is never empty. With an unknown type, a HEAD of a client cannot be
+    # answered from this one, so the size is left out.
     size = announced_length(response) or None
     return Descriptor(digest, size if kind in MANIFEST_TYPES else None, kind)

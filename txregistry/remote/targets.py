@@ -1,8 +1,8 @@
-"""Connect where an upstream sends us, if it may; see :mod:`txregistry.spec.targets`.
+"""Connect only to permitted addresses; see :mod:`txregistry.spec.targets`.
 
-The decision is about an address and not about a name, since a name may stand for
-another address a moment later: a name is resolved once, and the connection goes to the
-addresses that were looked at.
+Addresses are checked and not names, as a name may resolve to another address a moment
+later (DNS rebinding). A name is resolved once, and the connection goes to the addresses
+that were checked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.failures import TargetRefused
 from txregistry.remote.origin import Origin
-from txregistry.spec.targets import Reach, TrustedTarget, may_lead, reach_of
+from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
 
 _Addresses = Sequence[IPv4Address | IPv6Address]
 
@@ -42,13 +42,13 @@ _Addresses = Sequence[IPv4Address | IPv6Address]
 @implementer(IResolutionReceiver)
 @attrs.define(eq=False)
 class _Receiver:
-    """Collects the addresses of a name."""
+    """Collects the addresses of a name; ``done`` fires with them."""
 
     done: Deferred[_Addresses] = attrs.field(factory=Deferred)
     _found: list[IPv4Address | IPv6Address] = attrs.field(factory=list)
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """Need nothing of it."""
+        """Do nothing."""
 
     def addressResolved(self, address: IAddress) -> None:
         if isinstance(address, IPv4Address | IPv6Address):
@@ -60,42 +60,43 @@ class _Receiver:
 
 @deferred
 async def resolve(reactor: Any, host: str, port: int) -> _Addresses:
-    """Fire with the addresses of a host; fail with ``DNSLookupError`` if it has none.
+    """Resolve a host.
 
     :param host: a name or an address.
+    :return: fires with its addresses; fails with ``DNSLookupError`` if it has none.
     """
     _check_name(host)
     receiver = _Receiver()
     reactor.nameResolver.resolveHostName(receiver, host, port)
     found = await receiver.done
     if not found:
-        raise DNSLookupError(f"no addresses of {host[:100]}")
+        raise DNSLookupError(f"{host[:100]} has no addresses")
     return found
 
 
 def _check_name(host: str) -> None:
-    """Spare the resolver what cannot be a name: it never answers about such a one."""
+    """Refuse an invalid name, for which Twisted's resolver would never fire."""
     try:
         host.encode("idna")
     except UnicodeError as error:
-        raise DNSLookupError(f"{host[:100]} is no name of a host") from error
+        raise DNSLookupError(f"{host[:100]} is not a valid host name") from error
 
 
 @implementer(IHostResolution)
 @attrs.frozen
-class _Resolution:
-    """A resolution that is over."""
+class _FinishedResolution:
+    """A resolution that has ended."""
 
     name: str
 
     def cancel(self) -> None:
-        """Have nothing to cancel."""
+        """Do nothing."""
 
 
 @implementer(IHostnameResolver)
 @attrs.frozen
-class _Resolved:
-    """Gives the addresses that were looked at, and asks nobody."""
+class _FixedResolver:
+    """A resolver that returns the checked addresses."""
 
     _addresses: _Addresses
 
@@ -107,7 +108,7 @@ class _Resolved:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        resolution = _Resolution(hostName)
+        resolution = _FinishedResolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
         for address in self._addresses:
             resolutionReceiver.addressResolved(address)
@@ -117,8 +118,8 @@ class _Resolved:
 
 @implementer(IReactorPluggableNameResolver)
 @attrs.define(eq=False)
-class _Connector:
-    """The part of a reactor that an endpoint needs, with a resolver of ours."""
+class _PinnedReactor:
+    """The part of a reactor that ``HostnameEndpoint`` needs, with another resolver."""
 
     _reactor: Any
     nameResolver: IHostnameResolver
@@ -141,13 +142,13 @@ class _Connector:
 
 @attrs.define(eq=False)
 class Targets:
-    """Decides to which addresses an upstream may lead.
+    """Decides which addresses redirects and token services of an upstream may have.
 
-    The upstream itself may be anywhere, and so may what the configuration names: it is
-    where whoever runs this wants us to ask.
+    The upstream and other origins in the configuration may have any address.
 
-    :param named: origins that the configuration names.
-    :ivar home: from where the upstream can be reached, as far as that was seen: the
+    :param trusted: ``proxy.trustedtargets``.
+    :param named: origins in the configuration.
+    :ivar upstream_reach: from where the upstream can be reached, as far as seen: the
         farthest counts, lest an upstream becomes private by what its name stands for.
     """
 
@@ -155,33 +156,36 @@ class Targets:
     _upstream: Origin
     _trusted: Sequence[TrustedTarget] = ()
     _named: frozenset[Origin] = frozenset()
-    home: Reach | None = None
+    upstream_reach: Reach | None = None
     _log = Logger()
 
     @deferred
     async def look_up(self, origin: Origin) -> _Addresses:
-        """Fire with the addresses of a host to which we may connect.
+        """Resolve an origin.
 
-        :return: fails with :class:`TargetRefused` if there are only others, or with
-            ``DNSLookupError``.
+        :return: fires with its permitted addresses. Fails with :class:`TargetRefused`
+            if there are none, or with ``DNSLookupError``.
         """
         found = await resolve(self._reactor, origin.host, origin.port)
         if origin == self._upstream:
-            self._learn(found)
+            self._record_reach(found)
             return found
         if origin in self._named:
             return found
-        home = await self._home()
-        allowed = [item for item in found if self._permits(home, origin, item.host)]
+        upstream_reach = await self._find_upstream_reach()
+        allowed = [
+            item for item in found if self._permits(upstream_reach, origin, item.host)
+        ]
         if not allowed:
-            raise self._refused(origin, found[0].host)
+            raise self._refuse(origin, found[0].host)
         return allowed
 
     @deferred
     async def check_literal(self, origin: Origin) -> None:
-        """Look at a host that somebody else resolves; only an address can be judged.
+        """Check an origin whose name a proxy will resolve.
 
-        :return: fires if we may ask for it; fails with :class:`TargetRefused`.
+        :return: fires if its host is a name or a permitted address; fails with
+            :class:`TargetRefused`.
         """
         if origin == self._upstream or origin in self._named:
             return
@@ -189,40 +193,44 @@ class Targets:
             reach_of(origin.host)
         except ValueError:
             return
-        if not self._permits(await self._home(), origin, origin.host):
-            raise self._refused(origin, origin.host)
+        if not self._permits(await self._find_upstream_reach(), origin, origin.host):
+            raise self._refuse(origin, origin.host)
 
     @deferred
-    async def _home(self) -> Reach:
-        if self.home is None:
+    async def _find_upstream_reach(self) -> Reach:
+        if self.upstream_reach is None:
             upstream = self._upstream
             try:
                 found = await resolve(self._reactor, upstream.host, upstream.port)
             except DNSLookupError:
-                return Reach.PUBLIC  # reached by a proxy, which knows its address
-            self._learn(found)
-        return Reach.PUBLIC if self.home is None else self.home
+                return Reach.PUBLIC  # only an egress proxy can resolve it
+            self._record_reach(found)
+        return Reach.PUBLIC if self.upstream_reach is None else self.upstream_reach
 
-    def _learn(self, addresses: _Addresses) -> None:
+    def _record_reach(self, addresses: _Addresses) -> None:
         seen = [reach_of(item.host) for item in addresses]
-        self.home = max(self.home or Reach.LINK_LOCAL, *seen)
+        self.upstream_reach = max(self.upstream_reach or Reach.LINK_LOCAL, *seen)
 
-    def _permits(self, home: Reach, origin: Origin, address: str) -> bool:
-        return may_lead(home, origin.host, origin.port, address, self._trusted)
+    def _permits(self, upstream_reach: Reach, origin: Origin, address: str) -> bool:
+        return may_redirect(
+            upstream_reach, origin.host, origin.port, address, self._trusted
+        )
 
-    def _refused(self, origin: Origin, address: str) -> TargetRefused:
+    def _refuse(self, origin: Origin, address: str) -> TargetRefused:
+        """Log a refused address; return the error for it."""
         self._log.warn(
-            "{upstream} leads to {target} at {address}, where it may not lead; "
-            "if it is right, list it under proxy.trustedtargets",
+            "upstream {upstream} redirects to {target} at {address}, which is not "
+            "permitted; the request fails; to permit it, list it under "
+            "proxy.trustedtargets",
             upstream=self._upstream.authority,
             target=origin.authority[:200],
             address=address,
         )
-        facts = {
+        detail = {
             "upstream": self._upstream.authority,
-            "reason": "leads to an address that is not trusted",
+            "reason": "redirects to an address that is not trusted",
         }
-        return TargetRefused(facts)
+        return TargetRefused(detail)
 
 
 def make_targets(
@@ -231,11 +239,12 @@ def make_targets(
     trusted: Iterable[str] = (),
     realms: Iterable[str] = (),
 ) -> Targets:
-    """Make the decider for one upstream.
+    """Make the targets of one upstream from the configuration.
 
+    :param upstream: its URL.
     :param trusted: ``proxy.trustedtargets``.
-    :param realms: ``proxy.trustedrealms``, whose hosts the configuration names.
-    :raise ValueError: an entry of ``trusted`` is none.
+    :param realms: ``proxy.trustedrealms``, which may have any address.
+    :raise ValueError: an entry is malformed.
     """
     named = [realm if "://" in realm else f"https://{realm}" for realm in realms]
     return Targets(
@@ -249,7 +258,10 @@ def make_targets(
 @implementer(IStreamClientEndpoint)
 @attrs.define(eq=False)
 class CheckedEndpoint:
-    """Connects to a host, at the addresses at which it may be asked."""
+    """Connects to the permitted addresses of an origin.
+
+    :param seconds: time limit for connecting.
+    """
 
     _reactor: Any
     _targets: Targets
@@ -258,11 +270,15 @@ class CheckedEndpoint:
 
     @deferred
     async def connect(self, protocolFactory: IProtocolFactory) -> IProtocol:
-        """Connect; fail as :meth:`Targets.look_up` or as connecting fails."""
+        """Connect.
+
+        :return: fires with the protocol. Fails as :meth:`Targets.look_up`, or as
+            connecting fails.
+        """
         addresses = await self._targets.look_up(self._origin)
-        connector = _Connector(self._reactor, _Resolved(addresses))
+        reactor = _PinnedReactor(self._reactor, _FixedResolver(addresses))
         host, port = self._origin.host, self._origin.port
-        return await HostnameEndpoint(connector, host, port, self._seconds).connect(
+        return await HostnameEndpoint(reactor, host, port, self._seconds).connect(
             protocolFactory
         )
 
@@ -270,7 +286,7 @@ class CheckedEndpoint:
 @implementer(IAgentEndpointFactory)
 @attrs.define(eq=False)
 class CheckedEndpoints:
-    """Endpoints for URIs, each looked at before it is connected to."""
+    """Makes endpoints whose addresses are checked when they connect."""
 
     _reactor: Any
     _policy: IPolicyForHTTPS
@@ -278,7 +294,7 @@ class CheckedEndpoints:
     _targets: Targets
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Give the endpoint of a URI, with TLS if its scheme says so."""
+        """Return the endpoint of a URI, with TLS for https."""
         origin = Origin.of(uri.toBytes().decode("ascii"))
         plain = CheckedEndpoint(
             self._reactor, self._targets, origin, self._connect_seconds

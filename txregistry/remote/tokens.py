@@ -1,7 +1,7 @@
 """Bearer tokens (distribution token specification; OAuth2, RFC 6749).
 
-One cache per upstream and scope; one request per token however many ask; a token is
-renewed a while before it expires.
+Tokens are cached by token service, service and scope. Concurrent requests for a token
+share one request to the token service. A token is renewed before it expires.
 """
 
 from __future__ import annotations
@@ -17,37 +17,42 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from txregistry.flow.bytes_body import SmallBody
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.answers import error_of
 from txregistry.remote.body import collect, retry_after
 from txregistry.remote.credentials import Credentials, ICredentialStore
+from txregistry.remote.http_client import encoded_url
 from txregistry.remote.origin import Origin
-from txregistry.remote.treqs import ready_url
 from txregistry.spec.errors import Unauthorized, UpstreamFailed
 from txregistry.spec.weburl import basic_authorization
 
 CLIENT_ID = "txregistry"
 
-#: What a token lives at least, and if the service does not say (seconds).
+#: Minimum lifetime of a token in seconds, and the default, as the specification says.
 MIN_LIFETIME = 60.0
 
-#: A token is renewed when this part of its life is left.
+#: A token is renewed when this fraction of its lifetime is left.
 RENEW_FRACTION = 0.1
 
 _MAX_TOKEN_BYTES = 256 * 1024
 
-#: What all tokens of one upstream may take in memory.
+#: Bytes of memory for all cached tokens of one upstream.
 _MAX_BYTES = 8 * 1024 * 1024
 
-#: What JSON that is nested without end, or a number without end, comes to.
-_NOT_READ = (RecursionError, OverflowError)
+#: Raised for deeply nested JSON, and for a number that is too large.
+_UNREADABLE = (RecursionError, OverflowError)
 
 
 @attrs.frozen
 class TokenKey:
-    """What a token is for."""
+    """The parameters of a request for a token.
+
+    :ivar realm: the URL of the token service.
+    :ivar scope: scopes, separated by spaces.
+    """
 
     realm: str
     service: str
@@ -56,7 +61,7 @@ class TokenKey:
 
 @attrs.frozen
 class BearerToken:
-    """A token and when to stop using it, by the clock that counts time limits."""
+    """A token, and when to renew it, in seconds of the reactor's clock."""
 
     text: str = attrs.field(repr=False)
     renew_at: float
@@ -64,75 +69,85 @@ class BearerToken:
 
 @attrs.define(eq=False)
 class Tokens:
-    """All tokens of one upstream."""
+    """The tokens of one upstream.
+
+    :param idle_seconds: time limit between two pieces of a response.
+    """
 
     _client: HTTPClient
     _clock: IReactorTime
     _credentials: ICredentialStore
     _idle_seconds: float
-    _known: SizedCache[TokenKey, BearerToken] = attrs.field(
+    _cache: SizedCache[TokenKey, BearerToken] = attrs.field(
         factory=lambda: SizedCache(_MAX_BYTES)
     )
     _flights: Flights[TokenKey, BearerToken] = attrs.field(factory=Flights)
 
     @deferred
     async def get(self, key: TokenKey, refused: Collection[str] = ()) -> str:
-        """Fire with a token.
+        """Fire with a token, cached or new.
 
-        :param refused: tokens that the upstream did not accept; they are not given
-            again unless the service does. Fails with ``Unauthorized``, ``Denied`` or
+        :param refused: tokens that the registry has refused; they are not taken from
+            the cache.
+        :return: fails with ``Unauthorized``, ``Denied``, ``TooManyRequests`` or
             ``UpstreamFailed``.
         """
-        known = self._known.find(key)
-        usable = known is not None and known.text not in refused
-        if known is not None and usable and self._clock.seconds() < known.renew_at:
-            return known.text
+        cached = self._cache.get(key)
+        usable = cached is not None and cached.text not in refused
+        if cached is not None and usable and self._clock.seconds() < cached.renew_at:
+            return cached.text
         token = await self._flights.join(key, lambda: self._fetch(key))
         return token.text
 
     def forget(self) -> None:
-        """Forget all tokens: they were got for credentials that were refused."""
-        self._known.clear()
+        """Forget all tokens, as they were obtained with refused credentials."""
+        self._cache.clear()
 
     @deferred
     async def _fetch(self, key: TokenKey) -> BearerToken:
         asked_at = self._clock.seconds()
-        self._known.forget(key)  # it has ended, or was refused
+        self._cache.pop(key)  # expired or refused
         host = Origin.of(key.realm).authority
-        who = await self._credentials.credentials(host)
-        response = await self._ask(key, who)
+        credentials = await self._credentials.credentials(host)
+        response = await self._request(key, credentials)
         if response.code != 200:
-            raise self._refused(response, host)
+            raise self._error_of(response, host)
         body = await collect(
             response, _MAX_TOKEN_BYTES, self._clock, self._idle_seconds, host
         )
         token = _parse(body, asked_at, host)
-        self._known.keep(key, token, size_of(token.text, *attrs.astuple(key)))
+        self._cache.put(key, token, size_of(token.text, *attrs.astuple(key)))
         return token
 
     @deferred
-    async def _ask(self, key: TokenKey, who: Credentials | None) -> IResponse:
-        if who is not None and who.identity_token:
-            return await self._post(key, _refresh_form(who))
-        response = await self._get(key, who)
-        if response.code in (404, 405) and who is not None and who.username:
-            # A service that knows only the OAuth2 form.
+    async def _request(
+        self, key: TokenKey, credentials: Credentials | None
+    ) -> IResponse:
+        if credentials is not None and credentials.identity_token:
+            return await self._post(key, _refresh_form(credentials))
+        response = await self._get(key, credentials)
+        if (
+            response.code in (404, 405)
+            and credentials is not None
+            and credentials.username
+        ):
+            # Some services support only the OAuth2 form by POST.
             discard(response, self._clock)
-            return await self._post(key, _password_form(who))
+            return await self._post(key, _password_form(credentials))
         return response
 
     @deferred
-    async def _get(self, key: TokenKey, who: Credentials | None) -> IResponse:
+    async def _get(self, key: TokenKey, credentials: Credentials | None) -> IResponse:
         query = [("service", key.service)] if key.service else []
         query += [("scope", scope) for scope in key.scope.split(" ") if scope]
         query.append(("client_id", CLIENT_ID))
         headers = Headers()
-        if who is not None and who.username:
-            query.append(("account", who.username))
-            headers.setRawHeaders("Authorization", [basic(who)])
-        joint = "&" if "?" in key.realm else "?"
+        if credentials is not None and credentials.username:
+            query.append(("account", credentials.username))
+            headers.setRawHeaders("Authorization", [basic(credentials)])
+        separator = "&" if "?" in key.realm else "?"
         return await self._client.get(
-            ready_url(f"{key.realm}{joint}{urlencode(query)}"),
+            encoded_url(f"{key.realm}{separator}{urlencode(query)}"),
             headers=headers,
             allow_redirects=False,
             unbuffered=True,
@@ -142,37 +157,39 @@ class Tokens:
     async def _post(self, key: TokenKey, form: dict[str, str]) -> IResponse:
         fields = {"service": key.service, "scope": key.scope, "client_id": CLIENT_ID}
         return await self._client.post(
-            ready_url(key.realm),
+            encoded_url(key.realm),
             data=SmallBody(urlencode({**fields, **form}).encode("ascii")),
             headers=Headers({"Content-Type": ["application/x-www-form-urlencoded"]}),
             allow_redirects=False,
             unbuffered=True,
         )
 
-    def _refused(self, response: IResponse, host: str) -> Exception:
+    def _error_of(self, response: IResponse, host: str) -> Exception:
         wait = retry_after(response, self._clock.seconds())
         discard(response, self._clock)
         if response.code in (404, 410):
-            return UpstreamFailed({"upstream": host, "reason": "no token service"})
+            return UpstreamFailed(
+                {"upstream": host, "reason": "token service not found"}
+            )
         if response.code == 400:
             return Unauthorized({"upstream": host, "status": 400})
         return error_of(response.code, host, wait)
 
 
-def basic(who: Credentials) -> str:
-    """Give the ``Authorization`` value of the Basic scheme (RFC 7617)."""
-    return basic_authorization(who.username, who.password)
+def basic(credentials: Credentials) -> str:
+    """Return the ``Authorization`` of the Basic scheme (RFC 7617)."""
+    return basic_authorization(credentials.username, credentials.password)
 
 
-def _refresh_form(who: Credentials) -> dict[str, str]:
-    return {"grant_type": "refresh_token", "refresh_token": who.identity_token}
+def _refresh_form(credentials: Credentials) -> dict[str, str]:
+    return {"grant_type": "refresh_token", "refresh_token": credentials.identity_token}
 
 
-def _password_form(who: Credentials) -> dict[str, str]:
+def _password_form(credentials: Credentials) -> dict[str, str]:
     return {
         "grant_type": "password",
-        "username": who.username,
-        "password": who.password,
+        "username": credentials.username,
+        "password": credentials.password,
         "access_type": "online",
     }
 
@@ -184,9 +201,9 @@ def _parse(body: bytes, asked_at: float, host: str) -> BearerToken:
         lifetime = float(fields.get("expires_in") or MIN_LIFETIME)
         if not isinstance(text, str) or not text.isascii() or "\n" in text:
             raise ValueError("no token")
-    except (ValueError, TypeError, LookupError, AttributeError, *_NOT_READ) as error:
-        facts = {"upstream": host, "reason": "token service gave no token"}
-        raise UpstreamFailed(facts) from error
-    # Our own clock counts from before we asked: no agreement on time is needed.
+    except (ValueError, TypeError, LookupError, AttributeError, *_UNREADABLE) as error:
+        detail = {"upstream": host, "reason": "token service sent no valid token"}
+        raise UpstreamFailed(detail) from error
+    # Counted from before the request by our clock, so clocks need not agree.
     life = max(MIN_LIFETIME, lifetime) * (1 - RENEW_FRACTION)
     return BearerToken(text, asked_at + life)

@@ -1,4 +1,4 @@
-"""Connections to the upstream: TLS as configured, through an egress proxy if any."""
+"""The core agent: connects with the configured TLS, through an egress proxy if any."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from txregistry.spec.pem import certificates
 
 @attrs.frozen
 class TlsFiles:
-    """The content of the files that configure TLS towards an upstream, as PEM.
+    """The PEM content of the files that configure TLS to an upstream.
 
-    :ivar ca: trusted beside nothing else; empty for the system's authorities.
-    :ivar insecure: verify neither chain nor name.
+    :ivar ca: the only trusted authorities; empty for those of the system.
+    :ivar certificate: our client certificate, with ``key``; empty for none.
+    :ivar insecure: verifies neither chain nor name.
     """
 
     ca: bytes = b""
@@ -44,7 +45,7 @@ class TlsFiles:
 @implementer(IOpenSSLClientConnectionCreator)
 @attrs.define(eq=False)
 class _Unverified:
-    """Connections that take any certificate, for ``proxy.tls.insecure``."""
+    """TLS connections without verification, for ``proxy.tls.insecure``."""
 
     _hostname: str
     _context: SSL.Context
@@ -60,37 +61,41 @@ class _Unverified:
 @implementer(IPolicyForHTTPS)
 @attrs.define(eq=False)
 class UpstreamPolicy:
-    """Verifies the upstream by its name, and shows it our certificate if we have one.
+    """TLS that verifies the host, and sends our client certificate if there is one.
 
-    :raise ValueError: at once, if a file holds no usable PEM.
+    :raise ValueError: when made, if a file has no valid PEM.
     """
 
     _files: TlsFiles
     _trust: Any = attrs.field(init=False)
-    _own: PrivateCertificate | None = attrs.field(init=False)
+    _client_certificate: PrivateCertificate | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         files = self._files
         self._trust = _authorities(files.ca) if files.ca else platformTrust()
-        self._own = None
+        self._client_certificate = None
         if files.certificate:
-            self._own = PrivateCertificate.loadPEM(files.certificate + files.key)
+            self._client_certificate = PrivateCertificate.loadPEM(
+                files.certificate + files.key
+            )
 
     def creatorForNetloc(
         self, hostname: bytes, port: int
     ) -> IOpenSSLClientConnectionCreator:
-        """Give what makes a TLS connection to a host."""
+        """Return the creator of TLS connections to a host."""
         name = hostname.decode("ascii")
         if self._files.insecure:
-            own = self._own
+            certificate = self._client_certificate
             options = CertificateOptions(
-                privateKey=None if own is None else own.privateKey.original,
-                certificate=None if own is None else own.original,
+                privateKey=None
+                if certificate is None
+                else certificate.privateKey.original,
+                certificate=None if certificate is None else certificate.original,
                 verify=False,
             )
             return _Unverified(name, options.getContext())
         creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            name, trustRoot=self._trust, clientCertificate=self._own
+            name, trustRoot=self._trust, clientCertificate=self._client_certificate
         )
         return creator
 
@@ -98,7 +103,7 @@ class UpstreamPolicy:
 def _authorities(pem: bytes) -> Any:
     parts = certificates(pem)
     if not parts:
-        raise ValueError("no certificate in the CA file")
+        raise ValueError("the CA file has no certificate")
     return trustRootFromCertificates([Certificate.loadPEM(part) for part in parts])
 
 
@@ -110,12 +115,13 @@ def make_core_agent(
     environment: Mapping[str, str],
     targets: Targets,
 ) -> IAgent:
-    """Make the agent that really connects.
+    """Make the agent that connects.
 
-    :param targets: decides where the upstream may send us.
-    :param environment: ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count, in
-        upper or lower case.
-    :raise ValueError: at once, for a proxy that cannot be used.
+    :param connect_seconds: time limit for connecting.
+    :param environment: with ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY``, in upper
+        or lower case.
+    :param targets: the addresses that are permitted.
+    :raise ValueError: a file or the address of a proxy is invalid.
     """
     policy = UpstreamPolicy(files)
     endpoints = CheckedEndpoints(reactor, policy, connect_seconds, targets)
@@ -130,9 +136,9 @@ def make_core_agent(
 
 
 def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:
-    """Read which proxy serves each scheme (pure).
+    """Return the proxy of each scheme (pure).
 
-    :raise ValueError: a proxy's address is none that can be used; names the variable.
+    :raise ValueError: an address is invalid; the message names the variable.
     """
     found = {}
     for scheme in ("http", "https"):
@@ -146,13 +152,13 @@ def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:
 
 
 def proxy_bypass(environment: Mapping[str, str]) -> Bypass:
-    """Give the rule that says which hosts are reached directly (pure)."""
+    """Return the hosts that are reached without a proxy (pure)."""
     return Bypass.parse(_variable(environment, "no_proxy")[1])
 
 
 def _variable(environment: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Give a variable's name and value: in upper case, or in lower if that is empty."""
-    for spelled in (name.upper(), name):
-        if value := environment.get(spelled, "").strip():
-            return spelled, value
+    """Return the name and value of a variable; the upper-case spelling comes first."""
+    for spelling in (name.upper(), name):
+        if value := environment.get(spelling, "").strip():
+            return spelling, value
     return name.upper(), ""

@@ -1,7 +1,7 @@
-"""What is private to Twisted's HTTP client, under names of ours.
+"""Private names of Twisted's HTTP client that this room uses.
 
-There is no other way to tell it how long the head of an answer may be, and how its body
-is taken apart.
+There is no public way to limit the head of a response or to replace the decoder of its
+body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted.web._newclient import (
 )
 from twisted.web.http import _ChunkedTransferDecoder as ChunkedDecoder
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 __all__ = ["AnswerParser", "ChunkedDecoder", "ParseError", "parse_answers_with"]
 
@@ -28,17 +28,17 @@ require_names(TransportProxyProducer(None), "_producer")
 
 
 class AnswerParser(HTTPClientParser):
-    """Takes one answer apart; what reads its chunks can be replaced."""
+    """Parses one response, with settings that Twisted's parser lacks."""
 
     def decode_chunks_with(self, decoder: type[ChunkedDecoder]) -> None:
-        """Have a body in chunks taken apart by another class."""
+        """Decode chunked bodies by another class."""
         decoders: Any = {b"chunked": decoder}
         self._transferDecoders = decoders
 
     def read_at_once(self, size: int) -> None:
-        """Say how many bytes the socket is asked for at a time.
+        """Set the bytes per read of the socket.
 
-        Does nothing when the answer has been given up.
+        Does nothing if the response was cancelled.
         """
         transport: Any = self.transport
         if isinstance(transport, TransportProxyProducer):
@@ -50,5 +50,5 @@ class AnswerParser(HTTPClientParser):
 
 
 def parse_answers_with(parser: type[AnswerParser]) -> None:
-    """Let every client of this process read answers by a class of ours."""
+    """Make all HTTP clients of this process parse responses by another class."""
     _newclient.HTTPClientParser = parser  # type: ignore[misc]

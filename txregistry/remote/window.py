@@ -1,4 +1,4 @@
-"""Take only the first bytes of a body, then stop it."""
+"""Pass on only the first bytes of a body, then stop it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from txregistry.flow.streams import ConsumerStopped, ShortRead
 @implementer(IConsumer)
 @attrs.define(eq=False)
 class Window:
-    """Passes ``remaining`` bytes on to a consumer and stops the producer then.
+    """Passes bytes on to a consumer, and stops the producer at a limit.
 
-    ``None`` passes everything on.
+    :param remaining: the limit in bytes; ``None`` for none.
     """
 
     _consumer: IConsumer
@@ -26,17 +26,17 @@ class Window:
     _producer: IProducer | None = None
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take the producer, whom the consumer pauses and resumes directly."""
+        """Register the producer; the consumer pauses and resumes it directly."""
         self._producer = producer
         self._consumer.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """Let the producer go."""
+        """Unregister the producer."""
         self._producer = None
         self._consumer.unregisterProducer()
 
     def write(self, data: bytes) -> None:
-        """Pass on what is still wanted."""
+        """Pass on bytes up to the limit."""
         if self._remaining is None:
             self._consumer.write(data)
             return
@@ -50,10 +50,10 @@ class Window:
 
     @deferred
     async def fill(self, deliver: Callable[[IConsumer], Deferred[None]]) -> None:
-        """Run a delivery into this window.
+        """Deliver a body into this window.
 
-        :return: fires when the window is full, or at the end of the body if it has
-            no bound. Fails as the delivery, or with ``ShortRead``.
+        :return: fires at the limit, or at the end of the body if there is none. Fails
+            with ``ShortRead`` if the body ends before the limit, or as the delivery.
         """
         try:
             await deliver(self)

@@ -1,18 +1,18 @@
-"""Content negotiation: is a media type acceptable (RFC 9110, 12.5.1)."""
+"""Content negotiation: the ``Accept`` header (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Longest joined header that is looked at; one that is longer accepts anything.
+#: Longest header that is parsed, all lines joined; a longer one accepts anything.
 _MAX_LENGTH = 16384
 
 
 def accepts(headers: Iterable[str], media_type: str) -> bool:
-    """Tell whether the ``Accept`` headers admit a media type.
+    """Return whether the ``Accept`` headers admit a media type.
 
-    All header lines count. The most specific matching item decides, and its
-    q-value of 0 refuses. Without any header everything is acceptable.
+    All header lines count. The most specific matching item decides; a q-value of 0
+    refuses. Without the header everything is acceptable.
     """
     text = ",".join(headers)
     if not text.strip() or len(text) > _MAX_LENGTH:

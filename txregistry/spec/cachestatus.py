@@ -1,7 +1,6 @@
-"""How an answer tells where it came from: ``Cache-Status`` and ``Warning``.
+"""The origin of a response: ``Cache-Status`` (RFC 9211) and ``Warning``.
 
-RFC 9211 for the first; RFC 7234, 5.5 for ``Warning: 110``, which RFC 9111 dropped
-and clients still show.
+``Warning: 110`` is from RFC 7234, 5.5; RFC 9111 dropped it, but clients still show it.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ CACHE_NAME = "txregistry"
 
 @attrs.define
 class CacheStatus:
-    """Where one answer came from; written by the proxy, read by the web room.
+    """Where one response came from; set by the proxy, written by the web room.
 
-    :ivar hit: served from what is stored.
-    :ivar forward: why the upstream was asked: ``miss``, ``stale`` or ``None``.
-    :ivar collapsed: several requests shared one question or download.
-    :ivar stored: the answer was kept.
-    :ivar stale_seconds: age of an unconfirmed answer; ``None`` if not stale.
-    :ivar detail: one token that says why a stale answer was served.
+    :ivar hit: served from the cache.
+    :ivar forward: why the upstream was asked: ``miss`` or ``stale``; ``None`` if not.
+    :ivar collapsed: several requests shared one upstream request or download.
+    :ivar stored: the upstream's response was stored.
+    :ivar stale_seconds: age of an unconfirmed response; ``None`` if it is not stale.
+    :ivar detail: a token that says why a stale response was served.
     """
 
     hit: bool = False
@@ -35,24 +34,24 @@ class CacheStatus:
 
     @property
     def is_known(self) -> bool:
-        """Tell whether anybody said where the answer came from."""
+        """Whether the origin was set."""
         return self.hit or self.forward is not None
 
-    def found(self) -> None:
-        """Note that what is sent was here: who was asked only said that it still holds.
+    def served_from_cache(self) -> None:
+        """Record that the content was cached and the upstream at most confirmed it.
 
-        What has just been brought stays a miss.
+        Content that was fetched for this response stays a miss.
         """
         if self.forward == "miss" and not self.stored:
             self.forward = None
         self.hit = self.forward != "miss"
 
-    def brought(self) -> None:
-        """Note that what is sent has come from the upstream, and is kept."""
+    def fetched(self) -> None:
+        """Record that the content was fetched from the upstream and stored."""
         self.hit, self.forward, self.stored = False, "miss", True
 
     def headers(self) -> Mapping[str, str]:
-        """Give the response headers; none where nothing is known."""
+        """Return the response headers; empty if the origin is unknown."""
         if not self.is_known:
             return {}
         found = {"Cache-Status": self._cache_status()}

@@ -10,11 +10,11 @@ import attrs
 
 from txregistry.spec.scan import skip_space, take_parameter, take_token
 
-#: What is read of the challenges of one answer: lines, and characters of each.
+#: Header lines of one response that are parsed, and characters of each line.
 MAX_LINES = 16
 MAX_LENGTH = 8192
 
-#: What a scheme may have in the place of parameters: ``Negotiate YII=``.
+#: What may follow a scheme instead of parameters: ``Negotiate YII=``.
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 
 
@@ -27,7 +27,7 @@ class Challenge:
 
 
 def parse_challenges(lines: Iterable[str]) -> list[Challenge]:
-    """Read the challenges of all header lines; what is malformed is passed over."""
+    """Parse the challenges of all header lines; malformed parts are skipped."""
     return [
         challenge
         for line in islice(lines, MAX_LINES)
@@ -49,7 +49,7 @@ def _parse_line(line: str) -> list[Challenge]:
             found.append((scheme.lower(), {}))
             at = _skip_token68(line, after)
         else:
-            at += 1  # a comma, a space, or what is malformed
+            at += 1  # a comma, a space or a malformed character
     return [Challenge(scheme, parameters) for scheme, parameters in found]
 
 

@@ -1,4 +1,4 @@
-"""Which part of an upload a request brings: ``Content-Range`` without a unit.
+"""The part of an upload that a request sends: ``Content-Range`` without a unit.
 
 OCI distribution-spec, "Pushing a blob in chunks": ``<start>-<end>``, both inclusive.
 """
@@ -25,10 +25,10 @@ class Chunk:
 
 
 def parse_chunk(header: str) -> Chunk | None:
-    """Read a header; the form that has a unit is understood as well.
+    """Parse a header, with a unit (``bytes``) or without.
 
-    :return: ``None`` without one.
-    :raise SizeInvalid: it is malformed, or ends before it begins.
+    :return: ``None`` for an empty header.
+    :raise SizeInvalid: the header is malformed, or the chunk ends before it begins.
     """
     if not header:
         return None
@@ -39,9 +39,10 @@ def parse_chunk(header: str) -> Chunk | None:
 
 
 def check_chunk(chunk: Chunk | None, length: int | None) -> None:
-    """Compare a chunk with the announced length of its body.
+    """Compare a chunk with the ``Content-Length`` of its request.
 
-    :raise SizeInvalid: they differ.
+    :param length: ``None`` if the client did not send it.
+    :raise SizeInvalid: the lengths differ.
     """
     if chunk is None or length is None or chunk.end - chunk.start == length:
         return

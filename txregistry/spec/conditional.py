@@ -1,4 +1,4 @@
-"""Conditional requests on content that is named by its digest (RFC 9110, 13)."""
+"""Conditional requests for content whose entity tag is its digest (RFC 9110, 13)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _TAG = re.compile(r'(?:W/)?"([^"]*)"|([^,\s"]+)')
 
 
 def etag(digest: Digest) -> str:
-    """Give the entity tag of content: its digest, quoted."""
+    """Return the entity tag of content: its digest in quotes."""
     return f'"{digest}"'
 
 
 def none_match_fails(headers: Iterable[str], digest: Digest) -> bool:
-    """Tell whether ``If-None-Match`` means that the client has the content already.
+    """Return whether ``If-None-Match`` says that the client has the content already.
 
-    Lists, ``*``, weak tags and the unquoted form that old clients send all count.
+    Lists, ``*`` and weak tags match, and so does the unquoted form of old clients.
     """
     wanted = str(digest)
     for header in headers:
@@ -29,7 +29,7 @@ def none_match_fails(headers: Iterable[str], digest: Digest) -> bool:
 
 
 def match_holds(headers: Iterable[str], digest: Digest) -> bool:
-    """Tell whether ``If-Match`` lets a request go on: only strong tags match."""
+    """Return whether ``If-Match`` permits the request; weak tags do not match."""
     wanted = str(digest)
     for header in headers:
         for part in header.split(","):
@@ -39,8 +39,8 @@ def match_holds(headers: Iterable[str], digest: Digest) -> bool:
 
 
 def range_applies(if_range: str | None, digest: Digest) -> bool:
-    """Tell whether ``If-Range`` lets a ``Range`` be honoured.
+    """Return whether ``If-Range`` permits a partial response.
 
-    Only a strong match does; we send no dates, so a date never matches.
+    Only the strong tag does. We send no ``Last-Modified``, so a date never matches.
     """
     return if_range is None or if_range.strip() == etag(digest)

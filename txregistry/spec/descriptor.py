@@ -1,4 +1,4 @@
-"""A descriptor names content: what it is, how long, and its digest."""
+"""Descriptors: media type, size and digest of content (OCI image-spec)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import attrs
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCTET_STREAM
 
-#: What a descriptor takes beside its texts, its digest included, about.
+#: Memory of a descriptor and its digest without its strings, roughly, in bytes.
 _BYTES = 450
 
-#: What an annotation takes beside its texts, about.
-_NOTE_BYTES = 100
+#: Memory of an annotation without its strings, roughly, in bytes.
+_ANNOTATION_BYTES = 100
 
 
 @attrs.frozen
 class Platform:
-    """What the child of an index is for."""
+    """The platform of an index's child."""
 
     architecture: str
     os: str
@@ -29,7 +29,7 @@ class Platform:
 class Descriptor:
     """A reference to content (OCI image-spec, "Descriptors").
 
-    :ivar size: bytes; ``None`` where an upstream has not told it.
+    :ivar size: in bytes; ``None`` if the document does not have it (schema 1).
     """
 
     digest: Digest
@@ -40,14 +40,14 @@ class Descriptor:
 
     @property
     def memory_bytes(self) -> int:
-        """Count the bytes that it takes in memory, about: any of its texts is long."""
+        """The bytes that it takes in memory, roughly; its strings may be long."""
         size = _BYTES + getsizeof(self.media_type) + getsizeof(self.urls)
         if self.platform is not None:
             size += getsizeof(self.platform.architecture) + getsizeof(self.platform.os)
         return size + sum(map(getsizeof, self.urls))
 
 
-def notes_bytes(annotations: Mapping[str, str]) -> int:
-    """Count the bytes that annotations take in memory, about."""
+def annotations_bytes(annotations: Mapping[str, str]) -> int:
+    """Return the bytes that annotations take in memory, roughly."""
     texts = (text for pair in annotations.items() for text in pair)
-    return _NOTE_BYTES * len(annotations) + sum(map(getsizeof, texts))
+    return _ANNOTATION_BYTES * len(annotations) + sum(map(getsizeof, texts))

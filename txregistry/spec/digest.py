@@ -1,4 +1,4 @@
-"""Content digests: parsed or refused, never half valid (OCI image-spec, descriptor)."""
+"""Content digests, ``algorithm:hex`` (OCI image-spec, "Digests")."""
 
 from __future__ import annotations
 
@@ -10,38 +10,35 @@ import attrs
 
 from txregistry.spec.errors import DigestInvalid
 
-#: Length in hexadecimal digits of each registered algorithm.
+#: Hexadecimal digits of each supported algorithm.
 HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
-#: Paths and names hold digests of this algorithm unless a client asks otherwise.
+#: The algorithm of all digests for which a client does not choose another.
 CANONICAL = "sha256"
 
 _PATTERN = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)", re.ASCII)
 
 
 class IncrementalHash(Protocol):
-    """What we use of a :mod:`hashlib` object."""
+    """The methods of a :mod:`hashlib` object that we use."""
 
     def update(self, content: bytes, /) -> None:
-        """Take in more content."""
+        """Hash more content."""
 
     def hexdigest(self) -> str:
-        """Give the digest of all content taken in so far."""
+        """Return the digest of all content so far, in hexadecimal."""
 
 
 @attrs.frozen(order=True, cache_hash=True)
 class Digest:
-    """The name of some content: ``algorithm:hex``, both valid by construction.
-
-    Use :meth:`parse` for text from outside and :meth:`of` for content at hand.
-    """
+    """A valid digest; use :meth:`parse` for untrusted text, :meth:`of` for content."""
 
     algorithm: str
     hex: str
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Read a digest of a registered algorithm.
+        """Parse a digest.
 
         :raise DigestInvalid: unknown algorithm, wrong length, upper case or any
             other character outside the grammar.
@@ -53,15 +50,15 @@ class Digest:
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
-        """Compute the digest of content that is in memory."""
+        """Compute the digest of content in memory."""
         return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
 
     def hasher(self) -> IncrementalHash:
-        """Give a fresh hash object of this digest's algorithm."""
+        """Return a new hash object of this digest's algorithm."""
         return hashlib.new(self.algorithm)
 
     def matches(self, hasher: IncrementalHash) -> bool:
-        """Tell whether a hash object of this algorithm has taken in our content."""
+        """Return whether a hash object of this algorithm has this digest."""
         return hasher.hexdigest() == self.hex
 
     def __str__(self) -> str:
@@ -69,7 +66,7 @@ class Digest:
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether :meth:`Digest.parse` reads a text."""
+    """Return whether :meth:`Digest.parse` accepts a text."""
     try:
         Digest.parse(text)
     except DigestInvalid:
@@ -78,5 +75,5 @@ def is_digest(text: str) -> bool:
 
 
 def looks_like_digest(text: str) -> bool:
-    """Tell a digest (perhaps an invalid one) from a tag: tags have no colon."""
+    """Return whether a reference is meant as a digest: a tag has no colon."""
     return ":" in text

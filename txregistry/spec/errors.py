@@ -1,8 +1,7 @@
-"""Every error a client can be told, each with its code, status and message.
+"""The errors that are sent to clients, each with its code, status and message.
 
 The codes are those of the OCI distribution specification ("Error Codes") and of
-Docker distribution. Errors carry facts as attributes; :mod:`txregistry.web.errors`
-is the only place that turns them into a response.
+Docker distribution. :mod:`txregistry.web.errors` turns errors into responses.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import ClassVar
 
 
 class RegistryError(Exception):
-    """Something a client is told as an OCI error.
+    """An error that is sent to the client.
 
-    :ivar code: the specification's error code.
-    :ivar status: the HTTP status of a response that has this error first.
-    :ivar message: the specification's wording.
-    :ivar detail: JSON-able facts for whoever can act on them; never a secret.
+    :ivar code: the error code of the specification.
+    :ivar status: the HTTP status of a response whose first error this is.
+    :ivar message: the wording of the specification.
+    :ivar detail: JSON-serializable facts that help to fix it; never a secret.
     """
 
     code: ClassVar[str] = "UNKNOWN"
@@ -38,7 +37,7 @@ class RegistryError(Exception):
 
 
 class Unsupported(RegistryError):
-    """The operation does not exist here or is switched off."""
+    """The operation is not supported, or disabled by the configuration."""
 
     code = "UNSUPPORTED"
     status = 405
@@ -54,7 +53,7 @@ class NotFound(RegistryError):
 
 
 class BadRequest(RegistryError):
-    """The request itself cannot be understood."""
+    """The request is malformed."""
 
     code = "BAD_REQUEST"
     status = 400
@@ -62,7 +61,7 @@ class BadRequest(RegistryError):
 
 
 class PreconditionFailed(RegistryError):
-    """The content is not what the client makes its condition (RFC 9110, 13.1.1)."""
+    """The content does not match ``If-Match`` (RFC 9110, 13.1.1)."""
 
     code = "PRECONDITION_FAILED"
     status = 412
@@ -70,7 +69,10 @@ class PreconditionFailed(RegistryError):
 
 
 class Unauthorized(RegistryError):
-    """Somebody has to authenticate first; ``challenge`` tells how."""
+    """The client has to authenticate.
+
+    :ivar challenge: the value of ``WWW-Authenticate``; empty for none.
+    """
 
     code = "UNAUTHORIZED"
     status = 401
@@ -87,7 +89,7 @@ class Unauthorized(RegistryError):
 
 
 class Denied(RegistryError):
-    """Authenticated or not, access is refused."""
+    """Access is refused; authenticating does not help."""
 
     code = "DENIED"
     status = 403
@@ -95,7 +97,10 @@ class Denied(RegistryError):
 
 
 class TooManyRequests(RegistryError):
-    """A rate limit was hit; ``retry_after`` seconds may be known."""
+    """A limit was exceeded.
+
+    :ivar retry_after: seconds until a retry may succeed; ``None`` if unknown.
+    """
 
     code = "TOOMANYREQUESTS"
     status = 429
@@ -112,7 +117,10 @@ class TooManyRequests(RegistryError):
 
 
 class Unavailable(RegistryError):
-    """This service cannot answer now and may later."""
+    """The service is temporarily unable to respond.
+
+    :ivar retry_after: seconds until a retry may succeed; ``None`` if unknown.
+    """
 
     code = "UNAVAILABLE"
     status = 503
@@ -129,11 +137,11 @@ class Unavailable(RegistryError):
 
 
 class UpstreamUnavailable(Unavailable):
-    """The upstream is not being asked at the moment (its circuit is open)."""
+    """The upstream is not asked for now: its circuit breaker is open."""
 
 
 class UpstreamFailed(RegistryError):
-    """The upstream could not be reached or gave an unusable answer."""
+    """The upstream cannot be reached, or sent an unusable response."""
 
     code = "UNAVAILABLE"
     status = 502
@@ -141,14 +149,14 @@ class UpstreamFailed(RegistryError):
 
 
 class UpstreamTimeout(UpstreamFailed):
-    """The upstream did not answer in time."""
+    """The upstream did not respond in time."""
 
     status = 504
     message = "upstream registry did not answer in time"
 
 
 class DigestInvalid(RegistryError):
-    """A digest is malformed or does not belong to the content."""
+    """A digest is malformed or does not match the content."""
 
     code = "DIGEST_INVALID"
     status = 400
@@ -156,7 +164,7 @@ class DigestInvalid(RegistryError):
 
 
 class SizeInvalid(RegistryError):
-    """A length does not belong to the content."""
+    """A length is malformed or does not match the content."""
 
     code = "SIZE_INVALID"
     status = 400
@@ -164,7 +172,10 @@ class SizeInvalid(RegistryError):
 
 
 class RangeInvalid(RegistryError):
-    """No byte of the requested range exists; ``size`` is what does exist."""
+    """No byte of the requested range exists.
+
+    :ivar size: of the content, in bytes.
+    """
 
     code = "RANGE_INVALID"
     status = 416
@@ -181,10 +192,10 @@ class RangeInvalid(RegistryError):
 
 
 class UploadRangeInvalid(RegistryError):
-    """A chunk does not begin where the upload stands.
+    """A chunk does not begin at the end of the upload.
 
-    :ivar size: bytes that are there.
-    :ivar location: where to go on.
+    :ivar size: bytes received so far.
+    :ivar location: the URL to continue at.
     """
 
     code = "RANGE_INVALID"
@@ -243,13 +254,13 @@ class ManifestInvalid(RegistryError):
 
 
 class ManifestTooLarge(ManifestInvalid):
-    """The document is longer than a manifest may be."""
+    """The document is longer than the limit for manifests."""
 
     status = 413
 
 
 class ManifestUnverified(RegistryError):
-    """A signature of the document is not one."""
+    """A signature of the document is missing or invalid."""
 
     code = "MANIFEST_UNVERIFIED"
     status = 400
@@ -257,7 +268,7 @@ class ManifestUnverified(RegistryError):
 
 
 class ManifestBlobUnknown(RegistryError):
-    """The document refers to something that is not in this repository."""
+    """The document refers to content that is not in this repository."""
 
     code = "MANIFEST_BLOB_UNKNOWN"
     status = 400
@@ -265,7 +276,7 @@ class ManifestBlobUnknown(RegistryError):
 
 
 class UriTooLong(RegistryError):
-    """More was put into a URL than there may be."""
+    """A URL has too many parameters."""
 
     code = "BAD_REQUEST"
     status = 414
@@ -273,7 +284,7 @@ class UriTooLong(RegistryError):
 
 
 class BlobTooLarge(SizeInvalid):
-    """The content is longer than a blob may be here."""
+    """The content is longer than ``http.limits.uploadbytes``."""
 
     status = 413
 
@@ -295,7 +306,7 @@ class BlobUploadUnknown(RegistryError):
 
 
 class BlobUploadInvalid(RegistryError):
-    """A request does not belong to the upload it names."""
+    """The ``_state`` of a request does not belong to its upload."""
 
     code = "BLOB_UPLOAD_INVALID"
     status = 404
@@ -311,7 +322,7 @@ class PaginationNumberInvalid(RegistryError):
 
 
 class Several(RegistryError):
-    """Several errors, told together; the status is that of the first."""
+    """Several errors in one response; its status is that of the first."""
 
     def __init__(self, errors: Sequence[RegistryError]) -> None:
         super().__init__([str(error) for error in errors])
@@ -323,7 +334,7 @@ def _retry_after(seconds: float | None) -> Mapping[str, str]:
 
 
 def envelope(*errors: RegistryError) -> dict[str, object]:
-    """Shape errors as the specification's JSON document."""
+    """Return the JSON document of errors that the specification defines."""
     return {"errors": [_entry(error) for error in errors]}
 
 

@@ -1,4 +1,4 @@
-"""Where a client thinks it is: ``Forwarded`` (RFC 7239) and ``X-Forwarded-*``."""
+"""How clients reach us: ``Forwarded`` (RFC 7239) and ``X-Forwarded-*``."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ _ESCAPE = re.compile(r"\\(.)")
 
 
 def parse_forwarded(header: str) -> Mapping[str, str] | None:
-    """Read the first element of a ``Forwarded`` header.
+    """Parse the first element of a ``Forwarded`` header.
 
-    Names are in lower case. Empty pairs are passed over.
-
-    :return: ``None`` for one that is malformed, or has a name twice.
+    :return: values by lower-case name; empty pairs are skipped. ``None`` if the element
+        is malformed or has a name twice.
     """
     found = _element(header, 0)
     return None if found is None else found[0]
 
 
 def forwarded_elements(header: str) -> Iterator[Mapping[str, str]]:
-    """Read all elements of a ``Forwarded`` header; nothing of a malformed one."""
+    """Parse all elements of a ``Forwarded`` header; empty if one is malformed."""
     found, position = [], 0
     while position < len(header):
         element = _element(header, position)
@@ -35,7 +34,7 @@ def forwarded_elements(header: str) -> Iterator[Mapping[str, str]]:
 
 
 def _element(header: str, position: int) -> tuple[dict[str, str], int] | None:
-    """Read the element that begins somewhere; say where it ends as well."""
+    """Parse the element at a position; return it and its end."""
     found: dict[str, str] = {}
     while position < len(header) and header[position] != ",":
         if header[position] in "; \t":
@@ -55,20 +54,23 @@ def _unquote(value: str) -> str:
     return _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-# All clients of a registry name it in a few ways; each may take a whole head of room.
+# The clients of a registry use few names for it; an entry may hold 128 KiB of headers.
 @lru_cache(64)
 def client_base(
     forwarded: str, proto: str, host: str, own_scheme: str, own_host: str
 ) -> tuple[str, str]:
-    """Give the scheme and host by which a client reaches us.
+    """Return the scheme and host of the URL by which a client reaches us.
 
-    :param forwarded: the ``Forwarded`` header; where its first element is well formed
-        and names a scheme or a host, the others do not count.
+    :param forwarded: the ``Forwarded`` header; if its first element is well formed and
+        has a scheme or a host, the ``X-Forwarded-*`` headers are ignored.
     :param proto: ``X-Forwarded-Proto``.
     :param host: ``X-Forwarded-Host``.
+    :param own_scheme: used without a valid scheme in the headers.
+    :param own_host: used without a valid host in them.
+    :return: the host is empty if none is valid.
     """
     pairs = parse_forwarded(forwarded) or {}
-    # Many proxies say there whom they forward for, and the rest in the old way.
+    # Many proxies put only ``for`` there, and the rest into ``X-Forwarded-*``.
     if "proto" in pairs or "host" in pairs:
         proto, host = pairs.get("proto", ""), pairs.get("host", "")
     proto = proto.partition(",")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""When an opinion (a tag, a list) may be served, and how its age is told."""
+"""When cached tags and lists may be served without asking the upstream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 
 
 class Freshness(Enum):
-    """What to do with what is cached."""
+    """What to do with a cached tag or list."""
 
     FRESH = "fresh"
     REVALIDATE = "revalidate"
@@ -16,11 +16,12 @@ class Freshness(Enum):
 
 @attrs.frozen
 class TagPolicy:
-    """How long a tag is an answer.
+    """How long cached tags are served.
 
-    :ivar fresh_seconds: asked upstream again after this long; 0 asks each time.
-    :ivar max_stale_seconds: served while the upstream fails for this long after the
-        last time it was confirmed; ``None`` sets no limit.
+    :ivar fresh_seconds: seconds after which the upstream is asked again
+        (``proxy.tagttl``); 0 asks each time.
+    :ivar max_stale_seconds: seconds since the last confirmation for which a tag is
+        served while the upstream fails (``proxy.maxstale``); ``None`` for no limit.
     """
 
     fresh_seconds: float
@@ -29,17 +30,18 @@ class TagPolicy:
     def judge(self, confirmed_at: float | None, now: float) -> Freshness:
         """Decide whether the upstream has to be asked.
 
-        :param confirmed_at: when the upstream last said so; ``None`` for never.
+        :param confirmed_at: when the upstream last confirmed it, in seconds; ``None``
+            for never.
         """
         if confirmed_at is None or self.fresh_seconds <= 0:
             return Freshness.REVALIDATE
-        # A clock that was set back must not keep an opinion alive for ever.
+        # After the clock was set back, a confirmation in the future does not count.
         age = now - confirmed_at
         fresh = 0 <= age < self.fresh_seconds
         return Freshness.FRESH if fresh else Freshness.REVALIDATE
 
     def may_serve_stale(self, confirmed_at: float, now: float) -> bool:
-        """Decide whether an unconfirmed answer may be served in an outage."""
+        """Decide whether an unconfirmed tag may be served while the upstream fails."""
         if self.max_stale_seconds is None:
             return True
         return now - confirmed_at <= self.max_stale_seconds

@@ -1,4 +1,4 @@
-"""What may be changed: one decision for every route that changes anything."""
+"""Which changes the configuration permits, for all routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from txregistry.spec.errors import Unsupported
 
 
 class Change(Enum):
-    """What a request would do to the registry."""
+    """How a request changes the registry."""
 
     NOTHING = "nothing"
     PUSH = "push"
@@ -19,9 +19,9 @@ class Change(Enum):
 
 @attrs.frozen
 class Gate:
-    """What the configuration permits.
+    """Permits or refuses changes.
 
-    :ivar is_cache: of an upstream, which alone says what there is.
+    :ivar is_cache: the registry is a pull-through cache, which clients cannot change.
     :ivar read_only: ``storage.maintenance.readonly.enabled``.
     :ivar deletes: ``storage.delete.enabled``.
     """
@@ -31,16 +31,16 @@ class Gate:
     deletes: bool = False
 
     def check(self, change: Change) -> None:
-        """Let a change pass.
+        """Refuse a change that is not permitted.
 
-        :raise Unsupported: it is not permitted; says why.
+        :raise Unsupported: it is not; the detail has the reason.
         """
         reason = self._objection(change)
         if reason:
             raise Unsupported({"reason": reason})
 
     def permits(self, change: Change) -> bool:
-        """Tell whether a change would pass."""
+        """Return whether a change is permitted."""
         return not self._objection(change)
 
     def _objection(self, change: Change) -> str:

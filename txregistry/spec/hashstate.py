@@ -1,8 +1,8 @@
-"""The state of a SHA-2 computation, in the form that Go's ``crypto`` writes.
+"""The state of a SHA-2 computation, in the binary form of Go's ``crypto``.
 
-Distribution 2.7 and newer keep it beside an upload (``hashstates/<alg>/<offset>``):
-a magic of four bytes, the eight chaining words, the block that is not full yet padded
-with zeros, and the number of bytes taken in; all integers are big-endian.
+Distribution 2.7 and newer store it beside an upload (``hashstates/<alg>/<offset>``):
+four magic bytes, the eight chaining words, the incomplete block padded with zeros, and
+the number of bytes hashed; all integers are big-endian.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import attrs
 
 @attrs.frozen
 class Family:
-    """What tells the members of SHA-2 apart in the serialized form."""
+    """How an algorithm's state is serialized.
+
+    :ivar word: the :mod:`struct` code of a chaining word.
+    """
 
     magic: bytes
     word: str
@@ -23,7 +26,7 @@ class Family:
 
     @property
     def form(self) -> struct.Struct:
-        """Give the layout of the whole."""
+        """The layout of the whole state."""
         return struct.Struct(f">4s8{self.word}{self.block_bytes}sQ")
 
 
@@ -36,11 +39,11 @@ FAMILIES: Mapping[str, Family] = {
 
 @attrs.frozen
 class HashState:
-    """Where a computation stands.
+    """The state of a computation.
 
     :ivar words: the eight chaining words.
-    :ivar pending: bytes taken in since the last full block.
-    :ivar length: bytes taken in altogether.
+    :ivar pending: the bytes after the last full block; padded when encoded.
+    :ivar length: number of bytes hashed.
     """
 
     algorithm: str
@@ -56,7 +59,10 @@ def encode_state(state: HashState) -> bytes:
 
 
 def decode_state(algorithm: str, content: bytes) -> HashState | None:
-    """Read a state; ``None`` for one of another algorithm, version or length."""
+    """Parse a state.
+
+    :return: ``None`` if it has another algorithm, version or length.
+    """
     family = FAMILIES[algorithm]
     if len(content) != family.form.size or not content.startswith(family.magic):
         return None

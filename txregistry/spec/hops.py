@@ -1,4 +1,4 @@
-"""For whom a request was forwarded (RFC 7239, 5.2; ``X-Forwarded-For``)."""
+"""The client behind proxies (RFC 7239, 5.2; ``X-Forwarded-For``)."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ from txregistry.spec.forwarded import forwarded_elements
 _PORT = re.compile(r":[0-9]{1,5}$")
 
 
-def client_of(
-    peer: str, forwarded: str, forwarded_for: str, believes: Callable[[str], bool]
+def client_address(
+    peer: str, forwarded: str, forwarded_for: str, is_trusted: Callable[[str], bool]
 ) -> str:
-    """Give the address of a client, which may be behind several proxies.
+    """Return the address of a client that may be behind several proxies.
 
-    Each proxy adds whom it has heard to the end, so that what a client writes there
-    itself stands before. The last one counts of whom nobody trusted says for whom it
-    asks.
+    Each proxy appends the address it was contacted from, so a client can only forge
+    earlier entries. Read from the end, the result is the first address that is not a
+    trusted proxy. If all are, or an entry is no address, it is the last one read.
 
-    :param peer: who is connected.
-    :param forwarded: the ``Forwarded`` header; without any ``for`` in it the other one
-        counts.
-    :param forwarded_for: ``X-Forwarded-For``.
-    :param believes: tells whether somebody is trusted to say it.
+    :param peer: the address of the connection.
+    :param forwarded: the ``Forwarded`` header.
+    :param forwarded_for: ``X-Forwarded-For``; used if the other has no ``for``.
+    :param is_trusted: returns whether an address is that of a trusted proxy.
     """
-    found = peer
+    client = peer
     for hop in _hops(forwarded, forwarded_for):
-        if not believes(found):
-            return found
+        if not is_trusted(client):
+            return client
         address = hop_address(hop)
         if address is None:
-            return found
-        found = address
-    return found
+            return client
+        client = address
+    return client
 
 
 def _hops(forwarded: str, forwarded_for: str) -> Iterator[str]:
@@ -43,9 +42,9 @@ def _hops(forwarded: str, forwarded_for: str) -> Iterator[str]:
 
 
 def hop_address(text: str) -> str | None:
-    """Read an address as proxies write it, with a port or without.
+    """Parse an address as proxies write it, with or without a port.
 
-    :return: ``None`` for what is none, such as ``unknown``.
+    :return: ``None`` if it is no address, such as ``unknown``.
     """
     text = text.strip()
     bare = text if text.count(":") > 1 and "[" not in text else _PORT.sub("", text)

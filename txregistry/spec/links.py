@@ -1,4 +1,4 @@
-"""``Link`` header fields (RFC 8288): where a list goes on."""
+"""``Link`` header fields (RFC 8288): the next page of a list."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from itertools import islice
 
 from txregistry.spec.scan import skip_space, take_parameter, take_token
 
-#: What is read of the links of one answer: lines, and characters of each.
+#: Header lines of one response that are parsed, and characters of each line.
 MAX_LINES = 16
 MAX_LENGTH = 16384
 
 
 def parse_next(lines: Iterable[str]) -> str | None:
-    """Find where the relation ``next`` leads, absolute or relative.
+    """Return the target of the relation ``next``, an absolute or relative URL.
 
-    :param lines: all lines of the header; what is malformed is passed over.
+    :param lines: all lines of the header; malformed parts are skipped.
+    :return: ``None`` if there is no such link.
     """
     for line in islice(lines, MAX_LINES):
         found = _next_of(line[:MAX_LENGTH])
@@ -38,7 +39,10 @@ def _next_of(line: str) -> str | None:
 
 
 def _relations(line: str, at: int) -> tuple[list[str], int]:
-    """Read the parameters of one link; only the first ``rel`` counts (RFC 8288, 3)."""
+    """Parse the parameters of one link; only the first ``rel`` counts (RFC 8288, 3).
+
+    :return: the relations in lower case, and the end position.
+    """
     found: str | None = None
     at = skip_space(line, at)
     while line[at : at + 1] == ";":

@@ -1,7 +1,7 @@
-"""JSON that others send, nested no deeper than anything of a registry is.
+"""Untrusted JSON with limits on its depth and number of parts.
 
-Python's parser gives up at a depth that depends on who calls it: what one part takes
-another could not read again. Here the limit is a number.
+The depth at which Python's parser gives up depends on the depth of the call stack, so
+one caller could accept what another cannot read again. Here it is fixed.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: Objects and lists within one another. Manifests have about six.
+#: Nested objects and lists. Manifests have about six levels.
 MAX_DEPTH = 100
 
-
-#: Objects and lists in all. A manifest of 4 MiB has a hundred thousand at most, and one
-#: that is made of nothing else three million, each of which takes memory and time.
+#: Objects and lists in total. A real manifest of 4 MiB has a hundred thousand at most;
+#: a hostile one could have three million, each of which takes memory and time.
 MAX_PARTS = 200_000
 
 
 def read_json(text: str | bytes, **options: Any) -> Any:
-    """Read JSON.
+    """Parse JSON.
 
-    :param options: of :func:`json.loads`.
-    :raise ValueError: it is none, is nested deeper than :data:`MAX_DEPTH`, or has more
-        parts than :data:`MAX_PARTS`.
+    :param options: passed to :func:`json.loads`.
+    :raise ValueError: it is malformed, is nested deeper than :data:`MAX_DEPTH`, or has
+        more objects and lists than :data:`MAX_PARTS`.
     """
     if _count(text) > MAX_PARTS:
         raise ValueError("has too many parts")
@@ -37,14 +36,14 @@ def read_json(text: str | bytes, **options: Any) -> Any:
 
 
 def _count(text: str | bytes) -> int:
-    """Count what may begin an object or a list, in no time."""
+    """Count all opening brackets, those in strings included: parsing would be slow."""
     if isinstance(text, bytes):
         return text.count(b"{") + text.count(b"[")
     return text.count("{") + text.count("[")
 
 
 def _is_deep(value: object) -> bool:
-    """Look at one level after the other; only what holds something has a next one."""
+    """Descend level by level, without recursion."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

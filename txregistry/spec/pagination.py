@@ -1,4 +1,4 @@
-"""Pages of a list: ``n``, ``last`` and ``Link`` (OCI distribution-spec, "tags")."""
+"""Pagination: ``n``, ``last`` and ``Link`` (OCI distribution-spec, "Listing Tags")."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from txregistry.spec.errors import PaginationNumberInvalid
 
 @attrs.frozen
 class Page:
-    """What part of a list is asked for.
+    """The requested part of a list.
 
-    :ivar limit: at most this many entries; ``None`` sets no limit.
-    :ivar after: entries that sort after this one, which need not exist.
+    :ivar limit: maximum number of entries; ``None`` for no limit.
+    :ivar after: only entries that sort after this text, which need not be an entry.
     """
 
     limit: int | None = None
     after: str = ""
 
 
-def parse_page(n: str | None, last: str | None, most: int | None) -> Page:
-    """Read the query parameters.
+def parse_page(n: str | None, last: str | None, max_limit: int | None) -> Page:
+    """Parse the query parameters.
 
-    :param most: a larger ``n`` is clamped to this.
-    :raise PaginationNumberInvalid: ``n`` is no whole number from 0 up.
+    :param max_limit: upper limit to which ``n`` is reduced; ``None`` for no limit.
+    :raise PaginationNumberInvalid: ``n`` is no integer from 0 up, at most 18 digits.
     """
     if not n:
         return Page(None, last or "")
     if not n.isascii() or not n.isdigit() or len(n) > 18:
         raise PaginationNumberInvalid({"n": n[:40]})
-    return Page(int(n) if most is None else min(int(n), most), last or "")
+    return Page(int(n) if max_limit is None else min(int(n), max_limit), last or "")
 
 
 def next_link(path: str, limit: int, last: str) -> str:
-    """Give the ``Link`` value that leads to the following page.
+    """Return the ``Link`` value of the next page.
 
-    :param path: of the list, with any prefix, without a query.
+    :param path: the list's URL or path, without a query.
     """
     return f'<{path}?last={quote(last, safe="")}&n={limit}>; rel="next"'

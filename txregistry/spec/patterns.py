@@ -1,8 +1,7 @@
-"""The regular expressions of a configuration: those of Go, in linear time.
+"""Regular expressions of the configuration: Go's syntax, matched in linear time.
 
-RE2 is the engine that Go's is made after. Python's tries one way after the other: by
-``([^/]+\\.)*``, which an example of distribution's manual has, a URL of forty dots
-takes it days.
+Go's engine is modelled on RE2. Python's backtracks: with ``([^/]+\\.)*``, an example
+from distribution's manual, it needs days for a URL of forty dots.
 """
 
 from __future__ import annotations
@@ -12,34 +11,34 @@ from typing import Protocol
 import attrs
 import re2
 
-#: What one expression may take in memory, in bytes.
+#: Memory limit of one compiled expression, in bytes.
 _MAX_BYTES = 1024 * 1024
 
 
 def _options() -> re2.Options:
     options = re2.Options()
     options.max_mem = _MAX_BYTES
-    options.log_errors = False  # to the standard error, beside what we say
+    options.log_errors = False  # or RE2 writes to standard error itself
     return options
 
 
 class _Compiled(Protocol):
-    """What is used of an expression of RE2."""
+    """The method of a compiled RE2 expression that is used here."""
 
     def search(self, text: str, /) -> object: ...
 
 
 @attrs.frozen(eq=False)
 class Pattern:
-    """An expression, made once and searched for many times."""
+    """A compiled expression."""
 
     _compiled: _Compiled
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """Read an expression (https://github.com/google/re2/wiki/Syntax).
+        """Compile an expression (https://github.com/google/re2/wiki/Syntax).
 
-        :raise ValueError: it is malformed, or too large.
+        :raise ValueError: it is malformed or needs too much memory.
         """
         try:
             return cls(re2.compile(text, _options()))
@@ -47,11 +46,16 @@ class Pattern:
             raise ValueError(_reason(error)) from error
 
     def found_in(self, text: str) -> bool:
-        """Tell whether it matches somewhere in a text."""
-        whole = text.encode("utf-8", "replace").decode("utf-8")  # no half characters
+        """Return whether it matches anywhere in a text."""
+        # RE2 refuses lone surrogates.
+        whole = text.encode("utf-8", "replace").decode("utf-8")
         return self._compiled.search(whole) is not None
 
 
 def _reason(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    message = error.args[0] if error.args else ""
+    return (
+        message.decode("utf-8", "replace")
+        if isinstance(message, bytes)
+        else str(message)
+    )

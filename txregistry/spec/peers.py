@@ -1,17 +1,20 @@
-"""Which addresses are one peer to whoever counts them."""
+"""Client addresses grouped for limits and fair shares."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-#: Of an address of IPv6, what one customer of a network is given at least.
+#: The prefix of an IPv6 address that one customer has at least to itself, in bits.
 _IPV6_SHARE_BITS = 64
 
 
 @lru_cache(1024)
-def share_of(peer: str) -> str:
-    """Say which addresses have one share: one of IPv4, or 64 bits of IPv6."""
+def client_key(peer: str) -> str:
+    """Return the key by which a peer is counted: its IPv4 address or IPv6 /64.
+
+    :param peer: an address; any other text, such as an empty one, is its own key.
+    """
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:

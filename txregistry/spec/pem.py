@@ -1,4 +1,4 @@
-"""Certificates in PEM (RFC 7468), one by one."""
+"""Split PEM files (RFC 7468) into certificates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ _END = b"-----END CERTIFICATE-----"
 
 
 def certificates(pem: bytes) -> list[bytes]:
-    """Give the certificates of a file; other blocks are passed over.
+    """Return the PEM block of each certificate in a file; other blocks are skipped.
 
-    One that is cut short is among them: whoever reads it says what is wrong.
+    A truncated block is included, so that parsing it reports the error.
     """
     return [
         _BEGIN + part.partition(_END)[0] + _END + b"\n"

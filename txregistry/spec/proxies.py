@@ -1,4 +1,4 @@
-"""Whose word counts when it says for whom it forwards a request."""
+"""Which peers are trusted proxies, whose forwarded headers count."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ipaddress import (
 
 import attrs
 
-#: The loopback and private networks (RFC 1918, RFC 4193).
-USUAL_NETWORKS = (
+#: The default: loopback and private networks (RFC 1918, RFC 4193).
+DEFAULT_NETWORKS = (
     "127.0.0.0/8",
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -24,7 +24,6 @@ USUAL_NETWORKS = (
     "::1/128",
     "fc00::/7",
 )
-
 
 #: This machine.
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -34,40 +33,41 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 
 @attrs.frozen
 class TrustedProxies:
-    """Addresses from which forwarded headers are believed.
+    """Networks whose forwarded headers are trusted.
 
-    Note [Who asks]. What counts for each client apart, such as attempts with passwords,
-    goes by its address. Any client of a private network could claim to be many, so
-    that those of this machine alone are asked for whom they ask, unless the
-    configuration says who the proxies are.
+    Note [Who asks]. Limits per client, such as on password attempts, go by its address.
+    By default any client in a private network counts as a proxy, and could claim many
+    addresses. So unless the configuration names the proxies, only those on the loopback
+    are trusted to name the client's address.
 
-    :ivar networks: may say how we were asked: by which scheme and host.
-    :ivar of_clients: may say for whom they ask.
+    :ivar networks: trusted to name the scheme and host of the client's URL.
+    :ivar client_networks: trusted to name the client's address.
     """
 
     networks: Networks
-    of_clients: Networks
+    client_networks: Networks
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> TrustedProxies:
-        """Read addresses and networks.
+        """Parse addresses and networks.
 
-        :raise ValueError: one is neither.
+        :raise ValueError: a text is neither.
         """
         given = tuple(texts)
-        of_clients = LOOPBACK if given == USUAL_NETWORKS else given
-        return cls(_networks(given), _networks(of_clients))
+        client_networks = LOOPBACK if given == DEFAULT_NETWORKS else given
+        return cls(_networks(given), _networks(client_networks))
 
-    def believes(self, peer: str) -> bool:
-        """Tell whether one is believed that says how we were asked.
+    def trusts(self, peer: str) -> bool:
+        """Return whether a peer is trusted to name the scheme and host.
 
-        :param peer: its address; who has none came by a path of this machine.
+        :param peer: its address; text that is no address stands for a Unix socket,
+            which is trusted.
         """
         return _is_in(peer, self.networks)
 
-    def names_clients(self, peer: str) -> bool:
-        """Tell whether one is believed that says for whom it asks."""
-        return _is_in(peer, self.of_clients)
+    def trusts_client_address(self, peer: str) -> bool:
+        """Return whether a peer is trusted to name the client's address."""
+        return _is_in(peer, self.client_networks)
 
 
 def _networks(texts: Iterable[str]) -> Networks:

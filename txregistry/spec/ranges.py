@@ -1,4 +1,4 @@
-"""Byte ranges: which part of how many bytes a request asks for (RFC 9110, 14)."""
+"""Byte ranges: ``Range`` and ``Content-Range`` (RFC 9110, 14)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import attrs
 
 from txregistry.spec.errors import RangeInvalid
 
-#: A request for more parts than this is answered whole, as RFC 9110 permits:
-#: clients of chunked layers ask for up to about 1,024.
+#: A request for more parts gets the whole content, as RFC 9110, 14.2 permits; clients
+#: of chunked layers ask for up to about 1,024.
 MAX_PARTS = 2048
 
 _SPEC = re.compile(r"(\d{1,19})?-(\d{1,19})?", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
-#: First and last byte as they are asked for; the first is absent in a suffix.
+#: First and last byte as requested; a suffix (``-500``) has no first.
 Span = tuple[int | None, int | None]
 
 
@@ -29,24 +29,22 @@ class ByteRange:
 
     @property
     def size(self) -> int:
-        """Count the bytes."""
+        """The number of bytes."""
         return self.end - self.start
 
     def content_range(self, total: int) -> str:
-        """Give the ``Content-Range`` value of this part of ``total`` bytes."""
+        """Return the ``Content-Range`` value of this part of ``total`` bytes."""
         return f"bytes {self.start}-{self.end - 1}/{total}"
 
 
 def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
-    """Decide what a ``Range`` header asks of ``size`` bytes.
+    """Parse a ``Range`` header for content of ``size`` bytes.
 
-    :return: the satisfiable parts in the order asked for, or ``None`` where the
-        whole is to be sent: no header, another unit, a malformed one, nothing to
-        cut, too many parts, or parts that together exceed twice the whole (an
-        amplification).
-    :raise RangeInvalid: well formed, and no part of it exists, or one ends before it
-        begins: RFC 9110, 14.2 leaves it to us to refuse that, and to send the whole
-        instead of what is a mistake would hide it.
+    :return: the satisfiable parts in the requested order, or ``None`` to send the whole
+        content: no header, another unit, malformed, content is empty, too many parts,
+        or parts longer than twice the content in total (an amplification attack).
+    :raise RangeInvalid: no part exists, or one ends before it begins. RFC 9110, 14.2
+        also permits to ignore the latter, but that would hide the client's mistake.
     """
     spans = _spans(header)
     if spans is None:
@@ -54,7 +52,7 @@ def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
     if any(_is_backwards(span) for span in spans):
         raise RangeInvalid(size)
     if not size:
-        # Some clients send a range with every request, and take 416 for the end.
+        # Some clients send a range with every request, and give up on 416.
         return None
     parts = [_resolve(*span, size) for span in spans]
     found = [part for part in parts if part is not None]
@@ -66,7 +64,7 @@ def parse_range(header: str | None, size: int) -> Sequence[ByteRange] | None:
 
 
 def _spans(header: str | None) -> list[Span] | None:
-    """Read what is well formed, and not too much."""
+    """Parse all parts; ``None`` if one is malformed or there are too many."""
     specs = _split(header)
     if specs is None or len(specs) > MAX_PARTS:
         return None
@@ -105,9 +103,9 @@ def _resolve(first: int | None, last: int | None, size: int) -> ByteRange | None
 
 
 def parse_content_range(header: str | None) -> tuple[ByteRange, int | None] | None:
-    """Read an upstream's ``Content-Range``.
+    """Parse the ``Content-Range`` of a response.
 
-    :return: the part and the total size (``None`` for ``*``), or ``None`` if
+    :return: the part and the total size (``None`` for ``*``); ``None`` if absent or
         malformed.
     """
     match = None if header is None else _CONTENT_RANGE.fullmatch(header.strip())

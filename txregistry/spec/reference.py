@@ -1,4 +1,4 @@
-"""Repository names and tags: the grammar of distribution and of OCI."""
+"""Repository names and tags: the grammar of distribution and OCI."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import attrs
 from txregistry.spec.digest import Digest, looks_like_digest
 from txregistry.spec.errors import NameInvalid, TagInvalid
 
-#: Longest path part of a repository name, in characters.
+#: Longest repository name without its host, in characters.
 MAX_NAME_LENGTH = 255
 
-#: Longest host before it: what a file system takes as one name.
+#: Longest host in a repository name: the limit of a file name.
 MAX_HOST_LENGTH = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -22,29 +22,28 @@ _PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _NAME = re.compile(rf"(?:({_HOST})/)?({_PATH})", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 
+#: Leading components of a name; a host alone is a prefix, but no name.
+_PREFIX = re.compile(rf"{_HOST}(?:/{_PATH})?|{_PATH}", re.ASCII)
 
-#: What a name can begin with, whole components of it: a host alone is no name.
-_BEGINNING = re.compile(rf"{_HOST}(?:/{_PATH})?|{_PATH}", re.ASCII)
 
-
-def may_begin_a_name(text: str) -> bool:
-    """Tell whether a name can be this, or go on after it with a slash."""
-    return _BEGINNING.fullmatch(text) is not None
+def is_name_prefix(text: str) -> bool:
+    """Return whether a text is a name, or may become one with ``/`` and more."""
+    return _PREFIX.fullmatch(text) is not None
 
 
 @attrs.frozen(order=True, cache_hash=True)
 class RepositoryName:
-    """A repository's name, slashes included, valid by construction."""
+    """A valid repository name, slashes included."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> RepositoryName:
-        """Read a name (OCI distribution-spec, "Pulling manifests").
+        """Parse a name (OCI distribution-spec, "Pulling manifests").
 
-        :raise NameInvalid: it breaks the grammar or is too long.
+        :raise NameInvalid: it is malformed or too long.
         """
-        # The bound comes first: it caps the work a hostile name can cause.
+        # Checked before matching, to limit the work for a hostile name.
         if len(text) > 2 * MAX_NAME_LENGTH:
             raise NameInvalid({"reason": "too long"})
         match = _NAME.fullmatch(text)
@@ -60,15 +59,15 @@ class RepositoryName:
 
 @attrs.frozen(order=True, cache_hash=True)
 class Tag:
-    """A tag, valid by construction."""
+    """A valid tag."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Read a tag.
+        """Parse a tag.
 
-        :raise TagInvalid: it breaks the grammar.
+        :raise TagInvalid: it is malformed or too long.
         """
         if _TAG.fullmatch(text) is None:
             raise TagInvalid({"tag": text[:200]})
@@ -79,18 +78,18 @@ class Tag:
 
 
 def parse_reference(text: str) -> Digest | Tag:
-    """Read the last segment of a manifest's URL.
+    """Parse the last segment of a manifest's URL.
 
-    :raise DigestInvalid: it has a colon and is no digest.
-    :raise TagInvalid: it has none and is no tag.
+    :raise DigestInvalid: it has a colon, but is no valid digest.
+    :raise TagInvalid: it has no colon, and is no valid tag.
     """
     return Digest.parse(text) if looks_like_digest(text) else Tag.parse(text)
 
 
 def schema_tag(subject: Digest) -> Tag:
-    """Give the tag under which referrers are listed where there is no API for it.
+    """Return the tag that lists referrers on registries without the referrers API.
 
     OCI distribution-spec, "Referrers Tag Schema": at most 32 characters of the
-    algorithm and 64 of the digits.
+    algorithm and 64 of the hexadecimal digits.
     """
     return Tag(f"{subject.algorithm[:32]}-{subject.hex[:64]}")

@@ -1,7 +1,7 @@
 """Tokens and quoted strings of HTTP header fields (RFC 9110, 5.6), in linear time.
 
-Each function is given a text and a position, and gives the position behind what it
-took. None looks at a character more than a few times, whatever the text is.
+Each function parses at a position of a text, and returns the position after what it
+parsed. None visits a character more than a few times.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ _PLAIN = re.compile(r'[^"\\]*')
 
 
 def skip_space(text: str, at: int) -> int:
-    """Pass over spaces and tabs."""
+    """Skip spaces and tabs."""
     found = _SPACE.match(text, at)
     return at if found is None else found.end()
 
 
 def take_token(text: str, at: int) -> tuple[str, int]:
-    """Take a token; empty if there is none."""
+    """Parse a token; empty if there is none."""
     found = _TOKEN.match(text, at)
     return ("", at) if found is None else (found[0], found.end())
 
 
 def take_value(text: str, at: int) -> tuple[str, int]:
-    """Take a token or a quoted string.
+    """Parse a token or a quoted string, and return it unquoted.
 
-    A string that is not closed reaches to the end of the text.
+    An unclosed string extends to the end of the text.
     """
     return (
         _take_quoted(text, at + 1) if text[at : at + 1] == '"' else take_token(text, at)
@@ -36,9 +36,10 @@ def take_value(text: str, at: int) -> tuple[str, int]:
 
 
 def take_parameter(text: str, at: int) -> tuple[str, str, int] | None:
-    """Take ``name = value``; give the name in lower case, the value and the position.
+    """Parse ``name = value``.
 
-    :return: ``None`` if there is no name with an equals sign here.
+    :return: the name in lower case, the value and the position after it; ``None`` if
+        there is no name with an equals sign.
     """
     name, after = take_token(text, at)
     if not name:
@@ -59,6 +60,6 @@ def _take_quoted(text: str, at: int) -> tuple[str, int]:
         at = plain.end()
         if text[at : at + 1] == '"':
             return "".join(parts), at + 1
-        parts.append(text[at + 1 : at + 2])  # what a backslash makes plain
+        parts.append(text[at + 1 : at + 2])  # the character after a backslash
         at += 2
     return "".join(parts), len(text)

@@ -1,4 +1,4 @@
-"""What a token may be signed with (RFC 7518, 3.1; RFC 8037, 3.1)."""
+"""Signature algorithms of tokens (RFC 7518, 3.1; RFC 8037, 3.1) and embedded keys."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ ALGORITHMS = (
     *(f"{kind}{bits}" for kind in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)),
 )
 
-#: The members of a JSON web key that make up its public half, and name it.
+#: The public members of a JSON web key, and those that identify it.
 _PUBLIC = ("kty", "n", "e", "crv", "x", "y", "alg", "use", "kid")
 
 
 def public_half(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the public half of a JSON web key that somebody brings along.
+    """Return the public members of an untrusted JSON web key.
 
-    Libraries find out whether the numbers of a private key fit one another, which takes
-    hours for those of somebody who wants it to.
+    Libraries check the consistency of private members, which takes hours for numbers
+    that an attacker chose.
     """
     return {name: fields[name] for name in _PUBLIC if name in fields}

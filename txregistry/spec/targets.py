@@ -1,7 +1,7 @@
-"""Which addresses an upstream may send us to (pure).
+"""Which addresses an upstream may redirect us to (pure).
 
-What answers at an address of a private network trusts whoever can reach it. We can, and
-an upstream that chooses where we ask next must gain nothing by that.
+Services in private networks often trust everyone who can reach them. We can, and an
+upstream must not be able to use that (server-side request forgery).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reach(enum.IntEnum):
-    """From where an address can be reached; less is nearer.
+    """From where an address can be reached; smaller is nearer.
 
-    Link-local addresses stand for what is nobody's target: among them are the services
-    that give a machine its credentials.
+    ``LINK_LOCAL`` stands for all addresses that are never a legitimate target, such as
+    the metadata services that hand out a machine's credentials.
     """
 
     LINK_LOCAL = 0
@@ -30,19 +30,19 @@ class Reach(enum.IntEnum):
     PUBLIC = 3
 
 
-#: Services of the kind that link-local addresses have, at addresses of another kind.
+#: Metadata services of cloud providers at addresses that are not link-local.
 _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in (
         "fd00:ec2::254",
         "fd20:ce::254",
         "100.100.100.200",
-        "168.63.129.16",  # Azure's, though it is a public one
+        "168.63.129.16",  # Azure; a public address
         "192.0.0.192",
     )
 )
 
-#: Prefixes of IPv6 of which the last 32 bits are an address of IPv4.
+#: IPv6 prefixes whose addresses embed an IPv4 address in their last 32 bits.
 _EMBEDDING = tuple(
     ipaddress.ip_network(text)
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
@@ -52,12 +52,12 @@ _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?")
 
 
 def reach_of(address: str) -> Reach:
-    """Say from where an address can be reached.
+    """Return from where an address can be reached.
 
-    :param address: as text; a zone of IPv6 is left aside.
-    :raise ValueError: it is none.
+    :param address: as text; an IPv6 zone is ignored.
+    :raise ValueError: it is no address.
     """
-    found = _plain(ipaddress.ip_address(address.partition("%")[0]))
+    found = _parse_address(address)
     if found.is_loopback or found.is_unspecified:
         return Reach.LOOPBACK
     if found in _METADATA or found.is_link_local or found.is_multicast:
@@ -65,8 +65,9 @@ def reach_of(address: str) -> Reach:
     return Reach.PUBLIC if found.is_global else Reach.PRIVATE
 
 
-def _plain(address: Address) -> Address:
-    """Give the address of IPv4 that one of IPv6 stands for, if it does."""
+def _parse_address(text: str) -> Address:
+    """Parse an address without its zone; an embedded IPv4 address replaces it."""
+    address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if inner := address.ipv4_mapped or address.sixtofour:
@@ -81,8 +82,9 @@ def _plain(address: Address) -> Address:
 class TrustedTarget:
     """One entry of ``proxy.trustedtargets``.
 
-    :ivar name: of a host, in lower case; empty for a network.
-    :ivar port: the only one that is meant; ``None`` for all.
+    :ivar name: a host name in lower case; empty for a network.
+    :ivar network: ``None`` for a host name.
+    :ivar port: ``None`` for all ports.
     """
 
     name: str = ""
@@ -91,7 +93,7 @@ class TrustedTarget:
 
     @classmethod
     def parse(cls, text: str) -> TrustedTarget:
-        """Read a host, an address or a network; the first two perhaps with a port.
+        """Parse a host or an address, with or without a port, or a network.
 
         :raise ValueError: it is none of these.
         """
@@ -109,12 +111,12 @@ class TrustedTarget:
         return cls(host, None, port)
 
     def covers(self, host: str, port: int, address: str) -> bool:
-        """Tell whether a host at an address is meant."""
+        """Return whether this entry matches a host, or its address, and a port."""
         if self.port not in (None, port):
             return False
         if self.network is None:
             return self.name == host.lower().rstrip(".")
-        return _plain(ipaddress.ip_address(address.partition("%")[0])) in self.network
+        return _parse_address(address) in self.network
 
 
 def _split(entry: str) -> tuple[str, int | None]:
@@ -125,21 +127,23 @@ def _split(entry: str) -> tuple[str, int | None]:
     return entry.strip("[]"), None
 
 
-def may_lead(
+def may_redirect(
     home: Reach,
     host: str,
     port: int,
     address: str,
     trusted: Iterable[TrustedTarget],
 ) -> bool:
-    """Decide whether an upstream may send us to a host that is found at an address.
+    """Decide whether an upstream may redirect us to a host that has this address.
 
-    From a public address it may lead to public ones; from a private one to these and
-    to private ones; from the loopback to all of these.
+    One at a public address may redirect to public addresses; one at a private address
+    also to private ones; one on the loopback also to the loopback. Any may redirect to
+    trusted targets.
 
     :param home: from where the upstream itself can be reached.
+    :raise ValueError: ``address`` is no address.
     """
-    there = reach_of(address)
-    if there is not Reach.LINK_LOCAL and there >= max(home, Reach.LOOPBACK):
+    reach = reach_of(address)
+    if reach is not Reach.LINK_LOCAL and reach >= max(home, Reach.LOOPBACK):
         return True
     return any(target.covers(host, port, address) for target in trusted)

@@ -1,8 +1,8 @@
-"""The ``_state`` of an upload's URL: what a client was told last, sealed.
+"""The ``_state`` parameter of upload URLs: an authenticated state of the upload.
 
-Base64url of an HMAC-SHA256 over the JSON that follows it: ``Name``, ``UUID``,
-``Offset`` and ``StartedAt``, as the Go registry writes it; replicas that share a secret
-understand one another.
+It is the base64url of an HMAC-SHA256 followed by the JSON it covers, with ``Name``,
+``UUID``, ``Offset`` and ``StartedAt``. The Go registry has the same format, so replicas
+of both that share ``http.secret`` accept each other's.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _MAC_BYTES = 32
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-#: What may name an upload.
+#: The grammar of upload ids.
 UPLOAD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
 
 @attrs.frozen
 class UploadState:
-    """What an upload's URL says.
+    """The state of an upload in its URL.
 
-    :ivar offset: bytes that were there when the URL was given.
-    :ivar started_at: RFC 3339.
+    :ivar offset: bytes received when the URL was issued.
+    :ivar started_at: when the upload began (RFC 3339).
     """
 
     name: RepositoryName
@@ -41,7 +41,7 @@ class UploadState:
 
 
 def seal(state: UploadState, secret: bytes) -> str:
-    """Give the token of a state."""
+    """Encode and authenticate a state."""
     document = _ENCODER.encode(
         {
             "Name": str(state.name),
@@ -57,9 +57,12 @@ def seal(state: UploadState, secret: bytes) -> str:
 def unseal(
     token: str, secret: bytes, name: RepositoryName, upload_id: str
 ) -> UploadState:
-    """Read a token.
+    """Verify and decode a token.
 
-    :raise BlobUploadInvalid: it was not sealed by us, or for another upload.
+    :param name: the repository of the URL.
+    :param upload_id: the upload of the URL.
+    :raise BlobUploadInvalid: the token is malformed, was sealed with another secret,
+        or belongs to another upload.
     """
     try:
         sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
@@ -67,10 +70,11 @@ def unseal(
         raise BlobUploadInvalid({"reason": "the state is malformed"}) from error
     mac, document = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
     if not hmac.compare_digest(mac, hmac.digest(secret, document, "sha256")):
-        raise BlobUploadInvalid({"reason": "the state was not given by this registry"})
+        reason = "the state was not issued by this registry"
+        raise BlobUploadInvalid({"reason": reason})
     state = _read(document)
     if state is None or (state.name, state.upload_id) != (name, upload_id):
-        raise BlobUploadInvalid({"reason": "the state is of another upload"})
+        raise BlobUploadInvalid({"reason": "the state belongs to another upload"})
     return state
 
 

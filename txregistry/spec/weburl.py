@@ -1,4 +1,4 @@
-"""URLs of other services, as people write them into a configuration."""
+"""URLs of other services in a configuration, and how they are shown."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import attrs
 
-#: Characters that no host has, of those that :func:`urlsplit` lets pass.
-_NO_HOST = re.compile(r"[\s\"%<>\\^`{|}]")
+#: Characters that are invalid in a host, but accepted by :func:`urlsplit`.
+_INVALID_IN_HOST = re.compile(r"[\s\"%<>\\^`{|}]")
 
-#: What no URL has anywhere; :func:`urlsplit` quietly drops some of it.
-_NO_URL = re.compile(r"[\x00-\x20\x7f-\xa0]")
+#: Characters that are invalid in a URL; :func:`urlsplit` silently drops some of them.
+_INVALID_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0]")
 
-
-#: Stands for what nobody is to read.
+#: Replaces secrets.
 MASK = "********"
 
 #: A name and a password in a URL; the last @ before its path ends them.
 _USERINFO = re.compile(r"(://)[^/?#]*@")
 
-#: What follows the path of a URL.
+#: The query and the fragment of a URL.
 _QUERY = re.compile(r"\?.*|#.*", re.DOTALL)
 
 
 def masked_userinfo(text: str) -> str:
-    """Give a text without the names and passwords of the URLs in it."""
+    """Return a text with the user names and passwords of all URLs in it masked."""
     return _USERINFO.sub(rf"\1{MASK}@", text)
 
 
 def masked_url(url: str) -> str:
-    """Give a URL as it may be shown: who we say that we are, and its query, are masked.
+    """Return a URL with its user name, password, query and fragment masked.
 
     Many services take a token in the query.
     """
@@ -41,10 +40,10 @@ def masked_url(url: str) -> str:
 
 @attrs.frozen
 class Target:
-    """Where to send a request, and who to say that we are.
+    """A URL to send requests to, and its credentials.
 
-    :ivar url: without a name and a password.
-    :ivar authorization: the header's value, as the URL wants it; empty for none.
+    :ivar url: without a user name and password, and without a fragment.
+    :ivar authorization: the ``Authorization`` value made from them; empty for none.
     """
 
     url: str = attrs.field(repr=masked_url)
@@ -52,21 +51,21 @@ class Target:
 
     @classmethod
     def of(cls, url: str) -> Target:
-        """Take apart a URL for which :func:`is_http_url` holds."""
+        """Split a URL for which :func:`is_http_url` is true."""
         parts = urlsplit(url)
         userinfo, has_user, host = parts.netloc.rpartition("@")
         bare = urlunsplit(parts._replace(netloc=host.removesuffix(":"), fragment=""))
         return cls(bare, _basic(userinfo) if has_user else "")
 
     @property
-    def shown(self) -> str:
-        """Give what logs and the debug listener may say of it."""
+    def masked(self) -> str:
+        """The URL as it may appear in logs and on the debug listener."""
         return masked_url(self.url)
 
     def headers(
         self, given: Mapping[str, Sequence[str]]
     ) -> Mapping[str, Sequence[str]]:
-        """Add the authorization to headers that do not have one."""
+        """Return headers with the authorization added, unless they have one."""
         if not self.authorization or "authorization" in map(str.lower, given):
             return given
         return {**given, "Authorization": [self.authorization]}
@@ -78,14 +77,14 @@ def _basic(userinfo: str) -> str:
 
 
 def basic_authorization(user: str, password: str) -> str:
-    """Give the ``Authorization`` value of the Basic scheme (RFC 7617)."""
+    """Return the ``Authorization`` value of the Basic scheme (RFC 7617)."""
     pair = f"{user}:{password}".encode()
     return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 def is_http_url(url: str) -> bool:
-    """Tell if a text is an absolute http or https URL of a host."""
-    if _NO_URL.search(url):
+    """Return whether a text is an absolute http or https URL with a host."""
+    if _INVALID_IN_URL.search(url):
         return False
     try:
         parts = urlsplit(url)
@@ -94,4 +93,4 @@ def is_http_url(url: str) -> bool:
         return False
     if parts.scheme not in ("http", "https") or port == 0:
         return False
-    return bool(parts.hostname) and not _NO_HOST.search(parts.hostname or "")
+    return bool(parts.hostname) and not _INVALID_IN_HOST.search(parts.hostname or "")

@@ -39,7 +39,7 @@ from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
-from txregistry.remote.client import Limits, UpstreamClient, make_client
+from txregistry.remote.client import Limits, UpstreamClient, make_agents
 from txregistry.remote.credentials import (
     Credentials,
     ICredentialStore,
@@ -61,6 +61,7 @@ from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 from txregistry.web.urls import Urls
 
@@ -158,10 +159,12 @@ class TestHouse:
         self._build_proxy()
         self._build_expiry()
         self.site = RegistrySite(
-            resource_of(self.api(self.proxy, Gate(is_cache=True))),
+            make_serving(
+                resource_of(self.api(self.proxy, Gate(is_cache=True))),
+                self.recorder,
+                self.prefix,
+            ),
             self.clock,
-            self.recorder,
-            self.prefix,
         )
         self.wire = Wire(self.site, self.clock)
         self.serve_registry()
@@ -180,7 +183,7 @@ class TestHouse:
         """
         api = self.api(self.local, gate or Gate(deletes=True), **changes)
         self.registry = RegistrySite(
-            resource_of(api), self.clock, self.recorder, proxies=proxies
+            make_serving(resource_of(api), self.recorder, proxies=proxies), self.clock
         )
         self.registry_wire = Wire(self.registry, self.clock)
 
@@ -203,7 +206,7 @@ class TestHouse:
         self.upstream = FakeUpstream(self.clock)
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
-        self.client = make_client(
+        agents = make_agents(
             self.upstream_url,
             self.upstream_wire,
             self.clock,
@@ -215,6 +218,7 @@ class TestHouse:
             USER_AGENT,
             self.upstream_wire,
         )
+        self.client = UpstreamClient(agents, self.clock)
         self.remote = RemoteNamespace(self.client)
 
     def _build_storage(self) -> None:

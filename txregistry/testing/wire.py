@@ -23,7 +23,7 @@ from twisted.web.iweb import (
 )
 from zope.interface import implementer
 
-from txregistry.flow.deferred import failed
+from txregistry.speed.failures import failed
 
 #: Rounds of pumping after which a wire that still moves bytes is a runaway.
 _MANY_ROUNDS = 100_000
@@ -88,7 +88,7 @@ class Wire:
         connected.callback(client)
         return connected
 
-    def close_kept(self) -> None:
+    def close_idle(self) -> None:
         """Have none to close."""
 
     def pump(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who and what comes in: one decision for every route, before its body is read."""
+"""Admission: health, access and gate are checked before a request's body is read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import attrs
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.interfaces.health import IHealth
-from txregistry.spec.errors import NameInvalid, Unavailable
+from txregistry.spec.errors import Unavailable
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web.http.request import RegistryRequest
+from txregistry.web.mounts import mount_source
 from txregistry.web.urls import Urls
 
 _ACTIONS = {
@@ -25,7 +26,7 @@ _ACTIONS = {
 
 @attrs.frozen
 class Admission:
-    """Health, then access, then what the configuration permits."""
+    """Checks of one request: health, then access, then the configured gate."""
 
     _controller: IAccessController
     _health: IHealth
@@ -33,9 +34,9 @@ class Admission:
     _urls: Urls
 
     def check_health(self) -> None:
-        """Let a request pass unless a health check says otherwise.
+        """Check that the registry is healthy.
 
-        :raise Unavailable: one does.
+        :raise Unavailable: a health check fails.
         """
         if not self._health.healthy:
             raise Unavailable("health check failed: please see /debug/health")
@@ -44,9 +45,11 @@ class Admission:
     async def admit(
         self, request: RegistryRequest, wanted: Sequence[Access], change: Change
     ) -> Grant:
-        """Fire with a grant.
+        """Authorize a request and check that the gate permits its change.
 
-        Fails with ``Unauthorized``, ``Denied`` or ``Unsupported``.
+        :param wanted: the access that the request needs.
+        :return: fires with the client's grant. Fails with ``Unauthorized``, ``Denied``
+            or, if the gate refuses, ``Unsupported``.
         """
         scheme, host = self._urls.base(request)
         facts = RequestFacts(
@@ -62,42 +65,39 @@ class Admission:
         return grant
 
 
-#: Say what a request wants, of the repository that its path names.
-Wants = Callable[[RegistryRequest, RepositoryName | None], list[Access]]
+#: Returns the access that a request needs to the repository that its path names.
+RequiredAccess = Callable[[RegistryRequest, RepositoryName | None], list[Access]]
 
 
-def nothing(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
-    """Want no more than an answer."""
+def no_access(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+    """Require nothing; a controller may still demand a login."""
     return []
 
 
-def catalogue(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
-    """Want to see the names of all repositories."""
+def catalog_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
+    """Require access to the catalog, which names all repositories."""
     return [Access("registry", "catalog", "*")]
 
 
-def content(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
-    """Want to do to a repository what the method says."""
+def content_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
+    """Require pull, push or delete on a repository, as the method needs."""
     method = request.method.decode("ascii")
     return [Access("repository", str(name), action) for action in _ACTIONS[method]]
 
 
-def upload(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
-    """Want to push to a repository.
+def upload_access(
+    request: RegistryRequest, name: RepositoryName | None
+) -> list[Access]:
+    """Require push on a repository, and pull on the source of a mount.
 
-    Deleting an upload is a part of that, as is reading from where to mount.
+    Deleting an upload needs no more than push.
     """
     found = [Access("repository", str(name), action) for action in _ACTIONS["PUT"]]
     source = mount_source(request) if request.method == b"POST" else None
     if source is not None:
         found.append(Access("repository", str(source), "pull"))
     return found
-
-
-def mount_source(request: RegistryRequest) -> RepositoryName | None:
-    """Say where a client wants to mount from; one that cannot be is as good as none."""
-    source = request.query("from")
-    try:
-        return RepositoryName.parse(source) if source else None
-    except NameInvalid:
-        return None

@@ -1,4 +1,4 @@
-"""The table of routes and of error handlers."""
+"""The routes of the registry API (OCI distribution-spec, "Endpoints")."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.web import admission, base, errors
-from txregistry.web.admission import Admission, Wants
+from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.blobs import Blobs
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.manifest_writes import ManifestWrites
 from txregistry.web.manifests import Manifests
 from txregistry.web.referrers import ReferrerLists
-from txregistry.web.route import Route, Work
+from txregistry.web.route import Operation, Route
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
-from txregistry.web.unfinished_uploads import Unfinished
+from txregistry.web.unfinished_uploads import UnfinishedUploads, UploadCounts
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
 
 @attrs.frozen
 class ApiSettings:
-    """What the configuration says of the API.
+    """Configuration of the API.
 
-    :ivar secret: gives the bytes that seal the state of uploads, each time they are
-        needed; replicas share them.
+    :ivar secret: returns the key that seals the state of uploads (``http.secret``);
+        called for each use. Replicas share it.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
-    :ivar max_uploads_of_one: begun by one user and not finished; 0 for no limit.
-    :ivar max_uploads: begun and not finished; 0 for no limit.
-    :ivar upload_lifetime: seconds after which one that was left alone is purged; 0 for
+    :ivar max_uploads_per_user: unfinished uploads of one user; 0 for no limit.
+    :ivar max_uploads: unfinished uploads of all users; 0 for no limit.
+    :ivar upload_lifetime: seconds after which an abandoned upload is purged; 0 for
         never.
-    :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is clamped to this.
-    :ivar strict_catalog: it is refused instead.
+    :ivar max_tags: larger pages of tags are clamped to this.
+    :ivar max_repositories: larger pages of the catalog are clamped to this.
+    :ivar strict_catalog: larger pages of the catalog are refused instead.
     """
 
     secret: Callable[[], bytes]
@@ -50,7 +50,7 @@ class ApiSettings:
     gate: Gate = attrs.field(factory=Gate)
     policy: PushPolicy = attrs.field(factory=PushPolicy)
     max_upload_bytes: int = 0
-    max_uploads_of_one: int = 1000
+    max_uploads_per_user: int = 1000
     max_uploads: int = 10_000
     upload_lifetime: float = 0.0
     max_tags: int = 1000
@@ -60,13 +60,17 @@ class ApiSettings:
 
 @attrs.define(eq=False)
 class Api:
-    """The registry API over a namespace."""
+    """The registry API over a namespace.
+
+    :param uploads: counts unfinished uploads; a reload passes the current counts on.
+    """
 
     _namespace: INamespace
     _settings: ApiSettings
     _controller: IAccessController
     _events: IEventSink
     _health: IHealth
+    _uploads: UploadCounts = attrs.field(factory=UploadCounts)
     _admission: Admission = attrs.field(init=False)
     _app: Klein = attrs.field(init=False, factory=Klein)
 
@@ -77,8 +81,8 @@ class Api:
         )
 
     def resource(self) -> Router:
-        """Give the resource for a site."""
-        # No redirects: a client's path is right or it is not found.
+        """Return the root resource for a site; call once."""
+        # No redirects: a path that differs from a route by slashes is a 404.
         self._app.url_map.strict_slashes = self._app.url_map.merge_slashes = False
         self._add_base()
         self._add_content()
@@ -94,11 +98,15 @@ class Api:
             settings.max_repositories,
             settings.strict_catalog,
         )
-        self._open("/", base.root)
-        self._route("/v2/", admission.nothing, GET=Work(base.base))
-        self._route("/v2/_catalog", admission.catalogue, GET=Work(lists.catalog))
-        self._route(
-            "/v2/<path:name>/tags/list", admission.content, GET=Work(lists.tags)
+        self._add_unauthenticated("/", base.root)
+        self._add_route("/v2/", admission.no_access, GET=Operation(base.base))
+        self._add_route(
+            "/v2/_catalog", admission.catalog_access, GET=Operation(lists.catalog)
+        )
+        self._add_route(
+            "/v2/<path:name>/tags/list",
+            admission.content_access,
+            GET=Operation(lists.tags),
         )
 
     def _add_content(self) -> None:
@@ -108,23 +116,23 @@ class Api:
         manifests = Manifests(namespace, urls, events)
         writes = ManifestWrites(namespace, urls, events, self._settings.policy)
         referrers = ReferrerLists(namespace, urls)
-        self._route(
+        self._add_route(
             "/v2/<path:name>/manifests/<reference>",
-            admission.content,
-            GET=Work(manifests.get),
-            PUT=Work(writes.put, Change.PUSH),
-            DELETE=Work(writes.delete, Change.DELETE),
+            admission.content_access,
+            GET=Operation(manifests.get),
+            PUT=Operation(writes.put, Change.PUSH),
+            DELETE=Operation(writes.delete, Change.DELETE),
         )
-        self._route(
+        self._add_route(
             "/v2/<path:name>/blobs/<digest>",
-            admission.content,
-            GET=Work(blobs.get),
-            DELETE=Work(blobs.delete, Change.DELETE),
+            admission.content_access,
+            GET=Operation(blobs.get),
+            DELETE=Operation(blobs.delete, Change.DELETE),
         )
-        self._route(
+        self._add_route(
             "/v2/<path:name>/referrers/<digest>",
-            admission.content,
-            GET=Work(referrers.list),
+            admission.content_access,
+            GET=Operation(referrers.list),
         )
 
     def _add_uploads(self) -> None:
@@ -134,25 +142,30 @@ class Api:
             EventEmitter(self._events),
             self._settings.secret,
             self._settings.max_upload_bytes,
-            Unfinished(
-                self._settings.max_uploads_of_one,
+            UnfinishedUploads(
+                self._settings.max_uploads_per_user,
                 self._settings.max_uploads,
                 self._settings.upload_lifetime,
+                self._uploads,
             ),
         )
-        start = Work(uploads.start, Change.PUSH)
-        self._route("/v2/<path:name>/blobs/uploads/", admission.upload, POST=start)
-        self._route(
+        start = Operation(uploads.start, Change.PUSH)
+        self._add_route(
+            "/v2/<path:name>/blobs/uploads/", admission.upload_access, POST=start
+        )
+        self._add_route(
             "/v2/<path:name>/blobs/uploads/<upload>",
-            admission.upload,
-            GET=Work(uploads.status),
-            PATCH=Work(uploads.append, Change.PUSH),
-            PUT=Work(uploads.complete, Change.PUSH),
-            DELETE=Work(uploads.cancel, Change.PUSH),
+            admission.upload_access,
+            GET=Operation(uploads.status),
+            PATCH=Operation(uploads.append, Change.PUSH),
+            PUT=Operation(uploads.complete, Change.PUSH),
+            DELETE=Operation(uploads.cancel, Change.PUSH),
         )
 
-    def _open(self, path: str, do: Callable[[RegistryRequest], bytes]) -> None:
-        """Add a route that asks nobody who they are."""
+    def _add_unauthenticated(
+        self, path: str, do: Callable[[RegistryRequest], bytes]
+    ) -> None:
+        """Add a GET route that checks health only, without authentication."""
 
         def endpoint(request: RegistryRequest) -> bytes:
             self._admission.check_health()
@@ -160,7 +173,9 @@ class Api:
 
         self._app.route(path, methods=["GET"], endpoint=path)(endpoint)
 
-    def _route(self, path: str, wants: Wants, **table: Work) -> None:
-        route = Route(self._admission, self._settings.gate, wants, table)
+    def _add_route(
+        self, path: str, required: RequiredAccess, **table: Operation
+    ) -> None:
+        route = Route(self._admission, self._settings.gate, required, table)
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)

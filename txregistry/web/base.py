@@ -1,4 +1,4 @@
-"""``/`` and ``/v2/``: is there a registry."""
+"""``/`` and ``/v2/``: liveness, and the API version check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from txregistry.web.http.request import RegistryRequest
 
 
 def root(request: RegistryRequest) -> bytes:
-    """Answer that the process lives."""
+    """Answer 200 without a body while the process is alive and healthy."""
     request.handler = "root"
     request.setHeader(b"Cache-Control", b"no-cache")
     request.setHeader(b"Content-Length", b"0")
@@ -15,7 +15,7 @@ def root(request: RegistryRequest) -> bytes:
 
 
 async def base(request: RegistryRequest, grant: Grant) -> bytes:
-    """Answer that this is a registry (OCI distribution-spec, end-1)."""
+    """Answer that this registry implements the API (OCI distribution-spec, end-1)."""
     request.handler = "base"
     request.setHeader(b"Content-Type", b"application/json")
     request.setHeader(b"Content-Length", b"2")

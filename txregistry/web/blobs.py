@@ -1,4 +1,4 @@
-"""``/v2/<name>/blobs/<digest>``: GET and HEAD, with ranges."""
+"""``/v2/<name>/blobs/<digest>``: GET and HEAD with ranges, and DELETE."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.transfer import describe, is_known_to_client, send
+from txregistry.web.transfer import describe, is_not_modified, send
 from txregistry.web.urls import Urls
 
-#: Content under its digest never changes.
-_FOR_EVER = b"max-age=31536000"
+#: ``Cache-Control`` of a blob: the content of a digest never changes.
+_IMMUTABLE = b"max-age=31536000"
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class Blobs:
     async def get(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
     ) -> None:
-        """Answer GET and HEAD."""
+        """Answer GET and HEAD; a GET is reported as a pull event."""
         request.handler = "blob"
         wanted = Digest.parse(digest)
         repository = await self._namespace.repository(name=name)
@@ -52,7 +52,10 @@ class Blobs:
     async def delete(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
     ) -> bytes:
-        """Answer DELETE: the repository holds the blob no more; its data stays."""
+        """Answer DELETE: unlink the blob from the repository.
+
+        Its content stays until it is garbage-collected.
+        """
         request.handler = "blob"
         wanted = Digest.parse(digest)
         repository = await self._namespace.repository(name=name)
@@ -69,18 +72,20 @@ class Blobs:
     ) -> None:
         with collect_status(request):
             found = await blobs.stat(digest=digest)
-        # A client knows content by the digest it asks for, which may be an alias.
+        # Answer with the digest that was asked for: it may be an alias of the
+        # canonical one, which the client does not know.
         descriptor = attrs.evolve(found, digest=digest)
         describe(request, descriptor, OCTET_STREAM)
-        request.setHeader(b"Cache-Control", _FOR_EVER)
-        is_known_to_client(request, descriptor)
+        request.setHeader(b"Cache-Control", _IMMUTABLE)
+        is_not_modified(request, descriptor)
 
     async def _get(
         self, request: RegistryRequest, blobs: IBlobService, digest: Digest
     ) -> Descriptor | None:
-        """Send the blob; give its descriptor unless the client had it already."""
+        """Send the blob; return its descriptor, or ``None`` after a 304."""
         if request.requestHeaders.hasHeader("If-None-Match"):
-            # Whoever may have it already is not to cause a download.
+            # Opening a blob may start a download from the upstream, which a client
+            # that has the blob does not need.
             await self._head(request, blobs, digest)
             if request.code == NOT_MODIFIED:
                 return None
@@ -89,8 +94,8 @@ class Blobs:
         try:
             descriptor = attrs.evolve(reader.descriptor, digest=digest)
             describe(request, descriptor, OCTET_STREAM)
-            request.setHeader(b"Cache-Control", _FOR_EVER)
-            if not is_known_to_client(request, descriptor):
+            request.setHeader(b"Cache-Control", _IMMUTABLE)
+            if not is_not_modified(request, descriptor):
                 await send(request, reader, descriptor)
             return descriptor
         finally:

@@ -1,4 +1,4 @@
-"""Turn whatever went wrong into OCI JSON, or abort if the answer has begun."""
+"""Error handlers: exceptions become OCI error JSON, or abort an answer in progress."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ from txregistry.spec.errors import (
     envelope,
 )
 from txregistry.web.http.body import BodyBroken
-from txregistry.web.http.request import RegistryRequest, mark
+from txregistry.web.http.exchange import masked
+from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.router import Handler
 
 _log = Logger(namespace="txregistry.web")
 
 
-def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
-    """Give the body that tells a client of errors; sets status and headers.
+def error_response(request: RegistryRequest, *errors: RegistryError) -> bytes:
+    """Set status and headers for some errors, and return the JSON body.
 
-    The status is that of the first error. If the answer has begun already, the
-    connection is aborted instead: an error must not look like content.
+    The status is that of the first error. If part of the answer was sent already, the
+    connection is aborted and the body is empty, so that an error cannot pass for
+    content.
     """
     if request.startedWriting:
         request.abort()
         return b""
-    mark(request)
+    set_version_header(request)
     request.setResponseCode(errors[0].status)
     body = json.dumps(envelope(*errors)).encode("utf-8")
     headers = request.responseHeaders
@@ -53,68 +55,92 @@ def answer(request: RegistryRequest, *errors: RegistryError) -> bytes:
 
 
 def registry_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer an error of the specification."""
+    """Answer an error of the OCI specification."""
     error = failure.value
     assert isinstance(error, RegistryError)
     if isinstance(error, Unsupported):
         request.setHeader(b"Allow", request.allowed)
     if request.startedWriting:
-        _log.warn("answer broken off: {error}", error=str(error))
-    return answer(request, *(error.errors if isinstance(error, Several) else (error,)))
+        _log.warn(
+            "answer to {line} aborted: {error}", line=_line(request), error=str(error)
+        )
+    return error_response(
+        request, *(error.errors if isinstance(error, Several) else (error,))
+    )
 
 
 def http_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer what the router refuses, as JSON rather than HTML."""
+    """Answer a path or method that has no route, as JSON instead of werkzeug's HTML."""
     error = failure.value
     assert isinstance(error, HTTPException)
     if isinstance(error, MethodNotAllowed):
-        # OPTIONS is there for browsers, and every route has it.
+        # Every route answers OPTIONS, for browsers; it is no method of the API.
         methods = set(error.valid_methods or ()) - {"OPTIONS"}
         request.setHeader(b"Allow", ", ".join(sorted(methods)))
-        return answer(request, Unsupported())
-    return answer(request, NotFound() if isinstance(error, NoRoute) else BadRequest())
+        return error_response(request, Unsupported())
+    return error_response(
+        request, NotFound() if isinstance(error, NoRoute) else BadRequest()
+    )
 
 
 def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer that the storage failed; the path goes to the log, not to the client."""
+    """Answer 503 for a storage failure; the path is logged, but not sent."""
     error = failure.value
     assert isinstance(error, DriverError)
-    _log.failure("storage failed: {error}", failure, error=str(error))
-    told = {"reason": f"storage: {error.reason}", "request": request.identity}
-    return answer(request, Unavailable(told))
+    _log.failure(
+        "storage failed: {error}; the request fails: {line}",
+        failure,
+        error=str(error),
+        line=_line(request),
+    )
+    detail = {"reason": f"storage: {error.reason}", "request": request.request_id}
+    return error_response(request, Unavailable(detail))
 
 
-def unstorable(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer that no storage has a place for such a name."""
-    return answer(request, NameInvalid({"reason": "cannot be stored"}))
+def invalid_path(request: RegistryRequest, failure: Failure) -> bytes:
+    """Answer that the storage has no valid path for this name."""
+    return error_response(
+        request, NameInvalid({"reason": "the storage has no valid path for it"})
+    )
 
 
-def gone(request: RegistryRequest, failure: Failure) -> bytes:
-    """Say nothing: the client has gone, or its upload is gone on with elsewhere."""
+def client_gone(request: RegistryRequest, failure: Failure) -> bytes:
+    """Send nothing: the client has gone, or another request resumed its upload."""
     if request.startedWriting and failure.check(ConsumerStopped):
-        request.left = True  # whoever sends may be the first to see it
+        request.client_left = True  # a failed write may be the first sign of it
     request.abort()
     return b""
 
 
 def on_orphan_failure(failure: Failure) -> None:
-    """Log what went wrong after a client had gone, unless it is about its going."""
+    """Log a failure that no client can be told about, as its connection is gone.
+
+    Those that the disconnect itself causes, and client errors, are dropped.
+    """
     if not failure.check(ConsumerStopped, BodyBroken, CancelledError, RegistryError):
-        _log.failure("a change whose client has gone failed", failure)
+        _log.failure("change failed after its client disconnected", failure)
 
 
 def any_error(request: RegistryRequest, failure: Failure) -> bytes:
-    """Answer something unforeseen with an id that is in the log."""
-    _log.failure("unforeseen error", failure)
-    return answer(request, RegistryError({"request": request.identity}))
+    """Answer 500 for an unexpected exception, with the id of the request in the log."""
+    _log.failure(
+        "unexpected error; the request fails: {line}", failure, line=_line(request)
+    )
+    return error_response(request, RegistryError({"request": request.request_id}))
 
 
-#: In the order in which they are tried.
+def _line(request: RegistryRequest) -> str:
+    """Return method and URI for a log, without the secrets of uploads."""
+    method = request.method.decode("ascii", "replace")
+    return f"{method} {masked(request.uri.decode('ascii', 'replace'))}"
+
+
+#: The first whose types match handles an exception.
 HANDLERS: Sequence[Handler] = (
     (RegistryError, registry_error),
     (HTTPException, http_error),
-    ((ConsumerStopped, BodyBroken, CancelledError), gone),
-    (InvalidPath, unstorable),
+    ((ConsumerStopped, BodyBroken, CancelledError), client_gone),
+    (InvalidPath, invalid_path),
     (DriverError, storage_error),
     (Exception, any_error),
 )

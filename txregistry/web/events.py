@@ -1,4 +1,4 @@
-"""Tell whoever listens what a request has done."""
+"""Notification events of what requests did."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from txregistry.web.http.request import RegistryRequest
 
 @attrs.frozen
 class EventEmitter:
-    """Makes events of what happened; nothing is made while nobody listens."""
+    """Emits events to a sink; does nothing while no endpoint is configured.
+
+    The Deferreds fire when the sink has stored the event.
+    """
 
     _sink: IEventSink
 
@@ -34,7 +37,10 @@ class EventEmitter:
         url: str,
         source: RepositoryName | None = None,
     ) -> Deferred[None]:
-        """Tell of a blob that was pushed, pulled or mounted."""
+        """Emit an event for a blob that was pushed, pulled or mounted.
+
+        :param source: the repository that a blob was mounted from.
+        """
         target = EventTarget(name, descriptor, source=source, url=url)
         return self._emit(request, action, target)
 
@@ -47,7 +53,7 @@ class EventEmitter:
         url: str,
         tag: Tag | None,
     ) -> Deferred[None]:
-        """Tell of a manifest that was pushed or pulled."""
+        """Emit an event for a manifest that was pushed or pulled."""
         target = EventTarget(
             name, manifest.descriptor, url=url, tag=tag, references=manifest.references
         )
@@ -60,14 +66,14 @@ class EventEmitter:
         digest: Digest | None = None,
         tag: Tag | None = None,
     ) -> Deferred[None]:
-        """Tell of something that is gone."""
+        """Emit an event for a blob, manifest or tag that was deleted."""
         return self._emit(
             request, Action.DELETE, EventTarget(name, digest=digest, tag=tag)
         )
 
     @property
     def listening(self) -> bool:
-        """Tell whether anybody wants to know."""
+        """Tell whether events are delivered anywhere."""
         return self._sink.listening
 
     def _emit(
@@ -76,7 +82,7 @@ class EventEmitter:
         if not self._sink.listening:
             return succeed(None)
         requested = Requested(
-            request.identity,
+            request.request_id,
             request.peer,
             request.header("Host"),
             request.method.decode("ascii", "replace"),

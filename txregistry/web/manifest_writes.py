@@ -29,23 +29,23 @@ from txregistry.spec.errors import (
     UriTooLong,
 )
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
-from txregistry.spec.manifest.push import PushPolicy, demands_of, read_pushed
+from txregistry.spec.manifest.push import PushPolicy, read_pushed, requirements_of
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.manifests import known_reference
+from txregistry.web.manifests import parse_existing_reference
 from txregistry.web.urls import Urls
 
-#: What is wrong with one manifest is told up to this many times.
+#: An answer lists at most this many problems of a manifest.
 MAX_PROBLEMS = 100
 
-#: Tags that one push may set.
+#: Tags that one push by digest may set (``?tag=``).
 MAX_TAGS = 100
 
 
 @attrs.frozen
 class ManifestWrites:
-    """What changes manifests."""
+    """The manifest resource, for PUT and DELETE."""
 
     _namespace: INamespace
     _urls: Urls
@@ -59,14 +59,15 @@ class ManifestWrites:
         name: RepositoryName,
         reference: str,
     ) -> bytes:
-        """Answer PUT: read, verify, store, tag."""
+        """Answer PUT: read, verify, store and tag a manifest."""
         request.handler = "manifest"
         wanted = parse_reference(reference)
         tags = _tags(request, wanted)
         repository = await self._namespace.repository(name=name)
         manifests = _store(repository)
         manifest = await self._read(request, wanted)
-        # What it refers to is pinned before it is looked for.
+        # Pin first: a collection between the check and the write would delete what the
+        # check has found.
         await manifests.pin(manifest=manifest)
         await self._verify(request, repository, manifest)
         await manifests.put(manifest=manifest, tags=tags)
@@ -81,9 +82,9 @@ class ManifestWrites:
         name: RepositoryName,
         reference: str,
     ) -> bytes:
-        """Answer DELETE: a tag alone, or a manifest and the tags that stand for it."""
+        """Answer DELETE: by tag the tag only, by digest the manifest and its tags."""
         request.handler = "manifest"
-        wanted = known_reference(reference)
+        wanted = parse_existing_reference(reference)
         repository = await self._namespace.repository(name=name)
         manifests = _store(repository)
         if isinstance(wanted, Tag):
@@ -115,16 +116,17 @@ class ManifestWrites:
     async def _verify(
         self, request: RegistryRequest, repository: IRepository, manifest: Manifest
     ) -> None:
-        """Find everything that is wrong.
+        """Check a manifest against the policy, and that what it refers to exists.
 
-        :raise Several: something is.
+        :raise Several: of the problems found, at most :data:`MAX_PROBLEMS`.
         """
-        demands = demands_of(manifest, self._policy)
+        demands = requirements_of(manifest, self._policy)
         problems: list[RegistryError] = [*demands.problems]
+        checks = [(_has_blob, wanted) for wanted in demands.blobs]
+        checks += [(_has_manifest, wanted) for wanted in demands.manifests]
         turns = request.turns()
-        for count, wanted in enumerate([*demands.blobs, *demands.manifests], 1):
-            there = _has_blob if count <= len(demands.blobs) else _has_manifest
-            if not await there(repository, wanted.digest):
+        for exists, wanted in checks:
+            if not await exists(repository, wanted.digest):
                 problems.append(_missing(wanted.digest))
             await turns.take()
         if problems:
@@ -165,17 +167,17 @@ class ManifestWrites:
 
 
 def _tags(request: RegistryRequest, wanted: Digest | Tag) -> list[Tag]:
-    """Say which tags are to be set.
+    """Return the tags to set: the reference, or those of the query, each once.
 
-    :raise TagInvalid: one of them is none.
-    :raise UriTooLong: there are too many.
+    :raise TagInvalid: one is not a valid tag.
+    :raise UriTooLong: there are more than :data:`MAX_TAGS`.
     """
     if isinstance(wanted, Tag):
         return [wanted]
-    given = request.queries("tag")
-    if len(given) > MAX_TAGS:
+    values = request.queries("tag")
+    if len(values) > MAX_TAGS:
         raise UriTooLong({"limit": MAX_TAGS})
-    return list(dict.fromkeys(Tag.parse(text) for text in given))
+    return list(dict.fromkeys(Tag.parse(text) for text in values))
 
 
 def _store(repository: IRepository) -> IManifestStore:

@@ -23,27 +23,30 @@ from txregistry.spec.reference import RepositoryName, Tag, parse_reference
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
-from txregistry.web.transfer import describe, is_known_to_client, wanted_parts
+from txregistry.web.transfer import describe, is_not_modified, wanted_parts
 from txregistry.web.urls import Urls
 
-#: Types that are sent to a client whether it asked for them or not: it either knows
-#: them or could not have meant another.
-_ALWAYS = frozenset(mediatypes.SCHEMA1_TYPES)
+#: Types that are sent even if ``Accept`` does not list them: a client that lists no
+#: types may know only these.
+_SENT_UNASKED = frozenset(mediatypes.SCHEMA1_TYPES)
 
-#: Types that are sent as well to whoever names the digest, as distribution does.
-_BY_DIGEST = _ALWAYS | {mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST}
+#: Types that are sent unasked for a request by digest, as by distribution.
+_SENT_UNASKED_BY_DIGEST = _SENT_UNASKED | {
+    mediatypes.DOCKER_MANIFEST,
+    mediatypes.DOCKER_LIST,
+}
 
-#: All types that a client may be meant to name. What is of another type is sent to
-#: whoever asks for it: no client could have named it, and it is not ours to judge.
+#: Types that ``Accept`` decides about. Other types are always sent: no client can list
+#: them all.
 _NEGOTIABLE = frozenset(mediatypes.MANIFEST_TYPES)
 
-#: What a client is given that knows no lists, in the place of one.
-_OLD_CLIENTS = Platform("amd64", "linux")
+#: The image of a manifest list that a client gets which does not accept lists.
+_DEFAULT_PLATFORM = Platform("amd64", "linux")
 
 
 @attrs.frozen
 class Manifests:
-    """The manifest resource."""
+    """The manifest resource, for GET and HEAD."""
 
     _namespace: INamespace
     _urls: Urls
@@ -56,9 +59,9 @@ class Manifests:
         name: RepositoryName,
         reference: str,
     ) -> bytes | None:
-        """Answer GET and HEAD."""
+        """Answer GET and HEAD; emit a pull event if a manifest was read for it."""
         request.handler = "manifest"
-        wanted = known_reference(reference)
+        wanted = parse_existing_reference(reference)
         repository = await self._namespace.repository(name=name)
         with collect_status(request):
             if isinstance(wanted, Digest):
@@ -67,8 +70,8 @@ class Manifests:
             else:
                 manifest = await self._find_tagged(request, repository, wanted)
         answer = _respond(request, manifest, isinstance(wanted, Digest))
-        told = self._events.listening and request.code != NOT_MODIFIED
-        if told and isinstance(manifest, Manifest):
+        is_reported = self._events.listening and request.code != NOT_MODIFIED
+        if is_reported and isinstance(manifest, Manifest):
             await self._announce(request, name, manifest, wanted)
         if answer is None or len(answer) <= CHUNK_BYTES:
             return answer
@@ -92,30 +95,32 @@ class Manifests:
         descriptor = await repository.tags.get(tag=tag)
         try:
             found = await self._find(request, repository, descriptor)
-            return await self._for_old_clients(request, repository, found)
+            return await self._for_clients_without_lists(request, repository, found)
         except RegistryError as error:
             if not ITagFallback.providedBy(repository.tags):
                 raise
             older = cast(ITagFallback, repository.tags)
-            descriptor = await older.instead(tag=tag, error=error)
+            descriptor = await older.fall_back(tag=tag, error=error)
         return await repository.manifests.get(digest=descriptor.digest)
 
-    async def _for_old_clients(
+    async def _for_clients_without_lists(
         self,
         request: RegistryRequest,
         repository: IRepository,
         found: Descriptor | Manifest,
     ) -> Descriptor | Manifest:
-        """Give a client that knows no lists the image it would choose from one."""
+        """Return the linux/amd64 image of a list to a client that accepts no lists."""
         kind = _descriptor_of(found).media_type
-        given = request.headers_named("Accept")
-        if kind != mediatypes.DOCKER_LIST or accepts(given, kind):
+        accepted = request.headers_named("Accept")
+        if kind != mediatypes.DOCKER_LIST or accepts(accepted, kind):
             return found
         manifest = found
         if isinstance(manifest, Descriptor):
             manifest = await repository.manifests.get(digest=manifest.digest)
         for child in manifest.references:
-            if child.platform == _OLD_CLIENTS and accepts(given, child.media_type):
+            if child.platform == _DEFAULT_PLATFORM and accepts(
+                accepted, child.media_type
+            ):
                 return await repository.manifests.get(digest=child.digest)
         return found
 
@@ -123,16 +128,16 @@ class Manifests:
         self, request: RegistryRequest, repository: IRepository, wanted: Descriptor
     ) -> Descriptor | Manifest:
         if request.method == b"HEAD" and wanted.size is not None:
-            # The upstream has just said all that a HEAD wants to know.
+            # The tag lookup returned all that a HEAD needs.
             return wanted
         return await repository.manifests.get(digest=wanted.digest)
 
 
-def known_reference(text: str) -> Digest | Tag:
-    """Read a reference to something that may be there.
+def parse_existing_reference(text: str) -> Digest | Tag:
+    """Parse a reference that a client reads or deletes.
 
-    :raise ManifestUnknown: it can be no tag, so that nothing has it.
-    :raise DigestInvalid: it is meant as a digest and is none.
+    :raise ManifestUnknown: it is not a valid tag, so no manifest can have it.
+    :raise DigestInvalid: it looks like a digest and is not valid.
     """
     try:
         return parse_reference(text)
@@ -148,17 +153,19 @@ def _respond(
     request: RegistryRequest, found: Descriptor | Manifest, by_digest: bool
 ) -> bytes | None:
     descriptor = _descriptor_of(found)
-    _check_accept(request, descriptor, _BY_DIGEST if by_digest else _ALWAYS)
+    _check_accept(
+        request, descriptor, _SENT_UNASKED_BY_DIGEST if by_digest else _SENT_UNASKED
+    )
     describe(request, descriptor, descriptor.media_type)
-    if is_known_to_client(request, descriptor) or isinstance(found, Descriptor):
+    if is_not_modified(request, descriptor) or isinstance(found, Descriptor):
         return None
     if request.method == b"HEAD":
         return None
-    return _cut(request, found)
+    return _requested_part(request, found)
 
 
 async def _send(request: RegistryRequest, content: bytes) -> None:
-    """Send what is long as fast as it is taken, lest each client holds a copy."""
+    """Send a long manifest at the client's pace, so that no copy is buffered for it."""
 
     def part(offset: int, size: int) -> Deferred[bytes]:
         return succeed(content[offset : offset + size])
@@ -167,8 +174,11 @@ async def _send(request: RegistryRequest, content: bytes) -> None:
     await ChunkProducer(part, request, 0, len(content)).start()
 
 
-def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
-    """Give the part of a manifest that is wanted: a containerd asks for ``0-``."""
+def _requested_part(request: RegistryRequest, manifest: Manifest) -> bytes:
+    """Return the requested range of a manifest: containerd asks for ``0-``.
+
+    A request for several ranges gets the whole, as RFC 9110, 14.2 permits.
+    """
     parts = wanted_parts(request, manifest.descriptor)
     if parts is None or len(parts) != 1:
         return manifest.content
@@ -182,10 +192,10 @@ def _cut(request: RegistryRequest, manifest: Manifest) -> bytes:
 def _check_accept(
     request: RegistryRequest, descriptor: Descriptor, always: frozenset[str]
 ) -> None:
-    given = request.headers_named("Accept")
+    accepted = request.headers_named("Accept")
     kind = descriptor.media_type
     negotiable = kind in _NEGOTIABLE and kind not in always
-    if negotiable and not accepts(given, kind):
+    if negotiable and not accepts(accepted, kind):
         raise ManifestUnknown(
             {"mediaType": kind, "reason": "not in the Accept header of the request"}
         )

@@ -1,4 +1,4 @@
-"""Let an answer say where it came from."""
+"""The ``Cache-Status``, ``Age`` and ``Warning`` headers of answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from txregistry.web.http.request import RegistryRequest
 
 @contextmanager
 def collect_status(request: RegistryRequest) -> Iterator[CacheStatus]:
-    """Offer the services a place for what they know, and send it on.
+    """Collect what the services report about the cache, and set it as headers.
 
-    Set also when they fail: an error may have a history too.
+    The headers are set when the block fails as well: an error may come from the
+    upstream.
     """
     status = CacheStatus()
-    cache_status.set(status)  # in the context of this request, which ends with it
+    cache_status.set(status)  # a context variable of this request
     try:
         yield status
     finally:

@@ -21,11 +21,11 @@ from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
 from txregistry.web.urls import Urls
 
-#: Entries of one page.
+#: Entries of one page at most.
 MAX_PAGE = 1000
 
-#: What a client has to be able to take of a manifest (distribution-spec, "Push"), it
-#: takes of a list.
+#: Bytes of one page, about: every client can read a manifest of this size
+#: (distribution-spec, "Pushing Manifests"), so it can read a list of it.
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
@@ -39,7 +39,7 @@ class ReferrerLists:
     async def list(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, digest: str
     ) -> bytes:
-        """Answer GET with an image index; one that is empty where nothing refers."""
+        """Answer GET with an image index, which is empty if there are no referrers."""
         request.handler = "referrers"
         subject = Digest.parse(digest)
         page = parse_page(request.query("n"), request.query("last"), MAX_PAGE)
@@ -57,12 +57,7 @@ class ReferrerLists:
         if is_cut:
             last = str(found[-1].descriptor.digest)
             request.setHeader(b"Link", self._next(name, subject, limit, last, wanted))
-        body = write_listing(
-            (item.descriptor, item.artifact_type, item.annotations) for item in found
-        )
-        request.setHeader(b"Content-Type", OCI_INDEX)
-        request.setHeader(b"Content-Length", b"%d" % len(body))
-        return body
+        return _index(request, found)
 
     def _next(
         self,
@@ -77,25 +72,37 @@ class ReferrerLists:
         return f'<{path}?{kind}last={quote(last, safe="")}&n={limit}>; rel="next"'
 
 
+def _index(request: RegistryRequest, found: Referrers) -> bytes:
+    body = write_listing(
+        (item.descriptor, item.artifact_type, item.annotations) for item in found
+    )
+    request.setHeader(b"Content-Type", OCI_INDEX)
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    return body
+
+
 async def _page(
     ask: Callable[..., Deferred[Referrers]], after: str, limit: int, page_size: int
 ) -> tuple[Referrers, bool]:
-    """Gather a page, a few at a time as each may be long; tell if there is more."""
+    """Return one page of referrers, and whether there are more.
+
+    :param page_size: entries asked for at once; each may be long.
+    """
     found: Referrers = []
     length = 0
     while True:
-        some = await ask(after=after, limit=page_size)
-        for item in some:
+        batch = await ask(after=after, limit=page_size)
+        for item in batch:
             length += _length(item)
             if found and (len(found) == limit or length > MAX_PAGE_BYTES):
                 return found, True
             found.append(item)
-        if len(some) < page_size:
+        if len(batch) < page_size:
             return found, False
         after = str(found[-1].descriptor.digest)
 
 
 def _length(item: Referrer) -> int:
-    """Give about what one takes in a listing."""
+    """Estimate the bytes of one entry in the JSON of a listing."""
     notes = sum(len(key) + len(value) for key, value in item.annotations.items())
     return notes + 300

@@ -1,4 +1,4 @@
-"""One path of the API, and what its methods do."""
+"""One route of the API: a path, its methods, and the checks before their work."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
-from txregistry.web.admission import Admission, Wants
-from txregistry.web.http.request import RegistryRequest, mark
+from txregistry.web.admission import Admission, RequiredAccess
+from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.http.texts import MAX_PARAMETERS
 
-#: A host, perhaps with a port, as containerd names an upstream.
+#: A host with an optional port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
 
 
 @attrs.frozen
-class Work:
-    """What a method of a route does.
+class Operation:
+    """What one method of a route does.
 
-    :ivar do: is called with the request, the grant and the parts of the path; gives an
-        awaitable of the body.
-    :ivar change: what it does to the registry.
+    :ivar do: is called with the request, the grant and the parts of the path as keyword
+        arguments; returns a coroutine that gives the body.
+    :ivar change: the kind of change that it makes, for the gate.
     """
 
     do: Callable[..., Any]
@@ -37,59 +37,71 @@ class Work:
 
 @attrs.frozen
 class Route:
-    """Decides before the body is read whether a request is answered, and by what."""
+    """Checks a request before its body is read, then runs its operation."""
 
     _admission: Admission
     _gate: Gate
-    _wants: Wants
-    _table: Mapping[str, Work]
+    _required: RequiredAccess
+    _operations: Mapping[str, Operation]
     _allowed: str = attrs.field(init=False)
 
     @_allowed.default
     def _allow(self) -> str:
-        """Say which methods would pass the gate (RFC 9110, 10.2.1)."""
+        """Build the ``Allow`` header: methods that pass the gate (RFC 9110, 10.2.1)."""
         permits = self._gate.permits
-        found = {verb for verb, work in self._table.items() if permits(work.change)}
+        found = {
+            verb
+            for verb, operation in self._operations.items()
+            if permits(operation.change)
+        }
         return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
     @deferred
     async def answer(self, request: RegistryRequest, **parts: Any) -> Any:
-        """Give the body of the answer; the parts of the path are still text."""
-        mark(request).allowed = self._allowed
+        """Check and run a request.
+
+        :param parts: of the path, as text.
+        :return: fires with the body of the answer, or ``None`` if it was written
+            already. Fails with an exception that ``web/errors`` handles.
+        """
+        set_version_header(request)
+        request.allowed = self._allowed
         self._admission.check_health()
         if request.method == b"OPTIONS":
             return _options(request)
-        work = self._work(request)
+        operation = self._operation(request)
         name = None
         if "name" in parts:
             name = parts["name"] = RepositoryName.parse(parts["name"])
-        wanted = self._wants(request, name)
-        grant = await self._admission.admit(request, wanted, work.change)
+        wanted = self._required(request, name)
+        grant = await self._admission.admit(request, wanted, operation.change)
         if self._gate.is_cache:
             _name_namespace(request)
         if request.method == b"GET":
-            # Whoever takes nothing yet has nothing opened, read or fetched for it.
-            await request.room()
-        doing = work.do(request, grant, **parts)
-        if work.change is Change.NOTHING:
+            # Open, read and fetch nothing for a client whose window is closed.
+            await request.wait_for_window()
+        doing = operation.do(request, grant, **parts)
+        if operation.change is Change.NOTHING:
             return await doing
-        # A change is made to its end, told and recorded, though its client left.
-        return await shielded(doing, partial(request.within, errors.on_orphan_failure))
+        # A change is completed, with its events, even if the client disconnects.
+        return await shielded(
+            doing, partial(request.run_in_context, errors.on_orphan_failure)
+        )
 
-    def _work(self, request: RegistryRequest) -> Work:
-        if request.overfull:
+    def _operation(self, request: RegistryRequest) -> Operation:
+        if request.has_too_many_parameters:
             raise UriTooLong({"limit": MAX_PARAMETERS})
-        work = self._table.get(_verb(request))
-        if work is None:
-            raise Unsupported()  # the router takes methods in lower case as well
-        return work
+        operation = self._operations.get(_verb(request))
+        if operation is None:
+            raise Unsupported()  # werkzeug also matches methods in lower case
+        return operation
 
 
 def _name_namespace(request: RegistryRequest) -> None:
-    """Tell a client that asks for a namespace that it gets what it asks for.
+    """Confirm the namespace that a client of a cache names with ``?ns=``.
 
-    OCI distribution-spec after 1.1, "Registry Proxying". This cache has one upstream:
-    what that is called is for whoever configures clients.
+    OCI distribution-spec after 1.1, "Registry Proxying". Any name is confirmed: a cache
+    has one upstream, and clients may be configured with another name for it.
     """
     namespace = request.query("ns")
     if namespace and _NAMESPACE.fullmatch(namespace):
@@ -97,7 +109,7 @@ def _name_namespace(request: RegistryRequest) -> None:
 
 
 def _options(request: RegistryRequest) -> bytes:
-    """Say what may be asked, as browsers want to know first."""
+    """Answer OPTIONS, which browsers send first."""
     request.setHeader(b"Allow", request.allowed)
     request.setHeader(b"Content-Length", b"0")
     return b""

@@ -1,13 +1,12 @@
-"""Runs what a table of routes names for each request, and answers what goes wrong.
+"""Dispatches requests by Klein's table of routes, and exceptions to their handlers.
 
-The table is Klein's. Its own resource works out anew for every request what is the same
-for all of ours, and cost as much as the rest of twisted.web and more.
+Klein's own resource binds the table to the host, among other work, for each request,
+which takes longer than the rest of twisted.web. This one does it once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -22,24 +21,18 @@ from werkzeug.routing import MapAdapter, Rule
 from txregistry.spec.errors import BadRequest
 from txregistry.web.http.request import RegistryRequest
 
-#: Kinds of exceptions, and what gives the body that tells a client of one.
+#: Exception types, and a function that returns the body of the answer to one.
 Handler = tuple[
     type[BaseException] | tuple[type[BaseException], ...],
     Callable[[RegistryRequest, Failure], bytes],
 ]
 
 
-#: Routes of so many paths are remembered: to look one up costs a tenth of answering.
-REMEMBERED_PATHS = 512
-
-#: Longer than this is no path that a client has reason to ask for again.
-_REMEMBERED_BYTES = 512
-
-
 class Router(Resource):
-    """The resource at all paths.
+    """The resource for all paths.
 
-    :param handlers: the first that fits is asked; the last one fits everything.
+    :param handlers: the first that matches an exception handles it; the last one should
+        match any ``Exception``.
     """
 
     isLeaf = True
@@ -51,41 +44,41 @@ class Router(Resource):
         self._handlers = handlers
         # No route depends on the host.
         self._map: MapAdapter = app.url_map.bind("localhost")
-        self._remembered = lru_cache(REMEMBERED_PATHS)(self._find)
 
     def render(self, request: Any) -> Any:
-        """Begin to answer; a client that goes cancels what is done for it."""
+        """Start to answer a request; it is cancelled if the client disconnects."""
         done = maybeDeferred(self._run, request)
         if not done.called:
             request.notifyFinish().addErrback(lambda _: done.cancel())
-        within = request.within
+        run_in_context = request.run_in_context
         done.addCallbacks(
-            lambda body: within(self._write, body, request),
-            lambda failure: within(self._handle, failure, request),
+            lambda body: run_in_context(self._write, body, request),
+            lambda failure: run_in_context(self._handle, failure, request),
         )
-        done.addErrback(lambda failure: within(self._not_told, failure, request))
+        done.addErrback(
+            lambda failure: run_in_context(self._handler_failed, failure, request)
+        )
         return NOT_DONE_YET
 
     def _run(self, request: RegistryRequest) -> Any:
         if not request.has_one_host:
-            # Somebody on the way may have read it in another way.
+            # A proxy in between may have understood the request differently: close the
+            # connection, as what follows may be smuggled.
             request.loseAfterwards()
             raise BadRequest({"reason": "expected one Host header"})
-        path = request.path
-        find = self._remembered if len(path) <= _REMEMBERED_BYTES else self._find
-        rule, parts = find(path, request.method)
+        rule, parts = self._find(request.path, request.method)
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 
     def _find(self, path: bytes, method: bytes) -> tuple[Rule, Mapping[str, Any]]:
-        """Find a route and the parts of its path; what there is none of raises."""
+        """Return the route for a path, and its parts; raises ``HTTPException``."""
         return self._map.match(
-            _readable(path), method.decode("latin-1"), return_rule=True
+            _decode_path(path), method.decode("latin-1"), return_rule=True
         )
 
     def _handle(self, failure: Failure, request: RegistryRequest) -> Failure | None:
         if request.is_over:
             if not failure.check(CancelledError):
-                self._log.failure("a request that is over failed", failure)
+                self._log.failure("request failed after its connection closed", failure)
             return None
         for kinds, handle in self._handlers:
             if isinstance(failure.value, kinds):
@@ -100,8 +93,10 @@ class Router(Resource):
             request.write(body)
         request.finish()
 
-    def _not_told(self, failure: Failure, request: RegistryRequest) -> None:
-        self._log.failure("an error could not be told", failure)
+    def _handler_failed(self, failure: Failure, request: RegistryRequest) -> None:
+        self._log.failure(
+            "error handler failed; the request is answered with 500 or aborted", failure
+        )
         if request.is_over:
             return
         if request.startedWriting:
@@ -110,8 +105,8 @@ class Router(Resource):
             request.processingFailed(failure)
 
 
-def _readable(path: bytes) -> str:
-    """Give a path as text; no route has one that is no UTF-8."""
+def _decode_path(path: bytes) -> str:
+    """Decode a path; one that is not UTF-8 becomes one that no route matches."""
     try:
         return unquote_to_bytes(path).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""``/v2/<name>/tags/list`` and ``/v2/_catalog``: lists, page by page."""
+"""``/v2/<name>/tags/list`` and ``/v2/_catalog``: paginated lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.provenance import collect_status
 
-#: Repositories per page where a client names no number.
+#: Repositories per page when a client sends no ``n``.
 DEFAULT_CATALOG_PAGE = 100
 
 
@@ -22,10 +22,11 @@ DEFAULT_CATALOG_PAGE = 100
 class Lists:
     """The list resources.
 
-    :ivar prefix: comes before ``/v2/`` in links.
-    :ivar max_tags: a larger page of tags is clamped to this.
-    :ivar max_repositories: a larger page of the catalogue is clamped to this.
-    :ivar strict_catalog: it is refused instead, as by distribution 2.8.2 and later.
+    :ivar prefix: stands before ``/v2/`` in ``Link`` headers.
+    :ivar max_tags: larger pages of tags are clamped to this.
+    :ivar max_repositories: larger pages of the catalog are clamped to this.
+    :ivar strict_catalog: larger pages of the catalog are refused instead, as by
+        distribution 2.8.2 and later.
     """
 
     _namespace: INamespace
@@ -37,7 +38,7 @@ class Lists:
     async def tags(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
     ) -> bytes:
-        """Answer with a page of tags; without ``n`` it is the longest there may be."""
+        """Answer with a page of tags; without ``n``, of the maximum size."""
         request.handler = "tags"
         page = _page(request, self.max_tags)
         if page.limit is None:
@@ -63,18 +64,18 @@ class Lists:
         return _json(request, {"repositories": names})
 
     def _catalog_page(self, request: RegistryRequest) -> Page:
-        most = self.max_repositories
-        page = _page(request, None if self.strict_catalog else most)
+        maximum = self.max_repositories
+        page = _page(request, None if self.strict_catalog else maximum)
         if page.limit is None:
-            return attrs.evolve(page, limit=min(DEFAULT_CATALOG_PAGE, most))
-        if page.limit > most:
-            raise PaginationNumberInvalid({"n": page.limit, "limit": most})
+            return attrs.evolve(page, limit=min(DEFAULT_CATALOG_PAGE, maximum))
+        if page.limit > maximum:
+            raise PaginationNumberInvalid({"n": page.limit, "limit": maximum})
         return page
 
     def _link(
         self, request: RegistryRequest, page: Page, entries: list[str], path: str
     ) -> list[str]:
-        """Cut a list to the page; say where it goes on if it does."""
+        """Cut a list to the page; set ``Link`` if there is a next one."""
         if page.limit is None or len(entries) <= page.limit:
             return entries
         entries = entries[: page.limit]
@@ -84,12 +85,12 @@ class Lists:
         return entries
 
 
-def _page(request: RegistryRequest, most: int | None) -> Page:
-    return parse_page(request.query("n"), request.query("last"), most)
+def _page(request: RegistryRequest, maximum: int | None) -> Page:
+    return parse_page(request.query("n"), request.query("last"), maximum)
 
 
 def _one_more(limit: int | None) -> int | None:
-    # One entry beyond the page tells whether there is a next one.
+    # One entry beyond the page shows that there is a next one.
     return None if limit is None else limit + 1
 
 

@@ -1,11 +1,11 @@
-"""Send content that is named by its digest: whole, in parts, or not at all."""
+"""Send content by digest: whole, ranges of it, or 304 (RFC 9110, 13 and 14)."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 
-from txregistry.flow.producer_relay import open_passage
+from txregistry.flow.producer_relay import open_relay
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.conditional import (
     etag,
@@ -20,7 +20,7 @@ from txregistry.web.http.request import RegistryRequest
 
 
 def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) -> None:
-    """Set the headers that every answer about some content has."""
+    """Set the headers that describe some content."""
     headers = request.responseHeaders
     digest = str(descriptor.digest).encode("ascii")
     headers.setRawHeaders(b"Content-Type", [media_type.encode("ascii")])
@@ -31,16 +31,16 @@ def describe(request: RegistryRequest, descriptor: Descriptor, media_type: str) 
         headers.setRawHeaders(b"Accept-Ranges", [b"bytes"])
 
 
-def is_known_to_client(request: RegistryRequest, descriptor: Descriptor) -> bool:
-    """Answer 304 if the client has the content; tell whether it was.
+def is_not_modified(request: RegistryRequest, descriptor: Descriptor) -> bool:
+    """Tell whether the client has the content; if so, turn the answer into a 304.
 
-    :raise PreconditionFailed: the client wants it only if it were something else.
+    :raise PreconditionFailed: ``If-Match`` names other content only.
     """
     wanted = request.headers_named("If-Match")
     if wanted and not match_holds(wanted, descriptor.digest):
         raise PreconditionFailed({"ETag": etag(descriptor.digest)})
-    given = request.headers_named("If-None-Match")
-    if not given or not none_match_fails(given, descriptor.digest):
+    values = request.headers_named("If-None-Match")
+    if not values or not none_match_fails(values, descriptor.digest):
         return False
     request.setResponseCode(304)
     for header in (b"Content-Length", b"Content-Type", b"Accept-Ranges"):
@@ -51,9 +51,9 @@ def is_known_to_client(request: RegistryRequest, descriptor: Descriptor) -> bool
 def wanted_parts(
     request: RegistryRequest, descriptor: Descriptor
 ) -> Sequence[ByteRange] | None:
-    """Decide which parts the client wants; ``None`` for the whole.
+    """Return the requested ranges; ``None`` for the whole content.
 
-    :raise RangeInvalid: none of them exists.
+    :raise RangeInvalid: none of them overlaps the content.
     """
     header = request.header("Range")
     if not header or descriptor.size is None:
@@ -66,14 +66,14 @@ def wanted_parts(
 async def send(
     request: RegistryRequest, reader: IFileReader, descriptor: Descriptor
 ) -> None:
-    """Send what the client wants of some content whose headers are set.
+    """Send the whole content or the requested ranges; its headers are set already.
 
-    The head goes out before the first byte is there, so that a client of a slow
-    fill does not take silence for a hang.
+    The head is sent before the first byte of content is available, so that a client
+    does not time out while a slow download begins.
     """
     parts = wanted_parts(request, descriptor)
     if parts is None:
-        _begin(request)
+        _send_head(request)
         await reader.read(consumer=request, offset=0, size=descriptor.size)
     elif len(parts) == 1:
         await _send_part(request, reader, descriptor, parts[0])
@@ -91,7 +91,7 @@ async def _send_part(
     request.setResponseCode(206)
     request.setHeader(b"Content-Range", part.content_range(descriptor.size))
     request.setHeader(b"Content-Length", b"%d" % part.size)
-    _begin(request)
+    _send_head(request)
     await reader.read(consumer=request, offset=part.start, size=part.size)
 
 
@@ -101,7 +101,7 @@ async def _send_parts(
     descriptor: Descriptor,
     parts: Sequence[ByteRange],
 ) -> None:
-    """Send several parts as multipart/byteranges (RFC 9110, 14.6)."""
+    """Send several ranges as multipart/byteranges (RFC 9110, 14.6)."""
     assert descriptor.size is not None
     boundary = uuid.uuid4().hex
     kind = request.responseHeaders.getRawHeaders(b"Content-Type", [b""])[0]
@@ -115,20 +115,18 @@ async def _send_parts(
     request.setResponseCode(206)
     request.setHeader(b"Content-Type", f"multipart/byteranges; boundary={boundary}")
     request.setHeader(b"Content-Length", b"%d" % length)
-    passage = open_passage(request)
+    relayed = open_relay(request)
     try:
         for head, part in zip(heads, parts, strict=True):
-            await passage.relay.ready()
+            await relayed.relay.ready()
             request.write(head)
             await reader.read(
-                consumer=passage.consumer, offset=part.start, size=part.size
+                consumer=relayed.consumer, offset=part.start, size=part.size
             )
     finally:
-        passage.relay.shut()
+        relayed.relay.close()
     request.write(tail)
 
 
-def _begin(request: RegistryRequest) -> None:
-    # Headers and first block share a segment: both are in the transport's buffer
-    # before the reactor writes.
+def _send_head(request: RegistryRequest) -> None:
     request.write(b"")

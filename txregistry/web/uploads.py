@@ -1,4 +1,4 @@
-"""``/v2/<name>/blobs/uploads/``: how blobs come in (OCI distribution-spec, "Push")."""
+"""``/v2/<name>/blobs/uploads/``: uploads (OCI distribution-spec, "Pushing Blobs")."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from txregistry.interfaces.blobs import (
     UploadStatus,
 )
 from txregistry.interfaces.events import Action
-from txregistry.interfaces.namespace import IBlobFinder, INamespace
+from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.chunks import check_chunk, parse_chunk
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest
@@ -30,20 +30,19 @@ from txregistry.spec.errors import (
     BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
-    NameInvalid,
     RegistryError,
     SizeInvalid,
     Unsupported,
     UploadRangeInvalid,
 )
-from txregistry.spec.peers import share_of
+from txregistry.spec.peers import client_key
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
-from txregistry.web.admission import mount_source
 from txregistry.web.events import EventEmitter
-from txregistry.web.http.channels import Home
+from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.unfinished_uploads import Unfinished
+from txregistry.web.mounts import requested_mount
+from txregistry.web.unfinished_uploads import UnfinishedUploads
 from txregistry.web.urls import Urls
 
 _log = Logger(namespace="txregistry.web")
@@ -53,9 +52,9 @@ _log = Logger(namespace="txregistry.web")
 class Uploads:
     """The upload resources.
 
-    :param secret: gives what seals the state in URLs (``http.secret``).
+    :param secret: returns the key that seals the state in URLs (``http.secret``).
     :param max_bytes: of one blob; 0 for no limit.
-    :param unfinished: counts those that have begun.
+    :param unfinished: limits the number of unfinished uploads.
     """
 
     _namespace: INamespace
@@ -63,28 +62,28 @@ class Uploads:
     _events: EventEmitter
     _secret: Callable[[], bytes]
     _max_bytes: int
-    _unfinished: Unfinished
+    _unfinished: UnfinishedUploads
 
     async def start(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName
     ) -> bytes:
-        """Answer POST: begin, mount, or take the whole blob at once."""
+        """Answer POST: start an upload, mount a blob, or upload it in one request."""
         request.handler = "blob_upload"
         self._check_length(request, 0)
-        given = request.query("digest")
-        digest = None if given is None else Digest.parse(given)
+        text = request.query("digest")
+        digest = None if text is None else Digest.parse(text)
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
-        mount = await self._mount(request, grant)
-        owner = grant.user or share_of(request.peer)
-        with self._unfinished.beginning(owner, _now(request)) as beginning:
+        mount = await requested_mount(request, grant, self._namespace)
+        owner = grant.user or client_key(request.peer)
+        with self._unfinished.count_new(owner, _now(request)) as new:
             if mount is None and digest is None:
                 status = await blobs.begin(algorithm=algorithm)
-                beginning.name = status.upload_id
+                new.upload_id = status.upload_id
                 return self._accepted(request, name, status, 202)
             begun = await blobs.create(mount=mount, algorithm=algorithm)
             if not isinstance(begun, Descriptor):
-                beginning.name = begun.upload_id
+                new.upload_id = begun.upload_id
         if isinstance(begun, Descriptor):
             assert mount is not None
             return await self._mounted(request, name, mount)
@@ -96,35 +95,30 @@ class Uploads:
     async def status(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer GET and HEAD: how much is there."""
+        """Answer GET and HEAD: how many bytes the upload has."""
         request.handler = "blob_upload_chunk"
         upload_id = _upload_id(upload)
         state = self._state(request, name, upload_id)
         blobs = await self._ingester(name)
-        with self._watch(upload_id):
+        with self._forget_if_unknown(upload_id):
             status = await blobs.status(upload_id=upload_id, begun_at=_begun_at(state))
-        _require(state)
+        _require_state(state)
         return self._accepted(request, name, status, 204)
 
     async def append(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer PATCH: take a chunk, of whatever length."""
+        """Answer PATCH: append a chunk of any length."""
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
-        try:
-            await self._take(request, writer)
-        except BaseException:
-            # What came is kept: the client may go on from there.
-            _close_later(writer)
-            raise
+        await self._receive(request, writer)
         await writer.close()
         return self._accepted(request, name, _status(writer), 202)
 
     async def complete(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer PUT: take the last chunk, if any, and make it a blob."""
+        """Answer PUT: append the last chunk, if any, and commit the blob."""
         request.handler = "blob_upload_chunk"
         digest = Digest.parse(request.query("digest") or "")
         writer = await self._resume(request, name, upload)
@@ -133,11 +127,11 @@ class Uploads:
     async def cancel(
         self, request: RegistryRequest, grant: Grant, name: RepositoryName, upload: str
     ) -> bytes:
-        """Answer DELETE: throw an upload away."""
+        """Answer DELETE: cancel an upload and delete its data."""
         request.handler = "blob_upload_chunk"
         writer = await self._resume(request, name, upload)
         await writer.cancel()
-        self._unfinished.ended(writer.upload_id)
+        self._unfinished.forget(writer.upload_id)
         request.setResponseCode(204)
         request.setHeader(b"Docker-Upload-UUID", writer.upload_id)
         return b""
@@ -156,57 +150,36 @@ class Uploads:
         blobs = await self._ingester(name)
 
         def check(status: UploadStatus) -> None:
-            _require(state)
+            _require_state(state)
             if request.method != b"DELETE":
-                self._check_place(request, name, status, state)
+                self._check_offset(request, name, status, state)
 
-        with self._watch(upload_id):
+        with self._forget_if_unknown(upload_id):
             return await blobs.resume(
                 upload_id=upload_id, check=check, begun_at=_begun_at(state)
             )
 
     @contextmanager
-    def _watch(self, upload_id: str) -> Iterator[None]:
-        """Count an upload no more that is found to have gone, as by a purge."""
+    def _forget_if_unknown(self, upload_id: str) -> Iterator[None]:
+        """Stop counting an upload that does not exist any more, after a purge say."""
         try:
             yield
         except BlobUploadUnknown:
-            self._unfinished.ended(upload_id)
+            self._unfinished.forget(upload_id)
             raise
 
     def _state(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str
     ) -> UploadState | None:
-        """Give the state that the client sends, if any; see :func:`_require`.
+        """Unseal the state in the URL; ``None`` if there is none.
 
-        :raise BlobUploadInvalid: it is not the upload's.
+        Callers look the upload up first and then call :func:`_require_state`, so that
+        an upload that does not exist is a 404 with or without a state.
+
+        :raise BlobUploadInvalid: the state is forged, or another upload's.
         """
         token = request.query("_state")
         return None if token is None else unseal(token, self._secret(), name, upload_id)
-
-    async def _mount(self, request: RegistryRequest, grant: Grant) -> BlobMount | None:
-        """Decide what is to be mounted from where, if anything."""
-        wanted = request.query("mount")
-        try:
-            digest = None if wanted is None else Digest.parse(wanted)
-        except DigestInvalid:
-            return None  # a client that cannot mount uploads instead
-        if digest is None:
-            return None
-        source = mount_source(request)
-        if source is None and request.query("from") is None:
-            source = await self._find(digest, grant)
-        return None if source is None else BlobMount(digest, source)
-
-    async def _find(self, digest: Digest, grant: Grant) -> RepositoryName | None:
-        """Find a repository that holds a blob and that this client may read."""
-        if not IBlobFinder.providedBy(self._namespace):
-            return None
-        finder = cast(IBlobFinder, self._namespace)
-        candidates = None
-        if not grant.everything:
-            candidates = _readable(grant)
-        return await finder.holder(digest=digest, candidates=candidates)
 
     async def _mounted(
         self, request: RegistryRequest, name: RepositoryName, mount: BlobMount
@@ -219,19 +192,21 @@ class Uploads:
         )
         return b""
 
-    def _check_place(
+    def _check_offset(
         self,
         request: RegistryRequest,
         name: RepositoryName,
         status: UploadStatus,
         state: UploadState | None,
     ) -> None:
-        """See to it that what comes belongs where the upload stands.
+        """Check that the chunk continues the upload, and is not too long.
 
-        :raise UploadRangeInvalid: it does not; tells where to go on.
+        :raise UploadRangeInvalid: it does not start at the upload's end; has the URL to
+            resume at.
+        :raise BlobTooLarge: the blob would exceed the limit.
         """
         chunk = parse_chunk(request.header("Content-Range"))
-        check_chunk(chunk, request.body.announced)
+        check_chunk(chunk, request.body.content_length)
         there = status.size
         expected = {there} if chunk is None else {there, chunk.start}
         if state is not None:
@@ -241,27 +216,41 @@ class Uploads:
         self._check_length(request, there)
 
     def _check_length(self, request: RegistryRequest, there: int) -> None:
-        announced = request.body.announced or 0
-        if self._max_bytes and there + announced > self._max_bytes:
+        content_length = request.body.content_length or 0
+        if self._max_bytes and there + content_length > self._max_bytes:
             raise BlobTooLarge({"limit": self._max_bytes})
 
-    async def _take(self, request: RegistryRequest, writer: IBlobWriter) -> None:
-        """Move the body into the upload."""
-        if request.body.announced == 0:
+    async def _receive(self, request: RegistryRequest, writer: IBlobWriter) -> None:
+        """Write the body to the upload; if that fails, keep what was received."""
+        try:
+            await self._write_body(request, writer)
+        except BaseException:
+            # The client may resume from there.
+            _close_in_background(writer)
+            raise
+
+    async def _write_body(self, request: RegistryRequest, writer: IBlobWriter) -> None:
+        """Write the body to the upload, and wait until it is written.
+
+        :raise SizeInvalid: it has not the length of its ``Content-Range``.
+        :raise BlobTooLarge: the blob exceeds the limit.
+        """
+        if request.body.content_length == 0:
             return
         chunk = parse_chunk(request.header("Content-Range"))
-        most = self._max_bytes - writer.size if self._max_bytes else None
+        limit = self._max_bytes - writer.size if self._max_bytes else None
         if chunk is not None:
-            most = chunk.end - chunk.start
+            limit = chunk.end - chunk.start
         try:
-            received = await request.body.read(writer, most)
+            received = await request.body.read(writer, limit)
         except ConsumerStopped:
-            # The disk says what is wrong; if nothing is, another request took over.
+            # If the disk failed, this raises its error. If not, another request has
+            # taken the upload over.
             await writer.flush()
             raise
         await writer.flush()
-        if chunk is not None and (request.body.overflowed or received != most):
-            raise SizeInvalid({"expected": most, "received": received})
+        if chunk is not None and (request.body.overflowed or received != limit):
+            raise SizeInvalid({"expected": limit, "received": received})
         if request.body.overflowed:
             raise BlobTooLarge({"limit": self._max_bytes})
 
@@ -272,23 +261,11 @@ class Uploads:
         writer: IBlobWriter,
         digest: Digest,
     ) -> bytes:
+        await self._receive(request, writer)
         try:
-            await self._take(request, writer)
-        except BaseException:
-            _close_later(writer)
-            raise
-        try:
-            descriptor = await writer.commit(provisional=Descriptor(digest, None))
-        except RegistryError:
-            await writer.cancel()
-            self._unfinished.ended(writer.upload_id)
-            raise
-        except BaseException:
-            # Nobody can make a blob of it any more.
-            _later(writer.cancel(), "an upload could not be thrown away")
-            self._unfinished.ended(writer.upload_id)
-            raise
-        self._unfinished.ended(writer.upload_id)
+            descriptor = await _commit(writer, digest)
+        finally:
+            self._unfinished.forget(writer.upload_id)
         url = self._created(request, name, digest)
         await self._events.blob(request, Action.PUSH, name, descriptor, url)
         return b""
@@ -296,7 +273,7 @@ class Uploads:
     def _created(
         self, request: RegistryRequest, name: RepositoryName, digest: Digest
     ) -> str:
-        """Say that a blob is there, by the digest that the client knows it by."""
+        """Answer 201; return the blob's URL, with the digest that the client sent."""
         url = self._urls.blob(request, name, digest)
         request.setResponseCode(201)
         request.setHeader(b"Location", url)
@@ -311,7 +288,7 @@ class Uploads:
         status: UploadStatus,
         code: int,
     ) -> bytes:
-        """Say how far an upload has come."""
+        """Answer with the URL and the size of an upload."""
         request.setResponseCode(code)
         request.setHeader(b"Location", self._location(request, name, status))
         request.setHeader(b"Range", f"0-{max(0, status.size - 1)}")
@@ -329,21 +306,37 @@ class Uploads:
         return self._urls.upload(request, name, status.upload_id, sealed)
 
 
-def _require(state: UploadState | None) -> None:
-    """See to it that a client has the URL that we gave, and not only an id.
+async def _commit(writer: IBlobWriter, digest: Digest) -> Descriptor:
+    """Commit an upload; delete it if that fails, as it cannot be resumed then."""
+    try:
+        return await writer.commit(provisional=Descriptor(digest, None))
+    except RegistryError:
+        await writer.cancel()
+        raise
+    except BaseException:
+        message = (
+            "upload {upload}: not committed, not deleted; left to the purge of uploads"
+        )
+        _log_failure_of(writer.cancel(), message, writer.upload_id)
+        raise
 
-    Ids stand in paths, and are no secret; what is sealed is known to who began.
 
-    :raise BlobUploadInvalid: it has sent no state.
+def _require_state(state: UploadState | None) -> None:
+    """Check that the client knows the upload's URL, and not only its id.
+
+    An id is part of paths and no secret; the sealed state is known only to the client
+    that started the upload.
+
+    :raise BlobUploadInvalid: the request has no state.
     """
     if state is None:
-        raise BlobUploadInvalid({"reason": "the URL lacks its _state"})
+        raise BlobUploadInvalid({"reason": "the URL has no _state parameter"})
 
 
 def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
-    """Say which digest to compute, as far as the client tells.
+    """Return the digest algorithm of the request; ``None`` if it names none.
 
-    :raise DigestInvalid: one that is not known.
+    :raise DigestInvalid: the algorithm is not supported.
     """
     wanted = request.query("digest-algorithm")
     if wanted is None:
@@ -353,20 +346,8 @@ def _algorithm(request: RegistryRequest, digest: Digest | None) -> str | None:
     return wanted
 
 
-def _readable(grant: Grant) -> list[RepositoryName]:
-    """Give the repositories that a client may pull from."""
-    found = []
-    for access in grant.access:
-        if access.kind == "repository" and access.action in ("pull", "*"):
-            try:
-                found.append(RepositoryName.parse(access.name))
-            except NameInvalid:
-                continue  # a token may speak of anything
-    return found
-
-
 def _now(request: RegistryRequest) -> float:
-    return cast(Home, request.site).clock.seconds()
+    return cast(SiteContext, request.site).clock.seconds()
 
 
 def _status(writer: IBlobWriter) -> UploadStatus:
@@ -374,7 +355,11 @@ def _status(writer: IBlobWriter) -> UploadStatus:
 
 
 def _begun_at(state: UploadState | None) -> float | None:
-    """Say when an upload was begun to which nothing had come when its client heard."""
+    """Return the start of an upload that was empty when its URL was sent.
+
+    Such an upload may not be stored anywhere yet: it is created when it is resumed.
+    ``None`` for any other.
+    """
     if state is None or state.offset:
         return None
     try:
@@ -389,11 +374,14 @@ def _upload_id(text: str) -> str:
     return text
 
 
-def _close_later(writer: IBlobWriter) -> None:
-    _later(writer.close(), "an upload could not be kept")
+def _close_in_background(writer: IBlobWriter) -> None:
+    message = "upload {upload}: received bytes not saved; the client must resend them"
+    _log_failure_of(writer.close(), message, writer.upload_id)
 
 
-def _later(done: Deferred[None], what: str) -> None:
-    """Let clean-up take its time: whoever caused it is answered, or has gone."""
+def _log_failure_of(done: Deferred[None], message: str, upload_id: str) -> None:
+    """Log a failure of clean-up that nothing waits for, in the request's context."""
     context = copy_context()
-    done.addErrback(lambda failure: context.run(_log.failure, what, failure))
+    done.addErrback(
+        lambda failure: context.run(_log.failure, message, failure, upload=upload_id)
+    )

@@ -1,4 +1,4 @@
-"""The URLs that answers name: as the client would write them."""
+"""The URLs in answers, from the client's point of view."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from txregistry.web.http.request import RegistryRequest
 class Urls:
     """Builds the URLs of one registry.
 
-    :ivar host: scheme and host of all URLs (``http.host``); empty to go by the request.
-    :ivar prefix: stands before ``/v2/``; no slash at its end.
-    :ivar relative: without scheme and host (``http.relativeurls``).
+    :ivar host: scheme and host of all URLs (``http.host``); empty to derive them from
+        the request.
+    :ivar prefix: stands before ``/v2/``; has no trailing slash.
+    :ivar relative: URLs have no scheme and host (``http.relativeurls``).
     """
 
     host: str = ""
@@ -26,7 +27,7 @@ class Urls:
     relative: bool = False
 
     def base(self, request: RegistryRequest) -> tuple[str, str]:
-        """Give the scheme and host by which a client reaches us."""
+        """Return the scheme and host that the client used to reach the registry."""
         if request.base is None:
             request.base = self._base(request)
         return request.base
@@ -41,7 +42,7 @@ class Urls:
         )
 
     def root(self, request: RegistryRequest) -> str:
-        """Give what stands before ``/v2/``."""
+        """Return the part of all URLs before ``/v2/``."""
         if self.host:
             return self.host.rstrip("/") + self.prefix
         if self.relative:
@@ -52,18 +53,21 @@ class Urls:
     def blob(
         self, request: RegistryRequest, name: RepositoryName, digest: Digest
     ) -> str:
-        """Give the URL of a blob."""
+        """Return the URL of a blob."""
         return f"{self.root(request)}/v2/{name}/blobs/{digest}"
 
     def manifest(
         self, request: RegistryRequest, name: RepositoryName, reference: Digest | Tag
     ) -> str:
-        """Give the URL of a manifest."""
+        """Return the URL of a manifest."""
         return f"{self.root(request)}/v2/{name}/manifests/{reference}"
 
     def upload(
         self, request: RegistryRequest, name: RepositoryName, upload_id: str, state: str
     ) -> str:
-        """Give the URL by which an upload goes on."""
+        """Return the URL to continue an upload.
+
+        :param state: the sealed state of the upload.
+        """
         root = f"{self.root(request)}/v2/{name}/blobs/uploads/{upload_id}"
         return f"{root}?_state={quote(state, safe='')}"

@@ -12,7 +12,6 @@ from txregistry.spec.errors import (
     ManifestInvalid,
     ManifestTooLarge,
 )
-from txregistry.spec.manifest import jws
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES
 from txregistry.spec.manifest.parse import media_type_of, parse
 
@@ -109,22 +108,6 @@ class ManifestTests(SynchronousTestCase):
         with self.assertRaises(ManifestTooLarge):
             parse(content + b" ")
 
-    def test_schema1(self) -> None:
-        """A signed document is known by its payload, and put together again."""
-        payload = json.dumps(
-            {"schemaVersion": 1, "fsLayers": [{"blobSum": str(self.a)}]}, indent=3
-        ).encode()
-        signed = _sign(payload)
-        found = parse(signed)
-        self.assertEqual(found.media_type, mediatypes.DOCKER_SCHEMA1_SIGNED)
-        self.assertEqual(found.digest, Digest.of(payload))
-        self.assertEqual([d.digest for d in found.references], [self.a])
-        signatures, stored = jws.take_apart(found)
-        self.assertEqual(stored, payload)
-        again = jws.put_together(parse(stored), signatures)
-        self.assertEqual(again.content, signed)
-        self.assertEqual(again.digest, found.digest)
-
     def test_broken_signature(self) -> None:
         """Signatures that do not say what they span are refused."""
         document = {
@@ -134,20 +117,3 @@ class ManifestTests(SynchronousTestCase):
         }
         with self.assertRaises(ManifestInvalid):
             self.parse(document)
-
-
-def _sign(payload: bytes) -> bytes:
-    import base64
-
-    def code(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-    length = payload.rindex(b"\n}")
-    header = {"formatLength": length, "formatTail": code(payload[length:])}
-    signature = {
-        "header": {"alg": "ES256"},
-        "signature": "c2ln",
-        "protected": code(json.dumps(header).encode()),
-    }
-    listed = json.dumps([signature], indent=3).replace("\n", "\n   ").encode()
-    return payload[:length] + b',\n   "signatures": ' + listed + payload[length:]

@@ -12,7 +12,12 @@ from txregistry.spec.descriptor import Platform
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest.model import Manifest
-from txregistry.spec.manifest.push import Demands, PushPolicy, demands_of, read_pushed
+from txregistry.spec.manifest.push import (
+    PushPolicy,
+    Requirements,
+    read_pushed,
+    requirements_of,
+)
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -81,12 +86,12 @@ def index(*children: dict[str, object], kind: str = mediatypes.OCI_INDEX) -> Man
     return read_pushed(json.dumps(document).encode(), kind, "sha256")
 
 
-def numbers(found: Demands) -> list[int]:
+def numbers(found: Requirements) -> list[int]:
     """Give the numbers of the blobs that have to be there."""
     return [int(blob.digest.hex, 16) for blob in found.blobs]
 
 
-def children(found: Demands) -> list[int]:
+def children(found: Requirements) -> list[int]:
     """Give the numbers of the manifests that have to be there."""
     return [int(child.digest.hex, 16) for child in found.manifests]
 
@@ -114,7 +119,9 @@ class MediaTypeTests(SynchronousTestCase):
         ):
             for given in (kind, kind + "; charset=utf-8", kind.upper(), f" {kind} ;"):
                 found = self.read(given, kind, family)
-                self.assertEqual((found.media_type, found.names_itself), (kind, True))
+                self.assertEqual(
+                    (found.media_type, found.states_media_type), (kind, True)
+                )
 
     def test_oci_need_not_name_itself(self) -> None:
         """An OCI document may leave it to the request."""
@@ -191,7 +198,7 @@ class ImageTests(SynchronousTestCase):
 
     def test_all_it_is_made_of(self) -> None:
         """Configuration and layers have to be there, each asked for once."""
-        found = demands_of(
+        found = requirements_of(
             image(descriptor(1, LAYER), descriptor(2, LAYER), descriptor(1, LAYER)),
             PushPolicy(),
         )
@@ -200,13 +207,15 @@ class ImageTests(SynchronousTestCase):
 
     def test_types_that_nobody_knows(self) -> None:
         """A layer of any type is taken, if it is there: artifacts have such."""
-        found = demands_of(image(descriptor(1, "application/x-anything")), PushPolicy())
+        found = requirements_of(
+            image(descriptor(1, "application/x-anything")), PushPolicy()
+        )
         self.assertEqual((numbers(found), list(found.problems)), ([0, 1], []))
 
     def test_ordinary_layers_may_have_urls(self) -> None:
         """URLs do not free an ordinary layer from having to be there."""
         layer = descriptor(1, LAYER, urls=["http://foo/bar"])
-        found = demands_of(image(layer), POLICY)
+        found = requirements_of(image(layer), POLICY)
         self.assertEqual((numbers(found), list(found.problems)), ([0, 1], []))
 
     def test_urls_of_ordinary_layers(self) -> None:
@@ -214,7 +223,7 @@ class ImageTests(SynchronousTestCase):
         plain = "application/vnd.oci.image.layer.v1.tar"
         for kind in (plain, f"{plain}+gzip", f"{plain}+zstd"):
             for urls, is_taken in URLS:
-                found = demands_of(image(descriptor(1, kind, urls=urls)), POLICY)
+                found = requirements_of(image(descriptor(1, kind, urls=urls)), POLICY)
                 self.assertEqual(not found.problems, is_taken, (kind, urls))
                 self.assertEqual(numbers(found), [0, 1], (kind, urls))
 
@@ -222,14 +231,14 @@ class ImageTests(SynchronousTestCase):
         """URLs of what is neither are for its clients to judge, as in distribution."""
         for kind in ("application/x-anything", DOCKER_LAYER):
             layer = descriptor(1, kind, urls=["http://nope/bar"])
-            self.assertEqual(list(demands_of(image(layer), POLICY).problems), [])
+            self.assertEqual(list(requirements_of(image(layer), POLICY).problems), [])
 
     def test_no_layer_hides_behind_another(self) -> None:
         """A bad URL is found however often the same layer is named without it."""
         bad = descriptor(1, LAYER, urls=["http://nope/bar"])
         good = descriptor(1, LAYER)
         for layers in ((bad, good), (good, bad), (bad, good, bad)):
-            found = demands_of(image(*layers), POLICY)
+            found = requirements_of(image(*layers), POLICY)
             self.assertEqual((len(found.problems), numbers(found)), (1, [0, 1]))
 
     def test_subject_need_not_be_there(self) -> None:
@@ -243,7 +252,7 @@ class ImageTests(SynchronousTestCase):
         manifest = read_pushed(
             json.dumps(document).encode(), mediatypes.OCI_MANIFEST, "sha256"
         )
-        found = demands_of(manifest, PushPolicy())
+        found = requirements_of(manifest, PushPolicy())
         self.assertEqual((numbers(found), children(found)), ([0], []))
 
 
@@ -254,7 +263,7 @@ class ForeignLayerTests(SynchronousTestCase):
         """All URLs of such a layer have to be allowed, and none denied."""
         for kind in (DOCKER_FOREIGN, NONDISTRIBUTABLE):
             for urls, is_taken in URLS:
-                found = demands_of(image(descriptor(1, kind, urls=urls)), POLICY)
+                found = requirements_of(image(descriptor(1, kind, urls=urls)), POLICY)
                 self.assertEqual(not found.problems, is_taken, (kind, urls))
                 self.assertEqual(numbers(found), [0], (kind, urls))
                 for problem in found.problems:
@@ -264,9 +273,9 @@ class ForeignLayerTests(SynchronousTestCase):
     def test_nothing_allowed(self) -> None:
         """Without any pattern no URL is taken."""
         layer = descriptor(1, DOCKER_FOREIGN, urls=["http://foo/bar"])
-        self.assertEqual(len(demands_of(image(layer), PushPolicy()).problems), 1)
+        self.assertEqual(len(requirements_of(image(layer), PushPolicy()).problems), 1)
         anything = PushPolicy(allow=("",))
-        self.assertEqual(list(demands_of(image(layer), anything).problems), [])
+        self.assertEqual(list(requirements_of(image(layer), anything).problems), [])
 
     def test_slow_pattern(self) -> None:
         """A pattern of distribution's manual meets a URL of many dots in no time."""
@@ -276,7 +285,9 @@ class ForeignLayerTests(SynchronousTestCase):
             ("https://" + "a." * 60 + "example.net/", False),
             ("https://a.example.com/" + "a" * 4096, False),
         ):
-            found = demands_of(image(descriptor(1, DOCKER_FOREIGN, urls=[url])), policy)
+            found = requirements_of(
+                image(descriptor(1, DOCKER_FOREIGN, urls=[url])), policy
+            )
             self.assertEqual(not found.problems, is_taken, url)
 
     def test_denied_alone(self) -> None:
@@ -290,7 +301,7 @@ class ForeignLayerTests(SynchronousTestCase):
             ("ftp://foo/bar", False),
         ):
             for kind in (DOCKER_FOREIGN, NONDISTRIBUTABLE, LAYER):
-                found = demands_of(image(descriptor(1, kind, urls=[url])), policy)
+                found = requirements_of(image(descriptor(1, kind, urls=[url])), policy)
                 self.assertEqual(not found.problems, is_taken, (kind, url))
 
     def test_any_of_several_patterns(self) -> None:
@@ -303,19 +314,21 @@ class ForeignLayerTests(SynchronousTestCase):
             ("http://a/x", False),
             ("http://b/y", False),
         ):
-            found = demands_of(image(descriptor(1, DOCKER_FOREIGN, urls=[url])), policy)
+            found = requirements_of(
+                image(descriptor(1, DOCKER_FOREIGN, urls=[url])), policy
+            )
             self.assertEqual(not found.problems, is_taken, url)
 
     def test_docker_layer_without_url(self) -> None:
         """Docker's foreign layer has to say where it is, even if nobody looks."""
         for policy in (POLICY, PushPolicy(disabled=True)):
-            found = demands_of(image(descriptor(1, DOCKER_FOREIGN)), policy)
+            found = requirements_of(image(descriptor(1, DOCKER_FOREIGN)), policy)
             self.assertEqual(len(found.problems), 1)
 
     def test_oci_layer_without_url(self) -> None:
         """One that says of no place where it is need not be here either: clients know
         where to find it (OCI image-spec, "Non-Distributable Layers")."""
-        found = demands_of(image(descriptor(1, NONDISTRIBUTABLE)), POLICY)
+        found = requirements_of(image(descriptor(1, NONDISTRIBUTABLE)), POLICY)
         self.assertEqual((numbers(found), list(found.problems)), ([0], []))
 
     def test_switched_off(self) -> None:
@@ -323,7 +336,7 @@ class ForeignLayerTests(SynchronousTestCase):
         policy = PushPolicy(disabled=True)
         for urls, _ in URLS:
             layer = descriptor(1, DOCKER_FOREIGN, urls=urls)
-            self.assertEqual(list(demands_of(image(layer), policy).problems), [])
+            self.assertEqual(list(requirements_of(image(layer), policy).problems), [])
 
     def test_all_problems_at_once(self) -> None:
         """Each layer that is wrong is told."""
@@ -331,7 +344,7 @@ class ForeignLayerTests(SynchronousTestCase):
             descriptor(number, DOCKER_FOREIGN, urls=["file:///x"])
             for number in (1, 2, 3)
         ]
-        found = demands_of(image(*layers, descriptor(4, LAYER)), POLICY)
+        found = requirements_of(image(*layers, descriptor(4, LAYER)), POLICY)
         self.assertEqual((len(found.problems), numbers(found)), (3, [0, 4]))
 
 
@@ -351,37 +364,37 @@ class IndexTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """Unless it is said otherwise all children have to be there."""
-        found = demands_of(self.index, PushPolicy())
+        found = requirements_of(self.index, PushPolicy())
         self.assertEqual((children(found), numbers(found)), ([1, 2, 3, 4], []))
 
     def test_none(self) -> None:
         """A sparse index is taken where nothing is asked for."""
         for policy in (PushPolicy(platforms="none"), PushPolicy(disabled=True)):
-            found = demands_of(self.index, policy)
+            found = requirements_of(self.index, policy)
             self.assertEqual((children(found), numbers(found)), ([], []))
 
     def test_listed(self) -> None:
         """Of a list only the children of these platforms have to be there."""
         listed = frozenset([Platform("amd64", "linux"), Platform("arm64", "windows")])
         policy = PushPolicy(platforms="list", platform_list=listed)
-        self.assertEqual(children(demands_of(self.index, policy)), [1, 4])
+        self.assertEqual(children(requirements_of(self.index, policy)), [1, 4])
         empty = PushPolicy(platforms="list")
-        self.assertEqual(children(demands_of(self.index, empty)), [])
+        self.assertEqual(children(requirements_of(self.index, empty)), [])
 
     def test_children_of_other_types(self) -> None:
         """A child that is no manifest has to be there as a blob."""
-        found = demands_of(index(descriptor(1, "a/b")), PushPolicy())
+        found = requirements_of(index(descriptor(1, "a/b")), PushPolicy())
         self.assertEqual((children(found), numbers(found)), ([], [1]))
 
     def test_empty(self) -> None:
         """An index of nothing needs nothing."""
-        found = demands_of(index(), PushPolicy())
+        found = requirements_of(index(), PushPolicy())
         self.assertEqual((children(found), numbers(found)), ([], []))
 
     def test_each_once(self) -> None:
         """A child that is listed twice is asked for once."""
         twice = [descriptor(1, mediatypes.OCI_MANIFEST)] * 2
-        self.assertEqual(children(demands_of(index(*twice), PushPolicy())), [1])
+        self.assertEqual(children(requirements_of(index(*twice), PushPolicy())), [1])
 
     def test_twice_for_two_platforms(self) -> None:
         """A child that is listed for two platforms is wanted if either is."""
@@ -392,7 +405,7 @@ class IndexTests(SynchronousTestCase):
         for architecture in ("amd64", "arm64"):
             listed = frozenset([Platform(architecture, "linux")])
             policy = PushPolicy(platforms="list", platform_list=listed)
-            self.assertEqual(children(demands_of(both, policy)), [1], architecture)
+            self.assertEqual(children(requirements_of(both, policy)), [1], architecture)
 
 
 class ClassTests(SynchronousTestCase):
@@ -400,7 +413,9 @@ class ClassTests(SynchronousTestCase):
 
     def problems(self, config: str, *classes: str) -> list[int]:
         kind = mediatypes.DOCKER_MANIFEST
-        found = demands_of(image(kind=kind, config=config), PushPolicy(classes=classes))
+        found = requirements_of(
+            image(kind=kind, config=config), PushPolicy(classes=classes)
+        )
         return [problem.status for problem in found.problems]
 
     def test_table(self) -> None:
@@ -434,7 +449,7 @@ class Schema1Tests(SynchronousTestCase):
         }
         content = json.dumps(document).encode()
         manifest = read_pushed(content, mediatypes.DOCKER_SCHEMA1, "sha256")
-        refused = demands_of(manifest, PushPolicy())
+        refused = requirements_of(manifest, PushPolicy())
         self.assertEqual([problem.status for problem in refused.problems], [400])
-        taken = demands_of(manifest, PushPolicy(schema1=True))
+        taken = requirements_of(manifest, PushPolicy(schema1=True))
         self.assertEqual((numbers(taken), list(taken.problems)), ([1], []))

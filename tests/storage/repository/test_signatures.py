@@ -13,18 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.auth.keys import (
     algorithm_of,
     b64,
-    chain_of,
     ec_key,
     jwk,
-    number,
-    rsa_key,
     signature,
-    x5c,
 )
+from tests.storage.test_namespace import StorageCase
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.repository.signature_verification import MAX_SIGNATURES
 from txregistry.storage.tree import layout
 from txregistry.testing.house import Got, TestHouse
 
@@ -118,58 +114,10 @@ class PushTests(SignatureCase):
         got = self.put(self.payload, kind="application/json")
         self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"))
 
-    def test_kinds_of_keys(self) -> None:
-        """Elliptic curves of each size, RSA, and a certificate for a key."""
-        for key in (rsa_key(), *(ec.generate_private_key(c()) for c in CURVES)):
-            self.assertEqual(self.put(self.signed(key)).status, 201, key)
-        _, leaf = chain_of(1)
-        chained = signature_of(self.payload, leaf.key, x5c=x5c([leaf]))
-        got = self.put(document(self.payload, chained))
-        self.assertEqual(got.status, 201, got.body)
-
-    def test_private_half(self) -> None:
-        """The private half of a key is not looked at, as that can take hours."""
-        odd = {**jwk(rsa_key()), "d": number(2**2047 + 12345)}
-        signature = signature_of(self.payload, rsa_key(), jwk=odd)
-        self.assertEqual(self.put(document(self.payload, signature)).status, 201)
-
     def test_tampered(self) -> None:
         """A document that is not what was signed does not verify."""
         content = self.signed(ec_key()).replace(b"amd64", b"arm64")
         self.assertEqual(self.code(self.put(content)), (400, "MANIFEST_UNVERIFIED"))
-
-    def test_signed_by_another_key(self) -> None:
-        """A signature of another key than it names does not verify."""
-        wrong = signature_of(self.payload, ec_key(0), jwk=jwk(ec_key(1)))
-        got = self.put(document(self.payload, wrong))
-        self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"))
-
-    def test_one_of_two_is_wrong(self) -> None:
-        """Every signature has to be one."""
-        right = signature_of(self.payload, ec_key(0))
-        wrong = {**signature_of(self.payload, ec_key(1)), "signature": "AAAA"}
-        got = self.put(document(self.payload, right, wrong))
-        self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"))
-
-    def test_malformed(self) -> None:
-        """What is no signature at all, and algorithms that prove nothing."""
-        right = signature_of(self.payload, ec_key())
-        for changes in (
-            {"header": {"alg": "none", "jwk": jwk(ec_key())}},
-            {"header": {"alg": "HS256", "jwk": {"kty": "oct", "k": "AAAA"}}},
-            {"header": {"alg": "ES256"}},
-            {"header": {"alg": "ES256", "x5c": ["AAAA"]}},
-            {"header": 5},
-            {"signature": 5},
-        ):
-            got = self.put(document(self.payload, {**right, **changes}))
-            self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"), changes)
-
-    def test_too_many(self) -> None:
-        """Each costs a public key operation, so that there is a limit."""
-        one = signature_of(self.payload, ec_key())
-        got = self.put(document(self.payload, *[one] * (MAX_SIGNATURES + 1)))
-        self.assertEqual(self.code(got), (400, "MANIFEST_UNVERIFIED"))
 
     def test_unsigned(self) -> None:
         """What is to be signed and is not is unverified."""
@@ -255,3 +203,18 @@ class MeanwhileTests(SignatureCase):
         house.settle(done)
         self.assertIn(layout.blob_data(name), house.paths())
         self.assertEqual(house.settle(repository.signatures.get(manifest)), [signature])
+
+
+class MergeTests(StorageCase):
+    """Signatures of one manifest, pushed one after the other."""
+
+    def test_signatures(self) -> None:
+        """Signatures are stored as content, linked, merged, and given back sorted."""
+        digest = Digest.of(b"manifest")
+        service = self.repository.signatures
+        self.assertEqual(self.ok(service.get(digest=digest)), [])
+        self.ok(service.put(digest, b"s1", b"s2"))
+        self.ok(service.put(digest, b"s2", b"s3"))
+        found = self.ok(service.get(digest=digest))
+        expected = sorted([b"s1", b"s2", b"s3"], key=lambda s: Digest.of(s).hex)
+        self.assertEqual(found, expected)

@@ -7,14 +7,19 @@ from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from tests.storage.index.test_tree_index import NAME, SlowDriver, TreeCase, tags
+from tests.storage.test_namespace import StorageCase
 from txregistry.interfaces.driver import FileStat, IPruner, PathNotFound
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestUnknown
+from txregistry.spec.errors import (
+    ManifestUnknown,
+)
+from txregistry.spec.manifest.parse import parse
 from txregistry.spec.reference import Tag
 from txregistry.storage.index.names import Names
 from txregistry.storage.repository.tags import LinkedTags
 from txregistry.storage.tree import layout
+from txregistry.testing.repositories import image_manifest
 
 ONE, TWO = Digest.of(b"1"), Digest.of(b"2")
 TAG = Tag("t")
@@ -103,3 +108,25 @@ class TagRaceTests(TreeCase):
         self.driver.pruning[0].callback(None)
         self.successResultOf(done)
         self.assertEqual(self.tags(), [])
+
+
+class TagHistoryTests(StorageCase):
+    """What a tag stood for."""
+
+    def test_tag_history(self) -> None:
+        """A tag that moves keeps what it stood for in its index."""
+        first = self.ok(
+            self.repository.manifests.put(parse(image_manifest()), [Tag("v")])
+        )
+        newer = parse(image_manifest(note="2"))
+        second = self.ok(self.repository.manifests.put(newer, [Tag("v")]))
+        current = self.ok(self.repository.tags.get(tag=Tag("v")))
+        self.assertEqual(current.digest, second.digest)
+        for digest in (first.digest, second.digest):
+            self.assertTrue(self.exists(layout.tag_index(NAME, Tag("v"), digest)))
+        self.assertEqual(self.ok(self.repository.tags.lookup(first.digest)), [])
+        self.assertEqual(
+            self.ok(self.repository.tags.lookup(second.digest)), [Tag("v")]
+        )
+        self.ok(self.repository.tags.untag(tag=Tag("v")))
+        self.failureResultOf(self.repository.tags.untag(tag=Tag("v")), ManifestUnknown)

@@ -6,7 +6,7 @@ import json
 
 from zope.interface.verify import verifyObject
 
-from tests.storage.test_storage import StorageCase
+from tests.storage.test_namespace import StorageCase
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest

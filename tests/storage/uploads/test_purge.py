@@ -12,6 +12,7 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.storage.uploads.purge import (
     LEFTOVER_SECONDS,
+    PurgePlan,
     UploadPurger,
     UploadPurging,
 )
@@ -116,7 +117,7 @@ class PurgingTests(PurgeCase):
     def test_first_and_further_ones(self) -> None:
         """The first after a delay, the next after each interval, none after a stop."""
         service = UploadPurging(
-            self.purger, self.house.clock, 60.0, 600.0, 100.0, False
+            self.purger, self.house.clock, PurgePlan(60.0, 600.0, 100.0, False)
         )
         service.startService()
         first = self.begin()
@@ -129,4 +130,21 @@ class PurgingTests(PurgeCase):
         second = self.begin()
         self.house.clock.advance(5000)
         self.assertEqual(self.status(second), 204)
+        self.assertEqual(self.house.clock.getDelayedCalls(), [])
+
+    def test_another_plan(self) -> None:
+        """It counts from when it is made; one that is off purges nothing."""
+        service = UploadPurging(
+            self.purger, self.house.clock, PurgePlan(60.0, 600.0, 100.0, False)
+        )
+        off = PurgePlan(0.0, 1.0, 1.0, False, enabled=False)
+        service.follow(off)
+        service.startService()
+        first = self.begin()
+        self.house.clock.advance(1000)
+        self.assertEqual(self.status(first), 204)
+        service.follow(PurgePlan(60.0, 600.0, 100.0, False))
+        self.house.clock.advance(61)
+        self.assertEqual(self.status(first), 404)
+        service.follow(off)
         self.assertEqual(self.house.clock.getDelayedCalls(), [])

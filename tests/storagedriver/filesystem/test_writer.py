@@ -131,7 +131,7 @@ class RoomTests(SynchronousTestCase):
     def test_alone(self) -> None:
         """One has the most that one may have, and is resumed when it is written."""
         writer, producer = self.open()
-        writer.write(bytes(BODIES.most - 1))
+        writer.write(bytes(BODIES.max_share - 1))
         self.assertFalse(producer.paused)
         writer.write(b"x")
         self.assertTrue(producer.paused)
@@ -141,7 +141,7 @@ class RoomTests(SynchronousTestCase):
     def test_reading_and_writing_overlap(self) -> None:
         """It is resumed as soon as there is room, while the next batch is written."""
         writer, producer = self.open()
-        first, rest = BODIES.most // 3, BODIES.most - BODIES.most // 3
+        first, rest = BODIES.max_share // 3, BODIES.max_share - BODIES.max_share // 3
         writer.write(bytes(first))
         writer.write(bytes(rest))
         self.assertTrue(producer.paused)
@@ -153,13 +153,13 @@ class RoomTests(SynchronousTestCase):
         """Of many each has less, until they go."""
         writer, producer = self.open()
         others = [self.open() for _ in range(127)]
-        writer.write(bytes(BODIES.whole // 128))
+        writer.write(bytes(BODIES.total // 128))
         self.assertTrue(producer.paused)
         self.disk.settle()
         self.assertFalse(producer.paused)
         for other, _ in others:
             other.unregisterProducer()
-        writer.write(bytes(BODIES.most - 1))
+        writer.write(bytes(BODIES.max_share - 1))
         self.assertFalse(producer.paused)
         self.disk.settle()
 

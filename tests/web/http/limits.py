@@ -12,6 +12,7 @@ from txregistry.spec.gate import Gate
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 NOW = 1_700_000_000
@@ -54,11 +55,10 @@ class LimitCase(SynchronousTestCase):
         house = self.house
         api = house.api(house.local, Gate(deletes=True), **settings)
         self.site = RegistrySite(
-            api.resource(),
+            make_serving(
+                api.resource(), house.recorder, limits=self.limits, **self.options
+            ),
             house.clock,
-            house.recorder,
-            limits=self.limits,
-            **self.options,
         )
         house.registry = self.site
         house.registry_wire = Wire(self.site, house.clock)

@@ -15,7 +15,11 @@ from zope.interface import directlyProvides
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
-from txregistry.web.http.channels import HEAD_READ_BYTES, ChannelLimits, watch_socket
+from txregistry.web.http.channels import (
+    HEAD_READ_BYTES,
+    ChannelLimits,
+    set_socket_timeouts,
+)
 
 HEAD = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -97,7 +101,7 @@ class ChannelTests(SynchronousTestCase):
     def test_length_of_reads(self) -> None:
         """Only a body is read in large pieces."""
         self.channel.dataReceived(HEAD + b"Content-Length: 2\r\n\r\n")
-        self.assertEqual(self.transport.bufferSize, BODIES.most)
+        self.assertEqual(self.transport.bufferSize, BODIES.max_share)
         self.channel.dataReceived(b"ab")
         self.assertEqual(self.transport.bufferSize, HEAD_READ_BYTES)
 
@@ -106,10 +110,10 @@ class ChannelTests(SynchronousTestCase):
         self.channel.dataReceived(HEAD + b"Content-Length: 3\r\n\r\n")
         self.house.registry.active.update(range(99))
         self.channel.dataReceived(b"a")
-        self.assertEqual(self.transport.bufferSize, BODIES.whole // 100)
+        self.assertEqual(self.transport.bufferSize, BODIES.total // 100)
         self.house.registry.active.difference_update(range(99))
         self.channel.dataReceived(b"b")
-        self.assertEqual(self.transport.bufferSize, BODIES.most)
+        self.assertEqual(self.transport.bufferSize, BODIES.max_share)
 
     def test_length_of_reads_of_what_follows(self) -> None:
         """Requests that come while one is answered are read in small pieces."""
@@ -123,7 +127,7 @@ class ChannelTests(SynchronousTestCase):
         for seconds, told in ((1.5, 1500), (1e9, 2**31 - 1), (0.0, 0)):
             with socket() as handle:
                 connection = Connection(handle, None, None)  # type: ignore[arg-type]
-                watch_socket(connection, ChannelLimits(stall_seconds=seconds))
+                set_socket_timeouts(connection, ChannelLimits(stall_seconds=seconds))
                 found = handle.getsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT)
                 self.assertEqual(found, told)
 
@@ -132,7 +136,7 @@ class ChannelTests(SynchronousTestCase):
         with socket(AF_UNIX) as handle:
             connection = Connection(handle, None, None)  # type: ignore[arg-type]
             self.patch(connection, "setTcpKeepAlive", lambda on: None)
-            watch_socket(connection, ChannelLimits())
+            set_socket_timeouts(connection, ChannelLimits())
 
     def test_error_that_cannot_be_told(self) -> None:
         """Its client gets an answer all the same."""

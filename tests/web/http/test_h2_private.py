@@ -8,11 +8,11 @@ from h2.exceptions import ProtocolError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.web.http.h2_private import (
-    expect_any_length,
+    ignore_content_length,
     is_in_head,
     is_open,
-    limit_heads,
-    unfinished,
+    limit_header_list,
+    partial_frame,
 )
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -43,18 +43,18 @@ class FrameTests(Pair):
 
     def test_unfinished(self) -> None:
         """A frame is there to the byte, and gone when it is whole."""
-        self.assertEqual(bytes(unfinished(self.server)), b"")
+        self.assertEqual(bytes(partial_frame(self.server)), b"")
         self.client.ping(b"01234567")
         frame = self.client.data_to_send()
         for size in range(1, len(frame)):
             self.server.receive_data(frame[size - 1 : size])
             self.assertEqual(
-                bytes(unfinished(self.server)),
+                bytes(partial_frame(self.server)),
                 frame[:size],
                 "long frames are kept without a limit, and slow ones without an end",
             )
         self.server.receive_data(frame[-1:])
-        self.assertEqual(bytes(unfinished(self.server)), b"")
+        self.assertEqual(bytes(partial_frame(self.server)), b"")
 
     def test_preface(self) -> None:
         """A preface that has begun is a head."""
@@ -74,7 +74,7 @@ class FrameTests(Pair):
         self.assertLess(first, len(frames))
         self.server.receive_data(frames[:first])
         self.assertTrue(is_in_head(self.server), "a head may take for ever")
-        self.assertEqual(bytes(unfinished(self.server)), b"")
+        self.assertEqual(bytes(partial_frame(self.server)), b"")
         self.server.receive_data(frames[first:])
         self.assertFalse(is_in_head(self.server))
 
@@ -88,7 +88,7 @@ class StreamTests(Pair):
 
     def test_limit_of_heads(self) -> None:
         """A head that is longer than we take is refused."""
-        limit_heads(self.server, 1000)
+        limit_header_list(self.server, 1000)
         self.ask(("x-long", "x" * 900))
         with self.assertRaises(ProtocolError, msg="heads have no limit"):
             self.pass_on()
@@ -103,7 +103,7 @@ class StreamTests(Pair):
         """It does not when the request has been answered."""
         self.ask(("content-length", "10"))
         self.pass_on()
-        expect_any_length(self.server, 1)
+        ignore_content_length(self.server, 1)
         self.client.send_data(1, b"short", end_stream=True)
         self.pass_on()
 

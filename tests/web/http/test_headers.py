@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
+from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
 SNIFF = "X-Content-Type-Options"
@@ -28,7 +30,8 @@ class HeaderTests(SynchronousTestCase):
     def serve(self, headers: Mapping[str, tuple[str, ...]]) -> None:
         house = self.house
         house.registry = RegistrySite(
-            house.registry.resource, house.clock, house.recorder, headers=headers
+            make_serving(house.registry.resource, house.recorder, headers=headers),
+            house.clock,
         )
         house.registry_wire = Wire(house.registry, house.clock)
 
@@ -79,3 +82,15 @@ class HeaderTests(SynchronousTestCase):
         got = self.house.send("GET", "/v2/")
         self.assertEqual((got.status, got.header(SNIFF)), (500, "nosniff"))
         self.flushLoggedErrors(ZeroDivisionError)
+
+
+class DateTests(SynchronousTestCase):
+    """The time on answers (RFC 9110, 6.6.1)."""
+
+    def test_on_every_answer(self) -> None:
+        """Each answer has the time of the clock, in the form of HTTP."""
+        house = TestHouse(clock=Clock())
+        for seconds in (0, 7):
+            house.clock.advance(seconds)
+            expected = f"Tue, 14 Nov 2023 22:13:2{seconds} GMT"
+            self.assertEqual(house.send("GET", "/v2/").header("Date"), expected)

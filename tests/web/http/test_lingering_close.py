@@ -109,23 +109,23 @@ class ClosingTests(SynchronousTestCase):
         """No more is read of it than that."""
         plain = Socket()
         closing = self.begin(plain, sends=True)
-        closing.take(bytes(LINGER_BYTES))
+        closing.discard(bytes(LINGER_BYTES))
         self.assertEqual(plain.closed, ["half"])
-        closing.take(b"x")
+        closing.discard(b"x")
         self.assertEqual(plain.closed, ["half", "abort"])
 
     def test_hurry(self) -> None:
         """Whoever cannot wait closes at once."""
         plain, tls = Socket(), Tls()
-        self.begin(plain, sends=True).hurry()
-        self.begin(tls).hurry()
+        self.begin(plain, sends=True).close_now()
+        self.begin(tls).close_now()
         self.assertEqual(plain.closed, ["half", "close"])
         self.assertEqual(tls.closed, ["close", "abort"])
 
     def test_end(self) -> None:
         """Nothing is left to be done when the connection has gone."""
         closing = self.begin(Tls())
-        closing.end()
+        closing.connection_lost()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -207,7 +207,7 @@ class Http2Tests(SynchronousTestCase):
     def setUp(self) -> None:
         self.house = TestHouse()
         self.site = self.house.registry
-        self.channel = self.site.build(None, True)
+        self.channel = self.site.build_channel(None, True)
         self.transport = TlsTransport()
         self.channel.makeConnection(self.transport)
         self.transport.registerProducer(self.channel, True)

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.web.http.steps import MOST_LINES, STEP_BYTES, Steps, has_many_lines
+from txregistry.web.http.steps import MAX_LINES, STEP_BYTES, Steps, has_many_lines
 
 
 class Network:
@@ -40,19 +40,19 @@ class LineTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """A thousand lines are not many; one more is."""
-        self.assertFalse(has_many_lines(b"\r\n" * MOST_LINES))
-        self.assertTrue(has_many_lines(b"\r\n" * (MOST_LINES + 1)))
+        self.assertFalse(has_many_lines(b"\r\n" * MAX_LINES))
+        self.assertTrue(has_many_lines(b"\r\n" * (MAX_LINES + 1)))
         self.assertFalse(has_many_lines(b"x" * 1_000_000))
 
     def test_usual(self) -> None:
         """By that it is decided, and by length: a step is not looked at."""
         lines = b"\r\n" * (STEP_BYTES // 2)
         steps = Steps(Clock(), Network(), self.fail)
-        self.assertEqual(steps.first(lines), lines)
-        self.assertEqual(steps.first(b"x" * 1_000_000), b"x" * 1_000_000)
-        self.assertFalse(steps.waiting)
-        self.assertEqual(len(steps.first(lines + b"x")), STEP_BYTES)
-        self.assertTrue(steps.waiting)
+        self.assertEqual(steps.take_now(lines), lines)
+        self.assertEqual(steps.take_now(b"x" * 1_000_000), b"x" * 1_000_000)
+        self.assertFalse(steps.has_backlog)
+        self.assertEqual(len(steps.take_now(lines + b"x")), STEP_BYTES)
+        self.assertTrue(steps.has_backlog)
 
 
 class StepTests(SynchronousTestCase):
@@ -73,7 +73,7 @@ class StepTests(SynchronousTestCase):
 
     def assert_idle(self) -> None:
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertFalse(self.steps.waiting)
+        self.assertFalse(self.steps.has_backlog)
         self.assertFalse(self.network.paused)
 
     def test_provides_the_interface(self) -> None:
@@ -82,12 +82,12 @@ class StepTests(SynchronousTestCase):
 
     def test_short(self) -> None:
         """What fits into a step is taken at once."""
-        self.assertEqual(self.steps.first(b"x" * 10), b"x" * 10)
+        self.assertEqual(self.steps.take_now(b"x" * 10), b"x" * 10)
         self.assert_idle()
 
     def test_turns(self) -> None:
         """The connection is held while there is any left, which comes in order."""
-        self.assertEqual(self.steps.first(b"0123456789abcdefghijABC"), b"0123456789")
+        self.assertEqual(self.steps.take_now(b"0123456789abcdefghijABC"), b"0123456789")
         self.assertTrue(self.network.paused)
         self.assertEqual(self.taken, [])
         self.turn()
@@ -99,14 +99,14 @@ class StepTests(SynchronousTestCase):
 
     def test_whole_steps(self) -> None:
         """No empty step is taken at the end."""
-        self.steps.first(b"x" * 20)
+        self.steps.take_now(b"x" * 20)
         self.turn()
         self.assertEqual(self.taken, [b"x" * 10])
         self.assert_idle()
 
     def test_added(self) -> None:
         """What comes meanwhile is taken after what is held back."""
-        self.steps.first(b"x" * 25)
+        self.steps.take_now(b"x" * 25)
         self.turn()
         self.steps.add(b"y" * 10)
         self.turn()
@@ -116,21 +116,21 @@ class StepTests(SynchronousTestCase):
 
     def test_put_back(self) -> None:
         """What was taken too early comes before it, also from within a turn."""
-        self.steps.first(b"x" * 25)
-        self.steps._take = lambda _: self.steps.put_back(b"yy")
+        self.steps.take_now(b"x" * 25)
+        self.steps._process = lambda _: self.steps.put_back(b"yy")
         self.turn()
-        self.steps._take = self.take
+        self.steps._process = self.take
         self.turn()
         self.assertEqual(self.taken, [b"yyxxxxx"])
         self.assert_idle()
 
     def test_put_back_at_the_end(self) -> None:
         """What the last step gives back has a turn as well."""
-        self.steps.first(b"x" * 15)
-        self.steps._take = lambda _: self.steps.put_back(b"yy")
+        self.steps.take_now(b"x" * 15)
+        self.steps._process = lambda _: self.steps.put_back(b"yy")
         self.turn()
         self.assertTrue(self.network.paused)
-        self.steps._take = self.take
+        self.steps._process = self.take
         self.turn()
         self.assertEqual(self.taken, [b"yy"])
         self.assert_idle()
@@ -142,13 +142,13 @@ class StepTests(SynchronousTestCase):
 
     def test_waiting(self) -> None:
         """Nothing is taken until it may go on, nor does more come."""
-        self.steps.first(b"x" * 25)
-        self.steps.wait()
+        self.steps.take_now(b"x" * 25)
+        self.steps.suspend()
         self.steps.add(b"y")
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.steps.resumeProducing()
         self.assertTrue(self.network.paused)
-        self.steps.go_on()
+        self.steps.resume()
         self.turn()
         self.turn()
         self.assertEqual(b"".join(self.taken), b"x" * 15 + b"y")
@@ -156,29 +156,29 @@ class StepTests(SynchronousTestCase):
 
     def test_waiting_from_within(self) -> None:
         """Who takes a step may have the next ones wait."""
-        self.steps.first(b"x" * 30)
-        self.steps._take = lambda _: self.steps.wait()
+        self.steps.take_now(b"x" * 30)
+        self.steps._process = lambda _: self.steps.suspend()
         self.turn()
-        self.assertTrue(self.steps.waiting)
+        self.assertTrue(self.steps.has_backlog)
         self.assertTrue(self.network.paused)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_waiting_with_nothing_left(self) -> None:
         """The connection is held all the same, until somebody resumes it."""
-        self.steps.wait()
+        self.steps.suspend()
         self.steps.resumeProducing()
         self.assertEqual(self.network.resumes, 0)
-        self.steps.go_on()
+        self.steps.resume()
         self.assert_idle()
         self.steps.resumeProducing()
         self.assertEqual(self.network.resumes, 1)
 
     def test_held_by_others(self) -> None:
         """Who has paused it decides when more comes, once all was taken."""
-        self.steps.first(b"x" * 15)
+        self.steps.take_now(b"x" * 15)
         self.steps.pauseProducing()
         self.turn()
-        self.assertEqual((self.taken, self.steps.waiting), ([b"x" * 5], False))
+        self.assertEqual((self.taken, self.steps.has_backlog), ([b"x" * 5], False))
         self.assertTrue(self.network.paused)
         self.steps.resumeProducing()
         self.assert_idle()
@@ -188,13 +188,13 @@ class StepTests(SynchronousTestCase):
         self.steps.pauseProducing()
         self.assertTrue(self.network.paused)
         self.steps.resumeProducing()
-        self.steps.first(b"x" * 15)
+        self.steps.take_now(b"x" * 15)
         self.turn()
         self.assert_idle()
 
     def test_resumed_too_early(self) -> None:
         """While some is held back no more comes."""
-        self.steps.first(b"x" * 15)
+        self.steps.take_now(b"x" * 15)
         self.steps.resumeProducing()
         self.assertTrue(self.network.paused)
         self.turn()
@@ -202,11 +202,11 @@ class StepTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """When the connection has gone all is forgotten."""
-        self.steps.first(b"x" * 25)
+        self.steps.take_now(b"x" * 25)
         self.steps.stop()
         self.steps.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertFalse(self.steps.waiting)
+        self.assertFalse(self.steps.has_backlog)
         self.assertEqual(self.taken, [])
 
     def test_given_up(self) -> None:

@@ -14,13 +14,26 @@ class ClosedWindowsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.given_up: list[int] = []
-        self.windows = ClosedWindows(self.clock, 100.0, 1000.0, self.given_up.append)
+        self.room: dict[int, int] = {}
+        self.windows = ClosedWindows(
+            self.clock,
+            lambda stream: self.room.get(stream, 0),
+            100.0,
+            1000.0,
+            self.given_up.append,
+        )
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
         self.addCleanup(self.windows.stop)
 
+    def open(self, stream: int, room: int) -> None:
+        """Let a client open a window, which is used up at once."""
+        self.room[stream] = room
+        self.assertEqual(self.windows.collect_opened(), [stream])
+        del self.room[stream]
+
     def test_given_up(self) -> None:
         """A stream that has had no room for long is given up once."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.pump([99.0])
         self.assertEqual(self.given_up, [])
         self.clock.pump([2.0] + [50.0] * 9)
@@ -28,37 +41,37 @@ class ClosedWindowsTests(SynchronousTestCase):
 
     def test_room_begins_anew(self) -> None:
         """Enough room lets a stream have all its time again."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(90)
-        self.windows.opened(1, 1000)
-        self.windows.closed(1)
+        self.open(1, 1000)
+        self.windows.mark_closed(1)
         self.clock.pump([90.0])
         self.assertEqual(self.given_up, [])
 
     def test_little_room(self) -> None:
         """Too little room does not."""
         for _ in range(11):
-            self.windows.closed(1)
+            self.windows.mark_closed(1)
             self.clock.advance(9.5)
             if not self.given_up:
-                self.windows.opened(1, 1)
+                self.open(1, 1)
         self.assertEqual(self.given_up, [1])
 
     def test_little_adds_up(self) -> None:
         """Little room, often enough, is enough."""
         for _ in range(40):
-            self.windows.closed(1)
+            self.windows.mark_closed(1)
             self.clock.advance(9.5)
-            self.windows.opened(1, 200)
+            self.open(1, 200)
         self.assertEqual(self.given_up, [])
 
     def test_time_with_room_does_not_count(self) -> None:
         """While we have nothing to send, the client cannot take it."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(10)
-        self.windows.opened(1, 1)
+        self.open(1, 1)
         self.clock.advance(1000)
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(80)
         self.assertEqual(self.given_up, [])
         self.clock.pump([15.0])
@@ -66,18 +79,18 @@ class ClosedWindowsTests(SynchronousTestCase):
 
     def test_who_has_least_time_is_looked_at_first(self) -> None:
         """A stream that has used up most of its time does not wait for others."""
-        self.windows.closed(1)
+        self.windows.mark_closed(1)
         self.clock.advance(90)
-        self.windows.opened(1, 1)
-        self.windows.closed(3)
-        self.windows.closed(1)
+        self.open(1, 1)
+        self.windows.mark_closed(3)
+        self.windows.mark_closed(1)
         self.clock.pump([11.0])
         self.assertEqual(self.given_up, [1])
 
     def test_ended(self) -> None:
         """A stream that has ended leaves nothing, whoever waits for it."""
         waits = self.windows.wait(1)
-        self.windows.ended(1)
+        self.windows.forget(1)
         self.clock.pump([200.0])
         self.assertEqual(self.given_up, [])
         self.assertNoResult(waits)
@@ -85,5 +98,19 @@ class ClosedWindowsTests(SynchronousTestCase):
     def test_wait(self) -> None:
         """Whoever waits for room goes on when there is some."""
         waits = self.windows.wait(1)
-        self.windows.opened(1, 5)
+        self.open(1, 5)
         self.assertIsNone(self.successResultOf(waits))
+
+    def test_open(self) -> None:
+        """A window that is open is not waited for."""
+        self.room[1] = 5
+        self.assertIsNone(self.successResultOf(self.windows.wait(1)))
+        self.assertEqual(self.windows.streams, [])
+
+    def test_one_ends_another(self) -> None:
+        """A stream that another one ends when it opens is not resumed."""
+        first, second = self.windows.wait(1), self.windows.wait(3)
+        first.addCallback(lambda _: self.windows.forget(3))
+        self.room.update({1: 5, 3: 5})
+        self.assertEqual(self.windows.collect_opened(), [1])
+        self.assertNoResult(second)

@@ -1,1 +1,1 @@
-"""Manifests, one module per family; bytes are kept verbatim."""
+"""Manifests, one module per family; their bytes are never changed."""

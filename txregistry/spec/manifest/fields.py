@@ -10,32 +10,34 @@ from txregistry.spec.errors import DigestInvalid, ManifestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.nesting import read_json
 
-#: Sizes are 64 bits with a sign (OCI image-spec, "Descriptors").
+#: Sizes are signed 64-bit integers (OCI image-spec, "Descriptors").
 MAX_SIZE = 2**63 - 1
 
 Document = Mapping[str, object]
 
 
 def load(content: bytes) -> Document:
-    """Read a document: an object in JSON as everybody understands it (RFC 8259).
+    """Parse a JSON object (RFC 8259); ``NaN`` and ``Infinity`` are refused.
 
-    :raise ManifestInvalid: it is none, is not in UTF-8, or has numbers that are none.
+    :raise ManifestInvalid: it is no JSON object, not in UTF-8, or exceeds the limits of
+        :func:`txregistry.spec.nesting.read_json`.
     """
     try:
-        document = read_json(content.decode("utf-8"), parse_constant=_no_number)
+        document = read_json(content.decode("utf-8"), parse_constant=_refuse_constant)
     except ValueError as error:
         raise ManifestInvalid({"expected": "a JSON document"}) from error
     return as_mapping(document, "document")
 
 
-def _no_number(text: str) -> object:
+def _refuse_constant(text: str) -> object:
     raise ValueError(f"{text} is no number")
 
 
 def as_mapping(value: object, where: str) -> Document:
-    """Give the value if it is an object.
+    """Return a value that must be an object.
 
-    :raise ManifestInvalid: it is not.
+    :param where: the field's name, for the error; so in all functions here.
+    :raise ManifestInvalid: it is not one.
     """
     if not isinstance(value, dict):
         raise ManifestInvalid({"field": where, "expected": "an object"})
@@ -43,7 +45,7 @@ def as_mapping(value: object, where: str) -> Document:
 
 
 def as_list(value: object, where: str) -> Sequence[object]:
-    """Give the value if it is a list; absent and null are empty.
+    """Return a value that must be a list; absent and null are empty.
 
     :raise ManifestInvalid: it is something else.
     """
@@ -55,19 +57,19 @@ def as_list(value: object, where: str) -> Sequence[object]:
 
 
 def as_text(value: object, where: str) -> str:
-    """Give the value if it is text; absent and null are empty.
+    """Return a value that must be a string; absent and null are empty.
 
-    :raise ManifestInvalid: it is something else, or holds half a character, which
-        JSON can write and nothing else can.
+    :raise ManifestInvalid: it is something else, or has a lone surrogate, which JSON
+        can express but UTF-8 cannot.
     """
     if value is None:
         return ""
-    if not isinstance(value, str) or not _is_whole(value):
+    if not isinstance(value, str) or not _is_encodable(value):
         raise ManifestInvalid({"field": where, "expected": "text"})
     return value
 
 
-def _is_whole(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -76,11 +78,11 @@ def _is_whole(text: str) -> bool:
 
 
 def as_size(value: object, where: str) -> int:
-    """Give the value if it is a size in bytes.
+    """Return a value that must be a size in bytes.
 
-    :raise ManifestInvalid: it is negative or no integer.
+    :raise ManifestInvalid: it is no integer from 0 to :data:`MAX_SIZE`.
     """
-    # bool is an int to Python, not to JSON.
+    # In Python a bool is an int, in JSON it is not.
     if isinstance(value, bool) or not isinstance(value, int):
         raise ManifestInvalid({"field": where, "expected": "a size in bytes"})
     if not 0 <= value <= MAX_SIZE:
@@ -89,9 +91,9 @@ def as_size(value: object, where: str) -> int:
 
 
 def as_digest(value: object, where: str) -> Digest:
-    """Give the value as a digest.
+    """Return a value that must be a digest.
 
-    :raise ManifestInvalid: it is none.
+    :raise ManifestInvalid: it is not one.
     """
     try:
         return Digest.parse(as_text(value, where))
@@ -100,7 +102,7 @@ def as_digest(value: object, where: str) -> Digest:
 
 
 def as_descriptor(value: object, where: str) -> Descriptor:
-    """Give the value as a descriptor.
+    """Return a value that must be a descriptor.
 
     :raise ManifestInvalid: a field is missing or malformed.
     """
@@ -117,7 +119,7 @@ def as_descriptor(value: object, where: str) -> Descriptor:
 
 
 def as_platform(value: object, where: str) -> Platform | None:
-    """Give what the child of an index is for; nothing where that is absent.
+    """Return the platform of an index's child; ``None`` if absent or null.
 
     :raise ManifestInvalid: it is malformed.
     """
@@ -131,9 +133,9 @@ def as_platform(value: object, where: str) -> Platform | None:
 
 
 def descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
-    """Give a list of descriptors.
+    """Return a value that must be a list of descriptors; absent and null are empty.
 
-    :raise ManifestInvalid: it is no list or an element is no descriptor.
+    :raise ManifestInvalid: it is no list, or an element is no descriptor.
     """
     return tuple(
         as_descriptor(item, f"{where}[{index}]")
@@ -142,29 +144,32 @@ def descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
 
 
 def as_annotations(value: object, where: str) -> dict[str, str]:
-    """Give a map of text to text; absent and null are empty.
+    """Return a value that must map strings to strings; absent and null are empty.
 
-    :raise ManifestInvalid: it is something else.
+    :raise ManifestInvalid: it is something else, or has a lone surrogate.
     """
     if value is None:
         return {}
     fields = as_mapping(value, where)
-    return {name: as_text(item, f"{where}.{name}") for name, item in fields.items()}
+    return {
+        as_text(name, where): as_text(item, f"{where}.{name}")
+        for name, item in fields.items()
+    }
 
 
-def texts_of(value: object) -> dict[str, str]:
-    """Give what is text of a map of anything; empty for what is no map."""
+def string_entries(value: object) -> dict[str, str]:
+    """Return the entries of an object that are strings; empty for any other value."""
     found = value if isinstance(value, dict) else {}
     return {
         name: item
         for name, item in found.items()
-        if isinstance(item, str) and _is_whole(item) and _is_whole(name)
+        if isinstance(item, str) and _is_encodable(item) and _is_encodable(name)
     }
 
 
 def optional_descriptor(value: object, where: str) -> Descriptor | None:
-    """Give a descriptor, or nothing where the field is absent.
+    """Return a descriptor; ``None`` if absent or null.
 
-    :raise ManifestInvalid: it is present and malformed.
+    :raise ManifestInvalid: it is malformed.
     """
     return None if value is None else as_descriptor(value, where)

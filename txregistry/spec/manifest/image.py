@@ -8,9 +8,10 @@ from txregistry.spec.manifest.model import Manifest
 
 
 def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
-    """Give the changes that an image manifest's fields make to the bare value.
+    """Return the attributes of :class:`Manifest` that an image's fields set.
 
-    :raise ManifestInvalid: a field is malformed, or it is an index as well.
+    :raise ManifestInvalid: a field is malformed, or the document is also an index
+        (GHSA-qq97-vm5h-rrhg).
     """
     if "manifests" in document:
         raise ManifestInvalid({"field": "manifests", "expected": "only in an index"})

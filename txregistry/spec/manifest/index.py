@@ -8,9 +8,9 @@ from txregistry.spec.manifest.model import Manifest
 
 
 def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
-    """Give the changes that an index's fields make to the bare value.
+    """Return the attributes of :class:`Manifest` that an index's fields set.
 
-    :raise ManifestInvalid: a field is malformed, or it is an image as well
+    :raise ManifestInvalid: a field is malformed, or the document is also an image
         (GHSA-qq97-vm5h-rrhg).
     """
     for field in ("layers", "config"):

@@ -1,8 +1,8 @@
-"""Signed schema 1 documents: taken apart to be stored, put together to be served.
+"""Signed schema 1 documents, split for storage and joined again to be served.
 
-Distribution stores the payload, by whose digest the document is known, and keeps
-the signatures beside it. The layout of the signed document is that of libtrust:
-three spaces of indent, the signatures as the last member.
+Distribution stores the payload under its digest, and the signatures beside it. The
+signed document has libtrust's layout: an indent of three spaces, and the signatures as
+the last member.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import cast
 import attrs
 
 from txregistry.spec import mediatypes
+from txregistry.spec.errors import ManifestInvalid
 from txregistry.spec.manifest import schema1
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.nesting import read_json
 
 
-def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
-    """Give the signatures of a document, each as JSON, and what is to be stored.
+def split_signatures(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
+    """Split a manifest into signatures and payload.
 
-    A manifest of any other type has none and is stored as it is.
+    :return: the signatures, each as JSON, and the content to store. A manifest of
+        another type has no signatures and is its own payload.
     """
     if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
         return (), manifest.content
@@ -32,19 +34,20 @@ def take_apart(manifest: Manifest) -> tuple[Sequence[bytes], bytes]:
     return [_dump(signature) for signature in signatures], content
 
 
-def put_together(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
-    """Give a stored payload its signatures back; without any it stays unsigned."""
+def join_signatures(manifest: Manifest, signatures: Sequence[bytes]) -> Manifest:
+    """Insert stored signatures into their payload.
+
+    :return: the signed manifest; the payload itself if there are no signatures, or one
+        is malformed.
+    """
     if not signatures:
         return manifest
     try:
-        first = cast(Mapping[str, str], read_json(signatures[0]))
-        protected = read_json(schema1.decode(first["protected"]))
-        length = cast(int, protected["formatLength"])
-        tail = schema1.decode(cast(str, protected["formatTail"]))
-    except (ValueError, KeyError, TypeError):
-        return manifest  # what is stored as a signature is none
-    listed = json.dumps([read_json(signature) for signature in signatures], indent=3)
-    indented = listed.replace("\n", "\n   ").encode("utf-8")
+        parsed = [read_json(signature) for signature in signatures]
+        length, tail = schema1.payload_format(parsed[0])
+    except (ValueError, ManifestInvalid):
+        return manifest
+    indented = json.dumps(parsed, indent=3).replace("\n", "\n   ").encode("utf-8")
     content = manifest.content[:length] + b',\n   "signatures": ' + indented + tail
     return attrs.evolve(
         manifest, content=content, media_type=mediatypes.DOCKER_SCHEMA1_SIGNED

@@ -1,8 +1,8 @@
-"""Read a manifest that somebody else has taken: what can be read of it.
+"""Parse a manifest that another registry has accepted, as far as it is valid.
 
-What an upstream serves under its digest is its own business and that of whoever wants
-it. It is passed on byte by byte; of what is in it, only that is needed which says what
-else belongs to it. Pushes are read by :mod:`txregistry.spec.manifest.parse`.
+A cache passes on whatever an upstream serves under its digest, unchanged. Of its fields
+it needs only those that refer to other content; malformed ones are skipped. Pushed
+manifests are parsed strictly, by :mod:`txregistry.spec.manifest.parse`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def read(
     media_type: str | None = None,
     algorithm: str = CANONICAL,
 ) -> Manifest:
-    """Read a manifest, strictly if that is possible.
+    """Parse a manifest, strictly if that is possible.
 
-    :param media_type: as a ``Content-Type`` said; the document's own word comes first.
-    :param algorithm: of the digest that the value carries.
-    :raise ManifestInvalid: it neither names nor resembles a type of manifest.
-    :raise ManifestTooLarge: longer than :data:`MAX_MANIFEST_BYTES`.
+    :param media_type: of the ``Content-Type``; the document's own type has precedence.
+    :param algorithm: of the manifest's digest.
+    :raise ManifestInvalid: the document has no media type, and looks like no manifest.
+    :raise ManifestTooLarge: it is longer than :data:`MAX_MANIFEST_BYTES`.
     """
     if len(content) > MAX_MANIFEST_BYTES:
         raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
@@ -46,7 +46,7 @@ def read(
         try:
             return parse(content, kind, algorithm)
         except ManifestInvalid:
-            pass  # then what can be read of it
+            pass  # parsed leniently below
     version = document.get("schemaVersion")
     return Manifest(
         kind,
@@ -55,7 +55,7 @@ def read(
         tuple(_references(document)),
         _descriptor(document.get("subject")),
         _artifact_type(document),
-        fields.texts_of(document.get("annotations")),
+        fields.string_entries(document.get("annotations")),
         bool(document.get("mediaType")) or version == 1,
         version,
     )
@@ -71,25 +71,23 @@ def _load(content: bytes) -> fields.Document:
 
 
 def _media_type(document: fields.Document, given: str | None) -> str:
-    """Give the type by which the document goes.
+    """Return the media type of a document; known types in their usual spelling.
 
-    Known types are spelled as everybody spells them.
-
-    :raise ManifestInvalid: there is none.
+    :raise ManifestInvalid: it has none and looks like no manifest.
     """
-    named = _named(document.get("mediaType"))
+    named = _valid_media_type(document.get("mediaType"))
     if named:
         return named
-    if not _resembles(document):
+    if not _looks_like_manifest(document):
         raise ManifestInvalid({"expected": "a manifest"})
-    plain = _named((given or "").partition(";")[0])
+    plain = _valid_media_type((given or "").partition(";")[0])
     guess = _guess(document)
-    # An upstream's word counts where it may be true.
+    # The Content-Type counts if it agrees with the document on being an index.
     fits = plain in mediatypes.MANIFEST_TYPES and _is_list(plain) == _is_list(guess)
     return plain if fits else guess
 
 
-def _named(value: object) -> str:
+def _valid_media_type(value: object) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not text.isascii() or not text.isprintable() or not 0 < len(text) <= _MAX_TYPE:
         return ""
@@ -97,7 +95,7 @@ def _named(value: object) -> str:
     return known.get(text.lower(), text)
 
 
-def _resembles(document: fields.Document) -> bool:
+def _looks_like_manifest(document: fields.Document) -> bool:
     lists = ("manifests", "layers", "fsLayers", "blobs")
     return "schemaVersion" in document or any(
         isinstance(document.get(name), list) for name in lists
@@ -122,12 +120,12 @@ def _digest(
         try:
             return Digest.of(schema1.payload(content, document), algorithm)
         except ManifestInvalid:
-            pass  # not signed as such a document is: its digest is that of all of it
+            pass  # the signatures are malformed: all of it is the payload
     return Digest.of(content, algorithm)
 
 
 def _references(document: fields.Document) -> Iterator[Descriptor]:
-    """Give whatever the document names as a part of itself."""
+    """Yield the descriptors of all content that the document refers to."""
     named = [document.get("config")]
     for name in ("layers", "manifests", "blobs"):
         listed = document.get(name)
@@ -147,15 +145,17 @@ def _items(value: object) -> Iterator[Mapping[str, object]]:
 
 
 def _descriptor(value: object) -> Descriptor | None:
-    """Read a descriptor of which the digest at least is one."""
+    """Parse a descriptor that has a valid digest; other fields may be malformed."""
     if not isinstance(value, dict):
         return None
     digest = _as_digest(value.get("digest"))
     if digest is None:
         return None
-    size = _or(None, lambda: fields.as_size(value.get("size"), "size"))
-    platform = _or(None, lambda: fields.as_platform(value.get("platform"), "platform"))
-    kind = _named(value.get("mediaType")) or mediatypes.OCTET_STREAM
+    size = _parse_or(None, lambda: fields.as_size(value.get("size"), "size"))
+    platform = _parse_or(
+        None, lambda: fields.as_platform(value.get("platform"), "platform")
+    )
+    kind = _valid_media_type(value.get("mediaType")) or mediatypes.OCTET_STREAM
     return Descriptor(digest, size, kind, platform=platform)
 
 
@@ -167,14 +167,14 @@ def _as_digest(value: object) -> Digest | None:
 
 
 def _artifact_type(document: fields.Document) -> str | None:
-    own = _named(document.get("artifactType"))
+    own = _valid_media_type(document.get("artifactType"))
     config = document.get("config")
     if own or not isinstance(config, dict):
         return own or None
-    return _named(config.get("mediaType")) or None
+    return _valid_media_type(config.get("mediaType")) or None
 
 
-def _or(otherwise: T, read: Callable[[], T]) -> T:
+def _parse_or(otherwise: T, read: Callable[[], T]) -> T:
     try:
         return read()
     except ManifestInvalid:

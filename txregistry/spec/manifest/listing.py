@@ -1,7 +1,7 @@
-"""Lists of referrers: an image index whose entries say what they are.
+"""Lists of referrers, in the form of an image index.
 
-OCI distribution-spec, "Listing Referrers": an entry has the artifact type and the
-annotations of the manifest it names.
+OCI distribution-spec, "Listing Referrers": each entry has the artifact type and the
+annotations of the manifest that it describes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Entry = tuple[Descriptor, str | None, Mapping[str, str]]
 
 
 def entries_of(content: bytes) -> Iterator[Entry]:
-    """Read a list of referrers, as it is asked for.
+    """Yield the entries of a list.
 
-    :raise ManifestInvalid: it is no image index, or an entry is malformed.
+    :raise ManifestInvalid: it is no image index, or the next entry is malformed.
     """
     listed = fields.as_list(fields.load(content).get("manifests"), "manifests")
     for index, item in enumerate(listed):
         yield _entry(item, f"manifests[{index}]")
 
 
-def good_entries_of(content: bytes) -> Iterator[Entry]:
-    """Read what can be read of a list that anybody may have pushed, as it is asked for.
+def valid_entries_of(content: bytes) -> Iterator[Entry]:
+    """Yield the valid entries of a list; malformed ones are skipped.
 
-    One bad entry must not hide the others.
+    For lists under a tag, which any client may push.
 
     :raise ManifestInvalid: it is no image index.
     """
@@ -45,22 +45,22 @@ def good_entries_of(content: bytes) -> Iterator[Entry]:
 def _entry(value: object, where: str) -> Entry:
     document = fields.as_mapping(value, where)
     kind = fields.as_text(document.get("artifactType"), f"{where}.artifactType")
-    # What is no text among them could not be told anyway, and must hide nobody.
-    annotations = fields.texts_of(document.get("annotations"))
+    # An annotation that is no string is dropped: it must not hide the entry.
+    annotations = fields.string_entries(document.get("annotations"))
     return fields.as_descriptor(document, where), kind or None, annotations
 
 
 def write_listing(entries: Iterable[Entry]) -> bytes:
-    """Write a list of referrers."""
+    """Serialize a list of referrers."""
     document = {
         "schemaVersion": 2,
         "mediaType": mediatypes.OCI_INDEX,
-        "manifests": [_written(*entry) for entry in entries],
+        "manifests": [_entry_document(*entry) for entry in entries],
     }
     return json.dumps(document).encode("utf-8")
 
 
-def _written(
+def _entry_document(
     descriptor: Descriptor, artifact_type: str | None, annotations: Mapping[str, str]
 ) -> dict[str, object]:
     found: dict[str, object] = {

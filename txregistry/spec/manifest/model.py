@@ -1,4 +1,4 @@
-"""The manifest value that every family parses to."""
+"""The result of parsing a manifest of any family."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ from collections.abc import Mapping
 
 import attrs
 
-from txregistry.spec.descriptor import Descriptor, notes_bytes
+from txregistry.spec.descriptor import Descriptor, annotations_bytes
 from txregistry.spec.digest import Digest
 
-#: The most a manifest may weigh, in bytes (OCI distribution-spec: 4 MiB is accepted).
+#: Largest accepted manifest, in bytes (OCI distribution-spec, "Pushing Manifests").
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
-#: What a manifest takes beside its document and what that says, about.
+#: Memory of a manifest without its document and parsed fields, roughly, in bytes.
 _BYTES = 1024
 
 
 @attrs.frozen
 class Manifest:
-    """A manifest as it was received, and what it says.
+    """A manifest as it was received, and its parsed fields.
 
-    :ivar content: the document, verbatim; its digest names the manifest.
-    :ivar references: what it is made of: configuration and layers, or children.
-    :ivar subject: the manifest that this one refers to, if any.
-    :ivar names_itself: the document says of what type it is.
-    :ivar schema_version: what the document says it is.
-    :ivar artifact_type: of an artifact; of an image, its configuration's type.
+    :ivar content: the document, verbatim.
+    :ivar digest: of the document; of a signed schema 1 document, of its payload.
+    :ivar references: the configuration and layers of an image, or the children of an
+        index.
+    :ivar subject: the manifest that this one is a referrer of, if any.
+    :ivar artifact_type: ``artifactType``, or the media type of an image's
+        configuration.
+    :ivar states_media_type: the document states its own media type.
+    :ivar schema_version: ``schemaVersion``, whatever its type.
     """
 
     media_type: str
@@ -35,21 +38,20 @@ class Manifest:
     subject: Descriptor | None = None
     artifact_type: str | None = None
     annotations: Mapping[str, str] = attrs.field(factory=dict)
-    names_itself: bool = False
+    states_media_type: bool = False
     schema_version: object = None
 
     @property
     def descriptor(self) -> Descriptor:
-        """Give the descriptor of the manifest itself."""
+        """The descriptor of the manifest itself."""
         return Descriptor(self.digest, len(self.content), self.media_type)
 
     @property
     def memory_bytes(self) -> int:
-        """Count the bytes that it takes in memory, about.
+        """The bytes that it takes in memory, roughly.
 
-        What it says takes several times as much as the document, if there is a lot of
-        it that is short.
+        Many short fields take several times as much as the document.
         """
         parts = [*self.references, self.subject] if self.subject else self.references
-        size = _BYTES + len(self.content) + notes_bytes(self.annotations)
+        size = _BYTES + len(self.content) + annotations_bytes(self.annotations)
         return size + sum(part.memory_bytes for part in parts)

@@ -1,4 +1,4 @@
-"""Read a manifest of any family, given its bytes and perhaps its media type."""
+"""Parse a manifest of any family, strictly."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _READERS: Mapping[str, Reader] = {
 def parse(
     content: bytes, media_type: str | None = None, algorithm: str = CANONICAL
 ) -> Manifest:
-    """Read a manifest.
+    """Parse a manifest.
 
-    :param media_type: as a ``Content-Type`` said; found from the document if absent.
-    :param algorithm: of the digest that the value carries.
-    :raise ManifestInvalid: no JSON object, an unknown media type, one that differs
-        from the document's own, or a malformed field.
-    :raise ManifestTooLarge: longer than :data:`MAX_MANIFEST_BYTES`.
+    :param media_type: of the ``Content-Type``; ``None`` to take it from the document.
+    :param algorithm: of the manifest's digest.
+    :raise ManifestInvalid: it is no JSON object, its media type is unknown or differs
+        from the document's own, or a field is malformed.
+    :raise ManifestTooLarge: it is longer than :data:`MAX_MANIFEST_BYTES`.
     """
     if len(content) > MAX_MANIFEST_BYTES:
         raise ManifestTooLarge({"limit": MAX_MANIFEST_BYTES})
@@ -44,7 +44,7 @@ def parse(
         found,
         content,
         Digest.of(content, algorithm),
-        names_itself=bool(document.get("mediaType")) or version == 1,
+        states_media_type=bool(document.get("mediaType")) or version == 1,
         schema_version=version,
     )
     changes = _READERS[found](document, bare)
@@ -52,9 +52,9 @@ def parse(
 
 
 def media_type_of(content: bytes) -> str:
-    """Find the media type of a stored manifest from its bytes alone.
+    """Return the media type of a stored manifest, from its content alone.
 
-    :raise ManifestInvalid: it cannot be told.
+    :raise ManifestInvalid: it is no JSON object, or its media type is unknown.
     """
     return _media_type(fields.load(content), None)
 
@@ -63,7 +63,7 @@ def _media_type(document: fields.Document, given: str | None) -> str:
     inside = fields.as_text(document.get("mediaType"), "mediaType")
     plain = (given or "").partition(";")[0].strip().lower()
     if plain in (mediatypes.JSON, "text/plain", mediatypes.OCTET_STREAM):
-        plain = ""  # what careless upstreams say of any manifest
+        plain = ""  # sent by some registries for any manifest
     if inside and plain and inside != plain:
         raise ManifestInvalid({"mediaType": inside, "Content-Type": plain})
     found = plain or inside or _guess(document)
@@ -76,5 +76,5 @@ def _guess(document: fields.Document) -> str:
     if document.get("schemaVersion") == 1:
         signed = bool(document.get("signatures"))
         return mediatypes.DOCKER_SCHEMA1_SIGNED if signed else mediatypes.DOCKER_SCHEMA1
-    # OCI documents need not name themselves; their lists tell them apart.
+    # ``mediaType`` is optional in OCI documents; only an index has ``manifests``.
     return mediatypes.OCI_INDEX if "manifests" in document else mediatypes.OCI_MANIFEST

@@ -1,6 +1,6 @@
 """Which manifests may be pushed: media types, foreign layers, children of an index.
 
-Pure: what has to be looked up (is a layer there?) is given as a list of demands.
+The functions are pure: they return what must exist, and the caller looks it up.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.manifest.parse import parse
 from txregistry.spec.patterns import Pattern
 
-#: Types whose documents have to name themselves.
+#: Types whose documents must have ``mediaType``.
 _NAMED = (mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_LIST)
 
-#: Longest URL of a layer that patterns are searched for in, in characters.
+#: Longest URL of a layer that is matched against patterns, in characters.
 _MAX_URL = 4096
 
 _CLASSES = {
@@ -34,15 +34,17 @@ _CLASSES = {
 
 @attrs.frozen
 class PushPolicy:
-    """What the configuration asks of a manifest.
+    """The configuration of ``validation``, ``policy`` and ``compatibility``.
 
-    :ivar disabled: neither URLs nor children are looked at.
-    :ivar allow: patterns, one of which the URL of a layer has to match somewhere; with
-        none, what :attr:`deny` does not match is allowed, and without that nothing.
-    :ivar deny: patterns none of which it may match anywhere.
-    :ivar platforms: ``all``, ``none`` or ``list``: which children have to be there.
-    :ivar classes: of images that are taken; empty for all.
-    :ivar schema1: signed schema 1 is taken.
+    :ivar disabled: neither URLs of layers nor children of indexes are checked.
+    :ivar allow: patterns, one of which must match the URL of a layer. If empty, all
+        URLs that :attr:`deny` does not match are allowed; if both are, none is.
+    :ivar deny: patterns, none of which may match the URL.
+    :ivar platforms: children that must exist: ``all``, ``none``, or those for a
+        platform in :attr:`platform_list` (``list``).
+    :ivar classes: accepted classes of images (``image``, ``plugin``, ``unknown``);
+        empty for all.
+    :ivar schema1: Docker schema 1 is accepted.
     """
 
     disabled: bool = False
@@ -55,8 +57,11 @@ class PushPolicy:
 
 
 @attrs.frozen
-class Demands:
-    """What has to be there, and what is wrong however that may be."""
+class Requirements:
+    """What must exist for a manifest to be accepted.
+
+    :ivar problems: reasons to refuse it in any case.
+    """
 
     blobs: Sequence[Descriptor] = ()
     manifests: Sequence[Descriptor] = ()
@@ -64,30 +69,32 @@ class Demands:
 
 
 def read_pushed(content: bytes, content_type: str, algorithm: str) -> Manifest:
-    """Read what a client sends as a manifest.
+    """Parse a pushed manifest.
 
-    :param content_type: the request's; without one the document has to say. That of
-        any JSON, which old clients send, leaves it to what the document says and holds.
-    :raise ManifestInvalid: it is none, or not of this type.
+    :param content_type: of the request. If empty, the document must have a
+        ``mediaType``; if ``application/json``, as old clients send, the type is taken
+        or guessed from the document.
+    :raise ManifestInvalid: it is no valid manifest, or not of this type.
+    :raise ManifestTooLarge: it is longer than ``MAX_MANIFEST_BYTES``.
     """
     plain = content_type.partition(";")[0].strip().lower()
     if plain and plain not in (*mediatypes.MANIFEST_TYPES, mediatypes.JSON):
         raise ManifestInvalid({"Content-Type": plain[:200]})
     manifest = parse(content, plain or None, algorithm)
-    if not plain and not manifest.names_itself:
+    if not plain and not manifest.states_media_type:
         raise ManifestInvalid({"Content-Type": "is missing"})
     version = 1 if manifest.media_type in mediatypes.SCHEMA1_TYPES else 2
     if manifest.schema_version != version or manifest.schema_version is True:
         raise ManifestInvalid({"schemaVersion": f"expected {version}"})
     if version == 1:
         schema1.check_history(content)
-    if manifest.media_type in _NAMED and not manifest.names_itself:
+    if manifest.media_type in _NAMED and not manifest.states_media_type:
         raise ManifestInvalid({"mediaType": "is missing"})
     return manifest
 
 
-def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
-    """Say what has to be there for a manifest to be taken."""
+def requirements_of(manifest: Manifest, policy: PushPolicy) -> Requirements:
+    """Return what must exist for a manifest to be accepted."""
     if manifest.media_type in mediatypes.INDEX_TYPES:
         return _of_index(manifest, policy)
     problems: list[RegistryError] = _class_problems(manifest, policy)
@@ -103,16 +110,16 @@ def demands_of(manifest: Manifest, policy: PushPolicy) -> Demands:
     if manifest.media_type in mediatypes.SCHEMA1_TYPES and not policy.schema1:
         reason = "compatibility.schema1.enabled is false"
         problems.append(ManifestInvalid({"reason": reason}))
-    return Demands(blobs=wanted, problems=problems)
+    return Requirements(blobs=wanted, problems=problems)
 
 
-def _of_index(manifest: Manifest, policy: PushPolicy) -> Demands:
-    # A child that is there for several platforms is wanted if one of them is.
+def _of_index(manifest: Manifest, policy: PushPolicy) -> Requirements:
+    # A child listed for several platforms is required if one of them is.
     children = manifest.references
     wanted = _distinct([c for c in children if _is_wanted(c.platform, policy)])
     blobs = [c for c in wanted if c.media_type not in mediatypes.MANIFEST_TYPES]
     manifests = [c for c in wanted if c.media_type in mediatypes.MANIFEST_TYPES]
-    return Demands(blobs, manifests)
+    return Requirements(blobs, manifests)
 
 
 def _is_wanted(platform: Platform | None, policy: PushPolicy) -> bool:
@@ -136,7 +143,7 @@ def _class_problems(manifest: Manifest, policy: PushPolicy) -> list[RegistryErro
 
 
 def _layer_problem(layer: Descriptor, policy: PushPolicy) -> RegistryError | None:
-    """Check where a layer is said to be; clients may look there for any."""
+    """Check the URLs of a layer: clients may fetch it from them."""
     kind = layer.media_type
     if kind == mediatypes.DOCKER_FOREIGN_LAYER and not layer.urls:
         return ManifestInvalid({"layer": str(layer.digest), "reason": "has no URL"})

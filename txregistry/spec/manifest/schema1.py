@@ -1,14 +1,13 @@
-"""Docker schema 1: an image as a list of layer digests, perhaps signed.
+"""Docker schema 1: an image as a list of layer digests, with optional signatures.
 
-A signed document's digest is that of its payload, without the signatures; the
-payload is rebuilt byte for byte from the ``protected`` header of a signature,
-which says how many bytes of the document it spans and what follows them.
+The digest of a signed document is that of its payload, the document without the
+signatures. The ``protected`` header of a signature says how to restore it byte for
+byte: the length of the document's prefix, and the bytes that follow it.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -19,7 +18,7 @@ from txregistry.spec.nesting import read_json
 
 
 def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
-    """Give the changes that a schema 1 document makes to the bare value.
+    """Return the attributes of :class:`Manifest` that a schema 1 document sets.
 
     :raise ManifestInvalid: a field is malformed.
     """
@@ -36,7 +35,7 @@ def read(document: fields.Document, manifest: Manifest) -> dict[str, object]:
 
 
 def check_history(content: bytes) -> None:
-    """Pass if a document that was read tells the history of each layer.
+    """Check that a document has one history entry per layer.
 
     :raise ManifestInvalid: it does not.
     """
@@ -47,22 +46,31 @@ def check_history(content: bytes) -> None:
 
 
 def payload(content: bytes, document: fields.Document) -> bytes:
-    """Give the signed part of a document; an unsigned one is all payload.
+    """Return the payload of a document; all of it if it is unsigned.
 
-    :raise ManifestInvalid: the signatures do not say what they span.
+    :raise ManifestInvalid: the ``protected`` header is malformed.
     """
     signatures = fields.as_list(document.get("signatures"), "signatures")
     if not signatures:
         return content
-    first = fields.as_mapping(signatures[0], "signatures[0]")
-    protected = fields.as_text(first.get("protected"), "signatures[0].protected")
+    length, tail = payload_format(signatures[0])
+    return content[:length] + tail
+
+
+def payload_format(signature: object) -> tuple[int, bytes]:
+    """Return how a signature says to restore the payload.
+
+    :return: the length of the document's prefix, and the bytes that follow it.
+    :raise ManifestInvalid: the ``protected`` header is malformed.
+    """
+    members = fields.as_mapping(signature, "signatures[0]")
+    protected = fields.as_text(members.get("protected"), "signatures[0].protected")
     try:
         header = fields.as_mapping(read_json(decode(protected)), "protected")
         length = fields.as_size(header.get("formatLength"), "formatLength")
-        tail = decode(fields.as_text(header.get("formatTail"), "formatTail"))
-    except (ValueError, binascii.Error) as error:
+        return length, decode(fields.as_text(header.get("formatTail"), "formatTail"))
+    except ValueError as error:
         raise ManifestInvalid({"field": "protected"}) from error
-    return content[:length] + tail
 
 
 def decode(text: str) -> bytes:

@@ -9,7 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import (
     IBlobDescriptorService,
     IBlobStatter,
@@ -19,6 +19,7 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.reference import RepositoryName
+from txregistry.speed.failures import failed
 from txregistry.storage.caches.repository_cache import RepositoryCache
 
 

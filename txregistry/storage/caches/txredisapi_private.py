@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from txredisapi import BaseRedisProtocol, InvalidResponse, RedisFactory
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 #: Bytes of one answer; the expected ones have three short fields.
 MAX_ANSWER_BYTES = 64 * 1024

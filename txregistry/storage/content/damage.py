@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import KeyedLocks, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.driver import (
     DriverError,
     IPruner,

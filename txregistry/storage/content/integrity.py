@@ -18,7 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txregistry.flow.database import Database
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IConsumer, IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.database import Database
-from txregistry.flow.deferred import KeyedLocks, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
 from txregistry.interfaces.files import IFileReader, IStoredFile

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.flow.producer_relay import open_passage
+from txregistry.flow.producer_relay import open_relay
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.spec.descriptor import Descriptor
 
@@ -47,16 +47,16 @@ class UnverifiedBlob:
         wanted = max(0, self.size - offset) if size is None else size
         first = max(0, wanted - HELD_BACK_BYTES)
         verified = self._verified()
-        passage = open_passage(consumer)
+        relayed = open_relay(consumer)
         try:
-            await self._blob.read(consumer=passage.consumer, offset=offset, size=first)
+            await self._blob.read(consumer=relayed.consumer, offset=offset, size=first)
             await verified
-            await passage.relay.ready()
+            await relayed.relay.ready()
             await self._blob.read(
-                consumer=passage.consumer, offset=offset + first, size=wanted - first
+                consumer=relayed.consumer, offset=offset + first, size=wanted - first
             )
         finally:
-            passage.relay.shut()
+            relayed.relay.close()
             # A consumer that has left needs no verdict.
             verified.addErrback(lambda _: None)
             verified.cancel()

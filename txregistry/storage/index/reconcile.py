@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from txregistry.flow.deferred import Flights, KeyedLocks, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
+from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import (
     DriverError,

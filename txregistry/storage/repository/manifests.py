@@ -82,7 +82,7 @@ class LinkedManifests:
     @deferred
     async def put(self, manifest: Manifest, tags: Sequence[Tag] = ()) -> Descriptor:
         """Store a manifest durably, link it and tag it in one step."""
-        signatures, content = jws.take_apart(manifest)
+        signatures, content = jws.split_signatures(manifest)
         await self.pin(manifest)
         # Signatures accumulate over several pushes.
         self._cache.drop(self._name, manifest.digest)
@@ -239,7 +239,7 @@ class LinkedManifests:
         if manifest.media_type not in mediatypes.SCHEMA1_TYPES:
             return manifest
         signatures = await self._signatures.get(digest=digest)
-        return jws.put_together(manifest, signatures)
+        return jws.join_signatures(manifest, signatures)
 
     @deferred
     async def _store(

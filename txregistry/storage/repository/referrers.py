@@ -19,7 +19,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.flow.deferred import Flights, deferred
+from txregistry.flow.deferred import deferred
+from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.manifests import IManifestService
@@ -28,7 +29,7 @@ from txregistry.interfaces.tags import ITagService
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
-from txregistry.spec.manifest.listing import good_entries_of
+from txregistry.spec.manifest.listing import valid_entries_of
 from txregistry.spec.reference import RepositoryName, schema_tag
 from txregistry.storage.index.names import Names
 
@@ -58,7 +59,7 @@ class TaggedLists:
     @deferred
     async def entries(self, digest: Digest, content: bytes) -> Referrers:
         """Fire with the entries of a list, each once, sorted by digest."""
-        known = self._read.find(digest)
+        known = self._read.get(digest)
         if known is not None:
             return known
         return await self._reading.join(digest, lambda: self._gather(digest, content))
@@ -67,12 +68,12 @@ class TaggedLists:
     async def _gather(self, digest: Digest, content: bytes) -> Referrers:
         found: dict[str, Referrer] = {}
         turns = Turns(self._clock, _PER_TURN)
-        for entry in islice(good_entries_of(content), MAX_ENTRIES):
+        for entry in islice(valid_entries_of(content), MAX_ENTRIES):
             referrer = Referrer(*entry)
             found[_key(referrer)] = referrer
             await turns.take()
         entries = [found[key] for key in sorted(found)]
-        self._read.keep(digest, entries, sum(item.memory_bytes for item in entries))
+        self._read.put(digest, entries, sum(item.memory_bytes for item in entries))
         return entries
 
 

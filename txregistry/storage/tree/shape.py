@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from txregistry.spec.digest import HEX_LENGTHS
-from txregistry.spec.reference import may_begin_a_name
+from txregistry.spec.reference import is_name_prefix
 from txregistry.storage.tree import layout
 
 _ALGORITHM = "|".join(HEX_LENGTHS)
@@ -43,6 +43,6 @@ def is_ours(path: str) -> bool:
     if not path.startswith(layout.REPOSITORIES):
         return False
     name, mark, held = path[len(layout.REPOSITORIES) :].partition("/_")
-    if name and not may_begin_a_name(name.removeprefix("/")):
+    if name and not is_name_prefix(name.removeprefix("/")):
         return False
     return not mark or _HELD.fullmatch(mark + held) is not None

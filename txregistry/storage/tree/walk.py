@@ -18,7 +18,7 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.manifest import lenient
 from txregistry.spec.manifest.model import Manifest
-from txregistry.spec.reference import RepositoryName, Tag, may_begin_a_name
+from txregistry.spec.reference import RepositoryName, Tag, is_name_prefix
 from txregistry.storage.tree import layout
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ async def walk_repositories(
         last = posixpath.basename(child)
         is_repository = is_repository or last in (layout.LAYERS, layout.MANIFESTS)
         # Any other entry is no part of a name.
-        if may_begin_a_name(_below(child)):
+        if is_name_prefix(_below(child)):
             async for name in walk_repositories(driver, unreadable, child):
                 yield name
     if is_repository and (found := _name(path)) is not None:

@@ -143,52 +143,75 @@ async def _children(
         return ()
 
 
+@attrs.frozen
+class PurgePlan:
+    """When uploads are purged, and which.
+
+    :ivar first_delay: seconds from the start to the first purge; random, so that
+        replicas do not all begin together.
+    :ivar interval: seconds between two purges.
+    :ivar age: seconds after which an upload is given up.
+    """
+
+    first_delay: float
+    interval: float
+    age: float
+    dry_run: bool
+    enabled: bool = True
+
+
 @attrs.define(eq=False, slots=False)
 class UploadPurging(Service):
-    """Purges at an interval.
-
-    :param first_delay: seconds from the start to the first purge; random, so that
-        replicas do not all begin together.
-    :param age: seconds after which an upload is given up.
-    """
+    """Purges at an interval."""
 
     _purger: UploadPurger
     _clock: IReactorTime
-    _first_delay: float
-    _interval: float
-    _age: float
-    _dry_run: bool
+    _plan: PurgePlan
     _loop: Deferred[None] | None = None
     _log = Logger()
+
+    def follow(self, plan: PurgePlan) -> None:
+        """Use another plan; a purge in progress is cancelled."""
+        self._plan = plan
+        if self.running:
+            self._stop()
+            self._start()
 
     def startService(self) -> None:
         """Start the timer."""
         super().startService()
-        self._loop = self._run()
+        self._start()
 
     def stopService(self) -> None:
         """Stop purging."""
         super().stopService()
+        self._stop()
+
+    def _start(self) -> None:
+        if self._plan.enabled:
+            self._loop = self._run(self._plan)
+
+    def _stop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.cancel()
 
     @deferred
-    async def _run(self) -> None:
-        delay = self._first_delay
+    async def _run(self, plan: PurgePlan) -> None:
+        delay = plan.first_delay
         try:
             while True:
                 await deferLater(self._clock, delay)
-                await self._purge()
-                delay = max(1.0, self._interval)
+                await self._purge(plan)
+                delay = max(1.0, plan.interval)
         except CancelledError:
             return
 
     @deferred
-    async def _purge(self) -> None:
+    async def _purge(self, plan: PurgePlan) -> None:
         try:
-            before = self._clock.seconds() - self._age
-            report = await self._purger.purge(before=before, dry_run=self._dry_run)
+            before = self._clock.seconds() - plan.age
+            report = await self._purger.purge(before=before, dry_run=plan.dry_run)
         except DriverError as error:
             self._log.warn("uploads not purged: {error}", error=str(error))
             return
@@ -196,5 +219,5 @@ class UploadPurging(Service):
             "purged {count} uploads and {leftovers} unfinished files{note}",
             count=len(report.deleted),
             leftovers=report.leftovers,
-            note=" (dry run)" if self._dry_run else "",
+            note=" (dry run)" if plan.dry_run else "",
         )

@@ -93,14 +93,14 @@ class UploadSessions:
         if self._sessions.is_held(key):
             # A request that is refused anyway must not evict the current writer.
             check(await self.status(upload_id, begun_at))
-        session = await self._sessions.enter(key)
+        session = await self._sessions.acquire(key)
         try:
             status = await self.status(upload_id, begun_at)
             check(status)
             hashes = await self._hashes(status)
             return await self._open(status, hashes, session)
         except BaseException:
-            session.leave()
+            session.release()
             raise
 
     @deferred

@@ -16,10 +16,11 @@ from twisted.internet.interfaces import IProducer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
+from txregistry.speed.failures import failed
 
 #: Bytes held in memory; more goes to a file.
 HELD_BYTES = 64 * 1024

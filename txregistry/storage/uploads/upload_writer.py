@@ -80,7 +80,7 @@ class Upload(UploadWriter):
         """Take a producer; it is stopped when another request takes over."""
         self._producer = producer
         super().registerProducer(producer, streaming)
-        if self._session.asked_to_leave:
+        if self._session.takeover_requested:
             self._give_way()
 
     def unregisterProducer(self) -> None:
@@ -106,7 +106,7 @@ class Upload(UploadWriter):
             sorted({canonical.digest, provisional.digest}),
             lambda: self._store(canonical, provisional.digest, place),
         )
-        self._session.leave()
+        self._session.release()
         self._context.reconciler.added(self._context.name)
         return canonical
 
@@ -118,7 +118,7 @@ class Upload(UploadWriter):
             if not await self._context.pending.drop(self._key, self.started_at):
                 await self._forget()
         finally:
-            self._session.leave()
+            self._session.release()
 
     @deferred
     async def close(self) -> None:
@@ -130,7 +130,7 @@ class Upload(UploadWriter):
             try:
                 await self.file.close()
             finally:
-                self._session.leave()
+                self._session.release()
 
     @deferred
     async def _keep(self) -> None:
@@ -197,4 +197,4 @@ class Upload(UploadWriter):
         await Links(self._context.driver).remove(
             directory, layout.REPOSITORIES, durable=False
         )
-        self._session.leave()
+        self._session.release()

@@ -39,7 +39,7 @@ BLOCK_BYTES = 4096
 DIRECT_BYTES = 256 * 1024
 
 #: Bytes of one write and of its buffer: as many as arrive at once.
-BUFFER_BYTES = BODIES.most
+BUFFER_BYTES = BODIES.max_share
 _BUFFERS = 6
 
 # The file system does not support direct writes, or not this block size.

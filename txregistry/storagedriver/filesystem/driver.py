@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
@@ -40,6 +40,7 @@ from txregistry.interfaces.driverpaths import (
 )
 from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
+from txregistry.speed.failures import failed
 from txregistry.storagedriver.filesystem.appender import Appender
 from txregistry.storagedriver.filesystem.atomic import (
     apply_changes,

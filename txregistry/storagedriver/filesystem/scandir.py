@@ -37,6 +37,7 @@ def _leads_above(path: str) -> bool:
         target = os.stat(path)
     except OSError:
         return False  # dangling, or to itself: a stat finds that out
+    path = os.path.abspath(path)
     while stat.S_ISDIR(target.st_mode) and path != os.path.dirname(path):
         path = os.path.dirname(path)
         if os.path.samestat(target, os.stat(path)):

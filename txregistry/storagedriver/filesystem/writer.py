@@ -12,10 +12,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.flow.buffer_budget import BODIES
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileWriter
+from txregistry.speed.failures import failed
 from txregistry.storagedriver.filesystem.appender import Appender
 
 

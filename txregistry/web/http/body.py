@@ -1,7 +1,7 @@
-"""The body of a request, as it arrives.
+"""The body of a request as a push producer, which reads it while it arrives.
 
-twisted.web hands a request over when its body is complete. Ours are handled when their
-head is: see Note [Early requests] in :mod:`txregistry.web.http.request`.
+Requests are handled before their body is complete: see Note [Early requests] in
+:mod:`txregistry.web.http.request`.
 """
 
 from __future__ import annotations
@@ -16,65 +16,67 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred, failed
+from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped, TooLong
+from txregistry.speed.failures import failed
 
 
 class BodyBroken(Exception):
-    """The client went before its body was complete."""
+    """The client disconnected before its body was complete."""
 
 
 class BodySource(Protocol):
-    """Where a body comes from: a connection that can be held back."""
+    """The source of a body: a connection or stream whose reading can be paused."""
 
     def pause_body(self) -> None:
-        """Read no more of it for now."""
+        """Stop reading the body for now."""
 
     def resume_body(self) -> None:
-        """Read on; the first time, tell a client that waits to send."""
+        """Read the body; the first call answers ``Expect: 100-continue``."""
 
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Body:
-    """Holds the connection back until somebody reads, and while that one is full.
+    """Pushes the bytes of a body to one consumer, and pauses the connection otherwise.
 
-    Its source holds it, not the other way round: so both go as soon as they are done.
+    It refers to its source weakly, so that both are freed without a garbage collection.
 
-    :ivar announced: how many bytes the client says there are, if it does.
-    :ivar received: how many have come.
-    :ivar complete: all of it has come.
-    :ivar overflowed: more came than whoever read it wanted to take.
+    :ivar content_length: bytes that the client has announced, ``None`` if unknown.
+    :ivar received: bytes received so far.
+    :ivar complete: all bytes were received.
+    :ivar overflowed: the body is longer than the ``max_bytes`` of :meth:`read`.
     """
 
     _source: ref[BodySource]
-    announced: int | None
+    content_length: int | None
     received: int = 0
     complete: bool = False
-    _early: list[bytes] = attrs.field(factory=list)
+    _buffered: list[bytes] = attrs.field(factory=list)
     _consumer: IConsumer | None = None
     _done: Deferred[int] | None = None
     _paused: bool = True
-    _lost: bool = False
-    _dropping: Callable[[], None] | None = None
-    _may_drop: int = 0
-    _may_take: int | None = None
-    _gathered: list[bytes] | None = None
+    _is_lost: bool = False
+    _on_dropped: Callable[[], None] | None = None
+    _drop_budget: int = 0
+    _bytes_wanted: int | None = None
+    _corked: list[bytes] | None = None
     overflowed: bool = False
 
     def read(self, consumer: IConsumer, max_bytes: int | None = None) -> Deferred[int]:
         """Push the body into a consumer; call once.
 
-        :param max_bytes: a body that is longer ends there, and has
-            :attr:`overflowed`.
-        :return: fires with the number of bytes when the last was written. Fails with
-            ``BodyBroken`` if the client goes first, ``ConsumerStopped`` if the
-            consumer stops us. Cancelling stops.
+        :param max_bytes: reading a longer body stops with the piece that exceeds this,
+            which is not written, and sets :attr:`overflowed`.
+        :return: fires with the number of bytes received when the last was written.
+            Fails with ``BodyBroken`` if the client disconnects first, and with
+            ``ConsumerStopped`` if the consumer stops the producer. Cancelling detaches
+            the consumer.
         """
-        if self._lost:
+        if self._is_lost:
             return failed(BodyBroken())
-        done: Deferred[int] = Deferred(lambda _: self._leave())
-        self._done, self._consumer, self._may_take = done, consumer, max_bytes
+        done: Deferred[int] = Deferred(lambda _: self._detach())
+        self._done, self._consumer, self._bytes_wanted = done, consumer, max_bytes
         consumer.registerProducer(self, True)
         if self._consumer is not None:
             self.resumeProducing()
@@ -82,11 +84,13 @@ class Body:
 
     @deferred
     async def collect(self, max_bytes: int) -> bytes:
-        """Fire with a small body.
+        """Read a small body into memory.
 
-        Fails with ``TooLong`` as soon as that is known, before it is read.
+        :return: fires with the bytes. Fails with ``TooLong``, before anything is read
+            if the announced length exceeds ``max_bytes``, and with ``BodyBroken`` if
+            the client disconnects first.
         """
-        if self.announced is not None and self.announced > max_bytes:
+        if self.content_length is not None and self.content_length > max_bytes:
             raise TooLong(f"more than {max_bytes} bytes")
         consumer = BoundedConsumer(max_bytes)
         try:
@@ -96,70 +100,72 @@ class Body:
         return consumer.content
 
     def drop(self, max_bytes: int, ended: Callable[[], None]) -> None:
-        """Read what is left and forget it, as nobody wants it any more.
+        """Read the rest of the body and discard it.
 
-        :param max_bytes: on the wire, where chunks of one byte take six.
-        :param ended: is called when it has ended, or is longer than ``max_bytes``.
+        :param max_bytes: limit on the wire, chunk framing included: a chunk of one byte
+            takes six.
+        :param ended: is called once, when the body has ended or exceeds ``max_bytes``.
         """
-        self._leave()
-        self._early.clear()
-        self._may_drop, self._dropping = max_bytes, ended
-        if self.complete or self._lost:
-            self._dropped()
+        self._detach()
+        self._buffered.clear()
+        self._drop_budget, self._on_dropped = max_bytes, ended
+        if self.complete or self._is_lost:
+            self._end_drop()
         else:
             self._paused = False
             self._resume()
 
-    def gather(self) -> None:
-        """Keep what comes next, to be taken in one piece: a read may bring many."""
-        self._gathered = []
+    def cork(self) -> None:
+        """Collect the pieces that are fed until :meth:`uncork`, to write them at once.
 
-    def release(self, wire_bytes: int) -> None:
-        """Take what was gathered.
-
-        :param wire_bytes: what it was on the wire, with all that is around it.
+        One read of a socket may contain thousands of small chunks.
         """
-        self._take_gathered()
-        if self._dropping is not None and not self.complete:
-            self._may_drop -= wire_bytes
-            if self._may_drop < 0:
-                self._dropped()
+        self._corked = []
+
+    def uncork(self, wire_bytes: int) -> None:
+        """Process the collected pieces as one.
+
+        :param wire_bytes: their size on the wire, with framing; counts against the
+            limit of :meth:`drop`.
+        """
+        self._deliver_corked()
+        if self._on_dropped is not None and not self.complete:
+            self._drop_budget -= wire_bytes
+            if self._drop_budget < 0:
+                self._end_drop()
 
     def feed(self, data: bytes) -> None:
-        """Take what came from the connection."""
-        if self._gathered is not None:
-            self._gathered.append(data)
+        """Process bytes from the connection."""
+        if self._corked is not None:
+            self._corked.append(data)
         else:
-            self._take(data)
+            self._receive(data)
 
-    def _take_gathered(self) -> None:
-        parts, self._gathered = self._gathered, None
+    def _deliver_corked(self) -> None:
+        parts, self._corked = self._corked, None
         if parts:
-            self._take(b"".join(parts))
+            self._receive(b"".join(parts))
 
-    def _take(self, data: bytes) -> None:
-        """Take a piece.
-
-        Nothing is worth no pause: it may be all that comes before the end, of which a
-        connection that is held back would not tell.
-        """
+    def _receive(self, data: bytes) -> None:
         if not data:
+            # An empty piece must not pause: only the end of the body may follow it, and
+            # a paused connection does not report that.
             return
         self.received += len(data)
-        if self._dropping is not None:
+        if self._on_dropped is not None:
             return
         if self._consumer is None or self._paused:
-            # What was read together with the head, or before the pause took hold.
-            self._early.append(data)
+            # Read together with the head, or before the pause took effect.
+            self._buffered.append(data)
             self._pause()
         else:
-            self._give(data)
+            self._deliver(data)
 
-    def _give(self, data: bytes) -> None:
+    def _deliver(self, data: bytes) -> None:
         assert self._consumer is not None
-        if self._may_take is not None:
-            self._may_take -= len(data)
-            if self._may_take < 0:
+        if self._bytes_wanted is not None:
+            self._bytes_wanted -= len(data)
+            if self._bytes_wanted < 0:
                 self.overflowed = True
                 self._pause()
                 self._finish(None)
@@ -167,34 +173,34 @@ class Body:
         self._consumer.write(data)
 
     def end(self) -> None:
-        """Hear that it has all come."""
-        self._take_gathered()
+        """Process the end of the body: all bytes were fed."""
+        self._deliver_corked()
         self.complete = True
-        if self._dropping is not None:
-            self._dropped()
-        elif not self._early:
+        if self._on_dropped is not None:
+            self._end_drop()
+        elif not self._buffered:
             self._finish(None)
 
-    def lost(self) -> None:
-        """Hear that the client has gone."""
+    def connection_lost(self) -> None:
+        """Fail the reader with ``BodyBroken``, unless the body is complete."""
         if self.complete:
             return
-        self._lost = True
+        self._is_lost = True
         self._finish(Failure(BodyBroken()))
-        if self._dropping is not None:
-            self._dropped()
+        if self._on_dropped is not None:
+            self._end_drop()
 
     def pauseProducing(self) -> None:
-        """Hold the client back."""
+        """Stop reading from the client, for the consumer."""
         self._paused = True
         if not self.complete:
             self._pause()
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Write what is buffered, then read from the client again."""
         self._paused = False
-        while self._early and not self._paused and self._consumer is not None:
-            self._give(self._early.pop(0))
+        while self._buffered and not self._paused and self._consumer is not None:
+            self._deliver(self._buffered.pop(0))
         if self._paused or self._consumer is None:
             return
         if self.complete:
@@ -203,7 +209,7 @@ class Body:
             self._resume()
 
     def stopProducing(self) -> None:
-        """Give up: whoever reads cannot go on, and says so to the client."""
+        """Fail the reader with ``ConsumerStopped``; reading stays paused."""
         self._pause()
         self._finish(Failure(ConsumerStopped()))
 
@@ -217,19 +223,19 @@ class Body:
         if source is not None:
             source.resume_body()
 
-    def _dropped(self) -> None:
-        ended, self._dropping = self._dropping, _ignore
+    def _end_drop(self) -> None:
+        ended, self._on_dropped = self._on_dropped, _ignore
         if ended is not None:
             ended()
 
     def _finish(self, failure: Failure | None) -> None:
         done = self._done
-        self._leave()
+        self._detach()
         if done is None:
             return
         done.callback(self.received) if failure is None else done.errback(failure)
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         self._done = None
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
@@ -237,4 +243,4 @@ class Body:
 
 
 def _ignore() -> None:
-    """Stand for a drop that has ended: whatever else comes is dropped as well."""
+    """Replace the callback of a drop that ended; further bytes are still dropped."""

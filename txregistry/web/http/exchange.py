@@ -1,4 +1,4 @@
-"""What became of a request, for logs and metrics."""
+"""The record of a request and its answer, for logs and metrics."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import re
 from txregistry.interfaces.observe import Exchange
 from txregistry.web.http.request import RegistryRequest
 
-#: The client has gone before its answer was whole; as nginx has it, and distribution.
+#: Status of a client that disconnected before its answer was complete, as in nginx.
 CLIENT_LEFT = 499
 
-#: What a log is not to hold: whoever has it can go on with somebody's upload.
-#: Letters of it may be written by their numbers.
+#: The id and the state of an upload, with which a reader of the log could resume it.
+#: A client may percent-encode the names around them.
 _SECRET = re.compile(
     r"([?&;](?:_|%5f)state=)[^&]*|(blobs(?:/|%2f)uploads(?:/|%2f))[^/?]+", re.IGNORECASE
 )
 
 
 def masked(uri: str) -> str:
-    """Give a URI without what would let a reader go on with an upload."""
+    """Replace ids and states of uploads in a URI with ``-``."""
     if "uploads" not in uri and "state=" not in uri:
         return uri
     return _SECRET.sub(lambda match: (match[1] or match[2]) + "-", uri)
 
 
 def record(request: RegistryRequest, now: float) -> Exchange:
-    """Say what became of a request.
+    """Return the record of a request that has ended.
 
-    :param now: by the clock of its site, in seconds.
+    :param now: seconds, by the clock of its site.
     """
     cached = request.responseHeaders.getRawHeaders(b"Cache-Status", [b""])
     return Exchange(
-        request_id=request.identity,
+        request_id=request.request_id,
         handler=request.handler,
         peer=request.peer,
         user=request.actor or "-",
         method=request.method.decode("ascii", "replace"),
         uri=masked(request.uri.decode("ascii", "replace")),
         protocol=request.clientproto.decode("ascii", "replace"),
-        status=CLIENT_LEFT if request.left else int(request.code),
+        status=CLIENT_LEFT if request.client_left else int(request.code),
         sent_bytes=request.sentLength,
         seconds=max(0.0, now - request.began_at),
         referer=masked(request.header("Referer")),

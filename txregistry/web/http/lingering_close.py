@@ -1,4 +1,4 @@
-"""Closing a connection in time, though the client has a say in it."""
+"""Closing a connection within a time limit, whatever its client does."""
 
 from __future__ import annotations
 
@@ -14,82 +14,84 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 
-from txregistry.flow.twisted_private import unsent_bytes
+from txregistry.speed.twisted_private import unsent_bytes
 
-#: How long a client is waited for that goes on sending, does not consent to the end of
-#: TLS, or takes none of what is still to be sent.
+#: Seconds between two checks of a closing connection. A client has this long to stop
+#: sending, or to answer the end of TLS.
 LINGER_SECONDS = 30.0
 
-#: How often one may pass without a byte of what is still to be sent being taken.
-_ROUNDS = 10
+#: Checks in a row at which no unsent byte has gone; the connection is then aborted.
+_MAX_STALLED_CHECKS = 10
 
-#: How much is read of a client that goes on sending.
+#: Bytes read and discarded while closing; the connection is then aborted.
 LINGER_BYTES = 64 * 1024 * 1024
 
 
 @attrs.define(eq=False)
 class Closing:
-    """The end of a connection, from when it is wanted to when it is there.
+    """Closes one connection, and aborts it when that takes too long.
 
-    A client that still sends would find the connection reset, and not its answer: so
-    it is read on (RFC 9112, 9.6). TLS ends when the client consents (RFC 8446, 6.1),
-    and any connection when what is written has been taken. None may take for ever.
+    If a client still sends, closing at once would reset the connection, and it may lose
+    the answer: so only our half is closed and reading continues (RFC 9112, 9.6). TLS
+    ends when the client answers ``close_notify`` (RFC 8446, 6.1). Either happens after
+    everything written was sent, which needs the client to read it.
 
-    :param call_later: of the clock that counts.
+    :param call_later: of the clock to use.
     """
 
     _transport: ITransport
     _call_later: Callable[..., IDelayedCall]
     _timer: IDelayedCall | None = None
     _unsent: int = 0
-    _rounds: int = 0
-    _read: int = 0
-    _is_asked: bool = False
+    _stalled_checks: int = 0
+    _discarded: int = 0
+    _close_is_requested: bool = False
 
-    def begin(self, sends: bool) -> None:
-        """Close.
+    def begin(self, client_may_send: bool) -> None:
+        """Start to close; call once.
 
-        :param sends: the client may be sending still.
+        :param client_may_send: the client may still be sending: close our half only.
         """
-        self._watch()
-        if sends and not self._is_tls:
+        self._schedule_check()
+        if client_may_send and not self._is_tls:
             cast(ITCPTransport, self._transport).loseWriteConnection()
         else:
             self._transport.loseConnection()
 
-    def take(self, data: bytes) -> None:
-        """Drop what comes all the same; too much is too much."""
-        self._read += len(data)
-        if self._read > LINGER_BYTES:
+    def discard(self, data: bytes) -> None:
+        """Discard received bytes; abort after :data:`LINGER_BYTES`."""
+        self._discarded += len(data)
+        if self._discarded > LINGER_BYTES:
             self._abort()
 
-    def hurry(self) -> None:
-        """Wait for the client no longer."""
+    def close_now(self) -> None:
+        """Do not wait for the client any longer: abort TLS, close anything else."""
         if self._is_tls:
             self._abort()
         else:
             self._transport.loseConnection()
 
-    def end(self) -> None:
-        """Hear that the connection has gone."""
+    def connection_lost(self) -> None:
+        """Stop the timer: the connection is gone."""
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _watch(self) -> None:
+    def _schedule_check(self) -> None:
         self._unsent = self._count_unsent()
-        self._timer = self._call_later(LINGER_SECONDS, self._look)
+        self._timer = self._call_later(LINGER_SECONDS, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         left = self._count_unsent()
-        self._rounds = 0 if left < self._unsent else self._rounds + 1
-        if self._is_asked or self._rounds >= _ROUNDS:
+        self._stalled_checks = 0 if left < self._unsent else self._stalled_checks + 1
+        if self._close_is_requested or self._stalled_checks >= _MAX_STALLED_CHECKS:
             self._abort()
             return
-        self._watch()
+        self._schedule_check()
         if not left:
-            # What the kernel has it goes on sending, which aborting would prevent.
-            self._is_asked = True
+            # Aborting would discard what is in the kernel's send buffer: close first,
+            # and abort at the next check.
+            self._close_is_requested = True
             self._connection.loseConnection()
 
     def _count_unsent(self) -> int:
@@ -105,5 +107,5 @@ class Closing:
 
     @property
     def _connection(self) -> Any:
-        """Give what TLS goes over, or the connection itself."""
+        """Return the transport below TLS, or the transport itself."""
         return cast(Any, self._transport).transport if self._is_tls else self._transport

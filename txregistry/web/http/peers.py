@@ -1,35 +1,35 @@
-"""Who asks: the client itself, or a proxy for it."""
+"""The address of a request's client, also behind trusted proxies."""
 
 from __future__ import annotations
 
 from typing import cast
 
-from txregistry.spec.hops import client_of
-from txregistry.web.http.channels import Home
+from txregistry.spec.hops import client_address
+from txregistry.web.http.channels import SiteContext
 from txregistry.web.http.texts import TextRequest
 
 
 class PeerRequest(TextRequest):
-    """A request that may have been forwarded by a proxy that is trusted."""
+    """A request that a trusted proxy may have forwarded."""
 
     _peer: str | None = None
 
     @property
     def hop(self) -> str:
-        """Give the address at the other end, which may be a proxy's."""
+        """Return the address of the connection's peer, which may be a proxy."""
         return str(getattr(self.client, "host", "-"))
 
     @property
     def peer(self) -> str:
-        """Give the address of the client; see Note [Who asks] in ``spec/proxies``."""
+        """Return the address of the client; see Note [Who asks] in ``spec/proxies``."""
         if self._peer is None:
             self._peer = self._find_peer()
         return self._peer
 
     def forwarded(self, name: str) -> str:
-        """Give a header that a proxy has set; nothing from whom is not believed."""
+        """Return a header set by a proxy; empty unless the peer is a trusted proxy."""
         given = self.list_header(name)
-        if not given or not cast(Home, self.site).proxies.believes(self.hop):
+        if not given or not cast(SiteContext, self.site).proxies.trusts(self.hop):
             return ""
         return given
 
@@ -37,6 +37,8 @@ class PeerRequest(TextRequest):
         forwarded = self.list_header("Forwarded")
         forwarded_for = self.list_header("X-Forwarded-For")
         if not (forwarded or forwarded_for):
-            return self.hop  # most come by themselves
-        names_clients = cast(Home, self.site).proxies.names_clients
-        return client_of(self.hop, forwarded, forwarded_for, names_clients)
+            return self.hop  # the common case
+        trusts_client_address = cast(
+            SiteContext, self.site
+        ).proxies.trusts_client_address
+        return client_address(self.hop, forwarded, forwarded_for, trusts_client_address)

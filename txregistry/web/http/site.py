@@ -1,44 +1,26 @@
-"""The HTTP server: all connections of one listener, and how they drain."""
+"""The HTTP server of one listener: its connections, their limits, and draining."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txregistry.interfaces.observe import IExchangeObserver
-from txregistry.spec.proxies import USUAL_NETWORKS, TrustedProxies
-from txregistry.web.http.channels import (
-    ChannelLimits,
-    RegistryChannel,
-)
-from txregistry.web.http.dates import DateLine
+from txregistry.web.http.channels import RegistryChannel
 from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
 from txregistry.web.http.request import RegistryRequest
+from txregistry.web.http.serving import Serving, offered_protocols
 from txregistry.web.http.twisted_private import connection_of
-
-#: On every answer unless the configuration says otherwise: what anybody may have pushed
-#: is for no browser to take for a page.
-_USUAL_HEADERS = {"x-content-type-options": ("nosniff",)}
 
 
 class RegistrySite(Site):
-    """All connections of one listener.
+    """The factory of one listener's connections.
 
-    :param prefix: stripped from the path of every request (``http.prefix``).
-    :param headers: set on every response (``http.headers``); one without a value
-        takes away what is set there by us.
-    :param http2: offered on TLS.
-    :param cleartext_http2: understood without TLS.
-    :param wall_clock: shows the time of day; ``clock`` does if not given.
-    :param proxies: who is believed that says how we were asked, and for whom
-        (``http.trustedproxies``).
+    :param wall_clock: for ``Date``; defaults to ``clock``.
     """
 
     requestFactory = RegistryRequest
@@ -46,83 +28,83 @@ class RegistrySite(Site):
 
     def __init__(
         self,
-        resource: IResource,
+        serving: Serving,
         clock: IReactorTime,
-        observer: IExchangeObserver,
-        prefix: str = "",
-        headers: Mapping[str, tuple[str, ...]] | None = None,
-        limits: ChannelLimits | None = None,
-        http2: bool = False,
-        cleartext_http2: bool = False,
         wall_clock: IReactorTime | None = None,
-        proxies: TrustedProxies | None = None,
     ) -> None:
-        super().__init__(resource, requestFactory=RegistryRequest, reactor=clock)
+        super().__init__(
+            serving.resource, requestFactory=RegistryRequest, reactor=clock
+        )
         self.clock = clock
-        self.date = DateLine(wall_clock or clock)
-        named = {name.lower(): values for name, values in (headers or {}).items()}
-        self.headers = {**_USUAL_HEADERS, **named}
-        self.proxies = proxies or TrustedProxies.parse(USUAL_NETWORKS)
-        self.limits = limits or ChannelLimits()
+        self.wall_clock = wall_clock or clock
         self.channels: set[Any] = set()
         self.active: set[RegistryRequest] = set()
         self.draining = False
-        self._observer = observer
-        self._prefix = b"/" + prefix.strip("/").encode("ascii")
-        self._http2 = http2
-        self._cleartext_http2 = cleartext_http2
-        self._idle: list[Deferred[None]] = []
+        self._drain_waiters: list[Deferred[None]] = []
+        self.serve(serving)
+
+    def serve(self, serving: Serving) -> None:
+        """Set how new connections and requests are served.
+
+        Current requests are not affected. Open connections keep what is set when they
+        are made, such as their protocol and idle timeout.
+        """
+        self._serving = serving
+        self.resource, self.headers = serving.resource, serving.headers
+        self.limits, self.proxies = serving.limits, serving.proxies
 
     def buildProtocol(self, addr: Any) -> Any:
-        """Make a connection of ours; one too many is closed at once."""
+        """Return a protocol; ``None`` closes a connection beyond the limit."""
         if len(self.channels) >= self.limits.connections:
             return None
-        if self._http2 or self._cleartext_http2:
-            return ChosenProtocol(self, addr, self._cleartext_http2)
-        return self.build(addr, False)
+        serving = self._serving
+        if serving.http2 or serving.cleartext_http2:
+            return ChosenProtocol(self, addr, serving.cleartext_http2)
+        return self.build_channel(addr, False)
 
-    def build(self, address: Any, speaks_http2: bool) -> Any:
-        """Make a connection that speaks one of the two."""
+    def build_channel(self, address: Any, speaks_http2: bool) -> Any:
+        """Return the protocol of an HTTP/1.1 or an HTTP/2 connection."""
         channel: Any = RegistryChannel()
         if speaks_http2:
             channel = RegistryH2Connection(self.clock)
-            channel.callLater = self.clock.callLater
         channel.factory = channel.site = self
         channel.requestFactory = RegistryRequest
+        channel.callLater = self.clock.callLater
         channel.timeOut = self.limits.idle_seconds
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:
-        """Say what is offered on TLS, best first."""
-        return [b"h2", b"http/1.1"] if self._http2 else [b"http/1.1"]
+        """Return the ALPN protocols to offer, best first."""
+        return list(offered_protocols(self._serving.http2))
 
     def startFactory(self) -> None:
-        """Open no log file: requests are reported to the observer."""
+        """Open no log file: :meth:`request_ended` reports requests."""
 
     def stopFactory(self) -> None:
-        """Have no log file to close."""
+        """Close no log file."""
 
     def log(self, request: Any) -> None:
-        """Write nothing here: see :meth:`ended`."""
+        """Log nothing: :meth:`request_ended` reports requests."""
 
     def strip_prefix(self, path: bytes) -> bytes:
-        """Take the prefix off; a path that lacks it will match no route."""
-        if self._prefix == b"/":
+        """Strip the prefix; a path without it becomes one that no route matches."""
+        prefix = self._serving.prefix
+        if prefix == b"/":
             return path
-        if path.startswith(self._prefix + b"/"):
-            return path[len(self._prefix) :]
+        if path.startswith(prefix + b"/"):
+            return path[len(prefix) :]
         return b"/-" + path
 
-    def ended(self, request: RegistryRequest) -> None:
-        """Report a request and, if the last one of a drain, say so."""
+    def request_ended(self, request: RegistryRequest) -> None:
+        """Report a request to the observer; the last one of a drain ends the drain."""
         if self.draining and not self.active:
-            self._fire_idle()
-        self._observer.ended(record(request, self.clock.seconds()))
+            self._finish_drains()
+        self._serving.observer.ended(record(request, self.clock.seconds()))
 
     def drain(self, seconds: float) -> Deferred[None]:
-        """Close idle connections now and the others after their answer.
+        """Close idle connections now, and the others after their current answer.
 
-        :param seconds: after this long, whatever is left is aborted.
+        :param seconds: after this long, remaining requests are aborted.
         :return: fires when no request is being answered; never fails.
         """
         self.draining = True
@@ -133,7 +115,7 @@ class RegistrySite(Site):
         if not self.active:
             return succeed(None)
         idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
+        self._drain_waiters.append(idle)
         deadline = self.clock.callLater(seconds, self._abort_all)
 
         def settle(_: object) -> None:
@@ -145,9 +127,9 @@ class RegistrySite(Site):
     def _abort_all(self) -> None:
         for request in list(self.active):
             request.abort()
-        self._fire_idle()
+        self._finish_drains()
 
-    def _fire_idle(self) -> None:
-        waiting, self._idle = self._idle, []
+    def _finish_drains(self) -> None:
+        waiting, self._drain_waiters = self._drain_waiters, []
         for idle in waiting:
             idle.callback(None)

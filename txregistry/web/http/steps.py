@@ -1,9 +1,9 @@
-"""What one read brings is taken in steps, with turns for others between them.
+"""Processes an expensive read in steps, in a reactor turn each.
 
-It may be three megabytes of a body. In chunks of one byte that is half a million of
-them, and to take them apart would hold all other clients for seconds. So would two
-thousand requests, of which 64 KiB may be full; and whoever takes none of their answers
-would have us keep them all.
+A read may return three megabytes of a body. In chunks of one byte these are half a
+million chunks, and parsing them would block the reactor for seconds; 64 KiB can contain
+two thousand pipelined requests. The rest of such a read is the backlog, and reading is
+paused until it is processed.
 """
 
 from __future__ import annotations
@@ -14,111 +14,114 @@ import attrs
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-#: What has more lines than this is taken in steps: two for each chunk, and one in
-#: 64 KiB of random bytes.
-MOST_LINES = 1024
+#: Lines of a read that is processed at once. A chunk has two; random bytes have one in
+#: 64 KiB.
+MAX_LINES = 1024
 
-#: Taken in one turn of what has many lines: less than 3,000 chunks.
+#: Bytes of a step: less than 3,000 chunks.
 STEP_BYTES = 16 * 1024
 
 
 def has_many_lines(data: bytes) -> bool:
-    """Tell whether it may be a body in tiny chunks, or many requests."""
-    return data.count(b"\r\n") > MOST_LINES
+    """Tell whether a read may be a body in tiny chunks, or many requests."""
+    return data.count(b"\r\n") > MAX_LINES
 
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Steps:
-    """Holds back what has come, and the connection while there is any of it.
+    """The backlog of a connection; the connection is paused while there is any.
 
-    :param network: is paused and resumed.
-    :param take: is called with what was held back, in a turn of its own.
-    :param is_slow: tells whether all of what has come would hold a turn for long.
-    :param step_bytes: taken in one turn of what is.
+    As a producer it stands in for the connection: resuming it resumes the connection
+    only once the backlog is processed.
+
+    :param network: the connection, to be paused and resumed.
+    :param process: is called with each step of the backlog, in a turn of its own.
+    :param is_expensive: tells whether a read is too long for one reactor turn.
+    :param step_bytes: bytes of one step.
     """
 
     _clock: IReactorTime
     _network: IPushProducer
-    _take: Callable[[bytes], None]
-    _is_slow: Callable[[bytes], bool] = has_many_lines
+    _process: Callable[[bytes], None]
+    _is_expensive: Callable[[bytes], bool] = has_many_lines
     _step_bytes: int = STEP_BYTES
-    _left: bytes = b""
-    _at: int = 0
+    _backlog: bytes = b""
+    _offset: int = 0
     _call: IDelayedCall | None = None
-    _is_held: bool = False
-    _waits: bool = False
+    _is_paused: bool = False
+    _is_suspended: bool = False
 
     @property
-    def waiting(self) -> bool:
-        """Tell whether some is held back, which all that comes has to wait for."""
-        return bool(self._left)
+    def has_backlog(self) -> bool:
+        """Tell whether there is a backlog: new bytes have to be added to it."""
+        return bool(self._backlog)
 
-    def first(self, data: bytes) -> bytes:
-        """Give as much as may be taken in this turn; the rest is held back."""
-        if len(data) <= self._step_bytes or not self._is_slow(data):
+    def take_now(self, data: bytes) -> bytes:
+        """Return the part of a read to process now; the rest joins the backlog."""
+        if len(data) <= self._step_bytes or not self._is_expensive(data):
             return data
         self.add(data[self._step_bytes :])
         return data[: self._step_bytes]
 
     def add(self, data: bytes) -> None:
-        """Hold something back, after all that is held back already."""
-        self._hold(self._left[self._at :] + data)
+        """Append to the backlog."""
+        self._hold(self._backlog[self._offset :] + data)
 
     def put_back(self, data: bytes) -> None:
-        """Hold back what was taken too early, before all that is held back already."""
+        """Put bytes back at the front of the backlog."""
         if data:
-            self._hold(data + self._left[self._at :])
+            self._hold(data + self._backlog[self._offset :])
 
-    def wait(self) -> None:
-        """Take nothing more of what is held back, until :meth:`go_on`."""
-        self._waits = True
+    def suspend(self) -> None:
+        """Stop processing the backlog, until :meth:`resume`."""
+        self._is_suspended = True
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
-    def go_on(self) -> None:
-        """Take what is held back, in turns; the connection is held as long."""
-        self._waits = False
-        if self._left:
-            self._hold(self._left[self._at :])
+    def resume(self) -> None:
+        """Process the backlog again."""
+        self._is_suspended = False
+        if self._backlog:
+            self._hold(self._backlog[self._offset :])
 
     def _hold(self, data: bytes) -> None:
-        self._left, self._at = data, 0
+        self._backlog, self._offset = data, 0
         self._network.pauseProducing()
-        if self._call is None and not self._waits:
+        if self._call is None and not self._is_suspended:
             self._call = self._clock.callLater(0, self._turn)
 
     def stop(self) -> None:
-        """Forget what is held back: the connection has gone."""
-        self._left, self._at = b"", 0
+        """Discard the backlog: the connection is gone."""
+        self._backlog, self._offset = b"", 0
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
     def pauseProducing(self) -> None:
-        """Hold the connection back, whatever else would."""
-        self._is_held = True
+        """Pause the connection, with or without a backlog."""
+        self._is_paused = True
         self._network.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Let the connection go on, once nothing is held back here."""
-        self._is_held = False
-        if not self._left and not self._waits:
+        """Resume the connection, as soon as there is no backlog."""
+        self._is_paused = False
+        if not self._backlog and not self._is_suspended:
             self._network.resumeProducing()
 
     def stopProducing(self) -> None:
-        """Give the connection up."""
+        """Stop the connection."""
         self._network.stopProducing()
 
     def _turn(self) -> None:
         self._call = None
-        begin, self._at = self._at, self._at + self._step_bytes
-        data = self._left[begin : self._at]
-        if self._at < len(self._left):
+        begin, self._offset = self._offset, self._offset + self._step_bytes
+        data = self._backlog[begin : self._offset]
+        if self._offset < len(self._backlog):
             self._call = self._clock.callLater(0, self._turn)
         else:
-            self._left, self._at = b"", 0
-        self._take(data)
-        if not (self._left or self._is_held or self._waits):
+            self._backlog, self._offset = b"", 0
+        self._process(data)
+        if not (self._backlog or self._is_paused or self._is_suspended):
             self._network.resumeProducing()

@@ -1,4 +1,4 @@
-"""What a client says in a head, as text."""
+"""Request headers and query parameters as text."""
 
 from __future__ import annotations
 
@@ -11,45 +11,40 @@ MAX_PARAMETERS = 1000
 
 
 class TextRequest(OpenRequest):
-    """A request whose headers and query can be asked for as text.
+    """A request whose headers and query parameters are available as text.
 
-    :ivar overfull: the query has more parameters than are looked at.
+    :ivar has_too_many_parameters: the query exceeds :data:`MAX_PARAMETERS`; none of its
+        parameters is available.
     """
 
-    overfull = False
-    _texts: dict[str, str] | None = None
+    has_too_many_parameters = False
 
     def take_query(self, query: bytes) -> None:
-        """Read the parameters of a query."""
+        """Parse the query of a URI."""
         parsed = _parse(query)
-        self.overfull, self.args = parsed is None, parsed or {}
+        self.has_too_many_parameters, self.args = parsed is None, parsed or {}
 
     def header(self, name: str) -> str:
-        """Give a request header as text, the last line of it; empty if absent."""
-        if self._texts is None:
-            # Each request is asked for nine of them, and has three.
-            self._texts = {
-                given.decode("latin-1").lower(): values[-1].decode("latin-1")
-                for given, values in self.requestHeaders.getAllRawHeaders()
-            }
-        return self._texts.get(name.lower(), "")
+        """Return the last line of a request header as Latin-1; empty if absent."""
+        lines = self.headers_named(name)
+        return lines[-1] if lines else ""
 
     def headers_named(self, name: str) -> list[str]:
-        """Give all lines of a request header as text; any bytes are some text."""
+        """Return all lines of a request header, decoded as Latin-1."""
         raw = self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
         return [value.decode("latin-1") for value in raw]
 
     def list_header(self, name: str) -> str:
-        """Give a request header that is a list: its lines are one (RFC 9110, 5.3)."""
+        """Return the lines of a list header, joined by commas (RFC 9110, 5.3)."""
         return ", ".join(self.headers_named(name))
 
     def query(self, name: str) -> str | None:
-        """Give the last value of a query parameter, if there is any."""
+        """Return the last value of a query parameter; ``None`` if absent."""
         values = self.queries(name)
         return values[-1] if values else None
 
     def queries(self, name: str) -> list[str]:
-        """Give all values of a query parameter."""
+        """Return all values of a query parameter."""
         given = (self.args or {}).get(name.encode("ascii"), [])
         return [value.decode("utf-8", "replace") for value in given]
 

@@ -1,9 +1,8 @@
-"""What is private to Twisted's HTTP server, under names of ours.
+"""Private names of Twisted's HTTP server, behind public ones; used nowhere else.
 
-Twisted promises nothing about its HTTP/2, and little about what its HTTP/1.1 keeps, and
-there is no other way to begin a request early, or to limit what a connection takes. The
-classes here add nothing to Twisted's: a subclass overrides ``request_received`` where
-it would override ``_requestReceived``.
+Starting requests early and limiting connections has no public interface: all of
+Twisted's HTTP/2 is private. The classes here only rename: a subclass overrides
+``request_received`` where it would override ``_requestReceived``.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from txregistry.flow.private_names import require_names
+from txregistry.private_names import require_names
 
 __all__ = [
     "H2Stream",
@@ -31,7 +30,7 @@ __all__ = [
     "send_continue",
 ]
 
-# Most of these are only set, or overridden: nothing else tells that they have gone.
+# Most of these are only set or overridden, so that nothing else fails when they go.
 require_names(HTTPChannel, "maxHeaders", "totalHeadersSize", "MAX_LENGTH")
 require_names(HTTPChannel, "abortTimeout", "timeOut", "callLater", "headerReceived")
 require_names(HTTPChannel, "allHeadersReceived", "allContentReceived", "requestDone")
@@ -54,78 +53,75 @@ require_names(H2Connection(Clock()), "_consumerBlocked", "_sendingDeferred")
 
 
 class OpenRequest(Request):
-    """A request that tells whether its client is there."""
+    """A request that tells whether its client is connected."""
 
     @property
     def is_disconnected(self) -> bool:
-        """Tell whether the connection, or the stream, has gone."""
+        """Tell whether the connection or the stream is closed."""
         return bool(self._disconnected)
 
 
 class OpenChannel(HTTPChannel):
-    """A connection of HTTP/1.1 that can be looked into."""
+    """An HTTP/1.1 connection with its state exposed."""
 
     @property
     def network(self) -> Any:
-        """Give what is paused and resumed to read less and more."""
+        """Return the producer that pauses and resumes reading."""
         return self._networkProducer
 
     @property
     def is_answering(self) -> bool:
-        """Tell whether a request has come whole, and its answer has not ended."""
+        """Tell whether a request is complete and its answer is not."""
         return bool(self._handlingRequest)
 
     @property
     def is_backed_up(self) -> bool:
-        """Tell whether the client takes too little of what was sent to it."""
+        """Tell whether the transport's write buffer is full."""
         return bool(self._waitingForTransport)
 
     @property
     def request_line(self) -> tuple[bytes, bytes, bytes]:
-        """Give method, path and version of the request whose head is read."""
+        """Return method, path and version of the request that is being read."""
         return self._command, self._path, self._version
 
     def take_pipelined(self) -> bytes:
-        """Take away what has come after a request that is being answered."""
+        """Remove and return the bytes received after the current request."""
         came, self._dataBuffer = b"".join(self._dataBuffer), []
         return came
 
     def resume_timeout(self) -> None:
-        """Count again the time in which a client has to send something."""
+        """Restart the idle timeout that is suspended during an answer."""
         self.setTimeout(self._savedTimeOut)
 
     def refuse(self) -> None:
-        """Answer 400, and close."""
+        """Answer 400 and close the connection."""
         self._respondToBadRequestAndDisconnect()
 
 
 class OpenH2Connection(H2Connection):
-    """A connection of HTTP/2 whose events can be handled in another way."""
+    """An HTTP/2 connection with public hooks for its events."""
 
     @property
     def is_backed_up(self) -> bool:
-        """Tell whether the client takes too little of what was sent to it."""
+        """Tell whether the transport's write buffer is full."""
         return self._consumerBlocked is not None
 
     @property
     def send_queues(self) -> Mapping[int, Any]:
-        """Give by stream what waits to be sent: bytes, and a mark for the end.
-
-        An open stream has one, that may be empty.
-        """
+        """Return the queue of each open stream: bytes, and a marker for the end."""
         queues: Mapping[int, Any] = self._outboundStreamQueues
         return queues
 
     def stop_sending(self) -> None:
-        """Send no more of any answer."""
+        """Stop the sending loop."""
         self._stillProducing = False
 
     def send_control_frames(self) -> bool:
-        """Send what h2 has to say; tell whether the connection has outlived it."""
+        """Send h2's pending frames; ``False`` if the connection was closed for it."""
         return bool(self._tryToWriteControlData())
 
     def wake_sender(self) -> None:
-        """Have the sending loop look again, if it waits for a stream with room."""
+        """Wake the sending loop, if it waits for a stream that can send."""
         waiting: Deferred[Any] | None
         waiting, self._sendingDeferred = self._sendingDeferred, None
         if waiting is not None:
@@ -134,14 +130,14 @@ class OpenH2Connection(H2Connection):
     def connectionLost(
         self, reason: Failure = connectionDone, _cancelTimeouts: bool = True
     ) -> None:
-        """Hear of the end; see :meth:`connection_lost`."""
+        """Call :meth:`connection_lost`."""
         self.connection_lost(reason, is_gone=_cancelTimeouts)
 
     def connection_lost(self, reason: Failure, is_gone: bool) -> None:
         """End all requests.
 
-        :param is_gone: the connection is there no more. Otherwise Twisted has begun to
-            close it, and leaves the rest to timers.
+        :param is_gone: the connection is closed. Otherwise Twisted has begun to close
+            it, and relies on its timers for the rest.
         """
         super().connectionLost(reason, _cancelTimeouts=is_gone)
 
@@ -149,76 +145,76 @@ class OpenH2Connection(H2Connection):
         self.request_received(event)
 
     def request_received(self, event: Any) -> None:
-        """Take the head of a request, and make its stream."""
+        """Process the head of a request: create its stream."""
         super()._requestReceived(event)
 
     def _requestDataReceived(self, event: Any) -> None:
         self.request_data_received(event)
 
     def request_data_received(self, event: Any) -> None:
-        """Take part of the body of a request that has a stream."""
+        """Process DATA of a stream."""
         super()._requestDataReceived(event)
 
     def _requestEnded(self, event: Any) -> None:
         self.request_ended(event)
 
     def request_ended(self, event: Any) -> None:
-        """Hear that a request has come whole."""
+        """Process the end of a request's body."""
         super()._requestEnded(event)
 
     def _requestAborted(self, event: Any) -> None:
         self.request_aborted(event)
 
     def request_aborted(self, event: Any) -> None:
-        """Hear that a client has reset a stream."""
+        """Process a reset of a stream by the client."""
         super()._requestAborted(event)
 
     def _requestDone(self, streamID: int) -> None:
         self.request_done(streamID)
 
     def request_done(self, stream_id: int) -> None:
-        """Forget a stream whose answer was sent, or which has been aborted."""
+        """Forget a stream whose answer was sent, or that was aborted."""
         super()._requestDone(stream_id)
 
     def _handlePriorityUpdate(self, event: Any) -> None:
         self.priority_updated(event)
 
     def priority_updated(self, event: Any) -> None:
-        """Hear how important a client holds a stream."""
+        """Process a stream's priority."""
         super()._handlePriorityUpdate(event)
 
     def _handleWindowUpdate(self, event: Any) -> None:
         self.window_updated(event)
 
     def window_updated(self, event: Any) -> None:
-        """Hear that a client takes more, of a stream or of all."""
+        """Process a window update of a stream or of the connection."""
         super()._handleWindowUpdate(event)
 
     def _send100Continue(self, streamID: int) -> None:
         self.send_stream_continue(streamID)
 
     def send_stream_continue(self, stream_id: int) -> None:
-        """Tell a client to send the body that it has announced."""
+        """Send 100 Continue on a stream."""
         super()._send100Continue(stream_id)
 
     def _sendPrioritisedData(self, *args: Any) -> None:
         self.send_next_frame(*args)
 
     def send_next_frame(self, *args: Any) -> None:
-        """Send a frame of an answer, and come back for the next one."""
+        """Send a frame of an answer, and schedule the next one."""
         super()._sendPrioritisedData(*args)
 
 
 def request_of(stream: H2Stream) -> Any:
-    """Give the request that a stream is for."""
+    """Return the request of a stream."""
     return stream._request
 
 
 def connection_of(channel: Any) -> Any:
-    """Give the connection that a request's channel is, or is a stream of."""
+    """Return the connection of a request's channel, which may be a stream."""
     return channel._conn if isinstance(channel, H2Stream) else channel
 
 
 def send_continue(channel: Any) -> None:
-    """Tell the client of a connection, or of a stream, to send a body."""
+    """Send 100 Continue on a connection or a stream."""
     channel._send100Continue()

@@ -1,7 +1,7 @@
-"""Streams of HTTP/2 whose client lets us send nothing, and for how long.
+"""HTTP/2 streams with a closed flow-control window, and their timeouts.
 
-Of a connection the kernel knows whether its client takes what is sent. A stream may be
-stopped by its window alone, on a connection that is alive in every other way.
+``TCP_USER_TIMEOUT`` ends a connection whose client reads nothing. It does not help
+against a client that reads, but keeps the window of a stream closed.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from collections.abc import Callable
 from math import inf
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-
-from txregistry.web.http.idle import IdleTimer
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
 @attrs.define
 class _Stall:
-    """How one stream has fared since its client last took enough.
+    """The time that one stream's window was closed, and how much was granted since.
 
-    :ivar closed_at: since when it has had no room for a byte, if it has none.
-    :ivar spent: seconds that it had none, before that.
-    :ivar granted: bytes that its client has made room for.
+    :ivar closed_at: when the window closed; ``None`` while it is open.
+    :ivar spent: seconds that it was closed before.
+    :ivar granted: bytes by which the client has opened it.
     """
 
     closed_at: float | None = None
@@ -39,8 +37,8 @@ class _Stall:
         self.closed_at = None
         self.granted += room
 
-    def rest(self, now: float, seconds: float) -> float:
-        """Say how long it may go on; for ever while it has room."""
+    def remaining(self, now: float, seconds: float) -> float:
+        """Return the seconds until the stream times out; infinite while it is open."""
         if self.closed_at is None:
             return inf
         return self.closed_at + seconds - self.spent - now
@@ -48,87 +46,110 @@ class _Stall:
 
 @attrs.define(eq=False)
 class ClosedWindows:
-    """The streams of one connection that wait for their windows to open.
+    """The streams of one connection whose windows are closed.
 
-    A window that is opened by a byte now and then would hold what was read for its
-    stream for as long as its client likes. So the clock of a stream begins anew only
-    when the client has made room for as many bytes as it is to take in that time.
+    A client could keep a stream alive by opening its window by a byte now and then. So
+    the clock of a stream starts again only after its client has granted
+    ``enough_bytes``, what it has to accept in that time at the minimum rate.
 
-    :param seconds: a stream is given up that has had no room for so long; 0 for never.
-    :param enough: bytes of room after which the clock of a stream begins anew.
-    :param give_up: is called with the number of such a stream.
+    :param window: returns the bytes that may be sent on a stream now.
+    :param seconds: a stream times out when its window was closed for this long; 0 for
+        never.
+    :param enough_bytes: granted bytes after which the clock of a stream starts again.
+    :param on_stalled: is called with the id of a stream that timed out.
     """
 
     _clock: IReactorTime
+    _window: Callable[[int], int]
     _seconds: float
-    _enough: float
-    _give_up: Callable[[int], None]
+    _enough_bytes: float
+    _on_stalled: Callable[[int], None]
     _stalls: dict[int, _Stall] = attrs.field(factory=dict)
     _closed: dict[int, None] = attrs.field(factory=dict)
     _waiting: dict[int, Deferred[None]] = attrs.field(factory=dict)
-    _timer: IdleTimer = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._timer = IdleTimer(self._clock)
+    _check_call: IDelayedCall | None = None
 
     @property
     def streams(self) -> list[int]:
-        """Give the streams that wait."""
+        """Return the ids of streams whose windows are closed."""
         return list(self._closed)
 
-    def closed(self, stream: int) -> None:
-        """Hear that a stream has something to send, and no room; once is enough."""
+    def mark_closed(self, stream: int) -> None:
+        """Start the clock of a stream with a closed window; idempotent."""
         if stream in self._closed:
             return
         self._closed[stream] = None
         self._stalls.setdefault(stream, _Stall()).close(self._clock.seconds())
         if self._seconds:
-            self._watch()
+            self._schedule_check()
 
     def wait(self, stream: int) -> Deferred[None]:
-        """Fire when a stream has room; never, if it ends first."""
-        self.closed(stream)
+        """Fire when the window of a stream opens; never, if the stream ends first."""
+        if self._window(stream) > 0:
+            return succeed(None)
+        self.mark_closed(stream)
         self._waiting[stream] = Deferred()
         return self._waiting[stream]
 
-    def opened(self, stream: int, room: int) -> None:
-        """Hear that there is room again, for so many bytes."""
-        self._stalls[stream].open(self._clock.seconds(), room)
-        if self._stalls[stream].granted >= self._enough:
-            del self._stalls[stream]
-        waiting = self._waiting.get(stream)
-        self._leave(stream)
-        if waiting is not None and not waiting.called:
-            waiting.callback(None)
+    def collect_opened(self) -> list[int]:
+        """Stop the clocks of streams whose windows have opened, and return their ids.
 
-    def ended(self, stream: int) -> None:
-        """Forget a stream."""
+        Fires what :meth:`wait` returned for them.
+        """
+        found = []
+        for stream in self.streams:
+            room = self._window(stream)
+            # What fires for one stream may end another.
+            if room > 0 and stream in self._closed:
+                found.append(stream)
+                self._open(stream, room)
+        return found
+
+    def forget(self, stream: int) -> None:
+        """Forget a stream that has ended."""
         self._stalls.pop(stream, None)
-        self._leave(stream)
+        self._stop_waiting(stream)
 
     def stop(self) -> None:
-        """Forget all, and leave nothing with the clock."""
+        """Forget all streams, and stop the timer."""
         self._stalls.clear()
         self._closed.clear()
         self._waiting.clear()
-        self._timer.stop()
+        self._cancel_check()
 
-    def _leave(self, stream: int) -> None:
+    def _open(self, stream: int, room: int) -> None:
+        self._stalls[stream].open(self._clock.seconds(), room)
+        if self._stalls[stream].granted >= self._enough_bytes:
+            del self._stalls[stream]
+        waiting = self._waiting.get(stream)
+        self._stop_waiting(stream)
+        if waiting is not None and not waiting.called:
+            waiting.callback(None)
+
+    def _stop_waiting(self, stream: int) -> None:
         self._closed.pop(stream, None)
         self._waiting.pop(stream, None)
         if not self._closed:
-            self._timer.cancel()
+            self._cancel_check()
 
-    def _rest(self, stream: int) -> float:
-        return self._stalls[stream].rest(self._clock.seconds(), self._seconds)
+    def _remaining(self, stream: int) -> float:
+        return self._stalls[stream].remaining(self._clock.seconds(), self._seconds)
 
-    def _watch(self) -> None:
-        self._timer.start(max(0.0, min(map(self._rest, self._closed))), self._look)
+    def _schedule_check(self) -> None:
+        self._cancel_check()
+        delay = max(0.0, min(map(self._remaining, self._closed)))
+        self._check_call = self._clock.callLater(delay, self._check)
 
-    def _look(self) -> None:
+    def _cancel_check(self) -> None:
+        call, self._check_call = self._check_call, None
+        if call is not None:
+            call.cancel()
+
+    def _check(self) -> None:
+        self._check_call = None
         for stream in self.streams:
-            if stream in self._closed and self._rest(stream) <= 0:
-                self.ended(stream)
-                self._give_up(stream)
+            if stream in self._closed and self._remaining(stream) <= 0:
+                self.forget(stream)
+                self._on_stalled(stream)
         if self._closed:
-            self._watch()
+            self._schedule_check()

@@ -1,0 +1,111 @@
+"""``txregistry reload``: what it says, and its status."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from typing import Any
+
+import yaml
+from click.testing import CliRunner, Result
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.cli.main import main
+
+NOTHING: dict[str, Any] = {"changed": [], "restart": {}, "problems": [], "warnings": []}
+
+
+class ReloadTests(SynchronousTestCase):
+    """A daemon that says what the test says."""
+
+    def setUp(self) -> None:
+        # Short, as a Unix socket has to be named.
+        root = os.path.relpath(self.mktemp())
+        os.makedirs(os.path.join(root, "txregistry"))
+        self.socket = os.path.join(root, "txregistry", "control.sock")
+        self.config = self.mktemp()
+        self.write(storage={"filesystem": {"rootdirectory": root}})
+
+    def write(self, **config: object) -> None:
+        with open(self.config, "w") as file:
+            yaml.safe_dump({"version": "0.1", **config}, file)
+
+    def reload(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["reload", *arguments])
+
+    def answered(self, answer: dict[str, Any], *arguments: str) -> Result:
+        """Reload, and be answered once."""
+        asked: list[Any] = []
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.socket)
+            listening.listen()
+
+            def serve() -> None:
+                with listening.accept()[0] as connection:
+                    asked.append(json.loads(connection.makefile("rb").readline()))
+                    connection.sendall(json.dumps(answer).encode() + b"\n")
+
+            server = threading.Thread(target=serve)
+            server.start()
+            result = self.reload(*arguments)
+            server.join()
+        os.unlink(self.socket)
+        self.assertEqual(asked, [{"command": "reload", "options": {}}])
+        return result
+
+    def report(self, **changes: Any) -> Result:
+        return self.answered({"report": {**NOTHING, **changes}}, self.config)
+
+    def test_outcomes(self) -> None:
+        """0 if all is in force, 3 if some waits, 78 if it was refused."""
+        for changes, output, status in (
+            ({}, "nothing has changed\n", 0),
+            ({"changed": ["a.b"]}, "changed: a.b\n", 0),
+            ({"restart": {"c": "why"}}, "needs a restart: c (why)\n", 3),
+            (
+                {"warnings": ["w"], "changed": ["a"], "restart": {"c": "why"}},
+                "warning: w\nchanged: a\nneeds a restart: c (why)\n",
+                3,
+            ),
+            (
+                {"problems": ["a: bad"]},
+                "a: bad\nreload failed: the previous configuration stays in force\n",
+                78,
+            ),
+        ):
+            result = self.report(**changes)
+            self.assertEqual((result.output, result.exit_code), (output, status))
+
+    def test_quiet_and_json(self) -> None:
+        """Nothing but what is wrong; all of it for machines."""
+        answer = {"report": {**NOTHING, "changed": ["a"]}}
+        self.assertEqual(self.answered(answer, "-q", self.config).output, "")
+        result = self.answered(answer, "--json", f"--socket={self.socket}")
+        self.assertEqual(json.loads(result.output), answer["report"])
+
+    def test_refused(self) -> None:
+        """A daemon that starts or stops says so."""
+        result = self.answered({"error": "the daemon stops"}, self.config)
+        self.assertEqual((result.output, result.exit_code), ("the daemon stops\n", 1))
+
+    def test_nobody(self) -> None:
+        """Without a daemon there is nothing to reload."""
+        result = self.reload(self.config)
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("no daemon answers", result.output)
+
+    def test_storage_in_memory(self) -> None:
+        """Such a daemon has no socket."""
+        self.write(storage="inmemory")
+        result = self.reload(self.config)
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("has no control socket", result.output)
+
+    def test_broken_file(self) -> None:
+        """Its problems, and the status of a configuration that is wrong."""
+        self.write(storage={}, log={"level": 3})
+        result = self.reload(self.config)
+        self.assertEqual(result.exit_code, 78)
+        self.assertIn("storage: expected exactly one driver", result.output)

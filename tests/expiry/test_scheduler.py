@@ -1,0 +1,135 @@
+"""What is due goes, at an interval."""
+
+from __future__ import annotations
+
+import json
+
+from tests.expiry.test_expiry import TTL, ExpiryCase
+from txregistry.expiry.plan import ExpiryPlan
+from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.expiry import Kind
+from txregistry.storage.content.damage import Damage
+from txregistry.storage.tree import layout
+from txregistry.testing.house import TestHouse
+
+
+class SchedulerTests(ExpiryCase):
+    """A loop over the ledger."""
+
+    def test_leftovers_that_cannot_be_deleted(self) -> None:
+        """What is left over and cannot be looked at keeps nothing from expiring."""
+        self.house.get(self.target)
+
+        def refuse(*_: object, **__: object) -> None:
+            raise DriverError("inmemory", layout.DAMAGED, "Permission denied")
+
+        self.patch(Damage, "purge", refuse)
+        self.pass_time(4000)
+        self.ok(self.house.scheduler.tick())
+        self.assertNotIn(layout.blob_data(self.blob), self.house.paths())
+        self.assertTrue(self.flushLoggedErrors(DriverError))
+
+    def test_changed_ttl_holds_for_what_is_there(self) -> None:
+        """A shorter time to live applies at once to everything."""
+        self.house.get(self.target)
+        self.pass_time(300)
+        self.successResultOf(self.house.scheduler.stopService())
+        object.__setattr__(self.house.scheduler._plan, "ttl_seconds", 200.0)
+        self.house.scheduler.startService()
+        self.pass_time(150)
+        self.assertFalse(self.is_stored(self.blob))
+
+    def test_another_plan(self) -> None:
+        """A time to live that changes meanwhile holds at once, and at the end."""
+        self.house.get(self.target)
+        self.pass_time(TTL / 2)
+        self.house.scheduler.follow(ExpiryPlan(TTL * 10))
+        self.pass_time(TTL * 5)
+        self.assertTrue(self.is_stored(self.blob))
+        self.successResultOf(self.house.rebuild.export_state())
+        state = self.house.driver.get(path=layout.SCHEDULER_STATE)
+        (entry,) = json.loads(self.successResultOf(state)).values()
+        self.assertIn("2023-11-15T01:00", entry["ExpiryData"])
+        self.house.scheduler.follow(ExpiryPlan(TTL))
+        self.pass_time(120)
+        self.assertFalse(self.is_stored(self.blob))
+
+    def test_zero_keeps_for_ever(self) -> None:
+        """A time to live of 0 is no expiry at all."""
+        house = TestHouse(ttl=0.0)
+        house.scheduler.startService()
+        digest = house.upstream.add_blob("a", b"kept")
+        house.get(f"/v2/a/blobs/{digest}")
+        for _ in range(100):
+            house.clock.advance(100_000)
+        self.assertIn(layout.blob_data(digest), house.paths())
+        self.successResultOf(house.scheduler.stopService())
+
+    def test_nothing_goes_before_the_tree_was_looked_through(self) -> None:
+        """While the inventory is being taken, what is due stays."""
+        self.successResultOf(self.house.scheduler.stopService())
+        self.house.get(self.target)
+        endless = _Endless()
+        self.house.rebuild._inventory = endless
+        self.house.scheduler.startService()
+        self.pass_time(3000)
+        self.assertTrue(self.is_stored(self.blob))
+
+    def test_failure_is_tried_again(self) -> None:
+        """What could not be expired is tried again at the next tick."""
+        self.house.get(self.target)
+        functions = self.house.scheduler._functions
+        real, failures = functions[Kind.BLOB], []
+
+        def fail_once(entry):
+            if not failures:
+                failures.append(entry)
+                raise OSError("the disk is sulking")
+            return real(entry)
+
+        self.house.scheduler._functions = {**functions, Kind.BLOB: fail_once}
+        self.pass_time(1500)
+        self.assertEqual(len(failures), 1)
+        self.assertFalse(self.is_stored(self.blob))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_stopped(self) -> None:
+        """After the end nothing goes, and no timer is left."""
+        self.house.get(self.target)
+        self.ok(self.house.scheduler.stopService())
+        timers = len(self.house.timers())
+        self.pass_time(5000)
+        self.assertTrue(self.is_stored(self.blob))
+        self.assertEqual(len(self.house.timers()), timers)
+        self.house.scheduler.startService()
+
+    def test_stopped_while_it_looks(self) -> None:
+        """The look through the tree is given up at the end, without a word."""
+        self.ok(self.house.scheduler.stopService())
+        self.house.rebuild._inventory = _Endless()
+        self.house.scheduler.startService()
+        self.ok(self.house.scheduler.stopService())
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.house.scheduler.startService()
+
+    def test_used_since(self) -> None:
+        """What was used after it was found due stays."""
+        self.house.get(self.target)
+        (entry,) = self.ok(self.house.ledger.entries())
+        self.pass_time(500)
+        self.house.get(self.target)
+        self.assertFalse(self.ok(self.house.ledger.claim(entry=entry)))
+        self.pass_time(800)
+        self.assertTrue(self.is_stored(self.blob))
+
+
+class _Endless:
+    async def found(self):
+        from twisted.internet.defer import Deferred
+
+        await Deferred()
+        yield None
+
+    async def orphans(self, before):
+        return
+        yield None

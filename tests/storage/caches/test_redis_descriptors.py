@@ -1,0 +1,283 @@
+"""Descriptors in redis, which others write to as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    fail,
+    succeed,
+)
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.storage.caches.fakes import Answer, Commands, FakeRedis, Looking
+from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.reference import RepositoryName
+from txregistry.storage.caches import redis_descriptors
+from txregistry.storage.caches.descriptors import (
+    SharedStatter,
+)
+from txregistry.storage.caches.redis import (
+    RETRY_SECONDS,
+    Redis,
+    RedisAway,
+    RedisSettings,
+)
+from txregistry.storage.caches.redis_descriptors import ENTRY_SECONDS, RedisDescriptors
+from txregistry.testing.descriptors import (
+    ALIAS,
+    CONTENT,
+    DESCRIPTOR,
+    DIGEST,
+    descriptor_cache_suite,
+)
+from txregistry.testing.house import TestHouse
+
+
+def in_redis(case: RedisTests) -> IDescriptorCache:
+    case.clock = Clock()
+    case.redis = FakeRedis(case.clock)
+    case.commands = case.redis.commands
+    return RedisDescriptors(case.redis, case.clock)
+
+
+class RedisTests(descriptor_cache_suite(in_redis)):  # type: ignore[misc]
+    """In redis, which may be away."""
+
+    def test_keys(self) -> None:
+        """The keys and fields are distribution's, and none is for ever."""
+        self.set("a/b", DIGEST, DESCRIPTOR)
+        kind = {"mediatype": "application/octet-stream"}
+        self.assertEqual(
+            self.commands.hashes,
+            {
+                f"blobs::{DIGEST}": {"digest": str(DIGEST), "size": "7", **kind},
+                f"repository::a/b::blobs::{DIGEST}": kind,
+            },
+        )
+        self.assertEqual(self.commands.sets, {"repository::a/b::blobs": {str(DIGEST)}})
+        keys = [*self.commands.hashes, *self.commands.sets]
+        self.assertEqual(self.commands.ends, dict.fromkeys(keys, ENTRY_SECONDS))
+
+    def test_alias_brings_the_canonical(self) -> None:
+        """Who sets an alias sets the digest that it stands for as well."""
+        self.set("a", ALIAS, DESCRIPTOR)
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+
+    def test_clear_leaves_nothing(self) -> None:
+        """Membership and both entries go."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+        self.assertEqual(self.commands.hashes, {})
+        self.assertEqual(self.commands.sets, {"repository::a::blobs": set()})
+
+    def test_what_others_wrote(self) -> None:
+        """What is no descriptor is none, whoever wrote it."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        entry = self.commands.hashes[f"blobs::{DIGEST}"]
+        for field, value in (
+            ("size", "-1"),
+            ("size", "many"),
+            ("size", ""),
+            ("digest", "sha256:short"),
+            ("digest", ""),
+            ("size", "9" * 5000),
+            ("size", b"\xff"),
+            ("digest", b"\xff"),
+        ):
+            was, entry[field] = entry[field], value
+            self.assertUnknown("a", DIGEST)
+            entry[field] = was
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+        entry["mediatype"] = self.commands.hashes[f"repository::a::blobs::{DIGEST}"][
+            "mediatype"
+        ] = b"\xff"  # type: ignore[assignment]
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+        del entry["size"]
+        self.assertUnknown("a", DIGEST)
+
+    def test_password_is_not_shown(self) -> None:
+        """Whoever prints the cache does not print the password."""
+        settings = RedisSettings(password="hunter2")
+        redis = Redis("endpoint", settings, Clock())
+        self.assertNotIn("hunter2", repr(RedisDescriptors(redis, Clock())))
+
+    def break_it(self, failure: Exception | None = None) -> None:
+        """Let the next question fail."""
+        failure = failure or ConnectionLost()
+        self.failureResultOf(self.redis.ask(lambda _: fail(failure)), RedisAway)
+
+    def test_away(self) -> None:
+        """Without redis nothing is known, and nothing fails."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        self.break_it()
+        self.assertUnknown("a", DIGEST)
+        self.set("a", ALIAS, DESCRIPTOR)
+        self.assertNotIn(f"blobs::{ALIAS}", self.commands.hashes)
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+
+    def test_forgotten_when_it_is_back(self) -> None:
+        """What was to be forgotten meanwhile is, by itself, once it is asked again."""
+        for name in ("a", "b"):
+            self.set(name, DIGEST, DESCRIPTOR)
+        other = Digest.of(b"other")
+        self.set("b", other, Descriptor(other, 5))
+        self.break_it()
+        self.successResultOf(self.of("a").clear(digest=DIGEST))
+        self.successResultOf(self.cache.forget(digest=other))
+        self.assertEqual(self.cache.owes, 2)
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.cache.owes, 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertUnknown("a", DIGEST)
+        self.assertUnknown("b", other)
+        self.assertNotIn(f"repository::a::blobs::{DIGEST}", self.commands.hashes)
+        self.assertNotIn(f"blobs::{other}", self.commands.hashes)
+
+    def test_nothing_is_believed_before(self) -> None:
+        """Until then nothing is believed and nothing is set, and nobody waits."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        other = Digest.of(b"other")
+        self.set("a", other, Descriptor(other, 5))
+        self.break_it()
+        self.successResultOf(self.of("a").clear(digest=other))
+        self.redis._retry_at = 0.0
+        self.assertUnknown("a", DIGEST)
+        self.set("b", DIGEST, DESCRIPTOR)
+        self.clock.advance(RETRY_SECONDS)
+        self.assertKnown("a", DIGEST, DESCRIPTOR)
+        self.assertUnknown("b", DIGEST)
+
+    def test_clearing_that_is_given_up(self) -> None:
+        """What nobody waits for any more is forgotten all the same."""
+        self.set("a", DIGEST, DESCRIPTOR)
+        silent: Answer = Deferred()
+        self.patch(self.commands, "srem", lambda key, members: silent)
+        done = self.of("a").clear(digest=DIGEST)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(self.cache.owes, 1)
+        self.patch(self.commands, "srem", lambda *a: Commands.srem(self.commands, *a))
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.cache.owes, 0)
+        self.assertUnknown("a", DIGEST)
+
+    def test_still_away(self) -> None:
+        """It is tried again and again, by one call at a time."""
+        self.redis.factory.size = 0
+        for number in range(5):
+            digest = Digest.of(b"%d" % number)
+            self.successResultOf(self.cache.forget(digest=digest))
+        for _ in range(3):
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.clock.advance(RETRY_SECONDS)
+        self.redis.factory.size = 1
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual((self.cache.owes, self.clock.getDelayedCalls()), (0, []))
+
+    def test_many_are_forgotten_at_once(self) -> None:
+        """Two commands are enough for hundreds."""
+        self.break_it()
+        for number in range(400):
+            digest = Digest.of(b"%d" % number)
+            self.successResultOf(self.of("a").clear(digest=digest))
+        self.assertEqual(self.commands.asked, 0)
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual((self.cache.owes, self.commands.asked), (0, 2))
+
+    def test_away_for_long(self) -> None:
+        """What is to be forgotten is kept up to a limit, and that is told."""
+        self.patch(redis_descriptors, "MAX_OWED", 3)
+        self.break_it()
+        with capturedLogs() as logs:
+            for number in range(5):
+                digest = Digest.of(b"%d" % number)
+                self.successResultOf(self.cache.forget(digest=digest))
+        self.assertEqual(self.cache.owes, 3)
+        told = [e for e in logs if "down for too long" in e.get("log_format", "")]
+        self.assertEqual(len(told), 1)
+
+
+class DeletedMeanwhileTests(SynchronousTestCase):
+    """A blob that is deleted while its length is looked up."""
+
+    def setUp(self) -> None:
+        self.looks: list[Deferred[Any]] = []
+
+    def look(self, digest: Digest) -> Deferred[Any]:
+        self.looks.append(Deferred())
+        return self.looks[-1]
+
+    def test_shared(self) -> None:
+        """It is unknown, and others do not learn of it."""
+        redis = FakeRedis(Clock())
+        cache = RedisDescriptors(redis, Clock()).repository(RepositoryName("a"))
+        content = Looking(lambda digest: succeed(DESCRIPTOR))
+        done = SharedStatter(cache, self.look, content).stat(DIGEST)
+        self.looks[0].callback(DIGEST)
+        self.looks[1].errback(BlobUnknown(str(DIGEST)))
+        self.failureResultOf(done, BlobUnknown)
+        self.assertEqual(redis.commands.hashes, {})
+
+
+class SharedTests(SynchronousTestCase):
+    """A local repository over a cache that others write to as well."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        self.redis = FakeRedis(clock)
+        self.house = TestHouse(
+            clock=clock, descriptors=RedisDescriptors(self.redis, clock)
+        )
+        self.blobs = self.successResultOf(
+            self.house.local.repository(RepositoryName("a"))
+        ).blobs
+
+    def push(self) -> None:
+        upload = self.successResultOf(self.blobs.create())
+        upload.write(CONTENT)
+        self.successResultOf(upload.commit(DESCRIPTOR))
+
+    def test_not_believed_about_the_size(self) -> None:
+        """How large a blob is, its file says."""
+        self.push()
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 7)
+        self.redis.commands.hashes[f"blobs::{DIGEST}"]["size"] = "8"
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)).size, 7)
+        reader = self.successResultOf(self.blobs.open(DIGEST))
+        self.addCleanup(reader.close)
+        self.assertEqual((reader.size, reader.descriptor.size), (7, 7))
+
+    def test_not_believed_about_access(self) -> None:
+        """Only a link gives access, whatever the cache says."""
+        self.push()
+        found = self.successResultOf(self.house.local.repository(RepositoryName("b")))
+        commands = self.redis.commands
+        commands.sadd("repository::b::blobs", str(DIGEST))
+        commands.hmset(f"repository::b::blobs::{DIGEST}", {"mediatype": "x/y"})
+        self.failureResultOf(found.blobs.stat(DIGEST), BlobUnknown)
+        self.failureResultOf(found.blobs.open(DIGEST), BlobUnknown)
+
+    def test_not_believed_about_another_digest(self) -> None:
+        """What a digest stands for is what it is linked to."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        other = Digest.of(b"other")
+        self.redis.commands.hashes[f"blobs::{DIGEST}"]["digest"] = str(other)
+        self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)), DESCRIPTOR)
+
+    def test_deleted(self) -> None:
+        """What was deleted is gone from the cache, and content with all its entries."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.successResultOf(self.blobs.delete(DIGEST))
+        self.assertEqual(self.redis.commands.hashes, {})
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)

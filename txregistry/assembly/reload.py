@@ -1,0 +1,252 @@
+"""Apply a changed configuration to the running daemon.
+
+Note [Nothing fails half-way]. All files are read in a thread, and every object whose
+creation may fail is created, before any part of the daemon is changed. Then all parts
+get their new settings in one turn of the reactor, so that no request sees a mixture.
+Current requests keep the objects that they started with; these are freed when the
+requests end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from txregistry.assembly.cache import Cache, NextCache, next_cache
+from txregistry.assembly.context import Context
+from txregistry.assembly.expiry import Expiry
+from txregistry.assembly.health import health_checks
+from txregistry.assembly.listeners import Backend, build_serving
+from txregistry.assembly.loading import load
+from txregistry.assembly.notifications import settings_of_endpoints
+from txregistry.assembly.settings import offers_http2, purge_plan, read_tls_files
+from txregistry.auth.maker import make_controller
+from txregistry.config.check import check
+from txregistry.config.model import Config, Log
+from txregistry.config.read import ConfigurationError, is_within
+from txregistry.config.reload import Changes, compare, merged
+from txregistry.daemon.registry import Registry
+from txregistry.daemon.tls import Certificates, TlsEndpoint, load_certificates
+from txregistry.expiry.plan import ExpiryPlan
+from txregistry.flow.disk import Disk
+from txregistry.health.checks import Check, Health
+from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.reload import ReloadReport
+from txregistry.notifications.notifier import Notifier
+from txregistry.remote.transport import TlsFiles
+from txregistry.storage.uploads.purge import UploadPurging
+from txregistry.web.http.serving import Serving, offered_protocols
+from txregistry.web.http.site import RegistrySite
+
+#: The first purge of uploads is at a random time within these seconds after a change.
+_PURGE_SECONDS = 3600.0
+
+
+@attrs.frozen
+class Renewal:
+    """A changed configuration, and the content of the files that it names.
+
+    :ivar config: the configuration to apply; keys that need a restart are unchanged.
+    :ivar upstream: the files of ``proxy.tls``; ``None`` to keep the current ones.
+    :ivar certificates: the files of ``http.tls``; ``None`` without TLS, or to keep the
+        current ones.
+    """
+
+    config: Config
+    changes: Changes
+    warnings: Sequence[str]
+    upstream: TlsFiles | None
+    certificates: Certificates | None
+
+
+def read_renewal(
+    path: str | None, environment: Mapping[str, str], running: Config
+) -> Renewal:
+    """Read the configuration again; blocks.
+
+    :param path: the configuration file; see :func:`load`.
+    :param running: the current configuration.
+    :raise ConfigurationError: with every problem.
+    """
+    wanted, warnings = load(path, environment)
+    config = merged(running, wanted)
+    # The file is valid, but its live values may conflict with unchanged ones.
+    problems = [f"{problem} (until a restart)" for problem in check(config)]
+    if problems:
+        raise ConfigurationError(problems)
+    changes = compare(running, wanted)
+    try:
+        files, loaded = _upstream(config, changes), _certificates(config, changes)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError([str(error)]) from error
+    return Renewal(config, changes, warnings, files, loaded)
+
+
+def _waits(changes: Changes, section: str) -> bool:
+    """Tell if a section needs a restart; its current files may be deleted already."""
+    return any(is_within(needed.key, section) for needed in changes.restart)
+
+
+def _upstream(config: Config, changes: Changes) -> TlsFiles | None:
+    return None if _waits(changes, "proxy") else read_tls_files(config.proxy)
+
+
+def _certificates(config: Config, changes: Changes) -> Certificates | None:
+    if not config.http.tls.certificate or _waits(changes, "http.tls"):
+        return None
+    return load_certificates(config.http.tls, offered_protocols(offers_http2(config)))
+
+
+@attrs.frozen
+class Renewable:
+    """The parts of the daemon that a reload changes.
+
+    :ivar cache: ``None`` for a registry.
+    :ivar notifier: ``None`` without endpoints.
+    :ivar disk: the threads of the access controller.
+    :ivar set_log: applies the ``log`` section.
+    """
+
+    registry: Registry
+    backend: Backend
+    cache: Cache | None
+    expiry: Expiry
+    health: Health
+    purging: UploadPurging
+    notifier: Notifier | None
+    disk: Disk
+    set_log: Callable[[Log], None]
+
+
+@attrs.frozen
+class _Made:
+    """The objects whose creation may fail, not in use yet; ``None`` if unchanged."""
+
+    backend: Backend
+    cache: NextCache | None
+    serving: Serving | None
+    checks: tuple[Check, ...] | None
+
+
+@attrs.define(eq=False)
+class Running:
+    """The current configuration, and the parts that it is applied to."""
+
+    _context: Context
+    _parts: Renewable
+
+    def read(
+        self, disk: Disk, path: str | None, environment: Mapping[str, str]
+    ) -> Deferred[Renewal]:
+        """Read the configuration again in a thread; see :func:`read_renewal`."""
+        return disk.run(read_renewal, path, environment, self._context.config)
+
+    def take(self, renewal: Renewal) -> ReloadReport:
+        """Apply a configuration; see Note [Nothing fails half-way].
+
+        :raise ConfigurationError: it cannot be used; nothing was changed.
+        """
+        context = attrs.evolve(self._context, config=renewal.config)
+        try:
+            made = self._make(context, renewal)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError([str(error)]) from error
+        files = self._begin(context, made, renewal)
+        self._context = context
+        changes = renewal.changes
+        return ReloadReport(
+            (*changes.live, *_beside(changes.live, files)),
+            {needed.key: needed.why for needed in changes.restart},
+            (),
+            tuple(renewal.warnings),
+        )
+
+    def _make(self, context: Context, renewal: Renewal) -> _Made:
+        parts, before, config = self._parts, self._context.config, context.config
+        cache = None
+        if parts.cache is not None and renewal.upstream is not None:
+            cache = next_cache(context, parts.cache, before.proxy, renewal.upstream)
+        backend = attrs.evolve(
+            parts.backend,
+            controller=self._controller(context),
+            namespace=parts.backend.namespace
+            if cache is None
+            else cache.cache.namespace,
+        )
+        serving = None
+        if cache is not None or config != before:
+            serving = build_serving(context, backend)
+        checks = None
+        if config.health != before.health:
+            driver = parts.backend.local.driver
+            checks = health_checks(config.health, driver, context.reactor)
+        return _Made(backend, cache, serving, checks)
+
+    def _controller(self, context: Context) -> IAccessController:
+        auth = context.config.auth
+        if auth == self._context.config.auth:
+            return (
+                self._parts.backend.controller
+            )  # keeps its cache of checked passwords
+        return make_controller(
+            auth.controller, auth.parameters, self._parts.disk, context.clock
+        )
+
+    def _begin(self, context: Context, made: _Made, renewal: Renewal) -> list[str]:
+        """Apply settings to all parts; return the sections whose files have changed."""
+        files = self._begin_cache(context, made.cache)
+        files += self._renew_tls(context.config, renewal.certificates)
+        self._begin_services(context, made.checks)
+        for site, _ in self._parts.registry.listeners:
+            if isinstance(site, RegistrySite) and made.serving is not None:
+                site.serve(made.serving)
+        self._parts = attrs.evolve(self._parts, backend=made.backend)
+        return files
+
+    def _begin_services(
+        self, context: Context, checks: tuple[Check, ...] | None
+    ) -> None:
+        parts, before, config = self._parts, self._context.config, context.config
+        if checks is not None:
+            parts.health.renew(checks)
+        if config.storage.maintenance != before.storage.maintenance:
+            delay = context.jitter() * _PURGE_SECONDS
+            parts.purging.follow(purge_plan(config, delay))
+        if config.log != before.log:
+            parts.set_log(config.log)
+        if parts.notifier is not None:
+            section = config.notifications
+            references = section.events.includereferences
+            settings = settings_of_endpoints(config)
+            parts.notifier.renew(settings, references, section.queuelimit)
+        parts.registry.drain_seconds = config.http.draintimeout
+
+    def _begin_cache(self, context: Context, made: NextCache | None) -> list[str]:
+        parts = self._parts
+        parts.expiry.scheduler.follow(ExpiryPlan(context.config.proxy.ttl))
+        if made is None or parts.cache is None:
+            return []
+        made.begin(context)
+        self._parts = attrs.evolve(parts, cache=made.cache)
+        return [] if made.cache.files == parts.cache.files else ["proxy.tls"]
+
+    def _renew_tls(self, config: Config, loaded: Certificates | None) -> list[str]:
+        if loaded is None:
+            return []
+        tls, protocols = config.http.tls, offered_protocols(offers_http2(config))
+        changed = []
+        for _, endpoint in self._parts.registry.listeners:
+            if isinstance(endpoint, TlsEndpoint):
+                changed.append(endpoint.take(tls, protocols, loaded))
+        return ["http.tls"] if any(changed) else []
+
+
+def _beside(live: Iterable[str], sections: Iterable[str]) -> Iterable[str]:
+    """Return the sections whose files have changed and whose keys have not."""
+    return (
+        section
+        for section in sections
+        if not any(is_within(key, section) for key in live)
+    )

@@ -1,0 +1,136 @@
+"""``proxy``: the upstream that is cached."""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.config.declare import (
+    file_path,
+    from_file,
+    no_effect,
+    secret,
+    section,
+    setting,
+)
+from txregistry.config.fields import Duration
+
+
+@attrs.frozen
+class Exec:
+    """``proxy.exec``: a docker-credential-helper command."""
+
+    command: str = setting(
+        "",
+        "Command that speaks the docker-credential-helper protocol and returns the "
+        "credentials for the upstream.",
+        "3.0",
+    )
+    lifetime: Duration | None = setting(
+        None,
+        "How long its credentials are used; 0 runs it each time.",
+        "3.0",
+        unset="until the process ends",
+    )
+
+
+@attrs.frozen
+class UpstreamTls:
+    """``proxy.tls``: the upstream's authorities, and our client certificate."""
+
+    ca: str = file_path(
+        "",
+        "File with the certificate authorities of the upstream, in PEM.",
+        unset="those of the system",
+    )
+    certificate: str = file_path("", "File with the client certificate, in PEM.")
+    key: str = file_path("", "File with its private key, in PEM.")
+    insecure: bool = setting(False, "Do not verify certificates; for tests only.")
+
+
+@attrs.frozen
+class Proxy:
+    """``proxy``: the cached upstream; without ``remoteurl`` there is no cache."""
+
+    remoteurl: str = setting(
+        "",
+        "URL of the upstream, which may have a path. With it this is a pull-through"
+        " cache, without it a registry; changing one into the other needs a "
+        "restart.",
+        "2.1",
+        unset="no cache",
+    )
+    username: str = from_file("", "User name at the upstream.", "2.1")
+    password: str = secret("", "Password or token of that user.", "2.1")
+    ttl: Duration = setting(
+        Duration(168 * 3600.0),
+        "Cached content is deleted when it was not used for this long; 0 keeps "
+        "everything.",
+        "3.0",
+    )
+    exec: Exec = section(
+        Exec, "Credential helper, instead of username and password.", "3.0"
+    )
+    cachewritetimeout: object = no_effect(
+        "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"
+    )
+    tagttl: Duration = setting(
+        Duration(60.0),
+        "How long a cached tag is used without asking the upstream; 0 asks each time.",
+    )
+    maxstale: Duration | None = setting(
+        None,
+        "How long a tag is served after it was last confirmed while the upstream "
+        "cannot be reached.",
+        unset="no limit",
+    )
+    recheck: Duration = setting(
+        Duration(0.0),
+        "Serve cached content by digest only if the upstream has served it to this "
+        "repository within this time, or does so now; 0 never asks again.",
+    )
+    trustedrealms: tuple[str, ...] = setting(
+        (),
+        "Token services outside the upstream's own domain that may get its "
+        "credentials: URLs, or hosts with an optional port, which imply https.",
+    )
+    trustedtargets: tuple[str, ...] = setting(
+        (),
+        "Hosts, addresses and networks, with an optional port, to which the "
+        "upstream may redirect in addition to the usual: an upstream at a public "
+        "address may redirect to public addresses, one at a private address to "
+        "public and private ones, none to link-local ones.",
+    )
+    connecttimeout: Duration = setting(
+        Duration(10.0), "Maximum time to connect to the upstream."
+    )
+    firstbytetimeout: Duration = setting(
+        Duration(20.0), "Maximum time until the first byte of a response."
+    )
+    idletimeout: Duration = setting(
+        Duration(30.0), "Maximum time between two pieces of a response body."
+    )
+    stalltimeout: Duration = setting(
+        Duration(90.0),
+        "A download that gets no new byte for this long, even by resuming, is given"
+        " up; the part that arrived is kept for the next client.",
+    )
+    maxconnections: int = setting(
+        16,
+        "Maximum number of connections to the upstream and the hosts it redirects "
+        "to; one is reserved for manifests and tokens.",
+        unit="connections",
+        minimum=1,
+    )
+    maxfills: int = setting(
+        32,
+        "Maximum number of concurrent downloads of blobs; further ones wait, and a "
+        "download without a waiting client ends for them, and is resumed later.",
+        unit="downloads",
+        minimum=1,
+    )
+    useragent: str = setting(
+        "",
+        "User-Agent header of requests to the upstream.",
+        unset="txregistry/VERSION (+URL)",
+    )
+    tls: UpstreamTls = section(UpstreamTls, "TLS to the upstream.")

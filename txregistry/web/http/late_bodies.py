@@ -1,0 +1,44 @@
+"""HTTP/2 bodies that still arrive after their requests were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+
+@attrs.define(eq=False)
+class LateBodies:
+    """Limits what is read and dropped of each late body.
+
+    See Note [Late bodies] in :mod:`txregistry.web.http.http2`.
+
+    :param reset: is called with the id of a stream that exceeds its limit.
+    """
+
+    _reset: Callable[[int], None]
+    _left: dict[int, int] = attrs.field(factory=dict)
+
+    @property
+    def streams(self) -> list[int]:
+        """Return the ids of streams whose bodies are still expected."""
+        return list(self._left)
+
+    def expect(self, stream_id: int, max_bytes: int) -> None:
+        """Drop up to so many bytes of a body; with 0, reset the stream at once."""
+        self._left[stream_id] = max_bytes
+        self.count(stream_id, 0)
+
+    def count(self, stream_id: int, size: int) -> None:
+        """Count dropped bytes, framing included; ignores an unknown stream."""
+        left = self._left.pop(stream_id, None)
+        if left is None:
+            return
+        if left > size:
+            self._left[stream_id] = left - size
+        else:
+            self._reset(stream_id)
+
+    def forget(self, stream_id: int) -> None:
+        """Expect no more of a body: it has ended; ignores an unknown stream."""
+        self._left.pop(stream_id, None)

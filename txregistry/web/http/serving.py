@@ -1,0 +1,69 @@
+"""The settings of a site, as one value that a reload replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+from twisted.web.resource import IResource
+
+from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.spec.proxies import DEFAULT_NETWORKS, TrustedProxies
+from txregistry.web.http.channels import ChannelLimits
+
+#: Headers of every answer, unless configured otherwise. Browsers must not render pushed
+#: content as a page.
+_DEFAULT_HEADERS = {"x-content-type-options": ("nosniff",)}
+
+
+@attrs.frozen
+class Serving:
+    """How a site serves new connections and requests.
+
+    :ivar observer: gets the record of each request when it ends.
+    :ivar prefix: stripped from the path of every request (``http.prefix``).
+    :ivar headers: set on every answer (``http.headers``), by lower-case name; one
+        without values removes a default header.
+    :ivar http2: offer HTTP/2 on TLS, by ALPN.
+    :ivar cleartext_http2: accept HTTP/2 without TLS, by prior knowledge.
+    :ivar proxies: whose ``Forwarded`` and ``X-Forwarded-*`` headers are believed
+        (``http.trustedproxies``).
+    """
+
+    resource: IResource
+    observer: IExchangeObserver
+    prefix: bytes
+    headers: Mapping[str, tuple[str, ...]]
+    limits: ChannelLimits
+    http2: bool
+    cleartext_http2: bool
+    proxies: TrustedProxies
+
+
+def offered_protocols(http2: bool) -> Sequence[bytes]:
+    """Return the ALPN protocols to offer on TLS, best first."""
+    return (b"h2", b"http/1.1") if http2 else (b"http/1.1",)
+
+
+def make_serving(
+    resource: IResource,
+    observer: IExchangeObserver,
+    prefix: str = "",
+    headers: Mapping[str, tuple[str, ...]] | None = None,
+    limits: ChannelLimits | None = None,
+    http2: bool = False,
+    cleartext_http2: bool = False,
+    proxies: TrustedProxies | None = None,
+) -> Serving:
+    """Return settings of a site; what is left out has the default of the key."""
+    named = {name.lower(): values for name, values in (headers or {}).items()}
+    return Serving(
+        resource,
+        observer,
+        b"/" + prefix.strip("/").encode("ascii"),
+        {**_DEFAULT_HEADERS, **named},
+        limits or ChannelLimits(),
+        http2,
+        cleartext_http2,
+        proxies or TrustedProxies.parse(DEFAULT_NETWORKS),
+    )

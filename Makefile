@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench soak versions docs format clean \
-	deb deb-test adopt-test
+	deb deb-test adopt-test image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -64,6 +64,20 @@ adopt-test: $(VENV)/installed
 versions:
 	scripts/versions $(TESTS)
 
+# The container image, out of the Debian package; takes minutes, and needs root. ARCH, BASE
+# and more are told in the script.
+image:
+	scripts/system-packages buildah mmdebstrap git dpkg-dev
+	scripts/image $(NAME)
+
+# Builds it, and runs it by podman as its users do.
+image-test: $(VENV)/peers $(VENV)/tools image
+	mkdir -p dist
+	buildah push -q "$$(scripts/image --name)" "docker-archive:dist/image.tar:localhost/txregistry"
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_IMAGE=$(CURDIR)/dist/image.tar \
+		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/image \
+		tests.integration.test_image
+
 # The Debian package, into dist/.
 deb: scripts/system-packages
 	scripts/system-packages git build-essential debhelper python3 python3-pip python3-setuptools \
@@ -99,7 +113,11 @@ $(VENV)/tools: $(VENV)/installed
 	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e '.[test,lint,release]'
 	touch $@
 
-$(VENV)/peers: $(VENV)/installed scripts/system-packages
+# What has services that would start, or much that the tests do not need, is unpacked.
+$(VENV)/peers: $(VENV)/installed scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync
+		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync \
+		iproute2 openssl apache2-utils
+	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
+		prometheus:usr/bin/promtool
 	touch $@

@@ -56,6 +56,8 @@ setup(
             "coverage>=7.4",
             "cryptography>=42",
             "hypothesis>=6.100",
+            # Brings the schemas of the API with it.
+            "kubernetes-validate>=1.31",
             "jsonschema>=4.18",
             "oras>=0.2.43",
             "python-dxf>=12.1",

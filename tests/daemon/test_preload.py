@@ -34,13 +34,14 @@ class Pool:
 
     def __init__(self) -> None:
         self.retired = self.closed = 0
+        self.closing: Deferred[None] = succeed(None)
 
     def retire(self) -> None:
         self.retired += 1
 
     def closeCachedConnections(self) -> Deferred[None]:
         self.closed += 1
-        return succeed(None)
+        return self.closing
 
 
 class PreloadTests(SynchronousTestCase):
@@ -107,3 +108,11 @@ class PreloadTests(SynchronousTestCase):
             self.successResultOf(preload.stopService())
         self.assertEqual((self.client.cancelled, self.pool.closed), (1, 1))
         self.assertEqual(list(events), [])
+
+    def test_upstream_that_is_gone(self) -> None:
+        """An upstream that never agrees to the end of a connection holds nothing up."""
+        preload = self.make(False)
+        preload.startService()
+        self.pool.closing = Deferred()
+        self.successResultOf(preload.stopService())
+        self.assertEqual(self.pool.closed, 1)

@@ -33,9 +33,15 @@ from txregistry.testing.upstream import FakeUpstream
 TWISTD = str(Path(sys.executable).parent / "twistd")
 
 
+def find(program: str) -> str | None:
+    """Find a program, also among those that were unpacked beside our commands."""
+    place = os.pathsep.join([os.environ["PATH"], str(Path(sys.executable).parent)])
+    return shutil.which(program, path=place)
+
+
 def require(*programs: str) -> None:
     """Skip without a program, saying which; on CI, fail."""
-    missing = [program for program in programs if shutil.which(program) is None]
+    missing = [program for program in programs if find(program) is None]
     if missing and os.environ.get("CI"):
         raise AssertionError(f"on CI these have to be there: {missing}")
     if missing:
@@ -151,7 +157,7 @@ async def run(*argv: str, env: dict[str, str] | None = None) -> str:
 
 
 def which(program: str) -> str:
-    found = shutil.which(program)
+    found = find(program)
     assert found is not None, program
     return found
 

@@ -44,11 +44,11 @@ class Authority:
         self.path = self.trust_directory / "ca.crt"
         self.path.write_bytes(self._pem())
 
-    def issue(self, name: str) -> Issued:
-        """Issue a certificate for a server on loopback."""
+    def issue(self, name: str, *names: str) -> Issued:
+        """Issue a certificate for a server on loopback, which may have other names."""
         key = ec.generate_private_key(ec.SECP256R1())
         made = _sign(
-            _name(name), key, self._certificate.subject, self._key, server=True
+            _name(name), key, self._certificate.subject, self._key, (name, *names)
         )
         issued = Issued(
             self._directory / f"{name}.pem", self._directory / f"{name}.key"
@@ -82,8 +82,7 @@ def _sign(
     key: ec.EllipticCurvePrivateKey,
     issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
-    *,
-    server: bool = False,
+    names: tuple[str, ...] = (),
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
     builder = (
@@ -94,7 +93,7 @@ def _sign(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=not server, path_length=None), True)
+        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), True)
         .add_extension(
             x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
         )
@@ -103,11 +102,11 @@ def _sign(
             False,
         )
     )
-    if server:
+    if names:
         builder = builder.add_extension(
             x509.SubjectAlternativeName(
                 [
-                    x509.DNSName("localhost"),
+                    *(x509.DNSName(name) for name in ("localhost", *names)),
                     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
                 ]
             ),

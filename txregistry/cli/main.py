@@ -16,6 +16,7 @@ from txregistry.cli.adopt import adopt
 from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.cli.config import config as config_commands
 from txregistry.cli.exits import fail
+from txregistry.cli.health import health
 from txregistry.cli.places import usable
 from txregistry.cli.reload import reload
 from txregistry.cli.types import Seconds
@@ -38,6 +39,7 @@ main.add_command(config_commands)
 main.add_command(adopt)
 main.add_command(reload)
 main.add_command(verify)
+main.add_command(health)
 
 
 @main.command("garbage-collect")

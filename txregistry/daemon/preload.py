@@ -45,10 +45,14 @@ class Preload(Service):
 
     @deferred
     async def stopService(self) -> None:
-        """Cancel the login and close idle connections."""
+        """Cancel the login and begin to close idle connections.
+
+        Their ends are not waited for: over TLS the upstream has to agree, and one whose
+        network is gone never does.
+        """
         super().stopService()
         self._cancel()
-        await self._pool.closeCachedConnections()
+        self._pool.closeCachedConnections()
 
     def _cancel(self) -> None:
         loading, self._loading = self._loading, None

@@ -1,0 +1,90 @@
+"""``txregistry health``: ask the daemon over HTTP whether it is well."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from http.client import HTTPConnection, HTTPException
+
+import click
+
+from txregistry.cli.exits import fail
+from txregistry.cli.places import config_argument, place_of, usable
+from txregistry.config.fields import host_and_port
+from txregistry.config.http import Http
+
+#: Seconds that the daemon may take to connect, and to answer.
+PATIENCE = 5.0
+
+#: Most bytes that are read of what is wrong.
+_MOST_BYTES = 4096
+
+_EVERYWHERE = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+class DaemonUnhealthy(Exception):
+    """The daemon is not well, or does not answer; the message says why."""
+
+
+@click.command("health")
+@config_argument
+def health(file: str | None) -> None:
+    """Ask the daemon whether it is well; end with 1, and say why, if it is not.
+
+    It is asked at http.debug.addr if that is set, else at http.addr. FILE is the
+    configuration file of the daemon.
+    """
+    try:
+        ask(usable(place_of(file)).config.http)
+    except DaemonUnhealthy as error:
+        fail(str(error))
+
+
+def ask(http: Http) -> None:
+    """Ask ``/debug/health`` if there is a debug listener, else for ``/v2/``.
+
+    A registry that wants a login is well. The certificate of the listener is not
+    verified: it is ours, and has the name that clients know.
+
+    :raise DaemonUnhealthy: it is not well, or nobody answers.
+    """
+    try:
+        if http.debug.addr:
+            _get(_tcp(http.debug.addr), "/debug/health", {200})
+        else:
+            _get(_main(http), f"{http.prefix or '/'}v2/", {200, 401})
+    except (OSError, HTTPException) as error:
+        raise DaemonUnhealthy(f"it does not answer: {error}") from error
+
+
+def _tcp(address: str) -> socket.socket:
+    host, port = host_and_port(address)
+    return socket.create_connection((_EVERYWHERE.get(host, host), port), PATIENCE)
+
+
+def _main(http: Http) -> socket.socket:
+    if http.net == "unix":
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
+        connection.connect(http.addr)
+    else:
+        connection = _tcp(http.addr)
+    return _secure(connection) if http.tls.certificate else connection
+
+
+def _secure(connection: socket.socket) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(connection)
+
+
+def _get(connection: socket.socket, path: str, well: set[int]) -> None:
+    with connection:
+        http = HTTPConnection("localhost", timeout=PATIENCE)
+        http.sock = connection
+        http.request("GET", path, headers={"User-Agent": "txregistry-health"})
+        answer = http.getresponse()
+        if answer.status not in well:
+            text = answer.read(_MOST_BYTES).decode("utf-8", "replace")
+            raise DaemonUnhealthy(f"{path} is answered by {answer.status}: {text}")

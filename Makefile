@@ -116,7 +116,7 @@ $(VENV)/tools: $(VENV)/installed
 # What has services that would start, or much that the tests do not need, is unpacked.
 $(VENV)/peers: $(VENV)/installed scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
-		docker.io redis-server busybox-static procps curl systemd man-db mandoc \
+		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync \
 		iproute2 openssl apache2-utils
 	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
 		prometheus:usr/bin/promtool

@@ -8,6 +8,12 @@ here = Path(__file__).parent
 scope: dict[str, str] = {}
 exec((here / "txregistry" / "__init__.py").read_text("utf-8"), scope)
 
+#: Tracing, for whoever wants it.
+OTEL = [
+    "opentelemetry-exporter-otlp-proto-http>=1.20",
+    "opentelemetry-sdk>=1.20",
+]
+
 setup(
     name="txregistry",
     version=scope["__version__"],
@@ -44,7 +50,9 @@ setup(
         "zope.interface>=6.0",
     ],
     extras_require={
+        "otel": OTEL,
         "test": [
+            *OTEL,
             "coverage>=7.4",
             "cryptography>=42",
             "hypothesis>=6.100",

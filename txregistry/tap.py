@@ -10,13 +10,14 @@ import sys
 import time
 from typing import Any, ClassVar
 
+import attrs
 import yaml
 from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
 from txregistry.assembly.loading import EX_CONFIG, load
-from txregistry.config.model import Log
+from txregistry.config.model import AuditSection, Log
 from txregistry.config.read import ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.registry import Registry
@@ -77,16 +78,23 @@ def makeService(options: Options) -> Registry:
 
     from txregistry.assembly.context import make_context
     from txregistry.assembly.registry import build_registry
+    from txregistry.assembly.tracing import build_tracing
 
     # Twisted counts by the clock on the wall, and waits an hour longer when that is set
     # back an hour.
     reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    descriptors = _descriptors(options)
+    descriptors = [*_descriptors(options), *_audit_descriptors(config.log.audit)]
     # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
     faulthandler.enable(descriptors[0])
-    events, accesses = (Outlet(number, reactor) for number in descriptors)
-    for outlet in (events, accesses):
+    outlets = dict(
+        zip(
+            ("events", "access", "audit"),
+            (Outlet(number, reactor) for number in descriptors),
+            strict=False,
+        )
+    )
+    for outlet in outlets.values():
         atexit.register(outlet.close)
     jitter = random.SystemRandom().random
 
@@ -97,14 +105,22 @@ def makeService(options: Options) -> Registry:
         reactor.callWhenRunning(reactor.stop)
 
     def observer_of(log: Log) -> ILogObserver:
-        return make_observer(log.formatter, log.level, log.fields, events)
+        return make_observer(
+            log.formatter,
+            log.level,
+            log.fields,
+            outlets["events"],
+            outlets.get("audit"),
+        )
 
     observer = RenewableObserver(observer_of(config.log))
     try:
         context = make_context(config, reactor, os.environ, jitter, time.time)
+        tracing = build_tracing(os.environ, reactor)
+        context = attrs.evolve(context, tracer=tracing.tracer)
         registry, reloader = build_registry(
             context,
-            accesses,
+            outlets["access"],
             give_up,
             lambda log: observer.renew(observer_of(log)),
             _absolute(options["config"]),
@@ -112,12 +128,12 @@ def makeService(options: Options) -> Registry:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EX_CONFIG) from error
-    context.metrics.registry.register(
-        DroppedLines({"events": events, "access": accesses})
-    )
+    context.metrics.registry.register(DroppedLines(outlets))
     registry.log_observer = observer
     reload_on_hangup(reactor, reloader)
-    for warning in options.warnings:
+    if tracing.service is not None:
+        registry.add_first(tracing.service)
+    for warning in (*options.warnings, *filter(None, [tracing.warning])):
         _log.warn("{warning}", warning=warning)
     keep_buffers()
     tune_gc()
@@ -128,6 +144,21 @@ def _absolute(path: str | None) -> str | None:
     """Return the path for reloads: twistd may change the working directory."""
     path = path or os.environ.get("REGISTRY_CONFIGURATION_PATH")
     return path and os.path.abspath(path)
+
+
+def _audit_descriptors(audit: AuditSection) -> list[int]:
+    """Open the file of the audit trail, if it has one of its own.
+
+    Only the owner and the group may read who did what.
+    """
+    if audit.disabled or not audit.path:
+        return []
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    try:
+        return [os.open(audit.path, flags, 0o640)]
+    except OSError as error:
+        sys.stderr.write(f"log.audit.path: {error}\n")
+        raise SystemExit(EX_CONFIG) from error
 
 
 def _descriptors(options: Options) -> tuple[int, int]:

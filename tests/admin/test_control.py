@@ -178,6 +178,19 @@ class ControlTests(SynchronousTestCase):
         self.transport.loseConnection()
         self.assertEqual(len(stopped), 1)
 
+    def test_stop(self) -> None:
+        """A client that asks to stop gets an answer, and the connection ends."""
+        stopped: list[object] = []
+        self.collector.done = Deferred(stopped.append)
+        self.ask({"command": "collect"})
+        for line in (b"{", b"[]", b'{"command": "wait"}'):
+            self.protocol.dataReceived(line + b"\n")
+        self.assertEqual(stopped, [])
+        self.ask({"command": "stop"})
+        self.assertEqual(len(stopped), 1)
+        self.assertEqual(self.answers(), [{"error": "stopped"}])
+        self.assertFalse(self.transport.connected)
+
     def test_one_question_per_connection(self) -> None:
         """Further lines are not looked at."""
         self.ask({"command": "collect"})

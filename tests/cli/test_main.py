@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from txregistry import __version__
 from txregistry.cli import collect as module
 from txregistry.cli.main import main
+from txregistry.cli.offline import lockable
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
 from txregistry.daemon.lock import DirectoryLock
@@ -195,7 +196,7 @@ class AskTests(SynchronousTestCase):
         config = Config("0.1", Storage("inmemory"))
         with self.assertRaisesRegex(module.CollectFailed, "inmemory keeps no lock"):
             module.collect(config, module.Options(), lambda *_: None)
-        self.assertEqual(module._lockable(config, True), "")
+        self.assertEqual(lockable(config, True), "")
 
     def test_error(self) -> None:
         """What the daemon says went wrong did."""

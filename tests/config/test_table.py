@@ -203,7 +203,7 @@ class RowTests(SynchronousTestCase):
     def test_kinds(self) -> None:
         """The kind of a default is that of the key."""
         kinds = {"text": "text", "true or false": "true or false"}
-        kinds |= {"whole number": "a number", "duration": "text"}
+        kinds |= {"whole number": "a number", "duration": "text", "size": "text"}
         for row in keys():
             if row.default not in (None, REQUIRED) and row.kind != ANYTHING:
                 expected = kinds.get(row.kind) or f"a {row.kind.partition(' ')[0]}"

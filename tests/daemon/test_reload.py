@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.web.test_audit import Trail
 from txregistry.config.read import ConfigurationError
 from txregistry.daemon import reload as module
 from txregistry.daemon.reload import (
@@ -20,6 +21,7 @@ from txregistry.daemon.reload import (
     summary,
     terminal_is_gone,
 )
+from txregistry.interfaces.audit import AuditEntry
 from txregistry.interfaces.reload import ReloadRefused, ReloadReport
 
 
@@ -43,8 +45,9 @@ class ReloadCase(SynchronousTestCase):
         self.manager, self.why = Manager(), ""
         self.reading: list[Deferred[ReloadReport]] = []
         self.taken: list[ReloadReport] = []
+        self.trail = Trail()
         self.reloader: Reloader[ReloadReport] = Reloader(
-            self.read, self.take, lambda: self.why, self.manager
+            self.read, self.take, lambda: self.why, self.manager, self.trail
         )
         self.events: list[Any] = []
         globalLogPublisher.addObserver(self.events.append)
@@ -78,6 +81,8 @@ class OrderTests(ReloadCase):
         self.reading[0].callback(report)
         self.assertIs(self.successResultOf(done), report)
         self.assertEqual(self.manager.told[1:], ["reloaded, changed: a.b"])
+        entry = AuditEntry("reload", who="x", detail="a.b")
+        self.assertEqual(self.trail.entries, [entry])
 
     def test_many_meanwhile_are_one(self) -> None:
         """Whoever asks during a reload shares the one that follows."""
@@ -117,6 +122,7 @@ class RefusedTests(ReloadCase):
         found = self.lines(LogLevel.error)
         self.assertEqual(found, ["a: bad", "b: worse", f"{expected} (for x)"])
         self.assertEqual(self.manager.told, ["reloading", expected])
+        self.assertEqual(self.trail.entries[0].outcome, "FAILED")
 
     def test_any_failure(self) -> None:
         """The daemon goes on, and the next reload works."""

@@ -13,6 +13,7 @@ from txregistry.auth.silly import SillyAccess
 from txregistry.health.checks import Check, Health
 from txregistry.health.probes import Unhealthy
 from txregistry.notifications.silent import NullSink
+from txregistry.observe.audit import SilentAudit
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.wire import Wire
@@ -37,7 +38,14 @@ class GateTests(SynchronousTestCase):
 
     def serve(self, controller: Any) -> None:
         settings = ApiSettings(b"secret", gate=Gate(deletes=True))
-        api = Api(self.house.local, settings, controller, NullSink(), self.health)
+        api = Api(
+            self.house.local,
+            settings,
+            controller,
+            NullSink(),
+            self.health,
+            SilentAudit(),
+        )
         house = self.house
         site = RegistrySite(make_serving(api.resource(), house.recorder), house.clock)
         house.registry_wire = Wire(site, house.clock)

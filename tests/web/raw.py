@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from txregistry.testing.house import TestHouse
+from txregistry.testing.wire import Wire
 
 
 @attrs.frozen
@@ -31,13 +32,13 @@ class Answer:
 
 
 class Line(Protocol):
-    """A connection to the registry of a house, by hand."""
+    """A connection by hand, to the registry of a house or to its cache."""
 
-    def __init__(self, house: TestHouse) -> None:
+    def __init__(self, house: TestHouse, wire: Wire | None = None) -> None:
         self.house = house
         self.received = b""
         self.closed = False
-        house.registry_wire.connect(Factory.forProtocol(lambda: self))
+        (wire or house.registry_wire).connect(Factory.forProtocol(lambda: self))
 
     def dataReceived(self, data: bytes) -> None:
         """Keep what comes."""

@@ -86,6 +86,19 @@ class UploadTests(GoneCase):
             self.assertTold(70_000, 300_000)
             self.log.truncate(self.log.seek(0))
 
+    def test_chunked(self) -> None:
+        """So it is where the length was not announced, in the middle of a chunk."""
+        for method in ("POST", "PUT"):
+            line = Line(self.house)
+            path = UPLOAD if method == "POST" else "/v2/a/b/manifests/v1"
+            head = f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+            head += "Transfer-Encoding: chunked\r\n\r\n4E20\r\n"
+            line.send(head.encode() + bytes(10_000))
+            line.hang_up()
+            self.assertLast(method, 499, 0)
+            self.assertTold(10_000, "an unknown number")
+            self.log.truncate(self.log.seek(0))
+
     def test_http2(self) -> None:
         """So it is on a stream that is reset, and on a connection that goes."""
         for hangs_up in (False, True):
@@ -173,6 +186,23 @@ class DownloadTests(GoneCase):
         (request,) = self.house.site.active
         request.channel.transport.loseConnection()
         self.house.pump()
+        self.assertEqual((self.last.status, self.last.aborted), (499, True))
+        self.assertGreater(self.last.sent_bytes, 0)
+        self.assertLess(self.last.sent_bytes, 200_001)
+
+    def test_chunked(self) -> None:
+        """So it is where the length of the answer is not known."""
+        blob = self.house.upstream.add_blob("c/d", CONTENT[::-1])
+        fault = Fault(
+            "/blobs/", method="GET", cut_after=200_000, how="hang", announce=-1
+        )
+        self.house.upstream.faults.append(fault)
+        line = Line(self.house, self.house.wire)
+        line.send(f"GET /v2/c/d/blobs/{blob} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        for _ in range(20):
+            self.house.pump()
+            self.house.clock.advance(0.01)
+        line.hang_up()
         self.assertEqual((self.last.status, self.last.aborted), (499, True))
         self.assertGreater(self.last.sent_bytes, 0)
         self.assertLess(self.last.sent_bytes, 200_001)

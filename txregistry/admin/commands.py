@@ -9,22 +9,40 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.collection import CollectOptions, ICollector, Progress
-from txregistry.interfaces.reload import IReloader
+from txregistry.interfaces.collection import (
+    CollectionBusy,
+    CollectOptions,
+    ICollector,
+    Progress,
+)
+from txregistry.interfaces.reload import IReloader, ReloadRefused
+from txregistry.interfaces.scrub import (
+    IScrubber,
+    ScrubOptions,
+    ScrubProgress,
+    ScrubRefused,
+)
+from txregistry.spec.errors import NameInvalid
+from txregistry.spec.reference import RepositoryName
 
-#: Reports progress, as a mapping of JSON values.
+#: Called with progress: a mapping that can be written as JSON.
 Tell = Callable[[Mapping[str, Any]], None]
 
 
+class CommandRefused(Exception):
+    """The command cannot run now, or not with these options; the message says why."""
+
+
 class Command(Protocol):
-    """A command."""
+    """One command of the control socket."""
 
     def run(
         self, who: str, options: Mapping[str, Any], tell: Tell
     ) -> Deferred[dict[str, Any]]:
         """Run the command; fires with a report of JSON values.
 
-        Fails with any exception; its message is sent to the client.
+        Fails with ``CommandRefused``, or with any other exception, which is logged.
+        Cancelling stops it; it may then fire with a report of what was done.
 
         :param who: the requester, for the log.
         """
@@ -50,8 +68,51 @@ class CollectCommand:
             bool(options.get("delete_untagged")),
             float(options.get("grace_seconds", CollectOptions().grace_seconds)),
         )
-        report = await self._collector.collect(options=wanted, tell=progress)
+        try:
+            report = await self._collector.collect(options=wanted, tell=progress)
+        except CollectionBusy as error:
+            raise CommandRefused("a collection is under way already") from error
         return attrs.asdict(report)
+
+
+@attrs.frozen
+class VerifyCommand:
+    """``verify``: read all that is stored.
+
+    Options: ``rate`` in bytes per second, ``repositories``, ``resume`` and
+    ``skip_seconds``; see :class:`ScrubOptions`.
+
+    :ivar looks_at_links: also finds links to content that is not there.
+    """
+
+    _scrubber: IScrubber
+    _looks_at_links: bool
+
+    @deferred
+    async def run(
+        self, who: str, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Scrub, with progress; stopping gives a report of what was read."""
+
+        def progress(made: ScrubProgress) -> None:
+            tell(attrs.asdict(made))
+
+        try:
+            wanted = self._read(options)
+            report = await self._scrubber.scrub(options=wanted, tell=progress)
+        except (NameInvalid, ScrubRefused) as error:
+            raise CommandRefused(str(error)) from error
+        return attrs.asdict(report)
+
+    def _read(self, options: Mapping[str, Any]) -> ScrubOptions:
+        names = options.get("repositories") or []
+        return ScrubOptions(
+            float(options.get("rate") or 0.0),
+            tuple(RepositoryName.parse(str(name)) for name in names),
+            bool(options.get("resume")),
+            float(options.get("skip_seconds") or 0.0),
+            self._looks_at_links,
+        )
 
 
 @attrs.frozen
@@ -65,4 +126,7 @@ class ReloadCommand:
         self, who: str, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Reload."""
-        return attrs.asdict(await self._reloader.reload(who=who))
+        try:
+            return attrs.asdict(await self._reloader.reload(who=who))
+        except ReloadRefused as error:
+            raise CommandRefused(str(error)) from error

@@ -1,7 +1,9 @@
-"""The control socket: one question per connection, in lines of JSON.
+"""The control socket: one command per connection, in lines of JSON.
 
-A question is ``{"command": "collect", "options": {…}}``; the reply is any number of
-``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``.
+A client sends ``{"command": "collect", "options": {…}}``; the reply is any number of
+``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``. Meanwhile the
+client may send ``{"command": "stop"}``: the command ends early, with a report of what
+was done if it has one.
 """
 
 from __future__ import annotations
@@ -29,10 +31,9 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.admin.commands import Command
+from txregistry.admin.commands import Command, CommandRefused
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.collection import CollectionBusy
-from txregistry.interfaces.reload import ReloadRefused
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
@@ -79,10 +80,12 @@ class ControlProtocol(LineOnlyReceiver):
         self._is_read = False
 
     def lineReceived(self, line: bytes) -> None:
-        """Take the question."""
+        """Take the question, or the wish to stop; ignore further questions."""
         if self._answering is None:
             self._asked()
             self._answering = self._answer(line)
+        elif _is_stop(line):
+            self._answering.cancel()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop the command: the client has left."""
@@ -99,16 +102,15 @@ class ControlProtocol(LineOnlyReceiver):
         self._limit = None
         cast(ITCPTransport, self.transport).abortConnection()
 
+    @background("control")
     @deferred
     async def _answer(self, line: bytes) -> None:
         try:
             command, options = self._read(line)
             report = await command.run(peer(self.transport), options, self._tell)
         except CancelledError:
-            return
-        except CollectionBusy:
-            self._say({"error": "a collection is under way already"})
-        except ReloadRefused as error:
+            self._say({"error": "stopped"})
+        except CommandRefused as error:
             self._say({"error": str(error)})
         except Exception as error:
             # The client gets any error; the daemon continues.
@@ -123,8 +125,8 @@ class ControlProtocol(LineOnlyReceiver):
         question = json.loads(line)
         name = question.get("command") if isinstance(question, dict) else None
         if not isinstance(name, str) or name not in self._commands:
-            offered = " and ".join(sorted(self._commands))
-            raise ValueError(f"expected a command: {offered}")
+            offered = ", ".join(sorted(self._commands))
+            raise ValueError(f"no such command; this daemon has: {offered}")
         return self._commands[name], question.get("options") or {}
 
     def _tell(self, progress: Mapping[str, Any]) -> None:
@@ -133,6 +135,14 @@ class ControlProtocol(LineOnlyReceiver):
 
     def _say(self, answer: dict[str, Any]) -> None:
         self.sendLine(json.dumps(answer).encode("utf-8"))
+
+
+def _is_stop(line: bytes) -> bool:
+    try:
+        question = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(question, dict) and question.get("command") == "stop"
 
 
 def peer(transport: Any) -> str:
@@ -147,9 +157,9 @@ def peer(transport: Any) -> str:
 
 @attrs.define(eq=False, slots=False)
 class ControlFactory(Factory):
-    """Answers questions about one daemon.
+    """Runs the commands of one daemon.
 
-    :param commands: the commands by name.
+    :param commands: by name.
     """
 
     _commands: Mapping[str, Command]

@@ -96,6 +96,7 @@ def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAliv
         context.jitter,
         context.environment,
         context.metrics,
+        context.tracer,
     )
     return agents, pool
 
@@ -109,6 +110,7 @@ def _fills(context: Context, local: LocalRegistry) -> Fills:
         context.metrics,
         proxy.stalltimeout,
         proxy.maxfills,
+        tracer=context.tracer,
     )
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
+from txregistry.assembly.audit import make_audit
 from txregistry.assembly.settings import upstream_name
 from txregistry.config.model import Config
 from txregistry.flow.clocks import WallClock
+from txregistry.interfaces.audit import IAudit
+from txregistry.interfaces.tracing import ITracer
 from txregistry.observe.metrics import Metrics
 
 
@@ -21,6 +24,7 @@ class Context:
     :ivar reactor: the real one, or in tests one with its own clock.
     :ivar clock: shows the time of day; see :mod:`txregistry.flow.clocks`.
     :ivar environment: the variables of the process.
+    :ivar tracer: traces requests; ``None`` while tracing is off.
     :ivar jitter: gives random numbers from 0 to 1.
     """
 
@@ -30,6 +34,8 @@ class Context:
     environment: Mapping[str, str]
     jitter: Callable[[], float]
     metrics: Metrics
+    audit: IAudit
+    tracer: ITracer | None = None
 
 
 def make_context(
@@ -51,4 +57,5 @@ def make_context(
         environment,
         jitter,
         Metrics(upstream_name(config.proxy)),
+        make_audit(config.log),
     )

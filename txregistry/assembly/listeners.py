@@ -11,8 +11,14 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 
-from txregistry.admin.commands import CollectCommand, Command, ReloadCommand
+from txregistry.admin.commands import (
+    CollectCommand,
+    Command,
+    ReloadCommand,
+    VerifyCommand,
+)
 from txregistry.admin.control import ControlFactory
+from txregistry.assembly.audit import AuditedCollector
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
     api_settings,
@@ -36,7 +42,8 @@ from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
-from txregistry.observe.access import AccessLog
+from txregistry.interfaces.scrub import IScrubber
+from txregistry.observe.access import make_access_log
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
@@ -64,6 +71,7 @@ class Backend:
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
     :ivar uploads: counts unfinished uploads.
+    :ivar scrubber: verifies what is stored, for the control socket.
     """
 
     namespace: INamespace
@@ -74,6 +82,7 @@ class Backend:
     secret: Callable[[], bytes]
     access_log: ILines
     deliveries: NotificationState
+    scrubber: IScrubber
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
@@ -89,6 +98,7 @@ def build_listeners(
     http = context.config.http
     serving = build_serving(context, backend)
     site = RegistrySite(serving, context.reactor, context.clock)
+    site.tracer = context.tracer
     if http.debug.addr:
         site_of_debug = LimitedFactory(_debug_site(context, backend), context.reactor)
         yield site_of_debug, tcp_endpoint(context.reactor, http.debug.addr)
@@ -108,6 +118,7 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         backend.controller,
         backend.events,
         backend.health,
+        context.audit,
         backend.uploads,
     )
     return make_serving(
@@ -124,8 +135,10 @@ def build_serving(context: Context, backend: Backend) -> Serving:
 
 def _observers(context: Context, backend: Backend) -> Observers:
     observers: tuple[IExchangeObserver, ...] = (context.metrics,)
-    if not context.config.log.accesslog.disabled:
-        observers += (AccessLog(backend.access_log, context.clock),)
+    log = context.config.log
+    if not log.accesslog.disabled:
+        lines, clock = backend.access_log, context.clock
+        observers += (make_access_log(log.formatter, log.fields, lines, clock),)
     return Observers(observers)
 
 
@@ -144,9 +157,15 @@ def _control(
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
     if path != link:
         endpoint = LinkedEndpoint(endpoint, path, link)
-    commands: dict[str, Command] = {"reload": ReloadCommand(reloader)}
-    if not context.config.proxy.remoteurl:
-        commands["collect"] = CollectCommand(backend.local.collector)
+    is_cache = bool(context.config.proxy.remoteurl)
+    commands: dict[str, Command] = {
+        "reload": ReloadCommand(reloader),
+        # A cache need not have what it links: it is fetched when it is asked for.
+        "verify": VerifyCommand(backend.scrubber, looks_at_links=not is_cache),
+    }
+    if not is_cache:
+        collector = AuditedCollector(backend.local.collector, context.audit)
+        commands["collect"] = CollectCommand(collector)
     yield ControlFactory(commands, context.reactor), endpoint
 
 

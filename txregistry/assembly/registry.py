@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from twisted.application.service import IService
 
 from txregistry.assembly.access import AccessParts, build_access
+from txregistry.assembly.audit import AuditedPurger
 from txregistry.assembly.cache import build_cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import assemble_expiry
@@ -15,6 +16,7 @@ from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
 from txregistry.assembly.reload import Renewable, Running
+from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, own_path, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
 from txregistry.config.model import Log
@@ -29,7 +31,7 @@ from txregistry.daemon.systemd import Manager
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
-from txregistry.storage.uploads.purge import UploadPurger, UploadPurging
+from txregistry.storage.uploads.purge import UploadPurging
 
 #: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
@@ -61,6 +63,7 @@ def build_registry(
     local, secret = storage.local, make_secret(config)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
     cache = build_cache(context, local) if config.proxy.remoteurl else None
+    scrub = build_scrub(context, local, cache)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
     backend = Backend(
@@ -72,6 +75,7 @@ def build_registry(
         secret.value,
         access_log,
         notifications.deliveries,
+        scrub,
     )
     manager = Manager.of(context.environment, os.getpid())
     supervision = Supervision(manager, context.reactor)
@@ -84,6 +88,7 @@ def build_registry(
         expiry,
         health,
         purging,
+        scrub,
         notifications.notifier,
         access.disk,
         set_log,
@@ -94,6 +99,7 @@ def build_registry(
         running.take,
         lambda: registry.why_busy,
         manager,
+        context.audit,
     )
     for part in (
         reading,
@@ -102,6 +108,7 @@ def build_registry(
         *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
         *(() if cache is None else (*cache.services, expiry.scheduler)),
+        scrub,
         health,
         *notifications.services,
     ):
@@ -114,7 +121,7 @@ def build_registry(
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:
     delay = context.jitter() * _FIRST_PURGE_SECONDS
     return UploadPurging(
-        UploadPurger(local.driver, context.clock),
+        AuditedPurger(local.driver, context.clock, context.audit),
         context.reactor,
         purge_plan(context.config, delay),
     )

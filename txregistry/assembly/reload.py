@@ -21,6 +21,7 @@ from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
 from txregistry.assembly.notifications import settings_of_endpoints
+from txregistry.assembly.scrub import scrub_plan
 from txregistry.assembly.settings import offers_http2, purge_plan, read_tls_files
 from txregistry.auth.maker import make_controller
 from txregistry.config.check import check
@@ -36,6 +37,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.reload import ReloadReport
 from txregistry.notifications.notifier import Notifier
 from txregistry.remote.transport import TlsFiles
+from txregistry.storage.scrub.service import Scrubbing
 from txregistry.storage.uploads.purge import UploadPurging
 from txregistry.web.http.serving import Serving, offered_protocols
 from txregistry.web.http.site import RegistrySite
@@ -115,6 +117,7 @@ class Renewable:
     expiry: Expiry
     health: Health
     purging: UploadPurging
+    scrub: Scrubbing
     notifier: Notifier | None
     disk: Disk
     set_log: Callable[[Log], None]
@@ -214,6 +217,7 @@ class Running:
         if config.storage.maintenance != before.storage.maintenance:
             delay = context.jitter() * _PURGE_SECONDS
             parts.purging.follow(purge_plan(config, delay))
+            parts.scrub.follow(scrub_plan(context))
         if config.log != before.log:
             parts.set_log(config.log)
         if parts.notifier is not None:

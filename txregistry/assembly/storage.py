@@ -27,10 +27,12 @@ from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
+from txregistry.storage.scrub.memory import SCHEMA as SCRUB_SCHEMA
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storagedriver.maker import make_driver
+from txregistry.tracing.traced import trace_driver
 
 #: Threads for blob data; each small database has its own.
 DISK_THREADS = 16
@@ -53,7 +55,7 @@ def open_databases(
     :param index_disk: has one thread, like ``ledger_disk``: SQLite runs one query at a
         time.
     """
-    schema = SCHEMA + VERIFIED_SCHEMA
+    schema = SCHEMA + VERIFIED_SCHEMA + SCRUB_SCHEMA
     return Databases(
         Database(index, index_disk, schema, VERSION), SqliteLedger(ledger, ledger_disk)
     )
@@ -160,6 +162,8 @@ def build_storage(context: Context) -> StorageParts:
     driver = make_driver(
         config.storage.driver, config.storage.parameters, disk, context.clock
     )
+    if context.tracer is not None:
+        driver = trace_driver(driver, context.tracer)
     local = assemble_storage(
         driver,
         _metered(context, descriptors),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.web.iweb import IAgent
+
 from txregistry import USER_AGENT
 from txregistry.config.proxy import Proxy
 from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.tracing import ITracer
 from txregistry.remote.client import Limits, UpstreamAgents, make_agents
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.credentials import (
@@ -18,6 +21,7 @@ from txregistry.remote.credentials import (
 )
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import TlsFiles, make_core_agent
+from txregistry.tracing.traced import TracedAgent
 
 
 def upstream_agents(
@@ -28,6 +32,7 @@ def upstream_agents(
     jitter: Callable[[], float],
     environment: Mapping[str, str],
     meter: IMeter,
+    tracer: ITracer | None = None,
 ) -> UpstreamAgents:
     """Give how the upstream is asked; sends no request yet.
 
@@ -40,9 +45,11 @@ def upstream_agents(
     targets = make_targets(
         reactor, proxy.remoteurl, proxy.trustedtargets, proxy.trustedrealms
     )
-    core = make_core_agent(
+    core: IAgent = make_core_agent(
         reactor, pool, files, proxy.connecttimeout, environment, targets
     )
+    if tracer is not None:
+        core = TracedAgent(core, tracer)
     return make_agents(
         proxy.remoteurl,
         core,

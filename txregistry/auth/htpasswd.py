@@ -22,6 +22,7 @@ from zope.interface import implementer
 from txregistry.auth.challenges import basic, unauthorized
 from txregistry.auth.passwords import Entries
 from txregistry.auth.shares import Shares
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.flow.flights import Flights
@@ -89,7 +90,9 @@ class HtpasswdAccess:
         matches = await self._flights.join(
             credentials_hash,
             lambda: self._shares.run(
-                peer, user, lambda: self._disk.run(_matches, checked, password)
+                peer,
+                user,
+                in_context(lambda: self._disk.run(_matches, checked, password)),
             ),
         )
         if checked is not hashed or not matches:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 #: Called with the progress that the daemon reports.
@@ -47,6 +48,12 @@ def ask(
             return report
         tell(answer["progress"])
     raise DaemonFailed(_ENDED)
+
+
+def stop(connection: socket.socket) -> None:
+    """Ask the daemon to end the command under way; it then sends its report."""
+    with suppress(OSError):  # it has ended
+        connection.sendall(b'{"command": "stop"}\n')
 
 
 def _answers(

@@ -12,14 +12,19 @@ from txregistry.assembly.loading import EX_CONFIG
 
 FAILED = 1
 
+#: Of ``verify``; click ends with the same for a wrong command line.
+NOT_ALL_READ = 2
+
 #: Of ``reload``.
 NEEDS_RESTART = 3
 
 #: What each status says, for the manual page.
 STATUSES: Mapping[int, str] = {
     0: "Done; of config check: there are no problems.",
-    FAILED: "It failed, or config check has found problems, or a key is unknown.",
-    2: "The command line is wrong, or the file that it names cannot be opened.",
+    FAILED: "It failed; config check has found problems, or verify damage; or a key"
+    " is unknown.",
+    2: "The command line is wrong, or the file that it names cannot be opened; of"
+    " verify: not everything could be read.",
     NEEDS_RESTART: "Of reload: some changed keys need a restart.",
     EX_CONFIG: "The configuration cannot be used; config check tells why.",
 }

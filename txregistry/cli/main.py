@@ -19,26 +19,14 @@ from txregistry.cli.exits import fail
 from txregistry.cli.health import health
 from txregistry.cli.places import usable
 from txregistry.cli.reload import reload
-from txregistry.config.fields import parse_duration
+from txregistry.cli.types import Seconds
+from txregistry.cli.verify import verify
 
 _STAGES = {
     "mark": "marking: repositories",
     "sweep": "sweeping: contents",
     "links": "cleaning links: repositories",
 }
-
-
-class Seconds(click.ParamType[float]):
-    """A duration, in the syntax of the configuration."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: Any, context: Any) -> float:
-        """Read one."""
-        try:
-            return float(parse_duration(value))
-        except ValueError as error:
-            self.fail(str(error), param, context)
 
 
 @click.group()
@@ -50,6 +38,7 @@ def main() -> None:
 main.add_command(config_commands)
 main.add_command(adopt)
 main.add_command(reload)
+main.add_command(verify)
 main.add_command(health)
 
 

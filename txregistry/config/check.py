@@ -22,6 +22,9 @@ from txregistry.spec.proxies import TrustedProxies
 from txregistry.spec.signing import ALGORITHMS
 from txregistry.spec.weburl import is_http_url
 
+#: A pass begins at most this often.
+_MIN_SCRUB_SECONDS = 3600.0
+
 
 def check(config: Config) -> list[str]:
     """Find problems of values that are each of the right type."""
@@ -69,6 +72,8 @@ def _check_storage(config: Config) -> list[str]:
     root = storage.parameters.get("rootdirectory", "/")
     if not isinstance(root, str) or not root:
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
+    if storage.maintenance.scrub.interval < _MIN_SCRUB_SECONDS:
+        problems.append("storage.maintenance.scrub.interval: expected 1h or more")
     return problems
 
 

@@ -11,6 +11,22 @@ import attrs
 #: Seconds; written as ``10s``, ``1h30m``, ``7d`` or ``0`` in the file.
 Duration = NewType("Duration", float)
 
+#: Bytes; written as ``20MiB``, ``20MB`` or a whole number in the file.
+Size = NewType("Size", int)
+
+_SIZE = re.compile(r"(\d+(?:\.\d*)?) ?([KMGT]i?B|kB|B)?")
+
+#: Bytes of each unit of sizes, the largest first.
+_SIZE_UNITS = {
+    **{f"{letter}iB": 1024**n for n, letter in zip((4, 3, 2, 1), "TGMK", strict=True)},
+    **{f"{letter}B": 1000**n for n, letter in zip((4, 3, 2, 1), "TGMK", strict=True)},
+    "kB": 1000,
+    "B": 1,
+}
+
+#: The largest size, as of a file.
+_MAX_BYTES = 2**63 - 1
+
 _DURATION = re.compile(r"((?:\d+(?:\.\d*)?|\.\d+))(ns|us|µs|μs|ms|s|m|h|d|w)")
 
 #: Go's units, of which the micro sign is two characters, and our days and weeks.
@@ -124,6 +140,28 @@ def _seconds(text: str) -> float:
     if "".join(number + unit for number, unit in parts) != text or not parts:
         return 0.0 if text == "0" else -1.0
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def parse_size(value: object) -> Size:
+    """Read a size; a bare number counts bytes.
+
+    :raise ValueError: it is malformed, or below 0.
+    """
+    found = _SIZE.fullmatch(str(value)) if isinstance(value, int | str) else None
+    if found is None or isinstance(value, bool):
+        raise ValueError("expected a size such as 512KiB, 20MiB, 1.5GB or 0")
+    size = int(float(found[1]) * _SIZE_UNITS[found[2] or "B"])
+    if size > _MAX_BYTES:
+        raise ValueError("expected a smaller size")
+    return Size(size)
+
+
+def format_size(size: int) -> str:
+    """Write a size so that :func:`parse_size` reads it."""
+    for unit, factor in _SIZE_UNITS.items():
+        if size and size % factor == 0 and "i" in unit:
+            return f"{size // factor}{unit}"
+    return str(size)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -36,6 +36,18 @@ class AccessLogSection:
 
 
 @attrs.frozen
+class AuditSection:
+    """``log.audit``."""
+
+    disabled: bool = setting(False, "Write no audit trail.")
+    path: str = setting(
+        "",
+        "A file for the audit trail alone; it is appended to.",
+        unset="the log",
+    )
+
+
+@attrs.frozen
 class Log:
     """``log``."""
 
@@ -50,6 +62,11 @@ class Log:
     )
     accesslog: AccessLogSection = section(
         AccessLogSection, "Access log, on standard output.", "2.6"
+    )
+    audit: AuditSection = section(
+        AuditSection,
+        "A line for each push, delete, purge, collection and reload.",
+        restart="its file is opened at the start",
     )
     reportcaller: object = no_effect(
         "events name their source by namespace",

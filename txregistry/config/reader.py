@@ -15,10 +15,12 @@ from txregistry.config.declare import declared
 from txregistry.config.fields import (
     Duration,
     Scalar,
+    Size,
     is_empty,
     key_text,
     kind_of,
     parse_duration,
+    parse_size,
     plain,
 )
 from txregistry.config.storage import DRIVERS, Storage, is_driver
@@ -105,8 +107,9 @@ class Reader:
             return self._list(get_args(hint)[0], value, path)
         if origin is not None:
             return self._mapping(get_args(hint)[1], value, path)
-        if hint is Duration:
-            return self._duration(value, path)
+        if hint in (Duration, Size):
+            read = self._duration if hint is Duration else self._size
+            return read(value, path)
         return self._scalar(hint, value, path)
 
     def storage(self, value: object, path: str) -> Any:
@@ -169,11 +172,7 @@ class Reader:
         try:
             found = parse_duration(value)
         except ValueError as error:
-            is_shown = isinstance(value, str | int | float) and not isinstance(
-                value, bool
-            )
-            shown = repr(value) if is_shown else kind_of(value)
-            self.problems.append(f"{path}: {error}, found {shown}")
+            self.problems.append(f"{path}: {error}, found {_shown(value)}")
             return attrs.NOTHING
         if isinstance(value, int) and 0 < value < _FEW_NANOSECONDS:
             self.warnings.append(
@@ -181,6 +180,15 @@ class Reader:
                 f" {value}s"
             )
         return found
+
+    def _size(self, value: object, path: str) -> Any:
+        # 0x10 and 1e3 are numbers to YAML, and no sizes.
+        text = value.text if isinstance(value, Scalar) else value
+        try:
+            return parse_size(text)
+        except ValueError as error:
+            self.problems.append(f"{path}: {error}, found {_shown(text)}")
+            return attrs.NOTHING
 
     def _scalar(self, hint: Any, value: object, path: str) -> object:
         if isinstance(value, Scalar):
@@ -240,6 +248,12 @@ def _with_numbers(parameters: Mapping[str, object]) -> Mapping[str, object]:
         name: int(item) if isinstance(item, str) and _NUMBER.fullmatch(item) else item
         for name, item in parameters.items()
     }
+
+
+def _shown(value: object) -> str:
+    """Give a value for a message: itself if it is short and plain."""
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return repr(value) if is_plain else kind_of(value)
 
 
 def _required(cls: type[Any]) -> list[str]:

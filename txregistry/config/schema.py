@@ -9,7 +9,7 @@ import attrs
 
 from txregistry.config.access import CONTROLLER_DOCS, CONTROLLERS, Auth
 from txregistry.config.declare import Declared, declared
-from txregistry.config.fields import TWIN, Duration
+from txregistry.config.fields import TWIN, Duration, Size
 from txregistry.config.model import Config
 from txregistry.config.storage import DRIVER_DOCS, DRIVERS, Storage, is_driver
 from txregistry.config.table import default_of, find_key, without_none
@@ -19,6 +19,8 @@ Schema = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 _DURATION = r"^\+?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w))+)$"
+
+_SIZE = r"^\d+(\.\d*)? ?([KMGT]i?B|kB|B)?$"
 
 #: What YAML may read a plain text as.
 _TEXT = ("string", "number", "boolean")
@@ -169,6 +171,8 @@ class _Maker:
 def _scalar(hint: Any, known: Declared) -> Schema:
     if hint is Duration:
         return {"type": ["string", "integer"], "pattern": _DURATION, "minimum": 0}
+    if hint is Size:
+        return {"type": ["string", "integer"], "pattern": _SIZE, "minimum": 0}
     if hint is bool:
         return {"type": "boolean"}
     if hint is int:

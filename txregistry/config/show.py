@@ -11,6 +11,8 @@ from txregistry.config.access import Auth
 from txregistry.config.declare import declared
 from txregistry.config.fields import (
     Duration,
+    Size,
+    format_size,
     is_secret,
     spoken_duration,
 )
@@ -59,6 +61,8 @@ def _plain(value: Any, hint: Any) -> Any:
         return _section(value)
     if hint in (Duration, Duration | None):
         return spoken_duration(value)
+    if hint is Size:
+        return format_size(value)
     if hint is object:
         return _masked(value)
     if isinstance(value, str):

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from txregistry.config.declare import LIVE, no_effect, section, setting
-from txregistry.config.fields import Duration
+from txregistry.config.fields import Duration, Size
 
 
 @attrs.frozen
@@ -102,6 +102,26 @@ class UploadPurgingSection:
 
 
 @attrs.frozen
+class ScrubSection:
+    """``storage.maintenance.scrub``: all that is stored is read every so often."""
+
+    enabled: bool = setting(
+        False,
+        "Read all stored content regularly; what does not match its digest is set"
+        " aside, and a cache fetches it again. A restart resumes.",
+    )
+    interval: Duration = setting(
+        Duration(30 * 24 * 3600.0),
+        "Time from the start of a pass to the start of the next; at least 1h.",
+    )
+    rate: Size = setting(
+        Size(20 * 1024 * 1024),
+        "Maximum rate of reading; 0 for no limit.",
+        unit="bytes per second",
+    )
+
+
+@attrs.frozen
 class Maintenance:
     """``storage.maintenance``."""
 
@@ -109,6 +129,7 @@ class Maintenance:
         UploadPurgingSection, "Purge of abandoned uploads.", "2.1"
     )
     readonly: ReadOnly = section(ReadOnly, "Read-only mode.", "2.2")
+    scrub: ScrubSection = section(ScrubSection, "Verification of stored content.")
 
 
 @attrs.frozen

@@ -17,7 +17,13 @@ import attrs
 
 from txregistry.config.access import CONTROLLER_DOCS, CONTROLLERS, Auth
 from txregistry.config.declare import LIVE, Declared, declared
-from txregistry.config.fields import TWIN, Duration, spoken_duration
+from txregistry.config.fields import (
+    TWIN,
+    Duration,
+    Size,
+    format_size,
+    spoken_duration,
+)
 from txregistry.config.model import Config
 from txregistry.config.storage import DRIVER_DOCS, DRIVERS, Storage, is_driver
 
@@ -33,6 +39,7 @@ _KINDS: Mapping[Any, str] = {
     bool: "true or false",
     int: "whole number",
     Duration: "duration",
+    Size: "size",
     object: ANYTHING,
 }
 
@@ -168,6 +175,8 @@ def default_of(field: attrs.Attribute[Any], hint: Any) -> object:
         value = value.factory()
     if without_none(hint) is Duration and value is not None:
         return spoken_duration(value)
+    if hint is Size:
+        return format_size(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -19,6 +19,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from txregistry.daemon.supervision import Supervision
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.web.http.site import RegistrySite
 
@@ -58,6 +59,10 @@ class Registry(Service):
         """Add a part that starts after those added before."""
         self._parts.append(part)
 
+    def add_first(self, part: IService) -> None:
+        """Add a part that starts before all others, and stops after them."""
+        self._parts.insert(0, part)
+
     def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
         """Set the listeners, which start after all parts."""
         self._listeners.append((site, endpoint))
@@ -91,6 +96,7 @@ class Registry(Service):
         self._starting = self._start()
         self._starting.addErrback(self._not_started)
 
+    @background("stop")
     @deferred
     async def stopService(self) -> None:
         """Drain and stop; fires when every part has stopped."""
@@ -112,6 +118,7 @@ class Registry(Service):
                     await _as_deferred(part.stopService())
         self._supervision.end()
 
+    @background("start")
     @deferred
     async def _start(self) -> None:
         for part in self._parts:
@@ -132,6 +139,7 @@ class Registry(Service):
         sites = (site for site, _ in self._listeners)
         return {site for site in sites if isinstance(site, RegistrySite)}
 
+    @background("start")
     def _not_started(self, failure: Failure) -> None:
         if failure.check(CancelledError):
             return

@@ -14,9 +14,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.config.read import ConfigurationError
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.waiters import Waiters
+from txregistry.interfaces.audit import DONE, AuditEntry, IAudit
 from txregistry.interfaces.reload import IReloader, ReloadRefused, ReloadReport
+from txregistry.observe.audit import SilentAudit
 
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class Reloader(Generic[T]):
     _take: Callable[[T], ReloadReport]
     _why_busy: Callable[[], str]
     _manager: ReloadManager
+    _audit: IAudit = attrs.field(factory=SilentAudit)
     _asked: dict[str, None] = attrs.field(factory=dict)
     _waiters: Waiters[ReloadReport] = attrs.field(factory=Waiters)
     _is_running: bool = False
@@ -67,6 +71,7 @@ class Reloader(Generic[T]):
             self._run()
         return done
 
+    @background("reload")
     @deferred
     async def _run(self) -> None:
         self._is_running = True
@@ -109,6 +114,9 @@ class Reloader(Generic[T]):
                 key=key,
                 reason=why,
             )
+        outcome = "FAILED" if report.problems else DONE
+        changed = ", ".join((*report.changed, *report.problems))
+        self._audit.record(AuditEntry("reload", outcome, who, detail=changed))
         level = self._log.error if report.problems else self._log.info
         level("{summary} (for {who})", summary=summary(report), who=who)
 

@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred, shielded
 from txregistry.interfaces.driver import IJournaled, IStorageDriver
 from txregistry.storage.tree import layout
@@ -28,6 +29,7 @@ class StorageService(Service):
 
     _driver: IStorageDriver
 
+    @background("storage")
     @deferred
     async def startService(self) -> None:
         """Write and delete a small file; fail with the driver's own error."""
@@ -51,6 +53,7 @@ class Journaling(Service):
     _turn: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
+    @background("storage")
     @deferred
     async def startService(self) -> None:
         """Repair what a power failure undid; fail with the driver's own error.
@@ -80,6 +83,7 @@ class Journaling(Service):
         self._loop.clock = self._clock
         self._loop.start(CHECKPOINT_SECONDS, now=False)
 
+    @background("journal")
     @deferred
     async def stopService(self) -> None:
         """Make all changes durable, and remove the journal."""
@@ -92,6 +96,7 @@ class Journaling(Service):
             self._loop.stop()
             await IJournaled(self._driver).close_journal()
 
+    @background("journal")
     @deferred
     async def _checkpoint(self) -> None:
         with self._log.failuresHandled(

@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from txregistry.config.ciphers import CIPHER_SUITES
 from txregistry.config.http import Tls
+from txregistry.flow.context import background
 from txregistry.flow.watched import Stamps, file_stamps
 from txregistry.spec.pem import certificates
 
@@ -165,6 +166,7 @@ class ReloadingCreator:
         # Before Twisted 26.4 it gives contexts only.
         return SSL.Connection(options.getContext(), None)
 
+    @background("certificates")
     def _refresh(self) -> None:
         now = self.clock.seconds()
         if now - self._looked_at < _LOOK_SECONDS:

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from txregistry.expiry.plan import BATCH, TICK_SECONDS, ExpiryPlan
 from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild
+from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind
 
@@ -68,6 +69,7 @@ class ExpiryScheduler(Service):
         # Applies after the next tick, which is at most a minute away.
         self._loop.interval = plan.interval_seconds
 
+    @background("expiry")
     @deferred
     async def tick(self) -> None:
         """Do one round; never fails, as that would end the loop."""
@@ -119,7 +121,9 @@ class ExpiryScheduler(Service):
         generation = self._ledger.generation
         rebuilding = self._rebuild.run()
         self._rebuilding = rebuilding
-        rebuilding.addCallbacks(self._rebuilt, self._not_rebuilt, (generation,))
+        rebuilding.addCallbacks(
+            self._rebuilt, in_context(self._not_rebuilt), (generation,)
+        )
 
     def _rebuilt(self, _: None, generation: int) -> None:
         self._rebuilding, self._rebuilt_generation = None, generation

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.speed.coroutines import start
 
 P = ParamSpec("P")
@@ -41,12 +42,13 @@ def shielded(
     :return: fires and fails as the work does. Cancelling only stops waiting.
     """
     waiter: Deferred[T] = Deferred()
+    tell = in_context(on_orphan_failure)
 
     def settle(result: T | Failure) -> None:
         if not waiter.called:
             waiter.callback(result)
         elif isinstance(result, Failure):
-            on_orphan_failure(result)
+            tell(result)
 
     Deferred.fromCoroutine(work).addBoth(settle)
     return waiter

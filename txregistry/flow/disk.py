@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from txregistry.flow.context import in_context
+
 T = TypeVar("T")
 
 
@@ -27,7 +29,7 @@ class Disk(Protocol):
 
 @attrs.define(eq=False, slots=False)
 class DiskPool(Service):
-    """A thread pool as a service.
+    """A thread pool as a service; jobs run in the context of whoever asks for them.
 
     Each stream has at most one job in it, so the number of connections bounds the
     queue. Cancelling fails the Deferred at once; a function that has started runs to
@@ -60,7 +62,7 @@ class DiskPool(Service):
         :return: fires with its result, or fails with what it raises, in the reactor
             thread.
         """
-        return deferToThreadPool(self._reactor, self._pool, work, *args)
+        return deferToThreadPool(self._reactor, self._pool, in_context(work), *args)
 
 
 class InlineDisk:

@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred, DeferredLock, maybeDeferred, succee
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
+
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
@@ -35,8 +37,10 @@ class KeyedLocks(Generic[K]):
         acquiring = lock.acquire()
         waiter: Deferred[T] = Deferred(lambda _: acquiring.cancel())
 
+        bound = in_context(work)
+
         def begin(_: DeferredLock) -> None:
-            maybeDeferred(work).addBoth(end)
+            maybeDeferred(bound).addBoth(in_context(end))
 
         def end(result: T | Failure) -> None:
             lock.release()
@@ -49,7 +53,7 @@ class KeyedLocks(Generic[K]):
             elif isinstance(result, Failure):
                 self._log.failure("what nobody waits for any more has failed", result)
 
-        acquiring.addCallbacks(begin, settle)
+        acquiring.addCallbacks(begin, in_context(settle))
         return waiter
 
     def run_all(

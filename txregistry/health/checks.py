@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.health import IHealth
 
@@ -45,6 +46,7 @@ class Check:
         """Give the problem; empty below the threshold."""
         return self._reason if self._failures >= max(1, self._threshold) else ""
 
+    @background("health")
     @deferred
     async def look(self) -> None:
         """Probe once; never fails."""

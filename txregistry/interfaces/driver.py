@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from txregistry.interfaces.files import IFileWriter, IStoredFile
+from txregistry.interfaces.files import IFileWriter, IStoredFile, IUncachedFile
 from txregistry.spec.digest import IncrementalHash
 
 #: Full paths, sorted.
@@ -221,3 +221,14 @@ class IPruner(Interface):
 
         :param stop: an ancestor that stays.
         """
+
+
+class IUncached(Interface):
+    """Optional: a driver that can read the storage medium itself.
+
+    A copy of a file in the memory of the machine hides that the medium has lost it.
+    Reading all that is stored should not evict from memory what is in use.
+    """
+
+    def uncached(path: str) -> Deferred[IUncachedFile]:
+        """Open a file; fail with ``PathNotFound`` or another ``DriverError``."""

@@ -45,6 +45,26 @@ class IStoredFile(IFileReader):
         """
 
 
+class IUncachedFile(Interface):
+    """An open file that is read from the storage medium; see :class:`IUncached`."""
+
+    size: int = Attribute("Bytes there were when it was opened.")
+    identity: str = Attribute("As of :class:`IStoredFile`.")
+
+    def hash(hasher: IncrementalHash, offset: int, size: int) -> Deferred[int]:
+        """Feed a part of the file to a hash, on another thread.
+
+        :param offset: a multiple of 1 MiB.
+        :param size: bytes; from the offset on, at most 1 MiB.
+        :return: fires with how many bytes there were. Fails with a ``DriverError`` if
+            the medium cannot be read. Cancelling stops the wait, and leaves the hash
+            unusable.
+        """
+
+    def close() -> None:
+        """Close it; further calls do nothing."""
+
+
 class IFileWriter(IConsumer):
     """A file being written, at its path from the start.
 

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.bytes_body import SmallBody
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.interfaces.events import Event
@@ -100,6 +101,7 @@ class Endpoint:
         if idle is not None:
             idle.callback(None)
 
+    @background("notifications")
     @deferred
     async def _run(self) -> None:
         try:

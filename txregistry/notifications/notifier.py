@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.events import Event, IEventSink
 from txregistry.notifications.endpoint import Endpoint, EndpointSettings
@@ -47,6 +48,7 @@ class Notifier(Service):
     listening: bool = True
     _log = Logger()
 
+    @background("notifications")
     @deferred
     async def startService(self) -> None:
         """Count the events that an earlier process left, and begin to post them."""
@@ -57,6 +59,7 @@ class Notifier(Service):
             endpoint.tally.pending += counts.get(endpoint.settings.name, 0)
             endpoint.start()
 
+    @background("notifications")
     @deferred
     async def stopService(self) -> None:
         """Write pending events; the next process posts them."""
@@ -119,6 +122,7 @@ class Notifier(Service):
             )
         tally.dropped += 1
 
+    @background("notifications")
     @deferred
     async def _write(self) -> None:
         if self._writing:

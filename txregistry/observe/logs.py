@@ -1,7 +1,8 @@
 """Log events as lines: text for people, JSON for machines.
 
 JSON has every field of an event under its own name. Text has the message, the fields
-of ``log.fields`` and the request id.
+of ``log.fields``, the request id and the name of background work (Note [Whose event] in
+:mod:`txregistry.flow.context`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-from txregistry.flow.context import request_id
+from txregistry.flow.context import request_id, work_name
 from txregistry.flow.rfc3339 import write_time
+from txregistry.observe.audit import NAMESPACE as AUDIT_NAMESPACE
 from txregistry.observe.escapes import indented, line
 from txregistry.observe.outlet import ILines
 
@@ -43,13 +45,16 @@ class TextObserver:
 
     def __call__(self, event: LogEvent) -> None:
         """Write an event."""
+        namespace = event.get("log_namespace", "")
         parts = [
             _moment(event["log_time"]),
             event["log_level"].name,
-            f"[{event.get('log_namespace', '-')}]",
+            f"[{namespace or '-'}]",
             _message(event),
         ]
-        parts += [f"{name}={value}" for name, value in _context(self._fields)]
+        parts += [
+            f"{name}={value}" for name, value in _context(self._fields, namespace)
+        ]
         traceback = _traceback(event)
         below = indented(traceback) if traceback else ""
         self._lines.write(line(" ".join(parts).replace("\n", " ")) + "\n" + below)
@@ -75,7 +80,7 @@ class JsonObserver:
             "level": event["log_level"].name,
             "logger": event.get("log_namespace", ""),
             "message": _message(event),
-            **dict(_context(self._fields)),
+            **dict(_context(self._fields, event.get("log_namespace", ""))),
         }
         # Events of the legacy API have a ``time`` and a ``message`` of their own.
         reserved = _HIDDEN | fields.keys()
@@ -88,25 +93,43 @@ class JsonObserver:
         self._lines.write(json.dumps(fields) + "\n")
 
 
+@implementer(ILogObserver)
+@attrs.define(eq=False)
+class AuditSplitter:
+    """Gives the audit trail to one observer, and all other events to another."""
+
+    _others: ILogObserver
+    _audit: ILogObserver
+
+    def __call__(self, event: LogEvent) -> None:
+        """Pass an event on."""
+        is_audit = event.get("log_namespace") == AUDIT_NAMESPACE
+        (self._audit if is_audit else self._others)(event)
+
+
 def make_observer(
-    formatter: str, level: str, fields: Mapping[str, str], lines: ILines
+    formatter: str,
+    level: str,
+    fields: Mapping[str, str],
+    lines: ILines,
+    audit: ILines | None = None,
 ) -> ILogObserver:
     """Create the log observer that the section ``log`` of the configuration describes.
 
     :param formatter: ``text``, ``json`` or ``logstash``.
     :param level: the least level that is written; an unknown one means ``info``.
+        It does not concern the audit trail.
+    :param audit: where the audit trail goes, instead of ``lines``.
     """
-    observer: ILogObserver
-    if formatter == "text":
-        observer = TextObserver(lines, fields)
-    else:
-        time_name = "@timestamp" if formatter == "logstash" else "time"
-        observer = JsonObserver(lines, fields, time_name)
+    observer = _formatting(formatter, fields, lines)
+    if audit is not None:
+        observer = AuditSplitter(observer, _formatting(formatter, fields, audit))
     least = LogLevelFilterPredicate(_level(level))
     if level == "info":
         # Twisted's own messages at this level are for debugging.
         for namespace in ("twisted", "log_legacy"):
             least.setLogLevelForNamespace(namespace, _level("warn"))
+    least.setLogLevelForNamespace(AUDIT_NAMESPACE, _level("info"))
     return FilteringLogObserver(observer, [least])
 
 
@@ -126,6 +149,15 @@ class RenewableObserver:
         self._observer = observer
 
 
+def _formatting(
+    formatter: str, fields: Mapping[str, str], lines: ILines
+) -> ILogObserver:
+    if formatter == "text":
+        return TextObserver(lines, fields)
+    time_name = "@timestamp" if formatter == "logstash" else "time"
+    return JsonObserver(lines, fields, time_name)
+
+
 def _level(name: str) -> LogLevel:
     try:
         return cast(LogLevel, LogLevel.levelWithName(name))
@@ -133,9 +165,12 @@ def _level(name: str) -> LogLevel:
         return cast(LogLevel, LogLevel.info)
 
 
-def _context(fields: Mapping[str, str]) -> list[tuple[str, str]]:
-    identity = request_id.get()
-    return [*fields.items(), *([("request", identity)] if identity else [])]
+def _context(fields: Mapping[str, str], namespace: str) -> list[tuple[str, str]]:
+    owner = {"request": request_id.get(), "work": work_name.get()}
+    if not any(owner.values()) and namespace.startswith("txregistry."):
+        # A timer or a connection that is nobody's: name the room.
+        owner["work"] = namespace.split(".")[1]
+    return [*fields.items(), *((name, text) for name, text in owner.items() if text)]
 
 
 def _message(event: LogEvent) -> str:

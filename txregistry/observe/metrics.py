@@ -22,6 +22,7 @@ from txregistry.interfaces.observe import (
 )
 from txregistry.observe.exchanges import ExchangeMetrics
 from txregistry.observe.lookups import Lookups
+from txregistry.observe.scrub import ScrubMetrics
 
 #: Returns the state of each endpoint, as in ``/debug/vars``.
 NotificationState = Callable[[], Sequence[dict[str, Any]]]
@@ -54,6 +55,7 @@ class Metrics:
 
     :param upstream: the label of the cache's metrics; empty without an upstream.
     :ivar registry: other collectors may be added to it.
+    :ivar scrub: the metrics of scrubs.
     """
 
     _upstream: str
@@ -64,12 +66,14 @@ class Metrics:
     _answers: Histogram = attrs.field(init=False)
     _lookups: Lookups = attrs.field(init=False)
     _exchanges: ExchangeMetrics = attrs.field(init=False)
+    scrub: ScrubMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         for what in Count:
             self._add_counter(what)
         self._counts = self._labelled()
         self._lookups = Lookups(self.registry)
+        self.scrub = ScrubMetrics(self.registry)
         self._fills = Gauge(
             "registry_proxy_fills_in_flight",
             "Downloads from the upstream in progress",

@@ -23,6 +23,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
 from txregistry.flow.waiters import Waiters
@@ -306,7 +307,8 @@ class Fill:
         self.state.validator = reader.validator or self.state.validator
         self._audience.announce()
         skip = self.state.written - start
-        intake = Intake(partial, skip, self._progress, self._stall.skipped)
+        progressed = in_context(self._progress)
+        intake = Intake(partial, skip, progressed, self._stall.skipped)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
@@ -347,7 +349,7 @@ class Fill:
         self._audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:
             self._checkpointing = True
-            self._checkpoint().addErrback(self._log_no_checkpoint)
+            self._checkpoint().addErrback(in_context(self._log_no_checkpoint))
 
     def _log_no_checkpoint(self, failure: Failure) -> None:
         # The next flush fails the same way and ends the fill; this only logs.
@@ -394,6 +396,5 @@ class Fill:
         try:
             await step
         except Exception as error:
-            digest, text = str(self.digest), str(error)
             message = "cleanup after the download of blob {digest} failed: {error}"
-            self._log.warn(message, digest=digest, error=text)
+            self._log.warn(message, digest=str(self.digest), error=str(error))

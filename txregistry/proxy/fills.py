@@ -9,12 +9,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.flow.context import client_share
+from txregistry.flow.context import client_share, named
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.tracing import ITracer, SpanKind, current_span
 from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.state import FillState
@@ -52,6 +53,7 @@ class Fills(Service):
         factory=Flights
     )
     _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
+    _tracer: ITracer | None = None
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     def find(self, digest: Digest) -> Fill | None:
@@ -180,10 +182,23 @@ class Fills(Service):
             FillState(expected=self.sizes.take(name, digest)),
         )
         self._fills[digest] = fill
-        work = fill.run()
+        work = named(f"fill:{digest}", lambda: self._run(fill))()
         self._running[digest] = work
         work.addBoth(self._on_end, digest)
         return fill
+
+    def _run(self, fill: Fill) -> Deferred[None]:
+        if self._tracer is None:
+            return fill.run()
+        about = {"txregistry.digest": str(fill.digest)}
+        span = self._tracer.begin("fill", SpanKind.INTERNAL, about)
+        current_span.set(span)
+
+        def end(result: None) -> None:
+            span.note({"txregistry.bytes": fill.state.written})
+            span.end("failed" if fill.has_failed else "")
+
+        return fill.run().addCallback(end)
 
     def _on_end(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.turns import Turns
@@ -106,7 +107,9 @@ class UpstreamClient:
         :param read: a coroutine function that parses the body and takes the turns.
         :return: fires with its result, and fails as it does.
         """
-        return self._parse_lock.run(deferred(read), body, Turns(self._clock, _PER_TURN))
+        return self._parse_lock.run(
+            in_context(deferred(read)), body, Turns(self._clock, _PER_TURN)
+        )
 
     @property
     def host(self) -> str:

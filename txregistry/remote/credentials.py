@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
@@ -115,7 +116,7 @@ class HelperCredentials:
     @deferred
     async def _query(self, server: str) -> Credentials | None:
         try:
-            output = await self._slots.run(self._run, server)
+            output = await self._slots.run(in_context(self._run), server)
             found = _parse(output)
         except (HelperFailed, ValueError, RecursionError) as error:
             self._log.warn(

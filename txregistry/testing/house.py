@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from twisted.web.iweb import IAgent
 from twisted.web.server import Site
 from zope.interface import implementer
 
@@ -31,12 +32,15 @@ from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.disk import InlineDisk
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
+from txregistry.interfaces.tracing import ITracer
 from txregistry.notifications.silent import NullSink
+from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.fills import Fills
 from txregistry.remote.client import Limits, UpstreamClient, make_agents
@@ -60,6 +64,7 @@ from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
+from txregistry.tracing.traced import TracedAgent, trace_driver
 from txregistry.web.api import Api, ApiSettings
 from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
@@ -128,6 +133,8 @@ class TestHouse:
     descriptors: IDescriptorCache | None = None
     controller: IAccessController = attrs.field(factory=OpenAccess)
     events: IEventSink = attrs.field(factory=NullSink)
+    tracer: ITracer | None = None
+    audit: IAudit = attrs.field(factory=SilentAudit)
     upstream: FakeUpstream = attrs.field(init=False)
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
@@ -166,6 +173,7 @@ class TestHouse:
             ),
             self.clock,
         )
+        self.site.tracer = self.tracer
         self.wire = Wire(self.site, self.clock)
         self.serve_registry()
 
@@ -185,6 +193,7 @@ class TestHouse:
         self.registry = RegistrySite(
             make_serving(resource_of(api), self.recorder, proxies=proxies), self.clock
         )
+        self.registry.tracer = self.tracer
         self.registry_wire = Wire(self.registry, self.clock)
 
     def api(self, namespace: INamespace, gate: Gate, **changes: Any) -> Api:
@@ -200,15 +209,19 @@ class TestHouse:
             self.controller,
             self.events,
             Health((), self.clock),
+            self.audit,
         )
 
     def _build_upstream(self) -> None:
         self.upstream = FakeUpstream(self.clock)
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
+        core: IAgent = self.upstream_wire
+        if self.tracer is not None:
+            core = TracedAgent(core, self.tracer)
         agents = make_agents(
             self.upstream_url,
-            self.upstream_wire,
+            core,
             self.clock,
             lambda: 0.5,
             self.store or StaticCredentials(self.credentials),
@@ -226,6 +239,8 @@ class TestHouse:
         self.driver = driver
         descriptors = self.descriptors or MemoryDescriptors(100)
         memory = ":memory:"
+        if self.tracer is not None:
+            driver = trace_driver(driver, self.tracer)
         self.stored = assemble_storage(
             driver,
             MeteredDescriptors(descriptors, self.metrics),
@@ -241,7 +256,9 @@ class TestHouse:
         self.pending_uploads = self.stored.pending_uploads
 
     def _build_proxy(self) -> None:
-        self.fills = Fills(self.partials, self.clock, lambda: 0.5, self.metrics)
+        self.fills = Fills(
+            self.partials, self.clock, lambda: 0.5, self.metrics, tracer=self.tracer
+        )
         self.fills.startService()
         self.proxy = assemble_cache(
             self.stored,

@@ -8,6 +8,7 @@ import attrs
 from klein import Klein
 
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
@@ -15,6 +16,7 @@ from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.web import admission, base, errors
 from txregistry.web.admission import Admission, RequiredAccess
+from txregistry.web.audit import RequestAudit
 from txregistry.web.blobs import Blobs
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
@@ -70,6 +72,7 @@ class Api:
     _controller: IAccessController
     _events: IEventSink
     _health: IHealth
+    _audit: IAudit
     _uploads: UploadCounts = attrs.field(factory=UploadCounts)
     _admission: Admission = attrs.field(init=False)
     _app: Klein = attrs.field(init=False, factory=Klein)
@@ -111,7 +114,7 @@ class Api:
 
     def _add_content(self) -> None:
         namespace, urls = self._namespace, self._settings.urls
-        events = EventEmitter(self._events)
+        events = self._emitter()
         blobs = Blobs(namespace, urls, events)
         manifests = Manifests(namespace, urls, events)
         writes = ManifestWrites(namespace, urls, events, self._settings.policy)
@@ -139,7 +142,7 @@ class Api:
         uploads = Uploads(
             self._namespace,
             self._settings.urls,
-            EventEmitter(self._events),
+            self._emitter(),
             self._settings.secret,
             self._settings.max_upload_bytes,
             UnfinishedUploads(
@@ -162,6 +165,9 @@ class Api:
             DELETE=Operation(uploads.cancel, Change.PUSH),
         )
 
+    def _emitter(self) -> EventEmitter:
+        return EventEmitter(self._events, RequestAudit(self._audit))
+
     def _add_unauthenticated(
         self, path: str, do: Callable[[RegistryRequest], bytes]
     ) -> None:
@@ -176,6 +182,7 @@ class Api:
     def _add_route(
         self, path: str, required: RequiredAccess, **table: Operation
     ) -> None:
-        route = Route(self._admission, self._settings.gate, required, table)
+        audit = RequestAudit(self._audit)
+        route = Route(self._admission, self._settings.gate, required, table, audit)
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)

@@ -1,4 +1,4 @@
-"""Notification events of what requests did."""
+"""Notification events of what requests did, and their audit."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.web.audit import RequestAudit
 from txregistry.web.http.request import RegistryRequest
 
 
 @attrs.frozen
 class EventEmitter:
-    """Emits events to a sink; does nothing while no endpoint is configured.
+    """Emits events to a sink while an endpoint is configured, and records changes.
 
     The Deferreds fire when the sink has stored the event.
     """
 
     _sink: IEventSink
+    _audit: RequestAudit
 
     def blob(
         self,
@@ -42,7 +44,7 @@ class EventEmitter:
         :param source: the repository that a blob was mounted from.
         """
         target = EventTarget(name, descriptor, source=source, url=url)
-        return self._emit(request, action, target)
+        return self._emit(request, action, "blob", target)
 
     def manifest(
         self,
@@ -57,7 +59,7 @@ class EventEmitter:
         target = EventTarget(
             name, manifest.descriptor, url=url, tag=tag, references=manifest.references
         )
-        return self._emit(request, action, target)
+        return self._emit(request, action, "manifest", target)
 
     def deleted(
         self,
@@ -67,9 +69,9 @@ class EventEmitter:
         tag: Tag | None = None,
     ) -> Deferred[None]:
         """Emit an event for a blob, manifest or tag that was deleted."""
-        return self._emit(
-            request, Action.DELETE, EventTarget(name, digest=digest, tag=tag)
-        )
+        target = EventTarget(name, digest=digest, tag=tag)
+        kind = request.handler if tag is None else "tag"
+        return self._emit(request, Action.DELETE, kind, target)
 
     @property
     def listening(self) -> bool:
@@ -77,8 +79,9 @@ class EventEmitter:
         return self._sink.listening
 
     def _emit(
-        self, request: RegistryRequest, action: Action, target: EventTarget
+        self, request: RegistryRequest, action: Action, kind: str, target: EventTarget
     ) -> Deferred[None]:
+        self._audit.done(request, action, kind, target)
         if not self._sink.listening:
             return succeed(None)
         requested = Requested(

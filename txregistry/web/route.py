@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import attrs
+from twisted.internet.defer import CancelledError
 
 from txregistry.flow.deferred import deferred, shielded
 from txregistry.spec.errors import Unsupported, UriTooLong
@@ -15,11 +17,16 @@ from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
 from txregistry.web import errors
 from txregistry.web.admission import Admission, RequiredAccess
+from txregistry.web.audit import RequestAudit
 from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.http.texts import MAX_PARAMETERS
 
 #: A host with an optional port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
+
+
+#: The parts of a path, by name.
+Parts = Mapping[str, Any]
 
 
 @attrs.frozen
@@ -43,6 +50,7 @@ class Route:
     _gate: Gate
     _required: RequiredAccess
     _operations: Mapping[str, Operation]
+    _audit: RequestAudit
     _allowed: str = attrs.field(init=False)
 
     @_allowed.default
@@ -74,19 +82,42 @@ class Route:
         if "name" in parts:
             name = parts["name"] = RepositoryName.parse(parts["name"])
         wanted = self._required(request, name)
-        grant = await self._admission.admit(request, wanted, operation.change)
+        change = operation.change
+        with self._auditing(request, change, parts):
+            grant = await self._admission.admit(request, wanted, change)
         if self._gate.is_cache:
             _name_namespace(request)
         if request.method == b"GET":
             # Open, read and fetch nothing for a client whose window is closed.
             await request.wait_for_window()
         doing = operation.do(request, grant, **parts)
-        if operation.change is Change.NOTHING:
+        if change is Change.NOTHING:
             return await doing
+        doing = self._audited(request, change, parts, doing)
         # A change is completed, with its events, even if the client disconnects.
         return await shielded(
             doing, partial(request.run_in_context, errors.on_orphan_failure)
         )
+
+    async def _audited(
+        self, request: RegistryRequest, change: Change, parts: Parts, doing: Any
+    ) -> Any:
+        with self._auditing(request, change, parts):
+            return await doing
+
+    @contextmanager
+    def _auditing(
+        self, request: RegistryRequest, change: Change, parts: Parts
+    ) -> Iterator[None]:
+        """Record a change that fails; one that succeeds is recorded with its event."""
+        try:
+            yield
+        except CancelledError:
+            raise  # the client left before anything began
+        except Exception as error:
+            if change is not Change.NOTHING:
+                self._audit.failed(request, change.value, parts, error)
+            raise
 
     def _operation(self, request: RegistryRequest) -> Operation:
         if request.has_too_many_parameters:

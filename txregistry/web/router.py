@@ -67,6 +67,7 @@ class Router(Resource):
             request.loseAfterwards()
             raise BadRequest({"reason": "expected one Host header"})
         rule, parts = self._find(request.path, request.method)
+        request.route = rule.rule
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 
     def _find(self, path: bytes, method: bytes) -> tuple[Rule, Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import RedisError
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.storage.caches.txredisapi_private import (
     RedisConnections,
@@ -134,6 +135,7 @@ class Redis(Service):
         factory.deferred.addErrback(self._refused)
         return factory
 
+    @background("redis")
     def _refused(self, failure: Failure) -> None:
         self._log.error(
             "login to redis failed, retrying: {error}",

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import (
     CacheAway,
@@ -150,6 +151,7 @@ class RedisDescriptors:
         if self._retry is None:
             self._retry = self._clock.callLater(RETRY_SECONDS, self._pay_all)
 
+    @background("redis")
     @deferred
     async def _pay_all(self) -> None:
         self._retry = None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 from math import isfinite
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.driver import (
     DriverError,
+    FileStat,
     IPruner,
     IStorageDriver,
     PathNotFound,
@@ -45,13 +49,26 @@ class Damage:
     _log = Logger()
 
     def report(self, digest: Digest, identity: str | None = None) -> None:
-        """Set content aside under its lock, in the background.
+        """Set content aside, in the background.
+
+        :param identity: of the damaged file. If unknown, the content is read once more.
+        """
+        done = self.set_aside(digest, identity)
+        done.addErrback(in_context(self._not_set_aside), digest)
+
+    def set_aside(
+        self, digest: Digest, identity: str | None, holders: Sequence[str] = ()
+    ) -> Deferred[bool]:
+        """Set content aside under its lock; what was known of it no longer counts.
 
         :param identity: of the damaged file: a file that has replaced it stays. If
             unknown, the content is read once more.
+        :param holders: repositories that link it, for the log.
+        :return: fires with whether it is out of the way; not if the storage refuses.
         """
-        done = self._locks.run(digest, lambda: self._set_aside(digest, identity))
-        done.addErrback(self._not_set_aside, digest)
+        return self._locks.run(
+            digest, lambda: self._set_aside(digest, identity, holders)
+        )
 
     @deferred
     async def digests(self) -> set[Digest]:
@@ -80,35 +97,46 @@ class Damage:
         return [path for path in paths if isfinite(layout.damaged_at(path))]
 
     @deferred
-    async def _set_aside(self, digest: Digest, identity: str | None) -> None:
+    async def _set_aside(
+        self, digest: Digest, identity: str | None, holders: Sequence[str]
+    ) -> bool:
         try:
             found = await self._driver.stat(path=layout.blob_data(digest))
         except PathNotFound:
-            return
+            return False
         if identity is None:
             if await self._integrity.verify(digest, found.identity) is not False:
-                return
+                return False
         elif found.identity != identity:
-            return
+            return False
+        self._integrity.condemn(digest, found.identity)
         await self._caches.forget(digest)
-        await self._move(digest, found.identity, found.size)
+        return await self._move(digest, found, holders)
 
     @deferred
-    async def _move(self, digest: Digest, identity: str, size: int) -> None:
+    async def _move(
+        self, digest: Digest, found: FileStat, holders: Sequence[str]
+    ) -> bool:
         path, aside = layout.blob_data(digest), self._place(digest)
         try:
             await self._driver.move(source=path, destination=aside)
         except DriverError as error:
-            self._tell_once(digest, identity, error)
-            return
+            self._tell_once(digest, found.identity, error)
+            return False
         self._meter.count(Count.DAMAGED, "blob")
         self._log.error(
             "content of {size} bytes does not match its digest {digest}: it is set"
-            " aside as {aside}",
+            " aside as {aside}{linked}",
             digest=str(digest),
-            size=size,
+            size=found.size,
             aside=aside,
+            linked=f"; linked by {', '.join(holders)}" if holders else "",
         )
+        await self._tidy(path)
+        return True
+
+    @deferred
+    async def _tidy(self, path: str) -> None:
         if IPruner.providedBy(self._driver):
             directory = posixpath.dirname(path)
             await IPruner(self._driver).prune(path=directory, stop=layout.BLOBS)

@@ -5,7 +5,9 @@ file (see :class:`FileStat`) is recorded: in memory for content in use, in the i
 the rest. A file of the same identity is served without being read first. A file of
 another identity was damaged, copied, restored, or written by another program, and is
 hashed once before it is trusted again. No row is essential: each lost row, as with the
-index or in a crash, costs one reading of its content.
+index or in a crash, costs one reading of its content. A disk that loses bits changes
+neither inode nor times: only a scrub notices, which reads everything, whatever is
+recorded (Note [Scrubbing] in :mod:`txregistry.storage.scrub.scrubber`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
@@ -119,6 +122,23 @@ class Integrity:
         found = await self._driver.stat(path=layout.blob_data(digest))
         self.record(digest, found.identity, found.size)
 
+    @deferred
+    async def confirm(self, digest: Digest, identity: str, size: int) -> None:
+        """Record that a scrub found a file to match its digest.
+
+        What is in use keeps its place in memory: a scrub sees all content, once.
+        """
+        known = self.recall(digest, identity)
+        if known is False:
+            self.record(digest, identity, size)
+        elif known is None and await self._row(digest) != (identity, size):
+            self._wait(digest, (identity, size))
+
+    def condemn(self, digest: Digest, identity: str) -> None:
+        """Record that a file does not match its digest, whatever was known of it."""
+        self._remember(digest, identity, is_sound=False)
+        self._wait(digest, None)
+
     def forget(self, digest: Digest) -> None:
         """Forget content that is deleted."""
         self._found.pop(digest)
@@ -130,7 +150,7 @@ class Integrity:
         if not rows:
             return succeed(None)
         return self._database.run(lambda db: _write(db, rows)).addErrback(
-            self._not_kept
+            in_context(self._not_kept)
         )
 
     def _not_kept(self, failure: Failure) -> None:
@@ -162,7 +182,7 @@ class Integrity:
         try:
             if file.identity != identity:
                 return None
-            await self._turns.run(file.hash, hasher=hasher, size=file.size)
+            await self._turns.run(in_context(file.hash), hasher=hasher, size=file.size)
         except ShortRead:
             return None  # truncated meanwhile, so a different file
         finally:

@@ -24,6 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.referrers import Referrer, Referrers
@@ -164,7 +165,7 @@ class TreeIndex:
         if is_enough and not self._is_flushing:
             self._is_flushing = True
             flushed = self.do(self.flush)
-            flushed.addCallbacks(self._flushed, self._not_written)
+            flushed.addCallbacks(self._flushed, in_context(self._not_written))
 
     def flush(self, db: sqlite3.Connection) -> None:
         """Write all pending facts, on the database's thread; fails with its error."""

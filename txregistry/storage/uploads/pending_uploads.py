@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.flow.rfc3339 import write_time
@@ -69,6 +70,7 @@ class PendingUploads(Service):
     def __attrs_post_init__(self) -> None:
         self._since = self._clock.seconds()
 
+    @background("uploads")
     @deferred
     async def stopService(self) -> None:
         """Write all to disk: the next process resumes them."""
@@ -169,6 +171,7 @@ class PendingUploads(Service):
         if self._timer is None and not self._stopped:
             self._timer = self._clock.callLater(self._held_seconds, self._elapsed)
 
+    @background("uploads")
     @deferred
     async def _elapsed(self) -> None:
         try:

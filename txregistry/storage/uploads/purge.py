@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
 from txregistry.flow.turns import Turns
@@ -196,6 +197,7 @@ class UploadPurging(Service):
         if loop is not None:
             loop.cancel()
 
+    @background("purge")
     @deferred
     async def _run(self, plan: PurgePlan) -> None:
         delay = plan.first_delay

@@ -27,6 +27,7 @@ from txregistry.interfaces.driver import (
     InvalidOffset,
     IPruner,
     IStorageDriver,
+    IUncached,
     MoveFile,
     PathNotFound,
     Paths,
@@ -38,7 +39,7 @@ from txregistry.interfaces.driverpaths import (
     check_file,
     child,
 )
-from txregistry.interfaces.files import IFileWriter, IStoredFile
+from txregistry.interfaces.files import IFileWriter, IStoredFile, IUncachedFile
 from txregistry.spec.digest import IncrementalHash
 from txregistry.speed.failures import failed
 from txregistry.storagedriver.filesystem.appender import Appender
@@ -71,6 +72,7 @@ from txregistry.storagedriver.filesystem.stat import (
     stat_path,
 )
 from txregistry.storagedriver.filesystem.sweep import Directory, sweep_some
+from txregistry.storagedriver.filesystem.uncached import open_uncached
 from txregistry.storagedriver.filesystem.writer import FileWriter
 
 T = TypeVar("T")
@@ -79,7 +81,7 @@ T = TypeVar("T")
 _SMALL_BYTES = 64 * 1024
 
 
-@implementer(IStorageDriver, IPruner, IJournaled)
+@implementer(IStorageDriver, IPruner, IJournaled, IUncached)
 @attrs.define(eq=False)
 class FilesystemDriver:
     """Files below ``root``; blocking work is done on ``disk``.
@@ -130,6 +132,11 @@ class FilesystemDriver:
     def reader(self, path: str) -> Deferred[IStoredFile]:
         """Open a file for reading."""
         return self._here(path, self._open_reader, self._file(path))
+
+    def uncached(self, path: str) -> Deferred[IUncachedFile]:
+        """Open a file to be read from the disk itself."""
+        name = self.name
+        return self._there(path, open_uncached, self._file, self._disk, name, path)
 
     def writer(
         self,

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import Change, MoveFile, PutFile
@@ -94,6 +95,7 @@ class Commits:
             self._settling = True
             self._settle()
 
+    @background("journal")
     @deferred
     async def _settle(self) -> None:
         overdue, self._overdue = self._overdue, False

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.buffer_budget import BODIES
+from txregistry.interfaces.tracing import ITracer
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.speed.eager_write import count_unsent, send_now
 from txregistry.web.http.lingering_close import Closing
@@ -74,6 +75,7 @@ class SiteContext(Protocol):
 
     :ivar active: requests that are being answered.
     :ivar channels: open connections.
+    :ivar tracer: traces requests; ``None`` while tracing is off.
     :ivar draining: the listener is about to stop: close connections after an answer.
     """
 
@@ -84,6 +86,7 @@ class SiteContext(Protocol):
     resource: Any
     channels: set[Any]
     draining: bool
+    tracer: ITracer | None
     wall_clock: IReactorTime
     proxies: TrustedProxies
 

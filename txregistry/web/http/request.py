@@ -31,6 +31,7 @@ from zope.interface import implementer
 from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
+from txregistry.interfaces.tracing import ISpan, current_span
 from txregistry.spec.peers import client_key
 from txregistry.speed.twisted_private import is_plain_tcp
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES, BodyRequest
@@ -39,6 +40,7 @@ from txregistry.web.http.channels import (
     SiteContext,
     expects_continue,
 )
+from txregistry.web.http.tracing import begin_span
 from txregistry.web.http.twisted_private import H2Stream, connection_of
 
 _NO_BODY = (204, 304)
@@ -58,6 +60,8 @@ class RegistryRequest(BodyRequest):
     :ivar client_left: the client disconnected before its answer was complete.
     :ivar unsent_bytes: bytes of the answer that never reached the kernel; set by the
         connection when the client disconnects.
+    :ivar span: its step of a trace; ``None`` while tracing is off.
+    :ivar route: the path in the table of routes, once it is known.
     :ivar began_at: when the head was complete: seconds, by the clock of the site.
     :ivar base: scheme and host by which the client reached the registry; ``None`` until
         they are computed.
@@ -71,6 +75,8 @@ class RegistryRequest(BodyRequest):
     unsent_bytes = 0
     allowed = ""
     base: tuple[str, str] | None = None
+    span: ISpan | None = None
+    route = ""
     _reports_to: SiteContext | None = None
     began_at = 0.0
     _is_started = False
@@ -98,6 +104,8 @@ class RegistryRequest(BodyRequest):
         self.site = cast(Any, site)
         self.request_id = os.urandom(16).hex()
         self.began_at = site.clock.seconds()
+        if site.tracer is not None:
+            self.span = begin_span(self, site.tracer)
         site.active.add(self)
         self.measure_pace(site.limits.min_rate, self.began_at)
         self._strip_authority()
@@ -115,6 +123,8 @@ class RegistryRequest(BodyRequest):
         context = copy_context()
         context.run(request_id.set, self.request_id)
         context.run(client_share.set, client_key(self.peer))
+        if self.span is not None:
+            context.run(current_span.set, self.span)
         return context.run(do, *args)
 
     def _process(self) -> None:

@@ -8,23 +8,27 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
+from txregistry.interfaces.tracing import ITracer
 from txregistry.web.http.channels import RegistryChannel
 from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.http.serving import Serving, offered_protocols
+from txregistry.web.http.tracing import end_span
 from txregistry.web.http.twisted_private import connection_of
 
 
 class RegistrySite(Site):
     """The factory of one listener's connections.
 
+    :ivar tracer: traces its requests; ``None`` while tracing is off.
     :param wall_clock: for ``Date``; defaults to ``clock``.
     """
 
     requestFactory = RegistryRequest
     noisy = False
+    tracer: ITracer | None = None
 
     def __init__(
         self,
@@ -99,7 +103,10 @@ class RegistrySite(Site):
         """Report a request to the observer; the last one of a drain ends the drain."""
         if self.draining and not self.active:
             self._finish_drains()
-        self._serving.observer.ended(record(request, self.clock.seconds()))
+        exchange = record(request, self.clock.seconds())
+        if request.span is not None:
+            end_span(request.span, exchange, request.route)
+        self._serving.observer.ended(exchange)
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Close idle connections now, and the others after their current answer.

@@ -1,0 +1,124 @@
+"""The ``verify`` command of the control socket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from txregistry.admin.commands import VerifyCommand
+from txregistry.admin.control import ControlFactory
+from txregistry.interfaces.scrub import (
+    IScrubber,
+    ScrubFinding,
+    ScrubOptions,
+    ScrubOutcome,
+    ScrubProgress,
+    ScrubRefused,
+    ScrubReport,
+)
+from txregistry.spec.reference import RepositoryName
+from txregistry.speed.failures import failed
+
+
+@implementer(IScrubber)
+@attrs.define(eq=False)
+class Scrubs:
+    """A pass that ends when the test says so, or is stopped."""
+
+    asked: list[ScrubOptions] = attrs.field(factory=list)
+    tell: Any = None
+    done: Deferred[ScrubReport] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.done = Deferred(lambda done: done.callback(ScrubReport(contents=1)))
+
+    def scrub(self, options: ScrubOptions, tell: Any) -> Deferred[ScrubReport]:
+        self.asked.append(options)
+        self.tell = tell
+        return self.done
+
+
+class VerifyTests(SynchronousTestCase):
+    """Options, progress, report."""
+
+    def setUp(self) -> None:
+        self.scrubs = Scrubs()
+        command = VerifyCommand(self.scrubs, looks_at_links=True)
+        factory = ControlFactory({"verify": command}, Clock())
+        self.protocol = factory.buildProtocol(None)
+        self.transport = StringTransportWithDisconnection()
+        self.transport.protocol = self.protocol
+        self.protocol.makeConnection(self.transport)
+
+    def ask(self, **options: object) -> None:
+        self.send({"command": "verify", "options": options})
+
+    def send(self, line: object) -> None:
+        self.protocol.dataReceived(json.dumps(line).encode() + b"\n")
+
+    def answers(self) -> list[Any]:
+        return [json.loads(line) for line in self.transport.value().splitlines()]
+
+    def test_options(self) -> None:
+        """All of them, and what holds without."""
+        self.ask()
+        self.assertEqual(self.scrubs.asked, [ScrubOptions(links=True)])
+        self.setUp()
+        self.ask(rate=5, repositories=["a/b"], resume=True, skip_seconds=7)
+        expected = ScrubOptions(5.0, (RepositoryName("a/b"),), True, 7.0, True)
+        self.assertEqual(self.scrubs.asked, [expected])
+
+    def test_report(self) -> None:
+        """Progress, and a report in plain values."""
+        self.ask()
+        self.scrubs.tell(ScrubProgress(0.5, 2, 99, 1))
+        finding = ScrubFinding("sha256:x", 9, ScrubOutcome.SET_ASIDE, ("a",))
+        self.scrubs.done.callback(ScrubReport(True, damaged=1, findings=[finding]))
+        progress, report = self.answers()
+        self.assertEqual(
+            progress["progress"],
+            {"fraction": 0.5, "contents": 2, "size": 99, "damaged": 1},
+        )
+        self.assertEqual(
+            report["report"]["findings"],
+            [
+                {
+                    "digest": "sha256:x",
+                    "size": 9,
+                    "outcome": "set aside",
+                    "repositories": ["a"],
+                }
+            ],
+        )
+
+    def test_stop(self) -> None:
+        """A stop gives the report of what was done."""
+        self.ask()
+        self.send({"command": "stop"})
+        (answer,) = self.answers()
+        self.assertEqual(answer["report"]["contents"], 1)
+        self.assertFalse(answer["report"]["complete"])
+        self.assertFalse(self.transport.connected)
+
+    def test_client_leaves(self) -> None:
+        """The pass is stopped."""
+        self.ask()
+        self.transport.loseConnection()
+        self.assertTrue(self.scrubs.done.called)
+
+    def test_refused(self) -> None:
+        """A wrong name and a second pass are answers, and no failures of ours."""
+        self.ask(repositories=["NO"])
+        self.assertIn("error", self.answers()[0])
+        self.assertEqual(self.scrubs.asked, [])
+        self.setUp()
+        self.scrubs.done = failed(ScrubRefused("under way"))
+        self.ask()
+        self.assertEqual(self.answers(), [{"error": "under way"}])

@@ -1,0 +1,23 @@
+"""Values of options, in the syntax of the configuration."""
+
+from __future__ import annotations
+
+import click
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.cli.types import ByteSize, Seconds
+
+
+class TypeTests(SynchronousTestCase):
+    """Durations and sizes."""
+
+    def test_values(self) -> None:
+        """They are read as in the configuration."""
+        self.assertEqual(Seconds().convert("1h30m", None, None), 5400.0)
+        self.assertEqual(ByteSize().convert("2MiB", None, None), 2 << 20)
+
+    def test_malformed(self) -> None:
+        """What is none is a usage error."""
+        for kind in (Seconds(), ByteSize()):
+            with self.assertRaises(click.BadParameter):
+                kind.convert("fast", None, None)

@@ -1,0 +1,152 @@
+"""Work on a storage directory in this process, while no daemon does."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import random
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from twisted.application.service import Service
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import react
+
+from txregistry.assembly.context import Context, make_context
+from txregistry.assembly.settings import own_path
+from txregistry.assembly.storage import StorageParts, build_storage
+from txregistry.config.model import Config
+from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
+from txregistry.daemon.storage import Journaling
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+
+T = TypeVar("T")
+
+#: Work on the storage of a configuration.
+StorageWork = Callable[[Context, StorageParts], Awaitable[T]]
+
+
+class OfflineFailed(Exception):
+    """The work was not done; the message says why."""
+
+
+def lockable(config: Config, unlocked: bool) -> str:
+    """Give the path of the lock; empty where there is none and none is wanted.
+
+    :raise OfflineFailed: there is none.
+    """
+    place = own_path(config, "lock", "")
+    if not place and not unlocked:
+        raise OfflineFailed(
+            f"the storage driver {config.storage.driver} keeps no lock: stop each"
+            " registry that uses its storage, and say --unlocked"
+        )
+    return place
+
+
+def _check_owner(directory: str) -> None:
+    """Refuse to leave files of root in a directory that another user's daemon writes.
+
+    :raise OfflineFailed: this is root, and the directory is not root's.
+    """
+    with suppress(FileNotFoundError):
+        owner = os.stat(directory).st_uid if directory else 0
+        if owner and os.geteuid() == 0:
+            name = _name(owner)
+            raise OfflineFailed(
+                f"no daemon answers, and {directory} belongs to {name}, who could not"
+                f" write to it afterwards: use runuser -u {name} -- txregistry …"
+            )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -> T:
+    """Do work with the lock of the storage held, on a reactor of its own.
+
+    :param unlocked: also where nothing tells whether a registry uses the storage.
+    :raise OfflineFailed: another process has the storage, or the work failed.
+    """
+    place = lockable(config, unlocked)
+    _check_owner(os.path.dirname(place))
+    lock = DirectoryLock(place)
+    try:
+        lock.startService()
+    except (DirectoryBusy, OSError) as error:
+        raise OfflineFailed(
+            f"{error}, and its control socket does not answer"
+        ) from error
+    try:
+        return _react(lambda reactor: _run(reactor, config, work))
+    finally:
+        lock.stopService()
+
+
+def _react(run: Callable[[Any], Awaitable[T]]) -> T:
+    done: list[T] = []
+    problems: list[BaseException] = []
+
+    @deferred
+    async def main(reactor: Any) -> None:
+        try:
+            done.append(await run(reactor))
+        except Exception as error:
+            # Reported below, when the reactor has ended.
+            problems.append(error)
+
+    try:
+        react(main)
+    except SystemExit as ended:
+        if ended.code and not problems:
+            raise
+    if problems:
+        raise OfflineFailed(str(problems[0])) from problems[0]
+    return done[0]
+
+
+async def _run(reactor: Any, config: Config, work: StorageWork[T]) -> T:
+    jitter = random.SystemRandom().random
+    context = make_context(config, reactor, os.environ, jitter)
+    storage = build_storage(context)
+    for service in storage.foundations:
+        service.startService()
+    if storage.redis is not None:
+        await storage.redis.ready()  # it must forget deleted blobs
+    journaling = Journaling(storage.local.driver, reactor)
+    try:
+        await journaling.startService()
+        return await work(context, storage)
+    finally:
+        _warn_of_redis(storage.descriptors)
+        await storage.local.content.integrity.flush()
+        try:
+            await storage.local.databases.index.close()
+        finally:
+            await _stop(journaling, *reversed(storage.foundations))
+
+
+async def _stop(*services: Service) -> None:
+    """Stop services one after the other, even if some fail."""
+    for position, service in enumerate(services, 1):
+        try:
+            await maybeDeferred(service.stopService)
+        except Exception:
+            await _stop(*services[position:])
+            raise
+
+
+def _warn_of_redis(descriptors: IDescriptorCache) -> None:
+    if isinstance(descriptors, RedisDescriptors) and descriptors.owes:
+        sys.stderr.write(
+            f"redis is down: it keeps the entries of {descriptors.owes} deleted blobs"
+            " until they end\n"
+        )

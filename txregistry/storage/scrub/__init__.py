@@ -1,0 +1,1 @@
+"""Read all that is stored, to find what the disk has lost."""

@@ -1,0 +1,1 @@
+"""Tracing by OpenTelemetry, for whoever asks for it by the standard variables."""

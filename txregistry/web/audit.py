@@ -1,0 +1,86 @@
+"""Audit entries of what requests changed, or tried to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from txregistry.interfaces.audit import DONE, AuditEntry, IAudit
+from txregistry.interfaces.events import Action, EventTarget
+from txregistry.spec.errors import RegistryError, Several
+from txregistry.web.http.request import RegistryRequest
+
+#: Outcome of what failed by no fault that has a code.
+FAILED = "FAILED"
+
+
+@attrs.frozen
+class RequestAudit:
+    """Records changes together with the request that asked for them."""
+
+    _audit: IAudit
+
+    def done(
+        self, request: RegistryRequest, action: Action, kind: str, target: EventTarget
+    ) -> None:
+        """Record a change that was made; pulls are none.
+
+        :param kind: ``blob``, ``manifest`` or ``tag``.
+        """
+        if action is Action.PULL:
+            return
+        descriptor, source = target.descriptor, target.source
+        digest = target.digest if descriptor is None else descriptor.digest
+        self._record(
+            request,
+            action.value,
+            kind=kind,
+            repository=str(target.repository),
+            tag=str(target.tag or ""),
+            digest=str(digest or ""),
+            detail="" if source is None else f"from {source}",
+        )
+
+    def failed(
+        self,
+        request: RegistryRequest,
+        action: str,
+        parts: Mapping[str, Any],
+        error: Exception,
+    ) -> None:
+        """Record a change that was refused, or failed.
+
+        :param parts: of the path, which may be malformed.
+        """
+        reference = str(parts.get("reference") or parts.get("digest") or "")
+        kind = "manifest" if "reference" in parts else "blob"
+        named = "digest" if ":" in reference else "tag"
+        self._record(
+            request,
+            action,
+            outcome=_code(error),
+            kind=kind,
+            repository=str(parts.get("name", "")),
+            **{named: reference},
+        )
+
+    def _record(
+        self,
+        request: RegistryRequest,
+        action: str,
+        outcome: str = DONE,
+        **facts: str,
+    ) -> None:
+        who, identity = request.actor, request.request_id
+        entry = AuditEntry(
+            action, outcome, who, request.peer, request_id=identity, **facts
+        )
+        self._audit.record(entry)
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, Several):
+        error = error.errors[0]
+    return error.code if isinstance(error, RegistryError) else FAILED

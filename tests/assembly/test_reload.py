@@ -20,6 +20,7 @@ from txregistry.assembly.registry import build_registry
 from txregistry.config.model import Log
 from txregistry.flow.disk import DiskPool, InlineDisk
 from txregistry.interfaces.reload import ReloadRefused, ReloadReport
+from txregistry.storage.scrub.service import Scrubbing
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api
 from txregistry.web.http.site import RegistrySite
@@ -177,6 +178,23 @@ class RegistryTests(DaemonCase):
         )
         self.assertEqual(self.registry.drain_seconds, 3.0)
         self.assertEqual([log.level for log in self.logs], ["debug"])
+
+    def test_scrub(self) -> None:
+        """Whether, how often and how fast what is stored is read."""
+        self.start()
+        (service,) = (p for p in self.registry._parts if isinstance(p, Scrubbing))
+        for section, expected in (
+            ({"enabled": True, "interval": "7d"}, (7 * 86400.0, 20 << 20)),
+            (
+                {"enabled": True, "interval": "7d", "rate": "1MiB"},
+                (7 * 86400.0, 1 << 20),
+            ),
+        ):
+            self.reload(storage={"inmemory": {}, "maintenance": {"scrub": section}})
+            assert service._plan is not None
+            self.assertEqual((service._plan.interval, service._plan.rate), expected)
+        self.reload()
+        self.assertIsNone(service._plan)
 
     def test_endpoints(self) -> None:
         """Where events are posted, and as whom."""

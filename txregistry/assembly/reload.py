@@ -217,6 +217,8 @@ class Running:
         if config.storage.maintenance != before.storage.maintenance:
             delay = context.jitter() * _PURGE_SECONDS
             parts.purging.follow(purge_plan(config, delay))
+        scrub = config.storage.maintenance.scrub
+        if scrub != before.storage.maintenance.scrub:
             parts.scrub.follow(scrub_plan(context))
         if config.log != before.log:
             parts.set_log(config.log)

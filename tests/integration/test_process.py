@@ -266,7 +266,7 @@ class ProcessTests(IntegrationCase):
         events = [json.loads(line) for line in lines if line.startswith("{")]
         self.assertTrue(any("ready on" in event["message"] for event in events))
         self.assertEqual({event["service"] for event in events}, {"edge"})
-        self.assertTrue(any('"GET /v2/ HTTP/1.1" 200' in line for line in lines))
+        self.assertIn("GET /v2/ HTTP/1.1 200", [event["message"] for event in events])
 
     async def test_expiry_end_to_end(self) -> None:
         """With a time to live of seconds, the disk is empty again soon after."""

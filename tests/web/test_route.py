@@ -28,7 +28,7 @@ class RouteTests(SynchronousTestCase):
     """A route that reads and deletes."""
 
     def setUp(self) -> None:
-        self.admission = mock.Mock()
+        self.admission, self.audit = mock.Mock(), mock.Mock()
         self.admission.admit.side_effect = lambda *_: succeed(GRANT)
         self.done: Deferred[bytes] = Deferred()
         self.asked: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ class RouteTests(SynchronousTestCase):
             "DELETE": Operation(self.work, Change.DELETE),
         }
         required = mock.Mock(return_value=[])
-        return Route(self.admission, Gate(**gate), required, operations)
+        return Route(self.admission, Gate(**gate), required, operations, self.audit)
 
     def answer(self, method: bytes = b"GET", name: str = "a/b", **query: str) -> Any:
         self.asked_by = self.request(method, **query)

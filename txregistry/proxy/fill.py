@@ -166,7 +166,8 @@ class Fill:
 
     @deferred
     async def follow(self) -> IBlobReader:
-        """Fire with a reader of the growing blob, once its first byte is readable."""
+        """Fire with a reader once the head, and a byte after it, are there."""
+        await self.head()
         await self.visible_past(0)
         assert self._file is not None
         self._followers += 1
@@ -252,11 +253,9 @@ class Fill:
                 if attempt is None:
                     raise
                 self._log.info(
-                    "download of blob {digest} broke off at {size} bytes: {error}; "
-                    "retrying ({attempt})",
+                    "download of {digest} broke off at {size} bytes: {error}; retrying",
                     digest=str(self.digest),
                     size=self.state.written,
-                    attempt=attempt,
                     error=str(error),
                 )
                 asked = getattr(error, "retry_after", None) or 0.0

@@ -214,7 +214,8 @@ class Running:
         parts, before, config = self._parts, self._context.config, context.config
         if checks is not None:
             parts.health.renew(checks)
-        if config.storage.maintenance != before.storage.maintenance:
+        purging = config.storage.maintenance.uploadpurging
+        if purging != before.storage.maintenance.uploadpurging:
             delay = context.jitter() * _PURGE_SECONDS
             parts.purging.follow(purge_plan(config, delay))
         scrub = config.storage.maintenance.scrub

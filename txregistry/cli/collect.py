@@ -34,7 +34,7 @@ def collect(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: the collection failed.
     """
-    connection = connect(own_path(config, "control.sock"))
+    connection = connect(own_path(config, "control.sock", ""))
     if connection is None:
         return _collect_here(config, options, tell, unlocked)
     with connection:

@@ -20,10 +20,12 @@ class DaemonFailed(Exception):
 
 
 def connect(path: str) -> socket.socket | None:
-    """Connect to a daemon; ``None`` if none listens.
+    """Connect to a daemon; ``None`` if none listens, or the path is empty.
 
     :param path: the control socket, or a link to it.
     """
+    if not path:
+        return None
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(os.path.realpath(path))

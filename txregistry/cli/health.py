@@ -52,7 +52,8 @@ def ask(http: Http) -> None:
         if http.debug.addr:
             _get(_tcp(http.debug.addr), "/debug/health", {200})
         else:
-            _get(_main(http), f"{http.prefix or '/'}v2/", {200, 401})
+            prefix = http.prefix.strip("/")
+            _get(_main(http), f"/{prefix}/v2/" if prefix else "/v2/", {200, 401})
     except (OSError, HTTPException) as error:
         raise DaemonUnhealthy(f"it does not answer: {error}") from error
 

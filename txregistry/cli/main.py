@@ -17,7 +17,7 @@ from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.cli.config import config as config_commands
 from txregistry.cli.exits import fail
 from txregistry.cli.health import health
-from txregistry.cli.places import usable
+from txregistry.cli.places import place_of, usable
 from txregistry.cli.reload import reload
 from txregistry.cli.types import Seconds
 from txregistry.cli.verify import verify
@@ -81,7 +81,7 @@ def garbage_collect(
     A daemon that runs on the same storage does the work and keeps serving; without one
     this command does it alone. CONFIG is the daemon's configuration file.
     """
-    found = usable(config, as_json).config
+    found = usable(place_of(config), as_json).config
     if found.proxy.remoteurl:
         reason = "a pull-through cache is not collected: what is unused expires"
         fail(f"{reason} (proxy.ttl)", as_json)

@@ -120,7 +120,7 @@ def verified(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise VerifyFailed: it could not be done, or not begun.
     """
-    connection = connect(own_path(config, "control.sock"))
+    connection = connect(own_path(config, "control.sock", ""))
     try:
         if connection is None:
             return _verify_here(config, options, tell, unlocked)

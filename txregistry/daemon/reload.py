@@ -80,7 +80,8 @@ class Reloader(Generic[T]):
             waiters, self._waiters = self._waiters, Waiters()
             self._manager.reloading()
             report = await self._once(who)
-            self._tell(report, who)
+            with self._log.failuresHandled("the outcome of a reload is not reported"):
+                self._tell(report, who)
             self._manager.ready(summary(report))
             waiters.fire(report)
         self._is_running = False
@@ -115,7 +116,8 @@ class Reloader(Generic[T]):
                 reason=why,
             )
         outcome = "FAILED" if report.problems else DONE
-        changed = ", ".join((*report.changed, *report.problems))
+        waiting = (f"{key} (needs a restart)" for key in report.restart)
+        changed = ", ".join((*report.changed, *waiting, *report.problems))
         self._audit.record(AuditEntry("reload", outcome, who, detail=changed))
         level = self._log.error if report.problems else self._log.info
         level("{summary} (for {who})", summary=summary(report), who=who)

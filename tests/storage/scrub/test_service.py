@@ -135,6 +135,18 @@ class FollowTests(ServiceCase):
         self.assertEqual(self.bytes(), 8)
         self.stop()
 
+    def test_no_database(self) -> None:
+        """While nothing is known of earlier passes, it is tried again later."""
+        fail = lambda *_: failed(DriverError("inmemory", "/", "no"))  # noqa: E731
+        real = Scrubber.remembered
+        self.patch(Scrubber, "remembered", fail)
+        self.advance(62)
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+        self.patch(Scrubber, "remembered", real)
+        self.advance(620)
+        self.assertEqual(self.bytes(), 8)
+        self.stop()
+
     def test_stopped(self) -> None:
         """A service that has stopped begins nothing."""
         self.stop()

@@ -114,19 +114,25 @@ class Scrubbing(Service):
             return await self._work
         finally:
             self._is_asked, self._work = False, None
-            if self.running:
+            if self.running and self._looping is None:
                 self._loop(0.0)
 
     def _loop(self, delay: float) -> None:
         self._looping = self._run(delay)
-        self._looping.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        self._looping.addErrback(in_context(self._not_looping))
+
+    def _not_looping(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._not_scheduled(failure)
 
     @deferred
     async def _pause(self) -> None:
         """Interrupt our own pass; fires when its position is kept."""
-        looping, self._looping = self._looping, None
+        looping = self._looping
         if looping is not None:
             await _ended(looping)
+        if self._looping is looping:
+            self._looping = None
 
     @background("scrub")
     @deferred
@@ -143,11 +149,11 @@ class Scrubbing(Service):
     @deferred
     async def _look(self, plan: ScrubPlan) -> float:
         """Make a pass if one is due; fire with the seconds until the next look."""
-        known = await self._scrubber.remembered()
-        wait = seconds_until_due(known.last, plan.interval, self._wall.seconds())
-        if known.current is None and wait:
-            return min(wait, _LOOK_SECONDS)
         try:
+            known = await self._scrubber.remembered()
+            wait = seconds_until_due(known.last, plan.interval, self._wall.seconds())
+            if known.current is None and wait:
+                return min(wait, _LOOK_SECONDS)
             options = ScrubOptions(plan.rate, resume=True)
             report = await self._scrubber.scrub(options, lambda _: None)
         except CancelledError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import tempfile
 import threading
 from typing import Any
 
@@ -22,7 +24,9 @@ class ReloadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         # Short, as a Unix socket has to be named.
-        root = os.path.relpath(self.mktemp())
+        # The path of a socket has a hundred bytes, wherever the tests run.
+        root = tempfile.mkdtemp(prefix="txr-")
+        self.addCleanup(shutil.rmtree, root)
         os.makedirs(os.path.join(root, "txregistry"))
         self.socket = os.path.join(root, "txregistry", "control.sock")
         self.config = self.mktemp()
@@ -41,6 +45,7 @@ class ReloadTests(SynchronousTestCase):
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind(self.socket)
             listening.listen()
+            listening.settimeout(60)
 
             def serve() -> None:
                 with listening.accept()[0] as connection:

@@ -24,9 +24,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 """
 
 
-PAGES = 2 * 100 * 256
-
-
 #: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
 CHURN = """
 import resource
@@ -41,6 +38,7 @@ for _ in range(100):
     take()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 """
+
 PAGES = 2 * 100 * 256
 
 

@@ -1,1 +1,15 @@
-"""What is done for speed alone."""
+"""What is done for speed alone, with what each saves against the plain way.
+
+``bench/tricks.py`` measures it: shares of the instructions outside the kernel, counted
+by valgrind, of a GET of 20 kB that is cached and of a push of 2 kB.
+
+- ``coroutines``: 7.2% of a GET, 6.9% of a push.
+- ``failures``: nothing of either. What an error holds is freed at once, not by the
+  collector: a matter of memory.
+- ``eager_write``: nothing of a GET, 3.5% of a push; the rest is a turn of the reactor
+  and a system call for each answer, which are in the kernel.
+- ``memory``: pages that the kernel clears, and scans of the collector; see there.
+
+What saves less than a twentieth is not worth its lines, and went: see
+``docs/decisions/2026-11-28-speed-by-figures.md``.
+"""

@@ -23,22 +23,6 @@ for _ in range(100):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 """
 
-
-#: Takes and frees two buffers a hundred times; prints how many pages that touched anew.
-CHURN = """
-import resource
-from txregistry.speed.memory import keep_buffers
-if {wanted}:
-    keep_buffers()
-def take():
-    return [b"x" * 2**20 for _ in range(2)]
-take()
-began = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(100):
-    take()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
-"""
-
 PAGES = 2 * 100 * 256
 
 

@@ -32,6 +32,7 @@ from txregistry.adopt.old import OldService, read_old
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
 from txregistry.adopt.units import Systemctl, UnitFailed
 from txregistry.assembly.loading import load
+from txregistry.cli.options import as_json_option
 from txregistry.config.read import ConfigurationError
 
 ROLLED_BACK, CANNOT, STUCK = 1, 2, 3
@@ -70,7 +71,7 @@ _MARKS = {Level.NOTE: " ", Level.LOOK: "!", Level.CANNOT: "X"}
     metavar="SECONDS",
     help="How long ours may take until it answers.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@as_json_option
 def adopt(
     config: str | None,
     unit: str,

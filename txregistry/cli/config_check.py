@@ -10,6 +10,7 @@ import click
 
 from txregistry.assembly.loading import Loaded
 from txregistry.cli.exits import FAILED
+from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
 from txregistry.config.origins import Origins
 from txregistry.config.read import ConfigurationError, path_of
@@ -21,7 +22,7 @@ from txregistry.config.read import ConfigurationError, path_of
 @click.option(
     "-q", "--quiet", is_flag=True, help="Say nothing, only end with a status."
 )
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@as_json_option
 def check(file: str | None, strict: bool, quiet: bool, as_json: bool) -> None:
     """Check a configuration as a start does; nothing is made or changed.
 

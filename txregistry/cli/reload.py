@@ -13,6 +13,7 @@ from txregistry.assembly.loading import EX_CONFIG
 from txregistry.assembly.settings import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
 from txregistry.cli.exits import NEEDS_RESTART, fail
+from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
 from txregistry.config.read import ConfigurationError
 
@@ -30,7 +31,7 @@ _SILENT = (
     help="The control socket of the daemon, if FILE does not lead to it.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what goes wrong.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@as_json_option
 def reload(file: str | None, path: str | None, quiet: bool, as_json: bool) -> None:
     """Have the daemon reload its configuration, and report the outcome.
 

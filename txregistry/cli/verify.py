@@ -18,8 +18,8 @@ from txregistry.assembly.storage import StorageParts
 from txregistry.cli.daemon import DaemonFailed, ask, connect, stop
 from txregistry.cli.exits import NOT_ALL_READ, fail
 from txregistry.cli.offline import OfflineFailed, work_offline
+from txregistry.cli.options import ByteSize, Seconds, as_json_option, unlocked_option
 from txregistry.cli.places import place_of, usable
-from txregistry.cli.types import ByteSize, Seconds
 from txregistry.cli.verify_report import VerifyShown, show_verified, verified_status
 from txregistry.config.model import Config
 from txregistry.interfaces.scrub import (
@@ -77,13 +77,9 @@ class VerifyOptions:
     default="0",
     help="Skip what a verification has read within this time.",
 )
-@click.option(
-    "--unlocked",
-    is_flag=True,
-    help="Also where nothing tells whether a registry uses the storage: stop it first.",
-)
+@unlocked_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-@click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+@as_json_option
 def verify(
     file: str | None,
     limit_rate: int,

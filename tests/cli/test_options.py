@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.cli.types import ByteSize, Seconds
+from txregistry.cli.options import ByteSize, Seconds
 
 
 class TypeTests(SynchronousTestCase):

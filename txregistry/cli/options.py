@@ -1,4 +1,4 @@
-"""Values of options, in the syntax of the configuration."""
+"""Options that several commands have, and values in the syntax of the configuration."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ class ByteSize(click.ParamType[int]):
             return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, context)
+
+
+#: Adds ``--json``.
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Report in JSON.")
+
+#: Adds ``--unlocked``, of commands that work without a daemon.
+unlocked_option = click.option(
+    "--unlocked",
+    is_flag=True,
+    help="Also where nothing tells whether a registry uses the storage: stop it first.",
+)

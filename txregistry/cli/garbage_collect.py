@@ -1,0 +1,123 @@
+"""``txregistry garbage-collect``: the command, and what it shows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from txregistry.cli.collect import CollectFailed, Options, collect
+from txregistry.cli.exits import fail
+from txregistry.cli.options import Seconds, as_json_option, unlocked_option
+from txregistry.cli.places import config_argument, place_of, usable
+
+_STAGES = {
+    "mark": "marking: repositories",
+    "sweep": "sweeping: contents",
+    "links": "cleaning links: repositories",
+}
+
+
+@click.command("garbage-collect")
+@config_argument
+@click.option(
+    "-d", "--dry-run", is_flag=True, help="Delete nothing, say what would go."
+)
+@click.option(
+    "-m",
+    "--delete-untagged",
+    is_flag=True,
+    help="Delete manifests that no tag, index or subject keeps.",
+)
+@click.option(
+    "--grace",
+    type=Seconds(),
+    default="1h",
+    show_default=True,
+    help="Keep content written or used within this time.",
+)
+@unlocked_option
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@as_json_option
+def garbage_collect(
+    file: str | None,
+    dry_run: bool,
+    delete_untagged: bool,
+    grace: float,
+    unlocked: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Delete content that nothing refers to any more.
+
+    A daemon that runs on the same storage does the work and keeps serving; without one
+    this command does it alone. FILE is the daemon's configuration file.
+    """
+    found = usable(place_of(file), as_json).config
+    if found.proxy.remoteurl:
+        reason = "a pull-through cache is not collected: what is unused expires"
+        fail(f"{reason} (proxy.ttl)", as_json)
+    options = Options(dry_run, delete_untagged, grace)
+    shown = _Shown(quiet or as_json or not sys.stderr.isatty())
+    try:
+        with shown:
+            report = collect(found, options, shown.tell, unlocked)
+    except CollectFailed as error:
+        fail(str(error), as_json)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    elif not quiet:
+        _print(report)
+
+
+def _print(report: dict[str, Any]) -> None:
+    verb = "would delete" if report["dry_run"] else "deleted"
+    for digest in report["deleted"]:
+        click.echo(f"{verb} {digest}")
+    for broken in report["broken"]:
+        click.echo(f"cannot be read, left alone: {broken}")
+    click.echo(
+        f"{report['repositories']} repositories: {verb}"
+        f" {report['manifests_deleted']} manifests,"
+        f" {report['blobs_deleted']} contents of {report['bytes_deleted']} bytes,"
+        f" {report['links_deleted']} links,"
+        f" {report['leftovers_deleted']} unfinished files;"
+        f" kept {report['manifests_kept']} manifests, {report['blobs_kept']} contents"
+    )
+
+
+class _Shown:
+    """A line with the progress of a collection, if stderr is a terminal."""
+
+    def __init__(self, hidden: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description} {task.completed:.0f}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=hidden,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self._progress.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @property
+    def tell(self) -> Callable[[str, int], None]:
+        """Give the function that shows progress."""
+        return self._tell
+
+    def _tell(self, stage: str, done: int) -> None:
+        if stage not in self._tasks:
+            text = _STAGES.get(stage, stage)
+            self._tasks[stage] = self._progress.add_task(text, total=None)
+        self._progress.update(self._tasks[stage], completed=done)

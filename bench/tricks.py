@@ -36,12 +36,18 @@ ROUNDS = 15
 CALLGRIND = ("valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet")
 
 
+def replace(owner: Any, name: str, plain: Any) -> None:
+    """Put the plain way in the place of a name, which has to be there."""
+    getattr(owner, name)
+    setattr(owner, name, plain)
+
+
 def plain_coroutines() -> None:
     from twisted.internet.defer import Deferred
 
     import txregistry.speed.coroutines as module
 
-    module.start = Deferred.fromCoroutine
+    replace(module, "start", Deferred.fromCoroutine)
 
 
 def plain_failures() -> None:
@@ -49,43 +55,49 @@ def plain_failures() -> None:
 
     import txregistry.speed.failures as module
 
-    module.failed = fail
+    replace(module, "failed", fail)
 
 
 def plain_writes() -> None:
     import txregistry.speed.eager_write as module
 
-    module.send_now = lambda transport, data: transport.write(data)
+    replace(module, "send_now", lambda transport, data: transport.write(data))
+
+
+def plain_routes() -> None:
+    import txregistry.web.router as module
+
+    replace(module, "CACHED_PATHS", 0)
 
 
 def plain_repositories() -> None:
     import txregistry.storage.namespace as module
 
-    module.COMPOSED_REPOSITORIES = 0
+    replace(module, "COMPOSED_REPOSITORIES", 0)
 
 
 def plain_labels() -> None:
-    import txregistry.observe.metrics as module
+    from txregistry.observe.exchanges import ExchangeMetrics
 
-    found = module.Metrics._children
+    found = ExchangeMetrics._children
 
     def children(self: Any, *key: Any) -> Any:
         self._known.clear()
         return found(self, *key)
 
-    module.Metrics._children = children
+    replace(ExchangeMetrics, "_children", children)
 
 
 def plain_malloc() -> None:
     import txregistry.speed.memory as module
 
-    module.keep_buffers = lambda: None
+    replace(module, "keep_buffers", lambda: None)
 
 
 def plain_collector() -> None:
     import txregistry.speed.memory as module
 
-    module.tune_gc = lambda: None
+    replace(module, "tune_gc", lambda: None)
 
 
 PLAIN = {

@@ -7,6 +7,7 @@ which takes longer than the rest of twisted.web. This one does it once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -28,6 +29,13 @@ Handler = tuple[
 ]
 
 
+#: Paths whose routes are cached: see docs/decisions/2026-11-28-speed-by-figures.md.
+CACHED_PATHS = 512
+
+#: Longer paths are not cached, so that the cache is bounded in bytes as well.
+_MAX_CACHED_PATH_BYTES = 512
+
+
 class Router(Resource):
     """The resource for all paths.
 
@@ -44,6 +52,7 @@ class Router(Resource):
         self._handlers = handlers
         # No route depends on the host.
         self._map: MapAdapter = app.url_map.bind("localhost")
+        self._cached_find = lru_cache(CACHED_PATHS)(self._find)
 
     def render(self, request: Any) -> Any:
         """Start to answer a request; it is cancelled if the client disconnects."""
@@ -66,7 +75,9 @@ class Router(Resource):
             # connection, as what follows may be smuggled.
             request.loseAfterwards()
             raise BadRequest({"reason": "expected one Host header"})
-        rule, parts = self._find(request.path, request.method)
+        path = request.path
+        find = self._cached_find if len(path) <= _MAX_CACHED_PATH_BYTES else self._find
+        rule, parts = find(path, request.method)
         request.route = rule.rule
         return self._app.execute_endpoint(rule.endpoint, request, **parts)
 

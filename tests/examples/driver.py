@@ -157,6 +157,7 @@ class DictDriver:
 
     _clock: IReactorTime
     name: str = "dict"
+    is_shared: bool = False
     _files: dict[str, File] = attrs.field(factory=dict)
 
     @deferred

@@ -99,6 +99,10 @@ class IStorageDriver(Interface):
     """
 
     name: str = Attribute("The driver's name in the configuration.")
+    is_shared: bool = Attribute(
+        "Others change the files as well: what one process remembers of links, tags,"
+        " uploads and lists may be out of date, and its locks hold nobody else back."
+    )
 
     def get(path: str) -> Deferred[bytes]:
         """Fire with the content of a small file; fail with ``PathNotFound``."""
@@ -232,3 +236,28 @@ class IUncached(Interface):
 
     def uncached(path: str) -> Deferred[IUncachedFile]:
         """Open a file; fail with ``PathNotFound`` or another ``DriverError``."""
+
+
+@attrs.frozen
+class FileRequest:
+    """A client that is about to read a file by a URL.
+
+    :ivar method: ``GET`` or ``HEAD``; a URL may be good for one of them alone.
+    :ivar address: of the client, as in the access log; empty if unknown.
+    """
+
+    method: str
+    address: str = ""
+
+
+class IURLProvider(Interface):
+    """Optional: a driver that knows URLs by which clients read files themselves."""
+
+    def url(path: str, request: FileRequest) -> Deferred[str | None]:
+        """Fire with a URL of a file, which serves ranges as well.
+
+        It need not touch the storage: a file that is not there has a URL, too.
+
+        :return: fires with ``None`` if this client has to read through the driver.
+            Fails with a ``DriverError``.
+        """

@@ -150,6 +150,7 @@ class MemoryDriver:
 
     _clock: IReactorTime
     name: str = "inmemory"
+    is_shared: bool = False
     _files: dict[str, _File] = attrs.field(factory=dict)
 
     @deferred

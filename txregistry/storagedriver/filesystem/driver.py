@@ -92,6 +92,7 @@ class FilesystemDriver:
     :param boot_id: identifies this boot of the kernel; empty if unknown.
     :param direct_writes: files that nobody reads while they grow bypass the page cache;
         see Note [Direct writes] in :mod:`txregistry.storagedriver.filesystem.appender`.
+    :param is_shared: other processes or machines write below the root.
     """
 
     _root: str
@@ -100,6 +101,7 @@ class FilesystemDriver:
     _boot_id: Callable[[], str] = boot_id
     _commits: Commits | None = None
     _direct_writes: bool = True
+    is_shared: bool = False
     _fed: set[FileWriter] = attrs.field(factory=set)
     _log = Logger()
 

@@ -11,8 +11,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
+from txregistry.flow.wrapper import Wrapper
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.tracing import ISpan, ITracer, SpanKind
 
@@ -95,21 +96,10 @@ _TRACED = {
 
 def trace_driver(driver: IStorageDriver, tracer: ITracer) -> IStorageDriver:
     """Put spans around a driver's opening and committing, not around each read."""
-    traced = _TracedDriver(driver, tracer)
-    directlyProvides(traced, *providedBy(driver))
+    traced = Wrapper(driver)
+    for method, what in _TRACED.items():
+        setattr(traced, method, _traced(getattr(driver, method), what, tracer))
     return traced  # type: ignore[return-value]
-
-
-class _TracedDriver:
-    """A driver with another's methods; those of :data:`_TRACED` have spans."""
-
-    def __init__(self, driver: Any, tracer: ITracer) -> None:
-        self._driver = driver
-        for method, what in _TRACED.items():
-            setattr(self, method, _traced(getattr(driver, method), what, tracer))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._driver, name)
 
 
 def _traced(method: Any, what: str, tracer: ITracer) -> Any:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import json
 import re
 
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.locating import STORE, LocatingDriver
+from tests.web.test_events import Record
 from tests.web.test_web import WebCase
+from txregistry.interfaces.driver import FileRequest
+from txregistry.interfaces.events import Action
+from txregistry.interfaces.observe import Exchange
+from txregistry.spec.digest import Digest
+from txregistry.storage.content import store
+from txregistry.storage.tree import layout
+from txregistry.testing.house import TestHouse
 
 
 class BlobTests(WebCase):
@@ -79,3 +91,110 @@ class BlobTests(WebCase):
                 head, _, body = part.partition(b"\r\n\r\n")
                 self.assertIn(f"bytes {start}-{end}/10000".encode(), head)
                 self.assertEqual(body, self.content[start : end + 1] + b"\r\n")
+
+
+class RedirectTests(SynchronousTestCase):
+    """A registry whose storage has URLs."""
+
+    def setUp(self) -> None:
+        clock, self.record = Clock(), Record()
+        self.driver = LocatingDriver(clock)
+        self.house = TestHouse(clock=clock, driver=self.driver, events=self.record)
+        digest = Digest.of(b"content")
+        path = f"/v2/a/b/blobs/uploads/?digest={digest}"
+        self.assertEqual(self.house.send("POST", path, b"content").status, 201)
+        self.record.events.clear()
+        self.path, self.digest = f"/v2/a/b/blobs/{digest}", digest
+        self.url = f"{STORE}{layout.blob_data(digest)}?signed"
+
+    def test_sent_on(self) -> None:
+        """GET and HEAD are answered with where the content is."""
+        for method in ("GET", "HEAD"):
+            got = self.house.send(method, self.path, Range="bytes=2-3")
+            self.assertEqual((got.status, got.body), (307, b""))
+            self.assertEqual(got.header("Location"), self.url)
+            self.assertEqual(got.header("Docker-Content-Digest"), str(self.digest))
+            self.assertEqual(got.length, 0)
+            address = self.house.recorder.exchanges[-1].peer
+            expected = (layout.blob_data(self.digest), FileRequest(method, address))
+            self.assertEqual(self.driver.asked[-1], expected)
+
+    def test_not_to_be_kept(self) -> None:
+        """A URL that ends is not cached, and nothing describes the redirect itself."""
+        got = self.house.send("GET", self.path)
+        self.assertEqual(got.header("Cache-Control"), "no-store")
+        for name in ("ETag", "Content-Type", "Accept-Ranges", "Content-Range"):
+            self.assertIsNone(got.header(name), name)
+
+    def test_told(self) -> None:
+        """It counts as a pull, in events, the access log and metrics."""
+        self.house.send("HEAD", self.path)
+        self.assertEqual(self.record.events, [])
+        self.house.send("GET", self.path)
+        (event,) = self.record.events
+        assert event.target.descriptor is not None
+        self.assertEqual(event.action, Action.PULL)
+        self.assertEqual(event.target.descriptor.size, 7)
+        seen = [(one.handler, one.method, one.status) for one in self.exchanges()]
+        self.assertEqual(seen, [("blob", "HEAD", 307), ("blob", "GET", 307)])
+
+    def exchanges(self) -> list[Exchange]:
+        return self.house.recorder.exchanges[1:]
+
+    def test_conditions_first(self) -> None:
+        """Who has it is told so, and who wants something else."""
+        etag = f'"{self.digest}"'
+        for method in ("GET", "HEAD"):
+            got = self.house.send(method, self.path, If_None_Match=etag)
+            self.assertEqual((got.status, got.header("ETag")), (304, etag))
+            self.assertIsNone(got.header("Location"))
+            got = self.house.send(method, self.path, If_Match='"sha256:other"')
+            self.assertEqual(got.status, 412)
+            got = self.house.send(method, self.path, If_None_Match='"sha256:other"')
+            self.assertEqual(got.status, 307)
+        self.assertEqual(len(self.record.events), 1)
+
+    def test_alias(self) -> None:
+        """The digest that was asked for is answered, the canonical one located."""
+        wanted = Digest.of(b"content", "sha512")
+        self.house.send("POST", f"/v2/a/b/blobs/uploads/?digest={wanted}", b"content")
+        got = self.house.send("GET", f"/v2/a/b/blobs/{wanted}")
+        self.assertEqual(got.header("Docker-Content-Digest"), str(wanted))
+        self.assertEqual(got.header("Location"), self.url)
+
+    def test_missing(self) -> None:
+        """What another repository has, nobody has, or the storage lost is a 404."""
+        for path in (f"/v2/a/c/blobs/{self.digest}", self.path[:-3] + "000"):
+            self.assertEqual(self.house.send("GET", path).status, 404)
+        self.successResultOf(self.driver.delete(layout.blob_data(self.digest)))
+        for method in ("GET", "HEAD"):
+            self.assertEqual(self.house.send(method, self.path).status, 404)
+
+    def test_damaged(self) -> None:
+        """Nobody is sent to content that is not the one of its digest."""
+        path = layout.blob_data(self.digest)
+        self.successResultOf(self.driver.put(path, b"CONTENT"))
+        self.assertEqual(self.house.send("GET", self.path).status, 404)
+
+    def test_not_verified(self) -> None:
+        """Large content comes through us until it is verified."""
+        self.patch(store, "VERIFIED_FIRST_BYTES", 4)
+        path = layout.blob_data(self.digest)
+        self.successResultOf(self.driver.put(path, b"content"))
+        got = self.house.send("GET", self.path)
+        self.assertEqual((got.status, got.body), (200, b"content"))
+        self.assertEqual(self.house.send("GET", self.path).status, 307)
+
+    def test_no_url(self) -> None:
+        """A client for which the storage has no URL gets the content."""
+        self.driver.store = ""
+        got = self.house.send("GET", self.path, Range="bytes=2-3")
+        self.assertEqual((got.status, got.body), (206, b"nt"))
+        self.assertEqual(self.house.send("HEAD", self.path).status, 200)
+
+    def test_disabled(self) -> None:
+        """So does everybody where redirects are disabled."""
+        self.house.serve_registry(redirects=False)
+        got = self.house.send("GET", self.path)
+        self.assertEqual((got.status, got.body), (200, b"content"))
+        self.assertEqual(self.driver.asked, [])

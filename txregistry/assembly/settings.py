@@ -49,6 +49,7 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
         max_tags=config.tags.maxtags,
         max_repositories=config.catalog.maxentries,
         strict_catalog=config.catalog.strict,
+        redirects=not config.storage.redirect.disable,
     )
 
 

@@ -69,11 +69,11 @@ class DeleteSection:
 
 @attrs.frozen
 class Redirect:
-    """``storage.redirect``; no driver of this release can redirect."""
+    """``storage.redirect``: where clients read blobs from."""
 
     disable: bool = setting(
         False,
-        "Never redirect clients to the storage; no driver of this release does.",
+        "Never send clients to the storage: every blob comes through this process.",
         "2.1",
     )
 
@@ -154,7 +154,10 @@ class Storage:
         DeleteSection, "Deletion by clients.", "2.1", restart=LIVE
     )
     redirect: Redirect = section(
-        Redirect, "Redirects to the storage.", "2.1", restart=LIVE
+        Redirect,
+        "Redirects of clients to URLs of the storage or its middleware.",
+        "2.1",
+        restart=LIVE,
     )
     maintenance: Maintenance = section(Maintenance, "Maintenance.", "2.1", restart=LIVE)
     tag: object = no_effect(

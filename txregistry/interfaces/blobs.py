@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import Attribute, Interface
 
+from txregistry.interfaces.driver import FileRequest
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -56,6 +57,29 @@ class IBlobProvider(Interface):
 
 class IBlobService(IBlobStatter, IBlobProvider):
     """What any repository, local or remote, can do with blobs."""
+
+
+@attrs.frozen
+class BlobLocation:
+    """Where clients read a blob themselves.
+
+    :ivar url: serves ranges as well; may be good for a limited time, for one method and
+        for one client.
+    """
+
+    descriptor: Descriptor
+    url: str
+
+
+class IBlobLocator(Interface):
+    """Optional: knows URLs by which clients read blobs themselves."""
+
+    def locate(digest: Digest, request: FileRequest) -> Deferred[BlobLocation | None]:
+        """Fire with where a client reads a blob that is there, and verified.
+
+        :return: fires with ``None`` for what has to be opened, or cannot be had: who
+            opens it is told why. Fails as ``open`` does where access is refused.
+        """
 
 
 class IBlobResumer(Interface):

@@ -11,11 +11,14 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import (
+    BlobLocation,
     BlobMount,
     IBlobIngester,
+    IBlobLocator,
     IBlobReader,
     IBlobService,
 )
+from txregistry.interfaces.driver import FileRequest
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
@@ -219,3 +222,25 @@ class ProxyBlobs:
 
     def _key(self, digest: Digest) -> EntryKey:
         return EntryKey(self._name, Kind.BLOB, str(digest))
+
+
+@implementer(IBlobLocator)
+@attrs.define(eq=False)
+class LocatedProxyBlobs(ProxyBlobs):
+    """Blobs of a cache whose storage has URLs: what is stored is read by them."""
+
+    @deferred
+    async def locate(self, digest: Digest, request: FileRequest) -> BlobLocation | None:
+        """Fire with where a client reads a blob that this repository has.
+
+        What is being filled, at the upstream, or another repository's has to be opened,
+        which links what the upstream lets this one have.
+        """
+        stored = cast(IBlobLocator, self._local)
+        location = await stored.locate(digest=digest, request=request)
+        if location is None:
+            return None
+        self._cache.meter.count(Count.REQUESTS, "blob")
+        await self._check_access(digest)
+        self._hit(digest)
+        return location

@@ -11,10 +11,11 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
+from txregistry.interfaces.blobs import IBlobLocator
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
-from txregistry.proxy.blobs import ProxyBlobs
+from txregistry.proxy.blobs import LocatedProxyBlobs, ProxyBlobs
 from txregistry.proxy.context import CacheContext, renewed_context
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.referrers import (
@@ -90,9 +91,11 @@ class ProxyNamespace:
         tags = cast(ITagStore, local.tags)
         cache = self._cache
         stored = ProxyManifests(name, manifests, tags, remote.manifests, cache)
+        has_urls = IBlobLocator.providedBy(local.blobs)
+        blobs = LocatedProxyBlobs if has_urls else ProxyBlobs
         found = ProxyRepository(
             name,
-            ProxyBlobs(name, local.blobs, manifests, remote.blobs, self._adopt, cache),
+            blobs(name, local.blobs, manifests, remote.blobs, self._adopt, cache),
             stored,
             ProxyTags(
                 name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -13,7 +14,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.sessions import Sessions
 from txregistry.interfaces.blobs import IBlobDescriptorService
-from txregistry.interfaces.driver import IStorageDriver
+from txregistry.interfaces.driver import IStorageDriver, IURLProvider
 from txregistry.interfaces.namespace import (
     IBlobFinder,
     INamespace,
@@ -27,7 +28,11 @@ from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.store import Content
 from txregistry.storage.index.names import Names
 from txregistry.storage.index.reconcile import Reconciler
-from txregistry.storage.repository.blobs import LinkedBlobs, LinkedStatter
+from txregistry.storage.repository.blobs import (
+    LinkedBlobs,
+    LinkedStatter,
+    LocatedBlobs,
+)
 from txregistry.storage.repository.manifests import LinkedManifests
 from txregistry.storage.repository.referrers import IndexedReferrers, TaggedLists
 from txregistry.storage.repository.signatures import LinkedSignatures
@@ -148,7 +153,7 @@ class LocalNamespace:
 
     def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
         descriptors = self._descriptors(name)
-        return LinkedBlobs(
+        parts = (
             name,
             Links(self._driver),
             self._content,
@@ -157,6 +162,9 @@ class LocalNamespace:
             self._reconciler,
             self._clock,
         )
+        if IURLProvider.providedBy(self._driver):
+            return LocatedBlobs(*parts, cast(IURLProvider, self._driver))
+        return LinkedBlobs(*parts)
 
     def _descriptors(self, name: RepositoryName) -> IBlobDescriptorService:
         cache = self._caches.descriptors

@@ -45,6 +45,7 @@ class ApiSettings:
     :ivar max_tags: larger pages of tags are clamped to this.
     :ivar max_repositories: larger pages of the catalog are clamped to this.
     :ivar strict_catalog: larger pages of the catalog are refused instead.
+    :ivar redirects: clients are sent to the storage where it has URLs for them.
     """
 
     secret: Callable[[], bytes]
@@ -58,6 +59,7 @@ class ApiSettings:
     max_tags: int = 1000
     max_repositories: int = 1000
     strict_catalog: bool = False
+    redirects: bool = True
 
 
 @attrs.define(eq=False)
@@ -115,7 +117,7 @@ class Api:
     def _add_content(self) -> None:
         namespace, urls = self._namespace, self._settings.urls
         events = self._emitter()
-        blobs = Blobs(namespace, urls, events)
+        blobs = Blobs(namespace, urls, events, self._settings.redirects)
         manifests = Manifests(namespace, urls, events)
         writes = ManifestWrites(namespace, urls, events, self._settings.policy)
         referrers = ReferrerLists(namespace, urls)

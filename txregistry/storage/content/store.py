@@ -63,6 +63,17 @@ class StoredBlob:
         self._release()
 
 
+@attrs.frozen
+class Seen:
+    """Stored content as it was looked at.
+
+    :ivar is_verified: it has its digest; otherwise that is being found out.
+    """
+
+    descriptor: Descriptor
+    is_verified: bool
+
+
 @implementer(IContent)
 @attrs.define(eq=False)
 class Content:
@@ -110,7 +121,12 @@ class Content:
 
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
-        """Fire with the descriptor of stored content.
+        """Fire with the descriptor of stored content; see :meth:`look_at`."""
+        return (await self.look_at(digest)).descriptor
+
+    @deferred
+    async def look_at(self, digest: Digest) -> Seen:
+        """Fire with what is stored under a digest; fail with ``BlobUnknown``.
 
         The content is verified, or, if it is large, verification starts now.
         """
@@ -124,7 +140,7 @@ class Content:
                 self._verify_behind(digest, found.identity)
             elif not verified:
                 continue  # it was replaced
-            return Descriptor(digest, found.size)
+            return Seen(Descriptor(digest, found.size), verified)
         raise BlobUnknown(str(digest))
 
     def _verify_behind(self, digest: Digest, identity: str) -> None:

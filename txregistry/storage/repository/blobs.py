@@ -11,21 +11,24 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import (
+    BlobLocation,
     BlobMount,
     IBlobDeleter,
     IBlobDescriptorService,
     IBlobIngester,
+    IBlobLocator,
     IBlobReader,
     IBlobService,
     IBlobStatter,
     IBlobWriter,
     UploadStatus,
 )
+from txregistry.interfaces.driver import FileRequest, IURLProvider
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.content.store import Content
+from txregistry.storage.content.store import Content, Seen
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
@@ -72,10 +75,15 @@ class LinkedBlobs:
     @deferred
     async def stat(self, digest: Digest) -> Descriptor:
         """Fire with a blob's descriptor."""
+        return (await self.look_at(digest)).descriptor
+
+    @deferred
+    async def look_at(self, digest: Digest) -> Seen:
+        """Fire with what is stored of a blob; fail with ``BlobUnknown``."""
         descriptor = await self._descriptors.stat(digest=digest)
         self._content.pins.use(descriptor.digest)
         try:
-            return await self._content.stat(descriptor.digest)
+            return await self._content.look_at(descriptor.digest)
         except BlobUnknown:
             # As in open(): HEAD answers as GET would.
             await self._descriptors.clear(digest=digest)
@@ -202,6 +210,30 @@ class LinkedBlobs:
             digest=mount.digest, descriptor=descriptor
         )
         return descriptor
+
+
+@implementer(IBlobLocator)
+@attrs.define(eq=False)
+class LocatedBlobs(LinkedBlobs):
+    """The blobs of one repository, on a driver that has URLs."""
+
+    _urls: IURLProvider
+
+    @deferred
+    async def locate(self, digest: Digest, request: FileRequest) -> BlobLocation | None:
+        """Fire with where a client reads a blob.
+
+        Content that is not verified has to come through us, who find out meanwhile.
+        """
+        try:
+            seen = await self.look_at(digest)
+        except BlobUnknown:
+            return None
+        if not seen.is_verified:
+            return None
+        path = layout.blob_data(seen.descriptor.digest)
+        url = await self._urls.url(path=path, request=request)
+        return None if url is None else BlobLocation(seen.descriptor, url)
 
 
 def _accept(status: UploadStatus) -> None:

@@ -1,0 +1,1 @@
+Where the storage, or a middleware of it, has URLs for clients, GET and HEAD of a blob are answered with 307, unless `storage.redirect.disable` is set. A cache redirects what is stored and streams what is filling.

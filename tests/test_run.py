@@ -40,11 +40,21 @@ class PartTests(SynchronousTestCase):
         self.assertEqual(len({part.name for part in parts}), len(parts))
 
     def test_coverage_is_of_unit_tests(self) -> None:
-        """Only they are measured, and all of them."""
-        measured = ["coverage" in part.arguments for part in run.unit()]
-        self.assertEqual(set(measured), {True})
+        """Only they are measured, and of them all but those that are named."""
+        found: dict[bool, set[str]] = {True: set(), False: set()}
+        for part in run.unit():
+            names = {word for word in part.arguments if word.startswith("tests.")}
+            found["coverage" in part.arguments] |= names
+        self.assertIn("tests.hostile.test_memory", found[False])
+        self.assertIn("tests.web.test_upload_model", found[False])
+        self.assertGreater(len(found[True]), 10 * len(found[False]))
         others = ["coverage" in part.arguments for part in run.integration()]
         self.assertEqual(set(others), {False})
+
+    def test_nothing_is_named_in_vain(self) -> None:
+        """What is not measured is there."""
+        for pattern in run.UNMEASURED:
+            self.assertTrue([*run.TOP.glob(pattern)], pattern)
 
 
 class RunTests(SynchronousTestCase):
@@ -67,6 +77,15 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(self.run_parts(*parts), 0)
         self.assertRegex(self.total, r"^Ran 6 tests in 3 parts in .*: successes=6\n$")
         self.assertEqual(len(self.out.getvalue().splitlines()), 4)
+
+    def test_cpu_time_is_told(self) -> None:
+        """Each part's own."""
+        run.LOGS.mkdir(exist_ok=True)
+        used = "while __import__('time').process_time() < 0.6: pass"
+        busy, quiet = (run.Part("one", ("-c", x), False).run() for x in (used, "1"))
+        self.assertGreater(busy.cpu, 0.5)
+        self.assertLess(quiet.cpu, 0.5)
+        self.assertRegex(str(busy), r"ok  +\d+ s +1 s CPU  +0 tests  one\n")
 
     def test_failure_is_shown(self) -> None:
         """What failed is told with the reason, and again by its name."""

@@ -13,10 +13,13 @@ from tests.web.http.test_http2 import H2Client
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
+from txregistry.web.http import body_request, http2, request
 from txregistry.web.http.body import Body
-from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.channels import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES
+
+#: Less than in use, so that the smallest pieces reach it soon.
+DROPPED_BYTES = 128 * 1024
 
 #: More than this no turn may take apart: about 20 ms of work.
 CHUNKS_PER_TURN = 4000
@@ -131,10 +134,12 @@ class SmallChunkTests(LimitCase):
         """Of a body that is refused, so much is read as it is on the wire."""
         self.house.controller = SillyAccess("r", "s")
         self.serve()
-        line = self.post(b"x" * 700_000)
-        self.turn(1000)
+        self.patch(request, "MAX_DROPPED_BYTES", DROPPED_BYTES)
+        self.patch(body_request, "MAX_DROPPED_BYTES", DROPPED_BYTES)
+        line = self.post(b"x" * 90_000)
+        self.turn()
         self.assertEqual([answer.status for answer in line.answers()], [401])
-        self.assertLess(self.chunks.total(), MAX_DROPPED_BYTES / 5)
+        self.assertLess(self.chunks.total(), DROPPED_BYTES / 4)
         self.assertLess(max(self.chunks.values()), CHUNKS_PER_TURN)
 
     def test_large_chunks(self) -> None:
@@ -179,6 +184,8 @@ class SmallFrameTests(LimitCase):
 
     def test_late(self) -> None:
         """Of a body that came too late, frames count as they are on the wire."""
+        self.patch(http2, "MAX_DROPPED_BYTES", DROPPED_BYTES)
+        self.patch(body_request, "MAX_DROPPED_BYTES", DROPPED_BYTES)
         self.house.controller = SillyAccess("r", "s")
         self.serve()
         client = H2Client(self.house)
@@ -187,9 +194,9 @@ class SmallFrameTests(LimitCase):
         client.settle(stream, 0.5)
         frame = b"\0\0\1\0\0" + number.to_bytes(4, "big") + b"x"
         sent = 0
-        while stream.reset is None and sent < 300_000:
+        while stream.reset is None and sent < 40_000:
             client.transport.write(frame * 1000)
             client.flush()
             client.turn(10)
             sent += 1000
-        self.assertLess(sent, MAX_DROPPED_BYTES / 9)
+        self.assertLess(sent, DROPPED_BYTES / 9 + 1000)

@@ -155,6 +155,16 @@ class FuzzTests(WorkCase):
         leads = ('{"manifests":[', '{"tags":[')
         self.check_linear(parsers, DOCUMENT_PIECES, leads)
 
+    def test_what_is_not_linear_is_found(self) -> None:
+        """Work that grows with the square of a text is told from such work."""
+
+        def rest_of_each(text: str) -> None:
+            for at in range(0, len(text), 10):
+                text[at:].count(",")
+
+        with self.assertRaises(self.failureException):
+            self.check_linear({"x": rest_of_each}, [","], [""])
+
     def test_long_ones_are_linear(self) -> None:
         """Nor do those cost more that once did."""
         for name, parse, lead, piece in (

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak versions docs format clean \
+.PHONY: run test check lint unit integration coverage bench soak long versions docs format clean \
 	deb deb-test adopt-test image image-test
 
 run: $(VENV)/installed
@@ -53,6 +53,13 @@ bench: $(VENV)/peers $(VENV)/tools
 soak: $(VENV)/peers $(VENV)/tools
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_KILLS=1000 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/soak tests.integration.test_kills
+
+# What tries at random or in all combinations, ten times as much of it; ten minutes.
+long: $(VENV)/peers $(VENV)/tools
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_TRIES=10 $(BIN)/python -m twisted.trial \
+		--temp-directory=_trial_temp/long tests.web.test_registry_model \
+		tests.web.test_upload_model tests.storagedriver.filesystem.test_power \
+		tests.integration.test_odd_upstreams
 
 # Takes over from Debian's docker-registry and gives back, in a Debian of its own.
 adopt-test: $(VENV)/installed

@@ -570,7 +570,7 @@ class RegistryModelTests(SynchronousTestCase):
 
     def test_registry_agrees_with_the_model(self) -> None:
         """No order of pushes, deletes and restarts makes the two differ."""
-        run_state_machine_as_test(RegistryMachine, settings=budget(60, 40))
+        run_state_machine_as_test(RegistryMachine, settings=budget(30, 40))
         self.assertEqual(self.flushLoggedErrors(), [])
 
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.tries import tries
 from tests.web.raw import Line
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
@@ -542,7 +543,7 @@ class _Headers:
 def budget(examples: int, steps: int) -> settings:
     """Say how much is tried: the same each time where a build must not be a lottery."""
     return settings(
-        max_examples=examples,
+        max_examples=tries(examples),
         stateful_step_count=steps,
         deadline=None,
         database=None,
@@ -556,7 +557,7 @@ class UploadModelTests(SynchronousTestCase):
     """The machine, run."""
 
     def check(self, machine: Callable[[], RuleBasedStateMachine]) -> None:
-        run_state_machine_as_test(machine, settings=budget(60, 30))
+        run_state_machine_as_test(machine, settings=budget(30, 30))
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_uploads_agree_with_the_model(self) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.tries import tries
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError, MoveFile
 from txregistry.storagedriver.filesystem import atomic, group_commit, recovery
@@ -315,7 +316,7 @@ class PowerFailureTests(SynchronousTestCase):
         found, told = self.disk.content(path), self.told[path]
         self.assertIn(found, told, (path, found, told, self.history))
 
-    @settings(max_examples=int(os.environ.get("EX", "150")), deadline=None)
+    @settings(max_examples=tries(80), deadline=None)
     @given(st.lists(STEPS, min_size=6, max_size=25), st.data())
     def test_any(self, steps: list[tuple[str, str, bytes]], data) -> None:
         """Whatever was done, and whatever is lost."""

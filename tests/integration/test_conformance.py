@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from tests.conformance import form
-from tests.conformance.cases import AREAS, CASES
+from tests.conformance.cases import CASES
 from tests.conformance.client import AgentClient
 from tests.conformance.form import Case
 from tests.integration.support import IntegrationCase, Registry, free_port
@@ -79,14 +79,10 @@ def _test_of(cases: Sequence[Case], what: str) -> Callable[[ConformanceTests], A
 
 
 def _add_tests() -> None:
-    for area in AREAS:
-        for setting in SETTINGS:
-            chosen = [c for c in CASES if (c.area, c.setting) == (area, setting)]
-            if chosen:
-                name = area if setting == form.PLAIN else f"{area} {setting}"
-                test = _test_of(chosen, name)
-                attribute = "test_" + name.replace(" ", "_").replace("-", "_")
-                setattr(ConformanceTests, attribute, test)
+    for setting in SETTINGS:
+        chosen = [case for case in CASES if case.setting == setting]
+        name = setting.replace(" ", "_").replace("-", "_")
+        setattr(ConformanceTests, f"test_{name}", _test_of(chosen, setting))
 
 
 _add_tests()

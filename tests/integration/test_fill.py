@@ -46,9 +46,9 @@ class FillTests(IntegrationCase):
         return body
 
     async def test_32_clients_share_one_download(self) -> None:
-        """32 clients on one cold blob of 256 MB cost one GET and little memory."""
+        """32 clients on one cold blob of 96 MB cost one GET and little memory."""
         upstream, url = self.fake_upstream()
-        digest = upstream.add_blob("big", os.urandom(256 * MIB))
+        digest = upstream.add_blob("big", os.urandom(96 * MIB))
         cache = await self.cache(url, merge={"log": {"accesslog": {"disabled": True}}})
         before = cache.process.resident_bytes()
         target = f"{cache.url}/v2/big/blobs/{digest}"

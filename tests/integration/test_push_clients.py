@@ -83,6 +83,7 @@ HANDSHAKE_SECONDS = 10
 class PushCase(IntegrationCase):
     """A registry that may be written to, and a look at what it leaves."""
 
+    timeout = 400
     secure_port = 0
 
     async def wait_for(self, url: str, process: Process) -> None:
@@ -379,36 +380,16 @@ def _made_by_dxf(file: Path) -> str:
     return digest_of(json.dumps(manifest, sort_keys=True).encode())
 
 
-class OpenTests(Uses):
+class Everyone:
+    """What goes for every door."""
+
+    async def test_every_client(self) -> None:
+        """All clients do all they do, at the same time; see :class:`Uses`."""
+        await self.go_through(*PROGRAMS)
+
+
+class OpenTests(Everyone, Uses):
     """Plain HTTP, open to all."""
-
-    async def test_skopeo(self) -> None:
-        """skopeo pushes in three formats, mounts, pulls and deletes."""
-        await self.go_through("skopeo")
-
-    async def test_podman(self) -> None:
-        """podman pushes in two formats and pulls what it pushed."""
-        await self.go_through("podman")
-
-    async def test_buildah(self) -> None:
-        """buildah pushes what it built, and indexes of it, in two formats."""
-        await self.go_through("buildah")
-
-    async def test_containerd(self) -> None:
-        """containerd pushes what it imported or pulled, and pulls it again."""
-        await self.go_through("containerd")
-
-    async def test_dockerd(self) -> None:
-        """dockerd pushes, mounts what it pushed before, and pulls all formats."""
-        await self.go_through("dockerd")
-
-    async def test_dxf(self) -> None:
-        """python-dxf pushes blobs, names them, mounts, pulls and deletes."""
-        await self.go_through("dxf")
-
-    async def test_oras(self) -> None:
-        """oras pushes files whole and in chunks, lists, pulls and deletes."""
-        await self.go_through("oras")
 
     async def test_tls_to_the_plain_port_is_refused_at_once(self) -> None:
         """A client that tries TLS first need not wait before it goes on in HTTP."""
@@ -427,12 +408,8 @@ class OpenTests(Uses):
         await closed.addTimeout(HANDSHAKE_SECONDS - 1, reactor)
 
 
-class Locked:
+class Locked(Everyone):
     """What goes for every door that asks who is there."""
-
-    async def test_every_client(self) -> None:
-        """All clients do all they do, at the same time."""
-        await self.go_through(*PROGRAMS)
 
     async def test_wrong_password_pushes_nothing(self) -> None:
         """Who does not know the password, or gives none, leaves no trace."""

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 from configparser import ConfigParser
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
+import attrs
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.adopt.fakes import OLD, FakeUnits, facts, write
 from txregistry import __version__
+from txregistry.adopt.journal import APPLIED, JOURNAL, AdoptJournal, AdoptRecord
+from txregistry.adopt.plan import (
+    CONFIG,
+    KEPT,
+    SERVICE_DROP_IN,
+    SOCKET_DROP_IN,
+    VARIABLES,
+    UnitState,
+    make_plan,
+)
+from txregistry.adopt.steps import Step, WriteFile
+from txregistry.adopt.takeover import Hands
 from txregistry.assembly.loading import load
 
 TOP = Path(__file__).parents[1]
@@ -20,6 +36,9 @@ DEBIAN = TOP / "debian"
 
 #: Of the Pythons of Debian 12 and 13, on amd64 and arm64.
 MOST_WHEELS = 4
+
+#: Directories that dpkg and others have made, and that are empty now.
+MADE = {"/etc/txregistry", "/var/lib"}
 
 
 def unit(name: str) -> ConfigParser:
@@ -122,3 +141,80 @@ class FileTests(SynchronousTestCase):
         every = seconds(parts["Service"]["RestartSec"])
         within = seconds(parts["Unit"]["StartLimitIntervalSec"])
         self.assertGreater(int(parts["Unit"]["StartLimitBurst"]), within / every)
+
+
+class PurgeTests(SynchronousTestCase):
+    """``debian/txregistry.postrm`` after a takeover, in a directory of its own."""
+
+    def setUp(self) -> None:
+        self.top = Path(self.mktemp()).absolute()
+
+    def place(self, path: str) -> Path:
+        return Path(f"{self.top}{path}")
+
+    def files(self) -> set[str]:
+        """Give all files, and directories that are empty."""
+        found = [path for path in self.top.rglob("*") if not _is_full(path)]
+        return {f"/{path.relative_to(self.top)}" for path in found}
+
+    def adopt(self, *kept: str) -> None:
+        """Take over where there are files."""
+        for path in kept:
+            write(self.place(path), "mine")
+        there = facts(
+            socket=UnitState(True, True, True), kept={x: x + KEPT for x in kept}
+        )
+        steps = tuple(make_plan(there))
+        for step in steps:
+            if isinstance(step, WriteFile):
+                Hands(FakeUnits()).do(self.moved(step))
+        record = AdoptRecord(OLD, "2026-11-29T00:00:00Z", APPLIED, len(steps), steps)
+        AdoptJournal(self.place(str(JOURNAL))).save(record)
+
+    def moved(self, step: WriteFile) -> Step:
+        kept = step.kept and str(self.place(step.kept))
+        owner = {"uid": os.getuid(), "gid": os.getgid()}
+        return attrs.evolve(step, path=str(self.place(step.path)), kept=kept, **owner)
+
+    def remove(self, action: str) -> str:
+        """Do as dpkg does; give what is said."""
+        script = (DEBIAN / "txregistry.postrm").read_text()
+        for name in ("etc", "var"):
+            script = re.sub(rf"(?<=[\s=\"])/{name}/", f"{self.top}/{name}/", script)
+        script = script.replace("deluser", "no-such-command")
+        return subprocess.run(
+            ["/bin/sh", "-c", script, "postrm", action],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ).stdout
+
+    def test_purge(self) -> None:
+        """Nothing stays of what a takeover has written."""
+        self.adopt(CONFIG)
+        self.assertIn(SOCKET_DROP_IN, self.files())
+        self.assertIn(f"enable --now {OLD}", self.remove("remove"))
+        self.place(CONFIG).unlink()  # by dpkg, as it is a conffile
+        self.assertEqual(self.remove("purge"), "")
+        self.assertEqual(self.files(), {"/etc/default", "/etc/systemd/system", *MADE})
+
+    def test_administrator(self) -> None:
+        """What somebody else has put there stays, or is as it was."""
+        mine = str(Path(SERVICE_DROP_IN).with_name("mine.conf"))
+        write(self.place(mine))
+        self.adopt(VARIABLES)
+        self.place(CONFIG).unlink()
+        self.remove("purge")
+        self.assertEqual(self.files() - MADE, {VARIABLES, mine})
+        self.assertEqual(self.place(VARIABLES).read_text(), "mine")
+
+    def test_nothing(self) -> None:
+        """Where nothing was taken over such files are somebody else's."""
+        write(self.place(VARIABLES), "mine")
+        self.assertEqual(self.remove("remove") + self.remove("purge"), "")
+        self.assertEqual(self.files(), {VARIABLES})
+
+
+def _is_full(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import chain
 
 from tests.installed.images import MIB, Images
 from tests.installed.machine import Machine, Network, Upstream
 from tests.installed.shell import Failed
 from tests.installed.steps import Steps
+from tests.installed.takeover import Takeover
 from tests.installed.trees import TOP, Trees
 
 
@@ -61,7 +63,8 @@ def go(trees: Trees, reuse: bool, stack: ExitStack) -> None:
     stack.callback(machine.halt)
     machine.boot()
     try:
-        for name, act in Steps(machine, upstream, images).all():
+        steps = Steps(machine, upstream, images).all()
+        for name, act in chain(steps, Takeover(machine, images).all()):
             step(trees.release, name, act)
     except BaseException:
         told = machine.attempt("journalctl", "--no-pager", "-n", "300")

@@ -272,9 +272,7 @@ class Steps:
     def purge(self) -> str:
         """Purge: nothing is left."""
         self.machine.sh(f"{APT} purge txregistry")
-        passed = " -o ".join(f"-path {place}" for place in MEMORIES)
-        find = f"find / \\( {passed} \\) -prune -o -name '*txregistry*' -print"
-        found = self.machine.sh(find).split()
+        found = left(self.machine)
         check(not found, f"left behind: {found}")
         accounts = self.machine.sh("getent passwd; getent group")
         check("txregistry" not in accounts, "the user is left")
@@ -291,3 +289,10 @@ class Steps:
         ):
             told = self.machine.show("SubState", unit)
             check(told == state, f"{unit} is {told}")
+
+
+def left(machine: Machine) -> list[str]:
+    """Give what has our name on the disk of a machine."""
+    passed = " -o ".join(f"-path {place}" for place in MEMORIES)
+    find = f"find / \\( {passed} \\) -prune -o -name '*txregistry*' -print"
+    return machine.sh(find).split()

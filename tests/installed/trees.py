@@ -87,7 +87,8 @@ class Trees:
         shutil.copytree(self.packages, tree / PACKAGES.lstrip("/"))
         inside(tree, "apt-get", "update", "-q")
         download = ("apt-get", "install", "-q", "-y", "--download-only")
-        inside(tree, *download, f"{PACKAGES}/txregistry.deb", "curl")
+        more = ("curl", "docker-registry")
+        inside(tree, *download, f"{PACKAGES}/txregistry.deb", *more)
         shutil.copy(TOP / "debian/tests/smoke", tree / "root")
         return tree
 

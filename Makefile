@@ -63,7 +63,7 @@ long: $(VENV)/peers $(VENV)/tools
 
 # Takes over from Debian's docker-registry and gives back, in a Debian of its own.
 adopt-test: $(VENV)/installed
-	scripts/system-packages debootstrap systemd-container
+	scripts/system-packages debootstrap systemd-container openssl
 	scripts/adopt-test
 
 # The unit tests on the oldest and the newest Twisted that setup.py permits, and on each

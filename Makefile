@@ -62,7 +62,7 @@ long: $(VENV)/peers $(VENV)/tools
 		tests.integration.test_odd_upstreams
 
 # Takes over from Debian's docker-registry and gives back, in a Debian of its own.
-adopt-test: $(VENV)/installed
+adopt-test: $(VENV)/tools
 	scripts/system-packages debootstrap systemd-container openssl
 	scripts/adopt-test
 
@@ -93,9 +93,9 @@ deb: scripts/system-packages
 
 # Builds it, installs it where systemd runs, and tries what an administrator does.
 RELEASE ?= bookworm trixie
-deb-test: scripts/system-packages
+deb-test: $(VENV)/tools scripts/system-packages
 	scripts/system-packages debootstrap systemd-container iproute2 skopeo docker-registry \
-		curl openssl python3
+		curl openssl
 	set -e; for release in $(RELEASE); do scripts/deb-test $$release; done
 
 # The page of all keys, from their declarations.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -109,3 +110,23 @@ class RunTests(SynchronousTestCase):
         """A check that counts nothing fails by its status."""
         self.assertEqual(self.run_parts(saying("wrong", 2, counts=False)), 1)
         self.assertIn("wrong", self.out.getvalue())
+
+
+class TargetTests(SynchronousTestCase):
+    """The Makefile, as in a clone where nothing is installed yet."""
+
+    def test_tools_of_scripts(self) -> None:
+        """Whatever runs in .venv what is under ``tests`` has installed their tools."""
+        top = run.TOP.parent
+        found = []
+        rule = re.compile(r"^([\w-]+):([^=\n]*)\n((?:\t.*\n)+)", re.MULTILINE)
+        for name, needs, recipe in rule.findall((top / "Makefile").read_text()):
+            scripts = [top / path for path in re.findall(r"scripts/[\w-]+", recipe)]
+            texts = [
+                recipe.replace("$(BIN)", ".venv/bin"),
+                *map(Path.read_text, scripts),
+            ]
+            if any(".venv/bin/python" in x and " tests." in x for x in texts):
+                found.append(name)
+                self.assertRegex(needs, r"\$\(VENV\)/tools|lint", name)
+        self.assertLessEqual({"adopt-test", "deb-test", "unit"}, {*found})

@@ -143,6 +143,33 @@ class FileTests(SynchronousTestCase):
         self.assertGreater(int(parts["Unit"]["StartLimitBurst"]), within / every)
 
 
+class SmokeTests(SynchronousTestCase):
+    """``debian/tests/smoke``, with commands that say what they should."""
+
+    #: What each says.
+    SAID = {
+        "systemctl": "ready on 127.0.0.1:5000",
+        "curl": "{}",
+        "stat": "txregistry:750",
+        "txregistry": "no problems",
+    }
+
+    def test_silent(self) -> None:
+        """It passes, and says nothing that autopkgtest takes for a failure."""
+        place = Path(self.mktemp()).absolute()
+        for name, text in self.SAID.items():
+            write(place / name, f"#!/bin/sh\necho '{text}'\n").chmod(0o755)
+        done = subprocess.run(
+            [DEBIAN / "tests/smoke"],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PATH": f"{place}:/usr/bin:/bin"},
+        )
+        self.assertEqual(done.stderr, "")
+        self.assertIn("ready on", done.stdout)
+
+
 class PurgeTests(SynchronousTestCase):
     """``debian/txregistry.postrm`` after a takeover, in a directory of its own."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import yaml
 from twisted.internet.task import Clock
@@ -18,13 +19,14 @@ from txregistry.assembly.registry import build_registry
 from txregistry.assembly.settings import control_socket, own_path
 from txregistry.assembly.storage import build_storage
 from txregistry.assembly.upstream import credentials
+from txregistry.config.model import AuditSection
 from txregistry.config.read import read_config
 from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import make_options
 from txregistry.flow.disk import DiskPool, InlineDisk
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.tap import Options, _descriptors
+from txregistry.tap import Options, _descriptors, _log_files, _reopen
 
 
 class OptionsTests(SynchronousTestCase):
@@ -100,11 +102,38 @@ class OptionsTests(SynchronousTestCase):
         options = Options()
         options.parent = {"logfile": None, "nodaemon": True}
         standard = sys.__stderr__.fileno(), sys.__stdout__.fileno()
-        self.assertEqual(_descriptors(options), standard)
+        files = _log_files(options, AuditSection())
+        self.assertEqual(_descriptors(files), [*standard])
         options.parent = {"logfile": self.mktemp(), "nodaemon": True}
-        log, access = _descriptors(options)
+        files = _log_files(options, AuditSection(path=self.mktemp()))
+        log, access, audit = _descriptors(files)
         self.addCleanup(os.close, log)
+        self.addCleanup(os.close, audit)
         self.assertEqual(log, access)
+
+    def test_files_that_are_renamed(self) -> None:
+        """Logs go on under their names; where that cannot be, to the old file."""
+        path = self.mktemp()
+        os.mkdir(path)
+        log, audit = os.path.join(path, "log"), os.path.join(path, "audit")
+        options = Options()
+        options.parent = {"logfile": log}
+        files = _log_files(options, AuditSection(path=audit))
+        events, _, trail = _descriptors(files)
+        self.addCleanup(os.close, events)
+        self.addCleanup(os.close, trail)
+        os.rename(path, f"{path}.old")
+        _reopen(files)  # the directory is gone
+        os.write(events, b"1")
+        os.mkdir(path)
+        _reopen(files)
+        os.write(events, b"2")
+        os.write(trail, b"3")
+        found = [f"{path}.old/log", log, audit]
+        texts = [Path(name).read_text() for name in found]
+        self.assertEqual(texts, ["1", "2", "3"])
+        self.assertEqual(os.stat(audit).st_mode & 0o137, 0)
+        self.assertFalse(os.get_inheritable(events))
 
 
 class Reactor(MemoryReactorClock):

@@ -24,7 +24,13 @@ from txregistry.daemon.registry import Registry
 from txregistry.daemon.reload import reload_on_hangup
 from txregistry.flow.clocks import steady_clock
 from txregistry.observe.logs import RenewableObserver, make_observer
-from txregistry.observe.outlet import DroppedLines, Outlet
+from txregistry.observe.outlet import (
+    AUDIT_MODE,
+    LOG_MODE,
+    DroppedLines,
+    LogFile,
+    Outlet,
+)
 from txregistry.speed.memory import keep_buffers, tune_gc
 
 _log = Logger(namespace="txregistry.config")
@@ -84,7 +90,8 @@ def makeService(options: Options) -> Registry:
     # back an hour.
     reactor.seconds = steady_clock(time.time, time.monotonic)  # type: ignore[method-assign]
     config = options.registry_config
-    descriptors = [*_descriptors(options), *_audit_descriptors(config.log.audit)]
+    files = _log_files(options, config.log.audit)
+    descriptors = _descriptors(files)
     # The watchdog of systemd ends a reactor that hangs by SIGABRT: say where it hung.
     faulthandler.enable(descriptors[0])
     outlets = dict(
@@ -124,6 +131,7 @@ def makeService(options: Options) -> Registry:
             give_up,
             lambda log: observer.renew(observer_of(log)),
             _absolute(options["config"]),
+            lambda: _reopen(files),
         )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
@@ -146,33 +154,53 @@ def _absolute(path: str | None) -> str | None:
     return path and os.path.abspath(path)
 
 
-def _audit_descriptors(audit: AuditSection) -> list[int]:
-    """Open the file of the audit trail, if it has one of its own.
+@attrs.frozen
+class _LogFiles:
+    """The files of our own logs; ``None`` for the standard streams, and for no file."""
 
-    Only the owner and the group may read who did what.
-    """
-    if audit.disabled or not audit.path:
-        return []
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    try:
-        return [os.open(audit.path, flags, 0o640)]
-    except OSError as error:
-        sys.stderr.write(f"log.audit.path: {error}\n")
-        raise SystemExit(EX_CONFIG) from error
+    log: LogFile | None
+    audit: LogFile | None
 
 
-def _descriptors(options: Options) -> tuple[int, int]:
-    """Choose where logs go: with twistd's ``-n``, events to stderr, accesses to stdout.
+def _log_files(options: Options, audit: AuditSection) -> _LogFiles:
+    """Open the files of logs.
 
-    As a daemon, or with ``--logfile``, both go to the file.
+    With twistd's ``-n`` and without ``--logfile`` there is none but the audit trail's.
     """
     parent: Any = options.parent or {}
     path = parent.get("logfile")
     if path is None and not parent.get("nodaemon", True):
         path = "twistd.log"
-    if path is None or path == "-":
+    log = None if path is None or path == "-" else LogFile.open(path, LOG_MODE)
+    if audit.disabled or not audit.path:
+        return _LogFiles(log, None)
+    try:
+        return _LogFiles(log, LogFile.open(audit.path, AUDIT_MODE))
+    except OSError as error:
+        sys.stderr.write(f"log.audit.path: {error}\n")
+        raise SystemExit(EX_CONFIG) from error
+
+
+def _descriptors(files: _LogFiles) -> list[int]:
+    """Give where events, accesses and the audit trail go, if it has a file.
+
+    Without a file events go to stderr, accesses to stdout.
+    """
+    if files.log is None:
         stderr, stdout = sys.__stderr__, sys.__stdout__
         assert stderr is not None and stdout is not None
-        return stderr.fileno(), stdout.fileno()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    return descriptor, descriptor
+        found = [stderr.fileno(), stdout.fileno()]
+    else:
+        found = [files.log.descriptor] * 2
+    return found if files.audit is None else [*found, files.audit.descriptor]
+
+
+def _reopen(files: _LogFiles) -> None:
+    """Open files again that may have been renamed, as logrotate does."""
+    for file in filter(None, (files.log, files.audit)):
+        try:
+            file.reopen()
+        except OSError as error:
+            _log.warn(
+                "cannot open a log again, its old file is kept: {error}", error=error
+            )

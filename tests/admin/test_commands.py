@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from txregistry.admin.commands import VerifyCommand
 from txregistry.admin.control import ControlFactory
+from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubFinding,
@@ -50,12 +51,16 @@ class VerifyTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.scrubs = Scrubs()
-        command = VerifyCommand(self.scrubs, looks_at_links=True)
+        command = VerifyCommand(self.of, looks_at_links=True)
         factory = ControlFactory({"verify": command}, Clock())
         self.protocol = factory.buildProtocol(None)
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
+
+    def of(self, who: Requester) -> Scrubs:
+        self.assertEqual(who, Requester("the control socket"))
+        return self.scrubs
 
     def ask(self, **options: object) -> None:
         self.send({"command": "verify", "options": options})

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.web.test_audit import Trail
-from txregistry.assembly.audit import AuditedCollector, AuditedPurger, make_audit
+from txregistry.assembly.audit import (
+    AuditedCollector,
+    AuditedPurger,
+    AuditedScrubber,
+    make_audit,
+)
 from txregistry.config.model import AuditSection, Log
-from txregistry.interfaces.audit import AuditEntry
+from txregistry.interfaces.audit import AuditEntry, Requester
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
     CollectReport,
     ICollector,
+)
+from txregistry.interfaces.scrub import (
+    IScrubber,
+    ScrubOptions,
+    ScrubRefused,
+    ScrubReport,
 )
 from txregistry.observe.audit import AuditLog, SilentAudit
 from txregistry.testing.house import TestHouse
@@ -34,6 +45,25 @@ class FakeCollector:
         return succeed(CollectReport()) if self.error is None else fail(self.error)
 
 
+@implementer(IScrubber)
+class FakeScrubber:
+    """Gives a report, or fails."""
+
+    result: Any = None
+
+    def scrub(self, options: ScrubOptions, tell: Any) -> Deferred[ScrubReport]:
+        """Succeed or fail."""
+        is_error = isinstance(self.result, Exception)
+        return fail(self.result) if is_error else succeed(self.result)
+
+
+WHO = Requester("root", "pid:7")
+
+
+def recorded(action: str, outcome: str, detail: str) -> AuditEntry:
+    return AuditEntry(action, outcome, "root", "pid:7", detail=detail)
+
+
 class OwnDeletionTests(SynchronousTestCase):
     """Collections and purges."""
 
@@ -44,21 +74,46 @@ class OwnDeletionTests(SynchronousTestCase):
         self.assertIsInstance(make_audit(disabled), SilentAudit)
 
     def test_collections(self) -> None:
-        """One that ran or failed is recorded; a trial and a refused one are not."""
+        """With who asked, whatever became of it; a trial changes nothing."""
         trail, inner = Trail(), FakeCollector()
-        collector = AuditedCollector(inner, trail)
+        collector = AuditedCollector(inner, trail, WHO)
         verifyObject(ICollector, collector)
         for options in (CollectOptions(dry_run=True), CollectOptions()):
             self.successResultOf(collector.collect(options=options, tell=print))
-        inner.error = CollectionBusy()
-        self.failureResultOf(collector.collect(options=CollectOptions(), tell=print))
-        inner.error = OSError("disk")
-        self.failureResultOf(collector.collect(options=CollectOptions(), tell=print))
+        for error in (CollectionBusy("busy"), OSError("disk"), CancelledError()):
+            inner.error = error
+            done = collector.collect(options=CollectOptions(), tell=print)
+            self.failureResultOf(done, type(error))
         self.assertEqual(
             trail.entries,
             [
-                AuditEntry("collect", detail="unreferenced content"),
-                AuditEntry("collect", "OSError", detail="disk"),
+                recorded("collect", "done", "unreferenced content"),
+                recorded("collect", "REFUSED", "busy"),
+                recorded("collect", "FAILED", "disk"),
+                recorded("collect", "STOPPED", ""),
+            ],
+        )
+
+    def test_verifications(self) -> None:
+        """One that ends early, on its own or by an error, is told from a whole one."""
+        trail, inner = Trail(), FakeScrubber()
+        scrubber = AuditedScrubber(inner, trail, WHO)
+        verifyObject(IScrubber, scrubber)
+        for inner.result in (
+            ScrubReport(complete=True, contents=3, damaged=1),
+            ScrubReport(),
+            ScrubRefused("busy"),
+            OSError("disk"),
+        ):
+            done = scrubber.scrub(options=ScrubOptions(), tell=print)
+            done.addErrback(lambda _: None)
+        self.assertEqual(
+            trail.entries,
+            [
+                recorded("verify", "done", "3 contents, 1 damaged"),
+                recorded("verify", "STOPPED", "0 contents, 0 damaged"),
+                recorded("verify", "REFUSED", "busy"),
+                recorded("verify", "FAILED", "disk"),
             ],
         )
 

@@ -21,8 +21,10 @@ from txregistry.daemon.reload import (
     summary,
     terminal_is_gone,
 )
-from txregistry.interfaces.audit import AuditEntry
+from txregistry.interfaces.audit import AuditEntry, Requester
 from txregistry.interfaces.reload import ReloadRefused, ReloadReport
+
+X = Requester("x", "pid:1")
 
 
 @attrs.define(eq=False)
@@ -45,9 +47,14 @@ class ReloadCase(SynchronousTestCase):
         self.manager, self.why = Manager(), ""
         self.reading: list[Deferred[ReloadReport]] = []
         self.taken: list[ReloadReport] = []
-        self.trail = Trail()
+        self.trail, self.reopened = Trail(), list[int]()
         self.reloader: Reloader[ReloadReport] = Reloader(
-            self.read, self.take, lambda: self.why, self.manager, self.trail
+            self.read,
+            self.take,
+            lambda: self.why,
+            self.manager,
+            self.trail,
+            lambda: self.reopened.append(1),
         )
         self.events: list[Any] = []
         globalLogPublisher.addObserver(self.events.append)
@@ -74,20 +81,21 @@ class OrderTests(ReloadCase):
 
     def test_one(self) -> None:
         """It is read, taken, and reported to all."""
-        done = self.reloader.reload("x")
+        done = self.reloader.reload(X)
         self.assertEqual(self.manager.told, ["reloading"])
         self.assertNoResult(done)
         report = ReloadReport(("a.b",))
         self.reading[0].callback(report)
         self.assertIs(self.successResultOf(done), report)
         self.assertEqual(self.manager.told[1:], ["reloaded, changed: a.b"])
-        entry = AuditEntry("reload", who="x", detail="a.b")
+        entry = AuditEntry("reload", who="x", peer="pid:1", detail="a.b")
         self.assertEqual(self.trail.entries, [entry])
+        self.assertEqual(self.reopened, [1])
 
     def test_many_meanwhile_are_one(self) -> None:
         """Whoever asks during a reload shares the one that follows."""
-        first = self.reloader.reload("x")
-        others = [self.reloader.reload("y") for _ in range(100)]
+        first = self.reloader.reload(X)
+        others = [self.reloader.reload(Requester("y")) for _ in range(100)]
         self.assertEqual(len(self.reading), 1)
         self.reading[0].callback(ReloadReport())
         self.successResultOf(first)
@@ -98,10 +106,20 @@ class OrderTests(ReloadCase):
             self.assertIs(self.successResultOf(done), report)
         self.assertEqual(len(self.reading), 2)
         self.assertEqual(self.manager.told.count("reloading"), 2)
+        self.assertEqual([entry.who for entry in self.trail.entries], ["x", "y"])
+
+    def test_all_who_ask_are_recorded(self) -> None:
+        """A reload that several share has a line of the audit trail for each."""
+        for who in ("x", "y", "z"):
+            self.reloader.reload(Requester(who))
+        self.reading[0].callback(ReloadReport())
+        self.reading[1].callback(ReloadReport())
+        self.assertEqual([entry.who for entry in self.trail.entries], ["x", "y", "z"])
+        self.assertIn("(for y, z)", self.lines(LogLevel.info)[-1])
 
     def test_who_does_not_wait(self) -> None:
         """A client that leaves stops nothing."""
-        done = self.reloader.reload("x")
+        done = self.reloader.reload(X)
         done.cancel()
         self.failureResultOf(done)
         self.reading[0].callback(ReloadReport())
@@ -113,38 +131,42 @@ class RefusedTests(ReloadCase):
 
     def test_problems(self) -> None:
         """Each is in the log, and nothing is taken."""
-        done = self.reloader.reload("x")
+        done = self.reloader.reload(X)
         self.reading[0].errback(ConfigurationError(["a: bad", "b: worse"]))
         report = self.successResultOf(done)
         self.assertEqual(report.problems, ("a: bad", "b: worse"))
         self.assertEqual(self.taken, [])
         expected = "reload failed, the previous configuration stays in force"
         found = self.lines(LogLevel.error)
-        self.assertEqual(found, ["a: bad", "b: worse", f"{expected} (for x)"])
+        self.assertEqual(found, ["a: bad", "b: worse", f"{expected} (for x (pid:1))"])
         self.assertEqual(self.manager.told, ["reloading", expected])
         self.assertEqual(self.trail.entries[0].outcome, "FAILED")
 
     def test_any_failure(self) -> None:
         """The daemon goes on, and the next reload works."""
-        done = self.reloader.reload("x")
+        done = self.reloader.reload(X)
         self.reading[0].errback(KeyError("k"))
         self.assertEqual(self.successResultOf(done).problems, ("'k'",))
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
-        again = self.reloader.reload("x")
+        again = self.reloader.reload(X)
         self.reading[1].callback(ReloadReport())
         self.assertEqual(self.successResultOf(again), ReloadReport())
 
     def test_while_it_stops(self) -> None:
         """It is refused with a line in the log, and nobody else is told."""
         self.why = "the daemon stops"
-        self.failureResultOf(self.reloader.reload("x"), ReloadRefused)
+        self.failureResultOf(self.reloader.reload(X), ReloadRefused)
         self.assertEqual((self.reading, self.manager.told), ([], []))
-        expected = "reload for x refused: the daemon stops"
+        expected = "reload for x (pid:1) refused: the daemon stops"
         self.assertEqual(self.lines(LogLevel.error), [expected])
+        (entry,) = self.trail.entries
+        found = (entry.outcome, entry.who, entry.peer, entry.detail)
+        self.assertEqual(found, ("REFUSED", "x", "pid:1", "the daemon stops"))
+        self.assertEqual(self.reopened, [1])
 
     def test_stop_while_it_is_read(self) -> None:
         """What was read is not taken."""
-        done = self.reloader.reload("x")
+        done = self.reloader.reload(X)
         self.why = "the daemon stops"
         self.reading[0].callback(ReloadReport())
         report = self.successResultOf(done)
@@ -157,7 +179,7 @@ class TellTests(ReloadCase):
     def test_each_key(self) -> None:
         """A line for each key that waits, and each warning."""
         report = ReloadReport(("a",), {"b": "c", "d": "e"}, (), ("w",))
-        self.reloader.reload("x")
+        self.reloader.reload(X)
         self.reading[0].callback(report)
         self.assertEqual(
             self.lines(LogLevel.warn),
@@ -169,7 +191,7 @@ class TellTests(ReloadCase):
         )
         self.assertEqual(
             self.lines(LogLevel.info)[-1],
-            "reloaded, changed: a; needs a restart: b, d (for x)",
+            "reloaded, changed: a; needs a restart: b, d (for x (pid:1))",
         )
 
     def test_summary(self) -> None:

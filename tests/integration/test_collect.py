@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from twisted.internet.utils import getProcessOutputAndValue
+
 from tests.integration.images import Layout
 from tests.integration.support import (
     IntegrationCase,
@@ -52,8 +54,12 @@ class CollectTests(IntegrationCase):
         }
 
     async def collect(self, config: str, *options: str) -> dict[str, object]:
-        command = (COMMAND, "garbage-collect", "--json", *options, config)
-        return json.loads(await run(*command, env={"COLUMNS": "80"}))
+        arguments = ("garbage-collect", "--json", *options, config)
+        env = {**os.environ, "COLUMNS": "80"}
+        # The audit trail of a command may be on its standard error.
+        out, err, _ = await getProcessOutputAndValue(COMMAND, arguments, env)
+        assert out, err
+        return json.loads(out)
 
     async def pulls(self, registry: Registry, name: str) -> int:
         accept = "application/vnd.oci.image.manifest.v1+json"

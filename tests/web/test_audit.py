@@ -15,6 +15,7 @@ from txregistry.testing.house import TestHouse
 CONTENT = b'{"schemaVersion": 2, "config": '
 BLOB = b"{}"
 DIGEST = "sha256:" + sha256(BLOB).hexdigest()
+INDEX = b"application/vnd.oci.image.index.v1+json"
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -79,6 +80,27 @@ class RequestAuditTests(SynchronousTestCase):
         )
         self.house.send("DELETE", f"/v2/a/b/blobs/{DIGEST}")
         self.assertEqual(self.facts(), [("delete", "done", "blob", "a/b", "", DIGEST)])
+
+    def test_tags_of_a_push_by_digest(self) -> None:
+        """Each tag is recorded, of a push that failed too."""
+        self.push()
+        index = b'{"schemaVersion": 2, "mediaType": "%s", "manifests": []}' % INDEX
+        digest = "sha256:" + sha256(index).hexdigest()
+        path = f"/v2/a/b/manifests/{digest}?tag=v1&tag=v2"
+        self.facts()
+        sent = self.house.send("PUT", path, index, Content_Type=INDEX.decode())
+        self.assertEqual(sent.status, 201)
+        self.assertEqual(
+            self.facts(),
+            [
+                ("push", "done", "manifest", "a/b", "", digest),
+                ("push", "done", "tag", "a/b", "v1", digest),
+                ("push", "done", "tag", "a/b", "v2", digest),
+            ],
+        )
+        self.house.send("PUT", path, b"{", Content_Type=INDEX.decode())
+        (entry,) = self.trail.entries
+        self.assertEqual((entry.digest, entry.detail), (digest, "tags v1,v2"))
 
     def test_pulls(self) -> None:
         """What changes nothing is not recorded, be it refused or not."""

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
@@ -37,26 +38,29 @@ class Command(Protocol):
     """One command of the control socket."""
 
     def run(
-        self, who: str, options: Mapping[str, Any], tell: Tell
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> Deferred[dict[str, Any]]:
         """Run the command; fires with a report of JSON values.
 
         Fails with ``CommandRefused``, or with any other exception, which is logged.
         Cancelling stops it; it may then fire with a report of what was done.
 
-        :param who: the requester, for the log.
+        :param who: for the log and the audit trail.
         """
 
 
 @attrs.frozen
 class CollectCommand:
-    """``collect``: the options are those of :class:`CollectOptions`."""
+    """``collect``: the options are those of :class:`CollectOptions`.
 
-    _collector: ICollector
+    :ivar collector_for: gives the collector of whoever asks.
+    """
+
+    _collector_for: Callable[[Requester], ICollector]
 
     @deferred
     async def run(
-        self, who: str, options: Mapping[str, Any], tell: Tell
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Collect, with progress."""
 
@@ -69,7 +73,9 @@ class CollectCommand:
             float(options.get("grace_seconds", CollectOptions().grace_seconds)),
         )
         try:
-            report = await self._collector.collect(options=wanted, tell=progress)
+            report = await self._collector_for(who).collect(
+                options=wanted, tell=progress
+            )
         except CollectionBusy as error:
             raise CommandRefused("a collection is under way already") from error
         return attrs.asdict(report)
@@ -82,15 +88,16 @@ class VerifyCommand:
     Options: ``rate`` in bytes per second, ``repositories``, ``resume`` and
     ``skip_seconds``; see :class:`ScrubOptions`.
 
+    :ivar scrubber_for: gives the scrubber of whoever asks.
     :ivar looks_at_links: also finds links to content that is not there.
     """
 
-    _scrubber: IScrubber
+    _scrubber_for: Callable[[Requester], IScrubber]
     _looks_at_links: bool
 
     @deferred
     async def run(
-        self, who: str, options: Mapping[str, Any], tell: Tell
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Scrub, with progress; stopping gives a report of what was read."""
 
@@ -99,7 +106,7 @@ class VerifyCommand:
 
         try:
             wanted = self._read(options)
-            report = await self._scrubber.scrub(options=wanted, tell=progress)
+            report = await self._scrubber_for(who).scrub(options=wanted, tell=progress)
         except (NameInvalid, ScrubRefused) as error:
             raise CommandRefused(str(error)) from error
         return attrs.asdict(report)
@@ -123,7 +130,7 @@ class ReloadCommand:
 
     @deferred
     async def run(
-        self, who: str, options: Mapping[str, Any], tell: Tell
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Reload."""
         try:

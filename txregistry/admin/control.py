@@ -9,8 +9,6 @@ was done if it has one.
 from __future__ import annotations
 
 import json
-import socket
-import struct
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -21,7 +19,6 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IPushProducer,
     IReactorTime,
-    ISystemHandle,
     ITCPTransport,
     ITransport,
 )
@@ -32,14 +29,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.admin.commands import Command, CommandRefused
+from txregistry.admin.requester import peer
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
-
-#: Credentials of the peer: process, user and group (unix(7), SO_PEERCRED).
-_CREDENTIALS = struct.Struct("3i")
 
 #: Seconds within which a client asks.
 QUESTION_SECONDS = 60.0
@@ -143,16 +138,6 @@ def _is_stop(line: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(question, dict) and question.get("command") == "stop"
-
-
-def peer(transport: Any) -> str:
-    """Name the peer of a Unix socket, from its credentials in the kernel."""
-    handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
-    if not isinstance(handle, socket.socket):
-        return "the control socket"
-    found = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, user, _ = _CREDENTIALS.unpack(found)
-    return f"user {user}, process {pid}"
 
 
 @attrs.define(eq=False, slots=False)

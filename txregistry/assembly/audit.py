@@ -1,22 +1,37 @@
-"""Records what the daemon deletes without a client, around the parts that do."""
+"""Records what changes without a request of HTTP, around the parts that do it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import implementer
 
 from txregistry.config.model import Log
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.audit import DONE, AuditEntry, IAudit
+from txregistry.interfaces.audit import (
+    DONE,
+    FAILED,
+    REFUSED,
+    STOPPED,
+    AuditEntry,
+    IAudit,
+    Requester,
+)
 from txregistry.interfaces.collection import (
     CollectionBusy,
     CollectOptions,
     CollectReport,
     ICollector,
     Progress,
+)
+from txregistry.interfaces.scrub import (
+    IScrubber,
+    ScrubOptions,
+    ScrubProgress,
+    ScrubRefused,
+    ScrubReport,
 )
 from txregistry.observe.audit import AuditLog, SilentAudit
 from txregistry.storage.tree import layout
@@ -31,10 +46,11 @@ def make_audit(log: Log) -> IAudit:
 @implementer(ICollector)
 @attrs.define(eq=False)
 class AuditedCollector:
-    """Collects, and records it; a dry run and a refusal change nothing."""
+    """Collects, and records it with who asked; a dry run changes nothing."""
 
     _collector: ICollector
     _audit: IAudit
+    _who: Requester
 
     @deferred
     async def collect(
@@ -43,18 +59,56 @@ class AuditedCollector:
         """Collect once; see :class:`ICollector`."""
         try:
             report = await self._collector.collect(options=options, tell=tell)
-        except CollectionBusy:
-            raise
         except Exception as error:
-            self._record(type(error).__name__, str(error))
+            self._record(options, *_failure(error, CollectionBusy))
             raise
+        untagged = " and untagged manifests" if options.delete_untagged else ""
+        self._record(options, DONE, f"unreferenced content{untagged}")
+        return report
+
+    def _record(self, options: CollectOptions, outcome: str, detail: str) -> None:
         if not options.dry_run:
-            untagged = " and untagged manifests" if options.delete_untagged else ""
-            self._record(DONE, f"unreferenced content{untagged}")
+            _record(self._audit, "collect", self._who, outcome, detail)
+
+
+@implementer(IScrubber)
+@attrs.define(eq=False)
+class AuditedScrubber:
+    """Scrubs, and records it with who asked."""
+
+    _scrubber: IScrubber
+    _audit: IAudit
+    _who: Requester
+
+    @deferred
+    async def scrub(
+        self, options: ScrubOptions, tell: Callable[[ScrubProgress], None]
+    ) -> ScrubReport:
+        """Make one pass; see :class:`IScrubber`."""
+        try:
+            report = await self._scrubber.scrub(options=options, tell=tell)
+        except Exception as error:
+            self._record(*_failure(error, ScrubRefused))
+            raise
+        outcome = DONE if report.complete else STOPPED
+        self._record(outcome, f"{report.contents} contents, {report.damaged} damaged")
         return report
 
     def _record(self, outcome: str, detail: str) -> None:
-        self._audit.record(AuditEntry("collect", outcome, detail=detail))
+        _record(self._audit, "verify", self._who, outcome, detail)
+
+
+def _failure(error: Exception, refusal: type[Exception]) -> tuple[str, str]:
+    """Return the outcome and the detail of work that has failed (pure)."""
+    if isinstance(error, CancelledError):
+        return STOPPED, ""
+    return REFUSED if isinstance(error, refusal) else FAILED, str(error)
+
+
+def _record(
+    audit: IAudit, action: str, who: Requester, outcome: str, detail: str
+) -> None:
+    audit.record(AuditEntry(action, outcome, who.who, who.peer, detail=detail))
 
 
 @attrs.define(eq=False)

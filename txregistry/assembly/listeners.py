@@ -18,7 +18,7 @@ from txregistry.admin.commands import (
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
-from txregistry.assembly.audit import AuditedCollector
+from txregistry.assembly.audit import AuditedCollector, AuditedScrubber
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import (
     api_settings,
@@ -38,6 +38,8 @@ from txregistry.daemon.endpoints import (
 )
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
@@ -157,16 +159,29 @@ def _control(
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
     if path != link:
         endpoint = LinkedEndpoint(endpoint, path, link)
-    is_cache = bool(context.config.proxy.remoteurl)
+    commands = _commands(context, backend, reloader)
+    yield ControlFactory(commands, context.reactor), endpoint
+
+
+def _commands(
+    context: Context, backend: Backend, reloader: IReloader
+) -> dict[str, Command]:
+    audit, is_cache = context.audit, bool(context.config.proxy.remoteurl)
+
+    def scrubber(who: Requester) -> IScrubber:
+        return AuditedScrubber(backend.scrubber, audit, who)
+
+    def collector(who: Requester) -> ICollector:
+        return AuditedCollector(backend.local.collector, audit, who)
+
     commands: dict[str, Command] = {
         "reload": ReloadCommand(reloader),
         # A cache need not have what it links: it is fetched when it is asked for.
-        "verify": VerifyCommand(backend.scrubber, looks_at_links=not is_cache),
+        "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
     }
     if not is_cache:
-        collector = AuditedCollector(backend.local.collector, context.audit)
         commands["collect"] = CollectCommand(collector)
-    yield ControlFactory(commands, context.reactor), endpoint
+    return commands
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:

@@ -24,7 +24,7 @@ from txregistry.daemon.databases import Index, Ledger
 from txregistry.daemon.lock import DirectoryLock
 from txregistry.daemon.memory import MallocTrimmer
 from txregistry.daemon.registry import Registry
-from txregistry.daemon.reload import Reloader
+from txregistry.daemon.reload import Reloader, no_log_files
 from txregistry.daemon.storage import Journaling, StorageService
 from txregistry.daemon.supervision import Supervision
 from txregistry.daemon.systemd import Manager
@@ -47,6 +47,7 @@ def build_registry(
     give_up: Callable[[], None],
     set_log: Callable[[Log], None] = _keep_log,
     path: str | None = None,
+    reopen_logs: Callable[[], None] = no_log_files,
 ) -> tuple[Registry, IReloader]:
     """Build the daemon of a configuration; nothing starts yet.
 
@@ -54,6 +55,7 @@ def build_registry(
     :param give_up: called when it cannot start; ends the process.
     :param set_log: applies a changed ``log`` section.
     :param path: the configuration file that a reload reads.
+    :param reopen_logs: opens files of logs again, at each reload.
     :return: the daemon, and what reloads its configuration.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
@@ -100,6 +102,7 @@ def build_registry(
         lambda: registry.why_busy,
         manager,
         context.audit,
+        reopen_logs,
     )
     for part in (
         reading,

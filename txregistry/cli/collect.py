@@ -8,6 +8,8 @@ from typing import Any
 
 import attrs
 
+from txregistry.admin.requester import ourselves
+from txregistry.assembly.audit import AuditedCollector
 from txregistry.assembly.context import Context
 from txregistry.assembly.settings import own_path
 from txregistry.assembly.storage import StorageParts
@@ -54,8 +56,9 @@ def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, A
 def _collect_here(
     config: Config, options: Options, tell: Tell, unlocked: bool
 ) -> dict[str, Any]:
-    async def work(_: Context, storage: StorageParts) -> CollectReport:
-        return await storage.local.collector.collect(
+    async def work(context: Context, storage: StorageParts) -> CollectReport:
+        audit, collector = context.audit, storage.local.collector
+        return await AuditedCollector(collector, audit, ourselves()).collect(
             options=options, tell=lambda made: tell(made.stage, made.done)
         )
 

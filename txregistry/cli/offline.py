@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import random
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,9 +13,11 @@ from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
+from txregistry.admin.requester import user_name
 from txregistry.assembly.context import Context, make_context
 from txregistry.assembly.settings import own_path
 from txregistry.assembly.storage import StorageParts, build_storage
+from txregistry.cli.trail import TrailBroken, audit_trail
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.daemon.storage import Journaling
@@ -56,25 +57,19 @@ def _check_owner(directory: str) -> None:
     with suppress(FileNotFoundError):
         owner = os.stat(directory).st_uid if directory else 0
         if owner and os.geteuid() == 0:
-            name = _name(owner)
+            name = user_name(owner)
             raise OfflineFailed(
                 f"no daemon answers, and {directory} belongs to {name}, who could not"
                 f" write to it afterwards: use runuser -u {name} -- txregistry …"
             )
 
 
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
-
-
 def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -> T:
     """Do work with the lock of the storage held, on a reactor of its own.
 
     :param unlocked: also where nothing tells whether a registry uses the storage.
-    :raise OfflineFailed: another process has the storage, or the work failed.
+    :raise OfflineFailed: another process has the storage, the audit trail cannot be
+        written, or the work failed.
     """
     place = lockable(config, unlocked)
     _check_owner(os.path.dirname(place))
@@ -86,7 +81,10 @@ def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -
             f"{error}, and its control socket does not answer"
         ) from error
     try:
-        return _react(lambda reactor: _run(reactor, config, work))
+        with audit_trail(config.log):
+            return _react(lambda reactor: _run(reactor, config, work))
+    except TrailBroken as error:
+        raise OfflineFailed(str(error)) from error
     finally:
         lock.stopService()
 

@@ -11,6 +11,8 @@ import attrs
 import click
 from twisted.internet.defer import Deferred
 
+from txregistry.admin.requester import ourselves
+from txregistry.assembly.audit import AuditedScrubber
 from txregistry.assembly.context import Context
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.settings import own_path
@@ -148,7 +150,8 @@ def _verify_here(
             context.reactor,
         )
         try:
-            return await _stoppable(context, scrubber.scrub(wanted, progress))
+            audited = AuditedScrubber(scrubber, context.audit, ourselves())
+            return await _stoppable(context, audited.scrub(wanted, progress))
         finally:
             if is_cache:
                 await storage.local.databases.ledger.close()

@@ -42,7 +42,8 @@ class AuditSection:
     disabled: bool = setting(False, "Write no audit trail.")
     path: str = setting(
         "",
-        "A file for the audit trail alone; it is appended to.",
+        "A file for the audit trail alone; it is appended to, and opened again by a"
+        " reload.",
         unset="the log",
     )
 
@@ -65,8 +66,8 @@ class Log:
     )
     audit: AuditSection = section(
         AuditSection,
-        "A line for each push, delete, purge, collection and reload.",
-        restart="its file is opened at the start",
+        "A line for each push, delete, purge, collection, verification and reload.",
+        restart="where it goes is settled at the start",
     )
     reportcaller: object = no_effect(
         "events name their source by namespace",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
@@ -17,11 +17,22 @@ from txregistry.config.read import ConfigurationError
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.waiters import Waiters
-from txregistry.interfaces.audit import DONE, AuditEntry, IAudit
+from txregistry.interfaces.audit import (
+    DONE,
+    FAILED,
+    REFUSED,
+    AuditEntry,
+    IAudit,
+    Requester,
+)
 from txregistry.interfaces.reload import IReloader, ReloadRefused, ReloadReport
 from txregistry.observe.audit import SilentAudit
 
 T = TypeVar("T")
+
+
+def no_log_files() -> None:
+    """Open no files of logs again: there are none."""
 
 
 class ReloadManager(Protocol):
@@ -46,6 +57,7 @@ class Reloader(Generic[T]):
         ``ConfigurationError``.
     :param take: applies what was read, or raises ``ConfigurationError`` and changes
         nothing.
+    :param reopen: opens files of logs again, which may have been renamed.
     :param why_busy: returns why no reload is possible now; empty if one is.
     """
 
@@ -54,13 +66,18 @@ class Reloader(Generic[T]):
     _why_busy: Callable[[], str]
     _manager: ReloadManager
     _audit: IAudit = attrs.field(factory=SilentAudit)
-    _asked: dict[str, None] = attrs.field(factory=dict)
+    _reopen: Callable[[], None] = no_log_files
+    _asked: dict[Requester, None] = attrs.field(factory=dict)
     _waiters: Waiters[ReloadReport] = attrs.field(factory=Waiters)
     _is_running: bool = False
     _log = Logger()
 
-    def reload(self, who: str) -> Deferred[ReloadReport]:
-        """Read the configuration again and apply it; see :class:`IReloader`."""
+    def reload(self, who: Requester) -> Deferred[ReloadReport]:
+        """Read the configuration again and apply it; see :class:`IReloader`.
+
+        Whatever becomes of it, files of logs are opened again.
+        """
+        self._reopen()
         why = self._why_busy()
         if why:
             self._refuse(who, why)
@@ -76,12 +93,12 @@ class Reloader(Generic[T]):
     async def _run(self) -> None:
         self._is_running = True
         while self._asked:
-            who, self._asked = ", ".join(self._asked), {}
+            asked, self._asked = tuple(self._asked), {}
             waiters, self._waiters = self._waiters, Waiters()
             self._manager.reloading()
-            report = await self._once(who)
+            report = await self._once(_together(asked))
             with self._log.failuresHandled("the outcome of a reload is not reported"):
-                self._tell(report, who)
+                self._tell(report, asked)
             self._manager.ready(summary(report))
             waiters.fire(report)
         self._is_running = False
@@ -101,10 +118,11 @@ class Reloader(Generic[T]):
             self._log.failure("reload failed")
             return ReloadReport(problems=(str(error) or type(error).__name__,))
 
-    def _refuse(self, who: str, why: str) -> None:
-        self._log.error("reload for {who} refused: {reason}", who=who, reason=why)
+    def _refuse(self, who: Requester, why: str) -> None:
+        self._record(who, REFUSED, why)
+        self._log.error("reload for {who} refused: {reason}", who=str(who), reason=why)
 
-    def _tell(self, report: ReloadReport, who: str) -> None:
+    def _tell(self, report: ReloadReport, asked: Sequence[Requester]) -> None:
         for problem in report.problems:
             self._log.error("{problem}", problem=problem)
         for warning in report.warnings:
@@ -115,12 +133,21 @@ class Reloader(Generic[T]):
                 key=key,
                 reason=why,
             )
-        outcome = "FAILED" if report.problems else DONE
+        outcome = FAILED if report.problems else DONE
         waiting = (f"{key} (needs a restart)" for key in report.restart)
         changed = ", ".join((*report.changed, *waiting, *report.problems))
-        self._audit.record(AuditEntry("reload", outcome, who, detail=changed))
+        for who in asked:
+            self._record(who, outcome, changed)
         level = self._log.error if report.problems else self._log.info
-        level("{summary} (for {who})", summary=summary(report), who=who)
+        level("{summary} (for {who})", summary=summary(report), who=_together(asked))
+
+    def _record(self, who: Requester, outcome: str, detail: str) -> None:
+        entry = AuditEntry("reload", outcome, who.who, who.peer, detail=detail)
+        self._audit.record(entry)
+
+
+def _together(asked: Iterable[Requester]) -> str:
+    return ", ".join(map(str, asked))
 
 
 def summary(report: ReloadReport) -> str:
@@ -145,7 +172,7 @@ def reload_on_hangup(reactor: Any, reloader: IReloader) -> None:
 
     def reload() -> None:
         # The outcome is logged.
-        reloader.reload(who="SIGHUP").addErrback(lambda _: None)
+        reloader.reload(who=Requester("SIGHUP")).addErrback(lambda _: None)
 
     def on_signal(*_: Any) -> None:
         reactor.callFromThread(reactor.stop if terminal_is_gone() else reload)

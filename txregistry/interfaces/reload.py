@@ -8,6 +8,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from txregistry.interfaces.audit import Requester
+
 
 @attrs.frozen
 class ReloadReport:
@@ -32,12 +34,12 @@ class ReloadRefused(Exception):
 class IReloader(Interface):
     """Reloads the configuration."""
 
-    def reload(who: str) -> Deferred[ReloadReport]:
+    def reload(who: Requester) -> Deferred[ReloadReport]:
         """Read the configuration again and apply what needs no restart.
 
         Requests that come during a reload share the one that follows it.
 
-        :param who: the requester, for the log.
+        :param who: for the log and the audit trail.
         :return: fires with the outcome. Fails with ``ReloadRefused`` while the daemon
             starts or stops. Cancelling does not stop the reload.
         """

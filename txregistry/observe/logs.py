@@ -121,9 +121,9 @@ def make_observer(
         It does not concern the audit trail.
     :param audit: where the audit trail goes, instead of ``lines``.
     """
-    observer = _formatting(formatter, fields, lines)
+    observer = format_lines(formatter, fields, lines)
     if audit is not None:
-        observer = AuditSplitter(observer, _formatting(formatter, fields, audit))
+        observer = AuditSplitter(observer, format_lines(formatter, fields, audit))
     least = LogLevelFilterPredicate(_level(level))
     if level == "info":
         # Twisted's own messages at this level are for debugging.
@@ -149,9 +149,10 @@ class RenewableObserver:
         self._observer = observer
 
 
-def _formatting(
+def format_lines(
     formatter: str, fields: Mapping[str, str], lines: ILines
 ) -> ILogObserver:
+    """Create the observer of one form (see :func:`make_observer`), of all levels."""
     if formatter == "text":
         return TextObserver(lines, fields)
     time_name = "@timestamp" if formatter == "logstash" else "time"

@@ -30,6 +30,48 @@ MAX_BUFFERED_BYTES = 1024 * 1024
 _RETRY_SECONDS, _CLOSE_SECONDS = 0.05, 1.0
 
 
+#: The mode of logs, and of the audit trail: only the owner and the group may read who
+#: did what.
+LOG_MODE, AUDIT_MODE = 0o666, 0o640
+
+
+def open_log(path: str, mode: int) -> int:
+    """Open a file that lines are appended to; return its descriptor.
+
+    :raise OSError: it cannot be opened.
+    """
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+
+
+@attrs.frozen
+class LogFile:
+    """An open file of a log, which is opened again when it was renamed."""
+
+    path: str
+    mode: int
+    descriptor: int
+
+    @classmethod
+    def open(cls, path: str, mode: int) -> LogFile:
+        """Open a file; the path holds after a change of the working directory too.
+
+        :raise OSError: it cannot be opened.
+        """
+        path = os.path.abspath(path)
+        return cls(path, mode, open_log(path, mode))
+
+    def reopen(self) -> None:
+        """Open the path again, under the descriptor that writers have.
+
+        :raise OSError: it cannot be opened; the file from before stays in use.
+        """
+        fresh = open_log(self.path, self.mode)
+        try:
+            os.dup2(fresh, self.descriptor, inheritable=False)
+        finally:
+            os.close(fresh)
+
+
 class ILines(Protocol):
     """Accepts lines, as a text file does."""
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import attrs
 
-from txregistry.interfaces.audit import DONE, AuditEntry, IAudit
+from txregistry.interfaces.audit import DONE, FAILED, AuditEntry, IAudit
 from txregistry.interfaces.events import Action, EventTarget
+from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, Several
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.web.http.request import RegistryRequest
 
-#: Outcome of what failed by no fault that has a code.
-FAILED = "FAILED"
+#: Tags that one push by digest may set (``?tag=``).
+MAX_TAGS = 100
 
 
 @attrs.frozen
@@ -43,6 +45,13 @@ class RequestAudit:
             detail="" if source is None else f"from {source}",
         )
 
+    def tagged(
+        self, request: RegistryRequest, name: RepositoryName, digest: Digest, tag: Tag
+    ) -> None:
+        """Record a tag that a push has set beside the name that it was pushed by."""
+        facts = {"repository": str(name), "tag": str(tag), "digest": str(digest)}
+        self._record(request, Action.PUSH.value, kind="tag", **facts)
+
     def failed(
         self,
         request: RegistryRequest,
@@ -63,6 +72,7 @@ class RequestAudit:
             outcome=_code(error),
             kind=kind,
             repository=str(parts.get("name", "")),
+            detail=_wanted_tags(request) if kind == "manifest" else "",
             **{named: reference},
         )
 
@@ -78,6 +88,12 @@ class RequestAudit:
             action, outcome, who, request.peer, request_id=identity, **facts
         )
         self._audit.record(entry)
+
+
+def _wanted_tags(request: RegistryRequest) -> str:
+    """Return the tags that a push by digest would have set; they may be malformed."""
+    tags = request.queries("tag")[:MAX_TAGS] if request.method == b"PUT" else []
+    return f"tags {','.join(tags)}" if tags else ""
 
 
 def _code(error: Exception) -> str:

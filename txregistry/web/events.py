@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 from twisted.internet.defer import Deferred, succeed
 
@@ -54,12 +56,20 @@ class EventEmitter:
         manifest: Manifest,
         url: str,
         tag: Tag | None,
+        tags: Iterable[Tag] = (),
     ) -> Deferred[None]:
-        """Emit an event for a manifest that was pushed or pulled."""
+        """Emit an event for a manifest that was pushed or pulled.
+
+        :param tags: all that a push has set; those beside ``tag`` are recorded only.
+        """
         target = EventTarget(
             name, manifest.descriptor, url=url, tag=tag, references=manifest.references
         )
-        return self._emit(request, action, "manifest", target)
+        done = self._emit(request, action, "manifest", target)
+        for other in tags:
+            if other != tag:
+                self._audit.tagged(request, name, manifest.digest, other)
+        return done
 
     def deleted(
         self,

@@ -31,6 +31,7 @@ from txregistry.spec.errors import (
 from txregistry.spec.manifest.model import MAX_MANIFEST_BYTES, Manifest
 from txregistry.spec.manifest.push import PushPolicy, read_pushed, requirements_of
 from txregistry.spec.reference import RepositoryName, Tag, parse_reference
+from txregistry.web.audit import MAX_TAGS
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.manifests import parse_existing_reference
@@ -38,9 +39,6 @@ from txregistry.web.urls import Urls
 
 #: An answer lists at most this many problems of a manifest.
 MAX_PROBLEMS = 100
-
-#: Tags that one push by digest may set (``?tag=``).
-MAX_TAGS = 100
 
 
 @attrs.frozen
@@ -71,7 +69,7 @@ class ManifestWrites:
         await manifests.pin(manifest=manifest)
         await self._verify(request, repository, manifest)
         await manifests.put(manifest=manifest, tags=tags)
-        await self._announce_push(request, name, manifest, wanted)
+        await self._announce_push(request, name, manifest, wanted, tags)
         self._created(request, name, manifest, wanted, tags)
         return b""
 
@@ -141,10 +139,13 @@ class ManifestWrites:
         name: RepositoryName,
         manifest: Manifest,
         wanted: Digest | Tag,
+        tags: list[Tag],
     ) -> None:
         url = self._urls.manifest(request, name, manifest.digest)
         tag = wanted if isinstance(wanted, Tag) else None
-        await self._events.manifest(request, Action.PUSH, name, manifest, url, tag)
+        await self._events.manifest(
+            request, Action.PUSH, name, manifest, url, tag, tags
+        )
 
     def _created(
         self,

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from txregistry.admin.commands import CollectCommand, ReloadCommand
 from txregistry.admin.control import (
+    ALIVE_SECONDS,
     MAX_QUESTION,
     QUESTION_SECONDS,
     ControlFactory,
@@ -88,10 +89,16 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_who_has_asked(self) -> None:
-        """A collection may take as long as it does."""
+        """A collection may take as long as it does, and says that it is at work."""
         self.ask({"command": "collect"})
-        self.clock.advance(QUESTION_SECONDS * 100)
+        self.clock.pump([ALIVE_SECONDS] * 100)
         self.assertTrue(self.transport.connected)
+        self.assertEqual(self.answers(), [{"alive": True}] * 100)
+        self.transport.producer.pauseProducing()
+        self.clock.advance(ALIVE_SECONDS)
+        self.assertEqual(len(self.answers()), 100)
+        self.collector.done.callback(CollectReport())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_collection(self) -> None:
         """Progress as it goes, the report at the end, then the connection ends."""

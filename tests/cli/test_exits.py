@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from pathlib import Path
 
 import click
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.cli.exits import FAILED, STATUSES, fail
+from txregistry.cli import exits
+from txregistry.cli.exits import FAILED, STATUSES, fail, meaning
+from txregistry.cli.main import main
 
 
 class FailTests(SynchronousTestCase):
@@ -35,6 +40,39 @@ class FailTests(SynchronousTestCase):
         _, out, _ = self.run_failing("bad", as_json=True, problems=["a: x"])
         self.assertEqual(json.loads(out), {"error": "bad", "problems": ["a: x"]})
 
-    def test_statuses(self) -> None:
-        """Each status that a command ends with is on its manual page."""
-        self.assertLessEqual({0, FAILED, 2, 78}, set(STATUSES))
+
+class StatusTests(SynchronousTestCase):
+    """The one table of statuses."""
+
+    def test_all_are_in_it(self) -> None:
+        """No command ends with a number of its own."""
+        named = {name for name, value in vars(exits).items() if isinstance(value, int)}
+        self.assertEqual({getattr(exits, name) for name in named} | {0}, set(STATUSES))
+        for path in Path(exits.__file__).parent.glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and "SystemExit" in ast.unparse(
+                    node.func
+                ):
+                    self.assertNotRegex(ast.unparse(node), r"\d", path.name)
+                elif isinstance(node, ast.Assign) and path.name != "exits.py":
+                    said = ast.unparse(node.targets[0])
+                    self.assertNotRegex(said, "^(EX_|EXIT|STATUS)", path.name)
+
+    def test_commands(self) -> None:
+        """Each command of the table is there; its own meanings are in its help."""
+        for command in sorted(
+            {name for of in STATUSES.values() for name in of if name}
+        ):
+            shown = CliRunner().invoke(main, [*command.split(), "--help"]).output
+            self.assertIn("Exit statuses:", shown, command)
+            text = " ".join(shown.split())
+            for status, of in STATUSES.items():
+                if command in of:
+                    self.assertIn(f"{status} {of[command]}", text)
+
+    def test_page(self) -> None:
+        """The page of the documentation has the same."""
+        page = Path(__file__).parents[2] / "docs" / "exit-statuses.md"
+        rows = re.findall(r"^\| (\d+) \| (.*) \|$", page.read_text(), re.M)
+        expected = [(str(status), meaning(status)) for status in STATUSES]
+        self.assertEqual([(a, b.replace("`", "")) for a, b in rows], expected)

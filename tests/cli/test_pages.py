@@ -9,7 +9,7 @@ import click
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.cli import completions, manpages
-from txregistry.cli.exits import STATUSES
+from txregistry.cli.exits import STATUSES, meaning
 from txregistry.cli.main import main
 from txregistry.cli.reference import document
 from txregistry.cli.roff import ManualPage, escaped
@@ -80,14 +80,17 @@ class ManualTests(SynchronousTestCase):
             for param in command.params:
                 if isinstance(param, click.Option):
                     self.assertIn(" ".join((param.help or "").split()), page)
-        for status, text in STATUSES.items():
-            self.assertIn(f"{status} {text}", page)
+        for status in STATUSES:
+            self.assertIn(f"{status} {meaning(status)}", page)
 
     def test_kept_lines(self) -> None:
         """Lines that click keeps are kept, and its marks are not shown."""
         text = manpages.pages()["txregistry.8"]
         self.assertNotRegex(text, r"[\x00-\x09\x0b-\x1f]")
-        self.assertIn(".nf\nThe exit code is\n  0  it can be taken over", text)
+        page = ManualPage([".SH X"])
+        manpages._tell(page, "First.\n\n\b\n0  one\n1  two")
+        self.assertIn("First.\n", str(page))
+        self.assertIn(".nf\n0  one\n1  two", str(page))
 
     def test_daemon(self) -> None:
         """That of the daemon has its options."""

@@ -95,7 +95,7 @@ class CommandTests(VerifyCase):
         """What cannot be done is said, with status 2."""
 
         def fail(*_: Any) -> None:
-            raise VerifyFailed("under way already")
+            raise VerifyFailed("under way already", 2)
 
         self.patch(verifying, "verified", fail)
         result = self.run_command()

@@ -149,11 +149,23 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 async def run(*argv: str, env: dict[str, str] | None = None) -> str:
     """Run a command to its end; a failure shows what it said."""
+    out, err = await _finished(argv, env)
+    return out + err
+
+
+async def output(*argv: str, env: dict[str, str] | None = None) -> str:
+    """Run a command; give its standard output only, where machines read."""
+    return (await _finished(argv, env))[0]
+
+
+async def _finished(
+    argv: tuple[str, ...], env: dict[str, str] | None
+) -> tuple[str, str]:
     full = {**os.environ, **(env or {})}
     out, err, code = await getProcessOutputAndValue(argv[0], argv[1:], full)
     if code:
         raise AssertionError(f"{argv} ended with {code}: {out!r} {err!r}")
-    return (out + err).decode("utf-8", "replace")
+    return out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
 def which(program: str) -> str:

@@ -7,12 +7,11 @@ import os
 import sys
 from pathlib import Path
 
-from twisted.internet.utils import getProcessOutputAndValue
-
 from tests.integration.images import Layout
 from tests.integration.support import (
     IntegrationCase,
     Registry,
+    output,
     require,
     run,
     start,
@@ -54,12 +53,8 @@ class CollectTests(IntegrationCase):
         }
 
     async def collect(self, config: str, *options: str) -> dict[str, object]:
-        arguments = ("garbage-collect", "--json", *options, config)
-        env = {**os.environ, "COLUMNS": "80"}
-        # The audit trail of a command may be on its standard error.
-        out, err, _ = await getProcessOutputAndValue(COMMAND, arguments, env)
-        assert out, err
-        return json.loads(out)
+        command = (COMMAND, "garbage-collect", "--json", *options, config)
+        return json.loads(await output(*command, env={"COLUMNS": "80"}))
 
     async def pulls(self, registry: Registry, name: str) -> int:
         accept = "application/vnd.oci.image.manifest.v1+json"

@@ -8,7 +8,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.integration.support import IntegrationCase, Registry, run, until
+from tests.integration.support import IntegrationCase, Registry, output, run, until
 
 COMMAND = str(Path(sys.executable).parent / "txregistry")
 KIND = "application/vnd.oci.image.manifest.v1+json"
@@ -101,12 +101,12 @@ class ForeignTests(IntegrationCase):
         config = str(self.directory / "ours.yml")
         for blobs in (2, 0):
             command = (COMMAND, "garbage-collect", "--json", "--grace", "0", config)
-            report = json.loads(await run(*command, env={"COLUMNS": "80"}))
+            report = json.loads(await output(*command, env={"COLUMNS": "80"}))
             self.assertEqual(report["blobs_deleted"], blobs)
         await self.push(ours, "c", "v2")
         await ours.process.end()
         command = (*self.wrapper(), COMMAND, "garbage-collect", "--json", config)
-        report = json.loads(await run(*command, env={"COLUMNS": "80"}))
+        report = json.loads(await output(*command, env={"COLUMNS": "80"}))
         self.assertEqual((report["broken"], report["blobs_kept"]), ([], 4))
 
     async def test_unreadable_repository(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 import signal
 import socket
 import sys
@@ -392,7 +393,8 @@ class RegistryTests(IntegrationCase, Reloads):
         self.assertEqual(await self.command(path), ("nothing has changed\n", "", 0))
         self.change("registry", tags__maxtags=7)
         self.assertEqual(await self.command(path), ("changed: tags.maxtags\n", "", 0))
-        self.assertIn(f"(for user {os.getuid()}, process", registry.process.text())
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self.assertIn(f"(for {user} (pid:", registry.process.text())
         self.change("registry", http__net="unix", http__addr="/nowhere")
         out, _, status = await self.command("--json", path)
         self.assertEqual(

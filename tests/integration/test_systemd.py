@@ -24,6 +24,7 @@ from tests.integration.support import (
     IntegrationCase,
     Output,
     Process,
+    output,
     require,
     run,
     sleep,
@@ -267,10 +268,10 @@ class ControlTests(SystemdCase):
         link = self.directory / "data" / "txregistry" / "control.sock"
         self.assertEqual(Path(os.readlink(link)).parent, runtime)
         command = str(Path(TWISTD).with_name("txregistry"))
-        said = await run(command, "garbage-collect", "--json", path)
+        said = await output(command, "garbage-collect", "--json", path)
         self.assertEqual(json.loads(said)["repositories"], 0)
         await process.end()
         self.assertEqual(list(runtime.iterdir()), [])
         # Without the daemon the command works alone.
-        said = await run(command, "garbage-collect", "--json", path)
+        said = await output(command, "garbage-collect", "--json", path)
         self.assertEqual(json.loads(said)["repositories"], 0)

@@ -1,9 +1,9 @@
 """The control socket: one command per connection, in lines of JSON.
 
 A client sends ``{"command": "collect", "options": {…}}``; the reply is any number of
-``{"progress": {…}}`` and then ``{"report": {…}}`` or ``{"error": "…"}``. Meanwhile the
-client may send ``{"command": "stop"}``: the command ends early, with a report of what
-was done if it has one.
+``{"progress": {…}}`` and ``{"alive": true}``, and then ``{"report": {…}}`` or
+``{"error": "…"}``. Meanwhile the client may send ``{"command": "stop"}``: the command
+ends early, with a report of what was done if it has one.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ MAX_QUESTION = 64 * 1024
 #: Seconds within which a client asks.
 QUESTION_SECONDS = 60.0
 
+#: Seconds between two signs of life while a command runs.
+ALIVE_SECONDS = 15.0
+
 
 @implementer(IPushProducer)
 class ControlProtocol(LineOnlyReceiver):
@@ -53,6 +56,7 @@ class ControlProtocol(LineOnlyReceiver):
     def __init__(self, commands: Mapping[str, Command], clock: IReactorTime) -> None:
         self._commands, self._clock = commands, clock
         self._limit: IDelayedCall | None = None
+        self._alive: IDelayedCall | None = None
         self._answering: Deferred[None] | None = None
         self._is_read = True
 
@@ -78,6 +82,7 @@ class ControlProtocol(LineOnlyReceiver):
         """Take the question, or the wish to stop; ignore further questions."""
         if self._answering is None:
             self._asked()
+            self._show_life()
             self._answering = self._answer(line)
         elif _is_stop(line):
             self._answering.cancel()
@@ -85,8 +90,19 @@ class ControlProtocol(LineOnlyReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop the command: the client has left."""
         self._asked()
+        self._hide_life()
         if self._answering is not None:
             self._answering.cancel()
+
+    def _show_life(self) -> None:
+        if self._alive is not None and self._is_read:
+            self._say({"alive": True})
+        self._alive = self._clock.callLater(ALIVE_SECONDS, self._show_life)
+
+    def _hide_life(self) -> None:
+        alive, self._alive = self._alive, None
+        if alive is not None:
+            alive.cancel()
 
     def _asked(self) -> None:
         limit, self._limit = self._limit, None
@@ -113,6 +129,7 @@ class ControlProtocol(LineOnlyReceiver):
             self._say({"error": str(error) or type(error).__name__})
         else:
             self._say({"report": report})
+        self._hide_life()
         cast(IConsumer, self.transport).unregisterProducer()
         cast(ITransport, self.transport).loseConnection()
 

@@ -9,7 +9,7 @@ import attrs
 
 
 class Level(IntEnum):
-    """How much something matters; the highest is the exit code of a dry run."""
+    """How much something matters; the highest decides."""
 
     NOTE = 0
     LOOK = 1

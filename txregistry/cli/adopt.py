@@ -32,10 +32,18 @@ from txregistry.adopt.old import OldService, read_old
 from txregistry.adopt.takeover import Hands, StepFailed, Takeover
 from txregistry.adopt.units import Systemctl, UnitFailed
 from txregistry.assembly.loading import load
+from txregistry.cli.exits import (
+    CANNOT_ADOPT,
+    FAILED,
+    LOOK,
+    NOT_PUT_BACK,
+    epilog,
+)
 from txregistry.cli.options import as_json_option
 from txregistry.config.read import ConfigurationError
 
-ROLLED_BACK, CANNOT, STUCK = 1, 2, 3
+#: The status of a dry run.
+_STATUSES = {Level.NOTE: 0, Level.LOOK: LOOK, Level.CANNOT: CANNOT_ADOPT}
 
 _WORDS = {
     Level.NOTE: "it can be taken over",
@@ -45,7 +53,7 @@ _WORDS = {
 _MARKS = {Level.NOTE: " ", Level.LOOK: "!", Level.CANNOT: "X"}
 
 
-@click.command("adopt")
+@click.command("adopt", epilog=epilog("adopt"))
 @click.argument("config", required=False, type=click.Path(dir_okay=False))
 @click.option(
     "--unit",
@@ -96,14 +104,6 @@ def adopt(
     With --back everything is as it was, and the old service runs again, with what was
     pushed meanwhile. A takeover that was interrupted is ended by --apply, or undone by
     --back.
-
-    \b
-    The exit code is
-      0  it can be taken over; it was; it is taken back
-      1  it can, with something to look at; or --apply failed, and all is put back
-      2  it cannot; nothing was changed
-      3  not all could be put back, or the old service does not answer again: see to
-         what is said, and run --back again
     """
     if applying and backing:
         raise click.UsageError("--apply and --back exclude one another")
@@ -113,16 +113,16 @@ def adopt(
         if not applying and not backing:
             found = _examine(config, unit, takeover, options)
             _show(found, as_json)
-            raise SystemExit(int(found.verdict))
+            raise SystemExit(_STATUSES[found.verdict])
         with takeover.journal.locked():
             if backing:
                 _back(takeover, as_json)
             else:
                 _apply(config, unit, takeover, options, as_json)
     except JournalBroken as error:
-        _fail(str(error), CANNOT)
+        _fail(str(error), CANNOT_ADOPT)
     except PermissionError as error:
-        _fail(f"{error}: it takes root", CANNOT)
+        _fail(f"{error}: it takes root", CANNOT_ADOPT)
 
 
 def _teller(as_json: bool) -> Callable[[str], None]:
@@ -219,7 +219,7 @@ def _apply(
     except StepFailed as error:
         _roll_back(takeover, record, str(error), as_json)
     except KeyboardInterrupt:
-        _fail("interrupted: run it again, or with --back", STUCK)
+        _fail("interrupted: run it again, or with --back", NOT_PUT_BACK)
     _end(f"{record.old_unit} is taken over; --back undoes it", as_json)
 
 
@@ -233,7 +233,7 @@ def _planned(
     found = _examine(config, unit, takeover, options)
     if found.verdict == Level.CANNOT or not found.steps:
         _show(found, as_json, applied=False)
-        raise SystemExit(CANNOT)
+        raise SystemExit(CANNOT_ADOPT)
     for finding in found.findings:
         if finding.level == Level.LOOK:
             takeover.tell(_line(finding))
@@ -249,7 +249,7 @@ def _roll_back(
     # Without a journal no step was begun.
     _take_back(takeover, takeover.journal.load() or planned)
     _end(f"all is put back: {reason}", as_json, applied=False)
-    raise SystemExit(ROLLED_BACK)
+    raise SystemExit(FAILED)
 
 
 def _back(takeover: Takeover, as_json: bool) -> None:
@@ -265,11 +265,11 @@ def _take_back(takeover: Takeover, record: AdoptRecord) -> None:
     """Undo all that was begun, or end with what is in the way."""
     problems = takeover.back(record)
     if problems:
-        _fail("\n".join(["not all could be put back:", *problems]), STUCK)
+        _fail("\n".join(["not all could be put back:", *problems]), NOT_PUT_BACK)
     try:
         takeover.await_old(record)
     except (StepFailed, UnitFailed) as error:
-        _fail(f"all is put back, but: {error}", STUCK)
+        _fail(f"all is put back, but: {error}", NOT_PUT_BACK)
 
 
 def _end(message: str, as_json: bool, applied: bool = True) -> None:

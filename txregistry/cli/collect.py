@@ -14,6 +14,7 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.settings import own_path
 from txregistry.assembly.storage import StorageParts
 from txregistry.cli.daemon import DaemonFailed, ask, connect
+from txregistry.cli.exits import CommandFailed
 from txregistry.cli.offline import OfflineFailed, work_offline
 from txregistry.config.model import Config
 from txregistry.interfaces.collection import CollectOptions, CollectReport
@@ -24,7 +25,7 @@ Tell = Callable[[str, int], None]
 Options = CollectOptions
 
 
-class CollectFailed(Exception):
+class CollectFailed(CommandFailed):
     """Nothing, or not all, was collected; the message says why."""
 
 
@@ -36,7 +37,10 @@ def collect(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: the collection failed.
     """
-    connection = connect(own_path(config, "control.sock", ""))
+    try:
+        connection = connect(own_path(config, "control.sock", ""))
+    except DaemonFailed as error:
+        raise CollectFailed(str(error), error.status) from error
     if connection is None:
         return _collect_here(config, options, tell, unlocked)
     with connection:

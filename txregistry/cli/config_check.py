@@ -9,14 +9,14 @@ import attrs
 import click
 
 from txregistry.assembly.loading import Loaded
-from txregistry.cli.exits import FAILED
+from txregistry.cli.exits import FAILED, epilog
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
 from txregistry.config.origins import Origins
 from txregistry.config.read import ConfigurationError, path_of
 
 
-@click.command()
+@click.command(epilog=epilog("config check"))
 @config_argument
 @click.option("--strict", is_flag=True, help="Fail for warnings as well.")
 @click.option(

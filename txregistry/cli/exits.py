@@ -15,19 +15,77 @@ FAILED = 1
 #: Of ``verify``; click ends with the same for a wrong command line.
 NOT_ALL_READ = 2
 
+#: Of ``adopt``.
+LOOK, CANNOT_ADOPT, NOT_PUT_BACK = 1, 2, 3
+
 #: Of ``reload``.
 NEEDS_RESTART = 3
 
-#: What each status says, for the manual page.
-STATUSES: Mapping[int, str] = {
-    0: "Done; of config check: there are no problems.",
-    FAILED: "It failed; config check has found problems, or verify damage; or a key"
-    " is unknown.",
-    2: "The command line is wrong, or the file that it names cannot be opened; of"
-    " verify: not everything could be read.",
-    NEEDS_RESTART: "Of reload: some changed keys need a restart.",
-    EX_CONFIG: "The configuration cannot be used; config check tells why.",
+#: ``EX_NOPERM`` of sysexits(3).
+NOT_PERMITTED = 77
+
+#: What each status says: in general, under no name, and of single commands.
+STATUSES: Mapping[int, Mapping[str, str]] = {
+    0: {
+        "": "It is done.",
+        "config check": "There are no problems.",
+        "verify": "All that was read is good.",
+        "adopt": "It can be taken over; it was; it is taken back.",
+    },
+    FAILED: {
+        "": "It failed, or there is no such key.",
+        "config check": "There are problems.",
+        "verify": "Something is damaged or missing.",
+        "adopt": "It can be taken over, with something to look at; or --apply failed,"
+        " and all is put back.",
+    },
+    NOT_ALL_READ: {
+        "": "The command line is wrong, or the file that it names cannot be opened.",
+        "verify": "Not everything could be read.",
+        "adopt": "It cannot be taken over; nothing was changed.",
+    },
+    NEEDS_RESTART: {
+        "reload": "Some changed keys need a restart.",
+        "adopt": "Not all could be put back, or the old service does not answer again:"
+        " see to what is said, and run --back again.",
+    },
+    NOT_PERMITTED: {
+        "": "This user may not open the control socket of the daemon.",
+    },
+    EX_CONFIG: {
+        "": "The configuration cannot be used; config check tells why.",
+        "reload": "So it is, and the previous one stays in force.",
+    },
 }
+
+
+class CommandFailed(Exception):
+    """A command did not do its work; the message says why.
+
+    :ivar status: with which it ends.
+    """
+
+    def __init__(self, reason: str, status: int = FAILED) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def meaning(status: int) -> str:
+    """Return all that a status means, in one line (pure)."""
+    return " ".join(
+        f"Of {command}: {text[:1].lower()}{text[1:]}" if command else text
+        for command, text in STATUSES[status].items()
+    )
+
+
+def epilog(command: str) -> str:
+    """Return the statuses of a command that has meanings of its own, for its help."""
+    lines = [
+        f"  {status:2}  {of.get(command) or of['']}"
+        for status, of in STATUSES.items()
+        if command in of or "" in of
+    ]
+    return "\b\n" + "\n".join(["Exit statuses:", *lines])
 
 
 def fail(

@@ -68,7 +68,7 @@ def garbage_collect(
         with shown:
             report = collect(found, options, shown.tell, unlocked)
     except CollectFailed as error:
-        fail(str(error), as_json)
+        fail(str(error), as_json, error.status)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     elif not quiet:

@@ -17,7 +17,7 @@ import click
 
 from txregistry import __version__
 from txregistry.cli import config_man
-from txregistry.cli.exits import STATUSES
+from txregistry.cli.exits import STATUSES, meaning
 from txregistry.cli.main import main as txregistry
 from txregistry.cli.roff import ManualPage, bold
 from txregistry.tap import Options
@@ -77,8 +77,7 @@ def _commands(date: str) -> str:
     page.section("Commands")
     for context in found:
         _command(page, context)
-    _statuses(page, STATUSES)
-    page.text("The statuses of adopt stand in its own section.")
+    _statuses(page, {status: meaning(status) for status in STATUSES})
     page.section("Environment")
     page.item(
         bold("REGISTRY_CONFIGURATION_PATH"), "The file, where no argument names one."

@@ -12,7 +12,7 @@ import click
 from txregistry.assembly.loading import EX_CONFIG
 from txregistry.assembly.settings import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
-from txregistry.cli.exits import NEEDS_RESTART, fail
+from txregistry.cli.exits import NEEDS_RESTART, epilog, fail
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
 from txregistry.config.read import ConfigurationError
@@ -22,7 +22,7 @@ _SILENT = (
 )
 
 
-@click.command("reload")
+@click.command("reload", epilog=epilog("reload"))
 @config_argument
 @click.option(
     "--socket",
@@ -42,7 +42,7 @@ def reload(file: str | None, path: str | None, quiet: bool, as_json: bool) -> No
     try:
         report = reloaded(path or _socket(file, as_json))
     except DaemonFailed as error:
-        fail(str(error), as_json)
+        fail(str(error), as_json, error.status)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     elif report["problems"] or not quiet:

@@ -18,7 +18,13 @@ from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.settings import own_path
 from txregistry.assembly.storage import StorageParts
 from txregistry.cli.daemon import DaemonFailed, ask, connect, stop
-from txregistry.cli.exits import NOT_ALL_READ, fail
+from txregistry.cli.exits import (
+    NOT_ALL_READ,
+    NOT_PERMITTED,
+    CommandFailed,
+    epilog,
+    fail,
+)
 from txregistry.cli.offline import OfflineFailed, work_offline
 from txregistry.cli.options import ByteSize, Seconds, as_json_option, unlocked_option
 from txregistry.cli.places import place_of, usable
@@ -36,7 +42,7 @@ from txregistry.spec.reference import RepositoryName
 TellVerified = Callable[[Mapping[str, Any]], None]
 
 
-class VerifyFailed(Exception):
+class VerifyFailed(CommandFailed):
     """Not everything was read; the message says why."""
 
 
@@ -50,7 +56,7 @@ class VerifyOptions:
     skip_seconds: float = 0.0
 
 
-@click.command()
+@click.command(epilog=epilog("verify"))
 @click.option(
     "-c",
     "--config",
@@ -105,7 +111,7 @@ def verify(
         with shown:
             report = verified(config, options, shown.tell, unlocked)
     except VerifyFailed as error:
-        fail(str(error), as_json, NOT_ALL_READ)
+        fail(str(error), as_json, error.status)
     show_verified(report, as_json, not repositories)
     raise SystemExit(verified_status(report))
 
@@ -118,14 +124,19 @@ def verified(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise VerifyFailed: it could not be done, or not begun.
     """
-    connection = connect(own_path(config, "control.sock", ""))
     try:
+        connection = connect(own_path(config, "control.sock", ""))
         if connection is None:
             return _verify_here(config, options, tell, unlocked)
         with connection, on_interrupt(lambda: stop(connection)):
             return ask(connection, "verify", attrs.asdict(options), tell)
     except (DaemonFailed, OfflineFailed, NameInvalid) as error:
-        raise VerifyFailed(str(error)) from error
+        raise VerifyFailed(str(error), _status(error)) from error
+
+
+def _status(error: Exception) -> int:
+    refused = isinstance(error, DaemonFailed) and error.status == NOT_PERMITTED
+    return NOT_PERMITTED if refused else NOT_ALL_READ
 
 
 def _verify_here(

@@ -30,6 +30,7 @@ from txregistry.adopt.plan import (
 from txregistry.adopt.steps import Step, WriteFile
 from txregistry.adopt.takeover import Hands
 from txregistry.assembly.loading import load
+from txregistry.cli.reload import reload
 
 TOP = Path(__file__).parents[1]
 DEBIAN = TOP / "debian"
@@ -134,6 +135,21 @@ class FileTests(SynchronousTestCase):
         drain = config.http.draintimeout
         self.assertGreater(seconds(service["TimeoutStopSec"]), drain + 30)
         self.assertGreater(seconds(service["WatchdogSec"]), 20)
+
+    def test_reload(self) -> None:
+        """A reload of the unit is a command that there is, with what stands there."""
+        _, command, *arguments = unit("txregistry.service")["Service"][
+            "ExecReload"
+        ].split()
+        read = reload.make_context(
+            command, [x.replace("$MAINPID", "7") for x in arguments[:-1]]
+        )
+        self.assertEqual(
+            (command, read.params["partly"], read.params["pid"]), ("reload", True, 7)
+        )
+        self.assertEqual(arguments[-1], "/etc/txregistry/config.yml")
+        start = unit("txregistry.service")["Service"]["ExecStart"]
+        self.assertEqual(start.split()[-1], arguments[-1])
 
     def test_restarts(self) -> None:
         """Crashes are tried again for ever: they never come to the limit of starts."""

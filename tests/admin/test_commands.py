@@ -1,4 +1,4 @@
-"""The ``verify`` command of the control socket."""
+"""The ``verify`` and ``health`` commands of the control socket."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.admin.commands import VerifyCommand
+from txregistry.admin.commands import HealthCommand, VerifyCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.scrub import (
@@ -44,6 +44,16 @@ class Scrubs:
         self.asked.append(options)
         self.tell = tell
         return self.done
+
+
+class HealthTests(SynchronousTestCase):
+    """The ``health`` command."""
+
+    def test_problems(self) -> None:
+        """What is wrong, by name."""
+        command = HealthCommand(lambda: succeed({"storage": "gone"}))
+        done = command.run(Requester("root"), {}, print)
+        self.assertEqual(self.successResultOf(done), {"problems": {"storage": "gone"}})
 
 
 class VerifyTests(SynchronousTestCase):

@@ -43,7 +43,7 @@ class ConnectTests(ConnectCase):
     """Nobody, and those who cannot be asked."""
 
     def test_nobody(self) -> None:
-        """No path, no file or socket, one that a killed daemon left, too long a path."""
+        """No path, no file or socket, one that a killed daemon left, a long path."""
         self.assertIsNone(connect(""))
         self.assertIsNone(connect(self.path))
         self.assertIsNone(connect(f"{self.path}/x"))

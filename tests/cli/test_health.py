@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import yaml
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.auth.keys import authority, ec_key, identity
+from txregistry.cli.health import wants_certificate
 from txregistry.cli.main import main
+from txregistry.config.ciphers import CLIENT_AUTH, OPTIONAL_CLIENT_AUTH
+from txregistry.config.http import Http, Tls
 
 DEBUG = {"addr": "127.0.0.1:5000", "debug": {"addr": ":5001"}}
 
@@ -84,3 +95,75 @@ class HealthTests(SynchronousTestCase):
         """A configuration that cannot be used is another status."""
         done = self.run_command(b"", addr="nowhere")
         self.assertEqual(done.exit_code, 78)
+
+
+class CertificateTests(SynchronousTestCase):
+    """A listener that wants a certificate of each client."""
+
+    def setUp(self) -> None:
+        # The path of a socket has a hundred bytes, wherever the tests run.
+        self.root = tempfile.mkdtemp(prefix="txr-")
+        self.addCleanup(shutil.rmtree, self.root)
+        os.makedirs(os.path.join(self.root, "txregistry"))
+        self.socket = os.path.join(self.root, "txregistry", "control.sock")
+        self.config = os.path.join(self.root, "config.yml")
+        issuer = authority("authority", ec_key())
+        server = identity("server", ec_key(1), issuer, hosts=["localhost"])
+        self.files = server.write(Path(self.root), "server")
+        self.write({"filesystem": {"rootdirectory": self.root}})
+
+    def write(self, storage: Any) -> None:
+        certificate, key = map(str, self.files)
+        tls = {"certificate": certificate, "key": key, "clientcas": [certificate]}
+        http = {"addr": "127.0.0.1:1", "tls": tls}
+        with open(self.config, "w") as file:
+            yaml.safe_dump({"version": "0.1", "storage": storage, "http": http}, file)
+
+    def health(self) -> Result:
+        return CliRunner().invoke(main, ["health", self.config])
+
+    def answered(self, problems: dict[str, str]) -> Result:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.socket)
+            listening.listen()
+            listening.settimeout(60)
+
+            def serve() -> None:
+                with listening.accept()[0] as connection:
+                    question = json.loads(connection.makefile("rb").readline())
+                    assert question["command"] == "health"
+                    answer = {"report": {"problems": problems}}
+                    connection.sendall(json.dumps(answer).encode() + b"\n")
+
+            server = threading.Thread(target=serve)
+            server.start()
+            result = self.health()
+            server.join()
+        os.unlink(self.socket)
+        return result
+
+    def test_control_socket(self) -> None:
+        """It is asked instead, where no certificate is wanted."""
+        done = self.answered({})
+        self.assertEqual((done.exit_code, done.output), (0, ""))
+        done = self.answered({"storage": "disk full"})
+        self.assertEqual(done.exit_code, 1)
+        self.assertIn('{"storage": "disk full"}', done.output)
+        done = self.health()
+        self.assertEqual(done.exit_code, 1)
+        self.assertIn("nobody listens at", done.output)
+
+    def test_neither(self) -> None:
+        """Without a directory there is no socket: what to do is said."""
+        self.write({"inmemory": {}})
+        done = self.health()
+        self.assertEqual(done.exit_code, 1)
+        self.assertIn("set http.debug.addr", done.output)
+
+    def test_who_is_wanted(self) -> None:
+        """A certificate that is only asked for is not needed."""
+        for way in CLIENT_AUTH:
+            tls = Tls(certificate="x", key="x", clientcas=("x",), clientauth=way)
+            wanted = wants_certificate(Http(tls=tls))
+            self.assertEqual(wanted, way not in OPTIONAL_CLIENT_AUTH)
+        self.assertFalse(wants_certificate(Http(tls=Tls(clientcas=("x",)))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -107,6 +108,31 @@ class ReloadTests(SynchronousTestCase):
         result = self.reload(self.config)
         self.assertEqual(result.exit_code, 1)
         self.assertIn("has no control socket", result.output)
+
+    def test_partly(self) -> None:
+        """For a service, whose reload has not failed if some keys need a restart."""
+        answer = {"report": {**NOTHING, "restart": {"c": "why"}}}
+        result = self.answered(answer, "--partly", self.config)
+        self.assertEqual(result.exit_code, 0)
+        self.assertIn("needs a restart: c", result.output)
+        answer = {"report": {**NOTHING, "problems": ["a: bad"]}}
+        result = self.answered(answer, "--partly", self.config)
+        self.assertEqual(result.exit_code, 78)
+
+    def test_signal(self) -> None:
+        """A daemon without a socket gets a signal; a broken file is told as well."""
+        sent: list[tuple[int, int]] = []
+        self.patch(os, "kill", lambda *given: sent.append(given))
+        result = self.reload("--or-signal=7", self.config)
+        self.assertEqual((result.exit_code, sent), (0, [(7, signal.SIGHUP)]))
+        self.assertIn("SIGHUP was sent: no daemon answers", result.output)
+        self.write(storage={}, log={"level": 3})
+        result = self.reload("--or-signal=7", self.config)
+        self.assertEqual((result.exit_code, len(sent)), (78, 2))
+        self.assertIn("storage: expected exactly one driver", result.output)
+        answer = {"report": NOTHING}
+        self.answered(answer, "--or-signal=7", f"--socket={self.socket}")
+        self.assertEqual(len(sent), 2)
 
     def test_broken_file(self) -> None:
         """Its problems, and the status of a configuration that is wrong."""

@@ -158,11 +158,18 @@ class Steps:
         path = "/etc/txregistry/config.yml"
         wrong = f"sed -i 's/level: info/level: nonsense/' {path}"
         self.machine.sh(f"cp -p {path} /root/right; {wrong}")
-        for told in ("previous configuration stays in force", "nothing has changed"):
-            self.machine.run("systemctl", "reload", "txregistry")
-            until(told, lambda told=told: told in self.machine.show("StatusText"))
+        for told, status in (
+            ("previous configuration stays in force", 1),
+            ("nothing has changed", 0),
+        ):
+            done = self.machine.attempt("systemctl", "reload", "txregistry")
+            check(done.returncode == status, f"systemctl reload: {done}")
+            # The outcome is there when the command ends.
+            check(told in self.machine.show("StatusText"), f"it is not told: {told}")
             check(self.images.curl("/v2/") == "{}", "it does not answer")
             self.machine.sh(f"cp -p /root/right {path}")
+        said = self.machine.journal("-n", "50")
+        check("log.level: " in said, "the journal has no reason")
 
     def _can_reload(self) -> bool:
         place = "/usr/lib/txregistry/lib/python3*/site-packages/txregistry"

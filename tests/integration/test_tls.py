@@ -118,6 +118,25 @@ class TlsCase(IntegrationCase):
         return ssl.create_default_context(cafile=str(self.authorities))
 
 
+class HealthTests(TlsCase):
+    """``txregistry health`` where each client needs a certificate."""
+
+    async def test_by_the_control_socket(self) -> None:
+        """A daemon is well, and one that was ended is not."""
+        tls = {"clientcas": [str(self.authorities)]}
+        registry = await self.serve(tls, http={"debug": {}})
+        code, _, _ = await self.curl(self.url(registry))
+        self.assertNotEqual(code, 0)
+        path = str(self.directory / "registry.yml")
+        command = str(Path(TWISTD).with_name("txregistry"))
+        for expected in (0, 1):
+            _, err, status = await getProcessOutputAndValue(
+                command, ("health", path), os.environ
+            )
+            self.assertEqual(status, expected, err)
+            await registry.process.end()
+
+
 class TlsTests(TlsCase):
     """The handshake."""
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from txregistry.health.checks import Health
+from txregistry.health.diagnosis import Diagnosis
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import Metrics
 from txregistry.remote.body import collect
@@ -29,8 +30,9 @@ class DebugTests(SynchronousTestCase):
         wire.pump()
         return response.code, self.successResultOf(body)
 
-    def debug(self, checks, exposition=lambda: b"", path: str = "") -> Debug:
-        return Debug(checks, Health((), Clock()), lambda: {"x": 1}, exposition, path)
+    def debug(self, looks, exposition=lambda: b"", path: str = "") -> Debug:
+        diagnosis = Diagnosis(Health((), Clock()), looks)
+        return Debug(diagnosis.problems, lambda: {"x": 1}, exposition, path)
 
     def test_variables(self) -> None:
         """What distribution publishes as variables is JSON."""

@@ -137,3 +137,20 @@ class ReloadCommand:
             return attrs.asdict(await self._reloader.reload(who=who))
         except ReloadRefused as error:
             raise CommandRefused(str(error)) from error
+
+
+@attrs.frozen
+class HealthCommand:
+    """``health``: no options; the report has ``problems``, by name.
+
+    :ivar problems: fires with them, and never fails.
+    """
+
+    _problems: Callable[[], Deferred[Mapping[str, str]]]
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Tell what is wrong."""
+        return {"problems": dict(await self._problems())}

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from txregistry.admin.commands import (
     CollectCommand,
     Command,
+    HealthCommand,
     ReloadCommand,
     VerifyCommand,
 )
@@ -37,6 +38,7 @@ from txregistry.daemon.endpoints import (
     tcp_endpoint,
 )
 from txregistry.health.checks import Health
+from txregistry.health.diagnosis import Diagnosis
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import ICollector
@@ -175,6 +177,7 @@ def _commands(
         return AuditedCollector(backend.local.collector, audit, who)
 
     commands: dict[str, Command] = {
+        "health": HealthCommand(diagnosis(backend).problems),
         "reload": ReloadCommand(reloader),
         # A cache need not have what it links: it is fetched when it is asked for.
         "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
@@ -184,18 +187,23 @@ def _commands(
     return commands
 
 
+def diagnosis(backend: Backend) -> Diagnosis:
+    """Return what is asked whether the daemon is well."""
+
+    def look_at_storage() -> Deferred[None]:
+        return backend.local.driver.stat("/").addCallback(lambda _: None)
+
+    return Diagnosis(backend.health, {"storage": look_at_storage})
+
+
 def _debug_site(context: Context, backend: Backend) -> DebugSite:
     debug = context.config.http.debug
-
-    def check_storage() -> Deferred[None]:
-        return backend.local.driver.stat("/").addCallback(lambda _: None)
 
     def variables() -> dict[str, object]:
         return {"registry": {"notifications": {"endpoints": backend.deliveries()}}}
 
     resource = Debug(
-        {"storage": check_storage},
-        backend.health,
+        diagnosis(backend).problems,
         variables,
         context.metrics.exposition,
         debug.prometheus.path if debug.prometheus.enabled else "",

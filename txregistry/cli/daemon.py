@@ -60,14 +60,14 @@ def _unreachable(path: str, error: OSError) -> DaemonFailed:
         reason = f"{ourselves().who} may not open {path}: run it as root, or as the"
         return DaemonFailed(f"{reason} user of the daemon", NOT_PERMITTED)
     if isinstance(error, BlockingIOError):
-        return DaemonFailed(_silent())
+        return DaemonFailed(_silent(PATIENCE))
     if error.errno == errno.EPROTOTYPE:
         return DaemonFailed(_FOREIGN)
     return DaemonFailed(f"{path} cannot be opened: {error.strerror}")
 
 
-def _silent() -> str:
-    return f"the daemon has said nothing for {PATIENCE:g} s, it may hang: see its log"
+def _silent(seconds: float) -> str:
+    return f"the daemon has said nothing for {seconds:g} s, it may hang: see its log"
 
 
 def ask(
@@ -102,7 +102,7 @@ def _answers(
         with connection.makefile("rb") as lines:
             yield from map(_read, lines)
     except TimeoutError as error:
-        raise DaemonFailed(_silent()) from error
+        raise DaemonFailed(_silent(connection.gettimeout() or 0.0)) from error
     except OSError as error:
         # A killed daemon resets the connection.
         raise DaemonFailed(_ENDED) from error

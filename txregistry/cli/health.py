@@ -1,15 +1,20 @@
-"""``txregistry health``: ask the daemon over HTTP whether it is well."""
+"""``txregistry health``: ask the daemon whether it is well."""
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from http.client import HTTPConnection, HTTPException
 
 import click
 
-from txregistry.cli.exits import fail
+from txregistry.assembly.settings import own_path
+from txregistry.cli.daemon import DaemonFailed, connect
+from txregistry.cli.daemon import ask as ask_daemon
+from txregistry.cli.exits import FAILED, fail
 from txregistry.cli.places import config_argument, place_of, usable
+from txregistry.config.ciphers import OPTIONAL_CLIENT_AUTH
 from txregistry.config.fields import host_and_port
 from txregistry.config.http import Http
 
@@ -18,6 +23,11 @@ PATIENCE = 5.0
 
 #: Most bytes that are read of what is wrong.
 _MOST_BYTES = 4096
+
+_UNREACHABLE = (
+    "http.tls.clientcas wants a certificate of each client, and storage that is no"
+    " directory has no control socket: set http.debug.addr"
+)
 
 _EVERYWHERE = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -31,13 +41,43 @@ class DaemonUnhealthy(Exception):
 def health(file: str | None) -> None:
     """Ask the daemon whether it is well; end with 1, and say why, if it is not.
 
-    It is asked at http.debug.addr if that is set, else at http.addr. FILE is the
-    configuration file of the daemon.
+    It is asked at http.debug.addr if that is set, else at http.addr; if that wants a
+    certificate of each client, by the control socket. FILE is the configuration file of
+    the daemon.
     """
+    config = usable(place_of(file)).config
     try:
-        ask(usable(place_of(file)).config.http)
-    except DaemonUnhealthy as error:
-        fail(str(error))
+        if wants_certificate(config.http) and not config.http.debug.addr:
+            ask_control(own_path(config, "control.sock", ""))
+        else:
+            ask(config.http)
+    except (DaemonUnhealthy, DaemonFailed) as error:
+        fail(str(error), status=getattr(error, "status", FAILED))
+
+
+def wants_certificate(http: Http) -> bool:
+    """Tell if the listener answers only clients that have a certificate (pure)."""
+    tls = http.tls
+    is_optional = tls.clientauth in OPTIONAL_CLIENT_AUTH
+    return bool(tls.certificate and tls.clientcas) and not is_optional
+
+
+def ask_control(path: str) -> None:
+    """Ask by the control socket.
+
+    :raise DaemonUnhealthy: it is not well, or nobody answers.
+    :raise DaemonFailed: it cannot be asked.
+    """
+    if not path:
+        raise DaemonUnhealthy(_UNREACHABLE)
+    connection = connect(path)
+    if connection is None:
+        raise DaemonUnhealthy(f"it does not answer: nobody listens at {path}")
+    with connection:
+        connection.settimeout(PATIENCE)
+        problems = ask_daemon(connection, "health", {}, lambda _: None)["problems"]
+    if problems:
+        raise DaemonUnhealthy(f"it is not well: {json.dumps(problems)}")
 
 
 def ask(http: Http) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from txregistry.assembly.loading import EX_CONFIG
 from txregistry.assembly.settings import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
-from txregistry.cli.exits import NEEDS_RESTART, epilog, fail
+from txregistry.cli.exits import FAILED, NEEDS_RESTART, epilog, fail
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
 from txregistry.config.read import ConfigurationError
@@ -30,9 +31,29 @@ _SILENT = (
     type=click.Path(dir_okay=False),
     help="The control socket of the daemon, if FILE does not lead to it.",
 )
+@click.option(
+    "--or-signal",
+    "pid",
+    type=click.IntRange(1),
+    metavar="PID",
+    help="Send SIGHUP to this process where no control socket is found; its log then"
+    " has the outcome.",
+)
+@click.option(
+    "--partly",
+    is_flag=True,
+    help="End with 0 as well if some changed keys need a restart.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what goes wrong.")
 @as_json_option
-def reload(file: str | None, path: str | None, quiet: bool, as_json: bool) -> None:
+def reload(
+    file: str | None,
+    path: str | None,
+    pid: int | None,
+    partly: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Have the daemon reload its configuration, and report the outcome.
 
     FILE is the configuration file of the daemon, and tells where its socket is. Keys
@@ -40,7 +61,14 @@ def reload(file: str | None, path: str | None, quiet: bool, as_json: bool) -> No
     stays in force.
     """
     try:
-        report = reloaded(path or _socket(file, as_json))
+        report = reloaded(path or _socket(file))
+    except NoSocket as error:
+        if pid is not None:
+            os.kill(pid, signal.SIGHUP)
+            click.echo(f"SIGHUP was sent: {error}", err=True)
+        if pid is None or error.problems:
+            fail(str(error), as_json, error.status, error.problems)
+        return
     except DaemonFailed as error:
         fail(str(error), as_json, error.status)
     if as_json:
@@ -48,11 +76,26 @@ def reload(file: str | None, path: str | None, quiet: bool, as_json: bool) -> No
     elif report["problems"] or not quiet:
         for line in lines(report):
             click.echo(line, err=bool(report["problems"]))
-    raise SystemExit(exit_status(report))
+    status = exit_status(report)
+    raise SystemExit(0 if partly and status == NEEDS_RESTART else status)
 
 
-def _socket(file: str | None, as_json: bool) -> str:
-    """Return the path of the control socket; the configuration may have problems."""
+class NoSocket(DaemonFailed):
+    """There is no control socket where the configuration leads to.
+
+    :ivar problems: of the configuration, if that is why.
+    """
+
+    def __init__(self, reason: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(reason, EX_CONFIG if problems else FAILED)
+        self.problems = problems
+
+
+def _socket(file: str | None) -> str:
+    """Return the path of the control socket; the configuration may have problems.
+
+    :raise NoSocket: it cannot be told.
+    """
     place = place_of(file)
     try:
         found = examined(place)
@@ -60,9 +103,9 @@ def _socket(file: str | None, as_json: bool) -> str:
     except ConfigurationError as error:
         path, problems = "", error.problems
     if problems and not os.path.exists(path):
-        fail(f"{name_of(place)} cannot be used", as_json, EX_CONFIG, problems)
+        raise NoSocket(f"{name_of(place)} cannot be used", problems)
     if not path:
-        fail("a daemon whose storage is no directory has no control socket", as_json)
+        raise NoSocket("a daemon whose storage is no directory has no control socket")
     return path
 
 
@@ -70,11 +113,12 @@ def reloaded(path: str) -> dict[str, Any]:
     """Reload; return the daemon's report.
 
     :param path: the control socket.
-    :raise DaemonFailed: no daemon answers, or it is starting or stopping.
+    :raise NoSocket: no daemon answers.
+    :raise DaemonFailed: it is starting or stopping, or fails.
     """
     connection = connect(path)
     if connection is None:
-        raise DaemonFailed(_SILENT.format(path=path))
+        raise NoSocket(_SILENT.format(path=path))
     with connection:
         return ask(connection, "reload", {}, lambda _: None)
 

@@ -12,6 +12,9 @@ CLIENT_AUTH = (
     "require-and-verify-client-cert",
 )
 
+#: Those of them by which a client without a certificate is answered.
+OPTIONAL_CLIENT_AUTH = ("request-client-cert", "verify-client-cert-if-given")
+
 TLS_VERSIONS = ("tls1.0", "tls1.1", "tls1.2", "tls1.3")
 
 #: The configurable cipher suites: Go's names and OpenSSL's. Those of TLS 1.3 are always

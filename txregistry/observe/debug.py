@@ -12,24 +12,22 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.health import IHealth
 
-#: Fires if all is well; fails with the problem otherwise.
-Check = Callable[[], Deferred[None]]
+#: Fires with what is wrong, by name; never fails.
+Problems = Callable[[], Deferred[Mapping[str, str]]]
 
 
 @attrs.define(eq=False)
 class Debug:
     """The resources of the debug listener.
 
-    :param checks: run by each request for ``/debug/health``, by name.
+    :param problems: asked by each request for ``/debug/health``.
     :param variables: returns the content of ``/debug/vars``.
     :param exposition: returns the metrics in the text format of Prometheus.
     :param metrics_path: the URL path of the metrics; empty for none.
     """
 
-    _checks: Mapping[str, Check]
-    _health: IHealth
+    _problems: Problems
     _variables: Callable[[], Mapping[str, object]]
     _exposition: Callable[[], bytes]
     _metrics_path: str
@@ -46,15 +44,10 @@ class Debug:
     @deferred
     async def health(self, request: IRequest) -> bytes:
         """Respond with 200 and ``{}``, or with 503 and a message per failed check."""
-        problems = dict(self._health.problems())
-        for name, check in self._checks.items():
-            try:
-                await check()
-            except Exception as error:
-                problems[name] = str(error)
+        problems = await self._problems()
         request.setResponseCode(503 if problems else 200)
         request.setHeader(b"Content-Type", b"application/json")
-        return json.dumps(problems).encode("utf-8")
+        return json.dumps(dict(problems)).encode("utf-8")
 
     def variables(self, request: IRequest) -> bytes:
         """Respond with the variables that distribution publishes, as JSON."""

@@ -71,15 +71,6 @@ setup(
         "release": ["towncrier>=24.8"],
     },
     entry_points={
-        "txregistry.storage_drivers": [
-            "filesystem = txregistry.storagedriver.maker:filesystem",
-            "inmemory = txregistry.storagedriver.maker:inmemory",
-        ],
-        "txregistry.access_controllers": [
-            "silly = txregistry.auth.maker:silly",
-            "htpasswd = txregistry.auth.maker:htpasswd",
-            "token = txregistry.auth.maker:token",
-        ],
         "console_scripts": ["txregistry = txregistry.cli.main:main"],
     },
     classifiers=[

@@ -16,7 +16,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.assembly.context import Context, make_context
 from txregistry.assembly.loading import load
 from txregistry.assembly.registry import build_registry
-from txregistry.assembly.settings import control_socket, own_path
 from txregistry.assembly.storage import build_storage
 from txregistry.assembly.upstream import credentials
 from txregistry.config.model import AuditSection
@@ -203,24 +202,6 @@ class HouseTests(SynchronousTestCase):
         ):
             endpoint = tcp_endpoint(Clock(), address)
             self.assertEqual((endpoint._interface, endpoint._port), (interface, 1))
-
-    def test_runtime_directory(self) -> None:
-        """Under systemd the control socket is in the directory of the unit."""
-        path = "/x/txregistry/control.sock"
-        self.assertEqual(control_socket(path, {}), path)
-        for text in ("/run/txregistry", "/run/txregistry:/run/other"):
-            variables = {"RUNTIME_DIRECTORY": text}
-            found = control_socket(path, variables)
-            self.assertRegex(found, r"^/run/txregistry/control-\w{8}\.sock$")
-            other = control_socket("/y/txregistry/control.sock", variables)
-            self.assertNotEqual(found, other)
-
-    def test_ledger_lies_beside_the_data(self) -> None:
-        """In the storage directory, or in memory with storage in memory."""
-        self.assertEqual(own_path(self.context().config, "ledger.sqlite3"), ":memory:")
-        context = self.context(storage={"filesystem": {"rootdirectory": "/x"}})
-        expected = "/x/txregistry/ledger.sqlite3"
-        self.assertEqual(own_path(context.config, "ledger.sqlite3"), expected)
 
     def test_stale_socket(self) -> None:
         """A file that is no socket stays."""

@@ -16,9 +16,9 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.usage import Options as TwistedOptions
 
 from txregistry import __version__
-from txregistry.assembly.loading import EX_CONFIG, load
+from txregistry.assembly.loading import load
 from txregistry.config.model import AuditSection, Log
-from txregistry.config.read import ConfigurationError
+from txregistry.config.read import EX_CONFIG, ConfigurationError
 from txregistry.config.show import effective
 from txregistry.daemon.registry import Registry
 from txregistry.daemon.reload import reload_on_hangup

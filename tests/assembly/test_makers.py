@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.examples import access, driver
+from tests.offers import Point, offer
 from txregistry.assembly import makers
-from txregistry.auth import maker as controllers
+from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.read import read_config
-from txregistry.storagedriver import maker as drivers
-
-
-class Point:
-    """An entry point."""
-
-    def __init__(self, name: str, make: Callable[..., object]) -> None:
-        self.name, self.load = name, lambda: make
+from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 
 class MakerTests(SynchronousTestCase):
     """What --check finds in parameters of theirs."""
-
-    def offer(self, module: Any, *points: Point) -> None:
-        self.patch(module, "entry_points", lambda group: points)
 
     def problems(self, **config: object) -> list[str]:
         stated = {"version": "0.1", "storage": "inmemory", **config}
@@ -33,8 +23,8 @@ class MakerTests(SynchronousTestCase):
 
     def test_taken(self) -> None:
         """What can be made is no problem; nothing that nobody offers is made."""
-        self.offer(drivers, Point("dict", driver.make))
-        self.offer(controllers, Point("teams", access.make))
+        offer(self, STORAGE_DRIVERS, Point("dict", driver.make))
+        offer(self, ACCESS_CONTROLLERS, Point("teams", access.make))
         self.assertEqual(
             self.problems(
                 storage={"dict": {}}, auth={"teams": {"passwords": {"red": "x"}}}
@@ -45,7 +35,7 @@ class MakerTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Its reason is told, with the key."""
-        self.offer(controllers, Point("teams", access.make))
+        offer(self, ACCESS_CONTROLLERS, Point("teams", access.make))
         self.assertEqual(
             self.problems(auth={"teams": {}}),
             ["auth.teams.passwords: expected names with passwords"],
@@ -68,7 +58,7 @@ class MakerTests(SynchronousTestCase):
             (hasty, "cannot be made: RuntimeError: nothing is to be read or written"),
             (gone, "no ca.pem"),
         ):
-            self.offer(drivers, Point("dict", make))
+            offer(self, STORAGE_DRIVERS, Point("dict", make))
             (problem,) = self.problems(storage={"dict": {}})
             self.assertTrue(problem.startswith(f"storage.dict: {told}"), problem)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from click import Context
 from click.testing import CliRunner
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -20,6 +21,18 @@ class MainTests(SynchronousTestCase):
     def test_commands(self) -> None:
         """Each command is there by its name, with a sentence about it."""
         expected = {"adopt", "config", "garbage-collect", "health", "reload", "verify"}
-        self.assertEqual(set(main.commands), expected)
-        for name, command in main.commands.items():
+        context = Context(main)
+        self.assertEqual(set(main.list_commands(context)), expected)
+        for name in expected:
+            command = main.get_command(context, name)
+            self.assertEqual(command.name, name)
             self.assertTrue(command.help, name)
+        self.assertIsNone(main.get_command(context, "nonsense"))
+
+    def test_help(self) -> None:
+        """The help has a short one of each."""
+        output = CliRunner().invoke(main, ["--help"]).output
+        self.assertIn("garbage-collect  Delete content that nothing refers to", output)
+        result = CliRunner().invoke(main, ["nonsense"])
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("No such command 'nonsense'", result.output)

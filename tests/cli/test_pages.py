@@ -30,8 +30,10 @@ def commands(command: click.Command, path: str) -> list[tuple[str, click.Command
     """Give all commands below one, with their names."""
     if not isinstance(command, click.Group):
         return [(path, command)]
-    below = command.commands.items()
-    return [pair for name, x in below for pair in commands(x, f"{path} {name}")]
+    found, context = [], click.Context(command)
+    for name in command.list_commands(context):
+        found += commands(command.get_command(context, name), f"{path} {name}")
+    return found
 
 
 class RoffTests(SynchronousTestCase):

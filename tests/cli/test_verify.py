@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from typing import Any
 
 import yaml
@@ -16,7 +14,6 @@ from txregistry.cli.main import main
 from txregistry.cli.verify import (
     VerifyFailed,
     VerifyOptions,
-    on_interrupt,
 )
 
 REPORT: dict[str, Any] = {
@@ -101,26 +98,3 @@ class CommandTests(VerifyCase):
         result = self.run_command()
         self.assertEqual(result.exit_code, 2)
         self.assertIn("under way already", result.output)
-
-
-class InterruptTests(SynchronousTestCase):
-    """Ctrl-C."""
-
-    def test_once_and_twice(self) -> None:
-        """The first one ends politely, the second one as usual."""
-        ended: list[int] = []
-        with (
-            self.assertRaises(KeyboardInterrupt),
-            on_interrupt(lambda: ended.append(1)),
-        ):
-            os.kill(os.getpid(), signal.SIGINT)
-            self.assertEqual(ended, [1])
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def test_restored(self) -> None:
-        """Afterwards the handler is the one from before."""
-        before = signal.getsignal(signal.SIGINT)
-        with on_interrupt(lambda: None):
-            self.assertNotEqual(signal.getsignal(signal.SIGINT), before)
-        self.assertEqual(signal.getsignal(signal.SIGINT), before)

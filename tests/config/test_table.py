@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.config.test_config import MINIMAL
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.storage import DISK_THREADS
 from txregistry.config.access import CONTROLLERS
 from txregistry.config.fields import kind_of
@@ -30,7 +30,7 @@ from txregistry.config.table import (
     restart_of,
 )
 from txregistry.flow.disk import InlineDisk
-from txregistry.storagedriver.maker import filesystem
+from txregistry.storagedriver.filesystem.driver import filesystem
 
 ROWS = {row.path: row for row in keys()}
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import base64
 from importlib.metadata import EntryPoint
-from unittest.mock import patch
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.examples import access, driver, observer
-from txregistry.auth import maker as controllers
+from tests.offers import offer
+from txregistry.auth.maker import make_controller
+from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
-from txregistry.storagedriver import maker as drivers
+from txregistry.storagedriver.maker import make_driver
+from txregistry.storagedriver.offered import STORAGE_DRIVERS
 from txregistry.testing.drivers import driver_suite
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -27,25 +29,18 @@ from txregistry.testing.upstream import Fault
 DictDriverTests = driver_suite(lambda case: driver.make({}, InlineDisk(), Clock()))
 
 
-def offer(case: SynchronousTestCase, maker, name: str, place: str) -> None:
-    """Let a package offer something, as its ``setup.py`` would."""
-    points = [EntryPoint(name, place, maker.GROUP)]
-    patched = patch.object(maker, "entry_points", lambda group: points)
-    patched.start()
-    case.addCleanup(patched.stop)
-
-
 class DriverTests(SynchronousTestCase):
     """The driver in a registry."""
 
     def setUp(self) -> None:
-        offer(self, drivers, "dict", "tests.examples.driver:make")
+        point = EntryPoint("dict", "tests.examples.driver:make", STORAGE_DRIVERS.group)
+        offer(self, STORAGE_DRIVERS, point)
         self.clock = Clock()
-        self.driver = drivers.make_driver("dict", {}, InlineDisk(), self.clock)
+        self.driver = make_driver("dict", {}, InlineDisk(), self.clock)
 
     def test_found_by_name(self) -> None:
         """Its entry point makes it."""
-        self.assertEqual(drivers.known_drivers(), {"dict"})
+        self.assertEqual(STORAGE_DRIVERS.others, {"dict"})
         verifyObject(IStorageDriver, self.driver)
 
     def test_registry(self) -> None:
@@ -65,10 +60,12 @@ class AccessTests(SynchronousTestCase):
     """The access controller, on the wire of a registry."""
 
     def setUp(self) -> None:
-        offer(self, controllers, "teams", "tests.examples.access:make")
+        group = ACCESS_CONTROLLERS.group
+        point = EntryPoint("teams", "tests.examples.access:make", group)
+        offer(self, ACCESS_CONTROLLERS, point)
         given = {"realm": "test", "passwords": {"red": "secret"}}
         clock = Clock()
-        made = controllers.make_controller("teams", given, InlineDisk(), clock)
+        made = make_controller("teams", given, InlineDisk(), clock)
         verifyObject(IAccessController, made)
         self.house = TestHouse(clock=clock, controller=made)
 

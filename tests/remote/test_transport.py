@@ -1,46 +1,33 @@
-"""How the environment says to connect."""
+"""How an upstream is connected to."""
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Mapping
 
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.iweb import IAgent
 
-from txregistry.remote.egress import ProxyAddress
-from txregistry.remote.transport import egress_proxies, proxy_bypass
+from txregistry.remote.egress import ProxiedAgent
+from txregistry.remote.targets import make_targets
+from txregistry.remote.transport import TlsFiles, make_core_agent
 
 
-class AddressTests(SynchronousTestCase):
-    """What the environment says."""
+class CoreAgentTests(SynchronousTestCase):
+    """Directly, or through a proxy."""
 
-    def test_proxies(self) -> None:
-        """Upper and lower case, with and without a scheme, with credentials."""
-        found = egress_proxies(
-            {"HTTP_PROXY": "proxy:3128", "https_proxy": "http://u%40x:p@10.0.0.1"}
-        )
-        self.assertEqual(found["http"], ProxyAddress("proxy", 3128))
-        coded = base64.b64encode(b"u@x:p").decode()
-        self.assertEqual(found["https"], ProxyAddress("10.0.0.1", 80, f"Basic {coded}"))
-        self.assertEqual(egress_proxies({}), {})
-        for bad in ("https://proxy", "socks5://proxy", "http://", "http://x:0"):
-            with self.assertRaises(ValueError):
-                ProxyAddress.parse(bad)
+    def agent(self, environment: Mapping[str, str]) -> IAgent:
+        reactor = MemoryReactorClock()
+        pool = HTTPConnectionPool(reactor)
+        targets = make_targets(reactor, "https://a", (), ())
+        return make_core_agent(reactor, pool, TlsFiles(), 5.0, environment, targets)
 
-    def test_unusable_proxy_is_named(self) -> None:
-        """Whoever set the variable is told which one it was."""
-        for name, value in (
-            ("HTTPS_PROXY", "socks5://proxy:1080"),
-            ("http_proxy", "https://proxy"),
-        ):
-            with self.assertRaises(ValueError) as caught:
-                egress_proxies({name: value})
-            self.assertTrue(str(caught.exception).startswith(f"{name}: "))
+    def test_direct(self) -> None:
+        """Without a variable it is asked directly."""
+        self.assertIsInstance(self.agent({"NO_PROXY": "*"}), Agent)
 
-    def test_lower_case_where_the_other_is_empty(self) -> None:
-        """An empty variable is none."""
-        found = egress_proxies({"HTTP_PROXY": "", "http_proxy": "proxy:1"})
-        self.assertEqual(found["http"], ProxyAddress("proxy", 1))
-        found = egress_proxies({"HTTP_PROXY": "first:1", "http_proxy": "second:1"})
-        self.assertEqual(found["http"].host, "first")
-        bypass = proxy_bypass({"NO_PROXY": " ", "no_proxy": "docker.io"})
-        self.assertTrue(bypass.covers("docker.io", 443))
+    def test_proxy(self) -> None:
+        """With one it is asked through the proxy; one that is none is refused."""
+        self.assertIsInstance(self.agent({"https_proxy": "p:1"}), ProxiedAgent)
+        self.assertRaises(ValueError, self.agent, {"HTTPS_PROXY": "socks5://p"})

@@ -8,23 +8,13 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from tests.offers import Point, offer
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import IStorageDriver
-from txregistry.storagedriver import maker
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.storagedriver.maker import DriverUnknown, known_drivers, make_driver
-
-
-class Point:
-    """An entry point of another package."""
-
-    name = "other"
-    loaded = 0
-
-    def load(self) -> object:
-        Point.loaded += 1
-        return lambda parameters, disk, clock: (parameters, disk, clock)
+from txregistry.storagedriver.maker import DriverUnknown, make_driver
+from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 
 class MakerTests(SynchronousTestCase):
@@ -35,7 +25,7 @@ class MakerTests(SynchronousTestCase):
 
     def test_ours(self) -> None:
         """Both of ours are known and made, at the root that is given."""
-        self.assertLessEqual({"filesystem", "inmemory"}, known_drivers())
+        self.assertLessEqual({"filesystem", "inmemory"}, {*STORAGE_DRIVERS})
         memory, root = self.make("inmemory"), self.mktemp()
         files = self.make("filesystem", rootdirectory=root)
         self.assertIsInstance(memory, MemoryDriver)
@@ -52,8 +42,8 @@ class MakerTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """Other packages' drivers are known by name, and imported when made."""
-        self.patch(maker, "entry_points", lambda group: [Point()])
-        self.assertEqual(known_drivers(), {"other"})
-        self.assertEqual(Point.loaded, 0)
-        parameters, _, _ = self.make("other", key=1)
-        self.assertEqual((parameters, Point.loaded), ({"key": 1}, 1))
+        point = Point("other", lambda parameters, disk, clock: parameters)
+        offer(self, STORAGE_DRIVERS, point)
+        self.assertEqual(STORAGE_DRIVERS.others, {"other"})
+        self.assertEqual(point.loaded, 0)
+        self.assertEqual(self.make("other", key=1), {"key": 1})

@@ -6,8 +6,8 @@ import attrs
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.assembly.context import Context
-from txregistry.assembly.settings import read_tls_files, upstream_name
+from txregistry.assembly.context import Context, upstream_name
+from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstream import upstream_agents
 from txregistry.config.fields import Duration

@@ -9,12 +9,13 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.audit import make_audit
-from txregistry.assembly.settings import upstream_name
 from txregistry.config.model import Config
+from txregistry.config.proxy import Proxy
 from txregistry.flow.clocks import WallClock
 from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.tracing import ITracer
 from txregistry.observe.metrics import Metrics
+from txregistry.remote.origin import Origin
 
 
 @attrs.frozen
@@ -59,3 +60,8 @@ def make_context(
         Metrics(upstream_name(config.proxy)),
         make_audit(config.log),
     )
+
+
+def upstream_name(proxy: Proxy) -> str:
+    """Give the upstream's name in metrics: host and port, or empty without one."""
+    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""

@@ -21,13 +21,8 @@ from txregistry.admin.commands import (
 from txregistry.admin.control import ControlFactory
 from txregistry.assembly.audit import AuditedCollector, AuditedScrubber
 from txregistry.assembly.context import Context
-from txregistry.assembly.settings import (
-    api_settings,
-    channel_limits,
-    control_socket,
-    offers_http2,
-    own_path,
-)
+from txregistry.assembly.ownpaths import control_socket, own_path
+from txregistry.assembly.settings import api_settings, channel_limits, offers_http2
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (

@@ -1,51 +1,20 @@
-"""Read the configuration from a file and the environment."""
+"""Load the configuration as a start does: with the files that it names looked at."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping
-
-import attrs
+from collections.abc import Iterator, Mapping
 
 from txregistry.assembly.makers import maker_problems
 from txregistry.assembly.namedfiles import file_problems
-from txregistry.assembly.yamltext import Document, parse_yaml, read_text
-from txregistry.auth.maker import known_controllers
-from txregistry.config.defaults import EMBEDDED
-from txregistry.config.environment import Overridden, Override
-from txregistry.config.files import Files, FileText, Filled, expand
+from txregistry.assembly.reading import Loaded, read_sources
 from txregistry.config.model import Config
-from txregistry.config.origins import Origins
-from txregistry.config.read import ConfigurationError, Reading, is_within, path_of, read
-from txregistry.storagedriver.maker import known_drivers
-
-#: Exit status for an unusable configuration (sysexits, EX_CONFIG).
-EX_CONFIG = 78
-
-#: Leave to read for all users of the machine.
-_ALL_USERS = 0o004
-
-
-@attrs.frozen
-class Loaded:
-    """What a file and the environment come to, usable or not.
-
-    :ivar config: has defaults for what cannot be used.
-    :ivar problems: one line each, which begins with a key's path or a variable.
-    :ivar origins: where values come from.
-    """
-
-    config: Config
-    problems: list[str]
-    warnings: list[str]
-    origins: Origins
+from txregistry.config.read import ConfigurationError
 
 
 def load(
     path: str | None, environment: Mapping[str, str], is_service: bool = True
 ) -> tuple[Config, list[str]]:
-    """Read the configuration; see :func:`examine`.
+    """Load the configuration; see :func:`examine`.
 
     :return: the configuration and warnings about it.
     :raise ConfigurationError: with every problem.
@@ -59,82 +28,15 @@ def load(
 def examine(
     path: str | None, environment: Mapping[str, str], is_service: bool = True
 ) -> Loaded:
-    """Read the configuration from a file and the environment; blocks.
+    """Load the configuration, usable or not; blocks.
 
-    :param path: empty for that of ``REGISTRY_CONFIGURATION_PATH``, and without it for a
-        cache of Docker Hub.
-    :param is_service: what systemd provides for the service has to be there; a command
-        of somebody else warns instead, and goes on without.
+    The arguments are those of :func:`txregistry.assembly.reading.read_sources`.
+
     :raise ConfigurationError: the file cannot be read.
     """
-    path = path or environment.get("REGISTRY_CONFIGURATION_PATH")
-    document = Document(EMBEDDED) if path is None else _read_file(path)
-    if not isinstance(document.value, Mapping):
-        raise ConfigurationError([f"{path}: expected a mapping of keys"])
-    overridden = _override(environment).apply(document.value, environment)
-    filled = Files(_read_secret, environment, is_service).fill(overridden.mapping)
-    reading = read(filled.mapping)
-    _look_around(reading, environment)
-    origins = Origins(
-        path, document.lines, overridden.origins, filled.sources, filled.skipped
-    )
-    return Loaded(
-        reading.config,
-        _problems(overridden, filled, reading),
-        overridden.warnings + filled.warnings + reading.warnings,
-        origins,
-    )
 
+    def look_around(config: Config) -> Iterator[str]:
+        yield from maker_problems(config)
+        yield from file_problems(config, environment)
 
-def _override(environment: Mapping[str, str]) -> Override:
-    return Override(
-        lambda text: parse_yaml(text).value,
-        lambda path: read_text(expand(path, environment)),
-        known_drivers() | known_controllers(),
-    )
-
-
-def _look_around(reading: Reading, environment: Mapping[str, str]) -> None:
-    """Add problems of what the configuration names: drivers, controllers, files."""
-    config = reading.config
-    reading.tell(_not_offered("storage", config.storage.driver, known_drivers()))
-    reading.tell(_not_offered("auth", config.auth.controller, known_controllers()))
-    reading.tell(maker_problems(config))
-    reading.tell(file_problems(config, environment))
-
-
-def _problems(overridden: Overridden, filled: Filled, reading: Reading) -> list[str]:
-    """Give all problems, those of the environment first."""
-    known = filled.skipped + [path_of(problem) for problem in filled.problems]
-    others = [
-        problem
-        for problem in reading.problems
-        if not any(is_within(path_of(problem), path) for path in known)
-    ]
-    told = [overridden.with_origin(problem) for problem in filled.problems + others]
-    return overridden.problems + told
-
-
-_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
-
-
-def _not_offered(section: str, name: str, offered: frozenset[str]) -> list[str]:
-    if not name or name in offered:
-        return []
-    # A value that is not like a name may be a secret of another program.
-    told = f"{section}.{name}" if _PLAIN_NAME.fullmatch(name) else section
-    return [f"{told}: expected {' or '.join(sorted(offered))}"]
-
-
-def _read_file(path: str) -> Document:
-    try:
-        return parse_yaml(read_text(path))
-    except OSError as error:
-        raise ConfigurationError([f"{path}: {error.strerror}"]) from error
-    except ValueError as error:
-        raise ConfigurationError([f"{path}: is not YAML: {error}"]) from error
-
-
-def _read_secret(path: str) -> FileText:
-    mode = os.stat(path).st_mode
-    return FileText(read_text(path), bool(mode & _ALL_USERS))
+    return read_sources(path, environment, is_service, look_around)

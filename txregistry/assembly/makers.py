@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import NoReturn
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-
-from txregistry.auth.maker import known_controllers, make_controller
-from txregistry.config.access import CONTROLLERS
+from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.model import Config
-from txregistry.config.storage import DRIVERS
-from txregistry.storagedriver.maker import known_drivers, make_driver
-
-T = TypeVar("T")
+from txregistry.flow.offered import Offered
+from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 
 class _NoDisk:
     """Refuses all work: who is made does nothing yet."""
 
-    def run(self, work: Callable[..., T], *args: Any) -> Deferred[T]:
+    def run(self, *_: object) -> NoReturn:
         raise RuntimeError("nothing is to be read or written before the start")
 
 
@@ -32,25 +26,24 @@ def maker_problems(config: Config) -> list[str]:
 
     :return: one line each, which begins with the key.
     """
-    problems = []
     storage, auth = config.storage, config.auth
-    if storage.driver in known_drivers() - set(DRIVERS):
-        section = f"storage.{storage.driver}"
-        problems += _made(make_driver, storage.driver, storage.parameters, section)
-    if auth.controller in known_controllers() - set(CONTROLLERS):
-        section = f"auth.{auth.controller}"
-        problems += _made(make_controller, auth.controller, auth.parameters, section)
-    return problems
+    return [
+        *_problems("storage", STORAGE_DRIVERS, storage.driver, storage.parameters),
+        *_problems("auth", ACCESS_CONTROLLERS, auth.controller, auth.parameters),
+    ]
 
 
-def _made(
-    make: Callable[..., object],
-    name: str,
-    parameters: Mapping[str, object],
-    section: str,
+def _problems(
+    kind: str, offered: Offered, name: str, parameters: Mapping[str, object]
 ) -> list[str]:
+    if not name or name in offered.ours or name not in offered:
+        return []
+    # For packages of others only; ours are checked without Twisted.
+    from twisted.internet.task import Clock
+
+    section = f"{kind}.{name}"
     try:
-        make(name, parameters, _NoDisk(), Clock())
+        offered.load(name)(parameters, _NoDisk(), Clock())
     except (ValueError, OSError) as error:
         told = str(error)
     except Exception as error:

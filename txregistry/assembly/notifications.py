@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from txregistry.assembly.context import Context
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection as EndpointConfig
 from txregistry.flow.database import Database

@@ -7,11 +7,11 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from txregistry.assembly.settings import read_optional
+from txregistry.assembly.pemfiles import redis_tls_files
 from txregistry.config.fields import host_and_port
 from txregistry.config.model import Config
 from txregistry.config.redis import RedisSection
-from txregistry.remote.transport import TlsFiles, UpstreamPolicy
+from txregistry.remote.transport import UpstreamPolicy
 from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
 
 
@@ -38,15 +38,3 @@ def _redis_endpoint(redis: RedisSection, reactor: Any) -> IStreamClientEndpoint:
     policy = UpstreamPolicy(redis_tls_files(redis))
     creator = policy.creatorForNetloc(host.encode("idna"), port)
     return wrapClientTLS(creator, plain)
-
-
-def redis_tls_files(redis: RedisSection) -> TlsFiles:
-    """Read redis's authorities, and our client certificate.
-
-    :raise OSError: a file cannot be read.
-    """
-    return TlsFiles(
-        b"".join(read_optional(path) for path in redis.tls.rootcas),
-        read_optional(redis.tls.certificate),
-        read_optional(redis.tls.key),
-    )

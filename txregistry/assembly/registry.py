@@ -15,9 +15,10 @@ from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
+from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
-from txregistry.assembly.settings import make_secret, own_path, purge_plan
+from txregistry.assembly.settings import make_secret, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
 from txregistry.config.model import Log
 from txregistry.daemon.databases import Index, Ledger

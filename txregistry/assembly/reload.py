@@ -21,8 +21,9 @@ from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
 from txregistry.assembly.notifications import settings_of_endpoints
+from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.scrub import scrub_plan
-from txregistry.assembly.settings import offers_http2, purge_plan, read_tls_files
+from txregistry.assembly.settings import offers_http2, purge_plan
 from txregistry.auth.maker import make_controller
 from txregistry.config.check import check
 from txregistry.config.model import Config, Log

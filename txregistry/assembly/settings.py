@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from txregistry.assembly.ownpaths import own_path
 from txregistry.config.model import Config
-from txregistry.config.proxy import Proxy
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
-from txregistry.remote.origin import Origin
-from txregistry.remote.transport import TlsFiles
 from txregistry.spec.descriptor import Platform
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.storage.tree import layout
 from txregistry.storage.uploads.purge import PurgePlan
 from txregistry.web.api import ApiSettings
 from txregistry.web.http.channels import ChannelLimits
@@ -114,54 +109,3 @@ def purge_plan(config: Config, first_delay: float) -> PurgePlan:
         purging.dryrun,
         purging.enabled,
     )
-
-
-def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
-    """Give the path of a file of ours, in the storage directory.
-
-    :param elsewhere: returned if the storage is not a directory.
-    """
-    if config.storage.driver != "filesystem":
-        return elsewhere
-    root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
-    return os.path.abspath(root) + f"{layout.OWN}/{name}"
-
-
-def control_socket(path: str, environment: Mapping[str, str]) -> str:
-    """Give the path of the control socket: in the unit's RuntimeDirectory=, if any.
-
-    :param path: in the storage directory; a link stands there if it is elsewhere.
-    """
-    directory = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    # A link that a crash left in another storage must not lead to this daemon.
-    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-    return f"{directory}/control-{name}.sock" if directory else path
-
-
-def upstream_name(proxy: Proxy) -> str:
-    """Give the upstream's name in metrics: host and port, or empty without one."""
-    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""
-
-
-def read_tls_files(proxy: Proxy) -> TlsFiles:
-    """Read an upstream's authorities, and our client certificate.
-
-    :raise OSError: a file cannot be read.
-    """
-    return TlsFiles(
-        read_optional(proxy.tls.ca),
-        read_optional(proxy.tls.certificate),
-        read_optional(proxy.tls.key),
-        proxy.tls.insecure,
-    )
-
-
-def read_optional(path: str) -> bytes:
-    """Read a file, if one is configured.
-
-    :raise OSError: it cannot be read.
-    """
-    if not path:
-        return b""
-    with open(path, "rb") as file:
-        return file.read()

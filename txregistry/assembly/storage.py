@@ -7,8 +7,8 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.context import Context
+from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.redis import make_redis
-from txregistry.assembly.settings import own_path
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool

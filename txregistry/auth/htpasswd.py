@@ -12,15 +12,17 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 import bcrypt
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.auth.challenges import basic, unauthorized
-from txregistry.auth.passwords import Entries
+from txregistry.auth.passwords import Entries, create_file, watch_entries
 from txregistry.auth.shares import Shares
 from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
@@ -42,6 +44,8 @@ MAX_REMEMBERED = 10_000
 
 #: bcrypt ignores the rest of a password; newer versions of the library raise for it.
 _MAX_PASSWORD_BYTES = 72
+
+_log = Logger(namespace="txregistry.auth")
 
 
 @implementer(IAccessController)
@@ -139,3 +143,22 @@ def parse_basic(header: str) -> tuple[str, bytes] | None:
         return (user.decode("utf-8"), password) if colon else None
     except (ValueError, binascii.Error):
         return None
+
+
+def htpasswd(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Create the controller of a password file; a missing file is created."""
+    path = str(parameters["path"])
+    password = create_file(path)
+    if password is not None:
+        # Logged once, as distribution does: the password is stored nowhere else.
+        _log.warn(
+            "password file {path} did not exist: created it for user docker with"
+            " password {password}",
+            path=path,
+            password=password,
+        )
+    file = watch_entries(path)
+    file.read()
+    return HtpasswdAccess(str(parameters["realm"]), file, disk)

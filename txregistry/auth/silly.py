@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
+from txregistry.flow.disk import Disk
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.speed.failures import failed
 
@@ -32,3 +35,10 @@ class SillyAccess:
             return succeed(Grant("silly"))
         challenge = bearer(self._realm, self._service, wanted)
         return failed(unauthorized(wanted, challenge))
+
+
+def silly(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Create the controller that accepts any credentials."""
+    return SillyAccess(parameters["realm"], parameters["service"])

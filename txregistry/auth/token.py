@@ -14,9 +14,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
-from txregistry.auth.keys import TrustedKeys
+from txregistry.auth.key_files import keys_of_set, watch_bundle
+from txregistry.auth.keys import KeySource, TrustedKeys
 from txregistry.flow.deferred import deferred
+from txregistry.flow.disk import Disk
 from txregistry.flow.sized import SizedCache, size_of
+from txregistry.flow.watched import WatchedFile
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.signing import ALGORITHMS
@@ -223,3 +226,34 @@ def _parse_access(value: Any) -> list[Access]:
 
 def _includes(granted: frozenset[Access], wanted: Access) -> bool:
     return wanted in granted or attrs.evolve(wanted, action="*") in granted
+
+
+def token(
+    parameters: Mapping[str, Any], disk: Disk, clock: IReactorTime
+) -> IAccessController:
+    """Create the controller of a token server; its parameters were checked before."""
+    settings = TokenSettings(
+        str(parameters["realm"]),
+        str(parameters["service"]),
+        str(parameters["issuer"]),
+        tuple(parameters.get("signingalgorithms") or ALGORITHMS),
+        bool(parameters.get("autoredirect")),
+        str(parameters.get("autoredirectpath") or "/auth/token"),
+    )
+    return TokenAccess(settings, _key_source(parameters), clock)
+
+
+def _key_source(parameters: Mapping[str, Any]) -> Callable[[], TrustedKeys]:
+    """Return a function that returns the current keys.
+
+    :raise OSError: a file cannot be read.
+    :raise ValueError: a file is invalid.
+    """
+    files = []
+    if parameters.get("rootcertbundle"):
+        files.append(watch_bundle(str(parameters["rootcertbundle"])))
+    if parameters.get("jwks"):
+        files.append(WatchedFile(str(parameters["jwks"]), keys_of_set))
+    source = KeySource(files)
+    source.read()
+    return source.read

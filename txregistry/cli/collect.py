@@ -8,16 +8,11 @@ from typing import Any
 
 import attrs
 
-from txregistry.admin.requester import ourselves
-from txregistry.assembly.audit import AuditedCollector
-from txregistry.assembly.context import Context
-from txregistry.assembly.settings import own_path
-from txregistry.assembly.storage import StorageParts
+from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
-from txregistry.cli.exits import CommandFailed
-from txregistry.cli.offline import OfflineFailed, work_offline
+from txregistry.cli.exits import CommandFailed, OfflineFailed
 from txregistry.config.model import Config
-from txregistry.interfaces.collection import CollectOptions, CollectReport
+from txregistry.interfaces.collection import CollectOptions
 
 #: Called with progress: a stage, and how many items were examined.
 Tell = Callable[[str, int], None]
@@ -60,13 +55,10 @@ def _ask(connection: socket.socket, options: Options, tell: Tell) -> dict[str, A
 def _collect_here(
     config: Config, options: Options, tell: Tell, unlocked: bool
 ) -> dict[str, Any]:
-    async def work(context: Context, storage: StorageParts) -> CollectReport:
-        audit, collector = context.audit, storage.local.collector
-        return await AuditedCollector(collector, audit, ourselves()).collect(
-            options=options, tell=lambda made: tell(made.stage, made.done)
-        )
+    # Most of a daemon; see Note [Light commands] in ``places``.
+    from txregistry.cli.collect_offline import collect_here
 
     try:
-        return attrs.asdict(work_offline(config, work, unlocked))
+        return collect_here(config, options, tell, unlocked)
     except OfflineFailed as error:
         raise CollectFailed(str(error)) from error

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
-from txregistry.cli.config_check import check
-from txregistry.cli.config_explain import explain
-from txregistry.cli.config_man import man
-from txregistry.cli.config_schema import print_schema
-from txregistry.cli.config_show import show
+from txregistry.cli.lazy import LazyGroup
+
+_COMMANDS: Mapping[str, str] = {
+    "check": "txregistry.cli.config_check:check",
+    "explain": "txregistry.cli.config_explain:explain",
+    "man": "txregistry.cli.config_man:man",
+    "schema": "txregistry.cli.config_schema:print_schema",
+    "show": "txregistry.cli.config_show:show",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, places=_COMMANDS)
 def config() -> None:
     """Check and show the configuration, and explain its keys.
 
@@ -19,7 +25,3 @@ def config() -> None:
     or /etc/txregistry/config.yml if that is there, or else the built-in configuration,
     a cache of Docker Hub. Variables of the environment (REGISTRY_...) are applied.
     """
-
-
-for _command in (check, show, print_schema, explain, man):
-    config.add_command(_command)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import attrs
 import click
 
-from txregistry.assembly.loading import Loaded
+from txregistry.assembly.reading import Loaded
 from txregistry.cli.exits import FAILED, epilog
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of

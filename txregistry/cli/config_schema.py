@@ -6,11 +6,9 @@ import json
 
 import click
 
-from txregistry.auth.maker import known_controllers
-from txregistry.config.access import CONTROLLERS
+from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.schema import schema
-from txregistry.config.storage import DRIVERS
-from txregistry.storagedriver.maker import known_drivers
+from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 
 @click.command("schema")
@@ -21,7 +19,6 @@ def print_schema(strict: bool) -> None:
     Editors complete and check a file by it: the first line
     "# yaml-language-server: $schema=/path/to/schema.json" names it.
     """
-    drivers = known_drivers() - set(DRIVERS)
-    controllers = known_controllers() - set(CONTROLLERS)
+    drivers, controllers = STORAGE_DRIVERS.others, ACCESS_CONTROLLERS.others
     found = schema(drivers, controllers, is_strict=strict)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from txregistry.assembly.loading import EX_CONFIG
+from txregistry.config.read import EX_CONFIG
 
 FAILED = 1
 
@@ -86,6 +86,10 @@ def epilog(command: str) -> str:
         if command in of or "" in of
     ]
     return "\b\n" + "\n".join(["Exit statuses:", *lines])
+
+
+class OfflineFailed(Exception):
+    """Work on a storage was not done; the message says why."""
 
 
 def fail(

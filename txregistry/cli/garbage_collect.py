@@ -8,13 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from txregistry.cli.collect import CollectFailed, Options, collect
 from txregistry.cli.exits import fail
 from txregistry.cli.options import Seconds, as_json_option, unlocked_option
-from txregistry.cli.places import config_argument, place_of, usable
+from txregistry.cli.places import config_argument, place_of, usable_storage
 
 _STAGES = {
     "mark": "marking: repositories",
@@ -58,7 +56,7 @@ def garbage_collect(
     A daemon that runs on the same storage does the work and keeps serving; without one
     this command does it alone. FILE is the daemon's configuration file.
     """
-    found = usable(place_of(file), as_json).config
+    found = usable_storage(place_of(file), as_json).config
     if found.proxy.remoteurl:
         reason = "a pull-through cache is not collected: what is unused expires"
         fail(f"{reason} (proxy.ttl)", as_json)
@@ -95,21 +93,21 @@ class _Shown:
     """A line with the progress of a collection, if stderr is a terminal."""
 
     def __init__(self, hidden: bool) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description} {task.completed:.0f}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=hidden,
-            transient=True,
-        )
+        self._line: Any = None
         self._tasks: dict[str, Any] = {}
+        if not hidden:
+            # rich is imported for whoever sees it.
+            from txregistry.cli.bars import collection_line
+
+            self._line = collection_line()
 
     def __enter__(self) -> None:
-        self._progress.start()
+        if self._line is not None:
+            self._line.start()
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._line is not None:
+            self._line.stop()
 
     @property
     def tell(self) -> Callable[[str, int], None]:
@@ -117,7 +115,9 @@ class _Shown:
         return self._tell
 
     def _tell(self, stage: str, done: int) -> None:
+        if self._line is None:
+            return
         if stage not in self._tasks:
             text = _STAGES.get(stage, stage)
-            self._tasks[stage] = self._progress.add_task(text, total=None)
-        self._progress.update(self._tasks[stage], completed=done)
+            self._tasks[stage] = self._line.add_task(text, total=None)
+        self._line.update(self._tasks[stage], completed=done)

@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 
 import click
 
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, connect
 from txregistry.cli.daemon import ask as ask_daemon
 from txregistry.cli.exits import FAILED, fail

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from txregistry import __version__
-from txregistry.cli.adopt import adopt
-from txregistry.cli.config import config
-from txregistry.cli.garbage_collect import garbage_collect
-from txregistry.cli.health import health
-from txregistry.cli.reload import reload
-from txregistry.cli.verify import verify
+from txregistry.cli.lazy import LazyGroup
+
+_COMMANDS: Mapping[str, str] = {
+    "adopt": "txregistry.cli.adopt:adopt",
+    "config": "txregistry.cli.config:config",
+    "garbage-collect": "txregistry.cli.garbage_collect:garbage_collect",
+    "health": "txregistry.cli.health:health",
+    "reload": "txregistry.cli.reload:reload",
+    "verify": "txregistry.cli.verify:verify",
+}
 
 
-@click.group()
+@click.group(cls=LazyGroup, places=_COMMANDS)
 @click.version_option(__version__, "-v", "--version", prog_name="txregistry")
 def main() -> None:
     """Maintain a registry."""
-
-
-for command in (adopt, config, garbage_collect, health, reload, verify):
-    main.add_command(command)

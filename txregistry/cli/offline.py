@@ -15,8 +15,9 @@ from twisted.internet.task import react
 
 from txregistry.admin.requester import user_name
 from txregistry.assembly.context import Context, make_context
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.storage import StorageParts, build_storage
+from txregistry.cli.exits import OfflineFailed
 from txregistry.cli.trail import TrailBroken, audit_trail
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
@@ -29,10 +30,6 @@ T = TypeVar("T")
 
 #: Work on the storage of a configuration.
 StorageWork = Callable[[Context, StorageParts], Awaitable[T]]
-
-
-class OfflineFailed(Exception):
-    """The work was not done; the message says why."""
 
 
 def lockable(config: Config, unlocked: bool) -> str:

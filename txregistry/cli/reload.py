@@ -10,13 +10,12 @@ from typing import Any
 
 import click
 
-from txregistry.assembly.loading import EX_CONFIG
-from txregistry.assembly.settings import own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
 from txregistry.cli.exits import FAILED, NEEDS_RESTART, epilog, fail
 from txregistry.cli.options import as_json_option
-from txregistry.cli.places import config_argument, examined, name_of, place_of
-from txregistry.config.read import ConfigurationError
+from txregistry.cli.places import config_argument, name_of, place_of, read_only
+from txregistry.config.read import EX_CONFIG, ConfigurationError
 
 _SILENT = (
     "no daemon answers at {path}: name its configuration, or its socket with --socket"
@@ -98,7 +97,7 @@ def _socket(file: str | None) -> str:
     """
     place = place_of(file)
     try:
-        found = examined(place)
+        found = read_only(place)
         path, problems = own_path(found.config, "control.sock", ""), found.problems
     except ConfigurationError as error:
         path, problems = "", error.problems

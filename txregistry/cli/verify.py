@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import click
-from twisted.internet.defer import Deferred
 
-from txregistry.admin.requester import ourselves
-from txregistry.assembly.audit import AuditedScrubber
-from txregistry.assembly.context import Context
-from txregistry.assembly.scrub import assemble_scrubber
-from txregistry.assembly.settings import own_path
-from txregistry.assembly.storage import StorageParts
+from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect, stop
 from txregistry.cli.exits import (
     NOT_ALL_READ,
     NOT_PERMITTED,
     CommandFailed,
+    OfflineFailed,
     epilog,
     fail,
 )
-from txregistry.cli.offline import OfflineFailed, work_offline
+from txregistry.cli.interrupt import on_interrupt
 from txregistry.cli.options import ByteSize, Seconds, as_json_option, unlocked_option
-from txregistry.cli.places import place_of, usable
+from txregistry.cli.places import place_of, usable_storage
 from txregistry.cli.verify_report import VerifyShown, show_verified, verified_status
 from txregistry.config.model import Config
-from txregistry.interfaces.scrub import (
-    ScrubOptions,
-    ScrubProgress,
-    ScrubReport,
-)
+from txregistry.interfaces.scrub import ScrubOptions
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.reference import RepositoryName
 
@@ -104,7 +93,7 @@ def verify(
     this command does it alone. Damaged content is set aside; a cache that runs fetches
     it again. Ctrl-C ends it, with a report of what was read.
     """
-    config = usable(place_of(file), as_json).config
+    config = usable_storage(place_of(file), as_json).config
     options = VerifyOptions(limit_rate, repositories, resume, skip_recent)
     shown = VerifyShown(quiet or as_json)
     try:
@@ -142,57 +131,14 @@ def _status(error: Exception) -> int:
 def _verify_here(
     config: Config, options: VerifyOptions, tell: TellVerified, unlocked: bool
 ) -> dict[str, Any]:
-    is_cache = bool(config.proxy.remoteurl)
+    # Most of a daemon; see Note [Light commands] in ``places``.
+    from txregistry.cli.verify_offline import verify_here
+
     wanted = ScrubOptions(
         options.rate,
         tuple(map(RepositoryName.parse, options.repositories)),
         options.resume,
         options.skip_seconds,
-        links=not is_cache,
+        links=not config.proxy.remoteurl,
     )
-
-    async def work(context: Context, storage: StorageParts) -> ScrubReport:
-        scrubber = assemble_scrubber(
-            storage.local,
-            None,
-            is_cache,
-            context.metrics.scrub,
-            context.clock,
-            context.reactor,
-        )
-        try:
-            audited = AuditedScrubber(scrubber, context.audit, ourselves())
-            return await _stoppable(context, audited.scrub(wanted, progress))
-        finally:
-            if is_cache:
-                await storage.local.databases.ledger.close()
-
-    def progress(made: ScrubProgress) -> None:
-        tell(attrs.asdict(made))
-
-    return attrs.asdict(work_offline(config, work, unlocked))
-
-
-async def _stoppable(context: Context, work: Deferred[ScrubReport]) -> ScrubReport:
-    # The handler of the reactor would end it without a report.
-    with on_interrupt(lambda: context.reactor.callFromThread(work.cancel)):
-        return await work
-
-
-@contextmanager
-def on_interrupt(end: Callable[[], None]) -> Iterator[None]:
-    """Let the first interrupt (Ctrl-C) end work politely; the second one acts as usual.
-
-    :param end: called once; the work then ends with what it has.
-    """
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupted(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
-        end()
-
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return verify_here(config, wanted, tell, unlocked)

@@ -8,16 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    FileSizeColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TransferSpeedColumn,
-)
 
 from txregistry.cli.exits import FAILED, NOT_ALL_READ
 from txregistry.interfaces.scrub import ScrubOutcome
@@ -73,34 +63,34 @@ class VerifyShown:
         is_terminal = sys.stderr.isatty()
         self._is_plain = not hidden and not is_terminal
         self._last = 0
-        self._progress = Progress(
-            TextColumn("verifying"),
-            BarColumn(),
-            TaskProgressColumn(),
-            FileSizeColumn(),
-            TransferSpeedColumn(),
-            TextColumn("{task.fields[damaged]} damaged"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=hidden or not is_terminal,
-            transient=True,
-        )
-        self._task = self._progress.add_task("", total=None, damaged=0)
+        self._bar: Any = None
+        if is_terminal and not hidden:
+            # rich is imported for whoever sees it.
+            from txregistry.cli.bars import scrub_bar
+
+            self._bar = scrub_bar()
+            self._task = self._bar.add_task("", total=None, damaged=0)
 
     def __enter__(self) -> None:
-        self._progress.start()
+        if self._bar is not None:
+            self._bar.start()
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def tell(self, made: Mapping[str, Any]) -> None:
         """Show progress."""
         if self._is_plain:
             self._say(made)
+        if self._bar is not None:
+            self._move(made)
+
+    def _move(self, made: Mapping[str, Any]) -> None:
         fraction, size = float(made["fraction"]), int(made["size"])
         # Nobody has counted how much there is: it follows from how far it has come.
         total = size / fraction if fraction else None
-        self._progress.update(
+        self._bar.update(
             self._task, completed=size, total=total, damaged=made["damaged"]
         )
 

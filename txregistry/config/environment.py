@@ -15,12 +15,20 @@ nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from txregistry.config.model import VERSIONS, Config
-from txregistry.config.places import NoPlace, Place, find, path_of_steps, put, without
+from txregistry.config.places import (
+    Names,
+    NoPlace,
+    Place,
+    find,
+    path_of_steps,
+    put,
+    without,
+)
 from txregistry.config.read import is_within, path_of
 
 PREFIX = "REGISTRY_"
@@ -82,12 +90,12 @@ class Override:
 
     :ivar parse: reads YAML; raises ``ValueError`` for malformed text.
     :ivar read: gives the text of a file; raises ``OSError`` or ``ValueError``.
-    :ivar names: drivers and controllers that installed packages provide.
+    :ivar names: gives the drivers and controllers that installed packages provide.
     """
 
     parse: Callable[[str], object]
     read: Callable[[str], str]
-    names: Collection[str] = ()
+    names: Names = frozenset
 
     def apply(
         self, mapping: Mapping[str, object], environment: Mapping[str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
@@ -18,6 +18,9 @@ _DRIVERS = frozenset(
 )
 
 _Parameters = Mapping[str, object]
+
+#: Gives the names of drivers and controllers; called when no name of ours fits.
+Names = Callable[[], Collection[str]]
 
 
 class NoPlace(Exception):
@@ -60,12 +63,12 @@ class _Inner:
 
 
 def find(
-    mapping: object, hint: Any, segments: Sequence[str], names: Collection[str] = ()
+    mapping: object, hint: Any, segments: Sequence[str], names: Names = frozenset
 ) -> Place:
     """Find the place that the parts of a variable's name lead to.
 
     :param hint: the mapping's type in the model.
-    :param names: drivers and controllers that installed packages provide.
+    :param names: gives the drivers and controllers that installed packages provide.
     :raise NoPlace: there is none.
     """
     here, is_fileable = mapping, False
@@ -89,7 +92,7 @@ def path_of_steps(steps: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _inner(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
+def _inner(here: object, hint: Any, segment: str, names: Names) -> _Inner:
     if not segment:
         raise NoPlace
     if get_origin(hint) is tuple:
@@ -112,7 +115,7 @@ def _item(here: object, hint: Any, segment: str) -> _Inner:
     return _Inner(int(segment), hint)
 
 
-def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _Inner:
+def _offered(here: object, hint: Any, segment: str, names: Names) -> _Inner:
     """Find a section of storage, or a known driver or controller.
 
     Other programs have such variables: ``REGISTRY_AUTH_FILE`` is podman's.
@@ -120,10 +123,15 @@ def _offered(here: object, hint: Any, segment: str, names: Collection[str]) -> _
     if hint is Storage and not is_driver(segment.lower()):
         return _field(Storage, segment)
     known = _DRIVERS if hint is Storage else CONTROLLERS.keys()
-    for name in (*_as_section(here), *known, *names):
-        if name.upper() == segment:
-            return _Inner(name, _section_of(hint, name))
-    raise NoPlace
+    given = (*_as_section(here), *known)
+    found = _spelled(segment, given) or _spelled(segment, names())
+    if found is None:
+        raise NoPlace
+    return _Inner(found, _section_of(hint, found))
+
+
+def _spelled(segment: str, names: Collection[str]) -> str | None:
+    return next((name for name in names if name.upper() == segment), None)
 
 
 def _section_of(hint: Any, name: str) -> Any:

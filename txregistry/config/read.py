@@ -11,6 +11,9 @@ from txregistry.config.check import check, remarks
 from txregistry.config.model import Config
 from txregistry.config.reader import Reader, placeholder
 
+#: Exit status for an unusable configuration (sysexits, EX_CONFIG).
+EX_CONFIG = 78
+
 
 class ConfigurationError(Exception):
     """The configuration cannot be used; one line per problem."""

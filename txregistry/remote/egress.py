@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -35,41 +34,10 @@ from txregistry.flow.deferred import deferred
 from txregistry.remote.bypass import Bypass
 from txregistry.remote.origin import Origin
 from txregistry.remote.targets import Targets
-from txregistry.spec.weburl import basic_authorization
+from txregistry.remote.variables import ProxyAddress
 
 #: Longest head of a proxy's response to CONNECT, in bytes.
 _MAX_HEAD_BYTES = 16 * 1024
-
-
-@attrs.frozen
-class ProxyAddress:
-    """The address of an egress proxy.
-
-    :ivar authorization: the ``Proxy-Authorization`` for it, if any.
-    """
-
-    host: str
-    port: int
-    authorization: str | None = attrs.field(default=None, repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> ProxyAddress:
-        """Parse an address such as ``http://user:password@proxy:3128``.
-
-        :raise ValueError: it is malformed, or of another scheme than http.
-        """
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        if parts.scheme not in ("http", ""):
-            raise ValueError(
-                f"proxies of scheme {parts.scheme[:20]} are not supported, only http"
-            )
-        if not parts.hostname or parts.port == 0:
-            raise ValueError("expected the URL of an http proxy")
-        authorization = None
-        if parts.username:
-            user, password = unquote(parts.username), unquote(parts.password or "")
-            authorization = basic_authorization(user, password)
-        return cls(parts.hostname, parts.port or 80, authorization)
 
 
 class TunnelRefused(ConnectError):

@@ -21,9 +21,9 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 from zope.interface import implementer
 
-from txregistry.remote.bypass import Bypass
-from txregistry.remote.egress import ProxiedAgent, ProxyAddress
+from txregistry.remote.egress import ProxiedAgent
 from txregistry.remote.targets import CheckedEndpoints, Targets
+from txregistry.remote.variables import egress_proxies, proxy_bypass
 from txregistry.spec.pem import certificates
 
 
@@ -133,32 +133,3 @@ def make_core_agent(
     return ProxiedAgent(
         direct, reactor, policy, connect_seconds, proxies, bypass, pool, targets
     )
-
-
-def egress_proxies(environment: Mapping[str, str]) -> dict[str, ProxyAddress]:
-    """Return the proxy of each scheme (pure).
-
-    :raise ValueError: an address is invalid; the message names the variable.
-    """
-    found = {}
-    for scheme in ("http", "https"):
-        name, text = _variable(environment, f"{scheme}_proxy")
-        if text:
-            try:
-                found[scheme] = ProxyAddress.parse(text)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from error
-    return found
-
-
-def proxy_bypass(environment: Mapping[str, str]) -> Bypass:
-    """Return the hosts that are reached without a proxy (pure)."""
-    return Bypass.parse(_variable(environment, "no_proxy")[1])
-
-
-def _variable(environment: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return the name and value of a variable; the upper-case spelling comes first."""
-    for spelling in (name.upper(), name):
-        if value := environment.get(spelling, "").strip():
-            return spelling, value
-    return name.upper(), ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import count
 from typing import cast
 
@@ -17,6 +17,7 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.disk import Disk
 from txregistry.flow.streams import ChunkProducer, ShortRead
 from txregistry.interfaces.driver import (
     Change,
@@ -303,3 +304,10 @@ class MemoryDriver:
         depth = len(path.rstrip("/").split("/")) + 1
         children = {"/".join(found.split("/")[:depth]) for found in below}
         return sorted(child for child in children if not is_temporary(child))
+
+
+def inmemory(
+    parameters: Mapping[str, object], disk: Disk, clock: IReactorTime
+) -> IStorageDriver:
+    """Make the inmemory driver, which has no parameters."""
+    return MemoryDriver(clock)

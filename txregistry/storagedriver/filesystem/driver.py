@@ -7,12 +7,13 @@ by a journal or, without one, by fsync of both; nothing is rewritten in place.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -362,3 +363,12 @@ def _pass_over(error: DriverError, told: Callable[[DriverError], None] | None) -
     if told is None:
         raise error
     told(error)
+
+
+def filesystem(
+    parameters: Mapping[str, object], disk: Disk, clock: IReactorTime
+) -> IStorageDriver:
+    """Make the filesystem driver from its section of the configuration."""
+    root = parameters.get("rootdirectory", "/var/lib/registry")
+    direct = bool(parameters.get("directwrites", True))
+    return FilesystemDriver(os.path.abspath(str(root)), disk, direct_writes=direct)

@@ -152,6 +152,60 @@ class CommandTests(LightCase):
         self.without(modules, frozenset(["klein", "werkzeug", "txregistry.web"]))
 
 
+#: Builds a daemon without starting it, and then tells what is there.
+_DAEMON = """
+import json, sys
+from txregistry.tap import Options, makeService
+options = Options()
+options.parent = {}
+options.parseOptions(sys.argv[1:])
+makeService(options)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+#: For keys and variables that neither of the daemons below has.
+UNNAMED = frozenset(
+    [
+        *("importlib.metadata", "joserfc", "opentelemetry", "rich", "txredisapi"),
+        *("click", "txregistry.adopt", "txregistry.cli", "txregistry.testing"),
+        *("txregistry.assembly.tlsfiles", "txregistry.auth.htpasswd"),
+        *("txregistry.auth.token", "txregistry.storage.caches.redis"),
+        *("txregistry.storagedriver.inmemory", "txregistry.tracing.otel"),
+    ]
+)
+
+
+class DaemonTests(LightCase):
+    """Daemons."""
+
+    def build(self, **config: object) -> list[str]:
+        self.write(**config)
+        return self.told(_DAEMON, "-c", self.config)
+
+    def test_registry(self) -> None:
+        """A registry asks nobody, and imports no client."""
+        client = frozenset(["treq", "txregistry.assembly.cache", "txregistry.proxy"])
+        self.without(self.build(), UNNAMED, client)
+
+    def test_cache(self) -> None:
+        """A cache has a client, and nothing for what is not named."""
+        modules = self.build(proxy={"remoteurl": "https://registry.example"})
+        self.without(modules, UNNAMED)
+        self.assertIn("treq", modules)
+
+    def test_named(self) -> None:
+        """What is named is there."""
+        auth = {"htpasswd": {"realm": "r", "path": str(self.directory / "passwords")}}
+        modules = self.build(
+            storage={"inmemory": None, "cache": {"blobdescriptor": "redis"}},
+            redis={"addr": "127.0.0.1:1"},
+            auth=auth,
+        )
+        for expected in ("txregistry.auth.htpasswd", "txredisapi"):
+            self.assertIn(expected, modules)
+        self.without(modules, frozenset(["txregistry.auth.token", "joserfc"]))
+
+
 def refuse(listener: socket.socket) -> None:
     """Take one connection as a daemon would, and say no."""
     connection, _ = listener.accept()

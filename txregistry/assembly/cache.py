@@ -14,15 +14,18 @@ from txregistry.config.fields import Duration
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.preload import Preload
 from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.scrub import IHealer
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.fills import Fills
+from txregistry.proxy.healing import Healer
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
+from txregistry.storage.content.store import Content
 
 
 @attrs.frozen
@@ -42,6 +45,16 @@ class Cache:
     def services(self) -> tuple[IService, ...]:
         """Give the services in the order of their start."""
         return self.preload, self.fills
+
+    def healer(self, content: Content) -> IHealer:
+        """Make what fetches damaged content again."""
+        return Healer(self.namespace, self.fills, content)
+
+    def next(
+        self, context: Context, before: Proxy, files: TlsFiles
+    ) -> NextCache | None:
+        """Prepare other settings; see :func:`next_cache`."""
+        return next_cache(context, self, before, files)
 
 
 def assemble_cache(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from treq.client import HTTPClient
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent
 
 from txregistry.assembly.context import Context
 from txregistry.config.fields import host_and_port
@@ -60,8 +58,7 @@ def health_checks(
         )
         for item in health.file
     ]
-    client = HTTPClient(Agent(reactor))
-    checks += [_http_check(client, item, clock) for item in health.http]
+    checks += [_http_check(item, reactor) for item in health.http]
     checks += [
         Check(
             item.addr,
@@ -76,7 +73,12 @@ def health_checks(
     return tuple(checks)
 
 
-def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Check:
+def _http_check(item: HttpHealth, reactor: Any) -> Check:
+    # The client is imported where something is to be asked.
+    from treq.client import HTTPClient
+    from twisted.web.client import Agent
+
+    client = HTTPClient(Agent(reactor))
     # The name appears in the log and on the debug listener.
     target = Target.of(item.uri)
     return Check(
@@ -85,7 +87,7 @@ def _http_check(client: HTTPClient, item: HttpHealth, clock: IReactorTime) -> Ch
         item.interval or _HEALTH_SECONDS,
         item.threshold,
         item.timeout or _HEALTH_SECONDS,
-        clock,
+        reactor,
     )
 
 

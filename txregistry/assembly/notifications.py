@@ -7,10 +7,8 @@ import uuid
 from typing import Any
 
 import attrs
-from treq.client import HTTPClient
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool
 
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import own_path
@@ -67,15 +65,25 @@ def make_notifier(
     path = own_path(config, "queue/events.sqlite3")
     database = Database(path, disk, queue.SCHEMA, queue.VERSION, durable=True)
     events = queue.EventQueue(database)
-    client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
     return Notifier(
-        [Endpoint(item, events, client, reactor) for item in wanted],
+        _endpoints(wanted, events, reactor),
         events,
         _source(config),
         section.events.includereferences,
         section.queuelimit,
         clock,
     )
+
+
+def _endpoints(
+    wanted: list[EndpointSettings], events: queue.EventQueue, reactor: Any
+) -> list[Endpoint]:
+    # The client is imported where somebody is to be notified.
+    from treq.client import HTTPClient
+    from twisted.web.client import Agent, HTTPConnectionPool
+
+    client = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
+    return [Endpoint(item, events, client, reactor) for item in wanted]
 
 
 def settings_of_endpoints(config: Config) -> list[EndpointSettings]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from twisted.application.service import IService
 
 from txregistry.assembly.access import AccessParts, build_access
 from txregistry.assembly.audit import AuditedPurger
-from txregistry.assembly.cache import build_cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
@@ -33,6 +33,9 @@ from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurging
+
+if TYPE_CHECKING:
+    from txregistry.assembly.cache import Cache
 
 #: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
@@ -65,8 +68,9 @@ def build_registry(
     storage, access = build_storage(context), build_access(context)
     local, secret = storage.local, make_secret(config)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
-    cache = build_cache(context, local) if config.proxy.remoteurl else None
-    scrub = build_scrub(context, local, cache)
+    cache = _cache(context, local)
+    healer = None if cache is None else cache.healer(local.content)
+    scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
     backend = Backend(
@@ -120,6 +124,18 @@ def build_registry(
     for site, endpoint in build_listeners(context, backend, reloader):
         registry.serve(site, endpoint)
     return registry, reloader
+
+
+def _cache(context: Context, local: LocalRegistry) -> Cache | None:
+    """Build the cache of a configuration; ``None`` for a registry.
+
+    A registry, which has no upstream, does not import the client of one.
+    """
+    if not context.config.proxy.remoteurl:
+        return None
+    from txregistry.assembly.cache import build_cache
+
+    return build_cache(context, local)
 
 
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:

@@ -10,18 +10,17 @@ requests end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 from twisted.internet.defer import Deferred
 
-from txregistry.assembly.cache import Cache, NextCache, next_cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import Expiry
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
 from txregistry.assembly.notifications import settings_of_endpoints
-from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.scrub import scrub_plan
 from txregistry.assembly.settings import offers_http2, purge_plan
 from txregistry.auth.maker import make_controller
@@ -37,11 +36,14 @@ from txregistry.health.checks import Check, Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.reload import ReloadReport
 from txregistry.notifications.notifier import Notifier
-from txregistry.remote.transport import TlsFiles
 from txregistry.storage.scrub.service import Scrubbing
 from txregistry.storage.uploads.purge import UploadPurging
 from txregistry.web.http.serving import Serving, offered_protocols
 from txregistry.web.http.site import RegistrySite
+
+if TYPE_CHECKING:
+    from txregistry.assembly.cache import Cache, NextCache
+    from txregistry.remote.transport import TlsFiles
 
 #: The first purge of uploads is at a random time within these seconds after a change.
 _PURGE_SECONDS = 3600.0
@@ -93,7 +95,12 @@ def _waits(changes: Changes, section: str) -> bool:
 
 
 def _upstream(config: Config, changes: Changes) -> TlsFiles | None:
-    return None if _waits(changes, "proxy") else read_tls_files(config.proxy)
+    if not config.proxy.remoteurl or _waits(changes, "proxy"):
+        return None
+    # A cache has imported it at the start.
+    from txregistry.assembly.pemfiles import read_tls_files
+
+    return read_tls_files(config.proxy)
 
 
 def _certificates(config: Config, changes: Changes) -> Certificates | None:
@@ -171,7 +178,7 @@ class Running:
         parts, before, config = self._parts, self._context.config, context.config
         cache = None
         if parts.cache is not None and renewal.upstream is not None:
-            cache = next_cache(context, parts.cache, before.proxy, renewal.upstream)
+            cache = parts.cache.next(context, before.proxy, renewal.upstream)
         backend = attrs.evolve(
             parts.backend,
             controller=self._controller(context),

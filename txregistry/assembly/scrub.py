@@ -6,12 +6,10 @@ from collections.abc import Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.assembly.cache import Cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.scrub import IHealer, IScrubMeter
-from txregistry.proxy.healing import Healer
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.scrub.holders import MAX_CANDIDATES, Candidates, Holders
@@ -51,15 +49,15 @@ def assemble_scrubber(
 
 
 def build_scrub(
-    context: Context, local: LocalRegistry, cache: Cache | None
+    context: Context, local: LocalRegistry, healer: IHealer | None
 ) -> Scrubbing:
-    """Build the service; it scrubs by itself if the configuration says so."""
-    healer = None
-    if cache is not None:
-        healer = Healer(cache.namespace, cache.fills, local.content)
+    """Build the service; it scrubs by itself if the configuration says so.
+
+    :param healer: of a cache; ``None`` for a registry.
+    """
     meter = context.metrics.scrub
     scrubber = assemble_scrubber(
-        local, healer, cache is not None, meter, context.clock, context.reactor
+        local, healer, healer is not None, meter, context.clock, context.reactor
     )
     plan = scrub_plan(context)
     return Scrubbing(scrubber, plan, meter, context.clock, context.reactor)

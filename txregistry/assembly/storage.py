@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import own_path
-from txregistry.assembly.redis import make_redis
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
@@ -18,8 +19,6 @@ from txregistry.observe.metrics import Metrics
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.caches.metered import MeteredDescriptors
-from txregistry.storage.caches.redis import Redis
-from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.content.store import Content, make_content
 from txregistry.storage.gc.garbage import Collector
@@ -33,6 +32,9 @@ from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
 from txregistry.storagedriver.maker import make_driver
 from txregistry.tracing.traced import trace_driver
+
+if TYPE_CHECKING:
+    from txregistry.storage.caches.redis import Redis
 
 #: Threads for blob data; each small database has its own.
 DISK_THREADS = 16
@@ -157,7 +159,7 @@ def build_storage(context: Context) -> StorageParts:
     config = context.config
     disk = DiskPool.create(context.reactor, _threads(context), "disk")
     small = [DiskPool.create(context.reactor, 1, name) for name in ("index", "ledger")]
-    redis = make_redis(config, context.reactor)
+    redis = _redis(context)
     descriptors = _descriptors(context, redis)
     driver = make_driver(
         config.storage.driver, config.storage.parameters, disk, context.clock
@@ -187,9 +189,20 @@ def _threads(context: Context) -> int:
     return int(str(given or DISK_THREADS))
 
 
+def _redis(context: Context) -> Redis | None:
+    """Make the client of redis, which is imported only where descriptors are there."""
+    if context.config.storage.cache.blobdescriptor != "redis":
+        return None
+    from txregistry.assembly.redis import make_redis
+
+    return make_redis(context.config, context.reactor)
+
+
 def _descriptors(context: Context, redis: Redis | None) -> IDescriptorCache:
     cached = context.config.storage.cache
     if redis is not None:
+        from txregistry.storage.caches.redis_descriptors import RedisDescriptors
+
         return RedisDescriptors(redis, context.reactor)
     # A limit of 0 disables the cache.
     return MemoryDescriptors(cached.blobdescriptorsize if cached.blobdescriptor else 1)

@@ -23,8 +23,6 @@ from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.daemon.storage import Journaling
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.blobs import IDescriptorCache
-from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 
 T = TypeVar("T")
 
@@ -121,7 +119,8 @@ async def _run(reactor: Any, config: Config, work: StorageWork[T]) -> T:
         await journaling.startService()
         return await work(context, storage)
     finally:
-        _warn_of_redis(storage.descriptors)
+        if storage.redis is not None:
+            _warn_of_redis(storage.descriptors)
         await storage.local.content.integrity.flush()
         try:
             await storage.local.databases.index.close()
@@ -139,8 +138,8 @@ async def _stop(*services: Service) -> None:
             raise
 
 
-def _warn_of_redis(descriptors: IDescriptorCache) -> None:
-    if isinstance(descriptors, RedisDescriptors) and descriptors.owes:
+def _warn_of_redis(descriptors: Any) -> None:
+    if descriptors.owes:
         sys.stderr.write(
             f"redis is down: it keeps the entries of {descriptors.owes} deleted blobs"
             " until they end\n"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint, ITransport
 from twisted.internet.protocol import Factory, Protocol
@@ -16,6 +15,9 @@ from txregistry.flow.deferred import deferred
 from txregistry.health.checks import Probe
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.speed.failures import failed
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
 
 
 class Unhealthy(Exception):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -22,6 +21,9 @@ from txregistry.interfaces.events import Event
 from txregistry.notifications.envelope import MEDIA_TYPE, Filter
 from txregistry.notifications.queue import EventQueue, Queued
 from txregistry.spec.weburl import masked_url
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
 
 #: Events that are read from the queue together.
 _BATCH = 32

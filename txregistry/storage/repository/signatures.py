@@ -14,7 +14,6 @@ from txregistry.spec.digest import CANONICAL, HEX_LENGTHS, Digest
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content.store import Content
-from txregistry.storage.repository.signature_verification import verify_signatures
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
 
@@ -47,6 +46,11 @@ class LinkedSignatures:
     @deferred
     async def verify(self, manifest: Manifest) -> None:
         """Fire if every signature is well-formed."""
+        # With it comes cryptography, for manifests of a kind that is hardly pushed now.
+        from txregistry.storage.repository.signature_verification import (
+            verify_signatures,
+        )
+
         verify_signatures(manifest)
 
     @deferred

@@ -13,6 +13,7 @@ from txregistry.cli import collect_offline as module
 from txregistry.cli.collect_offline import collect_here
 from txregistry.config.read import read_config
 from txregistry.interfaces.collection import CollectOptions, CollectReport, Progress
+from txregistry.observe.audit import SilentAudit
 
 
 class Collector:
@@ -32,8 +33,9 @@ class CollectHereTests(SynchronousTestCase):
 
         def work_offline(config: Any, work: Any, unlocked: bool) -> CollectReport:
             self.assertTrue(unlocked)
-            return self.successResultOf(Deferred.fromCoroutine(work(None, storage)))
+            return self.successResultOf(Deferred.fromCoroutine(work(context, storage)))
 
+        context = SimpleNamespace(audit=SilentAudit())
         self.patch(module, "work_offline", work_offline)
         told: list[tuple[str, int]] = []
         config, _ = read_config({"version": "0.1", "storage": "inmemory"})

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from txregistry.admin.requester import ourselves
 from txregistry.cli.exits import NOT_PERMITTED, CommandFailed
 
 #: Called with the progress that the daemon reports.
@@ -57,6 +56,9 @@ def connect(path: str) -> socket.socket | None:
 
 def _unreachable(path: str, error: OSError) -> DaemonFailed:
     if isinstance(error, PermissionError):
+        # Twisted comes with it; see Note [Light commands] in ``places``.
+        from txregistry.admin.requester import ourselves
+
         reason = f"{ourselves().who} may not open {path}: run it as root, or as the"
         return DaemonFailed(f"{reason} user of the daemon", NOT_PERMITTED)
     if isinstance(error, BlockingIOError):

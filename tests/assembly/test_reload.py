@@ -19,6 +19,7 @@ from txregistry.assembly.loading import load
 from txregistry.assembly.registry import build_registry
 from txregistry.config.model import Log
 from txregistry.flow.disk import DiskPool, InlineDisk
+from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.reload import ReloadRefused, ReloadReport
 from txregistry.storage.scrub.service import Scrubbing
 from txregistry.testing.wire import Wire
@@ -77,7 +78,9 @@ class DaemonCase(SynchronousTestCase):
     def reload(self, **config: Any) -> ReloadReport:
         """Change the file and have it read."""
         self.write(**config)
-        report: ReloadReport = self.successResultOf(self.reloader.reload(who="test"))
+        report: ReloadReport = self.successResultOf(
+            self.reloader.reload(who=Requester("test"))
+        )
         return report
 
     def send(self, method: str, path: str, **headers: str) -> Any:
@@ -244,10 +247,10 @@ class RegistryTests(DaemonCase):
         """No reload while it starts, none while it stops."""
         self.start()
         self.end()
-        self.failureResultOf(self.reloader.reload(who="test"), ReloadRefused)
+        self.failureResultOf(self.reloader.reload(who=Requester("test")), ReloadRefused)
         context = make_context(self.context.config, Reactor(), {}, lambda: 0.5)
         _, reloader = build_registry(context, self.access, lambda: None)
-        self.failureResultOf(reloader.reload(who="test"), ReloadRefused)
+        self.failureResultOf(reloader.reload(who=Requester("test")), ReloadRefused)
 
 
 class CacheTests(DaemonCase):

@@ -18,7 +18,7 @@ from tests.integration.kills.arena import Arena
 from tests.integration.kills.documents import ACCEPT
 from tests.integration.support import IntegrationCase, Registry, require
 
-ROUNDS = int(os.environ.get("TXREGISTRY_KILLS") or 8)
+ROUNDS = int(os.environ.get("TXREGISTRY_KILLS") or 15)
 LONG = "TXREGISTRY_KILLS" in os.environ
 
 #: Rounds after which everything is collected and docker-registry has a look.

@@ -18,7 +18,7 @@ run: $(VENV)/installed
 		$(BIN)/twistd --nodaemon --pidfile= registry $(if $(CONFIG),-c $(CONFIG))
 
 # All at once; the number of tests comes last.
-test: $(VENV)/peers lint
+test: $(VENV)/tools $(VENV)/peers lint
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m tests.run types integration unit
 	$(MAKE) --no-print-directory coverage
@@ -109,19 +109,27 @@ format: $(VENV)/tools
 clean:
 	rm -rf $(VENV) .versions .deb-test dist _trial_temp .mypy_cache .ruff_cache .coverage .coverage.* build *.egg-info
 
-$(VENV)/installed: setup.py Makefile scripts/system-packages
+# Modules are compiled when they are first used, which most never are.
+PIP := $(BIN)/pip install -q --no-compile
+EDITABLE := --no-build-isolation --config-settings editable_mode=compat -e
+
+$(VENV)/made: setup.py Makefile scripts/system-packages
 	scripts/system-packages python3 python3-venv ca-certificates
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --upgrade pip "setuptools<90" wheel
-	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e .
+	$(PIP) --upgrade pip "setuptools<90" wheel
 	touch $@
 
-$(VENV)/tools: $(VENV)/installed
-	$(BIN)/pip install -q --no-build-isolation --config-settings editable_mode=compat -e '.[test,lint,release]'
+$(VENV)/installed: $(VENV)/made
+	$(PIP) $(EDITABLE) .
 	touch $@
+
+# All at once: each pip takes seconds to look at what is there.
+$(VENV)/tools: $(VENV)/made
+	$(PIP) $(EDITABLE) '.[test,lint,release]'
+	touch $(VENV)/installed $@
 
 # What has services that would start, or much that the tests do not need, is unpacked.
-$(VENV)/peers: $(VENV)/installed scripts/system-packages scripts/unpack-programs
+$(VENV)/peers: $(VENV)/made scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
 		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync \
 		iproute2 openssl apache2-utils

@@ -102,6 +102,14 @@ class RequestAuditTests(SynchronousTestCase):
         (entry,) = self.trail.entries
         self.assertEqual((entry.digest, entry.detail), (digest, "tags v1,v2"))
 
+    def test_long_names(self) -> None:
+        """Of what cannot be a name only the beginning is recorded."""
+        long = "x" * 5000
+        self.house.send("PUT", f"/v2/a/b/manifests/{long}?tag={long}", b"{}")
+        (entry,) = self.trail.entries
+        self.assertEqual(entry.tag, "x" * 300 + "…")
+        self.assertEqual(entry.detail, "tags " + "x" * 300 + "…")
+
     def test_pulls(self) -> None:
         """What changes nothing is not recorded, be it refused or not."""
         self.push()

@@ -56,6 +56,22 @@ class StorageFailureTests(GoneCase):
         self.assertIsOfLast(told)
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 2)
 
+    def test_words_of_clients(self) -> None:
+        """Of what a client chooses an event has a bounded part, and no upload id."""
+        error = DriverError("inmemory", "/x", "no space")
+        self.patch(MemoryDriver, "stat", lambda *_, **__: fail(error))
+        self.patch(MemoryDriver, "get", lambda *_, **__: fail(error))
+        for path in (
+            f"/v2/a/b/blobs/uploads/chosen-by-me?ns={'x' * 5000}",
+            f"/v2/a/b/manifests/v1?ns={'x' * 5000}",
+        ):
+            line = Line(self.house)
+            line.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            self.house.pump()
+        self.assertNotIn("chosen", self.log.getvalue())
+        self.assertLess(len(self.line("storage failed").partition("work=")[0]), 1500)
+        self.assertGreater(len(self.flushLoggedErrors(DriverError)), 0)
+
     def test_client_that_has_gone(self) -> None:
         """What fails after its client has gone is told with its id."""
         waiting = self.fail_later("apply")

@@ -22,8 +22,9 @@ _MAC_BYTES = 32
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-#: The grammar of upload ids.
-UPLOAD_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+#: An upload id: a UUID, of ours and of the Go registry. A client that names another one
+#: has chosen it, which is not looked for, nor logged.
+UPLOAD_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I)
 
 
 @attrs.frozen

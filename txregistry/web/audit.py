@@ -14,6 +14,10 @@ from txregistry.spec.errors import RegistryError, Several
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.web.http.request import RegistryRequest
 
+#: Characters of a text of a request that was refused, which may be anything: no name,
+#: tag or digest is longer.
+MAX_TEXT = 300
+
 #: Tags that one push by digest may set (``?tag=``).
 MAX_TAGS = 100
 
@@ -71,9 +75,9 @@ class RequestAudit:
             action,
             outcome=_code(error),
             kind=kind,
-            repository=str(parts.get("name", "")),
+            repository=_cut(str(parts.get("name", ""))),
             detail=_wanted_tags(request) if kind == "manifest" else "",
-            **{named: reference},
+            **{named: _cut(reference)},
         )
 
     def _record(
@@ -93,7 +97,11 @@ class RequestAudit:
 def _wanted_tags(request: RegistryRequest) -> str:
     """Return the tags that a push by digest would have set; they may be malformed."""
     tags = request.queries("tag")[:MAX_TAGS] if request.method == b"PUT" else []
-    return f"tags {','.join(tags)}" if tags else ""
+    return f"tags {','.join(map(_cut, tags))}" if tags else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def _code(error: Exception) -> str:

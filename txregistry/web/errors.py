@@ -132,8 +132,12 @@ def any_error(request: RegistryRequest, failure: Failure) -> bytes:
 def _line(request: RegistryRequest) -> str:
     """Return method and URI for a log, without the secrets of uploads."""
     method = request.method.decode("ascii", "replace")
-    return f"{method} {masked(request.uri.decode('ascii', 'replace'))}"
+    line = f"{method} {masked(request.uri.decode('ascii', 'replace'))}"
+    return line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…"
 
+
+#: Characters of a request in an event; the access log has all of them.
+MAX_LINE = 1000
 
 #: The first whose types match handles an exception.
 HANDLERS: Sequence[Handler] = (

@@ -369,7 +369,7 @@ def _begun_at(state: UploadState | None) -> float | None:
 
 
 def _upload_id(text: str) -> str:
-    if UPLOAD_ID.fullmatch(text) is None or text in (".", ".."):
+    if UPLOAD_ID.fullmatch(text) is None:
         raise BlobUploadUnknown()
     return text
 

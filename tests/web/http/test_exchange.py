@@ -26,6 +26,14 @@ class MaskTests(SynchronousTestCase):
                 "/v2/a/blobs/uploads/-?n=1&%5Fstate=-",
             ),
             ("/v2/a/blobs%2Fuploads%2fid", "/v2/a/blobs%2Fuploads%2f-"),
+            (
+                "/v2/a/blobs/%75pl%6fads/i%64?_st%61te=x&n=1",
+                "/v2/a/blobs/%75pl%6fads/-?_st%61te=-&n=1",
+            ),
+            (
+                "/v2/a/tags/list?n=%31&%5f%73tate=x",
+                "/v2/a/tags/list?n=%31&%5f%73tate=-",
+            ),
             ("/v2/uploads/manifests/v1", "/v2/uploads/manifests/v1"),
             ("/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/"),
             ("/v2/a/tags/list?state=x", "/v2/a/tags/list?state=x"),

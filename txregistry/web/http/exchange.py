@@ -10,16 +10,22 @@ from txregistry.web.http.request import RegistryRequest
 #: Status of a client that disconnected before its answer was complete, as in nginx.
 CLIENT_LEFT = 499
 
+
+def _spelled(text: str) -> str:
+    """Return a pattern of a text of which any character may be percent-encoded."""
+    return "".join(f"(?:{re.escape(char)}|%{ord(char):02x})" for char in text)
+
+
 #: The id and the state of an upload, with which a reader of the log could resume it.
-#: A client may percent-encode the names around them.
 _SECRET = re.compile(
-    r"([?&;](?:_|%5f)state=)[^&]*|(blobs(?:/|%2f)uploads(?:/|%2f))[^/?]+", re.IGNORECASE
+    rf"([?&;]{_spelled('_state')}=)[^&]*|({_spelled('blobs/uploads/')})[^/?]+",
+    re.IGNORECASE,
 )
 
 
 def masked(uri: str) -> str:
     """Replace ids and states of uploads in a URI with ``-``."""
-    if "uploads" not in uri and "state=" not in uri:
+    if "uploads" not in uri and "state=" not in uri and "%" not in uri:
         return uri
     return _SECRET.sub(lambda match: (match[1] or match[2]) + "-", uri)
 

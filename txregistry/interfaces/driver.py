@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import attrs
@@ -64,6 +65,22 @@ class RemoveTree:
 
 #: One step of :meth:`IStorageDriver.apply`.
 Change = PutFile | MoveFile | RemoveTree
+
+
+#: What a system says of content that its disk has lost: a sector, or a checksum.
+_LOST = {errno.EIO, errno.ENODATA, errno.EBADMSG, errno.EILSEQ, errno.EUCLEAN}
+
+
+def lost_by_disk(error: BaseException | None) -> bool:
+    """Tell if an error of a driver means that the disk does not give what it has.
+
+    Any other one, such as missing rights, says nothing about the content (pure).
+    """
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno in _LOST
+        error = error.__cause__
+    return False
 
 
 class DriverError(Exception):

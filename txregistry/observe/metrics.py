@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.context import request_id
 from txregistry.interfaces.observe import (
     Count,
     Exchange,
@@ -187,8 +188,11 @@ class Observers:
             try:
                 observer.ended(exchange)
             except Exception:
+                # The connection may have ended in anybody's context.
+                token = request_id.set(exchange.request_id)
                 self._log.failure(
                     "{observer} failed for a request; its log line or metrics are"
                     " missing, the request is not affected",
                     observer=type(observer).__name__,
                 )
+                request_id.reset(token)

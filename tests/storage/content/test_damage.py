@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -107,6 +108,42 @@ class RegistryTests(DamageCase):
                     self.assertEqual(self.statuses(), (404, 404))
                     self.assert_aside(damage(self.content))
                     self.assertEqual(len(self.flushLoggedErrors()), 0)
+
+    def test_lost_by_the_disk(self) -> None:
+        """A GET that meets a bad sector is cut off; the next one is a clean 404."""
+        error = OSError(errno.EIO, "Input/output error")
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        self.patch(MemoryReader, "read", lambda *_, **__: fail(error))
+        path = f"/v2/a/blobs/{self.digest}"
+        first = self.house.send("GET", path)
+        self.assertTrue(first.broken or first.status == 503)
+        self.assertEqual(self.house.send("GET", path).status, 404)
+        self.assert_aside(self.content)
+        self.flushLoggedErrors()
+
+    def test_lost_for_a_moment(self) -> None:
+        """What the disk gives again stays; an error of another kind says nothing."""
+        read, path = MemoryReader.read, f"/v2/a/blobs/{self.digest}"
+        for number in (errno.EIO, errno.EACCES):
+            error = OSError(number, os.strerror(number))
+            self.patch(MemoryReader, "read", lambda *_, e=error, **__: fail(e))
+            self.house.send("GET", path)
+            self.patch(MemoryReader, "read", read)
+            self.assertEqual(self.house.send("GET", path).status, 200)
+        self.assertEqual(self.aside(), [])
+        self.flushLoggedErrors()
+
+    def test_lost_before_it_was_verified(self) -> None:
+        """Content that has to be read first is told from what is there, too."""
+        self.forget(is_kept=False)
+        error = OSError(errno.EIO, "Input/output error")
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        path = f"/v2/a/blobs/{self.digest}"
+        first = self.house.send("GET", path)
+        self.assertNotEqual((first.status, first.broken), (200, False))
+        self.assertEqual(self.house.send("GET", path).status, 404)
+        self.assert_aside(self.content)
+        self.flushLoggedErrors()
 
     def test_get_first(self) -> None:
         """A GET finds damage without a HEAD before it."""
@@ -334,6 +371,21 @@ class CacheTests(DamageCase):
                     self.assertIn("hit", got.header("Cache-Status") or "")
                     gets = self.house.upstream.count("GET", "/blobs/")
                     self.assertEqual(gets, 2)
+
+    def test_lost_by_the_disk(self) -> None:
+        """After one GET that met a bad sector the upstream is asked again."""
+        error = OSError(errno.EIO, "Input/output error")
+        read, hashed = MemoryReader.read, MemoryReader.hash
+        self.patch(MemoryReader, "read", lambda *_, **__: fail(error))
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        self.house.get(self.path)
+        self.patch(MemoryReader, "read", read)
+        self.patch(MemoryReader, "hash", hashed)
+        got = self.house.get(self.path)
+        self.assertEqual((got.status, got.body), (200, self.content))
+        self.assertIn("fwd=miss", got.header("Cache-Status") or "")
+        self.assert_aside(self.content)
+        self.flushLoggedErrors()
 
     def test_head(self) -> None:
         """HEAD tells what GET will give: what the upstream has."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -37,7 +38,7 @@ from txregistry.storage.scrub.reading import PIECE_BYTES
 from txregistry.storage.scrub.scrubber import Scrubber
 from txregistry.storage.tree import layout
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
-from txregistry.storagedriver.inmemory import MemoryDriver
+from txregistry.storagedriver.inmemory import MemoryDriver, MemoryReader
 from txregistry.testing.house import TestHouse
 
 SIZE = 100_000
@@ -232,8 +233,56 @@ class ScrubTests(ScrubCase):
         self.assertEqual((report.damaged, report.contents), (0, 8))
         self.assertEqual(len(asked), 2)
 
+    def broken(self, number: int, times: int) -> Digest:
+        """Let one content be unreadable for some times."""
+        doomed = self.digests[3]
+        file, left = self.driver._files[layout.blob_data(doomed)], [times]
+        real = MemoryReader.read
+
+        def read(reader: MemoryReader, *args: Any, **words: Any) -> Any:
+            if reader._file is file and left[0]:
+                left[0] -= 1
+                return fail(OSError(number, os.strerror(number)))
+            return real(reader, *args, **words)
+
+        self.patch(MemoryReader, "read", read)
+        return doomed
+
     def test_bad_sector(self) -> None:
-        """What cannot be read is told, and left where it is: the disk may be back."""
+        """What the disk does not give twice is set aside, and can be pushed again."""
+        doomed = self.broken(errno.EIO, 2)
+        report = self.scrub()
+        (found,) = report.findings
+        self.assertEqual((found.outcome, found.size), (ScrubOutcome.SET_ASIDE, SIZE))
+        self.assertEqual((report.complete, report.damaged), (True, 1))
+        self.assertEqual(self.status(doomed), 404)
+        self.push(self.contents[doomed])
+        self.assertEqual(self.status(doomed), 200)
+
+    def test_loose_cable(self) -> None:
+        """What can be read the second time is good."""
+        doomed = self.broken(errno.EIO, 1)
+        self.assertEqual(self.scrub().findings, [])
+        self.assertEqual(self.status(doomed), 200)
+
+    def test_disk_that_is_gone(self) -> None:
+        """Nothing can be moved: it is told, not served, and stays where it is."""
+        doomed = self.broken(errno.EIO, 2)
+        error = DriverError("inmemory", "/x", "Read-only file system")
+        self.patch(MemoryDriver, "move", lambda *_, **__: failed(error))
+        (found,) = self.scrub().findings
+        self.assertEqual(found.outcome, ScrubOutcome.STUCK)
+        self.assertIn(layout.blob_data(doomed), self.house.paths())
+
+    def test_missing_rights(self) -> None:
+        """They say nothing about the content, which stays where it is."""
+        doomed = self.broken(errno.EACCES, 1)
+        (found,) = self.scrub().findings
+        self.assertEqual(found.outcome, ScrubOutcome.UNREADABLE)
+        self.assertEqual(self.status(doomed), 200)
+
+    def test_file_that_cannot_be_opened(self) -> None:
+        """It is told, and left where it is."""
         doomed = self.digests[3]
         real = MemoryDriver.reader
 

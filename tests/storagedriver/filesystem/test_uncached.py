@@ -15,7 +15,12 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.flow.disk import InlineDisk
-from txregistry.interfaces.driver import DriverError, IUncached, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    IUncached,
+    PathNotFound,
+    lost_by_disk,
+)
 from txregistry.interfaces.files import IUncachedFile
 from txregistry.storagedriver.filesystem import uncached as module
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
@@ -129,6 +134,8 @@ class ContentTests(UncachedCase):
         self.patch(module.os, "preadv", fail)
         failure = self.failureResultOf(file.hash(hashlib.sha256(), 0, 10), DriverError)
         self.assertIn("/f: Input/output error", str(failure.value))
+        self.assertTrue(lost_by_disk(failure.value))
+        self.assertFalse(lost_by_disk(DriverError("filesystem", "/f", "other")))
 
     def test_direct_reads_that_fail(self) -> None:
         """A file system that refuses only at the read is read through the cache."""

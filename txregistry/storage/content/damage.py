@@ -1,4 +1,12 @@
-"""Set damaged content aside, where the operator can inspect it."""
+"""Set damaged content aside, where the operator can inspect it.
+
+Note [Lost content]. What the disk does not give (a bad sector, a checksum of the file
+system) is damaged like content that does not match. To move a file reads none of its
+content, so it is set aside as well: a cache then fetches it again, a registry answers
+404 until it is pushed again, and nobody waits for that sector, or is cut off at it. It
+is read twice before, as a cable may be loose; and where the whole disk is gone nothing
+can be moved, so that what it has is there when it is back.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +29,7 @@ from txregistry.interfaces.driver import (
     IPruner,
     IStorageDriver,
     PathNotFound,
+    lost_by_disk,
 )
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.spec.digest import HEX_LENGTHS, Digest
@@ -46,6 +55,7 @@ class Damage:
     _meter: IMeter
     _clock: IReactorTime
     _told: set[tuple[Digest, str]] = attrs.field(factory=set)
+    _looking: set[Digest] = attrs.field(factory=set)
     _log = Logger()
 
     def report(self, digest: Digest, identity: str | None = None) -> None:
@@ -56,18 +66,47 @@ class Damage:
         done = self.set_aside(digest, identity)
         done.addErrback(in_context(self._not_set_aside), digest)
 
+    def report_lost(self, digest: Digest, identity: str) -> None:
+        """Read content again that the disk did not give, in the background.
+
+        It is set aside if the disk does not give it again; see Note [Lost content].
+        """
+        if digest not in self._looking:
+            self._looking.add(digest)
+            done = self._look_again(digest, identity)
+            done.addErrback(in_context(self._not_set_aside), digest)
+
+    @deferred
+    async def _look_again(self, digest: Digest, identity: str) -> None:
+        try:
+            is_sound = await self._integrity.reread(digest, identity)
+        except Exception as error:
+            if not lost_by_disk(error):
+                raise
+            await self.set_aside(digest, identity, lost=str(error))
+        else:
+            if is_sound is False:
+                await self.set_aside(digest, identity)
+        finally:
+            self._looking.discard(digest)
+
     def set_aside(
-        self, digest: Digest, identity: str | None, holders: Sequence[str] = ()
+        self,
+        digest: Digest,
+        identity: str | None,
+        holders: Sequence[str] = (),
+        lost: str = "",
     ) -> Deferred[bool]:
         """Set content aside under its lock; what was known of it no longer counts.
 
         :param identity: of the damaged file: a file that has replaced it stays. If
             unknown, the content is read once more.
         :param holders: repositories that link it, for the log.
+        :param lost: why it cannot be read, for the log.
         :return: fires with whether it is out of the way; not if the storage refuses.
         """
         return self._locks.run(
-            digest, lambda: self._set_aside(digest, identity, holders)
+            digest, lambda: self._set_aside(digest, identity, holders, lost)
         )
 
     @deferred
@@ -98,7 +137,7 @@ class Damage:
 
     @deferred
     async def _set_aside(
-        self, digest: Digest, identity: str | None, holders: Sequence[str]
+        self, digest: Digest, identity: str | None, holders: Sequence[str], lost: str
     ) -> bool:
         try:
             found = await self._driver.stat(path=layout.blob_data(digest))
@@ -111,24 +150,25 @@ class Damage:
             return False
         self._integrity.condemn(digest, found.identity)
         await self._caches.forget(digest)
-        return await self._move(digest, found, holders)
+        return await self._move(digest, found, holders, lost)
 
     @deferred
     async def _move(
-        self, digest: Digest, found: FileStat, holders: Sequence[str]
+        self, digest: Digest, found: FileStat, holders: Sequence[str], lost: str
     ) -> bool:
         path, aside = layout.blob_data(digest), self._place(digest)
         try:
             await self._driver.move(source=path, destination=aside)
         except DriverError as error:
-            self._tell_once(digest, found.identity, error)
+            self._tell_once(digest, found.identity, lost, error)
             return False
         self._meter.count(Count.DAMAGED, "blob")
         self._log.error(
-            "content of {size} bytes does not match its digest {digest}: it is set"
-            " aside as {aside}{linked}",
+            "content of {size} bytes {what} {digest}{lost}: it is set aside as"
+            " {aside}{linked}",
             digest=str(digest),
             size=found.size,
+            **_what(lost),
             aside=aside,
             linked=f"; linked by {', '.join(holders)}" if holders else "",
         )
@@ -144,7 +184,9 @@ class Damage:
     def _place(self, digest: Digest) -> str:
         return layout.damaged(digest, int(self._clock.seconds()))
 
-    def _tell_once(self, digest: Digest, identity: str, error: DriverError) -> None:
+    def _tell_once(
+        self, digest: Digest, identity: str, lost: str, error: DriverError
+    ) -> None:
         if (digest, identity) in self._told:
             return
         if len(self._told) >= _MAX_TOLD:
@@ -152,9 +194,10 @@ class Damage:
         self._told.add((digest, identity))
         self._meter.count(Count.DAMAGED, "blob")
         self._log.error(
-            "content does not match its digest {digest} and is not served, but cannot"
-            " be set aside: {error}",
+            "content {what} {digest}{lost} and is not served, but cannot be set aside:"
+            " {error}",
             digest=str(digest),
+            **_what(lost),
             error=str(error),
         )
 
@@ -162,3 +205,10 @@ class Damage:
         self._log.failure(
             "cannot look at damaged content {digest}", failure, digest=str(digest)
         )
+
+
+def _what(lost: str) -> dict[str, str]:
+    """Say what is wrong, for the log (pure)."""
+    if lost:
+        return {"what": "cannot be read:", "lost": f" ({lost})"}
+    return {"what": "does not match its digest", "lost": ""}

@@ -107,6 +107,10 @@ class Integrity:
         known = self.recall(digest, identity)
         if known is not None:
             return succeed(known)
+        return self.reread(digest, identity)
+
+    def reread(self, digest: Digest, identity: str) -> Deferred[bool | None]:
+        """Do as :meth:`verify`, also with content that is known."""
         return self._hashing.join(
             (digest, identity), lambda: self._hash(digest, identity)
         )

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
-from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    DriverError,
+    IStorageDriver,
+    PathNotFound,
+    lost_by_disk,
+)
 from txregistry.interfaces.files import IFileReader, IStoredFile
 from txregistry.interfaces.observe import IMeter
 from txregistry.spec.descriptor import Descriptor
@@ -45,6 +52,7 @@ class StoredBlob:
     descriptor: Descriptor
     _file: IFileReader
     _release: Callable[[], None]
+    _lost: Callable[[], None]
 
     @property
     def size(self) -> int:
@@ -54,8 +62,14 @@ class StoredBlob:
     def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
     ) -> Deferred[None]:
-        """Push bytes into a consumer."""
-        return self._file.read(consumer=consumer, offset=offset, size=size)
+        """Push bytes into a consumer; what the disk does not give is reported."""
+        done = self._file.read(consumer=consumer, offset=offset, size=size)
+        return done.addErrback(self._broken)
+
+    def _broken(self, failure: Failure) -> Failure:
+        if lost_by_disk(failure.value):
+            self._lost()
+        return failure
 
     def close(self) -> None:
         """Close the file and give up the lease."""
@@ -185,7 +199,14 @@ class Content:
         except BaseException:
             file.close()
             raise
-        blob = StoredBlob(Descriptor(digest, size), file, release)
+        # A file fails in the context of a thread, or of whoever made room to send.
+        context = copy_context()
+        blob = StoredBlob(
+            Descriptor(digest, size),
+            file,
+            release,
+            lambda: context.run(self.damage.report_lost, digest, identity),
+        )
         if verified:
             return blob
         if _is_large(size):
@@ -203,15 +224,24 @@ class Content:
         if known is None:
             known = await self.integrity.find(digest, identity, size)
         if known is None and not _is_large(size):
-            known = await self.integrity.verify(digest, identity)
+            known = await self._read_first(digest, identity)
         if known is False:
             self.damage.report(digest, identity)
             raise BlobUnknown(str(digest))
         return known is True
 
     @deferred
+    async def _read_first(self, digest: Digest, identity: str) -> bool | None:
+        try:
+            return await self.integrity.verify(digest, identity)
+        except (DriverError, OSError) as error:
+            if lost_by_disk(error):
+                self.damage.report_lost(digest, identity)
+            raise
+
+    @deferred
     async def _confirm(self, digest: Digest, identity: str) -> None:
-        verified = await self.integrity.verify(digest, identity)
+        verified = await self._read_first(digest, identity)
         if verified is False:
             self.damage.report(digest, identity)
         if not verified:

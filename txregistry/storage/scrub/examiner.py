@@ -19,6 +19,9 @@ from txregistry.storage.tree import layout
 #: Repositories that a finding names at most.
 _MAX_HOLDERS = 10
 
+#: Seconds after which content is read again that the disk did not give.
+LOST_SECONDS = 10.0
+
 
 @attrs.define(eq=False)
 class Examiner:
@@ -40,27 +43,30 @@ class Examiner:
     ) -> tuple[ContentReading, ScrubFinding | None]:
         """Read content; fire with the result, and what is wrong with it if anything."""
         reading = await self._reader.read(digest)
-        if reading.verdict is Verdict.DAMAGED:
-            reading = await self._read_again(digest)
+        if reading.verdict in (Verdict.DAMAGED, Verdict.LOST):
+            reading = await self._read_again(digest, reading.verdict)
         if reading.verdict is Verdict.SOUND:
             await self._content.integrity.confirm(
                 digest, reading.identity, reading.size
             )
         elif reading.verdict is Verdict.UNREADABLE:
             return reading, await self._unreadable(digest, reading)
-        elif reading.verdict is Verdict.DAMAGED:
+        elif reading.verdict in (Verdict.DAMAGED, Verdict.LOST):
             return reading, await self._damaged(digest, reading)
         return reading, None
 
     @deferred
-    async def _read_again(self, digest: Digest) -> ContentReading:
-        """Read damaged content once more: it may be memory that failed."""
+    async def _read_again(self, digest: Digest, before: Verdict) -> ContentReading:
+        """Read damaged content once more: it may be memory that failed, or a cable."""
+        if before is Verdict.LOST:
+            await self._reader.wait(LOST_SECONDS)
         reading = await self._reader.read(digest)
         if reading.verdict is Verdict.SOUND:
             self._log.warn(
-                "{digest} did not match when it was read, and matches now: the memory"
-                " or the disk of this machine may be failing",
+                "{digest} {failed} when it was read, and is good now: the memory or the"
+                " disk of this machine may be failing",
                 digest=str(digest),
+                failed="failed" if before is Verdict.LOST else "did not match",
             )
         return reading
 
@@ -87,7 +93,7 @@ class Examiner:
         names = _names(holders)
         damage = self._content.damage
         outcome = ScrubOutcome.SET_ASIDE
-        if not await damage.set_aside(digest, reading.identity, names):
+        if not await damage.set_aside(digest, reading.identity, names, reading.reason):
             if not await self._is_there(digest, reading.identity):
                 return None  # deleted, or replaced by a push or a fill
             outcome = ScrubOutcome.STUCK

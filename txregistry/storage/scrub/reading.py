@@ -17,6 +17,7 @@ from txregistry.interfaces.driver import (
     IStorageDriver,
     IUncached,
     PathNotFound,
+    lost_by_disk,
 )
 from txregistry.interfaces.files import IStoredFile, IUncachedFile
 from txregistry.spec.digest import Digest, IncrementalHash
@@ -34,6 +35,7 @@ class Verdict(Enum):
     DAMAGED = "damaged"
     CHANGED = "changed"  # deleted, or written to, meanwhile
     UNREADABLE = "unreadable"
+    LOST = "lost"  # the disk does not give it
 
 
 @attrs.frozen
@@ -75,11 +77,15 @@ class PacedReader:
             verdict = await self._judge(digest, file)
             return ContentReading(verdict, file.size, file.identity)
         except (DriverError, OSError) as error:
-            return ContentReading(
-                Verdict.UNREADABLE, file.size, file.identity, reason=str(error)
-            )
+            verdict = Verdict.LOST if lost_by_disk(error) else Verdict.UNREADABLE
+            return ContentReading(verdict, file.size, file.identity, str(error))
         finally:
             file.close()
+
+    @deferred
+    async def wait(self, seconds: float) -> None:
+        """Fire after some time."""
+        await deferLater(self._clock, seconds)
 
     @deferred
     async def _open(self, path: str) -> IUncachedFile:

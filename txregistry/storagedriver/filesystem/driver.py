@@ -317,7 +317,9 @@ class FilesystemDriver:
             return PathNotFound(self.name, path)
         if is_nothing(error):
             return PathNotFound(self.name, path, error.strerror or "")
-        return DriverError(self.name, path, error.strerror or str(error))
+        told = DriverError(self.name, path, error.strerror or str(error))
+        told.__cause__ = error
+        return told
 
     def _delete(self, real: str, path: str) -> Deferred[None]:
         os.lstat(real)

@@ -66,10 +66,12 @@ class UncachedFile:
             os.close(descriptor)
 
     def _translate(self, failure: Failure) -> Failure:
-        if not isinstance(failure.value, OSError):
+        error = failure.value
+        if not isinstance(error, OSError):
             return failure
-        reason = failure.value.strerror or str(failure.value)
-        return Failure(DriverError(self._driver, self._path, reason))
+        told = DriverError(self._driver, self._path, error.strerror or str(error))
+        told.__cause__ = error
+        return Failure(told)
 
 
 def open_uncached(real: str, disk: Disk, driver: str, path: str) -> UncachedFile:

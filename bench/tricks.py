@@ -15,14 +15,17 @@ Usage: ``python bench/tricks.py [--cpu] [NAME ...]``.
 from __future__ import annotations
 
 import argparse
+import ast
 import functools
 import hashlib
 import http.client
+import inspect
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +101,33 @@ def plain_collector() -> None:
     import txregistry.speed.memory as module
 
     replace(module, "tune_gc", lambda: None)
+
+
+def without(owner: Any, name: str, *conditions: str) -> None:
+    """Compile a method anew without what it does under some conditions."""
+    method = getattr(owner, name)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
+    body = tree.body[0].body  # type: ignore[attr-defined]
+    kept = [
+        node
+        for node in body
+        if not isinstance(node, ast.If) or ast.unparse(node.test) not in conditions
+    ]
+    assert len(body) - len(kept) == len(conditions), name
+    tree.body[0].body = kept  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    exec(compile(tree, name, "exec"), method.__globals__, found)
+    setattr(owner, name, found[name])
+
+
+def plain_tracing() -> None:
+    """No plain way, but none at all: what it costs while it is off."""
+    from txregistry.web.http.request import RegistryRequest
+    from txregistry.web.http.site import RegistrySite
+
+    without(RegistryRequest, "process", "site.tracer is not None")
+    without(RegistryRequest, "run_in_context", "self.span is not None")
+    without(RegistrySite, "request_ended", "request.span is not None")
 
 
 PLAIN = {

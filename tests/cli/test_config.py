@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import yaml
 from click.testing import CliRunner, Result
@@ -98,6 +99,10 @@ class CheckTests(CommandCase):
         self.assertIn("the built-in configuration: 0 problems", result.output)
         Path(places.INSTALLED).write_text("version: 0.1\nstorage: inmemory\n")
         self.assertIn(places.INSTALLED, self.run_config("check").output)
+        # One that this user may not look at is meant all the same.
+        error = PermissionError(13, "Permission denied")
+        self.patch(places.os, "stat", Mock(side_effect=error))
+        self.assertEqual(places.place_of(None), places.INSTALLED)
         self.write("version: 0.1\nstorage: inmemory\n")
         named = self.run_config("check", REGISTRY_CONFIGURATION_PATH=self.path)
         self.assertIn(self.path, named.output)

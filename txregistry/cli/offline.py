@@ -22,6 +22,7 @@ from txregistry.cli.trail import TrailBroken, audit_trail
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.daemon.storage import Journaling
+from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 
 T = TypeVar("T")
@@ -88,6 +89,7 @@ def _react(run: Callable[[Any], Awaitable[T]]) -> T:
     done: list[T] = []
     problems: list[BaseException] = []
 
+    @background("offline")
     @deferred
     async def main(reactor: Any) -> None:
         try:

@@ -35,7 +35,18 @@ def place_of(file: str | None) -> str | None:
     Without an argument it is that of the variable, or the one of the service.
     """
     found = file or os.environ.get("REGISTRY_CONFIGURATION_PATH")
-    return found or (INSTALLED if os.path.exists(INSTALLED) else None)
+    return found or (INSTALLED if _is_installed() else None)
+
+
+def _is_installed() -> bool:
+    """Tell if the service has a configuration, also if this user may not look."""
+    try:
+        os.stat(INSTALLED)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def name_of(path: str | None) -> str:

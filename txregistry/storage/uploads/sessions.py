@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
+from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
 from txregistry.flow.sessions import Session, Sessions
@@ -127,7 +128,8 @@ class UploadSessions:
     async def _open(
         self, status: UploadStatus, hashes: Hashes, session: Session
     ) -> Upload:
-        file = SpooledFile(lambda: self._make_file(status, hashes))
+        # Its bytes come in the context of the connection, or of whoever made room.
+        file = SpooledFile(in_context(lambda: self._make_file(status, hashes)))
         if status.size:
             await file.make()
         return Upload(

@@ -17,6 +17,7 @@ from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.tracing import ITracer, SpanKind, current_span
 from txregistry.proxy.claimed_sizes import ClaimedSizes
+from txregistry.proxy.download import Download
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
@@ -169,18 +170,17 @@ class Fills(Service):
     ) -> Fill:
         if not self.running:
             raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
-        fill = Fill(
+        download = Download(
             digest,
-            {name},
             source,
             self._partials,
-            adopt,
             self._clock,
             self._jitter,
             self._meter,
             self._stall_seconds,
             FillState(expected=self.sizes.take(name, digest)),
         )
+        fill = Fill({name}, download, adopt, self._clock, self._meter)
         self._fills[digest] = fill
         work = named(f"fill:{digest}", lambda: self._run(fill))()
         self._running[digest] = work

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from tests.storage.test_namespace import StorageCase
 from txregistry.interfaces.blobs import IBlobResumer, IBlobService, IRemoteBlobReader
-from txregistry.proxy.download import Download
+from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.state import HELD_BACK_BYTES, FillState
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -97,16 +97,10 @@ class DownloadTests(StorageCase):
     def make(self, upstream: Upstream, expected: int | None = None) -> Download:
         house = self.house
         self.upstream = upstream
-        return Download(
-            DIGEST,
-            upstream,
-            house.partials,
-            house.clock,
-            lambda: 0.5,
-            house.metrics,
-            90.0,
-            FillState(expected=expected),
+        context = DownloadContext(
+            house.partials, house.clock, lambda: 0.5, house.metrics, stall_seconds=90.0
         )
+        return Download(DIGEST, upstream, context, FillState(expected=expected))
 
     def leave(self, data: bytes) -> None:
         """Let an earlier attempt have come so far."""

@@ -17,6 +17,7 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.context import make_cache_context
+from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.healing import Healer
 from txregistry.proxy.namespace import ProxyNamespace
@@ -116,15 +117,14 @@ def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAliv
 
 def _fills(context: Context, local: LocalRegistry) -> Fills:
     proxy = context.config.proxy
-    return Fills(
+    downloads = DownloadContext(
         local.partials,
         context.reactor,
         context.jitter,
         context.metrics,
         proxy.stalltimeout,
-        proxy.maxfills,
-        tracer=context.tracer,
     )
+    return Fills(downloads, proxy.maxfills, tracer=context.tracer)
 
 
 def _uses_credentials(proxy: Proxy) -> bool:

@@ -31,8 +31,28 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid, SizeInvalid, UpstreamFailed
 
+#: Seconds without a new byte after which a download fails; its bytes are kept.
+STALL_SECONDS = 90.0
+
 #: Longest wait in seconds that the upstream may ask for in the middle of a blob.
 MAX_WAIT = 60.0
+
+
+@attrs.frozen
+class DownloadContext:
+    """What all downloads of one upstream share.
+
+    :ivar partials: the growing files.
+    :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar stall_seconds: a download fails after this long without a new byte, resumed
+        or not.
+    """
+
+    partials: IPartialBlobs
+    clock: IReactorTime
+    jitter: Callable[[], float]
+    meter: IMeter
+    stall_seconds: float = STALL_SECONDS
 
 
 @attrs.define(eq=False)
@@ -42,16 +62,11 @@ class Download:
     :ivar audience: whoever waits for the head, or for more bytes.
     :ivar file: the growing file, once it is open; the owner closes it.
     :ivar resumed_at: the bytes of an earlier attempt that it began with.
-    :param stall_seconds: it fails after this long without a new byte, resumed or not.
     """
 
     digest: Digest
     _source: IBlobService
-    _partials: IPartialBlobs
-    _clock: IReactorTime
-    _jitter: Callable[[], float]
-    _meter: IMeter
-    _stall_seconds: float
+    _context: DownloadContext
     state: FillState = attrs.field(factory=FillState)
     audience: Audience = attrs.field(factory=Audience)
     file: IFileReader | None = None
@@ -63,7 +78,7 @@ class Download:
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._stall = StallClock(self._clock, self._stall_seconds)
+        self._stall = StallClock(self._context.clock, self._context.stall_seconds)
 
     @deferred
     async def fetch(self) -> None:
@@ -90,11 +105,11 @@ class Download:
         Without an earlier attempt the upstream comes first: for a blob that it lacks,
         nothing touches the disk.
         """
-        if not await self._partials.has(digest=self.digest):
+        if not await self._context.partials.has(digest=self.digest):
             opened = await self._source.open(digest=self.digest)
             self._first_reader = cast(IRemoteBlobReader, opened)
         try:
-            self._partial = await self._partials.open(digest=self.digest)
+            self._partial = await self._context.partials.open(digest=self.digest)
             self.file = await self._partial.reader()
         except BaseException:
             if self._first_reader is not None:
@@ -132,13 +147,13 @@ class Download:
         self.file.close()
         await self._partial.cancel()
         self.state = FillState(expected=self.state.expected)
-        self._partial = await self._partials.open(digest=self.digest)
+        self._partial = await self._context.partials.open(digest=self.digest)
         self.file = await self._partial.reader()
 
     @deferred
     async def _download(self, partial: IPartialBlob) -> None:
         self._resume(partial)
-        delays = list(backoff(8, 0.5, 8.0, self._jitter))
+        delays = list(backoff(8, 0.5, 8.0, self._context.jitter))
         while True:
             try:
                 await self._fetch_rest(partial)
@@ -159,7 +174,9 @@ class Download:
                     error=str(error),
                 )
                 asked = getattr(error, "retry_after", None) or 0.0
-            await deferLater(self._clock, max(delays[attempt], min(asked, MAX_WAIT)))
+            await deferLater(
+                self._context.clock, max(delays[attempt], min(asked, MAX_WAIT))
+            )
 
     def _resume(self, partial: IPartialBlob) -> None:
         state = self.state
@@ -188,7 +205,7 @@ class Download:
             return first
         written = self.state.written
         if self.state.can_resume and IBlobResumer.providedBy(self._source):
-            self._meter.count(Count.RESUMED, "blob")
+            self._context.meter.count(Count.RESUMED, "blob")
             source = cast(IBlobResumer, self._source)
             reader = await source.open_from(
                 digest=self.digest, offset=written, validator=self.state.validator
@@ -211,7 +228,7 @@ class Download:
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
-            self._meter.count(Count.PULLED_BYTES, "blob", intake.received)
+            self._context.meter.count(Count.PULLED_BYTES, "blob", intake.received)
             # Raises the disk's error, if that stopped the body.
             await partial.flush()
             self._progress()

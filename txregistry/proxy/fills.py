@@ -7,17 +7,15 @@ from collections.abc import Callable
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
 
 from txregistry.flow.context import client_share, named
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
-from txregistry.interfaces.fills import IPartialBlobs
-from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.observe import Count
 from txregistry.interfaces.tracing import ITracer, SpanKind, current_span
 from txregistry.proxy.claimed_sizes import ClaimedSizes
-from txregistry.proxy.download import Download
+from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
@@ -25,9 +23,6 @@ from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
-
-#: Seconds without a new byte after which a fill ends; its bytes are kept.
-STALL_SECONDS = 90.0
 
 #: Concurrent downloads.
 MAX_FILLS = 32
@@ -42,11 +37,7 @@ class Fills(Service):
     :ivar sizes: sizes that the upstream has claimed.
     """
 
-    _partials: IPartialBlobs
-    _clock: IReactorTime
-    _jitter: Callable[[], float]
-    _meter: IMeter
-    _stall_seconds: float = STALL_SECONDS
+    _context: DownloadContext
     _max_fills: int = MAX_FILLS
     _fills: dict[Digest, Fill] = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
@@ -63,7 +54,8 @@ class Fills(Service):
 
     def limit(self, stall_seconds: float, max_fills: int) -> None:
         """Change the limits of new fills; waiting ones start if there is room."""
-        self._stall_seconds, self._max_fills = stall_seconds, max_fills
+        self._context = attrs.evolve(self._context, stall_seconds=stall_seconds)
+        self._max_fills = max_fills
         self._wake_waiting()
 
     def forget(self) -> None:
@@ -95,7 +87,7 @@ class Fills(Service):
             await fill.ended()
             return None
         else:
-            self._meter.count(Count.COALESCED, "blob")
+            self._context.meter.count(Count.COALESCED, "blob")
             asked = self._access
             await self.confirm(name, digest, source)
             if self._fills.get(digest) is not fill or self._access is not asked:
@@ -173,14 +165,10 @@ class Fills(Service):
         download = Download(
             digest,
             source,
-            self._partials,
-            self._clock,
-            self._jitter,
-            self._meter,
-            self._stall_seconds,
+            self._context,
             FillState(expected=self.sizes.take(name, digest)),
         )
-        fill = Fill({name}, download, adopt, self._clock, self._meter)
+        fill = Fill({name}, download, adopt, self._context.clock, self._context.meter)
         self._fills[digest] = fill
         work = named(f"fill:{digest}", lambda: self._run(fill))()
         self._running[digest] = work

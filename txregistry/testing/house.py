@@ -42,6 +42,7 @@ from txregistry.interfaces.tracing import ITracer
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
 from txregistry.remote.client import Limits, UpstreamClient, make_agents
 from txregistry.remote.credentials import (
@@ -256,9 +257,10 @@ class TestHouse:
         self.pending_uploads = self.stored.pending_uploads
 
     def _build_proxy(self) -> None:
-        self.fills = Fills(
-            self.partials, self.clock, lambda: 0.5, self.metrics, tracer=self.tracer
+        downloads = DownloadContext(
+            self.partials, self.clock, lambda: 0.5, self.metrics
         )
+        self.fills = Fills(downloads, tracer=self.tracer)
         self.fills.startService()
         self.proxy = assemble_cache(
             self.stored,

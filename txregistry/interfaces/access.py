@@ -60,7 +60,8 @@ class IAccessController(Interface):
         """Fire with a grant of all that is wanted.
 
         :param wanted: empty to learn only who somebody is.
-        :return: Fails with ``Unauthorized``, whose challenge tells how to come by
-            what is missing, with ``Denied``, or with ``TooManyRequests`` where
-            too many wait and this peer or user has the most of them.
+        :return: fails with ``Unauthorized``, whose challenge tells how to come by
+            what is missing, with ``Denied``, with ``TooManyRequests`` where too many
+            wait and this peer or user has the most of them, or with ``Unavailable``
+            where it cannot be decided now.
         """

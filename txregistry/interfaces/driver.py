@@ -105,7 +105,7 @@ class InvalidPath(DriverError):
 
 
 class InvalidOffset(DriverError):
-    """An offset is negative."""
+    """An offset is negative, or past the end of the file."""
 
 
 class IStorageDriver(Interface):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.reactors import MemoryReactorClock
 from txregistry.assembly.health import health_checks
 from txregistry.config.read import read_config
 from txregistry.health.checks import Check

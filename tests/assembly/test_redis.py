@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.reactors import MemoryReactorClock
 from txregistry.assembly.redis import make_redis, redis_tls_files
 from txregistry.config.model import Config
 from txregistry.config.read import read_config

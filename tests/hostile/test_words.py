@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.hostile.work import Parse, WorkCase
+from tests.reactors import MemoryReactorClock
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings, make_notifier
 from txregistry.auth.htpasswd import parse_basic

@@ -8,12 +8,12 @@ from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
 from tests.notifications.test_notifier import Listener, NotifierCase
+from tests.reactors import MemoryReactorClock
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.notifications import endpoint_settings
 from txregistry.config.health import HealthSection, HttpHealth

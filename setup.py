@@ -44,7 +44,7 @@ setup(
         "pyopenssl>=24.0",
         "pyyaml>=6.0",
         "rich>=13.7",
-        "treq>=24.9",
+        "treq>=26.7",
         "twisted[http2,tls]>=24.11,<26.11",
         "txredisapi>=1.6,<1.7",
         "zope.interface>=6.0",

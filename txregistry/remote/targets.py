@@ -7,23 +7,15 @@ that were checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHostnameResolver,
-    IHostResolution,
     IProtocol,
     IProtocolFactory,
-    IReactorPluggableNameResolver,
-    IResolutionReceiver,
     IStreamClientEndpoint,
 )
 from twisted.logger import Logger
@@ -34,110 +26,13 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.remote.failures import TargetRefused
 from txregistry.remote.origin import Origin
+from txregistry.remote.resolving import (
+    Addresses,
+    FixedResolver,
+    PinnedReactor,
+    resolve,
+)
 from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
-
-_Addresses = Sequence[IPv4Address | IPv6Address]
-
-
-@implementer(IResolutionReceiver)
-@attrs.define(eq=False)
-class _Receiver:
-    """Collects the addresses of a name; ``done`` fires with them."""
-
-    done: Deferred[_Addresses] = attrs.field(factory=Deferred)
-    _found: list[IPv4Address | IPv6Address] = attrs.field(factory=list)
-
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """Do nothing."""
-
-    def addressResolved(self, address: IAddress) -> None:
-        if isinstance(address, IPv4Address | IPv6Address):
-            self._found.append(address)
-
-    def resolutionComplete(self) -> None:
-        self.done.callback(self._found)
-
-
-@deferred
-async def resolve(reactor: Any, host: str, port: int) -> _Addresses:
-    """Resolve a host.
-
-    :param host: a name or an address.
-    :return: fires with its addresses; fails with ``DNSLookupError`` if it has none.
-    """
-    _check_name(host)
-    receiver = _Receiver()
-    reactor.nameResolver.resolveHostName(receiver, host, port)
-    found = await receiver.done
-    if not found:
-        raise DNSLookupError(f"{host[:100]} has no addresses")
-    return found
-
-
-def _check_name(host: str) -> None:
-    """Refuse an invalid name, for which Twisted's resolver would never fire."""
-    try:
-        host.encode("idna")
-    except UnicodeError as error:
-        raise DNSLookupError(f"{host[:100]} is not a valid host name") from error
-
-
-@implementer(IHostResolution)
-@attrs.frozen
-class _FinishedResolution:
-    """A resolution that has ended."""
-
-    name: str
-
-    def cancel(self) -> None:
-        """Do nothing."""
-
-
-@implementer(IHostnameResolver)
-@attrs.frozen
-class _FixedResolver:
-    """A resolver that returns the checked addresses."""
-
-    _addresses: _Addresses
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: IResolutionReceiver,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[type[IAddress]] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> IHostResolution:
-        resolution = _FinishedResolution(hostName)
-        resolutionReceiver.resolutionBegan(resolution)
-        for address in self._addresses:
-            resolutionReceiver.addressResolved(address)
-        resolutionReceiver.resolutionComplete()
-        return resolution
-
-
-@implementer(IReactorPluggableNameResolver)
-@attrs.define(eq=False)
-class _PinnedReactor:
-    """The part of a reactor that ``HostnameEndpoint`` needs, with another resolver."""
-
-    _reactor: Any
-    nameResolver: IHostnameResolver
-
-    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
-        before, self.nameResolver = self.nameResolver, resolver
-        return before
-
-    def connectTCP(self, *args: Any, **kwargs: Any) -> Any:
-        return self._reactor.connectTCP(*args, **kwargs)
-
-    def callLater(self, delay: float, call: Callable[..., object]) -> IDelayedCall:
-        found: IDelayedCall = self._reactor.callLater(delay, call)
-        return found
-
-    def seconds(self) -> float:
-        now: float = self._reactor.seconds()
-        return now
 
 
 @attrs.define(eq=False)
@@ -160,7 +55,7 @@ class Targets:
     _log = Logger()
 
     @deferred
-    async def look_up(self, origin: Origin) -> _Addresses:
+    async def look_up(self, origin: Origin) -> Addresses:
         """Resolve an origin.
 
         :return: fires with its permitted addresses. Fails with :class:`TargetRefused`
@@ -207,7 +102,7 @@ class Targets:
             self._record_reach(found)
         return Reach.PUBLIC if self.upstream_reach is None else self.upstream_reach
 
-    def _record_reach(self, addresses: _Addresses) -> None:
+    def _record_reach(self, addresses: Addresses) -> None:
         seen = [reach_of(item.host) for item in addresses]
         self.upstream_reach = max(self.upstream_reach or Reach.LINK_LOCAL, *seen)
 
@@ -276,7 +171,7 @@ class CheckedEndpoint:
             connecting fails.
         """
         addresses = await self._targets.look_up(self._origin)
-        reactor = _PinnedReactor(self._reactor, _FixedResolver(addresses))
+        reactor = PinnedReactor(self._reactor, FixedResolver(addresses))
         host, port = self._origin.host, self._origin.port
         return await HostnameEndpoint(reactor, host, port, self._seconds).connect(
             protocolFactory

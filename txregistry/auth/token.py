@@ -188,7 +188,9 @@ class TokenAccess:
             raise ValueError(reason) from error
         return self._parse_claims(decoded.claims)
 
-    def _parse_claims(self, claims: Mapping[str, Any]) -> Claims:
+    def _parse_claims(self, claims: Any) -> Claims:
+        if not isinstance(claims, Mapping):
+            raise ValueError("the claims of the token are no object")
         if claims.get("iss") != self._settings.issuer:
             raise ValueError("the token is from another issuer")
         audience = claims.get("aud")

@@ -66,7 +66,7 @@ adopt-test: $(VENV)/tools
 	scripts/system-packages debootstrap systemd-container openssl
 	scripts/adopt-test
 
-# The unit tests on the oldest and the newest Twisted that setup.py permits, and on each
+# The unit tests on the oldest and the newest releases that setup.py permits, and on each
 # Python that is installed; less than all with TESTS="-m twisted.trial tests.flow".
 versions:
 	scripts/versions $(TESTS)

@@ -28,16 +28,17 @@ setup(
         "twisted.plugins",
     ],
     package_data={"txregistry": ["py.typed"]},
+    # The lower bounds are tried by `make versions`, all at once.
     install_requires=[
         "attrs>=23.2",
         "bcrypt>=4.1",
-        "click>=8.1",
+        "click>=8.4",
         "cryptography>=42",
         "google-re2>=1.1",
         # Of these three we use what is private (see the modules called *_private). Each
         # bound is the newest that was tried: raise it with `make versions`.
         "h2>=4.1,<4.5",
-        "joserfc>=1.0",
+        "joserfc>=1.4",
         "klein>=24.8",
         "prometheus-client>=0.20",
         "publicsuffixlist>=1.0",

@@ -18,6 +18,7 @@ from txregistry.interfaces.driver import (
     Change,
     DriverError,
     FileStat,
+    IGrowingFiles,
     InvalidOffset,
     IStorageDriver,
     MoveFile,
@@ -150,7 +151,7 @@ class Writer:
             self._driver.forget(self._path)
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IGrowingFiles)
 @attrs.define(eq=False)
 class DictDriver:
     """A directory is there while there is a path below it."""

@@ -30,6 +30,10 @@ class Filesystem:
         "Write uploads past the page cache where the file system supports it; set "
         "to false for disks that are slow at synchronous writes.",
     )
+    shared: bool = setting(
+        False,
+        "Other processes or machines use the directory as well; all of them set this.",
+    )
 
 
 @attrs.frozen
@@ -167,6 +171,13 @@ class Storage:
     )
     resumabledigest: ResumableDigest = section(
         ResumableDigest, "Resumable digests of uploads."
+    )
+    statedirectory: str = setting(
+        "",
+        "Local directory for files of this one process: databases, downloads, control"
+        " socket.",
+        unset="txregistry in the storage directory; where storage is shared or no"
+        " directory, $STATE_DIRECTORY, else none",
     )
 
 

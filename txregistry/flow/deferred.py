@@ -52,3 +52,21 @@ def shielded(
 
     Deferred.fromCoroutine(work).addBoth(settle)
     return waiter
+
+
+def kept_open(opening: Deferred[T], close: Callable[[T], object]) -> Deferred[T]:
+    """Wait for something that is opened on another thread.
+
+    :param close: is given what nobody waits for any more.
+    :return: fires and fails as ``opening`` does. Cancelling only stops waiting.
+    """
+    waiter: Deferred[T] = Deferred()
+
+    def opened(result: T | Failure) -> None:
+        if not waiter.called:
+            waiter.callback(result)
+        elif not isinstance(result, Failure):
+            close(result)
+
+    opening.addBoth(opened)
+    return waiter

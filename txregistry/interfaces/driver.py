@@ -141,8 +141,8 @@ class IStorageDriver(Interface):
     def reader(path: str) -> Deferred[IStoredFile]:
         """Open a file; it stays readable when deleted, moved or appended to.
 
-        Reads past :attr:`IStoredFile.size` are permitted with an explicit size,
-        for a file that is growing. Fails with ``PathNotFound``.
+        Where :class:`IGrowingFiles` is provided, reads past :attr:`IStoredFile.size`
+        are permitted with an explicit size. Fails with ``PathNotFound``.
         """
 
     def writer(
@@ -224,6 +224,15 @@ class IJournaled(Interface):
 
     def close_journal() -> Deferred[None]:
         """Make all changes safe and leave no journal; fails with ``DriverError``."""
+
+
+class IGrowingFiles(Interface):
+    """Optional, without verbs: a file can be read and moved while it is written.
+
+    It is at the path of its ``writer`` from the start, and a reader sees what was
+    flushed. Without this, it is there when it is committed, or perhaps when it is
+    closed.
+    """
 
 
 class IPruner(Interface):

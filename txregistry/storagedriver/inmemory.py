@@ -23,6 +23,7 @@ from txregistry.interfaces.driver import (
     Change,
     DriverError,
     FileStat,
+    IGrowingFiles,
     InvalidOffset,
     IStorageDriver,
     MoveFile,
@@ -144,7 +145,7 @@ class MemoryWriter:
                 return
 
 
-@implementer(IStorageDriver)
+@implementer(IStorageDriver, IGrowingFiles)
 @attrs.define(eq=False)
 class MemoryDriver:
     """Files in a dictionary; a directory exists while something is below it."""

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ShortRead
 from txregistry.interfaces.driver import (
+    IGrowingFiles,
     InvalidOffset,
     InvalidPath,
     IStorageDriver,
@@ -270,6 +271,7 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
 
         def test_growing_file_is_readable(self) -> None:
             """A reader sees what a writer has flushed since it was opened."""
+            self.need_growing_files()
             writer = self.write("/g", 0, b"first")
             self.ok(writer.flush())
             reader = self.open("/g")
@@ -277,6 +279,20 @@ def driver_suite(make: MakeDriver) -> type[SynchronousTestCase]:
             self.ok(writer.flush(durable=True))
             self.assertEqual(self.read(reader, 5, 6), b"second")
             self.ok(writer.close())
+
+        def test_growing_file_can_be_moved(self) -> None:
+            """A file that was flushed is moved before its writer is closed."""
+            self.need_growing_files()
+            writer = self.write("/g", 0, b"first")
+            self.ok(writer.flush())
+            self.ok(self.driver.move(source="/g", destination="/h"))
+            self.ok(writer.close())
+            self.assertEqual(self.content("/h"), b"first")
+            self.failureResultOf(self.driver.stat(path="/g"), PathNotFound)
+
+        def need_growing_files(self) -> None:
+            if not IGrowingFiles.providedBy(self.driver):
+                raise SkipTest("files are not there while they are written")
 
         def test_list(self) -> None:
             """Children are listed by full path, sorted, and no grandchildren."""

@@ -9,11 +9,12 @@ that a crash leaves is whole.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import attrs
@@ -267,11 +268,21 @@ def in_directory(
     for turn in range(_PRUNE_RACES):
         if turn or is_new:
             # A new directory may be pruned at once, also before its child is made.
-            with suppress(FileNotFoundError):
+            with _unless_pruned():
                 _make_directory(os.path.dirname(path), touched)
-        with suppress(FileNotFoundError):
+        with _unless_pruned():
             return work()
     return work()
+
+
+@contextmanager
+def _unless_pruned() -> Iterator[None]:
+    """Go on if a directory is gone; what another machine deleted is stale here."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESTALE):
+            raise
 
 
 def _make_directory(path: str, touched: dict[str, None]) -> None:
@@ -290,10 +301,8 @@ def _make_directory(path: str, touched: dict[str, None]) -> None:
 
 
 def _sync_if_there(path: str) -> None:
-    try:
+    with _unless_pruned():  # it has nothing left to lose
         sync_directory(path)
-    except FileNotFoundError:
-        return  # pruned since: it has nothing left to lose
 
 
 def sync_directory(path: str) -> None:

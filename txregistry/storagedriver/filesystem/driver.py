@@ -18,14 +18,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, kept_open
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
     DriverError,
     FileStat,
+    IGrowingFiles,
     IJournaled,
-    InvalidOffset,
     IPruner,
     IStorageDriver,
     IUncached,
@@ -43,11 +43,9 @@ from txregistry.interfaces.driverpaths import (
 from txregistry.interfaces.files import IFileWriter, IStoredFile, IUncachedFile
 from txregistry.spec.digest import IncrementalHash
 from txregistry.speed.failures import failed
-from txregistry.storagedriver.filesystem.appender import Appender
 from txregistry.storagedriver.filesystem.atomic import (
     apply_changes,
     delete,
-    in_directory,
     located,
     paths_of,
     prune,
@@ -62,6 +60,7 @@ from txregistry.storagedriver.filesystem.journal.records import (
 )
 from txregistry.storagedriver.filesystem.reader import FileReader
 from txregistry.storagedriver.filesystem.scandir import pack, unpacked
+from txregistry.storagedriver.filesystem.shared import look_again, may_wait
 from txregistry.storagedriver.filesystem.stat import (
     Children,
     Only,
@@ -74,7 +73,7 @@ from txregistry.storagedriver.filesystem.stat import (
 )
 from txregistry.storagedriver.filesystem.sweep import Directory, sweep_some
 from txregistry.storagedriver.filesystem.uncached import open_uncached
-from txregistry.storagedriver.filesystem.writer import FileWriter
+from txregistry.storagedriver.filesystem.writer import FileWriter, open_writer
 
 T = TypeVar("T")
 
@@ -82,18 +81,20 @@ T = TypeVar("T")
 _SMALL_BYTES = 64 * 1024
 
 
-@implementer(IStorageDriver, IPruner, IJournaled, IUncached)
+@implementer(IStorageDriver, IGrowingFiles, IPruner, IJournaled, IUncached)
 @attrs.define(eq=False)
 class FilesystemDriver:
     """Files below ``root``; blocking work is done on ``disk``.
 
     A file that is read whole and is small is read in the reactor thread, as is a
-    ``stat``; all else goes to the pool.
+    ``stat``; all else goes to the pool. So do they if the directory is shared and its
+    file system is not known to be local.
 
     :param boot_id: identifies this boot of the kernel; empty if unknown.
     :param direct_writes: files that nobody reads while they grow bypass the page cache;
         see Note [Direct writes] in :mod:`txregistry.storagedriver.filesystem.appender`.
-    :param is_shared: other processes or machines write below the root.
+    :param is_shared: other processes or machines write below the root; see
+        :mod:`txregistry.storagedriver.filesystem.shared`. There is no journal then.
     """
 
     _root: str
@@ -104,10 +105,13 @@ class FilesystemDriver:
     _direct_writes: bool = True
     is_shared: bool = False
     _fed: set[FileWriter] = attrs.field(factory=set)
+    _may_wait: bool | None = None
     _log = Logger()
 
     def get(self, path: str) -> Deferred[bytes]:
         """Read a small file whole."""
+        if self._is_remote:
+            return self._there(path, read_whole, self._file)
         return self._here(path, self._get, self._file(path))
 
     def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
@@ -134,7 +138,12 @@ class FilesystemDriver:
 
     def reader(self, path: str) -> Deferred[IStoredFile]:
         """Open a file for reading."""
-        return self._here(path, self._open_reader, self._file(path))
+        if not self._is_remote:
+            return self._here(path, self._open_reader, self._file(path))
+        opening: Deferred[IStoredFile] = self._there(
+            path, self._open_reader, self._file
+        )
+        return kept_open(opening, lambda file: file.close())
 
     def uncached(self, path: str) -> Deferred[IUncachedFile]:
         """Open a file to be read from the disk itself."""
@@ -149,23 +158,27 @@ class FilesystemDriver:
         read_while_written: bool = True,
     ) -> Deferred[IFileWriter]:
         """Open a file for writing."""
-        open_writer = partial(
-            self._open_writer,
+        opened = partial(
+            open_writer,
+            disk=self._disk,
             path=path,
             keep_bytes=keep_bytes,
             hasher=hasher,
             direct=self._direct_writes and not read_while_written,
+            is_shared=self.is_shared,
+            fed=self._fed,
         )
         try:
             real = self._file(path)()
-            if os.path.isdir(os.path.dirname(real)):
+            if not self._is_remote and os.path.isdir(os.path.dirname(real)):
                 # A link file costs no more; there is nothing to make.
-                return succeed(open_writer(real))
+                return succeed(opened(real))
         except OSError as error:
             return failed(self._translate(path, error))
         except DriverError as error:
             return failed(error)
-        return self._there(path, open_writer, self._file)
+        opening: Deferred[IFileWriter] = self._there(path, opened, self._file)
+        return kept_open(opening, lambda file: file.close())
 
     def stat(self, path: str) -> Deferred[FileStat]:
         """Look at a path."""
@@ -194,6 +207,8 @@ class FilesystemDriver:
     @deferred
     async def open_journal(self, path: str) -> int:
         """Repair what a power failure undid; see :class:`IJournaled`."""
+        if self.is_shared:
+            raise DriverError(self.name, path, "no journal where others write")
         directory = check_file(self.name, path)
         journal = Journal(self._root, directory, self._boot_id())
         try:
@@ -278,6 +293,12 @@ class FilesystemDriver:
     def _directory(self, path: str) -> Callable[[], str]:
         return lambda: (self._root + check_directory(self.name, path)).rstrip("/")
 
+    @property
+    def _is_remote(self) -> bool:
+        if self.is_shared and self._may_wait is None:
+            self._may_wait = may_wait(self._root)
+        return self.is_shared and self._may_wait is not False
+
     def _here(
         self,
         path: str,
@@ -285,6 +306,8 @@ class FilesystemDriver:
         locate: Callable[[], str],
         *args: Any,
     ) -> Deferred[T]:
+        if self._is_remote:
+            return self._there(path, work, lambda _: locate, *args)  # type: ignore[arg-type]
         try:
             result = work(locate(), *args)
         except OSError as error:
@@ -302,6 +325,8 @@ class FilesystemDriver:
         locate: Callable[[str], Callable[[], str]],
         *args: Any,
     ) -> Deferred[T]:
+        if self.is_shared:
+            work = partial(look_again, work)
         done: Deferred[T] = maybeDeferred(
             lambda: self._disk.run(work, locate(path)(), *args)
         )
@@ -341,25 +366,6 @@ class FilesystemDriver:
         found = os.fstat(descriptor)
         return FileReader(self._disk, descriptor, found.st_size, identity_of(found))
 
-    def _open_writer(
-        self,
-        real: str,
-        path: str,
-        keep_bytes: int,
-        hasher: IncrementalHash | None,
-        direct: bool,
-    ) -> IFileWriter:
-        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-        # The data will be moved: only its final directory entry must be durable.
-        descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
-        size = os.fstat(descriptor).st_size
-        if not 0 <= keep_bytes <= size:
-            os.close(descriptor)
-            raise InvalidOffset(self.name, path, f"cannot keep {keep_bytes} bytes")
-        appender = Appender(descriptor, size, hasher, direct)
-        appender.truncate(keep_bytes)
-        return FileWriter(self._disk, real, appender, self._fed)
-
 
 def _pass_over(error: DriverError, told: Callable[[DriverError], None] | None) -> None:
     if told is None:
@@ -372,5 +378,9 @@ def filesystem(
 ) -> IStorageDriver:
     """Make the filesystem driver from its section of the configuration."""
     root = parameters.get("rootdirectory", "/var/lib/registry")
-    direct = bool(parameters.get("directwrites", True))
-    return FilesystemDriver(os.path.abspath(str(root)), disk, direct_writes=direct)
+    return FilesystemDriver(
+        os.path.abspath(str(root)),
+        disk,
+        direct_writes=bool(parameters.get("directwrites", True)),
+        is_shared=bool(parameters.get("shared", False)),
+    )

@@ -47,8 +47,11 @@ def sync_filesystem(descriptor: int) -> None:
 def waits_for_disk(descriptor: int) -> bool:
     """Tell whether :func:`sync_filesystem` is reliable for an open file."""
     release = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
-    if release < _FIRST_KERNEL:
-        return False
+    return release >= _FIRST_KERNEL and is_local(descriptor)
+
+
+def is_local(descriptor: int) -> bool:
+    """Tell whether an open file is on a known file system of this machine's own."""
     found = (ctypes.c_long * 64)()  # longer than any ``struct statfs``
     failed = ctypes.CDLL(None).fstatfs(descriptor, ctypes.byref(found))
     return not failed and (found[0] & 0xFFFFFFFF) in _KNOWN

@@ -14,10 +14,13 @@ from zope.interface import implementer
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
-from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.driver import DriverError, InvalidOffset
 from txregistry.interfaces.files import IFileWriter
+from txregistry.spec.digest import IncrementalHash
 from txregistry.speed.failures import failed
 from txregistry.storagedriver.filesystem.appender import Appender
+from txregistry.storagedriver.filesystem.atomic import in_directory
+from txregistry.storagedriver.filesystem.shared import claim
 
 
 @implementer(IFileWriter)
@@ -195,6 +198,40 @@ class FileWriter:
         if self._producer is not None and (self._paused or not self._streaming):
             self._paused = False
             cast(IPushProducer, self._producer).resumeProducing()
+
+
+def open_writer(
+    real: str,
+    disk: Disk,
+    path: str,
+    keep_bytes: int,
+    hasher: IncrementalHash | None,
+    direct: bool,
+    is_shared: bool,
+    fed: set[FileWriter],
+) -> FileWriter:
+    """Open a file for writing, and make it if it is not there; blocking.
+
+    :param real: the path on the file system; ``path`` is the driver's.
+    :param is_shared: keep other processes from writing to it.
+    :raise InvalidOffset: the file is not as long as what is to be kept.
+    :raise OSError: it cannot be opened, or is written elsewhere.
+    """
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+    # The data will be moved: only its final directory entry must be durable.
+    descriptor = in_directory(real, lambda: os.open(real, how, 0o666))
+    try:
+        if is_shared:
+            claim(descriptor, real)
+        size = os.fstat(descriptor).st_size
+        if not 0 <= keep_bytes <= size:
+            raise InvalidOffset("filesystem", path, f"cannot keep {keep_bytes} bytes")
+        appender = Appender(descriptor, size, hasher, direct)
+        appender.truncate(keep_bytes)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return FileWriter(disk, real, appender, fed)
 
 
 def _unlink(path: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.blobs import IBlobIngester
@@ -67,6 +68,25 @@ class Remote:
 
     def settle(self, done):
         return self.house.settle(done)
+
+
+class OtherProcess(Local):
+    """Local storage as another process sees it that shares the directory."""
+
+    def __init__(self, case: SynchronousTestCase) -> None:
+        root = case.mktemp()
+        super().__init__(case, shared_house(root))
+        self.other = shared_house(root, self.house.clock)
+
+    @property
+    def namespace(self):
+        return self.other.local
+
+
+def shared_house(root: str, clock: Clock | None = None) -> TestHouse:
+    """Give a house over a directory that others use as well."""
+    driver = FilesystemDriver(root, InlineDisk(), is_shared=True)
+    return TestHouse(driver=driver, clock=clock or Clock())
 
 
 class Proxy(Remote):

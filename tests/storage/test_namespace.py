@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.namespaces import Local, on_disk
+from tests.namespaces import Local, OtherProcess, on_disk, shared_house
 from txregistry.interfaces.blobs import (
     IBlobDeleter,
     IBlobIngester,
@@ -99,3 +99,7 @@ class NamespaceTests(StorageCase):
 
 LocalMemoryTests = namespace_suite(lambda case: Local(case, TestHouse()))
 LocalFilesystemTests = namespace_suite(lambda case: Local(case, on_disk(case)))
+LocalSharedTests = namespace_suite(
+    lambda case: Local(case, shared_house(case.mktemp()))
+)
+OtherProcessTests = namespace_suite(OtherProcess)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.expiry.plan import ExpiryPlan
@@ -13,6 +14,21 @@ from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.observe.metrics import Metrics
 from txregistry.storage.content.inventory import Inventory
 from txregistry.storage.tree import layout
+
+_log = Logger(namespace="txregistry.assembly.expiry")
+
+
+def expiry_plan(ttl: float, local: LocalRegistry) -> ExpiryPlan:
+    """Give when things expire: never where others use them, whose uses are unknown.
+
+    :param ttl: seconds after the last use; 0 for never.
+    """
+    return ExpiryPlan(ttl if knows_uses(local) else 0.0)
+
+
+def knows_uses(local: LocalRegistry) -> bool:
+    """Tell whether the ledger has the uses of all processes."""
+    return local.databases.ledger.is_shared or not local.driver.is_shared
 
 
 @attrs.frozen
@@ -33,7 +49,12 @@ def assemble_expiry(
 
     :param ttl: seconds after the last use; 0 for never.
     """
-    plan, ledger = ExpiryPlan(ttl), local.databases.ledger
+    if ttl and not knows_uses(local):
+        _log.warn(
+            "proxy.ttl has no effect: others use the storage, and this process does not"
+            " know what they use"
+        )
+    plan, ledger = expiry_plan(ttl, local), local.databases.ledger
     rebuild = Rebuild(
         local.driver,
         layout.SCHEDULER_STATE,

@@ -16,7 +16,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from txregistry.assembly.context import Context
-from txregistry.assembly.expiry import Expiry
+from txregistry.assembly.expiry import Expiry, expiry_plan
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
@@ -30,7 +30,6 @@ from txregistry.config.read import ConfigurationError, is_within
 from txregistry.config.reload import Changes, compare, merged
 from txregistry.daemon.registry import Registry
 from txregistry.daemon.tls import Certificates, TlsEndpoint, load_certificates
-from txregistry.expiry.plan import ExpiryPlan
 from txregistry.flow.disk import Disk
 from txregistry.health.checks import Check, Health
 from txregistry.interfaces.access import IAccessController
@@ -240,7 +239,8 @@ class Running:
 
     def _begin_cache(self, context: Context, made: NextCache | None) -> list[str]:
         parts = self._parts
-        parts.expiry.scheduler.follow(ExpiryPlan(context.config.proxy.ttl))
+        local = parts.backend.local
+        parts.expiry.scheduler.follow(expiry_plan(context.config.proxy.ttl, local))
         if made is None or parts.cache is None:
             return []
         made.begin(context)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.context import Context
+from txregistry.assembly.expiry import knows_uses
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.scrub import IHealer, IScrubMeter
@@ -76,8 +77,9 @@ def scrub_plan(context: Context) -> ScrubPlan | None:
 def _candidates(local: LocalRegistry, is_cache: bool) -> Candidates:
     @deferred
     async def candidates(digest: Digest) -> Iterable[RepositoryName]:
-        # Only a cache has a ledger of what its repositories hold.
-        if is_cache:
+        # Only a cache has a ledger of what its repositories hold, and it does not know
+        # what others have linked.
+        if is_cache and knows_uses(local):
             return await local.databases.ledger.holders(digest=digest)
         return await local.namespace.repositories("", MAX_CANDIDATES)
 

@@ -97,6 +97,7 @@ class SqliteLedger:
 
     _path: str
     _disk: Disk
+    is_shared: bool = False
     _database: Database = attrs.field(init=False)
     _batch: _Batch = attrs.field(factory=_Batch)
 

@@ -47,8 +47,11 @@ class Rebuild:
     async def run(self) -> None:
         """Record entries of a state file and the tree that the ledger lacks.
 
-        An entry without a known last use counts as used now.
+        An entry without a known last use counts as used now. Where others use the
+        storage and have ledgers of their own, this one is of no use.
         """
+        if self._driver.is_shared and not self._ledger.is_shared:
+            return
         await self._import_state()
         batch: list[Entry] = []
         async for entry in self._inventory.found():

@@ -63,6 +63,9 @@ class IExpiryLedger(IUsage):
     """A durable record of what is stored and when it was last used."""
 
     generation: int = Attribute("Grows when what was recorded has been lost.")
+    is_shared: bool = Attribute(
+        "All processes that use the storage record their uses here."
+    )
 
     def due(cutoff: float, limit: int) -> Deferred[list[Entry]]:
         """Fire with entries last used before ``cutoff``, oldest first."""

@@ -23,7 +23,11 @@ from txregistry.interfaces.namespace import (
 )
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.caches.descriptors import CachedStatter, SharedStatter
+from txregistry.storage.caches.descriptors import (
+    CachedStatter,
+    LinkStatter,
+    SharedStatter,
+)
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.store import Content
 from txregistry.storage.index.names import Names
@@ -170,6 +174,8 @@ class LocalNamespace:
         cache = self._caches.descriptors
         remembered = cache.repository(name=name)
         statter = LinkedStatter(name, Links(self._driver), self._content)
+        if self._driver.is_shared and not cache.is_shared:
+            return LinkStatter(statter.linked)
         if cache.is_shared:
             return SharedStatter(remembered, statter.linked, self._content)
         return CachedStatter(remembered, statter)

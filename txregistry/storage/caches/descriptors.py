@@ -102,6 +102,30 @@ class CachedStatter:
 
 @implementer(IBlobDescriptorService)
 @attrs.define(eq=False)
+class LinkStatter:
+    """A statter that remembers nothing, for links that others write to as well.
+
+    A descriptor has no size: who wants it looks at the content anyway.
+    """
+
+    _linked: Callable[[Digest], Deferred[Digest]]
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with what a digest is linked to; fail with ``BlobUnknown``."""
+        return Descriptor(await self._linked(digest), None)
+
+    def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+    def clear(self, digest: Digest) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+
+@implementer(IBlobDescriptorService)
+@attrs.define(eq=False)
 class SharedStatter:
     """A statter over a cache that others write to as well.
 

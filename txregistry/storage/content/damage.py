@@ -159,6 +159,8 @@ class Damage:
         path, aside = layout.blob_data(digest), self._place(digest)
         try:
             await self._driver.move(source=path, destination=aside)
+        except PathNotFound:
+            return True  # another process was faster
         except DriverError as error:
             self._tell_once(digest, found.identity, lost, error)
             return False

@@ -125,6 +125,18 @@ class Content:
         return False
 
     @deferred
+    async def is_known(self, digest: Digest) -> bool:
+        """Fire with whether stored content was verified before; reads none of it."""
+        try:
+            found = await self._driver.stat(layout.blob_data(digest))
+        except PathNotFound:
+            return False
+        if not found.identity:
+            return False
+        known = await self.integrity.find(digest, found.identity, found.size)
+        return known is True
+
+    @deferred
     async def is_there(self, digest: Digest) -> bool:
         """Fire with whether there is any content, damaged or not."""
         try:

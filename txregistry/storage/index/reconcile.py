@@ -45,6 +45,8 @@ _PER_TURN = 64
 class Reconciler:
     """Ensures the parts of an index, each once.
 
+    Where others change the tree as well the index is neither written nor believed.
+
     :ivar tagging: a change of a tag holds its lock from the read of the link until the
         index is updated. Where the lock of a digest is held as well, that is taken
         first.
@@ -59,6 +61,11 @@ class Reconciler:
     _forgotten: int = 0
     _flights: Flights[Hashable, None] = attrs.field(factory=Flights)
     _log = Logger()
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether others change the tree as well."""
+        return self._driver.is_shared
 
     @deferred
     async def repositories(self) -> None:
@@ -86,7 +93,7 @@ class Reconciler:
 
     def added(self, name: RepositoryName, *written: Fact) -> None:
         """Record that a repository holds something, and further facts."""
-        if name in self._seen and not written:
+        if self.is_shared or (name in self._seen and not written):
             return
         self.index.write(statements.repository_added(name), *written)
         if len(self._seen) >= MAX_ENSURED:
@@ -101,7 +108,8 @@ class Reconciler:
         if not is_there and name not in self._seen:  # and nothing was added since
             written += (statements.repository_gone(name),)
             await self._prune(name)
-        self.index.write(*written)
+        if not self.is_shared:
+            self.index.write(*written)
 
     @deferred
     async def _prune(self, name: RepositoryName) -> None:

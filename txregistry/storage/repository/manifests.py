@@ -38,7 +38,8 @@ class LinkedManifests:
     """Manifests to which a repository's links give access.
 
     Every read is verified: content that does not match its digest is missing. Manifests
-    that were read are cached.
+    that were read are cached; where others change links as well, each time the link is
+    read first.
     """
 
     _name: RepositoryName
@@ -62,7 +63,19 @@ class LinkedManifests:
     def get(self, digest: Digest) -> Deferred[Manifest]:
         """Fire with a manifest, verbatim."""
         known = self._cache.find(self._name, digest)
-        return self._load(digest) if known is None else succeed(known)
+        if known is None:
+            return self._load(digest)
+        if self._driver.is_shared:
+            return self._confirm(digest, known)
+        return succeed(known)
+
+    @deferred
+    async def _confirm(self, digest: Digest, known: Manifest) -> Manifest:
+        is_whole = known.media_type not in mediatypes.SCHEMA1_TYPES  # no signatures
+        if is_whole and await self._link(digest) == known.digest:
+            return known
+        self._cache.drop(self._name, digest)
+        return await self._load(digest)
 
     @deferred
     async def _load(self, digest: Digest) -> Manifest:

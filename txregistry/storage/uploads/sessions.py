@@ -21,7 +21,7 @@ from txregistry.storage.uploads.context import UploadContext
 from txregistry.storage.uploads.hashing import Hashes
 from txregistry.storage.uploads.pending_uploads import UploadKey
 from txregistry.storage.uploads.spooled import SpooledFile
-from txregistry.storage.uploads.upload_writer import Upload
+from txregistry.storage.uploads.upload_writer import Upload, stays_open
 
 
 @attrs.define(eq=False)
@@ -99,10 +99,23 @@ class UploadSessions:
             status = await self.status(upload_id, begun_at)
             check(status)
             hashes = await self._hashes(status)
-            return await self._open(status, hashes, session)
+            upload = await self._open(status, hashes, session)
         except BaseException:
             session.release()
             raise
+        if status.size and stays_open(self._context.driver):
+            await self._hash_again(upload, status)
+        return upload
+
+    @deferred
+    async def _hash_again(self, upload: Upload, status: UploadStatus) -> None:
+        """Hash what is there now; see Note [Nobody else writes]."""
+        try:
+            hashes = await self._hashes(status)
+        except BaseException:
+            await upload.close()
+            raise
+        upload.hasher.by_algorithm = hashes.by_algorithm
 
     @deferred
     async def _hashes(self, status: UploadStatus) -> Hashes:

@@ -1,4 +1,12 @@
-"""Bytes on their way into the store: hashed while written, verified, then linked."""
+"""Bytes on their way into the store: hashed while written, verified, then linked.
+
+Note [Nobody else writes]. Where others share the storage, an open file keeps other
+processes from writing to it (Note [One writer of an upload] in
+:mod:`txregistry.storagedriver.filesystem.shared`). So it stays open until it is at its
+place; and what was written by earlier requests is hashed, or its state read, only once
+it is open. Content that is there already, and known to be sound, is not replaced:
+another machine may be reading it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +20,8 @@ from txregistry.flow.sessions import Session
 from txregistry.interfaces.blobs import IBlobWriter
 from txregistry.interfaces.driver import (
     Change,
+    IGrowingFiles,
+    IStorageDriver,
     MoveFile,
     PutFile,
     RemoveTree,
@@ -26,6 +36,11 @@ from txregistry.storage.uploads.context import UploadContext
 from txregistry.storage.uploads.hashing import Hashes, hash_file
 from txregistry.storage.uploads.pending_uploads import UploadKey
 from txregistry.storage.uploads.spooled import SpooledFile
+
+
+def stays_open(driver: IStorageDriver) -> bool:
+    """Tell whether a file is moved while it is open; see Note [Nobody else writes]."""
+    return bool(driver.is_shared and IGrowingFiles.providedBy(driver))
 
 
 @implementer(IConsumer)
@@ -92,7 +107,8 @@ class Upload(UploadWriter):
     async def commit(self, provisional: Descriptor) -> Descriptor:
         """Verify, move into place, link; see :class:`IBlobWriter`."""
         # The move syncs it: one wait for the disk instead of two.
-        await self.file.close()
+        is_open = stays_open(self._context.driver)
+        await (self.file.flush() if is_open else self.file.close())
         content = self.file.content
         if content is not None:
             self.hasher.update(content)
@@ -106,6 +122,8 @@ class Upload(UploadWriter):
             sorted({canonical.digest, provisional.digest}),
             lambda: self._store(canonical, provisional.digest, place),
         )
+        if is_open:
+            await self.file.close()
         self._session.release()
         self._context.reconciler.added(self._context.name)
         return canonical
@@ -176,6 +194,9 @@ class Upload(UploadWriter):
         links = Links(self._context.driver)
         # Overwriting existing content heals damage.
         changes = [place]
+        if self._context.driver.is_shared:
+            is_known = await self._context.content.is_known(canonical.digest)
+            changes = [] if is_known else changes
         for digest in {canonical.digest, alias}:
             path = layout.layer_link(self._context.name, digest)
             changes += await links.change(path, canonical.digest)

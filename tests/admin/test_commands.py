@@ -12,7 +12,12 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.admin.commands import HealthCommand, VerifyCommand
+from txregistry.admin.commands import (
+    CommandRefused,
+    HealthCommand,
+    RefusedCommand,
+    VerifyCommand,
+)
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.scrub import (
@@ -54,6 +59,16 @@ class HealthTests(SynchronousTestCase):
         command = HealthCommand(lambda: succeed({"storage": "gone"}))
         done = command.run(Requester("root"), {}, print)
         self.assertEqual(self.successResultOf(done), {"problems": {"storage": "gone"}})
+
+
+class RefusedTests(SynchronousTestCase):
+    """A command that this daemon does not run."""
+
+    def test_why(self) -> None:
+        """It says why."""
+        done = RefusedCommand("not here").run(Requester("root"), {}, lambda _: None)
+        failure = self.failureResultOf(done, CommandRefused)
+        self.assertEqual(str(failure.value), "not here")
 
 
 class VerifyTests(SynchronousTestCase):

@@ -14,8 +14,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txregistry.cli import collect as module
 from txregistry.cli import garbage_collect as commands
+from txregistry.cli.exits import OfflineFailed
 from txregistry.cli.main import main
-from txregistry.cli.offline import lockable
+from txregistry.cli.offline import check_lock
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
 from txregistry.daemon.lock import DirectoryLock
@@ -191,7 +192,21 @@ class AskTests(SynchronousTestCase):
         config = Config("0.1", Storage("inmemory"))
         with self.assertRaisesRegex(module.CollectFailed, "inmemory keeps no lock"):
             module.collect(config, module.Options(), lambda *_: None)
-        self.assertEqual(lockable(config, True), "")
+        check_lock(config, unlocked=True)
+
+    def test_shared_directory(self) -> None:
+        """Nor where others may use it; with consent no daemon is asked, which would
+        refuse it."""
+        root = {"rootdirectory": "/r", "shared": True}
+        config = Config("0.1", Storage("filesystem", root, statedirectory="/s"))
+        with self.assertRaisesRegex(OfflineFailed, "others may use /r: .*read-only"):
+            check_lock(config, unlocked=False)
+        asked: list[str] = []
+        self.patch(module, "connect", asked.append)
+        self.patch(module, "_collect_here", lambda *_: {})
+        for unlocked in (False, True):
+            module.collect(config, module.Options(), lambda *_: None, unlocked)
+        self.assertEqual(asked, ["/s/control.sock"])
 
     def test_error(self) -> None:
         """What the daemon says went wrong did."""

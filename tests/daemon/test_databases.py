@@ -20,7 +20,7 @@ class IndexTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.looking: Deferred[None] = Deferred()
         self.order: list[str] = []
-        self.reconciler = mock.Mock()
+        self.reconciler = mock.Mock(is_shared=False)
         self.reconciler.repositories.side_effect = lambda: self.looking
         self.integrity, self.database = mock.Mock(), mock.Mock()
         self.integrity.flush.side_effect = lambda: self.note("flush")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+from unittest.mock import Mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -46,3 +49,30 @@ class LockTests(SynchronousTestCase):
         self.addCleanup(lock.stopService)
         mode = os.stat(os.path.dirname(self.path)).st_mode & 0o777
         self.assertEqual(mode, 0o700)
+
+    def test_shared(self) -> None:
+        """Those who share it hold it together, and nobody who does not share it."""
+        first, second = (DirectoryLock(self.path, is_shared=True) for _ in range(2))
+        first.startService()
+        second.startService()
+        alone = self.lock()
+        with self.assertRaises(DirectoryBusy):
+            alone.startService()
+        first.stopService()
+        second.stopService()
+        alone.startService()
+        third = DirectoryLock(self.path, is_shared=True)
+        with self.assertRaises(DirectoryBusy) as caught:
+            third.startService()
+        self.assertIn("does not share it", str(caught.exception))
+
+    def test_no_locks(self) -> None:
+        """A directory on a network may have none: that is told to those who share it,
+        and is an error for one who wants it alone."""
+        error = OSError(errno.ENOLCK, "No locks available")
+        self.patch(fcntl, "flock", Mock(side_effect=error))
+        shared = DirectoryLock(self.path, is_shared=True)
+        shared.startService()
+        shared.stopService()
+        with self.assertRaises(OSError):
+            self.lock().startService()

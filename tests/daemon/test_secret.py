@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from unittest.mock import Mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.daemon import secret as module
 from txregistry.daemon.secret import Secret, kept_secret
 
 
@@ -59,3 +61,31 @@ class SecretTests(SynchronousTestCase):
         with open(self.mktemp(), "wb") as file:
             taken = os.path.join(file.name, "secret")
         self.assertNotEqual(kept_secret(taken), kept_secret(taken))
+
+    def test_two_processes(self) -> None:
+        """The one that makes it first decides for the other, which starts as well."""
+        found: list[bytes] = []
+        link = os.link
+
+        def slow(source: str, target: str) -> None:
+            self.patch(os, "link", link)
+            found.append(kept_secret(self.path))
+            link(source, target)
+
+        self.patch(os, "link", slow)
+        self.assertEqual([kept_secret(self.path)], found)
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), ["secret"])
+
+    def test_no_hard_links(self) -> None:
+        """A file system without them keeps it all the same."""
+        self.patch(os, "link", Mock(side_effect=OSError(errno.EPERM, "no")))
+        self.assertEqual(kept_secret(self.path), kept_secret(self.path))
+
+    def test_others_cannot_know_it(self) -> None:
+        """That is told at the start."""
+        told: list[str] = []
+        self.patch(module, "_log", Mock(warn=told.append))
+        for given in (b"", b"given"):
+            Secret(given, "", is_apart=True).startService()
+        self.assertEqual(len(told), 1)
+        self.assertIn("http.secret is not set", told[0])

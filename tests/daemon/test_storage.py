@@ -8,7 +8,12 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.daemon.storage import CHECKPOINT_SECONDS, Journaling
+from txregistry.daemon.storage import (
+    CHECKPOINT_SECONDS,
+    Journaling,
+    JournalLeft,
+    StorageService,
+)
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
 from txregistry.storage.tree import layout
@@ -123,3 +128,47 @@ class JournalingTests(SynchronousTestCase):
         self.successResultOf(service.startService())
         self.successResultOf(service.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class SharedTests(SynchronousTestCase):
+    """A directory that others use as well."""
+
+    def setUp(self) -> None:
+        self.root = self.mktemp()
+
+    def journaling(self, **options: object) -> Journaling:
+        driver = FilesystemDriver(self.root, InlineDisk(), **options)
+        return Journaling(driver, Clock())
+
+    def test_no_journal(self) -> None:
+        """There is none, and nothing to do at the stop."""
+        service = self.journaling(is_shared=True)
+        self.successResultOf(service.startService())
+        self.assertFalse(os.path.exists(f"{self.root}{layout.JOURNAL}"))
+        self.successResultOf(service.stopService())
+
+    def test_left_journal(self) -> None:
+        """One that a crash has left is made good by a process that is alone."""
+        self.successResultOf(self.journaling().startService())
+        shared = self.journaling(is_shared=True)
+        failure = self.failureResultOf(shared.startService(), JournalLeft)
+        self.assertIn("without storage.filesystem.shared", str(failure.value))
+        alone = self.journaling()
+        self.successResultOf(alone.startService())
+        self.successResultOf(alone.stopService())
+        self.successResultOf(self.journaling(is_shared=True).startService())
+
+    def test_check_at_the_same_time(self) -> None:
+        """Two processes that check the storage do not meet."""
+        driver = FilesystemDriver(self.root, InlineDisk(), is_shared=True)
+        paths = []
+        put = driver.put
+
+        def recorded(path: str, content: bytes) -> Deferred[None]:
+            paths.append(path)
+            return put(path, content)
+
+        self.patch(FilesystemDriver, "put", lambda _, *args: recorded(*args))
+        for _ in range(2):
+            self.successResultOf(StorageService(driver).startService())
+        self.assertEqual(len(set(paths)), 2)

@@ -16,6 +16,7 @@ from txregistry.proxy.state import HELD_BACK_BYTES, MAX_FAILURES, FillState
 from txregistry.spec.errors import BlobUnknown, UpstreamFailed
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
+from txregistry.storage.uploads.arrivals import Arrivals
 from txregistry.storage.uploads.partials import PartialBlob
 from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
@@ -183,7 +184,7 @@ class FillTests(SynchronousTestCase):
 
     def test_full_disk(self) -> None:
         """A disk that takes no more ends the fill and leaves nothing."""
-        self.house.partials._driver = _Refusing(self.house.driver)
+        self.house.partials._arrivals = Arrivals(_Refusing(self.house.driver))
         got = self.house.get(self.path)
         self.assertEqual(got.status, 503)
         self.assertIn(b"No space left", got.body)

@@ -82,6 +82,20 @@ class CollectCommand:
 
 
 @attrs.frozen
+class RefusedCommand:
+    """A command that this daemon does not run, and why."""
+
+    _why: str
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Refuse it."""
+        raise CommandRefused(self._why)
+
+
+@attrs.frozen
 class VerifyCommand:
     """``verify``: read all that is stored.
 

@@ -15,6 +15,7 @@ from txregistry.admin.commands import (
     CollectCommand,
     Command,
     HealthCommand,
+    RefusedCommand,
     ReloadCommand,
     VerifyCommand,
 )
@@ -54,6 +55,13 @@ from txregistry.web.unfinished_uploads import UploadCounts
 
 #: Most bytes in the path of a Unix socket.
 _MAX_SOCKET_PATH = 107
+
+#: Why a storage that others use is not collected by one daemon: each would have to know
+#: what the others are about to refer to.
+_NOT_COLLECTED = (
+    "others use this storage: stop them all or make them read-only"
+    " (storage.maintenance.readonly), then say --unlocked"
+)
 
 #: A factory, and the endpoint on which it listens.
 Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
@@ -144,7 +152,7 @@ def _observers(context: Context, backend: Backend) -> Observers:
 def _control(
     context: Context, backend: Backend, reloader: IReloader
 ) -> Iterator[Listener]:
-    link = own_path(context.config, "control.sock", "")
+    link = own_path(context.config, "control.sock", "", environment=context.environment)
     if not link:
         return
     path = control_socket(link, context.environment)
@@ -178,7 +186,10 @@ def _commands(
         "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
     }
     if not is_cache:
-        commands["collect"] = CollectCommand(collector)
+        is_shared = backend.local.driver.is_shared
+        commands["collect"] = (
+            RefusedCommand(_NOT_COLLECTED) if is_shared else CollectCommand(collector)
+        )
     return commands
 
 

@@ -46,14 +46,16 @@ def _names_tls_files(config: Config) -> bool:
 
 
 def _root_problems(config: Config) -> list[str]:
-    """Find a root of the storage that is no directory and cannot become one."""
-    if config.storage.driver != "filesystem":
-        return []
-    path = str(config.storage.parameters.get("rootdirectory") or "/")
-    found = auth.nearest_existing(path)
-    if os.path.isdir(found):
-        return []
-    return [f"storage.filesystem.rootdirectory: {found} is no directory"]
+    """Find directories of the storage that are none and cannot become one."""
+    named = {"storage.statedirectory": config.storage.statedirectory}
+    if config.storage.driver == "filesystem":
+        root = str(config.storage.parameters.get("rootdirectory") or "/")
+        named["storage.filesystem.rootdirectory"] = root
+    return [
+        f"{key}: {auth.nearest_existing(path)} is no directory"
+        for key, path in named.items()
+        if path and not os.path.isdir(auth.nearest_existing(path))
+    ]
 
 
 def _egress_problems(environment: Mapping[str, str]) -> list[str]:

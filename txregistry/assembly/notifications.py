@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -43,7 +44,9 @@ class NotificationParts:
 def build_notifications(context: Context) -> NotificationParts:
     """Build the notifier of a configuration; nothing is sent yet."""
     disk = DiskPool.create(context.reactor, 1, "events")
-    notifier = make_notifier(context.config, disk, context.reactor, context.clock)
+    notifier = make_notifier(
+        context.config, disk, context.reactor, context.clock, context.environment
+    )
     if notifier is None:
         return NotificationParts(NullSink())
     context.metrics.watch_notifications(notifier.state)
@@ -51,18 +54,23 @@ def build_notifications(context: Context) -> NotificationParts:
 
 
 def make_notifier(
-    config: Config, disk: Disk, reactor: Any, clock: IReactorTime
+    config: Config,
+    disk: Disk,
+    reactor: Any,
+    clock: IReactorTime,
+    environment: Mapping[str, str] | None = None,
 ) -> Notifier | None:
     """Make the notifier of all endpoints, or ``None`` without endpoints.
 
     :param disk: one thread, on which the queue is read and written.
     :param clock: gives the time of day for events.
+    :param environment: see :func:`own_path`.
     """
     section = config.notifications
     wanted = settings_of_endpoints(config)
     if not wanted:
         return None
-    path = own_path(config, "queue/events.sqlite3")
+    path = own_path(config, "queue/events.sqlite3", environment=environment)
     database = Database(path, disk, queue.SCHEMA, queue.VERSION, durable=True)
     events = queue.EventQueue(database)
     return Notifier(

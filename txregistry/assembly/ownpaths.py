@@ -1,4 +1,7 @@
-"""Where the files of a daemon's own are, as its configuration says."""
+"""Where the files of a daemon's own are, as its configuration says.
+
+Some are for all processes that use a storage directory, most are of one process.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,62 @@ from txregistry.config.model import Config
 from txregistry.storage.tree import layout
 
 
-def own_path(config: Config, name: str, elsewhere: str = ":memory:") -> str:
-    """Give the path of a file of ours, in the storage directory.
-
-    :param elsewhere: returned if the storage is not a directory.
-    """
+def storage_directory(config: Config) -> str:
+    """Give the directory of the storage; empty if it is none."""
     if config.storage.driver != "filesystem":
-        return elsewhere
-    root = str(config.storage.parameters.get("rootdirectory", "/var/lib/registry"))
-    return os.path.abspath(root) + f"{layout.OWN}/{name}"
+        return ""
+    root = config.storage.parameters.get("rootdirectory", "/var/lib/registry")
+    return os.path.abspath(str(root))
+
+
+def is_exclusive(config: Config) -> bool:
+    """Tell whether the storage is a directory that one process has to itself."""
+    shared = bool(config.storage.parameters.get("shared", False))
+    return bool(storage_directory(config)) and not shared
+
+
+def beside_the_tree(config: Config, name: str) -> str:
+    """Give the path of a file for all processes of a storage directory.
+
+    Empty if the storage is no directory.
+    """
+    directory = storage_directory(config)
+    return f"{directory}{layout.OWN}/{name}" if directory else ""
+
+
+def state_directory(
+    config: Config, environment: Mapping[str, str] | None = None
+) -> str:
+    """Give the local directory for the files of this one process; empty for none.
+
+    :param environment: has ``STATE_DIRECTORY`` under systemd; by default that of the
+        process.
+    """
+    root = storage_directory(config)
+    if config.storage.statedirectory:
+        return os.path.abspath(config.storage.statedirectory)
+    if is_exclusive(config):
+        return root + layout.OWN
+    variables = os.environ if environment is None else environment
+    given = [path for path in variables.get("STATE_DIRECTORY", "").split(":") if path]
+    # That of a service may hold the storage itself.
+    apart = [path for path in given if path != root]
+    return next(iter(apart), root + layout.OWN if given else "")
+
+
+def own_path(
+    config: Config,
+    name: str,
+    elsewhere: str = ":memory:",
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Give the path of a file of this one process.
+
+    :param elsewhere: returned if there is no directory for such files.
+    :param environment: see :func:`state_directory`.
+    """
+    directory = state_directory(config, environment)
+    return f"{directory}/{name}" if directory else elsewhere
 
 
 def control_socket(path: str, environment: Mapping[str, str]) -> str:

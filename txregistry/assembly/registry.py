@@ -15,7 +15,7 @@ from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
-from txregistry.assembly.ownpaths import own_path
+from txregistry.assembly.ownpaths import beside_the_tree, is_exclusive, own_path
 from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, purge_plan
@@ -66,7 +66,8 @@ def build_registry(
     """
     config = context.config
     storage, access = build_storage(context), build_access(context)
-    local, secret = storage.local, make_secret(config)
+    local = storage.local
+    secret = make_secret(config, local.driver.is_shared)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
     cache = _cache(context, local)
     healer = None if cache is None else cache.healer(local.content)
@@ -159,8 +160,18 @@ def _foundations(
     yield from storage.foundations
     yield access.disk
     yield StorageService(storage.local.driver)
-    yield DirectoryLock(own_path(context.config, "lock", ""))
+    yield from _locks(context)
     yield Journaling(storage.local.driver, context.reactor)
+
+
+def _locks(context: Context) -> Iterator[IService]:
+    """Give the locks of the storage directory, and of that of this process."""
+    config = context.config
+    exclusive = is_exclusive(config)
+    yield DirectoryLock(beside_the_tree(config, "lock"), is_shared=not exclusive)
+    if not exclusive or config.storage.statedirectory:
+        path = own_path(config, "state.lock", "", context.environment)
+        yield DirectoryLock(path)
 
 
 def _upkeep(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from txregistry.assembly.ownpaths import own_path
+from txregistry.assembly.ownpaths import beside_the_tree
 from txregistry.config.model import Config
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
@@ -53,11 +53,16 @@ def _upload_lifetime(purging: UploadPurgingSection) -> float:
     return float(purging.age) if is_purged else 0.0
 
 
-def make_secret(config: Config) -> Secret:
-    """Make the secret; it is kept in a file if none is configured."""
-    # A cache has no uploads to seal.
-    path = "" if config.proxy.remoteurl else own_path(config, "secret", "")
-    return Secret(config.http.secret.encode("utf-8"), path)
+def make_secret(config: Config, is_shared: bool) -> Secret:
+    """Make the secret; it is kept in a file if none is configured.
+
+    :param is_shared: others, which need the same one, use the storage as well.
+    """
+    if config.proxy.remoteurl:
+        return Secret(config.http.secret.encode("utf-8"), "")  # it seals no uploads
+    path = beside_the_tree(config, "secret")
+    is_apart = is_shared and not path
+    return Secret(config.http.secret.encode("utf-8"), path, is_apart)
 
 
 def push_policy(config: Config) -> PushPolicy:

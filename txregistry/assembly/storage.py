@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import own_path
+from txregistry.assembly.spool import make_spool
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
@@ -27,6 +29,7 @@ from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.scrub.memory import SCHEMA as SCRUB_SCHEMA
+from txregistry.storage.uploads.arrivals import Arrivals, SpooledArrivals
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import HELD_SECONDS, PendingUploads
@@ -35,6 +38,8 @@ from txregistry.tracing.traced import trace_driver
 
 if TYPE_CHECKING:
     from txregistry.storage.caches.redis import Redis
+
+_log = Logger(namespace="txregistry.assembly.storage")
 
 #: Threads for blob data; each small database has its own.
 DISK_THREADS = 16
@@ -67,8 +72,8 @@ def open_databases(
 class StorageOptions:
     """Settings of the local registry.
 
-    :ivar held_seconds: for which a new upload exists in memory only; 0 if other
-        processes take uploads for the same storage.
+    :ivar held_seconds: for which a new upload exists in memory only; other processes
+        that share the storage see it at once all the same.
     :ivar resumes_digests: the state of a digest is written beside an upload.
     :ivar stores_signatures: of schema 1, apart from the manifest.
     """
@@ -100,18 +105,21 @@ def assemble_storage(
     clock: IReactorTime,
     turns: IReactorTime,
     options: StorageOptions,
+    spool: IStorageDriver | None = None,
 ) -> LocalRegistry:
     """Put the local registry together over a driver.
 
     :param clock: shows the time of day.
     :param turns: measures durations, and yields to other work.
+    :param spool: local files for partial blobs, if they cannot lie in the storage.
     """
     caches = Caches(descriptors)
     content = make_content(
         driver, caches, databases.ledger, databases.index, metrics, clock
     )
     reconciler = Reconciler(driver, TreeIndex(databases.index), turns)
-    pending = PendingUploads(driver, clock, options.held_seconds)
+    held_seconds = 0.0 if driver.is_shared else options.held_seconds
+    pending = PendingUploads(driver, clock, held_seconds)
     namespace = LocalNamespace(
         driver,
         content,
@@ -122,6 +130,9 @@ def assemble_storage(
         clock,
         options.stores_signatures,
     )
+    arrivals = Arrivals(driver)
+    if spool is not None:
+        arrivals = SpooledArrivals(spool, driver, content)
     return LocalRegistry(
         driver,
         databases,
@@ -129,7 +140,7 @@ def assemble_storage(
         reconciler,
         pending,
         namespace,
-        PartialBlobs(driver, content, clock),
+        PartialBlobs(arrivals, content, clock),
         Collector(driver, content, namespace, clock),
     )
 
@@ -160,27 +171,30 @@ def build_storage(context: Context) -> StorageParts:
     disk = DiskPool.create(context.reactor, _threads(context), "disk")
     small = [DiskPool.create(context.reactor, 1, name) for name in ("index", "ledger")]
     redis = _redis(context)
-    descriptors = _descriptors(context, redis)
     driver = make_driver(
         config.storage.driver, config.storage.parameters, disk, context.clock
     )
+    descriptors = _descriptors(context, redis, driver.is_shared)
     if context.tracer is not None:
         driver = trace_driver(driver, context.tracer)
+    spool = make_spool(context, driver, disk)
     local = assemble_storage(
         driver,
         _metered(context, descriptors),
         open_databases(
-            own_path(config, "index.sqlite3"),
+            own_path(config, "index.sqlite3", environment=context.environment),
             small[0],
-            own_path(config, "ledger.sqlite3"),
+            own_path(config, "ledger.sqlite3", environment=context.environment),
             small[1],
         ),
         context.metrics,
         context.clock,
         context.reactor,
         _options(context, driver),
+        spool.files,
     )
-    foundations = (disk, *small) if redis is None else (disk, *small, redis)
+    foundations = (disk, *small, *spool.services)
+    foundations += () if redis is None else (redis,)
     return StorageParts(disk, redis, descriptors, foundations, local)
 
 
@@ -198,14 +212,23 @@ def _redis(context: Context) -> Redis | None:
     return make_redis(context.config, context.reactor)
 
 
-def _descriptors(context: Context, redis: Redis | None) -> IDescriptorCache:
+def _descriptors(
+    context: Context, redis: Redis | None, is_shared: bool
+) -> IDescriptorCache:
     cached = context.config.storage.cache
     if redis is not None:
         from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 
         return RedisDescriptors(redis, context.reactor)
-    # A limit of 0 disables the cache.
-    return MemoryDescriptors(cached.blobdescriptorsize if cached.blobdescriptor else 1)
+    is_used = bool(cached.blobdescriptor)
+    if is_used and is_shared:
+        is_used = False
+        _log.warn(
+            "storage.cache.blobdescriptor: inmemory is not used, as others change this"
+            " storage; redis is, or nothing"
+        )
+    # A limit of 0 would be none.
+    return MemoryDescriptors(cached.blobdescriptorsize if is_used else 1)
 
 
 def _metered(context: Context, descriptors: IDescriptorCache) -> IDescriptorCache:

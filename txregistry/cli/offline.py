@@ -1,4 +1,8 @@
-"""Work on a storage directory in this process, while no daemon does."""
+"""Work on a storage directory in this process, while no daemon does.
+
+Where several processes share the storage nothing tells whether one of them runs; their
+own files are left alone.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import react
 
 from txregistry.admin.requester import user_name
 from txregistry.assembly.context import Context, make_context
-from txregistry.assembly.ownpaths import own_path
+from txregistry.assembly.ownpaths import (
+    beside_the_tree,
+    is_exclusive,
+    storage_directory,
+)
 from txregistry.assembly.storage import StorageParts, build_storage
 from txregistry.cli.exits import OfflineFailed
 from txregistry.cli.trail import TrailBroken, audit_trail
@@ -31,18 +40,21 @@ T = TypeVar("T")
 StorageWork = Callable[[Context, StorageParts], Awaitable[T]]
 
 
-def lockable(config: Config, unlocked: bool) -> str:
-    """Give the path of the lock; empty where there is none and none is wanted.
+def check_lock(config: Config, unlocked: bool) -> None:
+    """Refuse to work where a lock does not tell whether a registry does.
 
-    :raise OfflineFailed: there is none.
+    :param unlocked: go on all the same.
+    :raise OfflineFailed: it does not.
     """
-    place = own_path(config, "lock", "")
-    if not place and not unlocked:
-        raise OfflineFailed(
-            f"the storage driver {config.storage.driver} keeps no lock: stop each"
-            " registry that uses its storage, and say --unlocked"
-        )
-    return place
+    if is_exclusive(config) or unlocked:
+        return
+    what = f"the storage driver {config.storage.driver} keeps no lock"
+    if storage_directory(config):
+        what = f"others may use {storage_directory(config)}"
+    raise OfflineFailed(
+        f"{what}: stop each registry that uses the storage, or make it read-only"
+        " (storage.maintenance.readonly), and say --unlocked"
+    )
 
 
 def _check_owner(directory: str) -> None:
@@ -67,9 +79,10 @@ def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -
     :raise OfflineFailed: another process has the storage, the audit trail cannot be
         written, or the work failed.
     """
-    place = lockable(config, unlocked)
+    check_lock(config, unlocked)
+    place = beside_the_tree(config, "lock")
     _check_owner(os.path.dirname(place))
-    lock = DirectoryLock(place)
+    lock = DirectoryLock(place, is_shared=not is_exclusive(config))
     try:
         lock.startService()
     except (DirectoryBusy, OSError) as error:
@@ -110,7 +123,13 @@ def _react(run: Callable[[Any], Awaitable[T]]) -> T:
 
 async def _run(reactor: Any, config: Config, work: StorageWork[T]) -> T:
     jitter = random.SystemRandom().random
-    context = make_context(config, reactor, os.environ, jitter)
+    if not is_exclusive(config):
+        # A daemon that is read-only meanwhile uses its own files.
+        config = attrs.evolve(
+            config, storage=attrs.evolve(config.storage, statedirectory="")
+        )
+    variables = {**os.environ, "STATE_DIRECTORY": ""}
+    context = make_context(config, reactor, variables, jitter)
     storage = build_storage(context)
     for service in storage.foundations:
         service.startService()

@@ -42,5 +42,6 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Report in
 unlocked_option = click.option(
     "--unlocked",
     is_flag=True,
-    help="Also where nothing tells whether a registry uses the storage: stop it first.",
+    help="Also where nothing tells whether a registry uses the storage: stop it first,"
+    " or make it read-only.",
 )

@@ -104,7 +104,10 @@ def _socket(file: str | None) -> str:
     if problems and not os.path.exists(path):
         raise NoSocket(f"{name_of(place)} cannot be used", problems)
     if not path:
-        raise NoSocket("a daemon whose storage is no directory has no control socket")
+        raise NoSocket(
+            "a daemon without a directory of its own (storage.statedirectory, or"
+            " STATE_DIRECTORY) has no control socket"
+        )
     return path
 
 

@@ -30,9 +30,10 @@ class Index(Service):
     _log = Logger()
 
     def startService(self) -> None:
-        """Begin."""
+        """Begin, unless others change the tree: then the index is not believed."""
         super().startService()
-        self._looking = self._look()
+        if not self._reconciler.is_shared:
+            self._looking = self._look()
 
     @deferred
     async def stopService(self) -> None:

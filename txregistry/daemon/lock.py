@@ -1,4 +1,4 @@
-"""A lock: one process works on a storage directory, a daemon or a collection."""
+"""Locks: one process works on a storage directory, or several that know of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from contextlib import suppress
 
 import attrs
 from twisted.application.service import Service
+from twisted.logger import Logger
+
+from txregistry.storagedriver.filesystem.shared import NO_LOCKS
 
 
 class DirectoryBusy(Exception):
     """Another process works on the directory.
 
-    Caches of the tree, and pins against a collection, are in the memory of one process.
+    Caches of the tree, and pins against a collection, are in the memory of one process;
+    unless all of them share it (``storage.filesystem.shared``).
     """
 
 
@@ -22,10 +26,13 @@ class DirectoryLock(Service):
     """Holds a lock on a file while it runs.
 
     :param path: of the file, which stays after the release; empty for no lock.
+    :param is_shared: others may hold it as well, who share it too.
     """
 
     _path: str
+    _is_shared: bool = False
     _descriptor: int = -1
+    _log = Logger()
 
     def startService(self) -> None:
         """Take the lock.
@@ -57,8 +64,31 @@ class DirectoryLock(Service):
         with suppress(PermissionError):
             os.fchmod(descriptor, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(descriptor)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise DirectoryBusy(f"another process works on {directory}") from error
+            raise DirectoryBusy(self._why_busy(directory)) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
         return descriptor
+
+    def _lock(self, descriptor: int) -> None:
+        how = fcntl.LOCK_SH if self._is_shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except OSError as error:
+            # A directory on a network may have no locks; a process that wants it for
+            # itself must have one.
+            if not self._is_shared or error.errno not in NO_LOCKS:
+                raise
+            self._log.warn(
+                "no lock on {path}: {error}; a process that does not share the"
+                " directory must not use it",
+                path=self._path,
+                error=error.strerror,
+            )
+
+    def _why_busy(self, directory: str) -> str:
+        busy = f"another process works on {directory}"
+        return f"{busy}, and does not share it" if self._is_shared else busy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import uuid
 
 import attrs
 from twisted.application.service import Service
@@ -16,11 +16,15 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred, shielded
-from txregistry.interfaces.driver import IJournaled, IStorageDriver
+from txregistry.interfaces.driver import IJournaled, IStorageDriver, PathNotFound
 from txregistry.storage.tree import layout
 
 #: Seconds between two syncs of journaled changes, which void their records.
 CHECKPOINT_SECONDS = 5.0
+
+
+class JournalLeft(Exception):
+    """A process that had the storage to itself was not stopped in good order."""
 
 
 @attrs.define(eq=False, slots=False)
@@ -34,14 +38,15 @@ class StorageService(Service):
     async def startService(self) -> None:
         """Write and delete a small file; fail with the driver's own error."""
         super().startService()
-        path = f"{layout.OWN}/writable-{os.getpid()}"
+        # Others may check the same storage at the same time, on other machines.
+        path = f"{layout.OWN}/writable-{uuid.uuid4()}"
         await self._driver.put(path, b"")
         await self._driver.delete(path)
 
 
 @attrs.define(eq=False, slots=False)
 class Journaling(Service):
-    """Opens a driver's journal, if it has one.
+    """Opens a driver's journal, if it has one, and has its files to itself.
 
     It starts when no other process works on the directory, and before anything is read
     from it.
@@ -58,11 +63,32 @@ class Journaling(Service):
     async def startService(self) -> None:
         """Repair what a power failure undid; fail with the driver's own error.
 
+        Where others share the storage there is no journal; one that is left there is a
+        ``JournalLeft``.
+
         Cancelling only stops the wait: a stop waits for the repair to end.
         """
         super().startService()
-        if IJournaled.providedBy(self._driver):
+        if self._driver.is_shared:
+            await self._check_for_journal()
+        elif IJournaled.providedBy(self._driver):
             await shielded(self._open_in_turn(), self._not_opened)
+
+    async def _check_for_journal(self) -> None:
+        """Refuse to go on without what only a journal knows.
+
+        :raise JournalLeft: there is one.
+        """
+        try:
+            left = await self._driver.list(layout.JOURNAL)
+        except PathNotFound:
+            return
+        if left:
+            raise JournalLeft(
+                "a process that had the storage to itself did not end in good order,"
+                f" and left its journal ({layout.JOURNAL}): start one without"
+                " storage.filesystem.shared, and stop it"
+            )
 
     async def _open_in_turn(self) -> None:
         await self._turn.run(self._open)

@@ -131,6 +131,7 @@ class TestHouse:
     prefix: str = ""
     clock: Clock = attrs.field(factory=Clock)
     driver: IStorageDriver | None = None
+    spool: IStorageDriver | None = None
     descriptors: IDescriptorCache | None = None
     controller: IAccessController = attrs.field(factory=OpenAccess)
     events: IEventSink = attrs.field(factory=NullSink)
@@ -250,6 +251,7 @@ class TestHouse:
             self.clock,
             self.clock,
             StorageOptions(),
+            self.spool,
         )
         self.ledger = self.stored.databases.ledger
         self.content, self.local = self.stored.content, self.stored.namespace

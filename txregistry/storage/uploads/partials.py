@@ -21,7 +21,6 @@ from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.driver import (
     DriverError,
     InvalidOffset,
-    IStorageDriver,
     PathNotFound,
 )
 from txregistry.interfaces.files import IStoredFile
@@ -33,6 +32,7 @@ from txregistry.spec.nesting import read_json
 from txregistry.storage.content.store import Content
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
+from txregistry.storage.uploads.arrivals import Arrivals
 from txregistry.storage.uploads.hashing import hash_file
 from txregistry.storage.uploads.upload_writer import UploadWriter
 
@@ -46,19 +46,24 @@ class PartialBlob(UploadWriter):
     started_at: float
     resumed: FillCheckpoint | None
     _digest: Digest
-    _driver: IStorageDriver
+    _arrivals: Arrivals
     _content: Content
     _closed: Callable[[], None]
+    _is_whole: bool = False
 
     @deferred
     async def checkpoint(self, state: FillCheckpoint) -> None:
         """Sync, then record the offset."""
         await self.file.flush(durable=True)
-        await self._driver.put(layout.fill_state(self._digest), _encode(state))
+        await self._record(state)
 
     def reader(self) -> Deferred[IStoredFile]:
         """Open the growing file."""
-        return self._driver.reader(layout.fill_data(self._digest))
+        return self._arrivals.files.reader(layout.fill_data(self._digest))
+
+    def _record(self, state: FillCheckpoint) -> Deferred[None]:
+        path = layout.fill_state(self._digest)
+        return self._arrivals.files.put(path, _encode(state))
 
     @deferred
     async def close(self) -> None:
@@ -77,29 +82,39 @@ class PartialBlob(UploadWriter):
 
     @deferred
     async def commit(self, provisional: Descriptor) -> Descriptor:
-        """Verify and move into the store, without a link yet."""
+        """Verify and bring into the store, without a link yet.
+
+        If it cannot be stored now, a whole blob in a local directory stays there; see
+        Note [Local spool] in :mod:`txregistry.storage.uploads.arrivals`.
+        """
         await self.verify(provisional)
         await self.file.commit()
+        if self._arrivals.is_apart:
+            await self._record(FillCheckpoint(self.size, self.size, None))
+            self._is_whole = True
         await self._content.locks.run(self._digest, self._store)
         await self._forget()
         return Descriptor(self._digest, self.size)
 
     @deferred
     async def cancel(self) -> None:
-        """Delete the file and the state."""
+        """Delete the file and the state, unless only storing it has failed."""
+        if self._is_whole:
+            self._closed()
+            return
         await self.file.cancel()
         await self._forget()
 
     @deferred
     async def _store(self) -> None:
-        source, place = layout.fill_data(self._digest), layout.blob_data(self._digest)
-        await self._driver.move(source, place)
+        await self._arrivals.store(self._digest)
         await self._content.integrity.record_what_is_there(self._digest)
 
     @deferred
     async def _forget(self) -> None:
         self._closed()
-        await Links(self._driver).remove(layout.fill(self._digest), layout.OWN)
+        links = Links(self._arrivals.files)
+        await links.remove(layout.fill(self._digest), layout.OWN)
 
 
 @implementer(IPartialBlobs)
@@ -107,7 +122,7 @@ class PartialBlob(UploadWriter):
 class PartialBlobs:
     """All partial blobs of a store."""
 
-    _driver: IStorageDriver
+    _arrivals: Arrivals
     _content: Content
     _clock: IReactorTime
     _open_paths: set[str] = attrs.field(factory=set)
@@ -132,7 +147,7 @@ class PartialBlobs:
         """Delete partial blobs that no fill has resumed."""
         for algorithm in HEX_LENGTHS:
             try:
-                paths = await self._driver.list(f"{layout.FILLS}/{algorithm}")
+                paths = await self._arrivals.files.list(f"{layout.FILLS}/{algorithm}")
             except PathNotFound:
                 continue
             for path in paths:
@@ -140,12 +155,12 @@ class PartialBlobs:
                 if not is_digest(f"{algorithm}:{digits}"):
                     continue  # a foreign file
                 if path not in self._open_paths and await self._is_old(path, before):
-                    await Links(self._driver).remove(path, layout.OWN)
+                    await Links(self._arrivals.files).remove(path, layout.OWN)
 
     @deferred
     async def _is_old(self, path: str, before: float) -> bool:
         try:
-            found = await self._driver.stat(f"{path}/data")
+            found = await self._arrivals.files.stat(f"{path}/data")
         except PathNotFound:
             return True
         return found.modified_at < before
@@ -157,9 +172,10 @@ class PartialBlobs:
         hasher = digest.hasher()
         path = layout.fill_data(digest)
         offset = 0 if resumed is None else resumed.offset
+        files = self._arrivals.files
         if offset:
-            await hash_file(self._driver, path, offset, hasher)
-        file = await self._driver.writer(path, keep_bytes=offset, hasher=hasher)
+            await hash_file(files, path, offset, hasher)
+        file = await files.writer(path, keep_bytes=offset, hasher=hasher)
         directory = layout.fill(digest)
         self._open_paths.add(directory)
         return PartialBlob(
@@ -170,14 +186,15 @@ class PartialBlobs:
             started_at=self._clock.seconds(),
             resumed=resumed,
             digest=digest,
-            driver=self._driver,
+            arrivals=self._arrivals,
             content=self._content,
         )
 
     @deferred
     async def _resumed(self, digest: Digest) -> FillCheckpoint | None:
         try:
-            return _decode(await self._driver.get(layout.fill_state(digest)))
+            files = self._arrivals.files
+            return _decode(await files.get(layout.fill_state(digest)))
         except DriverError:
             return None
 

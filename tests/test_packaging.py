@@ -158,6 +158,19 @@ class FileTests(SynchronousTestCase):
         within = seconds(parts["Unit"]["StartLimitIntervalSec"])
         self.assertGreater(int(parts["Unit"]["StartLimitBurst"]), within / every)
 
+    def test_instances(self) -> None:
+        """Several processes are as restricted as one, each with its own directories."""
+        one, several = unit("txregistry.service"), unit("txregistry@.service")
+        own = {"StateDirectory", "RuntimeDirectory", "EnvironmentFile"}
+        for key, value in one["Service"].items():
+            if key not in own:
+                self.assertEqual(several["Service"][key], value, key)
+        self.assertLessEqual(set(several["Service"]) - set(one["Service"]), own)
+        storage, state = several["Service"]["StateDirectory"].split()
+        self.assertEqual(storage, one["Service"]["StateDirectory"])
+        self.assertEqual(several["Service"]["RuntimeDirectory"], state)
+        self.assertIn("%i", state)
+
 
 class SmokeTests(SynchronousTestCase):
     """``debian/tests/smoke``, with commands that say what they should."""

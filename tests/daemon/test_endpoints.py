@@ -124,3 +124,64 @@ class LinkTests(SynchronousTestCase):
         self.listen(self.link)
         remove_stale_socket(str(self.link))
         self.assertFalse(self.link.is_symlink())
+
+
+class Adopting:
+    """A reactor that takes sockets, as far as these tests want it."""
+
+    def __init__(self) -> None:
+        self.taken: list[socket.socket] = []
+
+    def adoptStreamPort(self, descriptor: int, family: int, factory: Any) -> Any:
+        taken = socket.socket(family, fileno=os.dup(descriptor))
+        self.taken.append(taken)
+        return taken
+
+
+class SharedPortTests(SynchronousTestCase):
+    """A port on which several processes listen."""
+
+    def setUp(self) -> None:
+        self.reactor = Adopting()
+
+    def listen(self, addr: str) -> socket.socket:
+        http = Http(addr=addr, reuseport=True)
+        (endpoint,) = main_endpoints(self.reactor, http, ())
+        taken = self.successResultOf(endpoint.listen(Factory()))
+        self.addCleanup(taken.close)
+        return taken
+
+    def test_two(self) -> None:
+        """Both have it; who connects gets one of them, and the other one's is his own
+        when that has gone."""
+        first = self.listen("127.0.0.1:0")
+        address = first.getsockname()
+        second = self.listen(f"127.0.0.1:{address[1]}")
+        self.assertEqual(second.getsockname(), address)
+        first.close()
+        with socket.create_connection(address, 5):
+            accepted, _ = second.accept()
+            accepted.close()
+
+    def test_taken_by_one_who_does_not_share(self) -> None:
+        """That is an error."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            http = Http(addr=f"127.0.0.1:{other.getsockname()[1]}", reuseport=True)
+            (endpoint,) = main_endpoints(self.reactor, http, ())
+            failure = self.failureResultOf(endpoint.listen(Factory()), OSError)
+            self.assertIn("in use", str(failure.value))
+
+    def test_version_six(self) -> None:
+        """All addresses, or one of IPv6."""
+        taken = self.listen("[::1]:0")
+        self.assertEqual(taken.family, socket.AF_INET6)
+
+    def test_inherited(self) -> None:
+        """A socket of systemd is for one process."""
+        http = Http(addr="127.0.0.1:0", reuseport=True)
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            with self.assertRaisesRegex(ValueError, "disable the socket unit"):
+                main_endpoints(self.reactor, http, (), [bound.fileno()])

@@ -235,11 +235,12 @@ class UnitTests(IntegrationCase):
     def copy(self) -> list[str]:
         """Copy the units, with commands that are there."""
         paths = []
-        for name in ("txregistry.service", "txregistry.socket"):
-            text = (Path(__file__).parents[2] / "debian" / name).read_text()
+        for name in ("txregistry.service", "txregistry.socket", "txregistry@1.service"):
+            source = Path(__file__).parents[2] / "debian" / name.replace("@1", "@")
             paths.append(str(self.directory / name))
-            command = text.replace("/usr/lib/txregistry/bin/twistd", TWISTD)
-            Path(paths[-1]).write_text(command)
+            text = source.read_text()
+            text = text.replace("/usr/lib/txregistry/bin", str(Path(TWISTD).parent))
+            Path(paths[-1]).write_text(text)
         return paths
 
     async def test_verify(self) -> None:
@@ -251,9 +252,10 @@ class UnitTests(IntegrationCase):
     async def test_exposure(self) -> None:
         """The service is exposed to 2.0 of 10 at most."""
         require("systemd-analyze")
-        service, _ = self.copy()
+        service, _, one_of_several = self.copy()
         options = ("--offline=true", "--threshold=20", "--no-pager")
-        await run(which("systemd-analyze"), "security", *options, service)
+        for unit in (service, one_of_several):
+            await run(which("systemd-analyze"), "security", *options, unit)
 
 
 class ControlTests(SystemdCase):

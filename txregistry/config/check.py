@@ -34,6 +34,8 @@ def check(config: Config) -> list[str]:
     ]
     if config.http.net == "tcp":
         problems += _check_address("http.addr", config.http.addr)
+    elif config.http.reuseport:
+        problems.append("http.reuseport: expects http.net to be tcp")
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
@@ -225,12 +227,21 @@ def _check_validation(validation: Validation) -> list[str]:
     return problems
 
 
+def _has_storage_alone(config: Config) -> bool:
+    storage = config.storage
+    return storage.driver == "filesystem" and not storage.parameters.get("shared")
+
+
 def remarks(config: Config) -> list[str]:
     """Give warnings about settings with an unexpected effect."""
     found = []
     cache = config.storage.cache.blobdescriptor
     if cache != "redis" and config.redis != RedisSection():
         found.append("redis: is asked only as storage.cache.blobdescriptor")
+    if config.http.reuseport and _has_storage_alone(config):
+        found.append(
+            "http.reuseport: a second process needs storage.filesystem.shared: true"
+        )
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
     return found

@@ -233,6 +233,12 @@ class Http:
         "loopback addresses until this key is set.",
         unset="loopback and private networks",
     )
+    reuseport: bool = setting(
+        False,
+        "Listen on a port on which other processes of the same user listen as well,"
+        " all with this key; the kernel gives each connection to one of them.",
+        restart=_LISTENS,
+    )
     socketmode: str = setting(
         "0666",
         "File mode of the socket, octal, where net is unix.",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import (
     AdoptedStreamServerEndpoint,
     TCP4ServerEndpoint,
@@ -31,6 +31,9 @@ from txregistry.config.http import Http
 from txregistry.daemon.tls import wrap_endpoint
 
 _log = Logger(namespace="txregistry.daemon.endpoints")
+
+#: Connections that wait to be accepted; the kernel may permit fewer.
+_BACKLOG = 1024
 
 
 def inherited_sockets(reactor: Any) -> list[int]:
@@ -56,8 +59,14 @@ def main_endpoints(
         warning tells if none of them has it.
     :raise OSError: a file of TLS cannot be read, or an inherited descriptor is no
         socket.
-    :raise ValueError: a file of TLS is malformed.
+    :raise ValueError: a file of TLS is malformed, or a port is to be shared that is
+        inherited.
     """
+    if http.reuseport and inherited:
+        raise ValueError(
+            "http.reuseport: systemd has bound the address already, for one process:"
+            " disable the socket unit, or this key"
+        )
     endpoints = _adopted(reactor, http, inherited) or [_plain(reactor, http)]
     if not http.tls.certificate:
         return endpoints
@@ -69,6 +78,8 @@ def _plain(reactor: Any, http: Http) -> IStreamServerEndpoint:
         remove_stale_socket(http.addr)
         mode = int(http.socketmode, 8)
         return UNIXServerEndpoint(reactor, http.addr, mode=mode, wantPID=False)
+    if http.reuseport:
+        return SharedPortEndpoint(reactor, *_address(http.addr))
     return tcp_endpoint(reactor, http.addr)
 
 
@@ -116,13 +127,50 @@ def _interface(host: str) -> str:
     return {"": "::", "localhost": "127.0.0.1"}.get(host, host)
 
 
+def _address(address: str) -> tuple[str, int]:
+    host, port = host_and_port(address)
+    return _interface(host), port
+
+
 def tcp_endpoint(reactor: Any, address: str) -> IStreamServerEndpoint:
     """Make an endpoint from ``host:port``; an empty host is every address."""
-    host, port = host_and_port(address)
-    interface = _interface(host)
+    interface, port = _address(address)
     if ":" in interface:
         return TCP6ServerEndpoint(reactor, port, interface=interface)
     return TCP4ServerEndpoint(reactor, port, interface=interface)
+
+
+@implementer(IStreamServerEndpoint)
+@attrs.frozen
+class SharedPortEndpoint:
+    """Listens on a port together with other processes of the same user.
+
+    The kernel gives each connection to one of them (``SO_REUSEPORT``), and one that
+    ends loses only its own.
+
+    :param interface: an address of IPv4 or IPv6.
+    """
+
+    _reactor: Any
+    _interface: str
+    _port: int
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen; fires with the port, or fails with ``OSError``."""
+        return maybeDeferred(self._listen, factory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        family = socket.AF_INET6 if ":" in self._interface else socket.AF_INET
+        with socket.socket(family) as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind((self._interface, self._port))
+            bound.listen(_BACKLOG)
+            bound.setblocking(False)
+            port: IListeningPort = self._reactor.adoptStreamPort(
+                bound.fileno(), family, factory
+            )
+        return port
 
 
 @implementer(IStreamServerEndpoint)

@@ -48,6 +48,7 @@ bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/cache.py
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/names.py
+	$(BIN)/python bench/processes.py
 
 # A thousand times killed; half an hour.
 soak: $(VENV)/peers $(VENV)/tools

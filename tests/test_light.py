@@ -169,7 +169,7 @@ UNNAMED = frozenset(
         *("importlib.metadata", "joserfc", "opentelemetry", "rich", "txredisapi"),
         *("click", "txregistry.adopt", "txregistry.cli", "txregistry.testing"),
         *("txregistry.assembly.tlsfiles", "txregistry.auth.htpasswd"),
-        *("txregistry.auth.token", "txregistry.storage.caches.redis"),
+        *("txregistry.auth.token", "txregistry.flow.redis"),
         *("txregistry.storagedriver.inmemory", "txregistry.tracing.otel"),
     ]
 )

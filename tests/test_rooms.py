@@ -41,10 +41,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "private_names": (set(), set()),
     "speed": ({"private_names"}, CORE),
     "flow": ({"speed"}, CORE | {"sqlite3"}),
+    "flow/redis": ({"flow", "speed", "private_names"}, CORE | {"txredisapi"}),
     "storagedriver/filesystem": (BELOW, CORE),
     "storagedriver": (BELOW | {"storagedriver/filesystem"}, CORE),
     "storage/tree": (BELOW, CORE),
-    "storage/caches": (BELOW, CORE | {"txredisapi"}),
+    "storage/caches": (BELOW | {"flow/redis"}, CORE),
     "storage/content": (BELOW | {"storage/tree", "storage/caches"}, CORE | {"sqlite3"}),
     "storage/index": (BELOW | {"storage/tree"}, CORE | {"sqlite3"}),
     "storage/uploads": (
@@ -72,8 +73,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         CORE,
     ),
     "remote": (BELOW, CORE | {"treq", "OpenSSL", "publicsuffixlist"}),
-    "proxy": (BELOW, CORE),
-    "expiry": (BELOW, CORE | {"sqlite3"}),
+    "proxy": (BELOW | {"flow/redis"}, CORE),
+    "expiry": (BELOW | {"flow/redis"}, CORE | {"sqlite3"}),
     "web": (BELOW, CORE | {"klein", "werkzeug"}),
     "auth": (BELOW, CORE | {"joserfc", "bcrypt", "cryptography"}),
     "admin": (BELOW, CORE),
@@ -235,7 +236,7 @@ PRIVATE = {
     "remote/twisted_private.py": "twisted",
     "web/http/twisted_private.py": "twisted",
     "web/http/h2_private.py": "h2",
-    "storage/caches/txredisapi_private.py": "txredisapi",
+    "flow/redis/txredisapi_private.py": "txredisapi",
     "testing/werkzeug_private.py": "werkzeug",
 }
 

@@ -30,13 +30,13 @@ from txregistry.config.read import ConfigurationError, read_config
 from txregistry.daemon.endpoints import main_endpoints
 from txregistry.daemon.lock import DirectoryLock
 from txregistry.flow.disk import InlineDisk
+from txregistry.flow.redis.client import Redis, RedisAway, RedisSettings
+from txregistry.flow.redis.txredisapi_private import MAX_ANSWER_BYTES, AnswerReader
 from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.caches.redis import Redis, RedisAway, RedisSettings
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
-from txregistry.storage.caches.txredisapi_private import MAX_ANSWER_BYTES, AnswerReader
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.walk import walk_repositories
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver

@@ -11,8 +11,8 @@ from txregistry.assembly.pemfiles import redis_tls_files
 from txregistry.config.fields import host_and_port
 from txregistry.config.model import Config
 from txregistry.config.redis import RedisSection
+from txregistry.flow.redis.client import CONNECTIONS, Redis, RedisSettings
 from txregistry.remote.transport import UpstreamPolicy
-from txregistry.storage.caches.redis import CONNECTIONS, Redis, RedisSettings
 
 
 def make_redis(config: Config, reactor: Any) -> Redis | None:

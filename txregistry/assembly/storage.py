@@ -37,7 +37,7 @@ from txregistry.storagedriver.maker import make_driver
 from txregistry.tracing.traced import trace_driver
 
 if TYPE_CHECKING:
-    from txregistry.storage.caches.redis import Redis
+    from txregistry.flow.redis.client import Redis
 
 _log = Logger(namespace="txregistry.assembly.storage")
 

@@ -14,15 +14,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from txregistry.flow.redis.client import (
+    Redis,
+    RedisSettings,
+)
 from txregistry.interfaces.blobs import IBlobStatter, IDescriptorCache
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.storage.caches.descriptors import (
     MemoryDescriptors,
-)
-from txregistry.storage.caches.redis import (
-    Redis,
-    RedisSettings,
 )
 
 Answer = Deferred[Any]

@@ -15,6 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.storage.caches.fakes import FakeRedis, in_memory
+from txregistry.flow.redis.client import (
+    RedisAway,
+)
 from txregistry.interfaces.blobs import (
     CacheAway,
     IBlobDescriptorService,
@@ -29,9 +32,6 @@ from txregistry.storage.caches.descriptors import (
     MemoryDescriptors,
 )
 from txregistry.storage.caches.metered import MeteredDescriptors
-from txregistry.storage.caches.redis import (
-    RedisAway,
-)
 from txregistry.storage.caches.redis_descriptors import RedisDescriptors
 from txregistry.testing.descriptors import (
     CONTENT,

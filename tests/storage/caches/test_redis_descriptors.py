@@ -16,6 +16,12 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.storage.caches.fakes import Answer, Commands, FakeRedis, Looking
+from txregistry.flow.redis.client import (
+    RETRY_SECONDS,
+    Redis,
+    RedisAway,
+    RedisSettings,
+)
 from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -24,12 +30,6 @@ from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches import redis_descriptors
 from txregistry.storage.caches.descriptors import (
     SharedStatter,
-)
-from txregistry.storage.caches.redis import (
-    RETRY_SECONDS,
-    Redis,
-    RedisAway,
-    RedisSettings,
 )
 from txregistry.storage.caches.redis_descriptors import ENTRY_SECONDS, RedisDescriptors
 from txregistry.testing.descriptors import (

@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
+from txregistry.flow.redis.client import RETRY_SECONDS, Redis, RedisAway
 from txregistry.interfaces.blobs import (
     CacheAway,
     IBlobDescriptorService,
@@ -31,7 +32,6 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, DigestInvalid
 from txregistry.spec.mediatypes import OCTET_STREAM
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.caches.redis import RETRY_SECONDS, Redis, RedisAway
 
 #: Most digits of a length in bytes.
 _MAX_SIZE_DIGITS = 18

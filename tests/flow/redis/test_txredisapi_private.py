@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from txregistry.storage.caches.txredisapi_private import (
+from txregistry.flow.redis.txredisapi_private import (
     MAX_ANSWER_BYTES,
     AnswerReader,
     RedisConnections,

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txredisapi import ResponseError
 
 from tests.storage.caches.fakes import FakeRedis
-from txregistry.storage.caches.redis import (
+from txregistry.flow.redis.client import (
     RETRY_SECONDS,
     RedisAway,
     RedisSettings,

@@ -18,7 +18,7 @@ from txredisapi import RedisError
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
-from txregistry.storage.caches.txredisapi_private import (
+from txregistry.flow.redis.txredisapi_private import (
     RedisConnections,
     commands_of,
     is_connected,

@@ -56,6 +56,7 @@ setup(
             *OTEL,
             "coverage>=7.4",
             "cryptography>=42",
+            "fakeredis[lua]>=2.26",
             "hypothesis>=6.100",
             # Brings the schemas of the API with it.
             "kubernetes-validate>=1.31",

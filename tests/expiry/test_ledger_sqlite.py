@@ -12,10 +12,21 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
+from txregistry.testing.ledgers import ledger_suite
 
 
-class LedgerTests(SynchronousTestCase):
-    """The ledger in SQLite, in memory and in files."""
+def on_file(case: SynchronousTestCase) -> SqliteLedger:
+    """Make a ledger in the file of a test."""
+    if not hasattr(case, "path"):
+        case.path = case.mktemp() + "/ledger.sqlite3"
+    return SqliteLedger(case.path, InlineDisk())
+
+
+SqliteLedgerTests = ledger_suite(on_file)
+
+
+class LedgerFileTests(SynchronousTestCase):
+    """What can happen to a file."""
 
     def setUp(self) -> None:
         self.path = self.mktemp() + "/ledger.sqlite3"
@@ -55,76 +66,6 @@ class LedgerTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(found), holders)
             patched.restore()
         self.assertEqual(self.due(5.0), [str(digest)] * 2)
-
-    def test_due_is_oldest_first(self) -> None:
-        """What is due comes in the order of its last use."""
-        self.add("x", 30.0)
-        self.add("y", 10.0)
-        self.add("z", 50.0)
-        self.assertEqual(self.due(40.0), ["y", "x"])
-
-    def test_touch_moves_forward_only(self) -> None:
-        """A use counts, an older one does not."""
-        self.add("x", 10.0)
-        self.ledger.touch(self.key("x"), 100.0)
-        self.assertEqual(self.due(50.0), [])
-        self.ledger.touch(self.key("x"), 20.0)
-        self.assertEqual(self.due(50.0), [])
-
-    def test_touch_of_what_is_not_there(self) -> None:
-        """A use of something unknown records nothing."""
-        self.ledger.touch(self.key("x"), 1.0)
-        self.assertEqual(self.successResultOf(self.ledger.entries()), [])
-
-    def test_claim_once(self) -> None:
-        """Of two that claim an entry, one gets it."""
-        entry = self.add("x", 10.0)
-        self.assertTrue(self.successResultOf(self.ledger.claim(entry=entry)))
-        self.assertFalse(self.successResultOf(self.ledger.claim(entry=entry)))
-
-    def test_claim_of_what_was_used_since(self) -> None:
-        """A use between looking and claiming keeps the entry."""
-        entry = self.add("x", 10.0)
-        self.ledger.touch(entry.key, 20.0)
-        self.assertFalse(self.successResultOf(self.ledger.claim(entry=entry)))
-
-    def test_holders(self) -> None:
-        """All repositories that hold some content are known at once."""
-        digest = Digest.of(b"x")
-        self.add(str(digest), 1.0, "a")
-        self.add(str(digest), 1.0, "b")
-        found = self.successResultOf(self.ledger.holders(digest=digest))
-        self.assertEqual(found, {RepositoryName("a"), RepositoryName("b")})
-        self.ledger.forget(self.key(str(digest), "a"))
-        found = self.successResultOf(self.ledger.holders(digest=digest))
-        self.assertEqual(found, {RepositoryName("b")})
-
-    def test_forget_and_add_again(self) -> None:
-        """What was forgotten can come back."""
-        self.add("x", 1.0)
-        self.ledger.forget(self.key("x"))
-        self.add("x", 2.0)
-        self.assertEqual(self.due(10.0), ["x"])
-
-    def test_survives_a_restart(self) -> None:
-        """What was flushed is there in the next process."""
-        self.add("x", 1.0)
-        tag = EntryKey(RepositoryName("a"), Kind.TAG, "v1")
-        self.ledger.confirm(tag, 7.0)
-        self.successResultOf(self.ledger.close())
-        self.ledger = SqliteLedger(self.path, InlineDisk())
-        self.assertEqual(self.due(10.0), ["x"])
-        self.assertEqual(self.successResultOf(self.ledger.confirmed_at(key=tag)), 7.0)
-
-    def test_restore_does_not_overwrite(self) -> None:
-        """What is known is not changed by what is found."""
-        entry = self.add("x", 1.0)
-        found = [Entry(entry.key, 9, 99.0), Entry(self.key("y"), 9, 99.0)]
-        self.successResultOf(self.ledger.restore(entries=found))
-        entries = self.successResultOf(self.ledger.entries())
-        self.assertEqual(
-            {(e.key.reference, e.last_use) for e in entries}, {("x", 1.0), ("y", 99.0)}
-        )
 
     def test_corrupt_file_is_set_aside(self) -> None:
         """A file that is no database is kept beside, and a new one begun."""

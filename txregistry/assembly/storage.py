@@ -17,6 +17,7 @@ from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
 from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IJournaled, IStorageDriver
+from txregistry.interfaces.expiry import ILedger
 from txregistry.observe.metrics import Metrics
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.local import Caches
@@ -50,7 +51,7 @@ class Databases:
     """The small databases beside the tree."""
 
     index: Database
-    ledger: SqliteLedger
+    ledger: ILedger
 
 
 def open_databases(

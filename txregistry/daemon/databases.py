@@ -9,11 +9,11 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.expiry import ILedger, LedgerAway
 from txregistry.spec.errors import Unavailable
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.index.reconcile import Reconciler
@@ -59,7 +59,7 @@ class Index(Service):
 class Ledger(Service):
     """Closes the ledger, and writes a state file for the Go registry."""
 
-    _ledger: SqliteLedger
+    _ledger: ILedger
     _rebuild: Rebuild
     _log = Logger()
 
@@ -69,9 +69,9 @@ class Ledger(Service):
         super().stopService()
         try:
             await self._rebuild.export_state()
-        except (DriverError, sqlite3.Error) as error:
+        except (DriverError, LedgerAway, sqlite3.Error) as error:
             self._log.warn("no scheduler state written: {error}", error=str(error))
         try:
             await self._ledger.close()
-        except sqlite3.Error as error:
+        except (LedgerAway, sqlite3.Error) as error:
             self._log.warn("the last uses are not saved: {error}", error=str(error))

@@ -4,12 +4,10 @@ One row per (repository, kind, reference), where the reference is a digest or a 
 row is due by its last use and the current time to live, which is not stored: a changed
 ``proxy.ttl`` holds for everything at once.
 
-Note [Batches]. Uses are recorded in memory and written together by :meth:`flush`, which
-runs before every query. So the hot path needs no lock and no disk, and a query always
-sees what was recorded. A crash loses at most the uses since the last flush, and
-additions are found again in the tree. Where the database cannot be written, as on a
-full disk, queries for a client, or before content is deleted, still work: they combine
-the file with the batch in memory.
+What is recorded is written in batches (Note [Batches] in
+:mod:`txregistry.expiry.batch`). Where the database cannot be written, as on a full
+disk, queries for a client, or before content is deleted, still work: they combine the
+file with the batch in memory.
 """
 
 from __future__ import annotations
@@ -19,19 +17,14 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import attrs
+from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from txregistry.expiry.batch import Batch
 from txregistry.flow.database import Database, Work
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
-from txregistry.interfaces.blobs import ILinkIndex
-from txregistry.interfaces.expiry import (
-    Entry,
-    EntryKey,
-    IExpiryLedger,
-    ITagMemory,
-    Kind,
-)
+from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
@@ -61,31 +54,14 @@ _UPSERT = (
 _TOUCH = f"UPDATE entries SET last_use = max(last_use, ?) WHERE {_KEY}"  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {_KEY}"  # noqa: S608
 _CLAIM = f"DELETE FROM entries WHERE {_KEY} AND last_use <= ?"  # noqa: S608
+_UNCONFIRM = "DELETE FROM confirmed WHERE repository = ? AND tag = ?"
 _CONFIRM = "INSERT OR REPLACE INTO confirmed VALUES (?, ?, ?)"
 _DUE = "SELECT * FROM entries WHERE last_use < ? ORDER BY last_use LIMIT ?"
 _HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
 _CONFIRMED = "SELECT at FROM confirmed WHERE repository = ? AND tag = ?"
 
 
-@attrs.define
-class _Batch:
-    added: dict[EntryKey, Entry] = attrs.field(factory=dict)
-    touched: dict[EntryKey, float] = attrs.field(factory=dict)
-    forgotten: set[EntryKey] = attrs.field(factory=set)
-    confirmed: dict[EntryKey, float] = attrs.field(factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.touched or self.forgotten or self.confirmed)
-
-    def before(self, later: _Batch) -> None:
-        """Put a failed batch back, below newer records."""
-        self.added.update(later.added)
-        self.touched.update(later.touched)
-        self.forgotten = (self.forgotten - set(later.added)) | later.forgotten
-        self.confirmed.update(later.confirmed)
-
-
-@implementer(IExpiryLedger, ILinkIndex, ITagMemory)
+@implementer(ILedger)
 @attrs.define(eq=False)
 class SqliteLedger:
     """A ledger in a file, or in memory for ``:memory:``.
@@ -99,7 +75,7 @@ class SqliteLedger:
     _disk: Disk
     is_shared: bool = False
     _database: Database = attrs.field(init=False)
-    _batch: _Batch = attrs.field(factory=_Batch)
+    _batch: Batch = attrs.field(factory=Batch)
 
     def __attrs_post_init__(self) -> None:
         self._database = Database(self._path, self._disk, _SCHEMA, _VERSION)
@@ -111,22 +87,19 @@ class SqliteLedger:
 
     def add(self, entry: Entry) -> None:
         """Record an addition."""
-        self._batch.forgotten.discard(entry.key)
-        self._batch.added[entry.key] = entry
+        self._batch.add(entry)
 
     def touch(self, key: EntryKey, now: float) -> None:
         """Record a use."""
-        self._batch.touched[key] = now
+        self._batch.touch(key, now)
 
     def forget(self, key: EntryKey) -> None:
         """Record a removal."""
-        self._batch.added.pop(key, None)
-        self._batch.touched.pop(key, None)
-        self._batch.forgotten.add(key)
+        self._batch.forget(key)
 
     def confirm(self, key: EntryKey, now: float) -> None:
         """Record that the upstream confirmed a tag."""
-        self._batch.confirmed[key] = now
+        self._batch.confirm(key, now)
 
     @deferred
     async def due(self, cutoff: float, limit: int) -> list[Entry]:
@@ -136,8 +109,11 @@ class SqliteLedger:
     @deferred
     async def claim(self, entry: Entry) -> bool:
         """Remove an entry unless it was used since it was read."""
-        bound = (*_columns(entry.key), entry.last_use)
-        return await self._ask(lambda db: db.execute(_CLAIM, bound).rowcount == 1)
+        return await self._ask(lambda db: _claim(db, entry))
+
+    def finish(self, entry: Entry) -> Deferred[None]:
+        """Do nothing: what a process had claimed is found in the tree at its start."""
+        return succeed(None)
 
     @deferred
     async def holders(self, digest: Digest) -> frozenset[RepositoryName]:
@@ -192,7 +168,7 @@ class SqliteLedger:
 
     @deferred
     async def _ask(self, question: Work[T]) -> T:
-        batch, self._batch = self._batch, _Batch()
+        batch, self._batch = self._batch, Batch()
 
         def answer(db: sqlite3.Connection) -> T:
             if batch:
@@ -207,8 +183,20 @@ class SqliteLedger:
             raise
 
 
-def _write(db: sqlite3.Connection, batch: _Batch) -> None:
+def _claim(db: sqlite3.Connection, entry: Entry) -> bool:
+    is_claimed = (
+        db.execute(_CLAIM, (*_columns(entry.key), entry.last_use)).rowcount == 1
+    )
+    if is_claimed:
+        db.execute(_UNCONFIRM, (str(entry.key.repository), entry.key.reference))
+    return is_claimed
+
+
+def _write(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(_DELETE, [_columns(key) for key in batch.forgotten])
+    db.executemany(
+        _UNCONFIRM, [(str(key.repository), key.reference) for key in batch.forgotten]
+    )
     db.executemany(_UPSERT, [_row(entry) for entry in batch.added.values()])
     db.executemany(
         _TOUCH, [(now, *_columns(key)) for key, now in batch.touched.items()]

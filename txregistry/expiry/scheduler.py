@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import attrs
 from twisted.application.service import Service
@@ -17,7 +18,7 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind
+from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
 
 @attrs.define(eq=False, slots=False)
@@ -74,7 +75,10 @@ class ExpiryScheduler(Service):
     async def tick(self) -> None:
         """Do one round; never fails, as that would end the loop."""
         with self._log.failuresHandled("expiry failed, next try at the next tick"):
-            await self._round()
+            with self._log.failuresHandled("leftovers are not deleted"):
+                await self._rebuild.purge_partials()
+            with suppress(LedgerAway):  # told by who asked; it will be back
+                await self._round()
 
     @deferred
     async def _round(self) -> None:
@@ -84,8 +88,6 @@ class ExpiryScheduler(Service):
         if self._rebuilt_generation != self._ledger.generation:
             self._start_rebuild()
             return
-        with self._log.failuresHandled("leftovers are not deleted"):
-            await self._rebuild.purge_partials()
         if self._plan.expires:
             await self._expire_due()
 
@@ -109,6 +111,7 @@ class ExpiryScheduler(Service):
             return  # used since it was read
         try:
             await self._functions[entry.key.kind](entry)
+            await self._ledger.finish(entry=entry)
         except CancelledError:
             raise
         except Exception:
@@ -130,5 +133,7 @@ class ExpiryScheduler(Service):
 
     def _not_rebuilt(self, failure: Failure) -> None:
         self._rebuilding = None
-        if not failure.check(CancelledError):
+        if failure.check(LedgerAway):
+            self._log.warn("the tree is scanned once the ledger is back")
+        elif not failure.check(CancelledError):
             self._log.failure("could not scan the tree", failure)

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from txregistry.interfaces.blobs import ILinkIndex
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
@@ -59,8 +60,15 @@ class IUsage(Interface):
         """Record that something is no longer there."""
 
 
+class LedgerAway(Exception):
+    """The ledger cannot be asked now; it will be there again."""
+
+
 class IExpiryLedger(IUsage):
-    """A durable record of what is stored and when it was last used."""
+    """A durable record of what is stored and when it was last used.
+
+    All Deferreds may fail with ``LedgerAway``, or with the error of a database.
+    """
 
     generation: int = Attribute("Grows when what was recorded has been lost.")
     is_shared: bool = Attribute(
@@ -71,7 +79,14 @@ class IExpiryLedger(IUsage):
         """Fire with entries last used before ``cutoff``, oldest first."""
 
     def claim(entry: Entry) -> Deferred[bool]:
-        """Take an entry out if it was not used since; fire with whether it was."""
+        """Take an entry out if it was not used since; fire with whether it was.
+
+        Of all processes that share the ledger one gets it. A claim that is neither
+        finished nor added again comes back by itself, if its process ends.
+        """
+
+    def finish(entry: Entry) -> Deferred[None]:
+        """Forget a claim: what it was for is done."""
 
     def flush() -> Deferred[None]:
         """Make durable what was recorded so far."""
@@ -103,4 +118,11 @@ class ITagMemory(Interface):
         """Record that the upstream stood by a tag."""
 
     def confirmed_at(key: EntryKey) -> Deferred[float | None]:
-        """Fire with when the upstream last did, if that is known."""
+        """Fire with when the upstream last did, or ``None`` if that is not known."""
+
+
+class ILedger(IExpiryLedger, ILinkIndex, ITagMemory):
+    """All that a cache and its expiry ask of one ledger."""
+
+    def close() -> Deferred[None]:
+        """Make durable what was recorded, and end; to be called last."""

@@ -25,7 +25,6 @@ from txregistry.assembly.storage import (
     open_databases,
 )
 from txregistry.auth.open import OpenAccess
-from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
@@ -36,6 +35,7 @@ from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.expiry import ILedger
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.interfaces.tracing import ITracer
@@ -148,7 +148,7 @@ class TestHouse:
     remote: RemoteNamespace = attrs.field(init=False)
     proxy: INamespace = attrs.field(init=False)
     content: Content = attrs.field(init=False)
-    ledger: SqliteLedger = attrs.field(init=False)
+    ledger: ILedger = attrs.field(init=False)
     fills: Fills = attrs.field(init=False)
     partials: PartialBlobs = attrs.field(init=False)
     scheduler: ExpiryScheduler = attrs.field(init=False)

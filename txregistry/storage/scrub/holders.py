@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError, IStorageDriver
-from txregistry.interfaces.expiry import Kind
+from txregistry.interfaces.expiry import Kind, LedgerAway
 from txregistry.interfaces.scrub import Holder
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
@@ -37,7 +37,7 @@ class Holders:
         try:
             names = sorted(await self._candidates(digest))[:MAX_CANDIDATES]
             return [holder for name in names for holder in await self._of(name, digest)]
-        except (DriverError, RegistryError, sqlite3.Error):
+        except (DriverError, RegistryError, LedgerAway, sqlite3.Error):
             return []  # the content is damaged whoever links it
 
     @deferred

@@ -1,0 +1,160 @@
+"""The ledger in redis: several nodes, and a redis that goes away or forgets."""
+
+from __future__ import annotations
+
+from fakeredis import FakeServer
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.flow.redis.fakes import ScriptedRedis
+from txregistry.expiry import ledger_redis
+from txregistry.expiry.ledger_redis import WRITE_SECONDS, RedisLedger
+from txregistry.expiry.redis_scripts import KEYS
+from txregistry.flow.redis.client import RETRY_SECONDS
+from txregistry.interfaces.expiry import Entry, LedgerAway
+from txregistry.spec.digest import Digest
+from txregistry.testing.ledgers import key_of, ledger_suite
+
+
+def on_server(case: SynchronousTestCase) -> RedisLedger:
+    """Make a ledger of one node; all nodes of a test share a server."""
+    if not hasattr(case, "server"):
+        case.server = FakeServer()
+    clock = Clock()
+    return RedisLedger(ScriptedRedis(clock, case.server), clock)
+
+
+RedisLedgerTests = ledger_suite(on_server)
+
+
+class NodesTests(SynchronousTestCase):
+    """Two nodes with one redis."""
+
+    def setUp(self) -> None:
+        self.clock, self.server = Clock(), FakeServer()
+        self.redis = ScriptedRedis(self.clock, self.server)
+        self.ledger = RedisLedger(self.redis, self.clock)
+        self.other = RedisLedger(ScriptedRedis(self.clock, self.server), self.clock)
+
+    def raw(self):
+        return self.redis.connected.handler.client
+
+    def due(self, ledger: RedisLedger) -> list[Entry]:
+        return self.successResultOf(ledger.due(cutoff=1e9, limit=10))
+
+    def add(self, last_use: float = 10.0, reference: str = "x") -> Entry:
+        entry = Entry(key_of(reference), 1, last_use)
+        self.ledger.add(entry)
+        return entry
+
+    def test_a_record_reaches_the_others(self) -> None:
+        """What one node records, another sees after a second."""
+        entry = self.add()
+        self.assertEqual(self.due(self.other), [])
+        self.clock.advance(WRITE_SECONDS)
+        self.assertEqual(self.due(self.other), [entry])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_node_claims(self) -> None:
+        """Of two nodes one gets an entry; a use at the other one keeps it."""
+        entry = self.add()
+        self.successResultOf(self.ledger.flush())
+        self.assertTrue(self.successResultOf(self.other.claim(entry)))
+        self.assertFalse(self.successResultOf(self.ledger.claim(entry)))
+        kept = self.add(reference="y")
+        self.successResultOf(self.ledger.flush())
+        self.other.touch(kept.key, 20.0)
+        self.successResultOf(self.other.flush())
+        self.assertFalse(self.successResultOf(self.ledger.claim(kept)))
+
+    def test_claims_of_a_dead_node_come_back(self) -> None:
+        """What was claimed and not finished is due again when its time is over."""
+        entry = self.add()
+        self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
+        self.assertEqual(self.due(self.other), [])
+        # Redis measures the lease by its own clock.
+        self.raw().zadd(KEYS[4], {"a blob x": 1.0})
+        self.assertEqual(self.due(self.other), [entry])
+        self.assertTrue(self.successResultOf(self.other.claim(entry)))
+        self.successResultOf(self.other.finish(entry))
+        self.assertEqual(self.due(self.ledger), [])
+        for name in KEYS[1:]:
+            self.assertFalse(self.raw().exists(name), name)
+
+    def test_what_is_claimed_is_not_restored(self) -> None:
+        """A scan that still sees it does not bring it back."""
+        entry = self.add()
+        self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
+        self.successResultOf(self.other.restore([entry]))
+        self.assertEqual(self.due(self.other), [])
+
+    def test_redis_away(self) -> None:
+        """Records wait, questions fail, and all is written when it is back."""
+        self.redis.connected.size = 0
+        entry = self.add()
+        self.ledger.confirm(entry.key, 3.0)
+        self.clock.advance(WRITE_SECONDS)
+        for asked in (
+            self.ledger.due(cutoff=1e9, limit=1),
+            self.ledger.claim(entry),
+            self.ledger.holders(Digest.of(b"x")),
+            self.ledger.flush(),
+        ):
+            self.failureResultOf(asked, LedgerAway)
+        confirmed = self.ledger.confirmed_at(entry.key)
+        self.assertEqual(self.successResultOf(confirmed), 3.0)
+        unknown = self.ledger.confirmed_at(key_of("y"))
+        self.assertIsNone(self.successResultOf(unknown))
+        self.redis.connected.size = 1
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.due(self.other), [entry])
+
+    def test_too_much_waits(self) -> None:
+        """Beyond a bound records are lost, and the tree is scanned again."""
+        self.patch(ledger_redis, "MAX_WAITING", 10)
+        self.redis.connected.size = 0
+        for number in range(11):
+            self.add(reference=str(number))
+        self.assertEqual(self.ledger.generation, 0)
+        self.redis.connected.size = 1
+        self.clock.advance(WRITE_SECONDS)
+        self.assertEqual(self.ledger.generation, 1)
+        self.assertEqual(self.due(self.ledger), [])
+
+    def test_redis_forgets_everything(self) -> None:
+        """Each node notices, and none says that nobody holds what it asked about."""
+        digest = Digest.of(b"x")
+        self.add(reference=str(digest))
+        self.successResultOf(self.ledger.flush())
+        self.successResultOf(self.other.flush())
+        self.assertEqual(self.due(self.other), self.due(self.ledger))
+        self.raw().flushall()
+        for ledger in (self.ledger, self.other):
+            self.failureResultOf(ledger.holders(digest), LedgerAway)
+            self.assertEqual(ledger.generation, 1)
+            self.assertEqual(self.due(ledger), [])
+
+    def test_records_survive_a_flush(self) -> None:
+        """What is recorded is written into the new epoch."""
+        self.due(self.ledger)
+        self.raw().flushall()
+        entry = self.add()
+        self.successResultOf(self.ledger.flush())
+        self.assertEqual(self.ledger.generation, 1)
+        self.assertEqual(self.due(self.ledger), [entry])
+
+    def test_foreign_content(self) -> None:
+        """A redis that holds something else under our names is not believed."""
+        self.due(self.ledger)
+        self.raw().zadd(KEYS[1], {"nonsense": 1.0})
+        self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10), LedgerAway)
+        self.raw().delete(KEYS[1])
+        self.raw().set(KEYS[1], "a string")
+        self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10))
+
+    def test_close(self) -> None:
+        """The rest is written, and no timer is left."""
+        entry = self.add()
+        self.successResultOf(self.ledger.close())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.due(self.other), [entry])

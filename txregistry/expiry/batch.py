@@ -1,0 +1,56 @@
+"""What was recorded and is not written yet.
+
+Note [Batches]. Uses are recorded in memory and written together. So the hot path needs
+no lock and waits for nothing. A ledger writes its batch before each query, which then
+sees what was recorded. A crash loses at most the uses since the last write, and
+additions are found again in the tree.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.interfaces.expiry import Entry, EntryKey
+
+
+@attrs.define
+class Batch:
+    """Records by what they are about; the last one of each kind counts."""
+
+    added: dict[EntryKey, Entry] = attrs.field(factory=dict)
+    touched: dict[EntryKey, float] = attrs.field(factory=dict)
+    forgotten: set[EntryKey] = attrs.field(factory=set)
+    confirmed: dict[EntryKey, float] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        told = len(self.added) + len(self.touched)
+        return told + len(self.forgotten) + len(self.confirmed)
+
+    def add(self, entry: Entry) -> None:
+        """Record an addition."""
+        self.forgotten.discard(entry.key)
+        self.added[entry.key] = entry
+
+    def touch(self, key: EntryKey, now: float) -> None:
+        """Record a use."""
+        self.touched[key] = now
+
+    def forget(self, key: EntryKey) -> None:
+        """Record a removal."""
+        self.added.pop(key, None)
+        self.touched.pop(key, None)
+        self.confirmed.pop(key, None)
+        self.forgotten.add(key)
+
+    def confirm(self, key: EntryKey, now: float) -> None:
+        """Record that the upstream confirmed something."""
+        self.confirmed[key] = now
+
+    def before(self, later: Batch) -> None:
+        """Put a batch that could not be written below newer records."""
+        for key in later.forgotten:
+            self.forget(key)
+        for entry in later.added.values():
+            self.add(entry)
+        self.touched.update(later.touched)
+        self.confirmed.update(later.confirmed)

@@ -1,0 +1,234 @@
+"""What redis does for the ledger, each in one step: scripts in Lua.
+
+A member is ``<repository> <kind> <reference>``, which have no spaces. Keys, in this
+order: the epoch, the last use of each member, its size, members by reference
+(``<reference> <repository> <kind>``), claims by their end, the last use of what is
+claimed, and confirmations.
+
+Note [Epoch]. Redis may lose everything: a restart without a file, ``FLUSHALL``, another
+server. A ledger that lacks entries would have content deleted that another repository
+links. So each script first compares the epoch, which the first process has written,
+and does nothing if it is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from txregistry.expiry.batch import Batch
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.spec.reference import RepositoryName
+
+PREFIX = "txregistry::ledger::"
+KEYS = [
+    PREFIX + name
+    for name in ("epoch", "uses", "sizes", "references", "claims", "claimed")
+]
+KEYS.append(PREFIX + "confirmed")
+
+#: The first word of every answer.
+LOST, DONE = "lost", "done"
+
+#: Reads the arguments in order; ``find`` splits a member.
+_HEAD = """
+local epoch, uses, sizes, refs, claims, claimed, confirmed = unpack(KEYS)
+if redis.call('GET', epoch) ~= ARGV[1] then return {'lost'} end
+local function ref(member)
+  local name, kind, reference = string.match(member, '^(%S+) (%S+) (%S+)$')
+  return reference .. ' ' .. name .. ' ' .. kind
+end
+local function fact(member)
+  local name, kind, reference = string.match(member, '^(%S+) (%S+) (%S+)$')
+  return name .. ' ' .. reference
+end
+local function unclaim(member)
+  redis.call('ZREM', claims, member)
+  redis.call('HDEL', claimed, member)
+end
+local function put(member, size, use)
+  redis.call('ZADD', uses, use, member)
+  redis.call('HSET', sizes, member, size)
+  redis.call('ZADD', refs, 0, ref(member))
+end
+local function now() return tonumber(redis.call('TIME')[1]) end
+"""
+
+#: Make the epoch unless there is one, and give it.
+ADOPT = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])
+"""
+
+#: Then operations: a letter with its member, and for ``a`` and ``r`` size and last use,
+#: for ``t`` the last use, for ``c`` the time.
+WRITE = (
+    _HEAD
+    + """
+local at = 2
+local function word() at = at + 1; return ARGV[at - 1] end
+while at <= #ARGV do
+  local what, member = word(), word()
+  local known = redis.call('ZSCORE', uses, member)
+  if what == 'f' then
+    redis.call('ZREM', uses, member)
+    redis.call('HDEL', sizes, member)
+    redis.call('ZREM', refs, ref(member))
+    redis.call('HDEL', confirmed, fact(member))
+    unclaim(member)
+  elseif what == 'a' then
+    local size, use = word(), word()
+    if known and tonumber(known) > tonumber(use) then use = known end
+    put(member, size, use)
+    unclaim(member)
+  elseif what == 'r' then
+    local size, use = word(), word()
+    if not known and redis.call('HEXISTS', claimed, member) == 0 then
+      put(member, size, use)
+    end
+  elseif what == 't' then
+    local use = word()
+    if known and tonumber(known) < tonumber(use) then
+      redis.call('ZADD', uses, use, member)
+    end
+  else
+    redis.call('HSET', confirmed, fact(member), word())
+  end
+end
+return {'done'}
+"""
+)
+
+#: Give back what dead processes had claimed; then members, last uses and sizes.
+DUE = (
+    _HEAD
+    + """
+for _, member in ipairs(
+    redis.call('ZRANGEBYSCORE', claims, '-inf', now(), 'LIMIT', 0, 100)) do
+  local use = redis.call('HGET', claimed, member) or '0'
+  put(member, redis.call('HGET', sizes, member) or '0', use)
+  unclaim(member)
+end
+local found = redis.call('ZRANGEBYSCORE', uses, '-inf', '(' .. ARGV[2],
+                         'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local answer = {'done'}
+for i = 1, #found, 2 do
+  table.insert(answer, found[i])
+  table.insert(answer, found[i + 1])
+  table.insert(answer, redis.call('HGET', sizes, found[i]) or '0')
+end
+return answer
+"""
+)
+
+#: Claim a member last used at a time, for some seconds.
+CLAIM = (
+    _HEAD
+    + """
+local member, use = ARGV[2], redis.call('ZSCORE', uses, ARGV[2])
+if not use or tonumber(use) > tonumber(ARGV[3]) then return {'done', '0'} end
+redis.call('ZREM', uses, member)
+redis.call('ZREM', refs, ref(member))
+redis.call('HDEL', confirmed, fact(member))
+redis.call('ZADD', claims, now() + tonumber(ARGV[4]), member)
+redis.call('HSET', claimed, member, use)
+return {'done', '1'}
+"""
+)
+
+#: Forget a claim that has not come back meanwhile.
+FINISH = (
+    _HEAD
+    + """
+if redis.call('HEXISTS', claimed, ARGV[2]) == 1 then
+  unclaim(ARGV[2])
+  redis.call('HDEL', sizes, ARGV[2])
+end
+return {'done'}
+"""
+)
+
+#: Give the members of a reference, from a position on.
+HOLDERS = (
+    _HEAD
+    + """
+local found = redis.call('ZRANGEBYLEX', refs, '[' .. ARGV[2] .. ' ',
+                         '(' .. ARGV[2] .. '!', 'LIMIT', ARGV[3], ARGV[4])
+return {'done', unpack(found)}
+"""
+)
+
+#: Give when something was confirmed.
+CONFIRMED = (
+    _HEAD
+    + """
+return {'done', redis.call('HGET', confirmed, fact(ARGV[2]))}
+"""
+)
+
+#: Give members with last uses and sizes, by their rank.
+PAGE = (
+    _HEAD
+    + """
+local found = redis.call('ZRANGE', uses, ARGV[2], ARGV[3], 'WITHSCORES')
+local answer = {'done'}
+for i = 1, #found, 2 do
+  table.insert(answer, found[i])
+  table.insert(answer, found[i + 1])
+  table.insert(answer, redis.call('HGET', sizes, found[i]) or '0')
+end
+return answer
+"""
+)
+
+
+#: One operation of :data:`WRITE`.
+Words = tuple[str, ...]
+
+
+def operations(batch: Batch) -> Iterator[Words]:
+    """Give what writes a batch, in the order in which it has to be written."""
+    for key in batch.forgotten:
+        yield ("f", member(key))
+    for entry in batch.added.values():
+        yield _put("a", entry)
+    for key, now in batch.touched.items():
+        yield ("t", member(key), repr(now))
+    for key, now in batch.confirmed.items():
+        yield ("c", member(key), repr(now))
+
+
+def restoring(entries: Iterable[Entry]) -> Iterator[Words]:
+    """Give what records entries that are not known."""
+    return (_put("r", entry) for entry in entries)
+
+
+def _put(letter: str, entry: Entry) -> Words:
+    return letter, member(entry.key), str(entry.size), repr(entry.last_use)
+
+
+def member(key: EntryKey) -> str:
+    """Give the member that stands for something."""
+    return f"{key.repository} {key.kind.value} {key.reference}"
+
+
+def read_entries(words: list[str]) -> list[Entry]:
+    """Read members, last uses and sizes.
+
+    :raise ValueError: something else is there.
+    """
+    triples = zip(words[::3], words[1::3], words[2::3], strict=True)
+    return [
+        Entry(_read_key(name), int(size), float(last_use))
+        for name, last_use, size in triples
+    ]
+
+
+def _read_key(text: str) -> EntryKey:
+    name, kind, reference = text.split(" ")
+    return EntryKey(RepositoryName(name), Kind(kind), reference)
+
+
+def read_holder(text: str) -> RepositoryName:
+    """Read the repository of a member by its reference."""
+    _, name, _ = text.split(" ")
+    return RepositoryName(name)

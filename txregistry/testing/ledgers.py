@@ -1,0 +1,188 @@
+"""The shared suite of :class:`ILedger`, for every provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, Kind
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
+
+
+def key_of(reference: str, name: str = "a", kind: Kind = Kind.BLOB) -> EntryKey:
+    """Give the key of something in a repository."""
+    return EntryKey(RepositoryName(name), kind, reference)
+
+
+def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
+    """Make the suite.
+
+    :param make: is given the test, and makes a ledger; further ones of the same test
+        are those of later processes.
+    """
+
+    class LedgerSuite(SynchronousTestCase):
+        """What every provider does."""
+
+        def setUp(self) -> None:
+            super().setUp()
+            self.ledger = make(self)
+
+        def add(self, reference: str, last_use: float, name: str = "a") -> Entry:
+            entry = Entry(key_of(reference, name), 1, last_use)
+            self.ledger.add(entry=entry)
+            return entry
+
+        def due(self, cutoff: float) -> list[str]:
+            found = self.successResultOf(self.ledger.due(cutoff=cutoff, limit=10))
+            return [entry.key.reference for entry in found]
+
+        def claim(self, entry: Entry) -> bool:
+            return self.successResultOf(self.ledger.claim(entry=entry))
+
+        def holders(self, digest: Digest) -> set[str]:
+            found = self.successResultOf(self.ledger.holders(digest=digest))
+            return set(map(str, found))
+
+        def confirmed_at(self, key: EntryKey) -> float | None:
+            return self.successResultOf(self.ledger.confirmed_at(key=key))
+
+        def begin_again(self) -> None:
+            self.successResultOf(self.ledger.close())
+            self.ledger = make(self)
+
+        def test_provides_the_interfaces(self) -> None:
+            """It is what it says."""
+            verifyObject(ILedger, self.ledger)
+
+        def test_due_is_oldest_first(self) -> None:
+            """What is due comes in the order of its last use, up to a limit."""
+            self.add("x", 30.0)
+            self.add("y", 10.5)
+            self.add("z", 50.0)
+            self.assertEqual(self.due(40.0), ["y", "x"])
+            self.assertEqual(self.due(30.0), ["y"])
+            found = self.successResultOf(self.ledger.due(cutoff=40.0, limit=1))
+            self.assertEqual(found, [Entry(key_of("y"), 1, 10.5)])
+
+        def test_touch_moves_forward_only(self) -> None:
+            """A use counts, an older one does not."""
+            self.add("x", 10.0)
+            self.ledger.touch(key=key_of("x"), now=100.0)
+            self.assertEqual(self.due(50.0), [])
+            self.ledger.touch(key=key_of("x"), now=20.0)
+            self.assertEqual(self.due(50.0), [])
+            self.add("x", 5.0)
+            self.assertEqual(self.due(50.0), [])
+
+        def test_touch_of_what_is_not_there(self) -> None:
+            """A use of something unknown records nothing."""
+            self.ledger.touch(key=key_of("x"), now=1.0)
+            self.assertEqual(self.successResultOf(self.ledger.entries()), [])
+
+        def test_claim_once(self) -> None:
+            """Of two that claim an entry, one gets it, and it is due no more."""
+            entry = self.add("x", 10.0)
+            self.assertTrue(self.claim(entry))
+            self.assertFalse(self.claim(entry))
+            self.successResultOf(self.ledger.finish(entry=entry))
+            self.assertFalse(self.claim(entry))
+            self.assertEqual(self.due(1e9), [])
+
+        def test_claim_of_what_was_used_since(self) -> None:
+            """A use between looking and claiming keeps the entry."""
+            entry = self.add("x", 10.0)
+            self.ledger.touch(key=entry.key, now=20.0)
+            self.assertFalse(self.claim(entry))
+
+        def test_claim_of_what_is_not_there(self) -> None:
+            """What is unknown cannot be claimed."""
+            self.assertFalse(self.claim(Entry(key_of("x"), 1, 10.0)))
+
+        def test_what_was_claimed_can_be_added_again(self) -> None:
+            """Work that failed is due again."""
+            entry = self.add("x", 10.0)
+            self.assertTrue(self.claim(entry))
+            self.ledger.add(entry=entry)
+            self.assertEqual(self.due(50.0), ["x"])
+            self.assertTrue(self.claim(entry))
+
+        def test_holders(self) -> None:
+            """All repositories that hold some content are known at once."""
+            digest = Digest.of(b"x")
+            held = self.add(str(digest), 1.0, "a")
+            self.add(str(digest), 1.0, "b/c")
+            self.add(str(Digest.of(b"y")), 1.0, "d")
+            self.assertEqual(self.holders(digest), {"a", "b/c"})
+            self.ledger.forget(key=key_of(str(digest), "b/c"))
+            self.assertEqual(self.holders(digest), {"a"})
+            self.assertTrue(self.claim(held))
+            self.assertEqual(self.holders(digest), set())
+
+        def test_forget_and_add_again(self) -> None:
+            """What was forgotten can come back."""
+            self.add("x", 1.0)
+            self.ledger.forget(key=key_of("x"))
+            self.assertEqual(self.due(10.0), [])
+            self.add("x", 2.0)
+            self.assertEqual(self.due(10.0), ["x"])
+
+        def test_confirmations(self) -> None:
+            """The last confirmation counts, and goes with what it is about."""
+            tag, other = key_of("v1", kind=Kind.TAG), key_of("v2", kind=Kind.TAG)
+            self.assertIsNone(self.confirmed_at(tag))
+            self.ledger.confirm(key=tag, now=7.0)
+            self.assertEqual(self.confirmed_at(tag), 7.0)
+            self.ledger.confirm(key=tag, now=8.25)
+            self.successResultOf(self.ledger.flush())
+            self.assertEqual(self.confirmed_at(tag), 8.25)
+            self.assertIsNone(self.confirmed_at(other))
+            self.ledger.forget(key=tag)
+            self.assertIsNone(self.confirmed_at(tag))
+            self.successResultOf(self.ledger.flush())
+            self.assertIsNone(self.confirmed_at(tag))
+
+        def test_a_claimed_tag_is_confirmed_no_more(self) -> None:
+            """Expiry leaves nothing of a tag behind."""
+            entry = Entry(key_of("v1", kind=Kind.TAG), 0, 1.0)
+            self.ledger.add(entry=entry)
+            self.ledger.confirm(key=entry.key, now=1.0)
+            self.assertTrue(self.claim(entry))
+            self.assertIsNone(self.confirmed_at(entry.key))
+
+        def test_survives_a_restart(self) -> None:
+            """What was flushed is there in the next process."""
+            self.add("x", 1.0)
+            tag = key_of("v1", kind=Kind.TAG)
+            self.ledger.confirm(key=tag, now=7.0)
+            self.begin_again()
+            self.assertEqual(self.due(10.0), ["x"])
+            self.assertEqual(self.confirmed_at(tag), 7.0)
+            self.assertEqual(self.ledger.generation, 0)
+
+        def test_restore_does_not_overwrite(self) -> None:
+            """What is known is not changed by what is found."""
+            entry = self.add("x", 1.0)
+            found = [Entry(entry.key, 9, 99.0), Entry(key_of("y"), 9, 99.0)]
+            self.successResultOf(self.ledger.flush())
+            self.successResultOf(self.ledger.restore(entries=found))
+            entries = self.successResultOf(self.ledger.entries())
+            self.assertEqual(
+                {(e.key.reference, e.size, e.last_use) for e in entries},
+                {("x", 1, 1.0), ("y", 9, 99.0)},
+            )
+
+        def test_many(self) -> None:
+            """Everything is found, however much there is."""
+            digest = Digest.of(b"x")
+            for number in range(400):
+                self.add(str(digest), float(number), f"a/{number}")
+            self.assertEqual(len(self.holders(digest)), 400)
+            found = self.successResultOf(self.ledger.entries())
+            self.assertEqual(len({entry.key for entry in found}), 400)
+
+    return LedgerSuite

@@ -62,3 +62,23 @@ class IPartialBlobs(Interface):
 
     def purge(before: float) -> Deferred[None]:
         """Delete partials that nobody has open and nobody wrote to since a time."""
+
+
+class IDownloadClaims(Interface):
+    """Lets one of several nodes download a blob, while the others wait for it.
+
+    A node that dies, or cannot ask, holds nobody back for long: then two download.
+    """
+
+    def acquire(digest: Digest) -> Deferred[bool]:
+        """Wait for the downloads of other nodes; never fails.
+
+        :return: fires with true if this node may download. It fires with false if
+            another node has ended meanwhile: whoever asked looks again.
+        """
+
+    def hold(digest: Digest) -> None:
+        """Keep what was acquired until it is released: the download has begun."""
+
+    def release(digest: Digest) -> None:
+        """Let others look: the download has ended, and what it got is stored."""

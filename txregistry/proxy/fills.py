@@ -12,9 +12,11 @@ from txregistry.flow.context import client_share, named
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
+from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.observe import Count
 from txregistry.interfaces.tracing import ITracer, SpanKind, current_span
 from txregistry.proxy.claimed_sizes import ClaimedSizes
+from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.state import FillState
@@ -46,6 +48,7 @@ class Fills(Service):
     )
     _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
     _tracer: ITracer | None = None
+    _claims: IDownloadClaims = attrs.field(factory=OneNode)
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     def find(self, digest: Digest) -> Fill | None:
@@ -75,9 +78,13 @@ class Fills(Service):
 
         :param source: where to download from, if no fill is under way.
         :return: fires with a follower, or with ``None`` if the fill ended while the
-            upstream was asked whether this repository has the blob, or was failing:
-            then the caller looks again. Fails as the upstream does.
+            upstream was asked whether this repository has the blob, or was failing, or
+            if another node has ended its fill: then the caller looks again. Fails as
+            the upstream does.
         """
+        if digest not in self._fills and not await self._claims.acquire(digest=digest):
+            self._meter.count(Count.COALESCED, "blob")
+            return None
         await self._wait_for_slot(digest)
         fill = self._fills.get(digest)
         if fill is None:
@@ -170,6 +177,7 @@ class Fills(Service):
         )
         fill = Fill({name}, download, adopt, self._context.clock, self._context.meter)
         self._fills[digest] = fill
+        self._claims.hold(digest=digest)
         work = named(f"fill:{digest}", lambda: self._run(fill))()
         self._running[digest] = work
         work.addBoth(self._on_end, digest)
@@ -190,6 +198,7 @@ class Fills(Service):
 
     def _on_end(self, result: None, digest: Digest) -> None:
         self._running.pop(digest, None)
+        self._claims.release(digest=digest)
         self._fills.pop(digest).notify_ended()
         self._wake_waiting()
 

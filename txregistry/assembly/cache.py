@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
@@ -13,9 +15,11 @@ from txregistry.assembly.upstream import upstream_agents
 from txregistry.config.fields import Duration
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.preload import Preload
+from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
@@ -28,12 +32,17 @@ from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
 from txregistry.storage.content.store import Content
 
+if TYPE_CHECKING:
+    from txregistry.flow.redis.client import Redis
+    from txregistry.proxy.redis_claims import RedisClaims
+
 
 @attrs.frozen
 class Cache:
     """A cache, and its parts that a reload keeps.
 
     :ivar files: those of ``proxy.tls``.
+    :ivar claims: of downloads, where other nodes fill the same storage.
     """
 
     namespace: ProxyNamespace
@@ -41,11 +50,13 @@ class Cache:
     files: TlsFiles
     preload: Preload
     fills: Fills
+    claims: RedisClaims | None = None
 
     @property
     def services(self) -> tuple[IService, ...]:
         """Give the services in the order of their start."""
-        return self.preload, self.fills
+        first = () if self.claims is None else (self.claims,)
+        return *first, self.preload, self.fills
 
     def healer(self, content: Content) -> IHealer:
         """Make what fetches damaged content again."""
@@ -75,9 +86,10 @@ def assemble_cache(
     return ProxyNamespace(local.namespace, remote, context)
 
 
-def build_cache(context: Context, local: LocalRegistry) -> Cache:
+def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> Cache:
     """Build the cache of a configuration; sends no request yet.
 
+    :param redis: which nodes share, if others use the storage.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
@@ -85,7 +97,8 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
     files = read_tls_files(proxy)
     agents, pool = _agents(context, files)
     client = UpstreamClient(agents, context.reactor)
-    fills = _fills(context, local)
+    claims = _claims(context, local, redis)
+    fills = _fills(context, local, claims or OneNode())
     namespace = assemble_cache(
         local,
         RemoteNamespace(client),
@@ -96,7 +109,17 @@ def build_cache(context: Context, local: LocalRegistry) -> Cache:
         proxy.recheck,
     )
     preload = Preload(client, pool, _uses_credentials(proxy))
-    return Cache(namespace, client, files, preload, fills)
+    return Cache(namespace, client, files, preload, fills, claims)
+
+
+def _claims(
+    context: Context, local: LocalRegistry, redis: Redis | None
+) -> RedisClaims | None:
+    if redis is None or not local.driver.is_shared:
+        return None
+    from txregistry.proxy.redis_claims import RedisClaims
+
+    return RedisClaims(redis, context.reactor)
 
 
 def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAlivePool]:
@@ -115,7 +138,7 @@ def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAliv
     return agents, pool
 
 
-def _fills(context: Context, local: LocalRegistry) -> Fills:
+def _fills(context: Context, local: LocalRegistry, claims: IDownloadClaims) -> Fills:
     proxy = context.config.proxy
     downloads = DownloadContext(
         local.partials,
@@ -124,7 +147,7 @@ def _fills(context: Context, local: LocalRegistry) -> Fills:
         context.metrics,
         proxy.stalltimeout,
     )
-    return Fills(downloads, proxy.maxfills, tracer=context.tracer)
+    return Fills(downloads, proxy.maxfills, tracer=context.tracer, claims=claims)
 
 
 def _uses_credentials(proxy: Proxy) -> bool:

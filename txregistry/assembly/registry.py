@@ -69,7 +69,7 @@ def build_registry(
     local = storage.local
     secret = make_secret(config, local.driver.is_shared)
     expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
-    cache = _cache(context, local)
+    cache = _cache(context, storage)
     healer = None if cache is None else cache.healer(local.content)
     scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)
@@ -127,7 +127,7 @@ def build_registry(
     return registry, reloader
 
 
-def _cache(context: Context, local: LocalRegistry) -> Cache | None:
+def _cache(context: Context, storage: StorageParts) -> Cache | None:
     """Build the cache of a configuration; ``None`` for a registry.
 
     A registry, which has no upstream, does not import the client of one.
@@ -136,7 +136,7 @@ def _cache(context: Context, local: LocalRegistry) -> Cache | None:
         return None
     from txregistry.assembly.cache import build_cache
 
-    return build_cache(context, local)
+    return build_cache(context, storage.local, storage.redis)
 
 
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:

@@ -54,19 +54,14 @@ class Databases:
     ledger: ILedger
 
 
-def open_databases(
-    index: str, index_disk: Disk, ledger: str, ledger_disk: Disk
-) -> Databases:
+def open_databases(index: str, disk: Disk, ledger: ILedger) -> Databases:
     """Make the databases; a file is opened at the first query.
 
-    :param index: the path of the file, or ``:memory:``; so is ``ledger``.
-    :param index_disk: has one thread, like ``ledger_disk``: SQLite runs one query at a
-        time.
+    :param index: the path of the file, or ``:memory:``.
+    :param disk: has one thread: SQLite runs one query at a time.
     """
     schema = SCHEMA + VERIFIED_SCHEMA + SCRUB_SCHEMA
-    return Databases(
-        Database(index, index_disk, schema, VERSION), SqliteLedger(ledger, ledger_disk)
-    )
+    return Databases(Database(index, disk, schema, VERSION), ledger)
 
 
 @attrs.frozen
@@ -179,14 +174,12 @@ def build_storage(context: Context) -> StorageParts:
     if context.tracer is not None:
         driver = trace_driver(driver, context.tracer)
     spool = make_spool(context, driver, disk)
+    index = own_path(config, "index.sqlite3", environment=context.environment)
     local = assemble_storage(
         driver,
         _metered(context, descriptors),
         open_databases(
-            own_path(config, "index.sqlite3", environment=context.environment),
-            small[0],
-            own_path(config, "ledger.sqlite3", environment=context.environment),
-            small[1],
+            index, small[0], _ledger(context, driver.is_shared, redis, small[1])
         ),
         context.metrics,
         context.clock,
@@ -194,8 +187,8 @@ def build_storage(context: Context) -> StorageParts:
         _options(context, driver),
         spool.files,
     )
-    foundations = (disk, *small, *spool.services)
-    foundations += () if redis is None else (redis,)
+    asked = () if redis is None else (redis,)
+    foundations = disk, *small, *spool.services, *asked
     return StorageParts(disk, redis, descriptors, foundations, local)
 
 
@@ -211,6 +204,18 @@ def _redis(context: Context) -> Redis | None:
     from txregistry.assembly.redis import make_redis
 
     return make_redis(context.config, context.reactor)
+
+
+def _ledger(
+    context: Context, is_shared: bool, redis: Redis | None, disk: Disk
+) -> ILedger:
+    """Make the ledger: in redis where others use the storage, who record there too."""
+    if redis is not None and is_shared:
+        from txregistry.expiry.ledger_redis import RedisLedger
+
+        return RedisLedger(redis, context.reactor)
+    path = own_path(context.config, "ledger.sqlite3", environment=context.environment)
+    return SqliteLedger(path, disk)
 
 
 def _descriptors(

@@ -55,6 +55,7 @@ class RedisLedger:
 
     _redis: Redis
     _clock: IReactorTime
+    is_shared: bool = True
     generation: int = 0
     _epoch: str = ""
     _batch: Batch = attrs.field(factory=Batch)

@@ -83,7 +83,7 @@ class Fills(Service):
             the upstream does.
         """
         if digest not in self._fills and not await self._claims.acquire(digest=digest):
-            self._meter.count(Count.COALESCED, "blob")
+            self._context.meter.count(Count.COALESCED, "blob")
             return None
         await self._wait_for_slot(digest)
         fill = self._fills.get(digest)

@@ -148,7 +148,31 @@ class ProxyTags:
 
     @deferred
     async def _resolve(self, tag: Tag) -> Descriptor:
+        known = await self._recall(tag)
+        if known is not None:
+            current_status().served_from_cache()
+            return known
         return await self._record_answer(tag, await self._remote.resolve(tag=tag))
+
+    @deferred
+    async def _recall(self, tag: Tag) -> Descriptor | None:
+        """Fire with what is stored, if another node has confirmed it lately.
+
+        What was confirmed before this cache began may be about another upstream.
+        """
+        now, memory = self._cache.clock.seconds(), self._cache.confirmations
+        confirmed_at = await memory.confirmed_at(key=self._key(tag))
+        if confirmed_at is None or confirmed_at < self._cache.started_at:
+            return None
+        if self._cache.policy.judge(confirmed_at, now) is not Freshness.FRESH:
+            return None
+        try:
+            stored = await self._local.get(tag=tag)
+            manifest = await self._local_manifests.get(digest=stored.digest)
+        except ManifestUnknown:
+            return None
+        self._remember(tag, SeenTag(manifest.descriptor, confirmed_at))
+        return manifest.descriptor
 
     @deferred
     async def _fetch(self, tag: Tag) -> Descriptor:

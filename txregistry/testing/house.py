@@ -25,6 +25,7 @@ from txregistry.assembly.storage import (
     open_databases,
 )
 from txregistry.auth.open import OpenAccess
+from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
@@ -36,12 +37,14 @@ from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.expiry import ILedger
+from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.interfaces.tracing import ITracer
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
 from txregistry.remote.client import Limits, UpstreamClient, make_agents
@@ -133,6 +136,8 @@ class TestHouse:
     driver: IStorageDriver | None = None
     spool: IStorageDriver | None = None
     descriptors: IDescriptorCache | None = None
+    given_ledger: ILedger | None = None
+    claims: IDownloadClaims = attrs.field(factory=OneNode)
     controller: IAccessController = attrs.field(factory=OpenAccess)
     events: IEventSink = attrs.field(factory=NullSink)
     tracer: ITracer | None = None
@@ -241,12 +246,13 @@ class TestHouse:
         self.driver = driver
         descriptors = self.descriptors or MemoryDescriptors(100)
         memory = ":memory:"
+        ledger = self.given_ledger or SqliteLedger(memory, InlineDisk())
         if self.tracer is not None:
             driver = trace_driver(driver, self.tracer)
         self.stored = assemble_storage(
             driver,
             MeteredDescriptors(descriptors, self.metrics),
-            open_databases(memory, InlineDisk(), memory, InlineDisk()),
+            open_databases(memory, InlineDisk(), ledger),
             self.metrics,
             self.clock,
             self.clock,
@@ -262,7 +268,7 @@ class TestHouse:
         downloads = DownloadContext(
             self.partials, self.clock, lambda: 0.5, self.metrics
         )
-        self.fills = Fills(downloads, tracer=self.tracer)
+        self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()
         self.proxy = assemble_cache(
             self.stored,

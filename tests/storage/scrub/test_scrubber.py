@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.storage import open_databases
+from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.driver import DriverError
@@ -540,7 +541,9 @@ class UpgradeTests(SynchronousTestCase):
             )
         )
         self.successResultOf(before.close())
-        index = open_databases(path, InlineDisk(), ":memory:", InlineDisk()).index
+        index = open_databases(
+            path, InlineDisk(), SqliteLedger(":memory:", InlineDisk())
+        ).index
         memory = ScrubMemory(index)
         self.assertIsNone(self.successResultOf(memory.load()).last)
         self.successResultOf(memory.complete(ScrubPass(1.0, 2.0), 0.0))

@@ -37,6 +37,16 @@ class RedisTests(SynchronousTestCase):
         )
         redis.stopService()
 
+    def test_sentinel(self) -> None:
+        """With the name of a group, Sentinel is asked for its master first."""
+        reactor = MemoryReactorClock()
+        config = self.config("redis", addrs=["127.0.0.1:7", "[::1]:8"], mastername="m")
+        redis = make_redis(config, reactor)
+        assert redis is not None
+        redis.startService()
+        self.addCleanup(redis.stopService)
+        self.assertEqual(reactor.tcpClients[0][:2], ("127.0.0.1", 7))
+
     def test_password_is_not_shown(self) -> None:
         """Whoever prints it does not print the password."""
         config = self.config("redis", addr="127.0.0.1:7", password="hush")

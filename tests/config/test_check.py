@@ -19,7 +19,8 @@ class CheckTests(ReadCase):
             ({}, "redis.addrs: is missing"),
             ({"addrs": ["h"]}, "redis.addrs[0]: expected host:port"),
             ({"addrs": ["h:1", "h:2"]}, "cluster"),
-            ({**one, "mastername": "m"}, "Sentinel"),
+            ({"addrs": ["h:1", "x"], "mastername": "m"}, "redis.addrs[1]"),
+            ({"mastername": "m"}, "redis.addrs: is missing"),
             ({**one, "tls": {"key": "/k"}}, "redis.tls: certificate and key"),
         ):
             (problem,) = self.problems(storage=storage, redis=redis)

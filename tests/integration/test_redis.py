@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
 from pathlib import Path
@@ -305,3 +306,69 @@ class AccessTests(RedisCase):
                 return
             await sleep(0.05)
         raise AssertionError(registry.process.text())
+
+
+class SentinelTests(RedisCase):
+    """A master, its replica, and a Sentinel that watches them."""
+
+    async def begin(self, *words: str) -> Process:
+        process = self.keep(start(which("redis-server"), *words))
+        for _ in range(600):
+            if any(word in process.output.text for word in (b"Ready", b"Sentinel ID")):
+                return process
+            assert process.running, process.text()
+            await sleep(0.05)
+        raise AssertionError(process.text())
+
+    async def begin_server(self, port: int, *more: str) -> Process:
+        common = ("--save", "", "--bind", "127.0.0.1", "--dir", str(self.directory))
+        return await self.begin("--port", str(port), *common, *more)
+
+    async def begin_sentinel(self) -> int:
+        port, path = free_port(), self.directory / "sentinel.conf"
+        path.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {self.directory}\n"
+            f"sentinel monitor mine 127.0.0.1 {self.port} 1\n"
+            "sentinel down-after-milliseconds mine 500\n"
+            "sentinel failover-timeout mine 3000\n"
+        )
+        await self.begin(str(path), "--sentinel")
+        return port
+
+    async def remember(self, registry: Registry, content: bytes) -> None:
+        """Push until the redis that is asked now remembers a descriptor."""
+        digest = await self.push(registry, content)
+        for _ in range(600):
+            await self.size(registry, digest)
+            # A server that becomes the master closes all connections.
+            with contextlib.suppress(AssertionError):
+                if await self.cli("exists", f"blobs::{digest}") == "1":
+                    return
+            await sleep(0.1)
+        raise AssertionError(registry.process.text())
+
+    async def test_failover(self) -> None:
+        """When the master dies, its replica is asked; no request fails meanwhile."""
+        master = await self.begin_server(self.port)
+        port = free_port()
+        await self.begin_server(port, "--replicaof", "127.0.0.1", str(self.port))
+        watching = await self.begin_sentinel()
+        addresses = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{watching}"]
+        settings = self.settings(
+            addrs=addresses, mastername="mine", readtimeout="500ms"
+        )
+        del settings["redis"]["addr"]
+        ours = await self.daemon("shared", merge=settings)
+        await self.remember(ours, b"one")
+        for _ in range(600):  # a Sentinel learns of replicas every ten seconds
+            known = await run(
+                which("redis-cli"), "-p", str(watching), "sentinel", "replicas", "mine"
+            )
+            if str(port) in known:
+                break
+            await sleep(0.1)
+        await master.end("KILL")
+        self.assertEqual(await self.size(ours, await self.push(ours, b"two")), 3)
+        self.port = port
+        await self.remember(ours, b"three")
+        self.assertIn("Sentinel names", ours.process.text())

@@ -82,11 +82,14 @@ def _check_storage(config: Config) -> list[str]:
 def _check_redis(redis: RedisSection) -> list[str]:
     if not redis.addrs:
         return ["redis.addrs: is missing, and storage.cache.blobdescriptor is redis"]
-    problems = _check_address("redis.addrs[0]", redis.addrs[0])
-    if len(redis.addrs) > 1 or redis.mastername:
+    problems = []
+    for index, address in enumerate(redis.addrs):
+        problems += _check_address(f"redis.addrs[{index}]", address)
+    if len(redis.addrs) > 1 and not redis.mastername:
         problems.append(
-            "redis: neither a cluster nor Sentinel is asked here; name the one server"
-            " that takes writes, or let storage.cache.blobdescriptor be inmemory"
+            "redis.addrs: a cluster cannot be asked, as its keys lie on several"
+            " servers; name the one server that takes writes, or redis.mastername and"
+            " the addresses of Sentinel"
         )
     if bool(redis.tls.certificate) != bool(redis.tls.key):
         problems.append("redis.tls: certificate and key go together")

@@ -64,7 +64,8 @@ class RedisSection:
     addr: str = setting("", "host:port.", "2.0", until="2.8", newer="redis.addrs")
     addrs: tuple[str, ...] = setting(
         (),
-        "Address of the server, as host:port; exactly one, which accepts writes.",
+        "Address of the server, as host:port; exactly one, which accepts writes. With "
+        "`mastername`, the addresses of Sentinel, one or more.",
         "3.0",
     )
     username: str = from_file(
@@ -88,9 +89,11 @@ class RedisSection:
     poolsize: int = setting(
         0, "Number of connections; 0 for the default.", "3.0", unit="connections"
     )
-    mastername: str = setting("", "Refused: Sentinel is not supported.", "3.0")
-    sentinelusername: str = from_file("", "User name at Sentinel; not used.", "3.0")
-    sentinelpassword: str = secret("", "Password at Sentinel; not used.", "3.0")
+    mastername: str = setting(
+        "", "Name of a group whose master Sentinel knows: its `addrs` are asked.", "3.0"
+    )
+    sentinelusername: str = from_file("", "User name at Sentinel.", "3.0")
+    sentinelpassword: str = secret("", "Password at Sentinel.", "3.0")
     contexttimeoutenabled: object = _ignored(_AGAIN)
     pooltimeout: object = _ignored(_POOL)
     poolfifo: object = _ignored(_POOL)

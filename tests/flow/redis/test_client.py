@@ -81,3 +81,15 @@ class RedisTests(SynchronousTestCase):
         """Whoever prints settings does not print the password."""
         settings = RedisSettings(user="ann", password="hunter2")
         self.assertNotIn("hunter2", repr(settings))
+
+    def test_a_replica(self) -> None:
+        """A server that takes no writes any more is left for the new master."""
+        factory = self.redis.factory
+        self.failureResultOf(
+            self.redis.ask(lambda _: fail(ResponseError("OOM"))), RedisAway
+        )
+        self.assertEqual(factory.reconnects, 0)
+        self.clock.advance(RETRY_SECONDS)
+        error = ResponseError("READONLY You can't write against a read only replica.")
+        self.failureResultOf(self.redis.ask(lambda _: fail(error)), RedisAway)
+        self.assertEqual(factory.reconnects, 1)

@@ -72,6 +72,10 @@ class Factory:
     handler: Commands
     size: int = 0
     endpoint: Any = None
+    reconnects: int = 0
+
+    def reconnect(self) -> None:
+        self.reconnects += 1
 
     def startConnecting(self, endpoint: Any) -> None:
         self.endpoint = endpoint

@@ -26,6 +26,9 @@ from txregistry.flow.redis.txredisapi_private import (
 
 T = TypeVar("T")
 
+#: How the error of a server begins that takes no writes: a replica.
+_REPLICA = "READONLY"
+
 #: Seconds for which redis is not asked after a failure.
 RETRY_SECONDS = 10.0
 
@@ -111,6 +114,9 @@ class Redis(Service):
         return connected and self._clock.seconds() >= self._retry_at
 
     def _leave_alone(self, error: Exception) -> None:
+        if str(error).startswith(_REPLICA):
+            # The master is another server now.
+            self._factory.reconnect()
         self._retry_at = self._clock.seconds() + RETRY_SECONDS
         self._log.warn(
             "redis failed and is not asked for {seconds:g} s: {error}",

@@ -86,11 +86,15 @@ class RedisConnections(RedisFactory):  # type: ignore[misc]  # of a library with
         """
         return succeed(None)
 
-    def abort(self) -> Deferred[None]:
-        """Drop the connections and open no more; waits for no peer."""
+    def reconnect(self) -> None:
+        """Drop the connections and open new ones."""
         for slot in self.slots:
             if slot.protocol is not None:
                 slot.protocol.transport.abortConnection()
+
+    def abort(self) -> Deferred[None]:
+        """Drop the connections and open no more; waits for no peer."""
+        self.reconnect()
         done: Deferred[None] = self.disconnect()
         return done
 

@@ -42,6 +42,7 @@ class NodesTests(SynchronousTestCase):
             driver=self.driver,
             given_ledger=RedisLedger(redis, self.clock),
             claims=claims,
+            spool=MemoryDriver(self.clock),
         )
         self.digest = house.upstream.add_blob("a", self.content)
         house.upstream.rate = SIZE // 2

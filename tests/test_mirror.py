@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 #: Tests of a room as a whole, or of one promise that several of its modules keep. They
 #: name no module; a new one that stands here has to be worth its place.
 WHOLE = {
+    "assembly/test_nodes.py",
     "auth/test_advisories.py",
     "cli/test_pages.py",
     "config/test_config.py",
@@ -25,6 +26,7 @@ WHOLE = {
     "health/test_health.py",
     "notifications/test_credentials.py",
     "proxy/test_faults.py",
+    "proxy/test_nodes.py",
     "proxy/test_renewed.py",
     "proxy/test_status.py",
     "storage/index/test_index_threads.py",

@@ -18,6 +18,7 @@ TESTS = Path(__file__).parent
 #: name no module; a new one that stands here has to be worth its place.
 WHOLE = {
     "assembly/test_nodes.py",
+    "assembly/test_shared.py",
     "auth/test_advisories.py",
     "cli/test_pages.py",
     "config/test_config.py",
@@ -31,6 +32,7 @@ WHOLE = {
     "proxy/test_status.py",
     "storage/index/test_index_threads.py",
     "storage/test_foreign.py",
+    "storage/test_shared.py",
     "storagedriver/filesystem/test_power.py",
     "web/http/test_headers.py",
     "web/http/test_leftovers.py",

@@ -81,6 +81,7 @@ image:
 # Builds it, and runs it by podman as its users do.
 image-test: $(VENV)/peers $(VENV)/tools image
 	mkdir -p dist
+	rm -f dist/image.tar
 	buildah push -q "$$(scripts/image --name)" "docker-archive:dist/image.tar:localhost/txregistry"
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_IMAGE=$(CURDIR)/dist/image.tar \
 		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/image \

@@ -33,7 +33,7 @@ class ImageTests(SandboxCase):
         require("podman", "runc")
         # As much of the machine as containers want, which the sandbox does not show.
         await self.sh(
-            f"podman {FLAGS} load -q -i {self.archive} | sed 's/.*: //' > name"
+            f"podman {FLAGS} load -q -i {self.archive} | sed -n '1s/.*: //p' > name"
         )
         self.name = (await self.sh("cat name")).strip()
 

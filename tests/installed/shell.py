@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: Seconds for any one command, and for anything that is waited for.
-PATIENCE = 900.0
+#: Seconds for any one command: a build takes a quarter of them on a busy machine.
+PATIENCE = 3600.0
 
 #: Of what a command says, shown when it fails.
 LINES = 40
@@ -32,18 +32,24 @@ def run(*argv: str | Path, **options: object) -> str:
 
 
 def attempt(*argv: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command that may fail."""
-    return subprocess.run(
-        list(map(str, argv)),
-        check=False,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=PATIENCE,
-        **options,
-    )
+    """Run a command that may fail.
+
+    :raise Failed: it does not end.
+    """
+    try:
+        return subprocess.run(
+            list(map(str, argv)),
+            check=False,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=PATIENCE,
+            **options,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(str(error)) from error
 
 
 def until(what: str, is_so: Callable[[], object], seconds: float = 120) -> float:

@@ -65,7 +65,7 @@ class RedisSection:
     addrs: tuple[str, ...] = setting(
         (),
         "Address of the server, as host:port; exactly one, which accepts writes. With "
-        "`mastername`, the addresses of Sentinel, one or more.",
+        "mastername, the addresses of Sentinel, one or more.",
         "3.0",
     )
     username: str = from_file(
@@ -90,7 +90,9 @@ class RedisSection:
         0, "Number of connections; 0 for the default.", "3.0", unit="connections"
     )
     mastername: str = setting(
-        "", "Name of a group whose master Sentinel knows: its `addrs` are asked.", "3.0"
+        "",
+        "Name of a group whose master Sentinel knows, at the addresses of addrs.",
+        "3.0",
     )
     sentinelusername: str = from_file("", "User name at Sentinel.", "3.0")
     sentinelpassword: str = secret("", "Password at Sentinel.", "3.0")

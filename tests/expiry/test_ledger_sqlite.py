@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.expiry import ledger_sqlite
 from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
@@ -66,6 +67,21 @@ class LedgerFileTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(found), holders)
             patched.restore()
         self.assertEqual(self.due(5.0), [str(digest)] * 2)
+
+    def test_file_that_cannot_be_opened(self) -> None:
+        """What is in memory is answered, and of the rest nothing is known."""
+        known, new = self.key("old"), self.key("new")
+        self.ledger.confirm(known, 1.0)
+        self.successResultOf(self.ledger.flush())
+
+        def refuse(*_: object) -> None:
+            raise sqlite3.OperationalError("unable to open database file")
+
+        self.patch(Database, "_transact", refuse)
+        self.ledger.confirm(new, 2.0)
+        for key, at in ((known, None), (new, 2.0)):
+            found = self.ledger.confirmed_at(key=key)
+            self.assertEqual(self.successResultOf(found), at)
 
     def test_corrupt_file_is_set_aside(self) -> None:
         """A file that is no database is kept beside, and a new one begun."""

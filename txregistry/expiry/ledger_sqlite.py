@@ -129,11 +129,13 @@ class SqliteLedger:
 
     @deferred
     async def confirmed_at(self, key: EntryKey) -> float | None:
-        """Fire with when the upstream last confirmed a tag."""
+        """Fire with when the upstream last confirmed a tag, as far as is known."""
         bound = (str(key.repository), key.reference)
-        row: tuple[float] | None = await self._read(
-            lambda db: db.execute(_CONFIRMED, bound).fetchone()
-        )
+        row: tuple[float] | None = None
+        try:
+            row = await self._read(lambda db: db.execute(_CONFIRMED, bound).fetchone())
+        except sqlite3.Error:
+            pass  # as on a disk that is too full to open the file: the upstream knows
         return self._batch.confirmed.get(key, None if row is None else row[0])
 
     @deferred

@@ -118,7 +118,10 @@ class ITagMemory(Interface):
         """Record that the upstream stood by a tag."""
 
     def confirmed_at(key: EntryKey) -> Deferred[float | None]:
-        """Fire with when the upstream last did, or ``None`` if that is not known."""
+        """Fire with when the upstream last did, or ``None`` if that is not known.
+
+        Never fails: a client waits, and the upstream can be asked.
+        """
 
 
 class ILedger(IExpiryLedger, ILinkIndex, ITagMemory):

@@ -98,17 +98,18 @@ class UploadSessions:
         try:
             status = await self.status(upload_id, begun_at)
             check(status)
-            hashes = await self._hashes(status)
+            is_late = status.size and stays_open(self._context.driver)
+            hashes = Hashes({}) if is_late else await self._hashes(status)
             upload = await self._open(status, hashes, session)
         except BaseException:
             session.release()
             raise
-        if status.size and stays_open(self._context.driver):
-            await self._hash_again(upload, status)
+        if is_late:
+            await self._hash_opened(upload, status)
         return upload
 
     @deferred
-    async def _hash_again(self, upload: Upload, status: UploadStatus) -> None:
+    async def _hash_opened(self, upload: Upload, status: UploadStatus) -> None:
         """Hash what is there now; see Note [Nobody else writes]."""
         try:
             hashes = await self._hashes(status)

@@ -81,6 +81,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "health": (BELOW, CORE | {"treq"}),
     "notifications": (BELOW, CORE | {"treq", "sqlite3"}),
     "observe": (BELOW, CORE | {"klein", "prometheus_client"}),
+    "middleware": (BELOW, CORE | {"treq", "cryptography"}),
     "tracing": (BELOW, CORE | {"opentelemetry"}),
     "config": ({"spec"}, PURE),
     "adopt": ({"spec", "config", "storage/tree"}, PURE),

@@ -38,14 +38,14 @@ class ConfigurationTests(SynchronousTestCase):
         found = of_configuration(
             ["storage.s3: expected filesystem or inmemory"],
             [
-                "middleware: is accepted and has no effect: why",
+                "reporting: is accepted and has no effect: why",
                 "log.hooks: is accepted and has no effect: why",
                 "http.foo: is not a known key and is ignored",
             ],
         )
         expected = {
             "storage.s3": Level.CANNOT,
-            "middleware": Level.LOOK,
+            "reporting": Level.LOOK,
             "log.hooks": Level.LOOK,
             "http.foo": Level.NOTE,
         }

@@ -115,9 +115,9 @@ class AdoptTests(SynchronousTestCase):
 
     def test_there_and_back(self) -> None:
         """Taken over, and given back; each a second time is harmless."""
-        self.configure("middleware: {storage: [{name: cloudfront}]}\n")
+        self.configure("middleware: {storage: [{name: x, disabled: true}]}\n")
         text = self.adopt("--apply").output
-        self.assertIn("! middleware: is accepted and has no effect", text)
+        self.assertIn("! middleware: what is disabled is passed over", text)
         self.assertIn("is taken over", text)
         self.assertEqual(self.units.states, {OLD: IDLE, OURS: RUNNING})
         calls = len(self.units.calls)

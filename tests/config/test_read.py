@@ -200,7 +200,7 @@ def _leaf_paths() -> list[tuple[str, ...]]:
         "health": ("storagedriver", "file", "http", "tcp"),
         "validation": ("enabled", "manifests"),
         "version": (),
-        "middleware": (),
+        "middleware": ("registry", "repository", "storage"),
     }
     return [
         *[(name,) for name in sections],

@@ -87,7 +87,8 @@ ODD: tuple[Mapping[str, Any], ...] = (
     {"http": {"secret": "", "secretfile": "/x"}},
     {"proxy": {"ttl": 0, "tagttl": "1h30m", "maxstale": "2w", "recheck": None}},
     {"notifications": {"endpoints": [{"name": "n", "urlfile": "/x"}]}},
-    {"middleware": [1], "reporting": "x"},
+    {"reporting": "x"},
+    {"middleware": {"registry": [], "storage": [{"name": "x", "disabled": True}]}},
 )
 
 

@@ -15,6 +15,7 @@ from txregistry.assembly.storage import DISK_THREADS
 from txregistry.config.access import CONTROLLERS
 from txregistry.config.fields import kind_of
 from txregistry.config.files import Files, FileText
+from txregistry.config.middleware import SHIPPED
 from txregistry.config.model import Config
 from txregistry.config.read import read, read_config
 from txregistry.config.reader import Reader, join
@@ -54,8 +55,10 @@ def put(mapping: dict[str, Any], path: str, value: object) -> None:
     here: Any = mapping
     *outer, last = path.split(".")
     for name in outer:
-        here = here.setdefault(name.removesuffix("[]"), [{}] if "[]" in name else {})
-        here = here[0] if "[]" in name else here
+        step = name.removesuffix("[]")
+        if here.get(step) is None:
+            here[step] = [{}] if "[]" in name else {}
+        here = here[step][0] if "[]" in name else here[step]
     here[last] = value
 
 
@@ -99,7 +102,9 @@ class CompleteTests(SynchronousTestCase):
                 mapping = everything(driver, controller)
                 # A section in which all is empty is not looked at any further.
                 put(mapping, "policy.repository.classes", ["image"])
-                recorder.section(Config, mapping, "")
+                for name in SHIPPED:
+                    put(mapping, "middleware.storage[].name", name)
+                    recorder.section(Config, mapping, "")
                 asked |= recorder.asked
         offered = {f"storage.{name}" for name in DRIVERS}
         offered |= {f"auth.{name}" for name in CONTROLLERS}
@@ -111,6 +116,7 @@ class CompleteTests(SynchronousTestCase):
         for controller, driver in (("token", "filesystem"), ("silly", "inmemory")):
             mapping = everything(driver, controller)
             del mapping["notifications"]["endpoints"], mapping["health"]
+            del mapping["middleware"]
             del mapping["validation"]["manifests"]["indexes"]["platformlist"]
             mapping["auth"] = {}
             reading = read(mapping)
@@ -250,7 +256,7 @@ class FindTests(SynchronousTestCase):
             ("REGISTRY_HEALTH_HTTP_0_URI", "health.http[].uri"),
             ("http.headers.X-Frame-Options", "http.headers"),
             ("log.fields.a.b", "log.fields"),
-            ("middleware.storage", "middleware"),
+            ("middleware.storage[0].options.other", "middleware.storage[].options"),
         ):
             found = find_key(name)
             self.assertEqual(found and found.path, path, name)

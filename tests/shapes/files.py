@@ -63,7 +63,7 @@ FILES: Mapping[str, Shape] = {
             "log.level": "debug",
             "storage.cache.blobdescriptor": "inmemory",
         },
-        ignored=frozenset(["reporting", "middleware"]),
+        ignored=frozenset(["reporting"]),
     ),
     "harbor-installer": Shape(
         _file("harbor-installer"),

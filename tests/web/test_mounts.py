@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from unittest.mock import Mock
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -14,6 +14,7 @@ from txregistry.interfaces.access import Access, Grant
 from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.namespace import IBlobFinder
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import Denied, NameInvalid, NameUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.web.mounts import requested_mount
 
@@ -23,10 +24,17 @@ HOLDER = RepositoryName.parse("team/base")
 
 @implementer(IBlobFinder)
 class Finder:
-    """A namespace in which one repository has every blob."""
+    """A namespace in which one repository has every blob.
+
+    :ivar refusal: what it fails with when it is asked for a repository.
+    """
 
     def __init__(self) -> None:
         self.candidates: list[Any] = []
+        self.refusal: Exception | None = None
+
+    def repository(self, name: RepositoryName) -> Deferred[object]:
+        return succeed(object()) if self.refusal is None else fail(self.refusal)
 
     def holder(self, digest: Digest, candidates: Any) -> Deferred[RepositoryName]:
         self.candidates.append(candidates)
@@ -53,6 +61,13 @@ class MountTests(SynchronousTestCase):
         found = self.mount({"mount": str(DIGEST), "from": "a/b"})
         self.assertEqual(found, BlobMount(DIGEST, RepositoryName.parse("a/b")))
         self.assertEqual(self.finder.candidates, [])
+
+    def test_refused(self) -> None:
+        """Nothing comes out of a repository that the namespace refuses."""
+        for refusal in (NameUnknown(), Denied(), NameInvalid()):
+            self.finder.refusal = refusal
+            for query in ({"from": "a/b"}, {}):
+                self.assertIsNone(self.mount({"mount": str(DIGEST), **query}))
 
     def test_none(self) -> None:
         """Without a valid digest, or with an invalid source, nothing is mounted."""

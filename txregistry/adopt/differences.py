@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 
 from txregistry.adopt.counts import Oddity, Survey
 from txregistry.adopt.findings import Finding, Level
+from txregistry.config.middleware import MiddlewareItem
 from txregistry.config.model import Config
 
 #: Keys without effect here that somebody may count on.
-_MISSED = ("middleware", "reporting", "log.hooks", "compatibility.schema1")
+_MISSED = ("reporting", "log.hooks", "compatibility.schema1")
 
 #: What each kind of oddity means, and how much it matters.
 _ODDITIES: Mapping[str, tuple[Level, str]] = {
@@ -82,6 +83,9 @@ def of_settings(config: Config, has_address: bool) -> list[Finding]:
     if config.proxy.remoteurl:
         text = "a tag is asked for again after proxy.tagttl, and not for each pull"
         found.append(Finding(Level.NOTE, "proxy", text))
+    if any(item.disabled for item in _middleware(config)):
+        text = "what is disabled is passed over, and the old registry uses it"
+        found.append(Finding(Level.LOOK, "middleware", text))
     root = str(config.storage.parameters.get("rootdirectory", ""))
     if config.storage.driver != "filesystem":
         text = "is no directory: nothing of it stays when the old registry stops"
@@ -90,6 +94,11 @@ def of_settings(config: Config, has_address: bool) -> list[Finding]:
         text = "has to begin with a slash"
         found.append(Finding(Level.CANNOT, "storage.filesystem.rootdirectory", text))
     return found
+
+
+def _middleware(config: Config) -> Iterable[MiddlewareItem]:
+    section = config.middleware
+    return (*section.registry, *section.repository, *section.storage)
 
 
 def of_storage(found: Survey, is_cache: bool, user: str) -> list[Finding]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NoReturn, cast
 
 from txregistry.auth.offered import ACCESS_CONTROLLERS
+from txregistry.config.middleware import enabled
 from txregistry.config.model import Config
 from txregistry.flow.offered import Offered
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
@@ -30,6 +33,7 @@ def maker_problems(config: Config) -> list[str]:
     return [
         *_problems("storage", STORAGE_DRIVERS, storage.driver, storage.parameters),
         *_problems("auth", ACCESS_CONTROLLERS, auth.controller, auth.parameters),
+        *_middleware_problems(config),
     ]
 
 
@@ -41,9 +45,47 @@ def _problems(
     # For packages of others only; ours are checked without Twisted.
     from twisted.internet.task import Clock
 
-    section = f"{kind}.{name}"
+    def make() -> object:
+        return offered.load(name)(parameters, _NoDisk(), Clock())
+
+    return _complaints(make, f"{kind}.{name}")
+
+
+def _middleware_problems(config: Config) -> list[str]:
+    """Find middleware that nobody offers, or that does not take its options."""
+    listed = [*enabled(config.middleware)]
+    if not listed:
+        return []
+    # For those alone who have some.
+    from twisted.internet.task import Clock
+
+    from txregistry.interfaces.middleware import Services
+    from txregistry.middleware.maker import make_middleware
+
+    clock, problems = Clock(), []
+    services = Services(clock, clock, _NoDisk().run, lambda service: None)
+    for kind, path, item in listed:
+        options = cast("Mapping[str, object]", item.options or {})
+        make = partial(make_middleware, kind, item.name, options, services)
+        problems += _complaints(make, path)
+    return problems
+
+
+#: How a complaint begins that is about a key of the section.
+_KEY = re.compile(r"(name|options(\.[\w.\[\]]+)?): ")
+
+
+def complaint(section: str, told: str) -> str:
+    """Give what a maker complains of, beginning with the key."""
+    if told.startswith(section):
+        return told
+    return f"{section}.{told}" if _KEY.match(told) else f"{section}: {told}"
+
+
+def _complaints(make: Callable[[], object], section: str) -> list[str]:
+    """Make something, and give what its maker complains of."""
     try:
-        offered.load(name)(parameters, _NoDisk(), Clock())
+        make()
     except (ValueError, OSError) as error:
         told = str(error)
     except Exception as error:
@@ -51,4 +93,4 @@ def _problems(
         told = f"cannot be made: {type(error).__name__}: {error}"
     else:
         return []
-    return [told if told.startswith(section) else f"{section}: {told}"]
+    return [complaint(section, told)]

@@ -75,7 +75,9 @@ def build_registry(
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
     backend = Backend(
-        local.namespace if cache is None else cache.namespace,
+        storage.middleware.around_namespace(
+            local.namespace if cache is None else cache.namespace
+        ),
         local,
         access.controller,
         notifications.sink,
@@ -100,6 +102,7 @@ def build_registry(
         notifications.notifier,
         access.disk,
         set_log,
+        storage.middleware.around_namespace,
     )
     running = Running(context, parts)
     reloader = Reloader(
@@ -120,6 +123,7 @@ def build_registry(
         scrub,
         health,
         *notifications.services,
+        *storage.middleware.services,
     ):
         registry.add(part)
     for site, endpoint in build_listeners(context, backend, reloader):

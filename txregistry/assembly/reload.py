@@ -33,6 +33,7 @@ from txregistry.daemon.tls import Certificates, TlsEndpoint, load_certificates
 from txregistry.flow.disk import Disk
 from txregistry.health.checks import Check, Health
 from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.reload import ReloadReport
 from txregistry.notifications.notifier import Notifier
 from txregistry.storage.scrub.service import Scrubbing
@@ -116,6 +117,7 @@ class Renewable:
     :ivar notifier: ``None`` without endpoints.
     :ivar disk: the threads of the access controller.
     :ivar set_log: applies the ``log`` section.
+    :ivar around: puts middleware around a namespace.
     """
 
     registry: Registry
@@ -128,6 +130,7 @@ class Renewable:
     notifier: Notifier | None
     disk: Disk
     set_log: Callable[[Log], None]
+    around: Callable[[INamespace], INamespace]
 
 
 @attrs.frozen
@@ -183,7 +186,7 @@ class Running:
             controller=self._controller(context),
             namespace=parts.backend.namespace
             if cache is None
-            else cache.cache.namespace,
+            else parts.around(cache.cache.namespace),
         )
         serving = None
         if cache is not None or config != before:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.assembly.context import Context
+from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.spool import make_spool
 from txregistry.expiry.ledger_sqlite import SqliteLedger
@@ -148,6 +149,7 @@ class StorageParts:
     :ivar disk: reads and writes the data of blobs.
     :ivar descriptors: the cache of descriptors itself, not its metered wrapper.
     :ivar foundations: services that it needs, in the order of their start.
+    :ivar middleware: around the driver, and for the namespace.
     """
 
     disk: DiskPool
@@ -155,6 +157,7 @@ class StorageParts:
     descriptors: IDescriptorCache
     foundations: tuple[Service, ...]
     local: LocalRegistry
+    middleware: Chains
 
 
 def build_storage(context: Context) -> StorageParts:
@@ -171,6 +174,8 @@ def build_storage(context: Context) -> StorageParts:
         config.storage.driver, config.storage.parameters, disk, context.clock
     )
     descriptors = _descriptors(context, redis, driver.is_shared)
+    middleware = build_middleware(context, disk)
+    driver = middleware.around_driver(driver)
     if context.tracer is not None:
         driver = trace_driver(driver, context.tracer)
     spool = make_spool(context, driver, disk)
@@ -189,7 +194,7 @@ def build_storage(context: Context) -> StorageParts:
     )
     asked = () if redis is None else (redis,)
     foundations = disk, *small, *spool.services, *asked
-    return StorageParts(disk, redis, descriptors, foundations, local)
+    return StorageParts(disk, redis, descriptors, foundations, local, middleware)
 
 
 def _threads(context: Context) -> int:

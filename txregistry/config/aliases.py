@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 import attrs
 
+from txregistry.config.middleware import StorageItem
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection
 from txregistry.config.redis import RedisSection
 
+_MISSPELT = "updatefrenquency"
+
 
 def apply_aliases(config: Config) -> Config:
     """Give the configuration in its newest form."""
-    return _endpoints(_redis(_validation(_layerinfo(_loglevel(config)))))
+    config = _endpoints(_redis(_validation(_layerinfo(_loglevel(config)))))
+    return _middleware(config)
 
 
 def _loglevel(config: Config) -> Config:
@@ -46,6 +53,22 @@ def _redis(config: Config) -> Config:
         tls=tls,
     )
     return attrs.evolve(config, redis=modern)
+
+
+def _middleware(config: Config) -> Config:
+    storage = tuple(_options(item) for item in config.middleware.storage)
+    middleware = attrs.evolve(config.middleware, storage=storage)
+    return attrs.evolve(config, middleware=middleware)
+
+
+def _options(item: StorageItem) -> StorageItem:
+    """Take the interval of cloudfront by the name that distribution 2 misspelt."""
+    options = cast("Mapping[str, object]", item.options or {})
+    older = options.get(_MISSPELT)
+    if item.name != "cloudfront" or older is None:
+        return item
+    modern = {**options, "updatefrequency": older, _MISSPELT: None}
+    return attrs.evolve(item, options=modern)
 
 
 def _endpoints(config: Config) -> Config:

@@ -15,7 +15,8 @@ import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
 from txregistry.config.declare import Declared, declared
-from txregistry.config.fields import TWIN, Scalar, is_empty, kind_of
+from txregistry.config.fields import TWIN, Scalar, is_empty, kind_of, plain
+from txregistry.config.middleware import SHIPPED, MiddlewareItem, StorageItem
 from txregistry.config.model import Config
 from txregistry.config.storage import DRIVERS, Storage, is_driver
 
@@ -120,7 +121,16 @@ class _Filling:
             if field.name in filled:
                 found = filled[field.name]
                 filled[field.name] = self._value(field, hints[field.name], found, inner)
+        if issubclass(cls, MiddlewareItem) and "options" in filled:
+            filled["options"] = self._options(cls, filled, f"{path}.options")
         return filled
+
+    def _options(self, cls: type[Any], item: Mapping[str, Any], path: str) -> Any:
+        """Fill the options of a middleware, of our own or of a package."""
+        is_ours = cls is StorageItem and plain(item.get("name")) in SHIPPED
+        if is_ours:
+            return self.section(SHIPPED[item["name"]], item["options"], path)
+        return self._parameters(item["options"], path)
 
     def _value(self, field: Any, hint: Any, value: Any, path: str) -> Any:
         if declared(field).is_path:

@@ -16,6 +16,7 @@ from txregistry.config.access import Auth
 from txregistry.config.declare import no_effect, required, section, setting
 from txregistry.config.health import HealthSection
 from txregistry.config.http import Http
+from txregistry.config.middleware import Middleware
 from txregistry.config.notifications import Notifications
 from txregistry.config.proxy import Proxy
 from txregistry.config.redis import RedisSection
@@ -134,10 +135,12 @@ class Config:
         "At most one access controller, by its name; without one everybody has access.",
         "2.0",
     )
-    middleware: object = no_effect(
-        "blobs are served by this process itself",
-        "Middleware such as CloudFront.",
+    middleware: Middleware = section(
+        Middleware,
+        "What stands around registry, repositories and storage; in each list the first"
+        " is the innermost. docs/middleware.md has examples.",
         "2.0",
+        restart="what stands around them is made at the start",
     )
     notifications: Notifications = section(
         Notifications, "Notifications about pushes, pulls and deletes.", "2.0"

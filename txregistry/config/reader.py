@@ -23,6 +23,7 @@ from txregistry.config.fields import (
     parse_size,
     plain,
 )
+from txregistry.config.middleware import SHIPPED, MiddlewareItem, StorageItem
 from txregistry.config.storage import DRIVERS, Storage, is_driver
 
 #: Stands for an unknown driver, once its problem is reported.
@@ -98,7 +99,9 @@ class Reader:
         if hint is Auth:
             return self.auth(value, path)
         if attrs.has(hint):
-            return self.section(hint, value, path)
+            is_middleware = issubclass(hint, MiddlewareItem)
+            read = self.middleware if is_middleware else self.section
+            return read(hint, value, path)
         origin = get_origin(hint)
         if origin in (Union, types.UnionType):
             inner = next(arg for arg in get_args(hint) if arg is not type(None))
@@ -108,8 +111,8 @@ class Reader:
         if origin is not None:
             return self._mapping(get_args(hint)[1], value, path)
         if hint in (Duration, Size):
-            read = self._duration if hint is Duration else self._size
-            return read(value, path)
+            measured = self._duration if hint is Duration else self._size
+            return measured(value, path)
         return self._scalar(hint, value, path)
 
     def storage(self, value: object, path: str) -> Any:
@@ -156,6 +159,19 @@ class Reader:
             return Auth(name, self._parameters(parameters, inner))
         found = self.section(CONTROLLERS[name], parameters, inner)
         return Auth(name, {} if found is attrs.NOTHING else attrs.asdict(found))
+
+    def middleware(self, hint: Any, value: object, path: str) -> Any:
+        """Read a middleware; options of our own are typed, unless it is disabled."""
+        found = self.section(hint, value, path)
+        if found is attrs.NOTHING or not isinstance(value, Mapping):
+            return found
+        named = {key_text(name): item for name, item in value.items()}
+        given, inner = named.get("options"), join(path, "options")
+        if hint is not StorageItem or found.disabled or found.name not in SHIPPED:
+            return attrs.evolve(found, options=self._parameters(given, inner))
+        options = self.section(SHIPPED[found.name], given, inner)
+        known = {} if options is attrs.NOTHING else attrs.asdict(options)
+        return attrs.evolve(found, options=known)
 
     def _parameters(self, value: object, path: str) -> Mapping[str, object]:
         if is_empty(value) and not isinstance(value, Mapping):

@@ -10,6 +10,7 @@ import attrs
 from txregistry.config.access import CONTROLLER_DOCS, CONTROLLERS, Auth
 from txregistry.config.declare import Declared, declared
 from txregistry.config.fields import TWIN, Duration, Size
+from txregistry.config.middleware import SHIPPED, StorageItem
 from txregistry.config.model import Config
 from txregistry.config.storage import DRIVER_DOCS, DRIVERS, Storage, is_driver
 from txregistry.config.table import default_of, find_key, without_none
@@ -85,6 +86,8 @@ class _Maker:
                 rules += _rules_of_twin(name, hints[name], is_required)
             elif is_required:
                 required.append(name)
+        if cls is StorageItem:
+            properties["options"]["properties"] = _options(f"{path}.options")
         is_needed = any(field.default is attrs.NOTHING for field in attrs.fields(cls))
         found = self._mapping(properties, is_needed)
         return found | _given("required", required) | _given("allOf", rules)
@@ -166,6 +169,15 @@ class _Maker:
             "additionalProperties": False,
         }
         return {"anyOf": [{"enum": [*_EMPTY, "none", *bare]}, mapping]}
+
+
+def _options(path: str) -> Schema:
+    """Describe the options of our own middleware, which others may have otherwise."""
+    fields = [field for cls in SHIPPED.values() for field in attrs.fields(cls)]
+    return {
+        field.name: _described(f"{path}.{field.name}", declared(field))
+        for field in fields
+    }
 
 
 def _scalar(hint: Any, known: Declared) -> Schema:

@@ -16,6 +16,7 @@ from txregistry.config.fields import (
     is_secret,
     spoken_duration,
 )
+from txregistry.config.middleware import SHIPPED, StorageItem
 from txregistry.config.model import Config
 from txregistry.config.storage import Storage
 from txregistry.spec.weburl import MASK, masked_url, masked_userinfo
@@ -43,6 +44,9 @@ def _section(value: Any) -> dict[str, Any]:
             found[field.name] = _auth(item)
         else:
             found[field.name] = _plain(item, hints[field.name])
+    if isinstance(value, StorageItem) and value.name in SHIPPED and not value.disabled:
+        options = SHIPPED[value.name](**value.options)  # type: ignore[arg-type]
+        found["options"] = _section(options)
     return found
 
 

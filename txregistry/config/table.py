@@ -24,6 +24,7 @@ from txregistry.config.fields import (
     format_size,
     spoken_duration,
 )
+from txregistry.config.middleware import SHIPPED, StorageItem
 from txregistry.config.model import Config
 from txregistry.config.storage import DRIVER_DOCS, DRIVERS, Storage, is_driver
 
@@ -97,6 +98,18 @@ def _of_section(cls: type[Any], path: str, restart: str) -> Iterator[Key]:
             continue
         inner = f"{path}.{field.name}" if path else field.name
         yield from _of_key(field, hints[field.name], inner, restart)
+    if cls is StorageItem:
+        yield from _of_options(f"{path}.options", restart)
+
+
+def _of_options(path: str, restart: str) -> Iterator[Key]:
+    """Give the options of our own middleware; some have the same ones."""
+    told = set()
+    for cls in SHIPPED.values():
+        for row in _of_section(cls, path, restart):
+            if row.path not in told:
+                yield row
+            told.add(row.path)
 
 
 def _of_key(

@@ -287,3 +287,10 @@ class IURLProvider(Interface):
         :return: fires with ``None`` if this client has to read through the driver.
             Fails with a ``DriverError``.
         """
+
+
+class IObjectKeys(Interface):
+    """Optional: a driver that keeps files as the objects of a bucket."""
+
+    def key(path: str) -> str:
+        """Give the key of a file's object, which does not begin with a slash."""

@@ -8,7 +8,7 @@ from txregistry.interfaces.access import Grant
 from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.namespace import IBlobFinder, INamespace
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import DigestInvalid, NameInvalid
+from txregistry.spec.errors import Denied, DigestInvalid, NameInvalid, NameUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.web.http.request import RegistryRequest
 
@@ -36,7 +36,18 @@ async def requested_mount(
     source = mount_source(request)
     if source is None and request.query("from") is None:
         source = await _find_source(digest, grant, namespace)
-    return None if source is None else BlobMount(digest, source)
+    if source is None or not await _is_open(namespace, source):
+        return None
+    return BlobMount(digest, source)
+
+
+async def _is_open(namespace: INamespace, source: RepositoryName) -> bool:
+    """Return whether the namespace gives a repository, and does not refuse it."""
+    try:
+        await namespace.repository(name=source)
+    except (NameInvalid, NameUnknown, Denied):
+        return False
+    return True
 
 
 async def _find_source(

@@ -1,4 +1,10 @@
-"""The blobs of one local repository: content to which its link files give access."""
+"""The blobs of one local repository: content to which its link files give access.
+
+Note [Located]. A client that is sent to the storage reads without a lease and without
+us: what it is sent to has to be there, be verified, and stay for a while. So the
+content is looked at, which is one question to the storage, also where its descriptor
+is remembered; a collection under way spares it as it does what was asked for lately.
+"""
 
 from __future__ import annotations
 

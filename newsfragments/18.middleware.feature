@@ -1,0 +1,1 @@
+`middleware` has effect: lists for registry, repository and storage, of packages that offer an entry point of `txregistry.middleware`. `redirect`, `rewrite` and `cloudfront` for the storage come with us. A name that nobody offers is refused, and `disabled` is heeded.

@@ -1,0 +1,1 @@
+"""What stands around registry, repositories and storage, as the configuration says."""

@@ -157,10 +157,6 @@ class PullCase(IntegrationCase):
                 *(f"oci:{layout.path}:{tag}", f"docker://{upstream.host}/{name}:1"),
             )
 
-
-class ClientTests(PullCase):
-    """Open, and behind token authentication."""
-
     async def pull_all(
         self, cache: Registry, single: str, multi: str, id_: str
     ) -> None:
@@ -172,6 +168,10 @@ class ClientTests(PullCase):
         self.assertEqual(await clients.containerd(MULTI), multi)
         self.assertEqual(await clients.dockerd(SINGLE), id_)
         self.assertEqual(await clients.dockerd(MULTI), id_)
+
+
+class ClientTests(PullCase):
+    """Open, and behind token authentication."""
 
     async def test_open_upstream(self) -> None:
         """All clients pull an image and an index; and again with the upstream gone."""

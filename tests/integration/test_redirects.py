@@ -8,7 +8,7 @@ import os
 from tests.integration.passwords import write_htpasswd
 from tests.integration.signed_store import SignedStore, cloudfront, serve_store
 from tests.integration.support import Registry, require, sleep
-from tests.integration.test_clients import PullCase
+from tests.integration.test_clients import MULTI, SINGLE, Clients, PullCase
 
 
 class RedirectTests(PullCase):
@@ -19,9 +19,9 @@ class RedirectTests(PullCase):
         lines = registry.process.text().splitlines()
         return [line for line in lines if "/blobs/sha256:" in line and '"GET ' in line]
 
-    def assert_sent_on(self, registry: Registry, store: SignedStore) -> None:
+    def assert_sent_on(self, log: list[str], store: SignedStore) -> None:
         """Every blob came from the store, and was good there."""
-        statuses = {line.partition('" ')[2].split()[0] for line in self.log(registry)}
+        statuses = {line.partition('" ')[2].split()[0] for line in log}
         self.assertEqual(statuses, {"307"})
         self.assertEqual({read.status for read in store.reads} - {200, 206}, set())
         self.assertGreaterEqual(len(store.reads), 20)
@@ -36,7 +36,7 @@ class RedirectTests(PullCase):
         await self.push(layout, registry)
         self.assertEqual({read.method for read in store.reads} - {"HEAD"}, set())
         await self.pull_all(registry, *expected)
-        self.assert_sent_on(registry, store)
+        self.assert_sent_on(self.log(registry), store)
 
     async def test_cache(self) -> None:
         """Of a cache they get what fills from us, then from the store, and offline."""
@@ -47,16 +47,14 @@ class RedirectTests(PullCase):
         store = serve_store(self, self.directory / "cache")
         middleware = cloudfront(store, self.directory, "20m")
         cache = await self.cache(upstream.url, merge={"middleware": middleware})
-        await self.pull_all(cache, *expected)
-        first = len(self.log(cache))
-        streamed = [line for line in self.log(cache) if '" 200 ' in line]
-        self.assertGreaterEqual(len(streamed), 3)
+        first = Clients(self, cache)
+        self.assertEqual(await first.skopeo(SINGLE), expected[0])
+        self.assertEqual(await first.skopeo(MULTI, "--all"), expected[1])
+        filled = self.log(cache)
+        self.assertGreaterEqual(len([line for line in filled if '" 200 ' in line]), 3)
         await upstream.process.end()
-        store.reads.clear()
         await self.pull_all(cache, *expected)
-        again = self.log(cache)[first:]
-        self.assertEqual([line for line in again if '" 307 ' not in line], [])
-        self.assertEqual({read.status for read in store.reads} - {200, 206}, set())
+        self.assert_sent_on(self.log(cache)[len(filled) :], store)
 
 
 class UrlTests(PullCase):

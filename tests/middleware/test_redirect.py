@@ -40,6 +40,7 @@ class RedirectTests(SynchronousTestCase):
             "http://",
             "http://a/?b",
             "http://a#b",
+            "http://u:p@a",
         ):
             error = self.assertRaises(ValueError, make, {"baseurl": base}, services())
             self.assertTrue(str(error).startswith("options.baseurl: "), base)

@@ -25,6 +25,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.interfaces.middleware import IStorageMiddleware, Services
 from txregistry.middleware.aws import AwsAddresses
+from txregistry.middleware.redirect import is_base_url
 from txregistry.middleware.signing import Signer
 from txregistry.spec.weburl import is_http_url
 
@@ -54,8 +55,10 @@ def _base(url: str) -> str:
     :raise ValueError: it is none.
     """
     url = url if "://" in url else f"https://{url}"
-    if not is_http_url(url) or "?" in url or "#" in url:
-        raise ValueError("options.baseurl: expected an http or https URL without query")
+    if not is_base_url(url):
+        raise ValueError(
+            "options.baseurl: expected an http or https URL, without user and query"
+        )
     return url.rstrip("/") + "/"
 
 

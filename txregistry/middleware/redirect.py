@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +23,18 @@ def make(options: Mapping[str, Any], services: Services) -> IStorageMiddleware:
     :raise ValueError: it is no URL, or one with a query.
     """
     base = str(options["baseurl"])
-    if not is_http_url(base) or urlsplit(base).query or urlsplit(base).fragment:
-        raise ValueError("options.baseurl: expected an http or https URL without query")
+    if not is_base_url(base):
+        raise ValueError(
+            "options.baseurl: expected an http or https URL, without user and query"
+        )
     return RedirectMiddleware(base.rstrip("/"))
+
+
+def is_base_url(url: str) -> bool:
+    """Tell if paths can follow a URL, and whoever gets it learns no password."""
+    return (
+        is_http_url(url) and not re.search("[?#]", url) and not urlsplit(url).username
+    )
 
 
 @implementer(IStorageMiddleware)

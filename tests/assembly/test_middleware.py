@@ -17,6 +17,7 @@ from txregistry.assembly.context import make_context
 from txregistry.assembly.makers import complaint, maker_problems
 from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.config.read import ConfigurationError, read_config
+from txregistry.config.table import restart_of
 from txregistry.flow.disk import InlineDisk
 from txregistry.flow.wrapper import Wrapper
 from txregistry.interfaces.middleware import (
@@ -156,7 +157,7 @@ class DaemonTests(MiddlewareCase):
         self.assertEqual(report.changed, ("proxy.tagttl",))
         self.assertEqual(
             dict(report.restart),
-            {"middleware.registry": "what stands around them is made at the start"},
+            {"middleware.registry": restart_of("middleware")},
         )
         self.assertEqual(self.names(), ["r", "r"])
         self.assertEqual(self.send("GET", "/v2/secret/x/tags/list").code, 403)

@@ -140,7 +140,7 @@ class Config:
         "What stands around registry, repositories and storage; in each list the first"
         " is the innermost. docs/middleware.md has examples.",
         "2.0",
-        restart="what stands around them is made at the start",
+        restart="registry, repositories and storage are wrapped at the start",
     )
     notifications: Notifications = section(
         Notifications, "Notifications about pushes, pulls and deletes.", "2.0"

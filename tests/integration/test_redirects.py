@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from pathlib import Path
 
 from tests.integration.passwords import write_htpasswd
 from tests.integration.signed_store import SignedStore, cloudfront, serve_store
-from tests.integration.support import Registry, require, sleep
+from tests.integration.support import (
+    Registry,
+    free_port,
+    require,
+    sleep,
+    start,
+    which,
+)
 from tests.integration.test_clients import MULTI, SINGLE, Clients, PullCase
+
+TOP = Path(__file__).parents[2]
 
 
 class RedirectTests(PullCase):
@@ -120,3 +131,54 @@ class UrlTests(PullCase):
         await sleep(3.1)
         self.assertEqual((await self.get(url))[0], 403)
         self.assertEqual((await self.get(await self.locate()))[0], 200)
+
+
+class NginxTests(PullCase):
+    """The middleware ``redirect``, with nginx on the same directory."""
+
+    async def serve(self, root: Path) -> str:
+        """Start nginx as ``docs/middleware.md`` has it; give its URL."""
+        page = (TOP / "docs" / "middleware.md").read_text()
+        found = re.search(r"^```nginx\n(.*?)^```", page, re.M | re.S)
+        assert found is not None
+        location = found[1].replace("/var/lib/registry", str(root))
+        port, path = free_port(), self.directory / "nginx.conf"
+        path.write_text(
+            f"daemon off;\nmaster_process off;\npid {self.directory}/pid;\n"
+            "events {}\nhttp {\n"
+            f"access_log {self.directory}/access.log;\n"
+            f"client_body_temp_path {self.directory}/body;\n"
+            f"proxy_temp_path {self.directory}/proxy;\n"
+            f"fastcgi_temp_path {self.directory}/fastcgi;\n"
+            f"uwsgi_temp_path {self.directory}/uwsgi;\n"
+            f"scgi_temp_path {self.directory}/scgi;\n"
+            f"server {{\nlisten 127.0.0.1:{port};\n{location}}}\n}}\n"
+        )
+        argv = (which("nginx"), "-c", str(path), "-e", f"{self.directory}/error.log")
+        process = self.keep(start(*argv))
+        await self.wait_for(f"http://127.0.0.1:{port}/", process)
+        return f"http://localhost:{port}"
+
+    async def test_nginx(self) -> None:
+        """It gives what a registry has stored, whole and in part, and nothing else."""
+        require("nginx", "skopeo")
+        layout, single, multi, _ = self.make_images()
+        root = self.directory / "registry"
+        root.mkdir()
+        url = await self.serve(root)
+        options = {"baseurl": f"{url}/registry"}
+        storage = [{"name": "redirect", "options": options}]
+        merge = {"middleware": {"storage": storage}}
+        registry = await self.daemon("registry", merge=merge)
+        await self.push(layout, registry)
+        clients = Clients(self, registry)
+        self.assertEqual(await clients.skopeo(SINGLE), single)
+        self.assertEqual(await clients.skopeo(MULTI, "--all"), multi)
+        config = self.read(layout, single)["config"]["digest"]
+        blob = f"{registry.url}/v2/{SINGLE}/blobs/{config}"
+        whole = (await self.get(blob))[2]
+        status, _, part = await self.get(blob, Range="bytes=3-9")
+        self.assertEqual((status, part), (206, whole[3:10]))
+        self.assertEqual((await self.get(f"{url}/registry/txregistry/secret"))[0], 404)
+        given = (self.directory / "access.log").read_text().count('" 200 ')
+        self.assertGreaterEqual(given, 5)

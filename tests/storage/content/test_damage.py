@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import deferLater
@@ -290,6 +292,17 @@ class LargeTests(RegistryTests):
         self.assertEqual(len(got.body), SIZE - 64 * 1024)
         self.assertEqual(self.house.send("GET", path).status, 404)
         self.assert_aside(b"x" * SIZE)
+
+    def test_bad_sector_behind_a_head(self) -> None:
+        """Nobody waits for what is verified behind a HEAD: its failure is handled."""
+
+        def confirm(*_: Any) -> Deferred[None]:
+            return fail(OSError(errno.EIO, "Input/output error"))
+
+        self.patch(contents.Content, "_confirm", confirm)
+        self.house.content._verify_behind(self.digest, "identity")
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(OSError), [])
 
     def test_range(self) -> None:
         """A part is not given either before the whole has its digest."""

@@ -172,7 +172,7 @@ class Content:
     def _verify_behind(self, digest: Digest, identity: str) -> None:
         """Verify large content in the background, for the next request."""
         done = self._confirm(digest, identity)
-        done.addErrback(lambda failure: failure.trap(Unavailable, DriverError))
+        done.addErrback(lambda failure: failure.trap(Unavailable, DriverError, OSError))
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:

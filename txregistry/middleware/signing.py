@@ -56,7 +56,7 @@ class Signer:
     def sign(self, url: str, ends_at: int) -> str:
         """Give a URL that is good until some time, in seconds since the epoch.
 
-        Takes about half a millisecond.
+        Takes about a millisecond with a key of 2048 bits.
         """
         policy = canned_policy(url, ends_at)
         signed = self._key.sign(policy, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303 - CloudFront has it so

@@ -16,7 +16,12 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred, shielded
-from txregistry.interfaces.driver import IJournaled, IStorageDriver, PathNotFound
+from txregistry.interfaces.driver import (
+    IConnected,
+    IJournaled,
+    IStorageDriver,
+    PathNotFound,
+)
 from txregistry.storage.tree import layout
 
 #: Seconds between two syncs of journaled changes, which void their records.
@@ -42,6 +47,19 @@ class StorageService(Service):
         path = f"{layout.OWN}/writable-{uuid.uuid4()}"
         await self._driver.put(path, b"")
         await self._driver.delete(path)
+
+
+@attrs.define(eq=False, slots=False)
+class StorageNetwork(Service):
+    """Closes the connections of a driver at the end."""
+
+    _driver: IConnected
+
+    @deferred
+    async def stopService(self) -> None:
+        """Close those that nobody uses."""
+        super().stopService()
+        await self._driver.disconnect()
 
 
 @attrs.define(eq=False, slots=False)

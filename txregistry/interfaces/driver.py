@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -262,6 +263,16 @@ class IUncached(Interface):
 
     def uncached(path: str) -> Deferred[IUncachedFile]:
         """Open a file; fail with ``PathNotFound`` or another ``DriverError``."""
+
+
+class IConnected(Interface):
+    """Optional: a driver that asks others over the network."""
+
+    def connect(reactor: Any) -> None:
+        """Take what connections are made with, before anything else is asked for."""
+
+    def disconnect() -> Deferred[None]:
+        """Close connections that nobody uses, at the end; cannot fail."""
 
 
 @attrs.frozen

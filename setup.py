@@ -14,6 +14,10 @@ OTEL = [
     "opentelemetry-sdk>=1.20",
 ]
 
+#: Storage in a bucket. The bound is the newest that was tried: its signer is used below
+#: the client, by public names.
+S3 = ["botocore>=1.34,<1.45"]
+
 setup(
     name="txregistry",
     version=scope["__version__"],
@@ -52,8 +56,10 @@ setup(
     ],
     extras_require={
         "otel": OTEL,
+        "s3": S3,
         "test": [
             *OTEL,
+            *S3,
             "coverage>=7.4",
             "cryptography>=42",
             "fakeredis[lua]>=2.26",

@@ -59,7 +59,9 @@ def defined(dotted: str) -> bool:
 
 def rows() -> dict[str, str]:
     """Give the table of the rooms: what stands about each."""
-    found = re.findall(r"^\| `([a-z_/]+)/` \| (.*) \|$", ARCHITECTURE.read_text(), re.M)
+    found = re.findall(
+        r"^\| `([a-z0-9_/]+)/` \| (.*) \|$", ARCHITECTURE.read_text(), re.M
+    )
     return dict(found)
 
 

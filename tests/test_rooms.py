@@ -23,6 +23,7 @@ LIBRARIES |= {"werkzeug", "publicsuffixlist", "twisted", "zope", "attrs", "sqlit
 LIBRARIES |= {
     "joserfc",
     "bcrypt",
+    "botocore",
     "cryptography",
     "click",
     "rich",
@@ -43,7 +44,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "flow": ({"speed"}, CORE | {"sqlite3"}),
     "flow/redis": ({"flow", "speed", "private_names"}, CORE | {"txredisapi"}),
     "storagedriver/filesystem": (BELOW, CORE),
-    "storagedriver": (BELOW | {"storagedriver/filesystem"}, CORE),
+    "storagedriver/s3": (BELOW, CORE | {"OpenSSL", "botocore"}),
+    "storagedriver": (BELOW | {"storagedriver/filesystem", "storagedriver/s3"}, CORE),
     "storage/tree": (BELOW, CORE),
     "storage/caches": (BELOW | {"flow/redis"}, CORE),
     "storage/content": (BELOW | {"storage/tree", "storage/caches"}, CORE | {"sqlite3"}),

@@ -37,8 +37,8 @@ class MakerTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """A name that nobody provides is told with those that are."""
-        error = self.assertRaises(DriverUnknown, self.make, "s3")
-        self.assertIn("'s3' is none of filesystem, inmemory", str(error))
+        error = self.assertRaises(DriverUnknown, self.make, "nosuch")
+        self.assertIn("'nosuch' is none of filesystem, inmemory", str(error))
 
     def test_others(self) -> None:
         """Other packages' drivers are known by name, and imported when made."""

@@ -10,5 +10,6 @@ STORAGE_DRIVERS = Offered(
     {
         "filesystem": "txregistry.storagedriver.filesystem.driver:filesystem",
         "inmemory": "txregistry.storagedriver.inmemory:inmemory",
+        "s3": "txregistry.storagedriver.maker:s3",
     },
 )

@@ -1,0 +1,29 @@
+"""How large objects are divided."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.storagedriver.s3.copying import spans
+from txregistry.storagedriver.s3.settings import MIN_PART_BYTES
+
+MIB = 1024 * 1024
+
+
+class SpanTests(SynchronousTestCase):
+    """Parts of a copy."""
+
+    def test_spans(self) -> None:
+        """They cover all, and none is too small."""
+        for size in (5 * MIB, 5 * MIB + 1, 63 * MIB, 64 * MIB + 1, 9999 * MIB):
+            found = spans(size, 32 * MIB)
+            self.assertEqual((found[0][0], found[-1][1]), (0, size))
+            for (_, end), (start, _) in pairwise(found):
+                self.assertEqual(end, start)
+            self.assertGreaterEqual(min(b - a for a, b in found), MIN_PART_BYTES)
+
+    def test_at_most_ten_thousand(self) -> None:
+        """However large it is."""
+        self.assertLessEqual(len(spans(5 << 40, 5 * MIB)), 10_000)

@@ -1,0 +1,57 @@
+"""Files that are gone on with."""
+
+from __future__ import annotations
+
+from tests.storagedriver.s3.case import StoreCase
+from txregistry.flow.streams import BoundedConsumer
+from txregistry.interfaces.driver import MoveFile
+
+MIB = 1024 * 1024
+UPLOAD = "/docker/registry/v2/repositories/a/_uploads/u/data"
+
+
+class UnfinishedTests(StoreCase):
+    """Uploads in several requests, by several processes."""
+
+    def test_upload_goes_on(self) -> None:
+        """What was closed is found by another process, and goes on there."""
+        sizes = (1000, 6 * MIB, 6 * MIB, 17 * MIB)
+        kept, content = 0, bytes(range(256)) * (17 * MIB // 256)
+        for size in sizes:
+            other = self.place.driver
+            writer = self.ok(other.writer(UPLOAD, kept))
+            writer.write(content[kept:size])
+            self.ok(writer.close())
+            self.assertEqual(self.ok(other.stat(UPLOAD)).size, size)
+            self.assertEqual(len(self.store.uploads), 1)
+            self.assertEqual(self.store.objects, {})
+            kept = size
+        self.ok(self.driver.apply([MoveFile(UPLOAD, "/blob", sync=True)]))
+        self.assertTrue(self.store.objects == {"blob": content})
+        self.assertEqual(self.store.uploads, {})
+
+    def test_upload_can_be_read(self) -> None:
+        """To hash it anew it is made an object, and goes on all the same."""
+        writer = self.ok(self.driver.writer(UPLOAD))
+        writer.write(b"one")
+        self.ok(writer.close())
+        consumer = BoundedConsumer(100)
+        reader = self.ok(self.driver.reader(UPLOAD))
+        self.ok(reader.read(consumer))
+        self.assertEqual(consumer.content, b"one")
+        writer = self.ok(self.driver.writer(UPLOAD, 3))
+        writer.write(b"two")
+        self.ok(writer.close())
+        self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 6)
+
+    def test_upload_of_docker_registry(self) -> None:
+        """It leaves an object beside an upload that begins with a copy of it."""
+        key = UPLOAD[1:]
+        self.store.objects[key] = b"old"
+        self.ok(self.driver._parts.multiparts.begin(key))
+        (began,) = self.store.uploads.values()
+        self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 3)
+        began.parts[1] = b"old and new"
+        self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 11)
+        self.ok(self.driver.move(UPLOAD, "/b"))
+        self.assertEqual(self.store.objects, {"b": b"old and new"})

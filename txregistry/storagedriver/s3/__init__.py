@@ -1,0 +1,1 @@
+"""Objects in a bucket of Amazon S3, or of what speaks its protocol."""

@@ -1,0 +1,353 @@
+"""Asks the store: signs, waits, and asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IResponse
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.retry import backoff, retry
+from txregistry.flow.streams import Watchdog
+from txregistry.storagedriver.s3.answers import read_failure, read_time
+from txregistry.storagedriver.s3.endpoint import BucketPlace
+from txregistry.storagedriver.s3.request import (
+    Answer,
+    Ask,
+    Refused,
+    Stalled,
+    StoreUnreachable,
+)
+from txregistry.storagedriver.s3.signing import (
+    FrozenKeys,
+    Keychain,
+    encoded,
+    signed_headers,
+)
+from txregistry.storagedriver.s3.transport import PartBody
+
+#: Seconds after which a store that does not move is given up. To complete an upload, or
+#: to copy, may take it this long.
+STALL_SECONDS = 60.0
+
+#: How often is asked again, and the seconds before: six in all, then the client of the
+#: registry hears of it.
+_RETRIES, _FIRST_DELAY, _MAX_DELAY = 6, 0.1, 3.0
+
+#: Of questions that stalled: each has cost a minute.
+_STALLED_RETRIES = 1
+
+#: Bytes of an answer that is read whole: a page of a list has less than 2 MiB.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+#: Seconds that our clock may differ from the store's; more is corrected.
+_MAX_SKEW = 240.0
+
+
+@attrs.define(eq=False)
+class Client:
+    """Asks one bucket.
+
+    :param trace: is told of each question and its end.
+    """
+
+    _agent: Callable[[], IAgent]
+    _endpoint: BucketPlace
+    _keychain: Keychain
+    _clock: IReactorTime
+    _jitter: Callable[[], float]
+    _useragent: str
+    _trace: Callable[[str], None] | None = None
+    _skew: float = 0.0
+    asked: int = 0
+    _log = Logger()
+
+    @deferred
+    async def do(self, ask: Ask) -> Answer:
+        """Ask, and read the answer.
+
+        Fails with ``Refused`` or ``StoreUnreachable``, both after some attempts.
+        """
+        answer: Answer = await self._repeatedly(lambda: self._once(ask, self._read))
+        return answer
+
+    @deferred
+    async def open(self, ask: Ask) -> IResponse:
+        """Ask, and give the answer's head; its body waits.
+
+        Fails as :meth:`do` does.
+        """
+        response: IResponse = await self._repeatedly(
+            lambda: self._once(ask, self._head)
+        )
+        return response
+
+    def delays(self) -> Any:
+        """Give the seconds to wait before each further attempt."""
+        return backoff(_RETRIES, _FIRST_DELAY, _MAX_DELAY, self._jitter)
+
+    def _repeatedly(self, attempt: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+        state = _Attempts()
+        return retry(
+            self._clock,
+            self.delays(),
+            attempt,
+            lambda error, planned: self._next(state, error, planned),
+        )
+
+    def _next(
+        self, state: _Attempts, error: BaseException, planned: float
+    ) -> float | None:
+        if isinstance(error, Refused):
+            if error.is_passing:
+                return planned
+            if self._correct_clock(error) and not state.clock_was_set:
+                state.clock_was_set = True
+                return 0.0
+            if error.is_stale and self._keychain.is_renewable and not state.renewed:
+                state.renewed = True
+                self._keychain.renew()
+                return 0.0
+            return None
+        if isinstance(error, Stalled):
+            state.stalled += 1
+            return planned if state.stalled <= _STALLED_RETRIES else None
+        return planned if isinstance(error, StoreUnreachable) else None
+
+    def _correct_clock(self, error: Refused) -> bool:
+        """Learn the store's time of a refusal; tell if it is another than ours."""
+        theirs = read_time(error.headers.get("date", ""))
+        if error.failed.status != 403 or not theirs:
+            return False
+        skew = theirs - self._clock.seconds()
+        if abs(skew - self._skew) < _MAX_SKEW:
+            return False
+        self._log.warn("our clock differs from the store's by {s} s", s=round(skew))
+        self._skew = skew
+        return True
+
+    @property
+    def now(self) -> float:
+        """Give the time as the store has it, in seconds since the epoch."""
+        return self._clock.seconds() + self._skew
+
+    @deferred
+    async def _once(
+        self, ask: Ask, read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]]
+    ) -> Any:
+        keys = await self._keychain.keys()
+        stalled: list[bool] = []
+        steps = self._steps(ask, keys, read, stalled)
+        try:
+            return await steps
+        except CancelledError as error:
+            if not stalled:
+                raise
+            raise Stalled(f"no answer for {STALL_SECONDS:.0f} s") from error
+
+    def _steps(
+        self,
+        ask: Ask,
+        keys: FrozenKeys,
+        read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]],
+        stalled: list[bool],
+    ) -> Deferred[Any]:
+        work: Deferred[Any]
+
+        def give_up() -> None:
+            stalled.append(True)
+            work.cancel()
+
+        watchdog = Watchdog(self._clock, STALL_SECONDS, give_up)
+        watchdog.arm()
+        work = self._exchange(ask, keys, read, watchdog)
+
+        def end(result: Any) -> Any:
+            watchdog.disarm()
+            return result
+
+        return work.addBoth(end)
+
+    @deferred
+    async def _exchange(
+        self,
+        ask: Ask,
+        keys: FrozenKeys,
+        read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]],
+        watchdog: Watchdog,
+    ) -> Any:
+        response = await self._send(ask, keys, watchdog)
+        if response.code >= 300:
+            body = await collected(response, watchdog, MAX_ANSWER_BYTES)
+            self._tell(ask, response.code)
+            raise Refused(read_failure(response.code, body), headers_of(response))
+        self._tell(ask, response.code)
+        return await read(ask, response, watchdog)
+
+    @deferred
+    async def _send(self, ask: Ask, keys: FrozenKeys, watchdog: Watchdog) -> IResponse:
+        self.asked += 1
+        url = self._endpoint.url(ask.key, encoded(ask.query))
+        given = {**ask.headers, "x-amz-content-sha256": ask.sha256}
+        signed = signed_headers(
+            keys, self._endpoint.region, ask.method, url, given, self.now
+        )
+        signed["User-Agent"] = self._useragent
+        body = None
+        if ask.body or ask.method in ("PUT", "POST"):
+            body = PartBody(ask.body, watchdog.arm)
+        headers = Headers({name: [value] for name, value in signed.items()})
+        try:
+            return await self._agent().request(
+                ask.method.encode(), url.encode(), headers, body
+            )
+        except CancelledError:
+            raise
+        except Exception as error:
+            if _was_cancelled(error):
+                raise CancelledError from error
+            self._tell(ask, error)
+            raise StoreUnreachable(why(error)) from error
+
+    def _head(
+        self, ask: Ask, response: IResponse, watchdog: Watchdog
+    ) -> Deferred[IResponse]:
+        done: Deferred[IResponse] = Deferred()
+        done.callback(response)
+        return done
+
+    @deferred
+    async def _read(self, ask: Ask, response: IResponse, watchdog: Watchdog) -> Answer:
+        body = b""
+        if ask.method != "HEAD":
+            body = await collected(response, watchdog, MAX_ANSWER_BYTES)
+        return Answer(response.code, headers_of(response), body)
+
+    def _tell(self, ask: Ask, end: object) -> None:
+        if self._trace is not None:
+            self._trace(f"{ask}: {end}")
+
+
+@attrs.define
+class _Attempts:
+    """What was tried for one question."""
+
+    clock_was_set: bool = False
+    renewed: bool = False
+    stalled: int = 0
+
+
+def headers_of(response: IResponse) -> Mapping[str, str]:
+    """Give the headers of an answer, by their names in lower case."""
+    return {
+        name.decode("latin-1").lower(): values[-1].decode("latin-1")
+        for name, values in response.headers.getAllRawHeaders()
+    }
+
+
+def known_length(response: IResponse) -> int:
+    """Give how long a body is.
+
+    :raise StoreUnreachable: the store does not say; it always should.
+    """
+    length = response.length
+    if not isinstance(length, int):
+        drop(response)
+        raise StoreUnreachable("an object without a length")
+    return length
+
+
+def why(error: object) -> str:
+    """Tell why a connection failed, as one sentence."""
+    inner = getattr(error, "reasons", None)
+    if inner:
+        last = inner[-1]
+        return why(last.value if isinstance(last, Failure) else last)
+    return str(error) or type(error).__name__
+
+
+def _was_cancelled(error: object) -> bool:
+    """Tell if an agent's error stands for a cancellation, which it wraps."""
+    if isinstance(error, Failure):
+        error = error.value
+    inner = getattr(error, "reasons", ())
+    return isinstance(error, CancelledError) or any(map(_was_cancelled, inner))
+
+
+def stop(transport: Any) -> None:
+    """Close the connection of an answer."""
+    transport.stopProducing()
+
+
+class _Collector(Protocol):
+    """Reads a body that is not large."""
+
+    def __init__(
+        self, done: Deferred[bytes], watchdog: Watchdog, max_bytes: int
+    ) -> None:
+        self._done, self._watchdog, self._left = done, watchdog, max_bytes
+        self._pieces: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep some."""
+        self._watchdog.arm()
+        self._left -= len(data)
+        if self._left >= 0:
+            self._pieces.append(data)
+        else:
+            stop(self.transport)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Give all, or say that it is not all."""
+        if self._done.called:
+            return
+        is_whole = reason is not None and reason.check(ResponseDone, PotentialDataLoss)
+        if is_whole and self._left >= 0:
+            self._done.callback(b"".join(self._pieces))
+        else:
+            told = "it is too long" if self._left < 0 else _broken(reason)
+            self._done.errback(
+                Failure(StoreUnreachable(f"the answer broke off: {told}"))
+            )
+
+
+def _broken(reason: Failure | None) -> str:
+    return why(reason.value) if reason is not None else ""
+
+
+def collected(
+    response: IResponse, watchdog: Watchdog, max_bytes: int
+) -> Deferred[bytes]:
+    """Read a body; fails with ``StoreUnreachable`` if it breaks off or is too long."""
+    collector: _Collector
+
+    def give_up(_: Deferred[bytes]) -> None:
+        if collector.transport is not None:
+            stop(collector.transport)
+
+    done: Deferred[bytes] = Deferred(give_up)
+    collector = _Collector(done, watchdog, max_bytes)
+    response.deliverBody(collector)
+    return done
+
+
+class _Dropped(Protocol):
+    """Closes the connection of a body that nobody wants."""
+
+    def connectionMade(self) -> None:
+        stop(self.transport)
+
+
+def drop(response: IResponse) -> None:
+    """Forget an answer whose body was not read."""
+    response.deliverBody(_Dropped())

@@ -1,0 +1,92 @@
+"""Copies within the bucket, which the store makes itself."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import (
+    Deferred,
+    DeferredSemaphore,
+    FirstError,
+    gatherResults,
+)
+from twisted.python.failure import Failure
+
+from txregistry.flow.context import in_context
+from txregistry.flow.deferred import deferred
+from txregistry.storagedriver.s3.answers import Part, read_etag
+from txregistry.storagedriver.s3.client import Client
+from txregistry.storagedriver.s3.multipart import Multiparts, copy_source, lasting
+from txregistry.storagedriver.s3.request import Ask
+from txregistry.storagedriver.s3.settings import MIN_PART_BYTES, S3Settings
+
+Span = tuple[int, int]
+
+
+def spans(size: int, chunk: int) -> list[Span]:
+    """Divide so many bytes in parts of about a size, none of them too small for one.
+
+    :param size: at least that of the smallest part.
+    """
+    count = max(1, size // max(chunk, MIN_PART_BYTES, -(-size // 10_000)))
+    ends = [size * (index + 1) // count for index in range(count)]
+    return list(zip([0, *ends], ends, strict=False))
+
+
+@attrs.define(eq=False)
+class Copies:
+    """Copies objects of one bucket."""
+
+    _client: Client
+    _parts: Multiparts
+    _settings: S3Settings
+    _turns: DeferredSemaphore = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        limit = self._settings.multipartcopymaxconcurrency
+        self._turns = DeferredSemaphore(limit)
+
+    @deferred
+    async def copy(self, source: str, target: str, size: int) -> None:
+        """Copy an object of so many bytes, over what is there."""
+        if size <= max(self._settings.multipartcopythresholdsize, MIN_PART_BYTES):
+            await self._whole(source, target)
+            return
+        upload_id = await self._parts.begin(target)
+        try:
+            parts = await self.copy_parts(source, target, upload_id, size)
+            await self._parts.complete(target, upload_id, parts)
+        except BaseException:
+            self._parts.abort(target, upload_id).addErrback(lambda _: None)
+            raise
+
+    def copy_parts(
+        self, source: str, target: str, upload_id: str, size: int
+    ) -> Deferred[list[Part]]:
+        """Make the first bytes of an object the first parts of a file.
+
+        :param size: at least that of the smallest part.
+        """
+        found = spans(size, self._settings.multipartcopychunksize)
+        copied = [
+            self._turns.run(
+                in_context(self._parts.copy), target, upload_id, index + 1, source, span
+            )
+            for index, span in enumerate(found)
+        ]
+        done: Deferred[list[Part]] = gatherResults(copied, consumeErrors=True)
+        done.addErrback(_first_error)
+        return done
+
+    @deferred
+    async def _whole(self, source: str, target: str) -> None:
+        headers = {
+            **self._settings.object_headers,
+            "x-amz-copy-source": copy_source(self._settings.bucket, source),
+        }
+        answer = await lasting(self._client, Ask("PUT", target, headers=headers))
+        read_etag(answer.body, "CopyObjectResult")
+
+
+def _first_error(failure: Failure) -> Failure:
+    error = failure.value
+    return error.subFailure if isinstance(error, FirstError) else failure

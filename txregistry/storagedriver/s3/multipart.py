@@ -1,0 +1,184 @@
+"""Files in parts: how they begin, are looked for, completed and given up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from urllib.parse import quote
+
+import attrs
+
+from txregistry.flow.deferred import deferred
+from txregistry.storagedriver.s3.answers import (
+    Begun,
+    Part,
+    completion,
+    late_failure,
+    read_etag,
+    read_parts,
+    read_upload_id,
+    read_uploads,
+)
+from txregistry.storagedriver.s3.client import Client
+from txregistry.storagedriver.s3.request import Answer, Ask, Refused, with_body
+
+#: How often what failed late is asked again, besides all else.
+_LATE_RETRIES = 3
+
+
+@attrs.frozen
+class Unfinished:
+    """A file in parts that was not completed.
+
+    :ivar parts: by their numbers, without gaps in what they hold.
+    """
+
+    key: str
+    upload_id: str
+    parts: tuple[Part, ...]
+    modified_at: float
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of all parts."""
+        return sum(part.size for part in self.parts)
+
+
+@attrs.define(eq=False)
+class Multiparts:
+    """The files in parts of one bucket.
+
+    :param headers: with which each begins.
+    """
+
+    _client: Client
+    _bucket: str
+    _headers: Mapping[str, str]
+
+    @deferred
+    async def find(self, key: str) -> Unfinished | None:
+        """Fire with the latest one of a key, if there is one."""
+        latest: Begun | None = None
+        async for begun in self.below(key):
+            if begun.key > key:
+                break
+            if begun.key == key and (latest is None or _is_later(begun, latest)):
+                latest = begun
+        if latest is None:
+            return None
+        try:
+            parts = await self._parts(key, latest.upload_id)
+        except Refused as error:
+            if error.is_missing:
+                return None  # it was completed meanwhile
+            raise
+        times = [part.modified_at for part in parts]
+        return Unfinished(key, latest.upload_id, parts, max([latest.begun_at, *times]))
+
+    async def below(self, prefix: str) -> AsyncIterator[Begun]:
+        """Visit all whose keys begin so, by their keys; await each."""
+        markers: tuple[str, str] | None = ("", "")
+        while markers is not None:
+            query = [("prefix", prefix), ("uploads", "")]
+            if markers[0]:
+                query += [("key-marker", markers[0]), ("upload-id-marker", markers[1])]
+            answer = await self._client.do(Ask("GET", query=tuple(sorted(query))))
+            page = read_uploads(answer.body)
+            for begun in page.found:
+                yield begun
+            markers = page.markers
+
+    @deferred
+    async def begin(self, key: str) -> str:
+        """Begin one; fires with its name."""
+        ask = Ask("POST", key, (("uploads", ""),), self._headers)
+        return read_upload_id((await self._client.do(ask)).body)
+
+    @deferred
+    async def send(
+        self, key: str, upload_id: str, number: int, pieces: Sequence[bytes], sha: str
+    ) -> Part:
+        """Send one part, perhaps in the place of an earlier one."""
+        query = (("partNumber", str(number)), ("uploadId", upload_id))
+        answer = await self._client.do(Ask("PUT", key, query, body=pieces, sha256=sha))
+        etag = answer.headers.get("etag", "")
+        return Part(number, etag, sum(map(len, pieces)))
+
+    @deferred
+    async def copy(
+        self, key: str, upload_id: str, number: int, source: str, span: tuple[int, int]
+    ) -> Part:
+        """Make a part of what an object has from one offset to another."""
+        headers = {
+            "x-amz-copy-source": copy_source(self._bucket, source),
+            "x-amz-copy-source-range": f"bytes={span[0]}-{span[1] - 1}",
+        }
+        query = (("partNumber", str(number)), ("uploadId", upload_id))
+        answer = await lasting(self._client, Ask("PUT", key, query, headers))
+        etag = read_etag(answer.body, "CopyPartResult")
+        return Part(number, etag, span[1] - span[0])
+
+    @deferred
+    async def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
+        """Make a file of the parts; without parts it is given up."""
+        ask = Ask("POST", key, (("uploadId", upload_id),))
+        try:
+            await lasting(self._client, with_body(ask, completion(parts)))
+        except Refused as error:
+            # The answer to an attempt that succeeded may have been lost.
+            if not error.is_missing or not await self._is_there(key, parts):
+                raise
+
+    @deferred
+    async def abort(self, key: str, upload_id: str) -> None:
+        """Give one up; it need not be there."""
+        try:
+            await self._client.do(Ask("DELETE", key, (("uploadId", upload_id),)))
+        except Refused as error:
+            if not error.is_missing:
+                raise
+
+    @deferred
+    async def _is_there(self, key: str, parts: Sequence[Part]) -> bool:
+        try:
+            answer = await self._client.do(Ask("HEAD", key))
+        except Refused:
+            return False
+        size = sum(part.size for part in parts)
+        return answer.headers.get("content-length") == str(size)
+
+    @deferred
+    async def _parts(self, key: str, upload_id: str) -> tuple[Part, ...]:
+        found: list[Part] = []
+        marker: str | None = ""
+        while marker is not None:
+            query = [("uploadId", upload_id)]
+            if marker:
+                query.insert(0, ("part-number-marker", marker))
+            answer = await self._client.do(Ask("GET", key, tuple(query)))
+            page = read_parts(answer.body)
+            found += page.found
+            marker = page.marker or None
+        return tuple(sorted(found, key=lambda part: part.number))
+
+
+def _is_later(one: Begun, other: Begun) -> bool:
+    return one.begun_at >= other.begun_at
+
+
+def copy_source(bucket: str, key: str) -> str:
+    """Name an object that is to be copied."""
+    return quote(f"/{bucket}/{key}", safe="/-_.~")
+
+
+@deferred
+async def lasting(client: Client, ask: Ask) -> Answer:
+    """Ask for what takes long: it may fail after the head of a good answer."""
+    retries = _LATE_RETRIES
+    while True:
+        answer = await client.do(ask)
+        failed = late_failure(answer.body)
+        if failed is None:
+            return answer
+        if not retries:
+            raise Refused(failed, answer.headers)
+        retries -= 1

@@ -31,7 +31,7 @@ class MakerTests(SynchronousTestCase):
             ),
             [],
         )
-        self.assertEqual(self.problems(storage={"s3": {}}, auth={"other": {}}), [])
+        self.assertEqual(self.problems(storage={"webdav": {}}, auth={"other": {}}), [])
 
     def test_refused(self) -> None:
         """Its reason is told, with the key."""

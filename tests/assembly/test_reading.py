@@ -7,8 +7,10 @@ from pathlib import Path
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.reading import Loaded, read_sources
-from txregistry.config.read import ConfigurationError
+from txregistry.assembly.makers import s3_problems
+from txregistry.assembly.reading import Loaded, _no_driver, read_sources
+from txregistry.config.read import ConfigurationError, read
+from txregistry.config.storage import ELSEWHERE
 
 
 class ReadingTests(SynchronousTestCase):
@@ -46,7 +48,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(
             found.problems,
             [
-                "storage.s4: expected filesystem or inmemory",
+                "storage.s4: expected filesystem or inmemory or s3",
                 "auth.ldap: expected htpasswd or silly or token",
             ],
         )
@@ -55,3 +57,30 @@ class ReadingTests(SynchronousTestCase):
         """A file of something else is refused by its name."""
         error = self.assertRaises(ConfigurationError, self.read, ["a"])
         self.assertEqual(error.problems, [f"{self.path}: expected a mapping of keys"])
+
+
+GOOD = {"bucket": "b", "region": "r"}
+
+
+class ElsewhereTests(SynchronousTestCase):
+    """Each is told what to do."""
+
+    def test_what_to_do(self) -> None:
+        """The sentence names the section, and a way."""
+        for name in ELSEWHERE:
+            (problem,) = _no_driver(name)
+            self.assertTrue(problem.startswith(f"storage.{name}: "))
+        self.assertIn("storage.googleapis.com", _no_driver("gcs")[0])
+        self.assertEqual(_no_driver("s3"), [])
+
+    def test_other_name(self) -> None:
+        """The older name of S3 means the same."""
+        config = read({"version": "0.1", "storage": {"s3aws": GOOD}}).result()[0]
+        self.assertEqual(config.storage.driver, "s3")
+        self.assertEqual(config.storage.parameters, GOOD)
+
+    def test_problems(self) -> None:
+        """What the driver does not take is found by a check."""
+        self.assertEqual(s3_problems(GOOD), [])
+        (problem,) = s3_problems({**GOOD, "v4auth": False})
+        self.assertTrue(problem.startswith("storage.s3.v4auth: "))

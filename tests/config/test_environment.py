@@ -225,7 +225,7 @@ class ProblemTests(EnvironmentCase):
             ("PROXY", "http://p:3128", "proxy: expected a mapping, found text"),
             ("AUTH", "nosuch", "auth.nosuch: expected htpasswd or"),
             ("AUTH", "htpasswd", "auth.htpasswd.realm: is missing"),
-            ("STORAGE", "s3", "storage.s3: expected filesystem or inmemory"),
+            ("STORAGE", "nosuch", "storage.nosuch: expected filesystem or inmemory"),
             ("HTTP_TLS_KEY", "/nowhere", "http.tls: certificate and key go together"),
         ):
             found = self.problems(**{name: value})
@@ -330,17 +330,17 @@ class SecretTests(EnvironmentCase):
     def test_parameters_of_other_drivers(self) -> None:
         """A parameter that is secret by its name may lie in a file as well."""
         path = self.file("k3y\n")
-        (problem,) = self.problems(STORAGE="s3", STORAGE_S3_SECRETKEY_FILE=path)
-        self.assertIn("storage.s3: expected", problem)
+        (problem,) = self.problems(STORAGE="azure", STORAGE_AZURE_SECRETKEY_FILE=path)
+        self.assertIn("storage.azure: ", problem)
         found = Override(yaml.safe_load, lambda path: "k3y").apply(
-            {"storage": {"s3": {"bucket": "b"}}},
+            {"storage": {"azure": {"bucket": "b"}}},
             {
-                "REGISTRY_STORAGE_S3_SECRETKEY_FILE": path,
-                "REGISTRY_STORAGE_S3_BUCKET_FILE": path,
+                "REGISTRY_STORAGE_AZURE_SECRETKEY_FILE": path,
+                "REGISTRY_STORAGE_AZURE_BUCKET_FILE": path,
             },
         )
         self.assertEqual(
-            found.mapping, {"storage": {"s3": {"bucket": "b", "secretkey": "k3y"}}}
+            found.mapping, {"storage": {"azure": {"bucket": "b", "secretkey": "k3y"}}}
         )
         self.assertEqual(len(found.warnings), 1)
 

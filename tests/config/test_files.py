@@ -161,13 +161,13 @@ class TwinTests(FilesCase):
     def test_parameters_of_packages(self) -> None:
         """So may parameters of drivers that no model declares, if they look like it."""
         read = Files(lambda path: FileText(f"text of {path}\n"), {}).fill
-        s3 = {"secretkeyfile": "a", "keyfile": "b", "tls": {"passwordfile": "c"}}
-        filled = read({"storage": {"s3": s3, "delete": {"enabled": True}}})
+        azure = {"secretkeyfile": "a", "keyfile": "b", "tls": {"passwordfile": "c"}}
+        filled = read({"storage": {"azure": azure, "delete": {"enabled": True}}})
         self.assertEqual(
             filled.mapping,
             {
                 "storage": {
-                    "s3": {
+                    "azure": {
                         "secretkey": "text of a",
                         "keyfile": "b",
                         "tls": {"password": "text of c"},
@@ -192,7 +192,7 @@ class TwinTests(FilesCase):
         for mapping in (
             {"storage": "inmemory", "auth": "none", "proxy": "x"},
             {"notifications": {"endpoints": [None, "x"]}, "health": []},
-            {"storage": {"s3": None}, "auth": {"other": ["x"]}},
+            {"storage": {"azure": None}, "auth": {"other": ["x"]}},
             {"notifications": {"endpoints": {"name": "x"}}},
         ):
             self.assertEqual(read(mapping).mapping, mapping)

@@ -34,7 +34,7 @@ WRONG: tuple[Mapping[str, Any], ...] = (
     {"version": "0.2"},
     {"storage": None},
     {"storage": {}},
-    {"storage": "s3"},
+    {"storage": "nosuch"},
     {"storage": {"inmemory": None, "filesystem": None}},
     {"storage": {"inmemory": None, "other": None}},
     {"storage": {"filesystem": {"maxthreads": "many"}}},
@@ -101,7 +101,7 @@ class SchemaTests(SynchronousTestCase):
     def test_is_a_schema(self) -> None:
         """It is one of draft 2020-12."""
         Draft202012Validator.check_schema(schema())
-        Draft202012Validator.check_schema(schema(["s3"], ["ldap"], True))
+        Draft202012Validator.check_schema(schema(["azure"], ["ldap"], True))
 
     def problems(self, mapping: Mapping[str, Any]) -> list[str]:
         """Give what the daemon finds; files that are named need not be there."""
@@ -156,11 +156,11 @@ class SchemaTests(SynchronousTestCase):
 
     def test_what_packages_offer(self) -> None:
         """Their drivers and controllers have any parameters."""
-        offered = Draft202012Validator(schema(["s3"], ["ldap"]))
+        offered = Draft202012Validator(schema(["azure"], ["ldap"]))
         for config in (
-            {"storage": {"s3": {"bucket": "b"}}, "auth": {"ldap": {"url": "x"}}},
-            {"storage": "s3", "auth": "ldap"},
+            {"storage": {"azure": {"bucket": "b"}}, "auth": {"ldap": {"url": "x"}}},
+            {"storage": "azure", "auth": "ldap"},
         ):
             self.assertEqual(self.errors(offered, {**MINIMAL, **config}), [])
-        both = {"storage": {"s3": None, "inmemory": None}}
+        both = {"storage": {"azure": None, "inmemory": None}}
         self.assertNotEqual(self.errors(offered, {**MINIMAL, **both}), [])

@@ -131,7 +131,7 @@ class CompleteTests(SynchronousTestCase):
         for row in keys():
             if row.is_section or row.twin_of or "[]" in row.path:
                 continue
-            if row.path.startswith(("auth.", "storage.filesystem.")):
+            if row.path.startswith(("auth.", "storage.filesystem.", "storage.s3.")):
                 continue
             found: Any = shown
             for name in row.path.split("."):
@@ -161,7 +161,8 @@ class CompleteTests(SynchronousTestCase):
             is_fileable = f"{row.path}file" in ROWS and not row.twin_of
             self.assertEqual(is_fileable, row.known.in_file, row.path)
             if row.twin_of:
-                mapping = everything("filesystem", "silly")
+                driver = "s3" if row.path.startswith("storage.s3.") else "filesystem"
+                mapping = everything(driver, "silly")
                 base = row.twin_of
                 named = "/f" if row.kind == "text" else {"X": "/f"}
                 put(mapping, base, "" if row.kind == "text" else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import NoReturn, cast
 
 from txregistry.auth.offered import ACCESS_CONTROLLERS
@@ -12,6 +13,7 @@ from txregistry.config.middleware import enabled
 from txregistry.config.model import Config
 from txregistry.flow.offered import Offered
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
+from txregistry.storagedriver.s3.settings import WITHOUT_BOTOCORE, read_settings
 
 
 class _NoDisk:
@@ -25,16 +27,26 @@ def maker_problems(config: Config) -> list[str]:
     """Find parameters that a package's driver or controller does not take.
 
     Those of our own are known from the model, and are not made: one of them makes the
-    file that it needs.
+    file that it needs. That for S3 needs a package, and keys that go together.
 
     :return: one line each, which begins with the key.
     """
     storage, auth = config.storage, config.auth
     return [
+        *(s3_problems(storage.parameters) if storage.driver == "s3" else ()),
         *_problems("storage", STORAGE_DRIVERS, storage.driver, storage.parameters),
         *_problems("auth", ACCESS_CONTROLLERS, auth.controller, auth.parameters),
         *_middleware_problems(config),
     ]
+
+
+def s3_problems(parameters: Mapping[str, object]) -> list[str]:
+    """Find what the S3 driver does not take; imports nothing that is large."""
+    try:
+        read_settings(parameters)
+    except ValueError as error:
+        return [str(error)]
+    return [] if find_spec("botocore") else [WITHOUT_BOTOCORE]
 
 
 def _problems(

@@ -20,6 +20,7 @@ from txregistry.config.files import Files, FileText, Filled, expand
 from txregistry.config.model import Config
 from txregistry.config.origins import Origins
 from txregistry.config.read import ConfigurationError, Reading, is_within, path_of, read
+from txregistry.config.storage import ELSEWHERE
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 #: Leave to read for all users of the machine.
@@ -68,7 +69,7 @@ def read_sources(
     filled = Files(_read_secret, environment, is_service).fill(overridden.mapping)
     reading = read(filled.mapping)
     config = reading.config
-    reading.tell(_not_offered("storage", config.storage.driver, STORAGE_DRIVERS))
+    reading.tell(_no_driver(config.storage.driver))
     reading.tell(_not_offered("auth", config.auth.controller, ACCESS_CONTROLLERS))
     reading.tell(look_around(config))
     origins = Origins(
@@ -103,6 +104,12 @@ def _problems(overridden: Overridden, filled: Filled, reading: Reading) -> list[
 
 
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,19}")
+
+
+def _no_driver(name: str) -> list[str]:
+    if name in ELSEWHERE and name not in STORAGE_DRIVERS:
+        return [f"storage.{name}: {ELSEWHERE[name]}"]
+    return _not_offered("storage", name, STORAGE_DRIVERS)
 
 
 def _not_offered(section: str, name: str, offered: Collection[str]) -> list[str]:

@@ -13,11 +13,12 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.spool import make_spool
+from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
 from txregistry.interfaces.blobs import IDescriptorCache
-from txregistry.interfaces.driver import IJournaled, IStorageDriver
+from txregistry.interfaces.driver import IConnected, IJournaled, IStorageDriver
 from txregistry.interfaces.expiry import ILedger
 from txregistry.observe.metrics import Metrics
 from txregistry.storage.caches.descriptors import MemoryDescriptors
@@ -174,6 +175,10 @@ def build_storage(context: Context) -> StorageParts:
         config.storage.driver, config.storage.parameters, disk, context.clock
     )
     descriptors = _descriptors(context, redis, driver.is_shared)
+    network = []
+    if IConnected.providedBy(driver):
+        network.append(StorageNetwork(IConnected(driver)))
+        IConnected(driver).connect(context.reactor)
     middleware = build_middleware(context, disk)
     driver = middleware.around_driver(driver)
     if context.tracer is not None:
@@ -193,7 +198,7 @@ def build_storage(context: Context) -> StorageParts:
         spool.files,
     )
     asked = () if redis is None else (redis,)
-    foundations = disk, *small, *spool.services, *asked
+    foundations = disk, *small, *network, *spool.services, *asked
     return StorageParts(disk, redis, descriptors, foundations, local, middleware)
 
 

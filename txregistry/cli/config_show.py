@@ -48,7 +48,11 @@ def in_force(config: Config) -> dict[str, Any]:
     shown = effective(config)
     driver = config.storage.driver
     if driver in DRIVERS:
-        defaults = attrs.asdict(DRIVERS[driver]())
+        defaults = {
+            field.name: field.default
+            for field in attrs.fields(DRIVERS[driver])
+            if field.default is not attrs.NOTHING
+        }
         shown["storage"][driver] = {**defaults, **shown["storage"][driver]}
     return dict(_modern(shown, ""))
 

@@ -72,7 +72,7 @@ def _check_storage(config: Config) -> list[str]:
     if not re.fullmatch("0*[1-9][0-9]*", str(threads)):
         problems.append(f"storage.{storage.driver}.maxthreads: expected 1 or more")
     root = storage.parameters.get("rootdirectory", "/")
-    if not isinstance(root, str) or not root:
+    if not isinstance(root, str) or not (root or storage.driver == "s3"):
         problems.append(f"storage.{storage.driver}.rootdirectory: expected text")
     if storage.maintenance.scrub.interval < _MIN_SCRUB_SECONDS:
         problems.append("storage.maintenance.scrub.interval: expected 1h or more")

@@ -24,7 +24,12 @@ from txregistry.config.fields import (
     plain,
 )
 from txregistry.config.middleware import SHIPPED, MiddlewareItem, StorageItem
-from txregistry.config.storage import DRIVERS, Storage, is_driver
+from txregistry.config.storage import (
+    DRIVER_ALIASES,
+    DRIVERS,
+    Storage,
+    is_driver,
+)
 
 #: Stands for an unknown driver, once its problem is reported.
 _NO_DRIVER = ""
@@ -121,7 +126,8 @@ class Reader:
             value = {value: {}} if value else {}
         if not isinstance(value, Mapping):
             return self._wrong(path, "a driver's name or a mapping", value)
-        value = {key_text(name): item for name, item in value.items()}
+        texts = {key_text(name): item for name, item in value.items()}
+        value = {DRIVER_ALIASES.get(name, name): texts[name] for name in texts}
         drivers = [name for name in value if is_driver(name)]
         if len(drivers) != 1:
             listed = ", ".join(drivers) or "none"

@@ -211,7 +211,8 @@ def _or_nothing(found: Schema) -> Schema:
 def _loosen_numbers(section: Schema) -> None:
     """Take numbers in quotes, as distribution does of parameters of drivers."""
     for found in section.get("properties", {}).values():
-        if "integer" in found.get("type", ()):
+        # A size is a text already, with a unit or without.
+        if "integer" in found.get("type", ()) and "string" not in found["type"]:
             found["type"] = [*found["type"], "string"]
             found["pattern"] = "^[0-9]+$"
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import attrs
 
-from txregistry.config.declare import LIVE, no_effect, section, setting
+from txregistry.config.declare import (
+    LIVE,
+    no_effect,
+    required,
+    secret,
+    section,
+    setting,
+)
 from txregistry.config.fields import Duration, Size
 
 
@@ -39,6 +46,104 @@ class Filesystem:
 @attrs.frozen
 class InMemory:
     """``storage.inmemory``: it has no keys."""
+
+
+@attrs.frozen
+class S3:
+    """``storage.s3``: objects of a bucket."""
+
+    bucket: str = required("Bucket, which has to be there.", "2.0")
+    region: str = required(
+        "Region that requests are signed for; most servers but Amazon's take any.",
+        "2.0",
+    )
+    accesskey: str = secret(
+        "",
+        "Access key.",
+        "2.0",
+        unset="what the variables of Amazon's tools, their files or the machine say",
+    )
+    secretkey: str = secret("", "Secret key.", "2.0")
+    sessiontoken: str = secret("", "Token of temporary credentials.")
+    regionendpoint: str = setting(
+        "", "URL of a server other than Amazon's.", "2.2", unset="Amazon's for region"
+    )
+    forcepathstyle: bool | None = setting(
+        None,
+        "Name the bucket in the path of URLs, not in the name of the host.",
+        "2.8",
+        unset="true with regionendpoint",
+    )
+    redirectendpoint: str = setting(
+        "",
+        "Scheme and host of URLs that clients are sent to, which are signed for them.",
+        "3.2",
+        unset="as the registry asks",
+    )
+    accelerate: bool = setting(False, "Use Amazon's transfer acceleration.", "3.0")
+    usedualstack: bool = setting(
+        False, "Use Amazon's hosts that have IPv6 as well.", "3.0"
+    )
+    usefipsendpoint: bool = setting(
+        False, "Use Amazon's hosts with FIPS cryptography.", "3.1"
+    )
+    secure: bool = setting(True, "Use https where the URL does not say.", "2.0")
+    skipverify: bool = setting(False, "Believe any certificate of the server.", "2.7")
+    v4auth: bool = setting(
+        True, "Sign by version 4, which is the only one; false is refused.", "2.0"
+    )
+    encrypt: bool = setting(False, "Have the server encrypt what it stores.", "2.0")
+    keyid: str = setting(
+        "", "Key of Amazon's KMS to encrypt with.", "2.3", unset="the server's own"
+    )
+    chunksize: Size = setting(
+        Size(10 * 1024 * 1024),
+        "Size of the parts that uploads are stored in; at least 5 MiB. Two are in "
+        "memory for each upload; many uploads at once have smaller ones.",
+        "2.0",
+        unit="bytes",
+        minimum=5 * 1024 * 1024,
+    )
+    multipartcopychunksize: Size = setting(
+        Size(32 * 1024 * 1024),
+        "Size of the parts in which large blobs are copied by the server.",
+        "2.7",
+        unit="bytes",
+        minimum=5 * 1024 * 1024,
+    )
+    multipartcopymaxconcurrency: int = setting(
+        100, "Number of parts that are copied at once.", "2.7", minimum=1
+    )
+    multipartcopythresholdsize: Size = setting(
+        Size(32 * 1024 * 1024),
+        "Size above which a blob is copied in parts; at most 5 GiB.",
+        "2.7",
+        unit="bytes",
+    )
+    rootdirectory: str = setting(
+        "", "What all keys begin with.", "2.0", unset="nothing"
+    )
+    storageclass: str = setting(
+        "STANDARD",
+        "Storage class of objects; NONE names none, for servers that know none.",
+        "2.3",
+    )
+    objectacl: str = setting("private", "Canned ACL of objects.", "2.7")
+    useragent: str = setting("", "User-Agent of requests.", "2.5", unset="our own")
+    loglevel: str = setting(
+        "off",
+        "Log requests to the server: off, or any other for a line for each.",
+        "3.0",
+        choices=(
+            "off",
+            "debug",
+            "debugwithsigning",
+            "debugwithhttpbody",
+            "debugwithrequestretries",
+            "debugwithrequesterrors",
+            "debugwitheventstreambody",
+        ),
+    )
 
 
 @attrs.frozen
@@ -193,10 +298,32 @@ def is_driver(name: str) -> bool:
 
 
 #: The parameters of the storage drivers that come with the house.
-DRIVERS: Mapping[str, type[Any]] = {"filesystem": Filesystem, "inmemory": InMemory}
+DRIVERS: Mapping[str, type[Any]] = {
+    "filesystem": Filesystem,
+    "inmemory": InMemory,
+    "s3": S3,
+}
+
+#: Other names of drivers.
+DRIVER_ALIASES: Mapping[str, str] = {"s3aws": "s3"}
+
+#: Drivers of Docker's registry that are not here, and what to do instead.
+ELSEWHERE: Mapping[str, str] = {
+    "s3goamz": "name it s3; the keys are the same",
+    "gcs": "use s3 with regionendpoint https://storage.googleapis.com and an HMAC key"
+    " of a service account; the objects are found where they are",
+    "azure": "Azure does not speak S3: copy the container to a store that does, or to a"
+    " directory that filesystem uses",
+    "oss": "use s3 with the S3-compatible endpoint of the region, and"
+    " forcepathstyle: false",
+    "swift": "use s3 with the s3api endpoint of Swift, and copy the container there:"
+    " large objects are kept otherwise",
+    "rados": "use s3 with Ceph's object gateway, and copy the pool there",
+}
 
 #: What each of them is.
 DRIVER_DOCS: Mapping[str, str] = {
     "filesystem": "Directory of a file system, in the layout of Docker distribution.",
     "inmemory": "Memory of the process, for tests. It has no keys.",
+    "s3": "Bucket of Amazon S3, or of a server that speaks its protocol.",
 }

@@ -1,0 +1,1 @@
+The storage driver `s3` keeps everything in a bucket of Amazon S3, Ceph, MinIO or another server that speaks its protocol, in the layout of Docker's registry; `pip install 'txregistry[s3]'` brings what it needs. Sections `gcs`, `azure`, `oss` and `swift` are refused with a sentence that says what to do.

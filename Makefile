@@ -134,7 +134,8 @@ $(VENV)/tools: $(VENV)/made
 $(VENV)/peers: $(VENV)/made scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
 		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync \
-		iproute2 openssl apache2-utils
+		iproute2 openssl apache2-utils \
+		ceph-mon ceph-osd radosgw ceph-common
 	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
 		prometheus:usr/bin/promtool
 	touch $@

@@ -28,6 +28,7 @@ from txregistry.interfaces.driver import (
     FileStat,
     IConnected,
     InvalidOffset,
+    IObjectKeys,
     IPruner,
     IStorageDriver,
     IURLProvider,
@@ -63,7 +64,7 @@ def _told(path: str) -> Iterator[None]:
         raise as_driver_error(path, error) from error
 
 
-@implementer(IStorageDriver, IPruner, IURLProvider, IConnected)
+@implementer(IStorageDriver, IPruner, IURLProvider, IObjectKeys, IConnected)
 @attrs.define(eq=False)
 class S3Driver:
     """Objects of one bucket.
@@ -291,6 +292,10 @@ class S3Driver:
         with _told(path):
             signed: str = await self._parts.signed_url(key, request.method, URL_SECONDS)
         return signed
+
+    def key(self, path: str) -> str:
+        """Give the key of a file's object, below the root directory."""
+        return self._key(path)
 
     def _key(self, path: str) -> str:
         return self._parts.keys.key(check_file(self.name, path))

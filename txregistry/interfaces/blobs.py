@@ -211,6 +211,9 @@ class IDescriptorCache(Interface):
     is_shared: bool = Attribute(
         "Whether others write to it as well, so that it cannot say who may see what."
     )
+    owes: int = Attribute(
+        "How many deletions others have not been told of, as the cache is away."
+    )
 
     def repository(name: RepositoryName) -> IBlobDescriptorService:
         """Give what remembers for one repository.

@@ -14,7 +14,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.sessions import Sessions
 from txregistry.interfaces.blobs import IBlobDescriptorService
-from txregistry.interfaces.driver import IStorageDriver, IURLProvider
+from txregistry.interfaces.driver import IGrowingFiles, IStorageDriver, IURLProvider
 from txregistry.interfaces.namespace import (
     IBlobFinder,
     INamespace,
@@ -24,6 +24,7 @@ from txregistry.interfaces.namespace import (
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches.descriptors import (
+    BelievedStatter,
     CachedStatter,
     LinkStatter,
     SharedStatter,
@@ -176,6 +177,8 @@ class LocalNamespace:
         statter = LinkedStatter(name, Links(self._driver), self._content)
         if self._driver.is_shared and not cache.is_shared:
             return LinkStatter(statter.linked)
-        if cache.is_shared:
+        if not cache.is_shared:
+            return CachedStatter(remembered, statter)
+        if IGrowingFiles.providedBy(self._driver):
             return SharedStatter(remembered, statter.linked, self._content)
-        return CachedStatter(remembered, statter)
+        return BelievedStatter(CachedStatter(remembered, statter), statter, cache)

@@ -14,6 +14,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer_only
 
 from tests.storage.caches.fakes import Answer, Commands, FakeRedis, Looking
 from txregistry.flow.redis.client import (
@@ -23,15 +24,19 @@ from txregistry.flow.redis.client import (
     RedisSettings,
 )
 from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.interfaces.driver import FileStat, IStorageDriver
+from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.errors import BlobUnknown, Unavailable
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches import redis_descriptors
 from txregistry.storage.caches.descriptors import (
     SharedStatter,
 )
 from txregistry.storage.caches.redis_descriptors import ENTRY_SECONDS, RedisDescriptors
+from txregistry.storage.tree import layout
+from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.descriptors import (
     ALIAS,
     CONTENT,
@@ -228,14 +233,20 @@ class DeletedMeanwhileTests(SynchronousTestCase):
         self.assertEqual(redis.commands.hashes, {})
 
 
-class SharedTests(SynchronousTestCase):
+class RepositoryCase(SynchronousTestCase):
     """A local repository over a cache that others write to as well."""
 
+    def make_driver(self) -> MemoryDriver:
+        return MemoryDriver(self.clock)
+
     def setUp(self) -> None:
-        clock = Clock()
-        self.redis = FakeRedis(clock)
+        self.clock = Clock()
+        self.redis = FakeRedis(self.clock)
+        self.driver = self.make_driver()
         self.house = TestHouse(
-            clock=clock, descriptors=RedisDescriptors(self.redis, clock)
+            clock=self.clock,
+            driver=self.driver,
+            descriptors=RedisDescriptors(self.redis, self.clock),
         )
         self.blobs = self.successResultOf(
             self.house.local.repository(RepositoryName("a"))
@@ -245,6 +256,10 @@ class SharedTests(SynchronousTestCase):
         upload = self.successResultOf(self.blobs.create())
         upload.write(CONTENT)
         self.successResultOf(upload.commit(DESCRIPTOR))
+
+
+class SharedTests(RepositoryCase):
+    """The links of a directory decide, and the cache saves a look at the content."""
 
     def test_not_believed_about_the_size(self) -> None:
         """How large a blob is, its file says."""
@@ -280,4 +295,69 @@ class SharedTests(SynchronousTestCase):
         self.successResultOf(self.blobs.stat(DIGEST))
         self.successResultOf(self.blobs.delete(DIGEST))
         self.assertEqual(self.redis.commands.hashes, {})
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
+
+
+@implementer_only(IStorageDriver)
+class ObjectDriver(MemoryDriver):
+    """Files are there when they are complete, and looks at them are counted."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock, is_shared=True)
+        self.looks: list[str] = []
+
+    def get(self, path: str) -> Deferred[bytes]:
+        self.looks.append(path)
+        return super().get(path)
+
+    def reader(self, path: str) -> Deferred[IStoredFile]:
+        self.looks.append(path)
+        return super().reader(path)
+
+    def stat(self, path: str) -> Deferred[FileStat]:
+        self.looks.append(path)
+        return super().stat(path)
+
+
+class BelievedTests(RepositoryCase):
+    """An object store, where all nodes ask one redis instead of the links."""
+
+    def make_driver(self) -> MemoryDriver:
+        return ObjectDriver(self.clock)
+
+    def test_not_believed_about_another_digest(self) -> None:
+        """What is no alias is the content of its own digest alone."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        other = Digest.of(b"other")
+        self.redis.commands.hashes[f"blobs::{DIGEST}"]["digest"] = str(other)
+        found = self.successResultOf(self.blobs.stat(DIGEST))
+        self.assertEqual(found.digest, DIGEST)
+
+    def test_deleted(self) -> None:
+        """What was deleted is gone from the cache, for all nodes."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.successResultOf(self.blobs.delete(DIGEST))
+        self.assertEqual(self.redis.commands.hashes, {})
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
+
+    def test_one_look(self) -> None:
+        """A blob whose descriptor is cached costs its own file alone."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.driver.looks.clear()
+        self.successResultOf(self.blobs.open(DIGEST)).close()
+        self.assertEqual(self.driver.looks, [layout.blob_data(DIGEST)])
+
+    def test_not_deleted_without_redis(self) -> None:
+        """While redis is away nothing is deleted, as other nodes would not know."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.redis.factory.size = 0
+        self.failureResultOf(self.blobs.delete(DIGEST), Unavailable)
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.redis.factory.size = 2
+        self.clock.advance(RETRY_SECONDS)
+        self.successResultOf(self.blobs.delete(DIGEST))
         self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)

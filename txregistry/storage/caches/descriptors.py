@@ -17,7 +17,7 @@ from txregistry.interfaces.blobs import (
 )
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.errors import BlobUnknown, Unavailable
 from txregistry.spec.reference import RepositoryName
 from txregistry.speed.failures import failed
 from txregistry.storage.caches.repository_cache import RepositoryCache
@@ -57,6 +57,7 @@ class MemoryDescriptors:
 
     _limit: int
     is_shared: bool = False
+    owes: int = 0
     _cache: RepositoryCache[Descriptor] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +99,42 @@ class CachedStatter:
     def clear(self, digest: Digest) -> Deferred[None]:
         """Forget a digest."""
         return self._cache.clear(digest=digest)
+
+
+@implementer(IBlobDescriptorService)
+@attrs.define(eq=False)
+class BelievedStatter:
+    """A statter over a cache of all nodes, which is asked instead of the links.
+
+    For an object store, where each look at a link is a request. What is deleted has to
+    be gone from the cache first: while that is away, nothing is deleted.
+    """
+
+    _cached: CachedStatter
+    _backend: IBlobStatter
+    _all: IDescriptorCache
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        """Fire with the descriptor, from the cache or the backend."""
+        found: Descriptor = await self._cached.stat(digest=digest)
+        is_alias = found.digest.algorithm != digest.algorithm
+        if found.digest == digest or is_alias:
+            return found
+        # Whatever wrote this to the cache, it is the content of another digest.
+        return await self._backend.stat(digest=digest)
+
+    def set_descriptor(self, digest: Digest, descriptor: Descriptor) -> Deferred[None]:
+        """Remember a descriptor."""
+        return self._cached.set_descriptor(digest=digest, descriptor=descriptor)
+
+    @deferred
+    async def clear(self, digest: Digest) -> None:
+        """Forget a digest; fail with ``Unavailable`` if the cache cannot be told."""
+        await self._cached.clear(digest=digest)
+        if self._all.owes:
+            reason = "the cache of descriptors cannot be told of a deletion"
+            raise Unavailable({"reason": reason})
 
 
 @implementer(IBlobDescriptorService)

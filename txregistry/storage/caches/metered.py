@@ -32,6 +32,11 @@ class MeteredDescriptors:
         """Tell whether other processes write to the cache too."""
         return self._cache.is_shared
 
+    @property
+    def owes(self) -> int:
+        """Count the deletions that others have not been told of."""
+        return self._cache.owes
+
     def repository(self, name: RepositoryName) -> IBlobDescriptorService:
         """Give the cache of one repository."""
         return MeteredRepository(self._cache.repository(name=name), self._meter)

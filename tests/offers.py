@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,10 +12,16 @@ from txregistry.flow.offered import Offered
 
 
 class Point:
-    """An entry point; counts how often it is imported."""
+    """An entry point; counts how often it is imported.
 
-    def __init__(self, name: str, made: Any) -> None:
+    :param package: what it belongs to; empty for code that is not installed.
+    """
+
+    value = "somewhere:make"
+
+    def __init__(self, name: str, made: Any, package: str = "") -> None:
         self.name, self.made, self.loaded = name, made, 0
+        self.dist = SimpleNamespace(name=package) if package else None
 
     def load(self) -> Any:
         self.loaded += 1

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.examples import access, driver
 from tests.offers import Point, offer
-from txregistry.assembly import makers
+from txregistry.assembly import loading, makers
 from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.read import read_config
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
@@ -61,6 +61,19 @@ class MakerTests(SynchronousTestCase):
             offer(self, STORAGE_DRIVERS, Point("dict", make))
             (problem,) = self.problems(storage={"dict": {}})
             self.assertTrue(problem.startswith(f"storage.dict: {told}"), problem)
+
+    def test_names_that_are_taken(self) -> None:
+        """A package that offers what is ours under its name is told of, if it is
+        configured; so the warning of a check."""
+        offer(self, STORAGE_DRIVERS, Point("inmemory", None, "rival"))
+        offer(self, ACCESS_CONTROLLERS, Point("silly", None, "rival"))
+        text = '{version: "0.1", storage: inmemory}'
+        with open(path := self.mktemp(), "w") as file:
+            file.write(text)
+        self.assertEqual(
+            loading.examine(path, {}).warnings,
+            ["storage.inmemory: is txregistry's own; that of rival is not used"],
+        )
 
     def test_ours_are_not_made(self) -> None:
         """A password file that is missing is not made by a check."""

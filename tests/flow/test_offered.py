@@ -44,6 +44,13 @@ class OfferedTests(SynchronousTestCase):
         self.assertEqual((sorted(OURS), OURS.others), (["path", "text"], frozenset()))
         self.assertNotEqual(OURS.load("path"), 7)
 
+    def test_rivals(self) -> None:
+        """Packages that offer a name of ours are named, but for our own."""
+        names = ["z", "a", "", "txregistry"]
+        offer(self, OURS, *(Point("path", 7, name) for name in names), Point("x", 7))
+        self.assertEqual(OURS.rivals("path"), ["a", "somewhere:make", "z"])
+        self.assertEqual(OURS.rivals("text") + OURS.rivals("x"), [])
+
     def test_nobody(self) -> None:
         """What nobody offers cannot be had."""
         offer(self, OURS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from txregistry.assembly.makers import maker_problems
+import attrs
+
+from txregistry.assembly.makers import maker_problems, maker_warnings
 from txregistry.assembly.namedfiles import file_problems
 from txregistry.assembly.reading import Loaded, read_sources
 from txregistry.config.model import Config
@@ -39,4 +41,5 @@ def examine(
         yield from maker_problems(config)
         yield from file_problems(config, environment)
 
-    return read_sources(path, environment, is_service, look_around)
+    found = read_sources(path, environment, is_service, look_around)
+    return attrs.evolve(found, warnings=found.warnings + maker_warnings(found.config))

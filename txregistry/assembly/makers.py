@@ -1,4 +1,4 @@
-"""Make what a package offers, to see whether its parameters can be used."""
+"""Look at what packages offer: whether it is used, and takes its parameters."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ def maker_problems(config: Config) -> list[str]:
         *_problems("storage", STORAGE_DRIVERS, storage.driver, storage.parameters),
         *_problems("auth", ACCESS_CONTROLLERS, auth.controller, auth.parameters),
         *_middleware_problems(config),
+    ]
+
+
+def maker_warnings(config: Config) -> list[str]:
+    """Find packages that offer what is configured under a name that is ours.
+
+    :return: one line each, which begins with the key.
+    """
+    named = (
+        ("storage", config.storage.driver, STORAGE_DRIVERS),
+        ("auth", config.auth.controller, ACCESS_CONTROLLERS),
+    )
+    return [
+        f"{kind}.{name}: is txregistry's own; that of {package} is not used"
+        for kind, name, offered in named
+        for package in offered.rivals(name)
     ]
 
 

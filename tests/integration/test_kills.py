@@ -10,12 +10,18 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
+from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThreadPool
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.kills.arena import Arena
+from tests.integration.kills.client import Answer
 from tests.integration.kills.documents import ACCEPT
+from tests.integration.kills.inspector import Inspector
+from tests.integration.kills.model import Model, Pending
 from tests.integration.support import IntegrationCase, Registry, require
 
 ROUNDS = int(os.environ.get("TXREGISTRY_KILLS") or 15)
@@ -23,6 +29,33 @@ LONG = "TXREGISTRY_KILLS" in os.environ
 
 #: Rounds after which everything is collected and docker-registry has a look.
 CHUNK = 100
+
+
+class ForgottenTests(SynchronousTestCase):
+    """Uploads that a registry may have forgotten when it starts."""
+
+    def inspector(self, status: int, started_at: float, acknowledged: int) -> Inspector:
+        """Look at an upload that began 30.5 s after the epoch."""
+        pending = Pending(0, "a/b", "u", "/v2/a/b/blobs/uploads/u", b"xy", "d", 30.5)
+        pending.acknowledged = pending.sent = acknowledged
+        model = Model(uploads={"u": pending})
+        client = mock.Mock()
+        client.ask.return_value = Answer(status, {}, b"")
+        dice = random.Random(1)
+        return Inspector(Path(self.mktemp()), client, model, dice, started_at)
+
+    def test_forgotten(self) -> None:
+        """One without bytes may be gone after more than a minute: the promise ends."""
+        inspector = self.inspector(404, 90.1, acknowledged=0)
+        inspector.settle_upload(inspector.model.uploads["u"])
+        self.assertEqual(inspector.model.uploads, {})
+
+    def test_promised(self) -> None:
+        """Within a minute none may, and none with bytes ever."""
+        for started_at, acknowledged in ((90.0, 0), (9000.0, 1)):
+            inspector = self.inspector(404, started_at, acknowledged)
+            pending = inspector.model.uploads["u"]
+            self.assertRaises(AssertionError, inspector.settle_upload, pending)
 
 
 class KillTests(IntegrationCase):

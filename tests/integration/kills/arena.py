@@ -62,6 +62,7 @@ class Arena:
     delay: float = 0.3
     counts: dict[str, int] = attrs.field(factory=dict)
     _daemon: subprocess.Popen[bytes] | None = None
+    _listening_at: float = 0.0
     _running: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
     _reported: bool = False
     _dice: random.Random = attrs.field(init=False)
@@ -270,7 +271,7 @@ class Arena:
         client = Client(self.port)
         dice = random.Random(self._dice.random())
         try:
-            Inspector(self.root, client, self.model, dice).settle()
+            Inspector(self.root, client, self.model, dice, self._listening_at).settle()
         except Gone as gone:
             raise AssertionError(self._said()) from gone
         finally:
@@ -290,6 +291,7 @@ class Arena:
             assert daemon.poll() is None, self._said()
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
+                self._listening_at = time.time()
                 return daemon
             except OSError:
                 time.sleep(0.02)

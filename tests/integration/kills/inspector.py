@@ -17,12 +17,16 @@ from tests.integration.kills.model import Model, Pending
 
 @attrs.define(eq=False)
 class Inspector:
-    """Compares a registry with the model, which then knows what was not certain."""
+    """Compares a registry with the model, which then knows what was not certain.
+
+    :ivar started_at: when the registry started, at the latest; seconds since the epoch.
+    """
 
     root: Path
     client: Client
     model: Model
     dice: random.Random
+    started_at: float
 
     def settle(self) -> None:
         """Look at everything.
@@ -38,7 +42,7 @@ class Inspector:
         for key, values in self.model.tags.known():
             self._settle_tag(key, values)
         for pending in list(self.model.uploads.values()):
-            self._settle_upload(pending)
+            self.settle_upload(pending)
         self._check_whole()
         self._check_lists()
         self._check_referrers()
@@ -69,12 +73,13 @@ class Inspector:
             self._expect(answer.body == content, answer, key)
         self.model.tags.narrow(key, found)
 
-    def _settle_upload(self, pending: Pending) -> None:
+    def settle_upload(self, pending: Pending) -> None:
         """See where an upload stands, and perhaps bring it to its end."""
         about = (pending.upload_id, pending.digest)
         path = pending.location  # which may be older than what has come
         answer = self.client.ask("GET", path)
-        if answer.status == 404 and pending.ending:
+        forgotten = pending.ending or pending.may_be_forgotten(self.started_at)
+        if answer.status == 404 and forgotten:
             del self.model.uploads[pending.upload_id]
             return
         self._expect(answer.status == 204, answer, about, path)

@@ -10,6 +10,7 @@ import attrs
 
 from tests.integration.kills.documents import Document, digest_of
 from tests.integration.kills.facts import Facts, Key
+from txregistry.storage.uploads.pending_uploads import LOST_SECONDS
 
 #: Lines that are remembered of what was done, to explain a failure.
 REMEMBERED = 20_000
@@ -22,6 +23,7 @@ class Pending:
     :ivar acknowledged: bytes that the registry has said it has.
     :ivar sent: bytes that it may have.
     :ivar ending: it is being committed or cancelled, so it may be gone.
+    :ivar asked_at: when it was asked for, in seconds since the epoch; it began later.
     """
 
     owner: int
@@ -30,9 +32,21 @@ class Pending:
     location: str
     content: bytes
     digest: str
+    asked_at: float
     acknowledged: int = 0
     sent: int = 0
     ending: bool = False
+
+    def may_be_forgotten(self, started_at: float) -> bool:
+        """Tell whether a registry may know nothing of it.
+
+        Until a byte is acknowledged it may exist in memory only, and a registry that
+        starts too long after it began does not believe its URL.
+
+        :param started_at: when that registry started, at the latest.
+        """
+        age = started_at - int(self.asked_at)  # the URL has whole seconds
+        return not self.acknowledged and age > LOST_SECONDS
 
 
 @attrs.define(eq=False)

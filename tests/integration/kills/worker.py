@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -76,6 +77,7 @@ class Worker:
         with self.model.lock:
             self.model.blobs.widen(key, True)
         path = f"/v2/{key[0]}/blobs/uploads/?mount={key[1]}&from={source[0]}"
+        asked_at = time.time()
         answer = self._ask("POST", path)
         with self.model.lock:
             if answer.status == 201:
@@ -84,7 +86,7 @@ class Worker:
         # It has been collected in between, so it is an upload like any other.
         self._expect(answer.status == 202 and self._unsure(source), answer, source)
         content = self.model.contents[key[1]]
-        pending = self._begun(key[0], content, key[1], answer.location)
+        pending = self._begun(key[0], content, key[1], answer.location, asked_at)
         self._finish(pending)
 
     def do_image(self) -> None:
@@ -288,15 +290,23 @@ class Worker:
 
     def _begin(self, repository: str, content: bytes, digest: str = "") -> Pending:
         digest = digest or self.model.learn(content, self.number)
+        asked_at = time.time()
         answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/")
         self._expect(answer.status == 202, answer, (repository, digest))
-        return self._begun(repository, content, digest, answer.location)
+        return self._begun(repository, content, digest, answer.location, asked_at)
 
     def _begun(
-        self, repository: str, content: bytes, digest: str, location: str
+        self,
+        repository: str,
+        content: bytes,
+        digest: str,
+        location: str,
+        asked_at: float,
     ) -> Pending:
         upload_id = location.partition("?")[0].rpartition("/")[2]
-        pending = Pending(self.number, repository, upload_id, location, content, digest)
+        pending = Pending(
+            self.number, repository, upload_id, location, content, digest, asked_at
+        )
         with self.model.lock:
             self.model.uploads[upload_id] = pending
         return pending

@@ -10,7 +10,7 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
-from txregistry.cli.exits import fail
+from txregistry.cli.exits import epilog, fail
 from txregistry.cli.facts import facts
 from txregistry.config.table import Key, find_key, keys, near
 
@@ -23,7 +23,7 @@ def _complete(context: Any, param: Any, incomplete: str) -> list[CompletionItem]
     ]
 
 
-@click.command()
+@click.command(epilog=epilog("config explain"))
 @click.argument("key", shell_complete=_complete)
 @click.option("--json", "as_json", is_flag=True, help="Tell in JSON.")
 def explain(key: str, as_json: bool) -> None:

@@ -24,7 +24,8 @@ NEEDS_RESTART = 3
 #: ``EX_NOPERM`` of sysexits(3).
 NOT_PERMITTED = 77
 
-#: What each status says: in general, under no name, and of single commands.
+#: What each status says: in general, under no name, and of single commands. A command
+#: with an empty text never ends so.
 STATUSES: Mapping[int, Mapping[str, str]] = {
     0: {
         "": "It is done.",
@@ -33,7 +34,9 @@ STATUSES: Mapping[int, Mapping[str, str]] = {
         "adopt": "It can be taken over; it was; it is taken back.",
     },
     FAILED: {
-        "": "It failed, or there is no such key.",
+        "": "It failed.",
+        "health": "The daemon is not well, or does not answer.",
+        "config explain": "There is no such key.",
         "config check": "There are problems.",
         "verify": "Something is damaged or missing.",
         "adopt": "It can be taken over, with something to look at; or --apply failed,"
@@ -50,11 +53,17 @@ STATUSES: Mapping[int, Mapping[str, str]] = {
         " see to what is said, and run --back again.",
     },
     NOT_PERMITTED: {
-        "": "This user may not open the control socket of the daemon.",
+        "": "This user may not open the control socket of the daemon, or signal it.",
+        "adopt": "",
+        "config check": "",
+        "config explain": "",
     },
     EX_CONFIG: {
         "": "The configuration cannot be used; config check tells why.",
-        "reload": "So it is, and the previous one stays in force.",
+        "adopt": "",
+        "config check": "",
+        "config explain": "",
+        "reload": "The configuration cannot be used; the previous one stays in force.",
     },
 }
 
@@ -75,16 +84,14 @@ def meaning(status: int) -> str:
     return " ".join(
         f"Of {command}: {text[:1].lower()}{text[1:]}" if command else text
         for command, text in STATUSES[status].items()
+        if text
     )
 
 
 def epilog(command: str) -> str:
-    """Return the statuses of a command that has meanings of its own, for its help."""
-    lines = [
-        f"  {status:2}  {of.get(command) or of['']}"
-        for status, of in STATUSES.items()
-        if command in of or "" in of
-    ]
+    """Return the statuses of a command, for its help."""
+    texts = {status: of.get(command, of.get("", "")) for status, of in STATUSES.items()}
+    lines = [f"  {status:2}  {text}" for status, text in texts.items() if text]
     return "\b\n" + "\n".join(["Exit statuses:", *lines])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from txregistry.cli.collect import CollectFailed, Options, collect
-from txregistry.cli.exits import fail
+from txregistry.cli.exits import epilog, fail
 from txregistry.cli.options import Seconds, as_json_option, unlocked_option
 from txregistry.cli.places import config_argument, place_of, usable_storage
 
@@ -21,7 +21,7 @@ _STAGES = {
 }
 
 
-@click.command("garbage-collect")
+@click.command("garbage-collect", epilog=epilog("garbage-collect"))
 @config_argument
 @click.option(
     "-d", "--dry-run", is_flag=True, help="Delete nothing, say what would go."

@@ -12,7 +12,7 @@ import click
 from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, connect
 from txregistry.cli.daemon import ask as ask_daemon
-from txregistry.cli.exits import FAILED, fail
+from txregistry.cli.exits import FAILED, epilog, fail
 from txregistry.cli.places import config_argument, place_of, usable
 from txregistry.config.ciphers import OPTIONAL_CLIENT_AUTH
 from txregistry.config.fields import host_and_port
@@ -36,7 +36,7 @@ class DaemonUnhealthy(Exception):
     """The daemon is not well, or does not answer; the message says why."""
 
 
-@click.command("health")
+@click.command("health", epilog=epilog("health"))
 @config_argument
 def health(file: str | None) -> None:
     """Ask the daemon whether it is well; end with 1, and say why, if it is not.

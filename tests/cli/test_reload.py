@@ -10,6 +10,7 @@ import socket
 import tempfile
 import threading
 from typing import Any
+from unittest import mock
 
 import yaml
 from click.testing import CliRunner, Result
@@ -133,6 +134,20 @@ class ReloadTests(SynchronousTestCase):
         answer = {"report": NOTHING}
         self.answered(answer, "--or-signal=7", f"--socket={self.socket}")
         self.assertEqual(len(sent), 2)
+        result = self.reload("--or-signal=7", "--json", f"--socket={self.socket}")
+        self.assertEqual(json.loads(result.stdout), {"signalled": 7})
+
+    def test_signal_cannot_be_sent(self) -> None:
+        """No such process, or one of somebody else: a reason and a status."""
+        for error, status, told in (
+            (ProcessLookupError, 1, "there is no process 7: no daemon answers"),
+            (OverflowError, 1, "there is no process 7: no daemon answers"),
+            (PermissionError, 77, "this user may not signal process 7: no daemon"),
+        ):
+            self.patch(os, "kill", mock.Mock(side_effect=error))
+            result = self.reload("--or-signal=7", self.config)
+            self.assertEqual(result.exit_code, status)
+            self.assertIn(told, result.stderr)
 
     def test_broken_file(self) -> None:
         """Its problems, and the status of a configuration that is wrong."""

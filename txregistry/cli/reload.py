@@ -12,7 +12,7 @@ import click
 
 from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
-from txregistry.cli.exits import FAILED, NEEDS_RESTART, epilog, fail
+from txregistry.cli.exits import FAILED, NEEDS_RESTART, NOT_PERMITTED, epilog, fail
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, name_of, place_of, read_only
 from txregistry.config.read import EX_CONFIG, ConfigurationError
@@ -63,10 +63,11 @@ def reload(
         report = reloaded(path or _socket(file))
     except NoSocket as error:
         if pid is not None:
-            os.kill(pid, signal.SIGHUP)
-            click.echo(f"SIGHUP was sent: {error}", err=True)
+            _send_signal(pid, str(error), as_json)
         if pid is None or error.problems:
             fail(str(error), as_json, error.status, error.problems)
+        if as_json:
+            click.echo(json.dumps({"signalled": pid}, indent=2))
         return
     except DaemonFailed as error:
         fail(str(error), as_json, error.status)
@@ -88,6 +89,17 @@ class NoSocket(DaemonFailed):
     def __init__(self, reason: str, problems: Sequence[str] = ()) -> None:
         super().__init__(reason, EX_CONFIG if problems else FAILED)
         self.problems = problems
+
+
+def _send_signal(pid: int, why: str, as_json: bool) -> None:
+    """Send SIGHUP, or end with the reason that it cannot be sent."""
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except PermissionError:
+        fail(f"this user may not signal process {pid}: {why}", as_json, NOT_PERMITTED)
+    except (OSError, OverflowError):
+        fail(f"there is no process {pid}: {why}", as_json)
+    click.echo(f"SIGHUP was sent: {why}", err=True)
 
 
 def _socket(file: str | None) -> str:

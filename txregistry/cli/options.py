@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from txregistry.config.fields import parse_duration, parse_size
+from txregistry.spec.errors import NameInvalid
+from txregistry.spec.reference import RepositoryName
 
 
 class Seconds(click.ParamType[float]):
@@ -33,6 +35,19 @@ class ByteSize(click.ParamType[int]):
             return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, context)
+
+
+class Repository(click.ParamType[str]):
+    """The name of a repository."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: Any, context: Any) -> str:
+        """Check one."""
+        try:
+            return str(RepositoryName.parse(value))
+        except NameInvalid:
+            self.fail(f"{value!r} cannot be the name of a repository", param, context)
 
 
 #: Adds ``--json``.

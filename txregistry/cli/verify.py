@@ -19,12 +19,17 @@ from txregistry.cli.exits import (
     fail,
 )
 from txregistry.cli.interrupt import on_interrupt
-from txregistry.cli.options import ByteSize, Seconds, as_json_option, unlocked_option
+from txregistry.cli.options import (
+    ByteSize,
+    Repository,
+    Seconds,
+    as_json_option,
+    unlocked_option,
+)
 from txregistry.cli.places import place_of, usable_storage
 from txregistry.cli.verify_report import VerifyShown, show_verified, verified_status
 from txregistry.config.model import Config
 from txregistry.interfaces.scrub import ScrubOptions
-from txregistry.spec.errors import NameInvalid
 from txregistry.spec.reference import RepositoryName
 
 #: Called with progress, as of :class:`ScrubProgress`.
@@ -63,6 +68,7 @@ class VerifyOptions:
 @click.option(
     "--repository",
     "repositories",
+    type=Repository(),
     multiple=True,
     metavar="NAME",
     help="Read only what this one links; may be given more than once.",
@@ -119,7 +125,7 @@ def verified(
             return _verify_here(config, options, tell, unlocked)
         with connection, on_interrupt(lambda: stop(connection)):
             return ask(connection, "verify", attrs.asdict(options), tell)
-    except (DaemonFailed, OfflineFailed, NameInvalid) as error:
+    except (DaemonFailed, OfflineFailed) as error:
         raise VerifyFailed(str(error), _status(error)) from error
 
 

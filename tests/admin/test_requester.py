@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import struct
+from unittest import mock
 
 from twisted.internet.interfaces import ISystemHandle
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 
 from txregistry.admin.requester import ourselves, peer, user_name
 from txregistry.interfaces.audit import Requester
@@ -33,6 +35,15 @@ class RequesterTests(SynchronousTestCase):
         self.assertEqual(peer(Transport()), expected)
         self.assertEqual(ourselves(), expected)
         self.assertEqual(str(expected), f"{name} (pid:{os.getpid()})")
+
+    def test_large_number(self) -> None:
+        """Users have numbers up to four thousand million, as in a container."""
+        handle = mock.Mock(spec=socket.socket)
+        handle.getsockopt.return_value = struct.pack("iII", 7, 4_294_967_290, 0)
+        transport = mock.Mock()
+        transport.getHandle.return_value = handle
+        directlyProvides(transport, ISystemHandle)
+        self.assertEqual(peer(transport), Requester("#4294967290", "pid:7"))
 
     def test_unknown(self) -> None:
         """A transport without a socket, and a user without a name."""

@@ -88,7 +88,7 @@ class ConnectTests(ConnectCase):
                 finally:
                     os.seteuid(0)
                 self.assertEqual(result.exit_code, NOT_PERMITTED, result.output)
-                self.assertIn("nobody may not open", result.output)
+                self.assertIn("user nobody may not open", result.output)
 
     def test_another_kind(self) -> None:
         """A socket for datagrams is no daemon's."""

@@ -134,12 +134,14 @@ class ControlProtocol(LineOnlyReceiver):
         cast(ITransport, self.transport).loseConnection()
 
     def _read(self, line: bytes) -> tuple[Command, Mapping[str, Any]]:
-        question = json.loads(line)
-        name = question.get("command") if isinstance(question, dict) else None
+        question = _question(line)
+        name, options = question.get("command"), question.get("options") or {}
         if not isinstance(name, str) or name not in self._commands:
             offered = ", ".join(sorted(self._commands))
-            raise ValueError(f"no such command; this daemon has: {offered}")
-        return self._commands[name], question.get("options") or {}
+            raise CommandRefused(f"no such command; this daemon has: {offered}")
+        if not isinstance(options, dict):
+            raise CommandRefused("options: expected a JSON object")
+        return self._commands[name], options
 
     def _tell(self, progress: Mapping[str, Any]) -> None:
         if self._is_read:
@@ -151,10 +153,19 @@ class ControlProtocol(LineOnlyReceiver):
 
 def _is_stop(line: bytes) -> bool:
     try:
-        question = json.loads(line)
-    except ValueError:
+        return _question(line).get("command") == "stop"
+    except CommandRefused:
         return False
-    return isinstance(question, dict) and question.get("command") == "stop"
+
+
+def _question(line: bytes) -> dict[str, Any]:
+    try:
+        question = json.loads(line)
+    except (ValueError, RecursionError):
+        question = None
+    if not isinstance(question, dict):
+        raise CommandRefused("expected a question as a JSON object in a line")
+    return question
 
 
 @attrs.define(eq=False, slots=False)

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import ISystemHandle
 from txregistry.interfaces.audit import Requester
 
 #: Credentials of the peer: process, user and group (unix(7), SO_PEERCRED).
-_CREDENTIALS = struct.Struct("3i")
+_CREDENTIALS = struct.Struct("iII")
 
 
 def peer(transport: Any) -> Requester:

@@ -59,7 +59,9 @@ def _unreachable(path: str, error: OSError) -> DaemonFailed:
         # Twisted comes with it; see Note [Light commands] in ``places``.
         from txregistry.admin.requester import ourselves
 
-        reason = f"{ourselves().who} may not open {path}: run it as root, or as the"
+        reason = (
+            f"user {ourselves().who} may not open {path}: run it as root, or as the"
+        )
         return DaemonFailed(f"{reason} user of the daemon", NOT_PERMITTED)
     if isinstance(error, BlockingIOError):
         return DaemonFailed(_silent(PATIENCE))

@@ -23,6 +23,9 @@ from txregistry.testing.house import TestHouse
 
 SIZE = 300_000
 
+#: As it is while no disk fails.
+HASH = MemoryReader.hash
+
 #: What can happen to a file while nobody looks.
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut": lambda content: content[: SIZE // 2],
@@ -133,6 +136,53 @@ class RegistryTests(DamageCase):
             self.patch(MemoryReader, "read", read)
             self.assertEqual(self.house.send("GET", path).status, 200)
         self.assertEqual(self.aside(), [])
+        self.flushLoggedErrors()
+
+    def test_file_server_that_is_away(self) -> None:
+        """Its errors say nothing: content is read again when it takes a file."""
+        read, put = MemoryReader.read, MemoryDriver.put
+        path, waiting = f"/v2/a/blobs/{self.digest}", Deferred[None]()
+
+        def late(*args: Any, **words: Any) -> Deferred[None]:
+            return waiting.addCallback(lambda _: put(*args, **words))
+
+        error = OSError(errno.EIO, "Input/output error")
+        self.patch(MemoryReader, "read", lambda *_, **__: fail(error))
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        self.patch(MemoryDriver, "put", late)
+        self.house.send("GET", path)
+        self.assertEqual(self.aside(), [])
+        self.patch(MemoryReader, "read", read)
+        self.patch(MemoryReader, "hash", HASH)
+        waiting.callback(None)
+        self.assertEqual(self.house.send("GET", path).status, 200)
+        self.assertEqual(self.aside(), [])
+        self.flushLoggedErrors()
+
+    def test_whole_disk_is_gone(self) -> None:
+        """Nothing is moved where no file can be written either."""
+        error = OSError(errno.EIO, "Input/output error")
+        told = DriverError("inmemory", "/x", "Input/output error")
+        told.__cause__ = error
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        self.patch(MemoryReader, "read", lambda *_, **__: fail(error))
+        self.patch(MemoryDriver, "put", lambda *_, **__: fail(told))
+        path = f"/v2/a/blobs/{self.digest}"
+        self.house.send("GET", path)
+        self.assertNotEqual(self.house.send("GET", path).status, 404)
+        self.assertEqual(self.aside(), [])
+        self.flushLoggedErrors()
+
+    def test_lost_on_a_full_disk(self) -> None:
+        """A disk that has no room answers all the same: it is set aside."""
+        error = OSError(errno.EIO, "Input/output error")
+        full = DriverError("inmemory", "/x", "No space left on device")
+        self.patch(MemoryReader, "hash", lambda *_, **__: fail(error))
+        self.patch(MemoryReader, "read", lambda *_, **__: fail(error))
+        self.patch(MemoryDriver, "put", lambda *_, **__: fail(full))
+        path = f"/v2/a/blobs/{self.digest}"
+        self.house.send("GET", path)
+        self.assertEqual(self.house.send("GET", path).status, 404)
         self.flushLoggedErrors()
 
     def test_lost_before_it_was_verified(self) -> None:

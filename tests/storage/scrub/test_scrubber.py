@@ -275,6 +275,22 @@ class ScrubTests(ScrubCase):
         self.assertEqual(found.outcome, ScrubOutcome.STUCK)
         self.assertIn(layout.blob_data(doomed), self.house.paths())
 
+    def test_storage_that_does_not_answer(self) -> None:
+        """It says nothing about the content, which stays where it is."""
+        doomed, put = self.broken(errno.EIO, 2), MemoryDriver.put
+        error = DriverError("inmemory", "/x", "Input/output error")
+        error.__cause__ = OSError(errno.EIO, "Input/output error")
+
+        def away(driver: MemoryDriver, path: str, *args: Any, **words: Any) -> Any:
+            if "/writable-" in path:
+                return failed(error)
+            return put(driver, path, *args, **words)
+
+        self.patch(MemoryDriver, "put", away)
+        (found,) = self.scrub().findings
+        self.assertEqual(found.outcome, ScrubOutcome.UNREADABLE)
+        self.assertIn(layout.blob_data(doomed), self.house.paths())
+
     def test_missing_rights(self) -> None:
         """They say nothing about the content, which stays where it is."""
         doomed = self.broken(errno.EACCES, 1)

@@ -5,12 +5,15 @@ system) is damaged like content that does not match. To move a file reads none o
 content, so it is set aside as well: a cache then fetches it again, a registry answers
 404 until it is pushed again, and nobody waits for that sector, or is cut off at it. It
 is read twice before, as a cable may be loose; and where the whole disk is gone nothing
-can be moved, so that what it has is there when it is back.
+can be moved, so that what it has is there when it is back. Between the two a file is
+written: a file server that was away (NFS, mounted soft) fails a read after a minute,
+and would take the move as soon as it is back.
 """
 
 from __future__ import annotations
 
 import posixpath
+import uuid
 from collections.abc import Sequence
 from math import isfinite
 
@@ -79,6 +82,8 @@ class Damage:
     @deferred
     async def _look_again(self, digest: Digest, identity: str) -> None:
         try:
+            if not await self.storage_answers():
+                return
             is_sound = await self._integrity.reread(digest, identity)
         except Exception as error:
             if not lost_by_disk(error):
@@ -89,6 +94,20 @@ class Damage:
                 await self.set_aside(digest, identity)
         finally:
             self._looking.discard(digest)
+
+    @deferred
+    async def storage_answers(self) -> bool:
+        """Wait until the storage takes a file; see Note [Lost content].
+
+        :return: fires with whether it does. One that is full answers.
+        """
+        path = f"{layout.OWN}/writable-{uuid.uuid4()}"
+        try:
+            await self._driver.put(path=path, content=b"")
+            await self._driver.delete(path=path)
+        except DriverError as error:
+            return not lost_by_disk(error)
+        return True
 
     def set_aside(
         self,

@@ -44,7 +44,7 @@ class Examiner:
         """Read content; fire with the result, and what is wrong with it if anything."""
         reading = await self._reader.read(digest)
         if reading.verdict in (Verdict.DAMAGED, Verdict.LOST):
-            reading = await self._read_again(digest, reading.verdict)
+            reading = await self._read_again(digest, reading)
         if reading.verdict is Verdict.SOUND:
             await self._content.integrity.confirm(
                 digest, reading.identity, reading.size
@@ -56,17 +56,23 @@ class Examiner:
         return reading, None
 
     @deferred
-    async def _read_again(self, digest: Digest, before: Verdict) -> ContentReading:
+    async def _read_again(
+        self, digest: Digest, before: ContentReading
+    ) -> ContentReading:
         """Read damaged content once more: it may be memory that failed, or a cable."""
-        if before is Verdict.LOST:
+        is_lost = before.verdict is Verdict.LOST
+        if is_lost:
             await self._reader.wait(LOST_SECONDS)
+            if not await self._content.damage.storage_answers():
+                # The whole disk is gone, which says nothing about the content.
+                return attrs.evolve(before, verdict=Verdict.UNREADABLE)
         reading = await self._reader.read(digest)
         if reading.verdict is Verdict.SOUND:
             self._log.warn(
                 "{digest} {failed} when it was read, and is good now: the memory or the"
                 " disk of this machine may be failing",
                 digest=str(digest),
-                failed="failed" if before is Verdict.LOST else "did not match",
+                failed="failed" if is_lost else "did not match",
             )
         return reading
 

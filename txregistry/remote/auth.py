@@ -10,7 +10,7 @@ the client gets the refusal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -24,66 +24,16 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.remote.addresses import is_api, is_signed, path_of, scope_of
+from txregistry.remote.attempts import REFUSED, Attempt, AuthTarget
 from txregistry.remote.challenges import challenges_of, memory_bytes
 from txregistry.remote.login import Login
 from txregistry.remote.origin import Origin
 from txregistry.remote.responses import drain
 from txregistry.spec.challenge import Challenge
-from txregistry.spec.errors import (
-    Denied,
-    RegistryError,
-    Unauthorized,
-    UpstreamFailed,
-)
+from txregistry.spec.errors import UpstreamFailed
 
 #: Bytes of memory for the cached challenges of all repositories.
 MAX_BYTES = 8 * 1024 * 1024
-
-_REFUSED = (401, 403)
-
-Ask = Callable[[str | None], Deferred[IResponse]]
-
-
-@attrs.frozen
-class AuthTarget:
-    """The target of a request, and the login for it.
-
-    :ivar scope: of a token, derived from the path; empty for no scope, ``None`` to use
-        the scope of the challenge.
-    """
-
-    url: str
-    origin: Origin
-    scope: str | None
-    login: Login
-
-    @property
-    def key(self) -> tuple[Origin, str]:
-        """Return the key under which challenges are cached."""
-        return self.origin, self.scope or ""
-
-
-@attrs.define(eq=False)
-class _Attempt:
-    """The state of one authentication.
-
-    :ivar response: the last refusal, without its body.
-    :ivar tried: authorizations that were sent.
-    :ivar failed: challenges for which no authorization could be had.
-    :ivar error: of the last of these, unless a later authorization was sent.
-    """
-
-    response: IResponse | None = None
-    tried: set[str] = attrs.field(factory=set)
-    failed: list[Challenge] = attrs.field(factory=list)
-    error: RegistryError | None = None
-
-    def result(self) -> IResponse:
-        """Return the refusal for the client, or raise the error that caused it."""
-        if self.error is not None:
-            raise self.error
-        assert self.response is not None
-        return self.response
 
 
 @implementer(IAgent)
@@ -131,8 +81,9 @@ class AuthAgent:
         url = uri.decode("ascii")
         if is_signed(url):
             return await ask(None)
-        target, attempt = self._target(url), _Attempt()
-        authorization = await self._from_cache(target, attempt)
+        target = self._target(url)
+        attempt = Attempt(target, ask, self._clock)
+        authorization = await self._from_cache(attempt)
         response = await ask(authorization)
         if (
             authorization is not None
@@ -141,15 +92,13 @@ class AuthAgent:
         ):
             discard(response, self._clock)
             authorization, response = None, await ask(None)
-        if response.code not in _REFUSED:
+        if response.code not in REFUSED:
             if authorization is None:
                 self._challenges.pop(target.key)
             return response
         if target.login is self._anonymous and not is_api(url):
             return response  # an object store; it has no token service
-        return await self._answer_challenges(
-            target, ask, response, authorization, attempt
-        )
+        return await self._answer_challenges(attempt, response, authorization)
 
     @deferred
     async def preload(self) -> bool:
@@ -187,34 +136,29 @@ class AuthAgent:
         return AuthTarget(url, origin, _scope(path_of(url, "")), self._anonymous)
 
     @deferred
-    async def _from_cache(self, target: AuthTarget, attempt: _Attempt) -> str | None:
+    async def _from_cache(self, attempt: Attempt) -> str | None:
         """Fire with the authorization for a cached challenge, or ``None``."""
-        for challenge in self._challenges.get(target.key) or ():
-            authorization = await self._authorization_for(challenge, target, attempt)
+        for challenge in self._challenges.get(attempt.target.key) or ():
+            authorization = await attempt.authorization_for(challenge)
             if authorization is not None:
                 return authorization
         return None
 
     @deferred
     async def _answer_challenges(
-        self,
-        target: AuthTarget,
-        ask: Ask,
-        response: IResponse,
-        authorization: str | None,
-        attempt: _Attempt,
+        self, attempt: Attempt, response: IResponse, authorization: str | None
     ) -> IResponse:
         """Answer the current challenges of a refused request.
 
         See Note [Challenges may change].
         """
-        offered = challenges_of(response)
+        target, offered = attempt.target, challenges_of(response)
         attempt.response = drain(response, self._clock)
         if authorization is not None:
             attempt.tried.add(authorization)
             if not offered or response.code == 403:
-                plain = await ask(None)
-                if plain.code not in _REFUSED:
+                plain = await attempt.ask(None)
+                if plain.code not in REFUSED:
                     self._challenges.pop(target.key)
                     return plain
                 offered = challenges_of(plain) or offered
@@ -223,53 +167,10 @@ class AuthAgent:
             return attempt.result()
         usable = self._usable(offered, target)
         self._remember(target, usable)
-        met = await self._try_each(usable, target, ask, attempt)
-        if met is None and self._renew_credentials(attempt, target):
-            attempt.failed.clear()
-            met = await self._try_each(usable, target, ask, attempt)
+        met = await attempt.try_each(usable)
+        if met is None and attempt.renew_credentials():
+            met = await attempt.try_each(usable)
         return attempt.result() if met is None else met
-
-    @deferred
-    async def _try_each(
-        self,
-        challenges: Sequence[Challenge],
-        target: AuthTarget,
-        ask: Ask,
-        attempt: _Attempt,
-    ) -> IResponse | None:
-        """Try challenges in order; fire with the first response that is no refusal."""
-        for challenge in challenges:
-            authorization = await self._authorization_for(challenge, target, attempt)
-            if authorization is None or authorization in attempt.tried:
-                continue
-            attempt.tried.add(authorization)
-            response = await ask(authorization)
-            if response.code not in _REFUSED:
-                return response
-            attempt.error = None
-            attempt.response = drain(response, self._clock)
-        return None
-
-    def _renew_credentials(self, attempt: _Attempt, target: AuthTarget) -> bool:
-        """Forget refused credentials; return whether a retry may get others."""
-        refused = isinstance(attempt.error, Unauthorized | Denied | None)
-        return refused and target.login.renew(target.origin.authority)
-
-    @deferred
-    async def _authorization_for(
-        self, challenge: Challenge, target: AuthTarget, attempt: _Attempt
-    ) -> str | None:
-        """Fire with the authorization for a challenge, or ``None``; record an error."""
-        if challenge in attempt.failed:
-            return None
-        try:
-            return await target.login.authorization(
-                challenge, target.origin.authority, target.scope, attempt.tried
-            )
-        except RegistryError as error:
-            attempt.failed.append(challenge)
-            attempt.error = error
-            return None
 
     def _usable(
         self, offered: Sequence[Challenge], target: AuthTarget

@@ -57,10 +57,10 @@ class QueueCase(TreeCase):
         return self.successResultOf(done)
 
     def known(self, name: RepositoryName = NAME) -> list[Tag]:
-        return self.finish(self.index.tags(name, "", None))
+        return self.finish(self.index.queries.tags(name, "", None))
 
     def known_of(self, digest: Digest, name: RepositoryName = NAME) -> list[Tag]:
-        return self.finish(self.index.tags_of(name, digest))
+        return self.finish(self.index.queries.tags_of(name, digest))
 
     def rows_seen(self) -> int:
         count = self.database.run(
@@ -175,7 +175,7 @@ class LossTests(QueueCase):
         answers: list[Any] = []
         for _ in range(3):
             self.successResultOf(self.reconciler.tags(NAME))
-            self.index.tags(NAME, "", None).addBoth(answers.append)
+            self.index.queries.tags(NAME, "", None).addBoth(answers.append)
         self.disk.settle()
         for answer in answers:
             assert isinstance(answer, Failure), answer
@@ -191,7 +191,7 @@ class LossTests(QueueCase):
     def test_question_that_fails(self) -> None:
         """What it should have written first is looked for in the tree."""
         self.read_only(True)
-        asked = self.index.tags(NAME, "", None)
+        asked = self.index.queries.tags(NAME, "", None)
         self.add_tag("b", ONE)
         self.index.write(statements.tag_set(NAME, Tag("b"), ONE))
         self.disk.step()
@@ -237,7 +237,7 @@ class LossTests(QueueCase):
         self.disk.settle()
         self.assertIsNone(self.successResultOf(service._looking))
         self.finish(self.reconciler.repositories())
-        found = self.finish(self.index.repositories("", None))
+        found = self.finish(self.index.queries.repositories("", None))
         self.assertEqual(len(found), 101)
 
 

@@ -111,7 +111,7 @@ class TagIndexTests(TreeCase):
         self.assertEqual(self.rows_seen(), 0)
 
     def known_tags(self) -> list[Tag]:
-        return self.successResultOf(self.index.tags(NAME, "", None))
+        return self.successResultOf(self.index.queries.tags(NAME, "", None))
 
     def rows_seen(self) -> int:
         count = self.database.run(

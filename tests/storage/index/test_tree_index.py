@@ -119,15 +119,15 @@ class TreeCase(SynchronousTestCase):
 
     def tags(self, after: str = "", limit: int | None = None) -> list[Tag]:
         self.finish(self.reconciler.tags(NAME))
-        return self.successResultOf(self.index.tags(NAME, after, limit))
+        return self.successResultOf(self.index.queries.tags(NAME, after, limit))
 
     def tags_of(self, digest: Digest) -> list[Tag]:
         self.finish(self.reconciler.digests(NAME))
-        return self.successResultOf(self.index.tags_of(NAME, digest))
+        return self.successResultOf(self.index.queries.tags_of(NAME, digest))
 
     def repositories(self, after: str = "", limit: int | None = None) -> list[str]:
         self.finish(self.reconciler.repositories())
-        found = self.successResultOf(self.index.repositories(after, limit))
+        found = self.successResultOf(self.index.queries.repositories(after, limit))
         return [str(name) for name in found]
 
     def referrers(
@@ -139,7 +139,7 @@ class TreeCase(SynchronousTestCase):
     ) -> list[Digest]:
         self.finish(self.reconciler.referrers(NAME))
         found = self.successResultOf(
-            self.index.referrers(NAME, subject, artifact_type, after, limit)
+            self.index.queries.referrers(NAME, subject, artifact_type, after, limit)
         )
         return [referrer.descriptor.digest for referrer in found]
 
@@ -168,7 +168,7 @@ class DamageTests(TreeCase):
         """One question is refused for now; then the tree has been looked at again."""
         self.assertEqual(self.tags(), tags("a"))
         self.damage()
-        self.failureResultOf(self.index.tags(NAME, "", None), Unavailable)
+        self.failureResultOf(self.index.queries.tags(NAME, "", None), Unavailable)
         self.assertEqual(self.tags(), tags("a"))
         self.assertEqual(self.tags_of(Digest.of(b"a")), tags("a"))
         self.assertEqual(self.repositories(), [str(NAME)])
@@ -225,7 +225,7 @@ class ReferrerIndexTests(TreeCase):
         digest = self.add_manifest(subject, "a/b", "ä")
         self.referrers(subject)
         (found,) = self.successResultOf(
-            self.index.referrers(NAME, subject, None, "", None)
+            self.index.queries.referrers(NAME, subject, None, "", None)
         )
         content = self.successResultOf(self.driver.get(layout.blob_data(digest)))
         self.assertEqual(found.descriptor.size, len(content))

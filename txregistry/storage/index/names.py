@@ -74,7 +74,7 @@ class Names:
         """Fire with the names that sort after ``after``, component by component."""
         known = await self._indexed(
             self._reconciler.repositories,
-            lambda: self._reconciler.index.repositories(after, limit),
+            lambda: self._reconciler.index.queries.repositories(after, limit),
         )
         if known is not None:
             return known
@@ -86,7 +86,7 @@ class Names:
         """Fire with the tags that sort after ``after``, by code point."""
         known: Tags | None = await self._indexed(
             lambda: self._reconciler.tags(name),
-            lambda: self._reconciler.index.tags(name, after, limit),
+            lambda: self._reconciler.index.queries.tags(name, after, limit),
         )
         if known is not None:
             return known
@@ -97,7 +97,7 @@ class Names:
         """Fire with the tags that may stand for a digest, sorted."""
         known: Tags | None = await self._indexed(
             lambda: self._reconciler.digests(name),
-            lambda: self._reconciler.index.tags_of(name, digest),
+            lambda: self._reconciler.index.queries.tags_of(name, digest),
         )
         if known is not None:
             return known
@@ -115,7 +115,7 @@ class Names:
         """Fire with the manifests that refer to a subject, sorted by digest."""
         known = await self._indexed(
             lambda: self._reconciler.referrers(name),
-            lambda: self._reconciler.index.referrers(
+            lambda: self._reconciler.index.queries.referrers(
                 name, subject, artifact_type, after, limit
             ),
         )
@@ -131,7 +131,7 @@ class Names:
         """Fire with those of at most 500 digests that are manifests of a repository."""
         known = await self._indexed(
             lambda: self._reconciler.referrers(name),
-            lambda: self._reconciler.index.manifests(name, digests),
+            lambda: self._reconciler.index.queries.manifests(name, digests),
         )
         if known is not None:
             return known

@@ -188,13 +188,14 @@ class Reconciler:
     async def _read_tags(self, name: RepositoryName) -> None:
         await self.tags(name)
         links = Links(self._driver)
-        unread = await self.index.tags_unread(name, "", _PER_TURN)
+        unread = await self.index.queries.tags_unread(name, "", _PER_TURN)
         while unread:
             for tag in unread:
                 digest = await links.read(layout.tag_current(name, tag))
                 if digest is not None:
                     self.index.write(statements.tag_read(name, tag, digest))
-            unread = await self.index.tags_unread(name, str(unread[-1]), _PER_TURN)
+            after = str(unread[-1])
+            unread = await self.index.queries.tags_unread(name, after, _PER_TURN)
 
     async def _look_for_manifests(self, name: RepositoryName, look: Look) -> list[Fact]:
         found = revisions_in_tree(self._driver, name)
@@ -205,10 +206,19 @@ class Reconciler:
 
     async def _read_manifests(self, name: RepositoryName, look: Look) -> None:
         after = ""
-        while unread := await self.index.manifests_unread(name, look, after, _PER_TURN):
+        while unread := await self._unread_manifests(name, look, after):
             for digest in unread:
                 await look.write(*await self._read_manifest(name, digest))
             after = str(unread[-1])
+
+    @deferred
+    async def _unread_manifests(
+        self, name: RepositoryName, look: Look, after: str
+    ) -> list[Digest]:
+        await look.flush()
+        return await self.index.queries.manifests_unread(
+            name, look.number, after, _PER_TURN
+        )
 
     async def _read_manifest(self, name: RepositoryName, digest: Digest) -> list[Fact]:
         manifest = await manifest_in_tree(self._driver, digest)

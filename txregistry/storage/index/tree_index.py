@@ -12,7 +12,6 @@ top of its result.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -27,28 +26,12 @@ from twisted.python.failure import Failure
 from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.referrers import Referrer, Referrers
-from txregistry.spec.descriptor import Descriptor
-from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Unavailable
-from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.index import statements
-from txregistry.storage.index.statements import Fact, sort_key
+from txregistry.storage.index.queries import IndexQueries
+from txregistry.storage.index.statements import Fact
 
 T = TypeVar("T")
-
-_REFERRERS = (
-    "SELECT digest, size, media_type, artifact_type, annotations FROM manifests"
-    " WHERE repository = ? AND subject = ? AND digest > ?"
-    " AND (? IS NULL OR artifact_type = ?) ORDER BY digest LIMIT ?"
-)
-_MANIFESTS = "SELECT digest FROM manifests WHERE repository = ? AND digest IN ({marks})"
-_MANIFESTS_UNREAD = (
-    "SELECT name FROM seen WHERE look = ? AND name > ? AND NOT EXISTS"
-    " (SELECT 1 FROM manifests WHERE repository = ? AND digest = name)"
-    " ORDER BY name LIMIT ?"
-)
-
 
 #: Facts of a scan that are written together, and their text in characters.
 _BATCH, _BATCH_LENGTH = 512, 256 * 1024
@@ -124,10 +107,12 @@ class TreeIndex:
     """The rows, and the scans of the tree that are under way.
 
     :ivar believed: the epoch of the file that callers trust.
+    :ivar queries: what can be asked; all that was written before is in the answers.
     """
 
     _database: Database
     believed: Epoch = (0, 0)
+    queries: IndexQueries = attrs.field(init=False)
     _looks: list[Look] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
     _pending: deque[Fact] = attrs.field(factory=deque)
@@ -135,6 +120,9 @@ class TreeIndex:
     _is_flushing: bool = False
     _failures: int = 0
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self.queries = IndexQueries(self._rows)
 
     @property
     def epoch(self) -> Epoch:
@@ -215,89 +203,6 @@ class TreeIndex:
         finally:
             self._looks.remove(looking)
 
-    @deferred
-    async def repositories(self, after: str, limit: int | None) -> list[RepositoryName]:
-        """Fire with the names that sort after ``after``."""
-        rows = await self._rows(
-            "SELECT sort_key FROM repositories WHERE sort_key > ?"
-            " ORDER BY sort_key LIMIT ?",
-            (sort_key(after), _limit(limit)),
-        )
-        return [RepositoryName(key.replace("\x01", "/")) for (key,) in rows]
-
-    @deferred
-    async def tags(self, name: RepositoryName, after: str, limit: int | None) -> Any:
-        """Fire with the tags that sort after ``after``."""
-        rows = await self._rows(
-            "SELECT tag FROM tags WHERE repository = ? AND tag > ?"
-            " ORDER BY tag LIMIT ?",
-            (str(name), after, _limit(limit)),
-        )
-        return [Tag(tag) for (tag,) in rows]
-
-    @deferred
-    async def tags_of(self, name: RepositoryName, digest: Digest) -> Any:
-        """Fire with the tags known to stand for a digest, sorted."""
-        rows = await self._rows(
-            "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag",
-            (str(name), str(digest)),
-        )
-        return [Tag(tag) for (tag,) in rows]
-
-    @deferred
-    async def tags_unread(self, name: RepositoryName, after: str, limit: int) -> Any:
-        """Fire with tags whose digest is unknown, sorted."""
-        rows = await self._rows(
-            "SELECT tag FROM tags WHERE repository = ? AND tag > ?"
-            " AND digest IS NULL ORDER BY tag LIMIT ?",
-            (str(name), after, limit),
-        )
-        return [Tag(tag) for (tag,) in rows]
-
-    @deferred
-    async def manifests_unread(
-        self, name: RepositoryName, look: Look, after: str, limit: int
-    ) -> list[Digest]:
-        """Fire with manifests that a scan has met and the index lacks, sorted."""
-        await look.flush()
-        values = (look.number, after, str(name), limit)
-        rows = await self._rows(_MANIFESTS_UNREAD, values)
-        return [Digest.parse(digest) for (digest,) in rows]
-
-    @deferred
-    async def manifests(
-        self, name: RepositoryName, digests: Sequence[Digest]
-    ) -> set[Digest]:
-        """Fire with those of some digests that are manifests of a repository.
-
-        :param digests: 500 at most.
-        """
-        marks = ", ".join("?" * len(digests))
-        values = (str(name), *map(str, digests))
-        rows = await self._rows(_MANIFESTS.format(marks=marks), values)
-        return {Digest.parse(digest) for (digest,) in rows}
-
-    @deferred
-    async def referrers(
-        self,
-        name: RepositoryName,
-        subject: Digest,
-        artifact_type: str | None,
-        after: str,
-        limit: int | None,
-    ) -> Referrers:
-        """Fire with the manifests that refer to a subject."""
-        values = (str(name), str(subject), after, artifact_type, artifact_type)
-        rows = await self._rows(_REFERRERS, (*values, _limit(limit)))
-        return [
-            Referrer(
-                Descriptor(Digest.parse(digest), size, media_type),
-                kind,
-                json.loads(annotations),
-            )
-            for digest, size, media_type, kind, annotations in rows
-        ]
-
     def _rows(self, query: str, values: tuple[Any, ...]) -> Deferred[list[Any]]:
         believed = self.believed
 
@@ -313,10 +218,6 @@ class TreeIndex:
 
 def _lost() -> IndexLost:
     return IndexLost("the index of names was lost and is rebuilt")
-
-
-def _limit(limit: int | None) -> int:
-    return -1 if limit is None else limit
 
 
 def _execute(db: sqlite3.Connection, found: Sequence[Fact]) -> None:

@@ -25,7 +25,7 @@ from txregistry.daemon.tls import (
     wrap_endpoint,
 )
 from txregistry.testing.house import TestHouse
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 

@@ -15,7 +15,7 @@ from tests.web.http.test_http2 import H2Client, Stream
 from txregistry.flow.streams import CHUNK_BYTES
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES, ExpensiveReads
 from txregistry.web.http.http2 import RegistryH2Connection
 

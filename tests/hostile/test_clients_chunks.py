@@ -15,7 +15,7 @@ from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
 from txregistry.web.http import body_request, http2, request
 from txregistry.web.http.body import Body
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES
 
 #: Less than in use, so that the smallest pieces reach it soon.

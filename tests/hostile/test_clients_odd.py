@@ -22,7 +22,7 @@ from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.nesting import MAX_DEPTH
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import TestHouse
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 
 NOW = 1_700_000_000
 

@@ -15,9 +15,9 @@ from txregistry.spec.mediatypes import OCI_INDEX
 from txregistry.web.http.channels import (
     HEAD_READ_BYTES,
     REQUESTS_PER_TURN,
-    ChannelLimits,
     RegistryChannel,
 )
+from txregistry.web.http.connections import ChannelLimits
 
 
 class PipelineTests(LimitCase):

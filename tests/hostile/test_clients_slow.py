@@ -7,7 +7,7 @@ from hyperframe.frame import HeadersFrame, PingFrame
 from tests.web.http.limits import LimitCase
 from tests.web.http.test_http2 import H2Client
 from txregistry.spec.digest import Digest
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 
 UPLOAD = f"/v2/a/b/blobs/uploads/?digest={Digest.of(b'x')}"
 

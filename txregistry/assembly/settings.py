@@ -13,7 +13,7 @@ from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.storage.uploads.purge import PurgePlan
 from txregistry.web.api import ApiSettings
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.urls import Urls
 
 

@@ -39,7 +39,7 @@ from txregistry.spec.peers import client_key
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
 from txregistry.web.events import EventEmitter
-from txregistry.web.http.channels import SiteContext
+from txregistry.web.http.connections import SiteContext
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.mounts import requested_mount
 from txregistry.web.unfinished_uploads import UnfinishedUploads

@@ -11,7 +11,7 @@ from tests.web.raw import Line
 from txregistry.spec.gate import Gate
 from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 

@@ -15,11 +15,8 @@ from zope.interface import directlyProvides
 from txregistry.flow.buffer_budget import BODIES
 from txregistry.testing.house import TestHouse
 from txregistry.web import router
-from txregistry.web.http.channels import (
-    HEAD_READ_BYTES,
-    ChannelLimits,
-    set_socket_timeouts,
-)
+from txregistry.web.http.channels import HEAD_READ_BYTES
+from txregistry.web.http.connections import ChannelLimits, set_socket_timeouts
 
 HEAD = b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\n"
 ASK = b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -24,7 +24,7 @@ from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 
 
 @attrs.define(eq=False)

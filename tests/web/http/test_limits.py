@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.spec.digest import Digest
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 
 
 class LimitTests(LimitCase):

@@ -6,7 +6,7 @@ from typing import Any, cast
 from weakref import ref
 
 from txregistry.web.http.body import Body
-from txregistry.web.http.channels import SiteContext, body_producer, expects_continue
+from txregistry.web.http.connections import SiteContext, body_producer, expects_continue
 from txregistry.web.http.pace import Pace
 from txregistry.web.http.peers import PeerRequest
 from txregistry.web.http.twisted_private import send_continue

@@ -35,7 +35,7 @@ from twisted.python.failure import Failure
 
 from txregistry.web.http.body import Body
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES
-from txregistry.web.http.channels import SiteContext, set_socket_timeouts
+from txregistry.web.http.connections import SiteContext, set_socket_timeouts
 from txregistry.web.http.frames import (
     FRAME_HEAD_BYTES,
     STEP_BYTES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from txregistry.spec.hops import client_address
-from txregistry.web.http.channels import SiteContext
+from txregistry.web.http.connections import SiteContext
 from txregistry.web.http.texts import TextRequest
 
 

@@ -9,7 +9,7 @@ from twisted.web.resource import IResource
 
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.spec.proxies import DEFAULT_NETWORKS, TrustedProxies
-from txregistry.web.http.channels import ChannelLimits
+from txregistry.web.http.connections import ChannelLimits
 
 #: Headers of every answer, unless configured otherwise. Browsers must not render pushed
 #: content as a page.

@@ -11,6 +11,7 @@ from tests.offers import Point, offer
 from txregistry.assembly import loading, makers
 from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.read import read_config
+from txregistry.middleware.offered import MIDDLEWARE
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
 
 
@@ -67,12 +68,18 @@ class MakerTests(SynchronousTestCase):
         configured; so the warning of a check."""
         offer(self, STORAGE_DRIVERS, Point("inmemory", None, "rival"))
         offer(self, ACCESS_CONTROLLERS, Point("silly", None, "rival"))
-        text = '{version: "0.1", storage: inmemory}'
+        offer(self, MIDDLEWARE, Point("storage.redirect", None, "other"))
+        text = """{version: "0.1", storage: inmemory, middleware: {storage: [
+            {name: redirect, options: {baseurl: "https://cdn.example/"}}]}}"""
         with open(path := self.mktemp(), "w") as file:
             file.write(text)
+        told = "is txregistry's own; that of"
         self.assertEqual(
             loading.examine(path, {}).warnings,
-            ["storage.inmemory: is txregistry's own; that of rival is not used"],
+            [
+                f"storage.inmemory: {told} rival is not used",
+                f"middleware.storage[0].name: {told} other is not used",
+            ],
         )
 
     def test_ours_are_not_made(self) -> None:

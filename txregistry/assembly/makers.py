@@ -12,6 +12,7 @@ from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.middleware import enabled
 from txregistry.config.model import Config
 from txregistry.flow.offered import Offered
+from txregistry.middleware.offered import MIDDLEWARE
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
 from txregistry.storagedriver.s3.settings import WITHOUT_BOTOCORE, read_settings
 
@@ -45,13 +46,18 @@ def maker_warnings(config: Config) -> list[str]:
 
     :return: one line each, which begins with the key.
     """
-    named = (
-        ("storage", config.storage.driver, STORAGE_DRIVERS),
-        ("auth", config.auth.controller, ACCESS_CONTROLLERS),
-    )
+    driver, controller = config.storage.driver, config.auth.controller
+    named = [
+        (f"storage.{driver}", STORAGE_DRIVERS, driver),
+        (f"auth.{controller}", ACCESS_CONTROLLERS, controller),
+        *(
+            (f"{path}.name", MIDDLEWARE, f"{kind}.{item.name}")
+            for kind, path, item in enabled(config.middleware)
+        ),
+    ]
     return [
-        f"{kind}.{name}: is txregistry's own; that of {package} is not used"
-        for kind, name, offered in named
+        f"{key}: is txregistry's own; that of {package} is not used"
+        for key, offered, name in named
         for package in offered.rivals(name)
     ]
 

@@ -69,6 +69,34 @@ class RedisClaimsTests(SynchronousTestCase):
         self.assertTrue(self.may(self.there.acquire(digest=DIGEST)))
         self.assertNoResult(self.here.acquire(digest=DIGEST))
 
+    def test_no_node_waits_for_one_that_has_waited(self) -> None:
+        """All who wait look again at the end, and none holds up the others."""
+        self.assertTrue(self.may(self.here.acquire(digest=DIGEST)))
+        self.here.hold(digest=DIGEST)
+        nodes = self.there, self.node(), self.node()
+        waiting = [node.acquire(digest=DIGEST) for node in nodes]
+        self.here.release(digest=DIGEST)
+        self.clock.advance(1.0)
+        self.assertEqual([self.may(done) for done in waiting], [False] * 3)
+        self.assertTrue(self.may(self.here.acquire(digest=DIGEST)))
+
+    def test_what_was_released_is_not_renewed(self) -> None:
+        """A round of renewals that is under way takes back nothing."""
+        for digest in (DIGEST, OTHER):
+            self.assertTrue(self.may(self.here.acquire(digest=digest)))
+            self.here.hold(digest=digest)
+        take, taken = self.here._take, []
+
+        def release_the_rest(digest: Digest) -> Deferred[bool]:
+            taken.append(digest)
+            for other in {DIGEST, OTHER} - set(taken):
+                self.here.release(digest=other)
+            return take(digest)
+
+        self.patch(RedisClaims, "_take", lambda _, digest: release_the_rest(digest))
+        self.clock.advance(RENEW_SECONDS)
+        self.assertEqual(len(taken), 1)
+
     def test_a_node_waits_for_itself_never(self) -> None:
         """What it has acquired it may acquire again."""
         for _ in range(2):

@@ -38,6 +38,9 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
+#: Tell whether a claim is free. Who only waits takes none: others would wait for it.
+_IS_FREE = "return 1 - redis.call('EXISTS', KEYS[1])"
+
 #: Give a claim back that is ours.
 _DROP = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
@@ -100,7 +103,7 @@ class RedisClaims(Service):
         is_first = await self._take(digest)
         while not is_first and self._clock.seconds() < until:
             await deferLater(self._clock, pause)
-            if await self._take(digest):
+            if await self._is_free(digest):
                 return False
             pause = min(2 * pause, _LAST_LOOK)
         if not is_first:
@@ -112,13 +115,18 @@ class RedisClaims(Service):
             )
         return True
 
+    def _take(self, digest: Digest) -> Deferred[bool]:
+        return self._is_true(_TAKE, digest, str(int(CLAIM_SECONDS * 1000)))
+
+    def _is_free(self, digest: Digest) -> Deferred[bool]:
+        return self._is_true(_IS_FREE, digest)
+
     @deferred
-    async def _take(self, digest: Digest) -> bool:
+    async def _is_true(self, script: str, digest: Digest, *words: str) -> bool:
         try:
-            taken = await self._ask(_TAKE, digest, str(int(CLAIM_SECONDS * 1000)))
+            return str(await self._ask(script, digest, *words)) == "1"
         except RedisAway:
             return True
-        return str(taken) == "1"
 
     @background("claims")
     @deferred
@@ -132,7 +140,8 @@ class RedisClaims(Service):
     @deferred
     async def _renew(self) -> None:
         for digest in list(self._held):
-            await self._take(digest)
+            if digest in self._held:  # it was not released meanwhile
+                await self._take(digest)
 
     def _ask(self, script: str, digest: Digest, *words: str) -> Deferred[Any]:
         key = f"txregistry::download::{digest}"

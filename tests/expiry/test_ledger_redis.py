@@ -143,14 +143,65 @@ class NodesTests(SynchronousTestCase):
         self.assertEqual(self.ledger.generation, 1)
         self.assertEqual(self.due(self.ledger), [entry])
 
+    def test_forgotten_between_two_questions(self) -> None:
+        """What waits is written, but a ledger that lacks the rest is not believed."""
+        digest = Digest.of(b"x")
+        entry = self.add(reference=str(digest))
+        self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
+        self.raw().flushall()
+        self.add(reference="y")
+        for _ in range(2):
+            self.failureResultOf(self.ledger.holders(digest), LedgerAway)
+        self.assertEqual(self.ledger.generation, 1)
+        self.successResultOf(self.ledger.restore([entry]))
+        self.assertEqual(len(self.successResultOf(self.ledger.holders(digest))), 1)
+
+    def test_a_part_is_lost(self) -> None:
+        """Where one key was evicted, all is scanned again."""
+        digest = Digest.of(b"x")
+        for generation, name in enumerate(KEYS):
+            self.add(reference=str(digest))
+            entry = self.add(reference="claimed")
+            self.ledger.confirm(entry.key, 1.0)
+            self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
+            self.successResultOf(self.ledger.restore([]))
+            self.raw().delete(name)
+            if name == KEYS[-1]:  # the upstream is asked again, no more
+                self.successResultOf(self.ledger.holders(digest))
+                break
+            self.failureResultOf(self.ledger.holders(digest), LedgerAway)
+            self.assertEqual(self.ledger.generation, generation + 1, name)
+
+    def test_another_server(self) -> None:
+        """What a server has from another run is kept, and the tree is scanned again."""
+        entry = self.add()
+        self.successResultOf(self.ledger.flush())
+        epoch = str(self.raw().get(KEYS[0]))
+        self.raw().set(KEYS[0], f"{epoch}before")
+        self.failureResultOf(self.ledger.claim(entry), LedgerAway)
+        self.assertEqual(self.ledger.generation, 1)
+        self.assertEqual(self.due(self.ledger), [entry])
+        self.ledger._epoch = f"{epoch}before"
+        self.raw().set(KEYS[0], f"{epoch}before")
+        self.failureResultOf(self.ledger.claim(entry), LedgerAway)
+        self.assertEqual(self.raw().get(KEYS[0]).split(" ")[1], epoch.split(" ")[1])
+
     def test_foreign_content(self) -> None:
-        """A redis that holds something else under our names is not believed."""
+        """What something else has left under our names goes."""
         self.due(self.ledger)
+        for name in KEYS:
+            for kind in ("string", "list"):
+                self.raw().delete(name)
+                if kind == "list":
+                    self.raw().lpush(name, "x")
+                else:
+                    self.raw().set(name, "a string")
+                self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10), LedgerAway)
+                entry = self.add()
+                self.assertEqual(self.due(self.ledger), [entry])
         self.raw().zadd(KEYS[1], {"nonsense": 1.0})
         self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10), LedgerAway)
-        self.raw().delete(KEYS[1])
-        self.raw().set(KEYS[1], "a string")
-        self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10))
+        self.assertEqual(self.due(self.ledger), [])
 
     def test_close(self) -> None:
         """The rest is written, and no timer is left."""

@@ -49,8 +49,9 @@ class RedisLedger:
     What is recorded is written every second, in batches (Note [Batches] in
     :mod:`txregistry.expiry.batch`).
 
-    :ivar generation: grows when redis has lost its records, or this process some of
+    :ivar generation: grows when redis has lost records, or this process some of
         those that waited; see Note [Epoch] in :mod:`txregistry.expiry.redis_scripts`.
+        Nobody is told who holds what then, until what the tree has is restored.
     """
 
     _redis: Redis
@@ -60,6 +61,7 @@ class RedisLedger:
     _epoch: str = ""
     _batch: Batch = attrs.field(factory=Batch)
     _lost_some: bool = False
+    _is_whole: bool = True
     _timer: IDelayedCall | None = None
     _writing: DeferredLock = attrs.field(factory=DeferredLock)
     _closed: bool = False
@@ -112,6 +114,8 @@ class RedisLedger:
         while True:
             at, count = str(len(found)), str(_PAGE)
             page = await self._run(scripts.HOLDERS, str(digest), at, count)
+            if not self._is_whole:
+                raise LedgerAway("the tree was not scanned yet")
             found += page
             if len(page) < _PAGE:
                 return frozenset(map(scripts.read_holder, found))
@@ -133,6 +137,7 @@ class RedisLedger:
     async def restore(self, entries: Sequence[Entry]) -> None:
         """Record entries that are not known yet."""
         await self._write(scripts.restoring(entries))
+        self._is_whole = True
 
     @deferred
     async def entries(self) -> list[Entry]:
@@ -194,7 +199,7 @@ class RedisLedger:
             raise
         if self._lost_some:
             self._lost_some = False
-            self.generation += 1
+            self._lose()
 
     @deferred
     async def _write(self, operations: Iterable[Words]) -> None:
@@ -214,13 +219,19 @@ class RedisLedger:
         answer: list[Any] = await self._ask(script, self._epoch, *words)
         if answer[:1] == [scripts.LOST]:
             await self._adopt()
-            self.generation += 1
-            self._log.warn("redis has lost the ledger: the tree is scanned again")
+            self._lose()
+            self._log.warn(
+                "redis has lost records, or was restarted: the tree is scanned again"
+            )
             if again:
                 answer = await self._ask(script, self._epoch, *words)
         if answer[:1] != [scripts.DONE]:
             raise LedgerAway("redis has lost the ledger")
         return answer[1:]
+
+    def _lose(self) -> None:
+        self.generation += 1
+        self._is_whole = False
 
     @deferred
     async def _adopt(self) -> None:

@@ -6,9 +6,13 @@ order: the epoch, the last use of each member, its size, members by reference
 claimed, and confirmations.
 
 Note [Epoch]. Redis may lose everything: a restart without a file, ``FLUSHALL``, another
-server. A ledger that lacks entries would have content deleted that another repository
-links. So each script first compares the epoch, which the first process has written,
-and does nothing if it is another one.
+server. It may lose a part: a restart with an old file, a replica that has not got all
+and takes over, a key that is evicted. A ledger that lacks entries would have content
+deleted that another repository links. So each script first compares the epoch, which
+the first process has written, and does nothing if it is another one. The epoch names
+the run of the server, and the keys have to agree in the number of their members; if
+they do not, all go. What is there after a restart is kept, and the scan of the tree
+adds what is missing.
 """
 
 from __future__ import annotations
@@ -29,10 +33,36 @@ KEYS.append(PREFIX + "confirmed")
 #: The first word of every answer.
 LOST, DONE = "lost", "done"
 
-#: Reads the arguments in order; ``find`` splits a member.
-_HEAD = """
+#: What may be wrong: see Note [Epoch]. A key of another type counts as -1.
+_EPOCH = """
 local epoch, uses, sizes, refs, claims, claimed, confirmed = unpack(KEYS)
-if redis.call('GET', epoch) ~= ARGV[1] then return {'lost'} end
+local function count(command, key)
+  local found = redis.pcall(command, key)
+  return type(found) == 'number' and found or -1
+end
+local function is_whole()
+  local free, taken = count('ZCARD', uses), count('ZCARD', claims)
+  return free >= 0 and taken >= 0 and count('HLEN', confirmed) >= 0
+    and count('ZCARD', refs) == free and count('HLEN', claimed) == taken
+    and count('HLEN', sizes) == free + taken
+end
+local function run()
+  local told = redis.pcall('INFO', 'server')
+  return type(told) == 'string' and string.match(told, 'run_id:(%w+)') or '-'
+end
+local function is_of_this_run(word)
+  return type(word) == 'string' and string.match(word, ' (%S+)$') == run()
+end
+local begun = redis.pcall('GET', epoch)
+"""
+
+#: Then the arguments in order.
+_HEAD = (
+    _EPOCH
+    + """
+if begun ~= ARGV[1] or not is_of_this_run(begun) or not is_whole() then
+  return {'lost'}
+end
 local function ref(member)
   local name, kind, reference = string.match(member, '^(%S+) (%S+) (%S+)$')
   return reference .. ' ' .. name .. ' ' .. kind
@@ -52,12 +82,23 @@ local function put(member, size, use)
 end
 local function now() return tonumber(redis.call('TIME')[1]) end
 """
+)
 
-#: Make the epoch unless there is one, and give it.
-ADOPT = """
-redis.call('SET', KEYS[1], ARGV[1], 'NX')
-return redis.call('GET', KEYS[1])
+#: Make the epoch unless there is one of this run, and give it.
+ADOPT = (
+    _EPOCH
+    + """
+if not is_whole() then
+  redis.call('UNLINK', unpack(KEYS))
+  begun = false
+end
+if not is_of_this_run(begun) then
+  begun = ARGV[1] .. ' ' .. run()
+  redis.call('SET', epoch, begun)
+end
+return begun
 """
+)
 
 #: Then operations: a letter with its member, and for ``a`` and ``r`` size and last use,
 #: for ``t`` the last use, for ``c`` the time.

@@ -101,6 +101,18 @@ class RebuildTests(ExpiryCase):
         (entry,) = self.ok(self.house.ledger.entries())
         self.assertEqual(entry.last_use, began)
 
+    def test_an_old_state_file(self) -> None:
+        """A file tells how long things had been unused when it was written, no more."""
+        self.successResultOf(self.house.scheduler.stopService())
+        self.house.get(self.target)
+        self.pass_time(500)
+        self.ok(self.house.rebuild.export_state())
+        self.pass_time(5000)
+        again = TestHouse(clock=self.house.clock, driver=self.house.driver, ttl=TTL)
+        self.ok(again.rebuild.run())
+        (entry,) = self.ok(again.ledger.entries())
+        self.assertAlmostEqual(self.house.clock.seconds() - entry.last_use, 500, 0)
+
     def test_no_expiry(self) -> None:
         """Where nothing expires, no state file is written."""
         house = TestHouse(ttl=0.0)

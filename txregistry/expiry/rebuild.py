@@ -98,8 +98,14 @@ class Rebuild:
 
     @deferred
     async def _import_state(self) -> None:
+        """Record what the state file has.
+
+        What was used since it was written is not known. So it tells for how long
+        something had been unused by then.
+        """
         try:
             content = await self._driver.get(self._state_path)
+            written_at = (await self._driver.stat(self._state_path)).modified_at
         except PathNotFound:
             return
         try:
@@ -112,4 +118,10 @@ class Rebuild:
             )
             await self._driver.move(self._state_path, f"{self._state_path}.corrupt")
             return
-        await self._ledger.restore(entries=entries)
+        since = max(0.0, self._clock.seconds() - written_at)
+        await self._ledger.restore(
+            entries=[
+                attrs.evolve(entry, last_use=entry.last_use + since)
+                for entry in entries
+            ]
+        )

@@ -25,14 +25,14 @@ class BatchTests(SynchronousTestCase):
     def test_length(self) -> None:
         """Every record counts, and an empty batch is false."""
         self.assertFalse(batch())
-        made = batch(("add", ENTRY), ("touch", KEY, 1.0), ("confirm", KEY, 1.0))
+        made = batch(("add", ENTRY), ("touch", KEY, 1.0), ("confirm", KEY, 1.0, "it"))
         self.assertEqual(len(made), 3)
         made.forget(key_of("y"))
         self.assertEqual(len(made), 4)
 
     def test_forget(self) -> None:
         """What is forgotten leaves nothing else to be written."""
-        made = batch(("add", ENTRY), ("touch", KEY, 1.0), ("confirm", KEY, 1.0))
+        made = batch(("add", ENTRY), ("touch", KEY, 1.0), ("confirm", KEY, 1.0, "it"))
         made.forget(KEY)
         self.assertEqual(made, batch(("forget", KEY)))
 
@@ -47,8 +47,8 @@ class BatchTests(SynchronousTestCase):
             ([("add", ENTRY)], [("forget", KEY)], [("forget", KEY)]),
             ([("forget", KEY)], [("add", ENTRY)], [("add", ENTRY)]),
             ([("touch", KEY, 1.0)], [("touch", KEY, 2.0)], [("touch", KEY, 2.0)]),
-            ([("confirm", KEY, 1.0)], [], [("confirm", KEY, 1.0)]),
-            ([("confirm", KEY, 1.0)], [("forget", KEY)], [("forget", KEY)]),
+            ([("confirm", KEY, 1.0, "it")], [], [("confirm", KEY, 1.0, "it")]),
+            ([("confirm", KEY, 1.0, "it")], [("forget", KEY)], [("forget", KEY)]),
         ):
             made = batch(*first)
             made.before(batch(*later))

@@ -92,7 +92,7 @@ class NodesTests(SynchronousTestCase):
         """Records wait, questions fail, and all is written when it is back."""
         self.redis.connected.size = 0
         entry = self.add()
-        self.ledger.confirm(entry.key, 3.0)
+        self.ledger.confirm(entry.key, 3.0, "it")
         self.clock.advance(WRITE_SECONDS)
         for asked in (
             self.ledger.due(cutoff=1e9, limit=1),
@@ -101,9 +101,9 @@ class NodesTests(SynchronousTestCase):
             self.ledger.flush(),
         ):
             self.failureResultOf(asked, LedgerAway)
-        confirmed = self.ledger.confirmed_at(entry.key)
+        confirmed = self.ledger.confirmed_at(entry.key, "it")
         self.assertEqual(self.successResultOf(confirmed), 3.0)
-        unknown = self.ledger.confirmed_at(key_of("y"))
+        unknown = self.ledger.confirmed_at(key_of("y"), "it")
         self.assertIsNone(self.successResultOf(unknown))
         self.redis.connected.size = 1
         self.clock.advance(RETRY_SECONDS)
@@ -162,7 +162,7 @@ class NodesTests(SynchronousTestCase):
         for generation, name in enumerate(KEYS):
             self.add(reference=str(digest))
             entry = self.add(reference="claimed")
-            self.ledger.confirm(entry.key, 1.0)
+            self.ledger.confirm(entry.key, 1.0, "it")
             self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
             self.successResultOf(self.ledger.restore([]))
             self.raw().delete(name)

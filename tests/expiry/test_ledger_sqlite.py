@@ -48,7 +48,7 @@ class LedgerFileTests(SynchronousTestCase):
     def test_read_on_a_full_disk(self) -> None:
         """What was recorded is answered, be it in the file or in memory yet."""
         known, new, digest = self.key("old"), self.key("new"), Digest.of(b"x")
-        self.ledger.confirm(known, 1.0)
+        self.ledger.confirm(known, 1.0, "it")
         self.add(str(digest), 1.0)
         self.successResultOf(self.ledger.flush())
 
@@ -56,10 +56,10 @@ class LedgerFileTests(SynchronousTestCase):
             raise sqlite3.OperationalError("database or disk is full")
 
         patched = self.patch(ledger_sqlite, "_write", refuse)
-        self.ledger.confirm(new, 2.0)
+        self.ledger.confirm(new, 2.0, "it")
         self.add(str(digest), 2.0, "b")
         for key, at in ((known, 1.0), (new, 2.0), (self.key("none"), None)):
-            found = self.ledger.confirmed_at(key=key)
+            found = self.ledger.confirmed_at(key=key, what="it")
             self.assertEqual(self.successResultOf(found), at)
         holders = {RepositoryName("a"), RepositoryName("b")}
         for _ in range(2):
@@ -71,16 +71,16 @@ class LedgerFileTests(SynchronousTestCase):
     def test_file_that_cannot_be_opened(self) -> None:
         """What is in memory is answered, and of the rest nothing is known."""
         known, new = self.key("old"), self.key("new")
-        self.ledger.confirm(known, 1.0)
+        self.ledger.confirm(known, 1.0, "it")
         self.successResultOf(self.ledger.flush())
 
         def refuse(*_: object) -> None:
             raise sqlite3.OperationalError("unable to open database file")
 
         self.patch(Database, "_transact", refuse)
-        self.ledger.confirm(new, 2.0)
+        self.ledger.confirm(new, 2.0, "it")
         for key, at in ((known, None), (new, 2.0)):
-            found = self.ledger.confirmed_at(key=key)
+            found = self.ledger.confirmed_at(key=key, what="it")
             self.assertEqual(self.successResultOf(found), at)
 
     def test_corrupt_file_is_set_aside(self) -> None:

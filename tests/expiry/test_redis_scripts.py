@@ -47,6 +47,6 @@ class ScriptTests(SynchronousTestCase):
         batch.forget(key_of("x"))
         batch.add(Entry(TAG, 0, 1.0))
         batch.touch(TAG, 2.0)
-        batch.confirm(TAG, 3.0)
+        batch.confirm(TAG, 3.0, "it")
         letters = [words[0] for words in operations(batch)]
         self.assertEqual(letters, ["f", "a", "t", "c"])

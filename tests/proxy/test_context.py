@@ -31,7 +31,7 @@ class ContextTests(SynchronousTestCase):
         self.assertEqual(made.started_at, 1000.0)
         key = EntryKey(NAME, Kind.BLOB, "x")
         made.rights.record(key)
-        made.confirmations.confirm.assert_called_once_with(key, 1000.0)
+        made.confirmations.confirm.assert_called_once_with(key, 1000.0, "")
         self.clock.advance(29)
         self.assertTrue(made.rights.is_recent(key))
         made.tag_lists.remember(NAME, [Tag("t")], 1000.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from fakeredis import FakeServer
 from twisted.internet.defer import Deferred
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.flow.redis.fakes import ScriptedRedis
 from txregistry.expiry.ledger_redis import RedisLedger
 from txregistry.proxy.redis_claims import CLAIM_SECONDS, WAIT_SECONDS, RedisClaims
+from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -32,7 +34,7 @@ class NodesTests(SynchronousTestCase):
         self.here, self.there = self.node(), self.node()
         self.nodes = self.here, self.there
 
-    def node(self) -> TestHouse:
+    def node(self, **settings: Any) -> TestHouse:
         redis = ScriptedRedis(self.clock, self.server)
         claims = RedisClaims(redis, self.clock)
         claims.startService()
@@ -43,6 +45,7 @@ class NodesTests(SynchronousTestCase):
             given_ledger=RedisLedger(redis, self.clock),
             claims=claims,
             spool=MemoryDriver(self.clock),
+            **settings,
         )
         self.digest = house.upstream.add_blob("a", self.content)
         house.upstream.rate = SIZE // 2
@@ -140,6 +143,20 @@ class NodesTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertEqual(self.successResultOf(asked).body, wanted.body)
         self.assertEqual(self.there.upstream.count("HEAD", TAG), 1)
+
+    def test_a_tag_of_another_upstream(self) -> None:
+        """A node that was reloaded believes no tag of one that was not yet."""
+        self.there = self.node(upstream_url="https://new.example")
+        self.nodes = self.here, self.there
+        changed = self.there.upstream.add_manifest(
+            "a", image_manifest(note="new"), "v1"
+        )
+        self.pass_time(1)
+        for house, is_new in ((self.here, False), (self.there, True)) * 2:
+            asked = house.ask("GET", TAG)
+            self.pass_time(3)
+            found = Digest.of(self.successResultOf(asked).body)
+            self.assertEqual(found == changed, is_new)
 
     def test_expiry_runs_once(self) -> None:
         """What no node has used goes, and what one has used stays."""

@@ -25,13 +25,13 @@ class Memory:
     """A ledger of what was confirmed."""
 
     def __init__(self) -> None:
-        self.known: dict[EntryKey, float] = {}
+        self.known: dict[tuple[EntryKey, str], float] = {}
 
-    def confirm(self, key: EntryKey, now: float) -> None:
-        self.known[key] = now
+    def confirm(self, key: EntryKey, now: float, what: str) -> None:
+        self.known[key, what] = now
 
-    def confirmed_at(self, key: EntryKey) -> Deferred[float | None]:
-        return succeed(self.known.get(key))
+    def confirmed_at(self, key: EntryKey, what: str) -> Deferred[float | None]:
+        return succeed(self.known.get((key, what)))
 
 
 class RightsTests(SynchronousTestCase):
@@ -60,7 +60,7 @@ class RightsTests(SynchronousTestCase):
         self.assertFalse(self.rights.is_recent(OTHER))
         self.clock.advance(1)
         self.assertFalse(self.rights.is_recent(KEY))
-        self.assertEqual(self.memory.known, {KEY: 1000.0})
+        self.assertEqual(self.memory.known, {(KEY, ""): 1000.0})
 
     def test_never(self) -> None:
         """With 0 nothing is asked again, and nothing is written."""
@@ -69,9 +69,14 @@ class RightsTests(SynchronousTestCase):
         self.assertTrue(rights.is_recent(OTHER))
         self.assertEqual(self.memory.known, {})
 
+    def test_another_upstream(self) -> None:
+        """What one upstream has permitted, another one is asked about."""
+        self.memory.known[KEY, "another"] = 1000.0
+        self.assertNoResult(self.check())
+
     def test_after_a_restart(self) -> None:
         """What the ledger knows is not asked again, and is then in memory."""
-        self.memory.known[KEY] = 1000.0 - SECONDS + 1
+        self.memory.known[KEY, ""] = 1000.0 - SECONDS + 1
         self.successResultOf(self.check())
         self.assertEqual(self.asked, [])
         self.assertTrue(self.rights.is_recent(KEY))
@@ -85,7 +90,7 @@ class RightsTests(SynchronousTestCase):
         self.asked[0].callback(None)
         for done in waiting:
             self.successResultOf(done)
-        self.assertEqual(self.memory.known, {KEY: 1000.0})
+        self.assertEqual(self.memory.known, {(KEY, ""): 1000.0})
         self.assertTrue(self.rights.is_recent(KEY))
 
     def test_refused(self) -> None:
@@ -127,12 +132,12 @@ class RightsTests(SynchronousTestCase):
 
     def test_outage(self) -> None:
         """While it is away access is permitted, stale since it was last confirmed."""
-        self.memory.known[KEY] = 900.0
+        self.memory.known[KEY, ""] = 900.0
         status = self.outage()
         self.assertEqual((status.hit, status.forward), (True, "stale"))
         self.assertEqual(status.stale_seconds, 100.0)
         self.assertEqual(status.detail, UpstreamUnavailable.code.lower())
-        self.assertEqual(self.memory.known, {KEY: 900.0})
+        self.assertEqual(self.memory.known, {(KEY, ""): 900.0})
         self.assertFalse(self.rights.is_recent(KEY))
 
     def test_outage_of_what_was_never_confirmed(self) -> None:

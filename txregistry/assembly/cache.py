@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import attrs
@@ -77,11 +78,20 @@ def assemble_cache(
     metrics: Metrics,
     clock: IReactorTime,
     recheck_seconds: float,
+    upstream: str = "",
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
     context = make_cache_context(
-        local.content, fills, policy, ledger, ledger, metrics, clock, recheck_seconds
+        local.content,
+        fills,
+        policy,
+        ledger,
+        ledger,
+        metrics,
+        clock,
+        recheck_seconds,
+        upstream,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -107,6 +117,7 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
         context.metrics,
         context.clock,
         proxy.recheck,
+        _mark(proxy),
     )
     preload = Preload(client, pool, _uses_credentials(proxy))
     return Cache(namespace, client, files, preload, fills, claims)
@@ -201,7 +212,7 @@ def next_cache(
         return None
     is_same = _identity(proxy) == _identity(before) and files == cache.files
     policy = TagPolicy(proxy.tagttl, proxy.maxstale)
-    namespace = cache.namespace.renewed(policy, proxy.recheck, is_same)
+    namespace = cache.namespace.renewed(policy, proxy.recheck, is_same, _mark(proxy))
     return NextCache(
         attrs.evolve(cache, namespace=namespace, files=files),
         None if same_agents else _agents(context, files),
@@ -221,6 +232,12 @@ def _asked_by(proxy: Proxy) -> Proxy:
         stalltimeout=nothing,
         maxfills=1,
     )
+
+
+def _mark(proxy: Proxy) -> str:
+    """Give a short text for an upstream and its user, the same at each process."""
+    whose = repr((proxy.remoteurl, proxy.username, proxy.exec.command))
+    return hashlib.sha256(whose.encode("utf-8")).hexdigest()[:16]
 
 
 def _identity(proxy: Proxy) -> tuple[object, ...]:

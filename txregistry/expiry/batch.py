@@ -20,7 +20,7 @@ class Batch:
     added: dict[EntryKey, Entry] = attrs.field(factory=dict)
     touched: dict[EntryKey, float] = attrs.field(factory=dict)
     forgotten: set[EntryKey] = attrs.field(factory=set)
-    confirmed: dict[EntryKey, float] = attrs.field(factory=dict)
+    confirmed: dict[EntryKey, tuple[float, str]] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         told = len(self.added) + len(self.touched)
@@ -42,9 +42,9 @@ class Batch:
         self.confirmed.pop(key, None)
         self.forgotten.add(key)
 
-    def confirm(self, key: EntryKey, now: float) -> None:
+    def confirm(self, key: EntryKey, now: float, what: str) -> None:
         """Record that the upstream confirmed something."""
-        self.confirmed[key] = now
+        self.confirmed[key] = now, what
 
     def before(self, later: Batch) -> None:
         """Put a batch that could not be written below newer records."""

@@ -82,9 +82,9 @@ class RedisLedger:
         self._batch.forget(key)
         self._write_soon()
 
-    def confirm(self, key: EntryKey, now: float) -> None:
+    def confirm(self, key: EntryKey, now: float, what: str) -> None:
         """Record that the upstream confirmed something."""
-        self._batch.confirm(key, now)
+        self._batch.confirm(key, now, what)
         self._write_soon()
 
     @deferred
@@ -121,17 +121,20 @@ class RedisLedger:
                 return frozenset(map(scripts.read_holder, found))
 
     @deferred
-    async def confirmed_at(self, key: EntryKey) -> float | None:
+    async def confirmed_at(self, key: EntryKey, what: str) -> float | None:
         """Fire with when the upstream last confirmed something, as far as is known."""
         if key in self._batch.confirmed:
-            return self._batch.confirmed[key]
+            at, was = self._batch.confirmed[key]
+            return at if was == what else None
         if key in self._batch.forgotten:
             return None
         try:
             words = await self._run(scripts.CONFIRMED, member(key))
         except LedgerAway:
             return None
-        return float(words[0]) if words and words[0] else None
+        text = str(words[0] or "") if words else ""
+        found, _, was = text.partition(" ")
+        return float(found) if found and was == what else None
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:

@@ -38,9 +38,10 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_use ON entries (last_use);
 CREATE INDEX IF NOT EXISTS entries_by_reference ON entries (reference);
-CREATE TABLE IF NOT EXISTS confirmed (
-    repository TEXT NOT NULL, tag TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (repository, tag)
+DROP TABLE IF EXISTS confirmed;
+CREATE TABLE IF NOT EXISTS confirmations (
+    repository TEXT NOT NULL, reference TEXT NOT NULL, at REAL NOT NULL,
+    what TEXT NOT NULL, PRIMARY KEY (repository, reference)
 ) WITHOUT ROWID;
 """
 _VERSION = 1
@@ -54,11 +55,11 @@ _UPSERT = (
 _TOUCH = f"UPDATE entries SET last_use = max(last_use, ?) WHERE {_KEY}"  # noqa: S608
 _DELETE = f"DELETE FROM entries WHERE {_KEY}"  # noqa: S608
 _CLAIM = f"DELETE FROM entries WHERE {_KEY} AND last_use <= ?"  # noqa: S608
-_UNCONFIRM = "DELETE FROM confirmed WHERE repository = ? AND tag = ?"
-_CONFIRM = "INSERT OR REPLACE INTO confirmed VALUES (?, ?, ?)"
+_UNCONFIRM = "DELETE FROM confirmations WHERE repository = ? AND reference = ?"
+_CONFIRM = "INSERT OR REPLACE INTO confirmations VALUES (?, ?, ?, ?)"
 _DUE = "SELECT * FROM entries WHERE last_use < ? ORDER BY last_use LIMIT ?"
 _HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
-_CONFIRMED = "SELECT at FROM confirmed WHERE repository = ? AND tag = ?"
+_CONFIRMED = "SELECT at, what FROM confirmations WHERE repository = ? AND reference = ?"
 
 
 @implementer(ILedger)
@@ -97,9 +98,9 @@ class SqliteLedger:
         """Record a removal."""
         self._batch.forget(key)
 
-    def confirm(self, key: EntryKey, now: float) -> None:
-        """Record that the upstream confirmed a tag."""
-        self._batch.confirm(key, now)
+    def confirm(self, key: EntryKey, now: float, what: str) -> None:
+        """Record that the upstream confirmed something."""
+        self._batch.confirm(key, now, what)
 
     @deferred
     async def due(self, cutoff: float, limit: int) -> list[Entry]:
@@ -128,15 +129,16 @@ class SqliteLedger:
         return frozenset(RepositoryName(name) for (name,) in rows) | added
 
     @deferred
-    async def confirmed_at(self, key: EntryKey) -> float | None:
-        """Fire with when the upstream last confirmed a tag, as far as is known."""
+    async def confirmed_at(self, key: EntryKey, what: str) -> float | None:
+        """Fire with when the upstream last confirmed something, as far as is known."""
         bound = (str(key.repository), key.reference)
-        row: tuple[float] | None = None
+        row: tuple[float, str] | None = None
         try:
             row = await self._read(lambda db: db.execute(_CONFIRMED, bound).fetchone())
         except sqlite3.Error:
             pass  # as on a disk that is too full to open the file: the upstream knows
-        return self._batch.confirmed.get(key, None if row is None else row[0])
+        found = self._batch.confirmed.get(key, row)
+        return found[0] if found is not None and found[1] == what else None
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:
@@ -206,8 +208,8 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
     db.executemany(
         _CONFIRM,
         [
-            (str(key.repository), key.reference, now)
-            for key, now in batch.confirmed.items()
+            (str(key.repository), key.reference, now, what)
+            for key, (now, what) in batch.confirmed.items()
         ],
     )
 

@@ -101,7 +101,7 @@ return begun
 )
 
 #: Then operations: a letter with its member, and for ``a`` and ``r`` size and last use,
-#: for ``t`` the last use, for ``c`` the time.
+#: for ``t`` the last use, for ``c`` the time and what was confirmed.
 WRITE = (
     _HEAD
     + """
@@ -132,7 +132,7 @@ while at <= #ARGV do
       redis.call('ZADD', uses, use, member)
     end
   else
-    redis.call('HSET', confirmed, fact(member), word())
+    redis.call('HSET', confirmed, fact(member), word() .. ' ' .. word())
   end
 end
 return {'done'}
@@ -198,7 +198,7 @@ return {'done', unpack(found)}
 """
 )
 
-#: Give when something was confirmed.
+#: Give when something was confirmed, and what of it.
 CONFIRMED = (
     _HEAD
     + """
@@ -234,8 +234,8 @@ def operations(batch: Batch) -> Iterator[Words]:
         yield _put("a", entry)
     for key, now in batch.touched.items():
         yield ("t", member(key), repr(now))
-    for key, now in batch.confirmed.items():
-        yield ("c", member(key), repr(now))
+    for key, (now, what) in batch.confirmed.items():
+        yield ("c", member(key), repr(now), what)
 
 
 def restoring(entries: Iterable[Entry]) -> Iterator[Words]:

@@ -112,15 +112,19 @@ class IInventory(Interface):
 
 
 class ITagMemory(Interface):
-    """Remembers when an upstream last confirmed a tag."""
+    """Remembers when an upstream last confirmed a tag, or access to content."""
 
-    def confirm(key: EntryKey, now: float) -> None:
-        """Record that the upstream stood by a tag."""
+    def confirm(key: EntryKey, now: float, what: str) -> None:
+        """Record that the upstream stood by something.
 
-    def confirmed_at(key: EntryKey) -> Deferred[float | None]:
-        """Fire with when the upstream last did, or ``None`` if that is not known.
+        :param what: which upstream, and which answer. Only the last one is remembered.
+        """
 
-        Never fails: a client waits, and the upstream can be asked.
+    def confirmed_at(key: EntryKey, what: str) -> Deferred[float | None]:
+        """Fire with when the upstream last did.
+
+        It fires with ``None`` if that is not known, or if what was confirmed last was
+        something else. Never fails: a client waits, and the upstream can be asked.
         """
 
 

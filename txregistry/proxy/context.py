@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.interfaces.blobs import IContent
-from txregistry.interfaces.expiry import ITagMemory, IUsage
+from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.pending_tags import PendingTags
 from txregistry.proxy.rights import Rights
 from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
 from txregistry.proxy.tag_lists import TagLists
+from txregistry.spec.digest import Digest
 from txregistry.spec.freshness import TagPolicy
 
 
@@ -29,6 +31,7 @@ class CacheContext:
     :ivar pending: tags that wait for their manifest.
     :ivar tag_lists: whole lists of tags.
     :ivar answers: the last answers about tags.
+    :ivar upstream: which one it is, for what several processes and reloads remember.
     """
 
     content: IContent
@@ -43,10 +46,26 @@ class CacheContext:
     tag_lists: TagLists
     pending: PendingTags = attrs.field(factory=PendingTags)
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
+    upstream: str = ""
+
+    def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
+        """Remember that the upstream's tag is this manifest now."""
+        self.confirmations.confirm(key, self.clock.seconds(), self._what(digest))
+
+    def tag_confirmed_at(self, key: EntryKey, digest: Digest) -> Deferred[float | None]:
+        """Fire with when this upstream, at any process, last said so of a tag."""
+        return self.confirmations.confirmed_at(key=key, what=self._what(digest))
+
+    def _what(self, digest: Digest) -> str:
+        return f"{self.upstream} {digest}"
 
 
 def renewed_context(
-    context: CacheContext, policy: TagPolicy, recheck_seconds: float, is_same: bool
+    context: CacheContext,
+    policy: TagPolicy,
+    recheck_seconds: float,
+    is_same: bool,
+    upstream: str,
 ) -> CacheContext:
     """Return the state of a cache with other settings; it shares the fills.
 
@@ -62,6 +81,7 @@ def renewed_context(
         context.meter,
         context.clock,
         recheck_seconds,
+        upstream,
     )
     if not is_same:
         return fresh
@@ -82,11 +102,13 @@ def make_cache_context(
     meter: IMeter,
     clock: IReactorTime,
     recheck_seconds: float,
+    upstream: str = "",
 ) -> CacheContext:
     """Make the state of a new cache.
 
     :param recheck_seconds: after which the upstream is asked again whether a repository
         may have what is stored; 0 for never.
+    :param upstream: which one it is.
     """
     return CacheContext(
         content,
@@ -97,6 +119,7 @@ def make_cache_context(
         meter,
         clock,
         clock.seconds(),
-        Rights(recheck_seconds, confirmations, clock),
+        Rights(recheck_seconds, confirmations, clock, upstream),
         TagLists(policy),
+        upstream=upstream,
     )

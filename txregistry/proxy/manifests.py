@@ -85,7 +85,7 @@ class ProxyManifests:
         for tag in self._cache.pending.pop(self._name, digest):
             await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
             key = EntryKey(self._name, Kind.TAG, str(tag))
-            self._cache.confirmations.confirm(key, self._cache.clock.seconds())
+            self._cache.confirm_tag(key, digest)
         return manifest
 
     @deferred

@@ -59,14 +59,19 @@ class ProxyNamespace:
     _flights: Flights[RepositoryName, IRepository] = attrs.field(factory=Flights)
 
     def renewed(
-        self, policy: TagPolicy, recheck_seconds: float, is_same: bool
+        self,
+        policy: TagPolicy,
+        recheck_seconds: float,
+        is_same: bool,
+        upstream: str = "",
     ) -> ProxyNamespace:
         """Return a cache with other settings; current requests keep using this one.
 
         :param is_same: upstream and credentials are unchanged, so that its remembered
             answers stay valid.
+        :param upstream: which one it is.
         """
-        cache = renewed_context(self._cache, policy, recheck_seconds, is_same)
+        cache = renewed_context(self._cache, policy, recheck_seconds, is_same, upstream)
         lists = self._lists if is_same else make_referrer_memory()
         return ProxyNamespace(self._local, self._remote, cache, lists)
 

@@ -32,11 +32,13 @@ class Rights:
     """When the upstream last permitted access, by repository and digest.
 
     :param seconds: after which it is asked again; 0 for never.
+    :param upstream: which one is meant.
     """
 
     _seconds: float
     _memory: ITagMemory
     _clock: IReactorTime
+    _upstream: str = ""
     _granted: SizedCache[EntryKey, float] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
@@ -46,7 +48,7 @@ class Rights:
         """Record that the upstream has just permitted access to content."""
         if self._seconds:
             now = self._clock.seconds()
-            self._memory.confirm(key, now)
+            self._memory.confirm(key, now, self._upstream)
             self._remember(key, now)
 
     def is_recent(self, key: EntryKey) -> bool:
@@ -63,7 +65,7 @@ class Rights:
         :param confirm: asks the upstream; fails if it refuses.
         :return: fires if access is permitted, or in an outage. Fails as ``confirm``.
         """
-        granted_at = await self._memory.confirmed_at(key=key)
+        granted_at = await self._memory.confirmed_at(key=key, what=self._upstream)
         if granted_at is not None and self._is_recent(granted_at):
             self._remember(key, granted_at)
             return

@@ -158,16 +158,20 @@ class ProxyTags:
     async def _recall(self, tag: Tag) -> Descriptor | None:
         """Fire with what is stored, if another node has confirmed it lately.
 
-        What was confirmed before this cache began may be about another upstream.
+        What was confirmed before this cache began may be about other credentials.
         """
-        now, memory = self._cache.clock.seconds(), self._cache.confirmations
-        confirmed_at = await memory.confirmed_at(key=self._key(tag))
+        now = self._cache.clock.seconds()
+        try:
+            stored = await self._local.get(tag=tag)
+        except ManifestUnknown:
+            return None
+        key, digest = self._key(tag), stored.digest
+        confirmed_at = await self._cache.tag_confirmed_at(key, digest)
         if confirmed_at is None or confirmed_at < self._cache.started_at:
             return None
         if self._cache.policy.judge(confirmed_at, now) is not Freshness.FRESH:
             return None
         try:
-            stored = await self._local.get(tag=tag)
             manifest = await self._local_manifests.get(digest=stored.digest)
         except ManifestUnknown:
             return None
@@ -216,14 +220,14 @@ class ProxyTags:
             return
         self._cache.pending.discard(self._name, tag)
         await self._local.tag(tag=tag, descriptor=seen.descriptor)
-        self._cache.confirmations.confirm(self._key(tag), self._cache.clock.seconds())
+        self._cache.confirm_tag(self._key(tag), seen.descriptor.digest)
 
     @deferred
     async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
         seen = self._cache.answers.get((self._name, tag))
         if seen is not None and seen.descriptor.digest == stored.digest:
             return seen.confirmed_at
-        found = await self._cache.confirmations.confirmed_at(key=self._key(tag))
+        found = await self._cache.tag_confirmed_at(self._key(tag), stored.digest)
         # Without a ledger, tags count as confirmed at the start of this cache.
         return self._cache.started_at if found is None else found
 

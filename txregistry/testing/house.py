@@ -278,6 +278,7 @@ class TestHouse:
             self.metrics,
             self.clock,
             self.recheck,
+            self.upstream_url,
         )
 
     def _build_expiry(self) -> None:

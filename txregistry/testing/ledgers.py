@@ -48,8 +48,12 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             found = self.successResultOf(self.ledger.holders(digest=digest))
             return set(map(str, found))
 
-        def confirmed_at(self, key: EntryKey) -> float | None:
-            return self.successResultOf(self.ledger.confirmed_at(key=key))
+        def confirm(self, key: EntryKey, now: float, what: str = "it") -> None:
+            self.ledger.confirm(key=key, now=now, what=what)
+
+        def confirmed_at(self, key: EntryKey, what: str = "it") -> float | None:
+            found = self.ledger.confirmed_at(key=key, what=what)
+            return self.successResultOf(found)
 
         def begin_again(self) -> None:
             self.successResultOf(self.ledger.close())
@@ -135,9 +139,9 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             """The last confirmation counts, and goes with what it is about."""
             tag, other = key_of("v1", kind=Kind.TAG), key_of("v2", kind=Kind.TAG)
             self.assertIsNone(self.confirmed_at(tag))
-            self.ledger.confirm(key=tag, now=7.0)
+            self.confirm(tag, 7.0)
             self.assertEqual(self.confirmed_at(tag), 7.0)
-            self.ledger.confirm(key=tag, now=8.25)
+            self.confirm(tag, 8.25)
             self.successResultOf(self.ledger.flush())
             self.assertEqual(self.confirmed_at(tag), 8.25)
             self.assertIsNone(self.confirmed_at(other))
@@ -146,11 +150,25 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             self.successResultOf(self.ledger.flush())
             self.assertIsNone(self.confirmed_at(tag))
 
+        def test_another_confirmation(self) -> None:
+            """Of what was confirmed the last counts, and says nothing of another."""
+            tag = key_of("v1", kind=Kind.TAG)
+            self.confirm(tag, 7.0, "first")
+            for _ in range(2):
+                self.assertIsNone(self.confirmed_at(tag, "second one"))
+                self.assertEqual(self.confirmed_at(tag, "first"), 7.0)
+                self.successResultOf(self.ledger.flush())
+            self.confirm(tag, 6.0, "second one")
+            for _ in range(2):
+                self.assertIsNone(self.confirmed_at(tag, "first"))
+                self.assertEqual(self.confirmed_at(tag, "second one"), 6.0)
+                self.successResultOf(self.ledger.flush())
+
         def test_a_claimed_tag_is_confirmed_no_more(self) -> None:
             """Expiry leaves nothing of a tag behind."""
             entry = Entry(key_of("v1", kind=Kind.TAG), 0, 1.0)
             self.ledger.add(entry=entry)
-            self.ledger.confirm(key=entry.key, now=1.0)
+            self.confirm(entry.key, 1.0)
             self.assertTrue(self.claim(entry))
             self.assertIsNone(self.confirmed_at(entry.key))
 
@@ -158,7 +176,7 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             """What was flushed is there in the next process."""
             self.add("x", 1.0)
             tag = key_of("v1", kind=Kind.TAG)
-            self.ledger.confirm(key=tag, now=7.0)
+            self.confirm(tag, 7.0)
             self.begin_again()
             self.assertEqual(self.due(10.0), ["x"])
             self.assertEqual(self.confirmed_at(tag), 7.0)

@@ -93,3 +93,15 @@ class RedisTests(SynchronousTestCase):
         error = ResponseError("READONLY You can't write against a read only replica.")
         self.failureResultOf(self.redis.ask(lambda _: fail(error)), RedisAway)
         self.assertEqual(factory.reconnects, 1)
+        for number, told in enumerate(
+            (
+                "ERR Error running script (call to f_1): @user_script:1:"
+                " @user_script: 1: -READONLY You can't write against a replica.",
+                "MASTERDOWN Link with MASTER is down",
+            )
+        ):
+            self.clock.advance(RETRY_SECONDS)
+            error = ResponseError(told)
+            asked = self.redis.ask(lambda _, error=error: fail(error))
+            self.failureResultOf(asked, RedisAway)
+            self.assertEqual(factory.reconnects, number + 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,8 +27,9 @@ from txregistry.flow.redis.txredisapi_private import (
 
 T = TypeVar("T")
 
-#: How the error of a server begins that takes no writes: a replica.
-_REPLICA = "READONLY"
+#: What is in the error of a server that takes no writes: a replica. Before Redis 7 an
+#: error in a script does not begin with it.
+_REPLICA = re.compile(r"\b(READONLY|MASTERDOWN) ")
 
 #: Seconds for which redis is not asked after a failure.
 RETRY_SECONDS = 10.0
@@ -114,7 +116,7 @@ class Redis(Service):
         return connected and self._clock.seconds() >= self._retry_at
 
     def _leave_alone(self, error: Exception) -> None:
-        if str(error).startswith(_REPLICA):
+        if _REPLICA.search(str(error)):
             # The master is another server now.
             self._factory.reconnect()
         self._retry_at = self._clock.seconds() + RETRY_SECONDS

@@ -74,6 +74,11 @@ class RightsTests(SynchronousTestCase):
         self.memory.known[KEY, "another"] = 1000.0
         self.assertNoResult(self.check())
 
+    def test_a_clock_that_is_ahead(self) -> None:
+        """What another node has recorded for later counts for nothing now."""
+        self.memory.known[KEY, ""] = 1000.0 + 3600.0
+        self.assertNoResult(self.check())
+
     def test_after_a_restart(self) -> None:
         """What the ledger knows is not asked again, and is then in memory."""
         self.memory.known[KEY, ""] = 1000.0 - SECONDS + 1

@@ -79,7 +79,8 @@ class Rights:
         self.record(key)
 
     def _is_recent(self, granted_at: float) -> bool:
-        return self._clock.seconds() - granted_at < self._seconds
+        # A clock that goes wrong, here or at another node, permits nothing for longer.
+        return 0 <= self._clock.seconds() - granted_at < self._seconds
 
     def _remember(self, key: EntryKey, granted_at: float) -> None:
         self._granted.put(key, granted_at, size_of(str(key.repository), key.reference))

@@ -93,15 +93,10 @@ class RedisTests(SynchronousTestCase):
         error = ResponseError("READONLY You can't write against a read only replica.")
         self.failureResultOf(self.redis.ask(lambda _: fail(error)), RedisAway)
         self.assertEqual(factory.reconnects, 1)
-        for number, told in enumerate(
-            (
-                "ERR Error running script (call to f_1): @user_script:1:"
-                " @user_script: 1: -READONLY You can't write against a replica.",
-                "MASTERDOWN Link with MASTER is down",
-            )
-        ):
+        told = "ERR Error running script (call to f_1): @user_script: 1: -READONLY You"
+        for number, text in enumerate((told, "MASTERDOWN Link with MASTER is down")):
             self.clock.advance(RETRY_SECONDS)
-            error = ResponseError(told)
+            error = ResponseError(text)
             asked = self.redis.ask(lambda _, error=error: fail(error))
             self.failureResultOf(asked, RedisAway)
             self.assertEqual(factory.reconnects, number + 2)

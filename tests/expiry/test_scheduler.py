@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+from twisted.internet.defer import Deferred, fail
+
 from tests.expiry.test_expiry import TTL, ExpiryCase
+from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.interfaces.driver import DriverError
-from txregistry.interfaces.expiry import Kind
+from txregistry.interfaces.expiry import Kind, LedgerAway
+from txregistry.spec.digest import Digest
 from txregistry.storage.content.damage import Damage
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
@@ -28,6 +32,24 @@ class SchedulerTests(ExpiryCase):
         self.ok(self.house.scheduler.tick())
         self.assertNotIn(layout.blob_data(self.blob), self.house.paths())
         self.assertTrue(self.flushLoggedErrors(DriverError))
+
+    def test_a_ledger_that_goes_away(self) -> None:
+        """It ends the round, which its client has told; all goes when it is back."""
+        other = self.house.upstream.add_blob("a", b"other")
+        for digest in (self.blob, other):
+            self.house.get(f"/v2/a/blobs/{digest}")
+        asked: list[Digest] = []
+
+        def away(_: object, digest: Digest) -> Deferred[None]:
+            asked.append(digest)
+            return fail(LedgerAway("redis does not answer"))
+
+        patched = self.patch(SqliteLedger, "holders", away)
+        self.pass_time(TTL + 30)
+        self.assertEqual(len(asked), 1)
+        patched.restore()
+        self.pass_time(120)
+        self.assertFalse(self.is_stored(self.blob) or self.is_stored(other))
 
     def test_changed_ttl_holds_for_what_is_there(self) -> None:
         """A shorter time to live applies at once to everything."""

@@ -114,11 +114,17 @@ class ExpiryScheduler(Service):
             await self._ledger.finish(entry=entry)
         except CancelledError:
             raise
+        except LedgerAway:
+            self._retry(entry)
+            raise  # ends the round
         except Exception:
             self._log.failure("could not expire {key}", key=str(entry.key.reference))
-            # Not dropped: it is due again, and tried, at the next tick.
-            soon = self._clock.seconds() + self._plan.interval_seconds / 2
-            self._ledger.add(attrs.evolve(entry, last_use=self._plan.cutoff(soon)))
+            self._retry(entry)
+
+    def _retry(self, entry: Entry) -> None:
+        """Keep an entry: it is due again, and tried, at the next tick."""
+        soon = self._clock.seconds() + self._plan.interval_seconds / 2
+        self._ledger.add(attrs.evolve(entry, last_use=self._plan.cutoff(soon)))
 
     def _start_rebuild(self) -> None:
         generation = self._ledger.generation

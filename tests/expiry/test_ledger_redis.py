@@ -99,6 +99,7 @@ class NodesTests(SynchronousTestCase):
             self.ledger.claim(entry),
             self.ledger.holders(Digest.of(b"x")),
             self.ledger.flush(),
+            self.ledger.restore([]),
         ):
             self.failureResultOf(asked, LedgerAway)
         confirmed = self.ledger.confirmed_at(entry.key, "it")

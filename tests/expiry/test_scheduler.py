@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 
 from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
 
 from tests.expiry.test_expiry import TTL, ExpiryCase
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
+from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Kind, LedgerAway
 from txregistry.spec.digest import Digest
 from txregistry.storage.content.damage import Damage
+from txregistry.storage.content.inventory import Inventory
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 
@@ -50,6 +53,27 @@ class SchedulerTests(ExpiryCase):
         patched.restore()
         self.pass_time(120)
         self.assertFalse(self.is_stored(self.blob) or self.is_stored(other))
+
+    def test_a_ledger_that_is_away_at_the_start(self) -> None:
+        """Nothing is read in vain, it is told once, and again after a scan."""
+        told = []
+        self.patch(ExpiryScheduler, "_log", Logger(observer=told.append))
+        self.house.get(self.target)
+        self.ok(self.house.ledger.flush())
+
+        def away(*_: object, **__: object) -> Deferred[None]:
+            return fail(LedgerAway("redis does not answer"))
+
+        for times in (1, 2):
+            patched = self.patch(SqliteLedger, "restore", away)
+            found = self.patch(Inventory, "found", None)
+            self.house.scheduler._rebuilt_generation = None
+            self.pass_time(200)
+            self.assertEqual(len(told), times)
+            found.restore()
+            patched.restore()
+            self.pass_time(100)
+            self.assertEqual(self.house.scheduler._rebuilt_generation, 0)
 
     def test_changed_ttl_holds_for_what_is_there(self) -> None:
         """A shorter time to live applies at once to everything."""

@@ -138,7 +138,9 @@ class RedisLedger:
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:
-        """Record entries that are not known yet."""
+        """Record entries that are not known yet; asks redis also without any."""
+        if not entries:
+            await self._run(scripts.WRITE, again=True)
         await self._write(scripts.restoring(entries))
         self._is_whole = True
 

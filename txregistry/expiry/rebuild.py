@@ -52,6 +52,8 @@ class Rebuild:
         """
         if self._driver.is_shared and not self._ledger.is_shared:
             return
+        # A ledger that is away, or begins anew, does so before the scan.
+        await self._ledger.restore(entries=[])
         await self._import_state()
         batch: list[Entry] = []
         async for entry in self._inventory.found():

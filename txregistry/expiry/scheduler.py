@@ -39,6 +39,7 @@ class ExpiryScheduler(Service):
     _looping: Deferred[LoopingCall] | None = None
     _rebuilding: Deferred[None] | None = None
     _rebuilt_generation: int | None = None
+    _is_told: bool = False
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -136,10 +137,13 @@ class ExpiryScheduler(Service):
 
     def _rebuilt(self, _: None, generation: int) -> None:
         self._rebuilding, self._rebuilt_generation = None, generation
+        self._is_told = False
 
     def _not_rebuilt(self, failure: Failure) -> None:
         self._rebuilding = None
         if failure.check(LedgerAway):
-            self._log.warn("the tree is scanned once the ledger is back")
+            if not self._is_told:
+                self._log.warn("the tree is scanned once the ledger is back")
+            self._is_told = True
         elif not failure.check(CancelledError):
             self._log.failure("could not scan the tree", failure)

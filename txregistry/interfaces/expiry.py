@@ -92,7 +92,10 @@ class IExpiryLedger(IUsage):
         """Make durable what was recorded so far."""
 
     def restore(entries: Sequence[Entry]) -> Deferred[None]:
-        """Record what was found in the tree or another record, where not known."""
+        """Record what was found in the tree or another record, where not known.
+
+        Without any it fails all the same if the ledger is away.
+        """
 
     def entries() -> Deferred[list[Entry]]:
         """Fire with everything that is recorded."""

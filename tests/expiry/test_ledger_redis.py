@@ -11,7 +11,8 @@ from txregistry.expiry import ledger_redis
 from txregistry.expiry.ledger_redis import WRITE_SECONDS, RedisLedger
 from txregistry.expiry.redis_scripts import KEYS
 from txregistry.flow.redis.client import RETRY_SECONDS
-from txregistry.interfaces.expiry import Entry, LedgerAway
+from txregistry.flow.redis.txredisapi_private import MAX_ANSWER_BYTES
+from txregistry.interfaces.expiry import Entry, Kind, LedgerAway
 from txregistry.spec.digest import Digest
 from txregistry.testing.ledgers import key_of, ledger_suite
 
@@ -203,6 +204,21 @@ class NodesTests(SynchronousTestCase):
         self.raw().zadd(KEYS[1], {"nonsense": 1.0})
         self.failureResultOf(self.ledger.due(cutoff=1e9, limit=10), LedgerAway)
         self.assertEqual(self.due(self.ledger), [])
+
+    def test_the_longest_names(self) -> None:
+        """A page of the longest ones is no longer than an answer may be."""
+        name, digest = "a" * 255, f"sha512:{'f' * 128}"
+        for number in range(200):
+            key = key_of(digest, f"{number:03}{name[3:]}", Kind.MANIFEST)
+            self.ledger.add(Entry(key, 10**12, 1764374400.123457))
+        asked = [
+            self.ledger.due(cutoff=1e12, limit=200),
+            self.ledger.entries(),
+            self.ledger.holders(Digest.parse(digest)),
+        ]
+        for done in asked:
+            self.assertTrue(self.successResultOf(done))
+        self.assertLess(self.redis.connected.handler.longest, MAX_ANSWER_BYTES)
 
     def test_close(self) -> None:
         """The rest is written, and no timer is left."""

@@ -37,8 +37,9 @@ MAX_WAITING = 50_000
 #: Seconds after which a claim that nobody has finished comes back.
 LEASE_SECONDS = 300
 
-#: Operations in one script, and entries in one answer: of a few hundred bytes each.
-_OPERATIONS, _PAGE = 200, 150
+#: Operations in one script, and entries in one answer: of a few hundred bytes each, and
+#: an answer may have 64 KiB.
+_OPERATIONS, _PAGE = 200, 120
 
 
 @implementer(ILedger)
@@ -89,7 +90,7 @@ class RedisLedger:
 
     @deferred
     async def due(self, cutoff: float, limit: int) -> list[Entry]:
-        """Fire with entries last used before a time, at most 150."""
+        """Fire with entries last used before a time, at most 120."""
         await self.flush()
         count = min(limit, _PAGE)
         return _entries(await self._run(scripts.DUE, repr(cutoff), str(count)))

@@ -14,16 +14,27 @@ from txregistry.flow.redis.client import Redis, RedisSettings
 
 @attrs.define(eq=False)
 class ScriptCommands:
-    """Commands as txredisapi has them."""
+    """Commands as txredisapi has them.
+
+    :ivar longest: bytes of the longest answer so far.
+    """
 
     server: FakeServer = attrs.field(factory=FakeServer)
+    longest: int = 0
     client: FakeStrictRedis = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.client = FakeStrictRedis(server=self.server, decode_responses=True)
 
     def eval(self, script: str, keys: list[str], args: list[str]) -> Deferred[Any]:
-        return maybeDeferred(self.client.eval, script, len(keys), *keys, *args)
+        done = maybeDeferred(self.client.eval, script, len(keys), *keys, *args)
+        return done.addCallback(self._measure)
+
+    def _measure(self, answer: Any) -> Any:
+        words = answer if isinstance(answer, list) else [answer]
+        # Each word of an answer has its length before it, and ends of lines.
+        self.longest = max(self.longest, sum(len(str(word)) + 8 for word in words))
+        return answer
 
 
 @attrs.define(eq=False)

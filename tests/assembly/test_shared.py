@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.namespaces import shared_house
 from txregistry.admin.commands import CollectCommand, RefusedCommand
 from txregistry.assembly.context import make_context
-from txregistry.assembly.expiry import expiry_plan
+from txregistry.assembly.expiry import expiry_plan, tell_of_ttl
 from txregistry.assembly.listeners import _commands
-from txregistry.assembly.registry import _locks
+from txregistry.assembly.registry import _locks, build_registry
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.storage import _descriptors
 from txregistry.config.model import Config
@@ -54,12 +54,26 @@ class SharedTests(SynchronousTestCase):
     def test_expiry(self) -> None:
         """Nothing expires, which is told; a ledger that all share knows better."""
         local = shared_house(self.mktemp()).stored
+        tell_of_ttl(60.0, local)
+        tell_of_ttl(0.0, local)
+        tell_of_ttl(60.0, TestHouse().stored)
         (told,) = (text for text in self.told() if "proxy.ttl" in text)
         self.assertIn("proxy.ttl has no effect", told)
         self.assertEqual(expiry_plan(60.0, local).ttl_seconds, 0.0)
         local.databases.ledger.is_shared = True
         self.assertEqual(expiry_plan(60.0, local).ttl_seconds, 60.0)
         self.assertEqual(expiry_plan(60.0, TestHouse().stored).ttl_seconds, 60.0)
+
+    def test_a_registry_is_told_nothing(self) -> None:
+        """It lets nothing expire anyway."""
+        root = self.mktemp()
+        for remote, count in ((None, 0), ("https://upstream.example", 1)):
+            proxy = {"proxy": {"remoteurl": remote}} if remote else {}
+            section = {"filesystem": {"rootdirectory": root, "shared": True}}
+            found = read_config({"version": "0.1", "storage": section, **proxy})[0]
+            build_registry(self.context(found), Mock(), Mock())
+            told = [text for text in self.told() if "proxy.ttl" in text]
+            self.assertEqual(len(told), count)
 
     def test_collection(self) -> None:
         """The daemon refuses it."""

@@ -31,6 +31,15 @@ def knows_uses(local: LocalRegistry) -> bool:
     return local.databases.ledger.is_shared or not local.driver.is_shared
 
 
+def tell_of_ttl(ttl: float, local: LocalRegistry) -> None:
+    """Log that a cache does not let things expire although it was told to."""
+    if ttl and not knows_uses(local):
+        _log.warn(
+            "proxy.ttl has no effect: others use the storage, and this process does not"
+            " know what they use"
+        )
+
+
 @attrs.frozen
 class Expiry:
     """The parts of expiry.
@@ -49,11 +58,6 @@ def assemble_expiry(
 
     :param ttl: seconds after the last use; 0 for never.
     """
-    if ttl and not knows_uses(local):
-        _log.warn(
-            "proxy.ttl has no effect: others use the storage, and this process does not"
-            " know what they use"
-        )
     plan, ledger = expiry_plan(ttl, local), local.databases.ledger
     rebuild = Rebuild(
         local.driver,

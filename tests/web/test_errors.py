@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from tests.web.raw import Line
 from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
 from tests.web.test_web import WebCase
-from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.driver import DriverError, FileBusy
 from txregistry.spec.digest import Digest
 from txregistry.storage.uploads.upload_writer import Upload
 from txregistry.storagedriver.inmemory import MemoryDriver
@@ -55,6 +55,15 @@ class StorageFailureTests(GoneCase):
         self.assertRegex(told, "upload [0-9a-f-]{36}: not committed, not deleted;")
         self.assertIsOfLast(told)
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 2)
+
+    def test_a_file_that_another_process_writes(self) -> None:
+        """The client is told when to come again, and the log has no failure."""
+        error = FileBusy("filesystem", "/x", "another process writes to it")
+        self.patch(MemoryDriver, "get", lambda *_, **__: fail(error))
+        got = self.house.get("/v2/a/b/manifests/v1")
+        self.assertEqual(got.status, 503)
+        self.assertEqual(got.header("retry-after"), "1")
+        self.assertNotIn("storage failed", self.log.getvalue())
 
     def test_words_of_clients(self) -> None:
         """Of what a client chooses an event has a bounded part, and no upload id."""

@@ -105,6 +105,10 @@ class InvalidPath(DriverError):
     """The path breaks the grammar ``(/[A-Za-z0-9._-]+)+``."""
 
 
+class FileBusy(DriverError):
+    """Another process writes to the file; it ends soon, or by itself."""
+
+
 class InvalidOffset(DriverError):
     """An offset is negative, or past the end of the file."""
 

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from txregistry.flow.streams import ConsumerStopped
-from txregistry.interfaces.driver import DriverError, InvalidPath
+from txregistry.interfaces.driver import DriverError, FileBusy, InvalidPath
 from txregistry.spec.errors import (
     BadRequest,
     NameInvalid,
@@ -29,6 +29,9 @@ from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.router import Handler
 
 _log = Logger(namespace="txregistry.web")
+
+#: Seconds after which a file may be free that another process writes to.
+_BUSY_SECONDS = 1.0
 
 
 def error_response(request: RegistryRequest, *errors: RegistryError) -> bytes:
@@ -87,13 +90,16 @@ def storage_error(request: RegistryRequest, failure: Failure) -> bytes:
     """Answer 503 for a storage failure; the path is logged, but not sent."""
     error = failure.value
     assert isinstance(error, DriverError)
+    detail = {"reason": f"storage: {error.reason}", "request": request.request_id}
+    if isinstance(error, FileBusy):
+        # A client that came back; its first connection ends soon.
+        return error_response(request, Unavailable(detail, _BUSY_SECONDS))
     _log.failure(
         "storage failed: {error}; the request fails: {line}",
         failure,
         error=str(error),
         line=_line(request),
     )
-    detail = {"reason": f"storage: {error.reason}", "request": request.request_id}
     return error_response(request, Unavailable(detail))
 
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
-from txregistry.interfaces.driver import DriverError, PathNotFound, PutFile
+from txregistry.interfaces.driver import DriverError, FileBusy, PathNotFound, PutFile
 from txregistry.storagedriver.filesystem import shared
 from txregistry.storagedriver.filesystem.atomic import in_directory
 from txregistry.storagedriver.filesystem.driver import FilesystemDriver
@@ -59,6 +59,9 @@ class TwoDrivers(SynchronousTestCase):
     def refused(self, done: Deferred[Any]) -> str:
         return str(self.failureResultOf(done, DriverError).value)
 
+    def busy(self, done: Deferred[Any]) -> str:
+        return str(self.failureResultOf(done, FileBusy).value)
+
 
 class OneWriterTests(TwoDrivers):
     """Two processes do not write to one file."""
@@ -68,7 +71,7 @@ class OneWriterTests(TwoDrivers):
         writer = self.ok(self.one.writer("/u/data"))
         writer.write(b"first")
         self.ok(writer.flush())
-        refused = self.refused(self.other.writer("/u/data", keep_bytes=5))
+        refused = self.busy(self.other.writer("/u/data", keep_bytes=5))
         self.assertIn("another process writes to it", refused)
         self.ok(writer.close())
         later = self.ok(self.other.writer("/u/data", keep_bytes=5))

@@ -6,6 +6,7 @@ by a journal or, without one, by fsync of both; nothing is rewritten in place.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
     DriverError,
+    FileBusy,
     FileStat,
     IGrowingFiles,
     IJournaled,
@@ -342,7 +344,9 @@ class FilesystemDriver:
             return PathNotFound(self.name, path)
         if is_nothing(error):
             return PathNotFound(self.name, path, error.strerror or "")
-        told = DriverError(self.name, path, error.strerror or str(error))
+        busy = self.is_shared and error.errno == errno.EBUSY
+        kind = FileBusy if busy else DriverError
+        told = kind(self.name, path, error.strerror or str(error))
         told.__cause__ = error
         return told
 

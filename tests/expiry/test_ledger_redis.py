@@ -111,6 +111,19 @@ class NodesTests(SynchronousTestCase):
         self.clock.advance(RETRY_SECONDS)
         self.assertEqual(self.due(self.other), [entry])
 
+    def test_an_old_removal(self) -> None:
+        """What was removed while redis was away may be there again, by another node."""
+        entry = self.add()
+        self.successResultOf(self.ledger.flush())
+        self.redis.connected.size = 0
+        self.ledger.forget(entry.key)
+        self.clock.advance(WRITE_SECONDS)
+        self.other.add(entry)
+        self.successResultOf(self.other.flush())
+        self.redis.connected.size = 1
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.due(self.ledger), [entry])
+
     def test_too_much_waits(self) -> None:
         """Beyond a bound records are lost, and the tree is scanned again."""
         self.patch(ledger_redis, "MAX_WAITING", 10)

@@ -200,6 +200,9 @@ class RedisLedger:
         try:
             await self._write(scripts.operations(batch))
         except BaseException:
+            # Another node may add it before this is written. What is not there, but
+            # recorded, goes when it is due.
+            batch.forgotten.clear()
             batch.before(self._batch)
             self._batch = batch
             raise

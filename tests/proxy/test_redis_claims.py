@@ -136,6 +136,23 @@ class RedisClaimsTests(SynchronousTestCase):
         self.there.release(digest=DIGEST)
         self.assertNoResult(self.there.acquire(digest=DIGEST))
 
+    def test_foreign_keys(self) -> None:
+        """What something else has left under the name of a claim holds nobody back."""
+        client = self.redis_of(self.here).handler.client
+        key = f"txregistry::download::{DIGEST}"
+        for write in (client.set, client.lpush):
+            client.delete(key)
+            write(key, "x")
+            self.assertTrue(self.may(self.here.acquire(digest=DIGEST)))
+            self.assertFalse(self.here._redis._retry_at)
+            waiting = self.there.acquire(digest=DIGEST)
+            client.delete(key)
+            write(key, "x")
+            self.clock.advance(1.0)
+            self.assertFalse(self.may(waiting))
+            self.here.release(digest=DIGEST)
+            self.assertFalse(self.here._redis._retry_at)
+
     def test_redis_away(self) -> None:
         """Each node goes on alone, also one that waits already."""
         self.assertTrue(self.may(self.here.acquire(digest=DIGEST)))

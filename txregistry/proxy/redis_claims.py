@@ -30,20 +30,20 @@ WAIT_SECONDS = 60.0
 #: Seconds between two looks whether the other node has ended, at first and at most.
 _FIRST_LOOK, _LAST_LOOK = 0.1, 1.0
 
-#: Take a claim that is free or ours, and renew it.
+#: Take a claim that is free or ours, and renew it. One without an end is none.
 _TAKE = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local holder = redis.pcall('GET', KEYS[1])
+if holder ~= ARGV[1] and redis.call('PTTL', KEYS[1]) > 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
 #: Tell whether a claim is free. Who only waits takes none: others would wait for it.
-_IS_FREE = "return 1 - redis.call('EXISTS', KEYS[1])"
+_IS_FREE = "return redis.call('PTTL', KEYS[1]) > 0 and 0 or 1"
 
 #: Give a claim back that is ours.
 _DROP = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 """
 

@@ -8,6 +8,7 @@ from txregistry.expiry.batch import Batch
 from txregistry.expiry.redis_scripts import (
     member,
     operations,
+    read_confirmation,
     read_entries,
     read_holder,
     restoring,
@@ -33,6 +34,19 @@ class ScriptTests(SynchronousTestCase):
     def test_holder(self) -> None:
         """The repository stands in the middle."""
         self.assertEqual(read_holder("v1.0 a/b tag"), RepositoryName("a/b"))
+
+    def test_confirmation(self) -> None:
+        """It counts for what it is about, and what is none of ours for nothing."""
+        for words, at in (
+            (["7.25 it"], 7.25),
+            (["7.25 another"], None),
+            (["x it"], None),
+            (["7.25"], None),
+            (["it"], None),
+            ([None], None),
+            ([], None),
+        ):
+            self.assertEqual(read_confirmation(words, "it"), at)
 
     def test_foreign_answers(self) -> None:
         """What is no member of ours is refused."""

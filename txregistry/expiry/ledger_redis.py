@@ -27,6 +27,8 @@ from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, LedgerAway
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
+_log = Logger()
+
 #: Seconds for which records are gathered.
 WRITE_SECONDS = 1.0
 
@@ -133,9 +135,7 @@ class RedisLedger:
             words = await self._run(scripts.CONFIRMED, member(key))
         except LedgerAway:
             return None
-        text = str(words[0] or "") if words else ""
-        found, _, was = text.partition(" ")
-        return float(found) if found and was == what else None
+        return scripts.read_confirmation(words, what)
 
     @deferred
     async def restore(self, entries: Sequence[Entry]) -> None:
@@ -263,4 +263,5 @@ def _entries(words: list[Any]) -> list[Entry]:
     try:
         return scripts.read_entries(words)
     except ValueError as error:
-        raise LedgerAway(f"redis holds no ledger of ours: {error}") from error
+        _log.warn("redis holds no ledger of ours: {error}", error=str(error))
+        raise LedgerAway("redis holds no ledger of ours") from error

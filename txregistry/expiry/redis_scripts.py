@@ -269,6 +269,15 @@ def _read_key(text: str) -> EntryKey:
     return EntryKey(RepositoryName(name), Kind(kind), reference)
 
 
+def read_confirmation(words: list[str], what: str) -> float | None:
+    """Read when something was confirmed; ``None`` if it was something else."""
+    at, _, was = (words[0] or "").partition(" ") if words else ("", "", "")
+    try:
+        return float(at) if was == what else None
+    except ValueError:
+        return None
+
+
 def read_holder(text: str) -> RepositoryName:
     """Read the repository of a member by its reference."""
     _, name, _ = text.split(" ")

@@ -9,16 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ShortRead
 from txregistry.interfaces.driver import (
-    IGrowingFiles,
     InvalidOffset,
     InvalidPath,
     IStorageDriver,
@@ -26,6 +23,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import Digest
+from txregistry.testing.driver_case import DriverCase
 
 MakeDriver = Callable[[SynchronousTestCase], IStorageDriver]
 
@@ -47,42 +45,12 @@ def driver_suite(
     :param many: files in a long directory.
     """
 
-    class DriverSuite(SynchronousTestCase):
+    class DriverSuite(DriverCase):
         """A storage driver does what :class:`IStorageDriver` says."""
 
         def setUp(self) -> None:
+            super().setUp()
             self.driver = make(self)
-
-        def ok(self, done: Deferred[Any]) -> Any:
-            return self.successResultOf(done)
-
-        def content(self, path: str) -> bytes:
-            return self.successResultOf(self.driver.get(path=path))
-
-        def put(self, path: str, content: bytes) -> None:
-            self.ok(self.driver.put(path=path, content=content))
-
-        def read(self, reader: IStoredFile, offset: int, size: int | None) -> bytes:
-            consumer = BoundedConsumer(1 << 24)
-            done = reader.read(consumer=consumer, offset=offset, size=size)
-            self.successResultOf(done)
-            return consumer.content
-
-        def open(self, path: str) -> IStoredFile:
-            reader: IStoredFile = self.ok(self.driver.reader(path=path))
-            self.addCleanup(reader.close)
-            return reader
-
-        def write(self, path: str, keep: int, *chunks: bytes) -> IFileWriter:
-            writer: IFileWriter = self.ok(
-                self.driver.writer(path=path, keep_bytes=keep)
-            )
-            for chunk in chunks:
-                writer.write(chunk)
-            return writer
-
-        def identity(self, path: str) -> object:
-            return self.ok(self.driver.stat(path=path)).identity
 
         def test_provides_the_interfaces(self) -> None:
             """The driver, its readers and its writers provide what they should."""
@@ -302,10 +270,6 @@ def driver_suite(
             self.assertEqual(self.content("/h"), b"first")
             self.failureResultOf(self.driver.stat(path="/g"), PathNotFound)
 
-        def need_growing_files(self) -> None:
-            if not IGrowingFiles.providedBy(self.driver):
-                raise SkipTest("files are not there while they are written")
-
         def test_list(self) -> None:
             """Children are listed by full path, sorted, and no grandchildren."""
             for path in ("/d/b", "/d/a/x", "/d/c", "/da"):
@@ -345,13 +309,6 @@ def driver_suite(
 
             met = self.successResultOf(delete_what_is_met())
             self.assertEqual(sorted(met), wanted)
-
-        def scan(self, path: str) -> list[str]:
-            return self.successResultOf(self.scanning(path))
-
-        @deferred
-        async def scanning(self, path: str) -> list[str]:
-            return [item async for item in self.driver.scan(path=path)]
 
         def test_list_of_the_empty_root(self) -> None:
             """The root can always be listed."""
@@ -418,12 +375,5 @@ def driver_suite(
             expected += ["/w/f1-suffix", "/w/f1-suffix/y"]
             self.assertEqual(self.walk("/w"), expected)
             self.assertEqual(self.walk("/none"), [])
-
-        def walk(self, path: str) -> list[str]:
-            @deferred
-            async def collect() -> list[str]:
-                return [item.path async for item in self.driver.walk(path)]
-
-            return self.successResultOf(collect())
 
     return DriverSuite

@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start hundreds of daemons, which should not compile all modules each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint unit integration coverage bench soak long versions docs format clean \
+.PHONY: run test check lint unit integration coverage bench bench-s3 soak long versions docs format clean \
 	deb deb-test adopt-test image image-test
 
 run: $(VENV)/installed
@@ -49,6 +49,10 @@ bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/names.py
 	$(BIN)/python bench/processes.py
+
+# On an object store, a minute or two: Ceph and redis are installed, with all peers.
+bench-s3: $(VENV)/peers $(VENV)/tools
+	PYTHONPATH=$(CURDIR) $(BIN)/python bench/s3.py
 
 # A thousand times killed; half an hour.
 soak: $(VENV)/peers $(VENV)/tools

@@ -21,6 +21,7 @@ from txregistry.flow.retry import backoff, retry
 from txregistry.flow.streams import Watchdog
 from txregistry.storagedriver.s3.answers import read_failure, read_time
 from txregistry.storagedriver.s3.endpoint import BucketPlace
+from txregistry.storagedriver.s3.pace import AnswerPace
 from txregistry.storagedriver.s3.request import (
     Answer,
     Ask,
@@ -36,8 +37,8 @@ from txregistry.storagedriver.s3.signing import (
 )
 from txregistry.storagedriver.s3.transport import PartBody
 
-#: Seconds after which a store that does not move is given up. To complete an upload, or
-#: to copy, may take it this long.
+#: Seconds after which a store that does not move, or that gives a byte now and then, is
+#: given up. To complete an upload, or to copy, may take it this long.
 STALL_SECONDS = 60.0
 
 #: How often is asked again, and the seconds before: six in all, then the client of the
@@ -295,12 +296,16 @@ class _Collector(Protocol):
     def __init__(
         self, done: Deferred[bytes], watchdog: Watchdog, max_bytes: int
     ) -> None:
-        self._done, self._watchdog, self._left = done, watchdog, max_bytes
+        self._done, self._pace, self._left = done, AnswerPace(watchdog), max_bytes
         self._pieces: list[bytes] = []
+
+    def connectionMade(self) -> None:
+        """Begin: the head has come."""
+        self._pace.begin()
 
     def dataReceived(self, data: bytes) -> None:
         """Keep some."""
-        self._watchdog.arm()
+        self._pace.came(len(data))
         self._left -= len(data)
         if self._left >= 0:
             self._pieces.append(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -27,6 +28,7 @@ from txregistry.storagedriver.s3.client import (
     headers_of,
     why,
 )
+from txregistry.storagedriver.s3.pace import AnswerPace
 from txregistry.storagedriver.s3.request import Ask, StoreUnreachable
 
 
@@ -54,7 +56,7 @@ def ranged(source: Source, offset: int, size: int) -> Ask:
 class ObjectDownload:
     """Pushes a part of an object into a consumer.
 
-    A body that breaks off is gone on with where it did, as often as there is progress,
+    A body that breaks off is gone on with where it did, as long as there is progress,
     if the object is still the same: its entity tag comes with each answer. ``If-Match``
     would say no sooner, and Ceph never finds it to match.
     """
@@ -114,10 +116,13 @@ class ObjectDownload:
         data = data[: self._left]
         self._offset += len(data)
         self._left -= len(data)
-        self._delays = iter(self._client.delays())
         self._consumer.write(data)
         if not self._left:
             self._finish(None)
+
+    def progressed(self) -> None:
+        """Have all attempts again: much has come."""
+        self._delays = iter(self._client.delays())
 
     def ended(self, reason: str) -> None:
         """Go on after a body that ended too early."""
@@ -157,14 +162,16 @@ class ObjectDownload:
 
     def _deliver(self, response: IResponse) -> None:
         watchdog = Watchdog(self._clock, STALL_SECONDS, self._stalled)
-        self._body = _Body(self, response.length, watchdog)
+        self._body = _Body(self, response.length, AnswerPace(watchdog))
         response.deliverBody(self._body)
 
     def _stalled(self) -> None:
         body = self._body
         if body is not None:
             body.abort()
-            self.ended(f"nothing came for {STALL_SECONDS:.0f} s")
+            # Each costs a minute: once more, unless much comes then.
+            self._delays = islice(self._delays, 1)
+            self.ended(f"too little came in {STALL_SECONDS:.0f} s")
 
     @property
     def is_paused(self) -> bool:
@@ -196,13 +203,11 @@ class ObjectDownload:
 class _Body(Protocol):
     """One answer's body."""
 
-    def __init__(
-        self, download: ObjectDownload, length: Any, watchdog: Watchdog
-    ) -> None:
+    def __init__(self, download: ObjectDownload, length: Any, pace: AnswerPace) -> None:
         self._download: ObjectDownload | None = download
         # Unknown is never over.
         self._missing = length if isinstance(length, int) else float("inf")
-        self._watchdog = watchdog
+        self._pace = pace
         self._is_over = False
 
     def connectionMade(self) -> None:
@@ -210,23 +215,23 @@ class _Body(Protocol):
         if self._download is not None and self._download.is_paused:
             self.pause()
         else:
-            self._watchdog.arm()
+            self._pace.begin()
 
     def pause(self) -> None:
         """Read no more of the socket; the store may wait as long as the client."""
-        self._watchdog.disarm()
+        self._pace.end()
         if not self._is_over and self._transport is not None:
             self._transport.pauseProducing()
 
     def resume(self) -> None:
         """Read on."""
         if not self._is_over and self._transport is not None:
-            self._watchdog.arm()
+            self._pace.begin()
             self._transport.resumeProducing()
 
     def abort(self) -> None:
         """Close the connection, and tell nobody."""
-        self._watchdog.disarm()
+        self._pace.end()
         self._download = None
         if not self._is_over and self._transport is not None:
             self._transport.stopProducing()
@@ -237,7 +242,7 @@ class _Body(Protocol):
             self.abort()
             return
         self._download = None
-        self._watchdog.disarm()
+        self._pace.end()
         if not self._is_over and self._transport is not None:
             # The consumer may be full: the next answer is not for it.
             self._transport.resumeProducing()
@@ -246,13 +251,14 @@ class _Body(Protocol):
         """Hand on."""
         self._missing = max(0, self._missing - len(data))
         if self._download is not None:
-            self._watchdog.arm()
+            if self._pace.came(len(data)):
+                self._download.progressed()
             self._download.took(data)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Tell of an end that came too early."""
         self._is_over = True
-        self._watchdog.disarm()
+        self._pace.end()
         download, self._download = self._download, None
         if download is not None:
             told = "" if reason is None else why(reason.value)

@@ -34,6 +34,7 @@ WHOLE = {
     "storage/test_foreign.py",
     "storage/test_shared.py",
     "storagedriver/filesystem/test_power.py",
+    "storagedriver/s3/test_faults.py",
     "web/http/test_headers.py",
     "web/http/test_leftovers.py",
     "web/http/test_limits.py",

@@ -320,3 +320,24 @@ class S3FaultTests(S3Case):
         url = f"{self.place(registry, status)}&digest={sha(late)}"
         answer = await self.ask("PUT", url, late[6 * MIB :])
         self.assertEqual(answer.code, 201, await answer.content())
+
+    async def test_lost_upload(self) -> None:
+        """What the store has lost of an upload is never taken for a blob."""
+        await self.bucket()
+        registry = await self.ours(chunksize="5MiB")
+        content = os.urandom(13 * MIB)
+        place = await self.begin(registry)
+        answer = await self.ask("PATCH", place, content[: 12 * MIB])
+        self.assertEqual(answer.code, 202)
+        parts = self.driver._parts.multiparts
+        async for begun in parts.below(""):
+            await parts.abort(begun.key, begun.upload_id)
+        url = f"{self.place(registry, answer)}&digest={sha(content)}"
+        answer = await self.ask("PUT", url, content[12 * MIB :])
+        self.assertEqual(answer.code, 416, await answer.content())
+        self.assertIn(b'"size": 0', await answer.content())
+        code, _, _ = await self.pull(registry, sha(content))
+        self.assertEqual(code, 404)
+        self.assertEqual((await self.push(registry, content)).code, 201)
+        code, _, body = await self.pull(registry, sha(content))
+        self.assertTrue(code == 200 and body == content)

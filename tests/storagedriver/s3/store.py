@@ -52,6 +52,7 @@ class Store(Resource):
     :ivar broken: answers, as status and body, that are given to the next requests.
     :ivar asked: what was asked: method, path and the names of the query.
     :ivar hold: bytes of objects after which the rest is held back.
+    :ivar late: keys of objects that lists do not have yet.
     :ivar cut: bytes of the next object after which the connection ends.
     """
 
@@ -69,6 +70,7 @@ class Store(Resource):
         self.hold: int | None = None
         self.held: list[tuple[Any, bytes]] = []
         self.skew, self.region = 0.0, ""
+        self.late: set[str] = set()
         self._numbers = count(1)
 
     def render(self, request: Any) -> bytes:
@@ -106,6 +108,12 @@ class Store(Resource):
         at = self.clock.seconds() + self.skew
         wanted = signed_headers(_KEYS, "here", method, url, kept, at)
         assert wanted["Authorization"] == given["authorization"], "badly signed"
+
+    def drip(self, count: int = 1) -> None:
+        """Give some bytes of what is held back."""
+        for index, (request, rest) in enumerate(self.held):
+            request.write(rest[:count])
+            self.held[index] = (request, rest[count:])
 
     def go_on(self) -> None:
         """Give what was held back."""
@@ -204,6 +212,9 @@ class Store(Resource):
             if n.tag.endswith("PartNumber")
         ]
         assert numbers == sorted(numbers) and numbers
+        if not set(numbers) <= set(began.parts):
+            request.setResponseCode(400)
+            return b"<Error><Code>InvalidPart</Code></Error>"
         sizes = [len(began.parts[n]) for n in numbers[:-1]]
         assert all(size >= 5 * 1024 * 1024 for size in sizes), "a part is too small"
         self.objects[key] = b"".join(began.parts[n] for n in numbers)
@@ -246,7 +257,7 @@ class Store(Resource):
         most, cut = int(query.get("max-keys", "1000")), query.get("delimiter", "")
         items: list[str] = []
         last, more = after, False
-        for key in sorted(self.objects):
+        for key in sorted(set(self.objects) - self.late):
             if not key.startswith(prefix) or key <= after:
                 continue
             rest = key[len(prefix) :]

@@ -9,6 +9,7 @@ import attrs
 
 from txregistry.flow.deferred import deferred
 from txregistry.storagedriver.s3.answers import (
+    BadAnswer,
     Begun,
     Part,
     completion,
@@ -29,7 +30,7 @@ _LATE_RETRIES = 3
 class Unfinished:
     """A file in parts that was not completed.
 
-    :ivar parts: by their numbers, without gaps in what they hold.
+    :ivar parts: by their numbers, which have no gaps.
     """
 
     key: str
@@ -158,7 +159,16 @@ class Multiparts:
             page = read_parts(answer.body)
             found += page.found
             marker = page.marker or None
-        return tuple(sorted(found, key=lambda part: part.number))
+        found.sort(key=lambda part: part.number)
+        _check_whole(found)
+        return tuple(found)
+
+
+def _check_whole(parts: Sequence[Part]) -> None:
+    """Refuse to go on with what the store has lost a part of."""
+    for number, part in enumerate(parts, 1):
+        if part.number != number:
+            raise BadAnswer(f"part {number} of the upload is lost")
 
 
 def _is_later(one: Begun, other: Begun) -> bool:

@@ -45,11 +45,21 @@ class Removal:
                 raise
 
     @deferred
+    async def _is_there(self, key: str) -> bool:
+        try:
+            await self._client.do(Ask("HEAD", key))
+        except Refused as error:
+            if not error.is_missing:
+                raise
+            return False
+        return True
+
+    @deferred
     async def tree(self, path: str) -> bool:
         """Delete a file, or all below a directory; fires with whether there was any."""
         key, prefix = self._keys.key(path), self._keys.prefix(path)
-        first = await self._listing.first(key)
-        found = first is not None and first.key == key
+        # A list may come late, and what is not in it would stay.
+        found = await self._is_there(key)
         if found:
             await self.file(key)
         async for page in self._listing.pages(prefix):

@@ -52,7 +52,7 @@ class Store(Resource):
     :ivar broken: answers, as status and body, that are given to the next requests.
     :ivar asked: what was asked: method, path and the names of the query.
     :ivar hold: bytes of objects after which the rest is held back.
-    :ivar late: keys of objects that lists do not have yet.
+    :ivar late: keys of objects and uploads that lists do not have yet.
     :ivar cut: bytes of the next object after which the connection ends.
     """
 
@@ -247,7 +247,7 @@ class Store(Resource):
                 f"<Upload><Key>{b.key}</Key><UploadId>{n}</UploadId>"
                 f"<Initiated>{_TIME}</Initiated></Upload>"
                 for n, b in self.uploads.items()
-                if b.key.startswith(prefix)
+                if b.key.startswith(prefix) and b.key not in self.late
             )
             return self.xml("ListMultipartUploadsResult", found)
         return self.listed(query, prefix)

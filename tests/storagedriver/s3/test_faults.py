@@ -9,7 +9,12 @@ from twisted.internet.defer import Deferred
 
 from tests.storagedriver.s3.case import StoreCase
 from txregistry.flow.streams import BoundedConsumer
-from txregistry.interfaces.driver import DriverError, PathNotFound, RemoveTree
+from txregistry.interfaces.driver import (
+    DriverError,
+    InvalidOffset,
+    PathNotFound,
+    RemoveTree,
+)
 from txregistry.storagedriver.s3.client import STALL_SECONDS
 from txregistry.storagedriver.s3.pace import PROGRESS_BYTES
 
@@ -111,6 +116,24 @@ class LateListTests(StoreCase):
         self.store.late.add("t/old/link")
         self.ok(self.driver.apply([RemoveTree("/t/old/link")]))
         self.assertEqual(self.store.objects, {})
+
+    def test_uploads(self) -> None:
+        """What is not listed is not gone on with, as if nothing had been there."""
+        writer = self.ok(self.driver.writer(UPLOAD))
+        writer.write(b"acknowledged")
+        self.ok(writer.close())
+        self.store.late.add(UPLOAD[1:])
+        self.fails(self.driver.writer(UPLOAD, 12), InvalidOffset)
+        self.store.late.clear()
+        writer = self.ok(self.driver.writer(UPLOAD, 12))
+        writer.write(b", and more")
+        self.ok(writer.close())
+        self.store.late.add(UPLOAD[1:])
+        self.fails(self.driver.move(UPLOAD, "/blob"), PathNotFound)
+        self.assertNotIn("blob", self.store.objects)
+        self.store.late.clear()
+        self.ok(self.driver.move(UPLOAD, "/blob"))
+        self.assertEqual(self.store.objects["blob"], b"acknowledged, and more")
 
 
 class AwayTests(StoreCase):

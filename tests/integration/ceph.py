@@ -6,27 +6,18 @@ serves within seconds, and is thrown away at the end.
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection
 from pathlib import Path
 
 import attrs
-from twisted.internet.defer import Deferred
 
+from tests.integration.store import ObjectStore
 from tests.integration.support import free_port, require
-from txregistry.storagedriver.s3.driver import S3Driver
-from txregistry.storagedriver.s3.request import Ask
-
-#: The one user of the gateway.
-ACCESS_KEY, SECRET_KEY = "AKTESTTESTTESTTEST", "secretsecretsecretsecretsecret"
 
 _PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph-authtool")
 
@@ -70,57 +61,18 @@ def has_ceph() -> bool:
 
 
 @attrs.define(eq=False)
-class Ceph:
+class Ceph(ObjectStore):
     """A gateway that runs until :meth:`stop`."""
 
-    home: Path
-    port: int
-    _running: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
+    region = "default"
+    access_key, secret_key = "AKTESTTESTTESTTEST", "secretsecretsecretsecretsecret"
 
     @classmethod
     def start(cls) -> Ceph:
         """Start one, and wait until it answers."""
         # Paths of sockets have at most 107 bytes.
         home = Path(tempfile.mkdtemp(prefix="ceph", dir="/tmp"))
-        ceph = cls(home, free_port())
-        try:
-            ceph._start()
-        except BaseException:
-            ceph.stop()
-            raise
-        return ceph
-
-    @property
-    def url(self) -> str:
-        """Give the address of the gateway."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def section(self, bucket: str, **more: object) -> dict[str, object]:
-        """Give what ``storage.s3`` has to say for a bucket."""
-        return {
-            "bucket": bucket,
-            "region": "default",
-            "regionendpoint": self.url,
-            "accesskey": ACCESS_KEY,
-            "secretkey": SECRET_KEY,
-            **more,
-        }
-
-    def make_bucket(self, driver: S3Driver) -> Deferred[object]:
-        """Make the bucket of a driver."""
-        return driver._parts.client.do(Ask("PUT"))
-
-    def stop(self) -> None:
-        """End the gateway first, the monitor last, and forget all."""
-        for process in reversed(self._running):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(20)
-        self._running.clear()
-        shutil.rmtree(self.home, ignore_errors=True)
+        return cls(home, free_port()).begin()
 
     def rss_bytes(self) -> int:
         """Give the memory of all its processes."""
@@ -146,7 +98,7 @@ class Ceph:
         self._run("ceph-osd", "-i", "0", "-f")
         self._do(
             *("radosgw-admin", "user", "create", "--uid=u", "--display-name=u"),
-            *(f"--access-key={ACCESS_KEY}", f"--secret-key={SECRET_KEY}"),
+            *(f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"),
         )
         gateway = self._run("radosgw", "-n", "client.rgw", "-f")
         self._wait(lambda: gateway.poll() is None and self._answers())
@@ -187,32 +139,8 @@ class Ceph:
             raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
 
     def _run(self, program: str, *args: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{program}.out").open("wb") as out:
-            process = subprocess.Popen(
-                (program, "-c", str(self.home / "ceph.conf"), *args),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        self._running.append(process)
-        return process
-
-    def _answers(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
-
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
-        while not is_there():
-            if time.monotonic() > end:
-                raise RuntimeError("the gateway does not answer")
-            time.sleep(0.05)
+        config = ("-c", str(self.home / "ceph.conf"))
+        return self._spawn(program, program, *config, *args)
 
 
 _shared: list[Ceph] = []
@@ -223,6 +151,5 @@ def shared_ceph() -> Ceph:
     if not has_ceph():
         require(*_PROGRAMS)
     if not _shared:
-        _shared.append(Ceph.start())
-        atexit.register(_shared[0].stop)
+        _shared.append(Ceph.start().stop_at_exit())
     return _shared[0]

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from twisted.internet import reactor
 
-from tests.integration.ceph import ACCESS_KEY, SECRET_KEY, shared_ceph
+from tests.integration.ceph import shared_ceph
 from tests.integration.faults import INTERNAL, SLOW_DOWN, Faults
 from tests.integration.images import Layout
+from tests.integration.store import ObjectStore
 from tests.integration.support import (
     IntegrationCase,
     Registry,
@@ -42,18 +43,21 @@ def sha(content: bytes) -> str:
 class S3Case(IntegrationCase):
     """A bucket, and registries on it."""
 
+    def shared_store(self) -> ObjectStore:
+        """Give the server that has the bucket, or skip the test."""
+        return shared_ceph()
+
     async def bucket(self) -> None:
-        require("ceph-mon", "ceph-osd", "radosgw")
-        self.ceph = shared_ceph()
+        self.store = self.shared_store()
         self.name = f"b-{uuid.uuid4()}"
-        driver = make_s3(self.ceph.section(self.name), InlineDisk(), reactor)
+        driver = make_s3(self.store.section(self.name), InlineDisk(), reactor)
         driver.connect(reactor)
-        await self.ceph.make_bucket(driver)
+        await self.store.make_bucket(driver)
         self.driver = driver
         self.addCleanup(driver.disconnect)
 
     def settings(self, **s3: Any) -> dict[str, Any]:
-        section = {**self.ceph.section(self.name), **s3}
+        section = {**self.store.section(self.name), **s3}
         return {
             "storage": {
                 "s3": section,
@@ -67,14 +71,7 @@ class S3Case(IntegrationCase):
         return await self.daemon(name, merge=merge, env=ENVIRONMENT)
 
     async def theirs(self) -> Registry:
-        section = {
-            "bucket": self.name,
-            "region": "default",
-            "regionendpoint": self.ceph.url,
-            "accesskey": ACCESS_KEY,
-            "secretkey": SECRET_KEY,
-            "secure": False,
-        }
+        section = self.store.section(self.name, secure=False)
         storage = {"s3": section, "redirect": {"disable": True}}
         # It panics where it finds this one.
         bundle = os.environ.pop("AWS_CA_BUNDLE", None)
@@ -220,7 +217,7 @@ class S3Tests(S3Case):
         sent = await self.http.get(url, allow_redirects=False)
         self.assertEqual(sent.code, 307)
         (location,) = sent.headers.getRawHeaders("location")
-        self.assertTrue(location.startswith(self.ceph.url))
+        self.assertTrue(location.startswith(self.store.url))
         code, _, body = await self.get(location)
         self.assertTrue(code == 200 and body == content)
         code, _, body = await self.get(location, Range="bytes=10-19")
@@ -276,7 +273,7 @@ class S3FaultTests(S3Case):
 
     async def start(self) -> Registry:
         await self.bucket()
-        self.faults = Faults(self.ceph.port)
+        self.faults = Faults(self.store.port)
         self.faults.listen()
         self.addCleanup(self.faults.go_away)
         url = f"http://127.0.0.1:{self.faults.port}"

@@ -22,7 +22,7 @@ class S3NodeTests(NodeCase, S3Case):
         return upstream, await self.nodes(url)
 
     def storage(self) -> dict[str, Any]:
-        return {"s3": self.ceph.section(self.name)}
+        return {"s3": self.store.section(self.name)}
 
     async def test_one_download(self) -> None:
         """Clients of both nodes on one cold blob cost one download."""

@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench bench-s3 soak long versions docs format clean \
-	deb deb-test adopt-test image image-test
+	deb deb-test adopt-test swift-test image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -65,6 +65,13 @@ long: $(VENV)/peers $(VENV)/tools
 		--temp-directory=_trial_temp/long tests.web.test_registry_model \
 		tests.web.test_upload_model tests.storagedriver.filesystem.test_power \
 		tests.integration.test_odd_upstreams
+
+# The bucket driver, and daemons on it, on OpenStack Swift instead of Ceph; some minutes.
+swift-test: $(VENV)/peers $(VENV)/tools
+	scripts/system-packages swift-proxy swift-account swift-container swift-object \
+		python3-swift memcached
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_SWIFT=1 $(BIN)/python -m twisted.trial \
+		--temp-directory=_trial_temp/swift tests.integration.test_swift
 
 # Takes over from Debian's docker-registry and gives back, in a Debian of its own.
 adopt-test: $(VENV)/tools

@@ -274,3 +274,47 @@ class PurgeTests(SynchronousTestCase):
 
 def _is_full(path: Path) -> bool:
     return path.is_dir() and any(path.iterdir())
+
+
+class SystemPackagesTests(SynchronousTestCase):
+    """``scripts/system-packages``, with others' tools in the place of Debian's."""
+
+    def setUp(self) -> None:
+        self.place = Path(self.mktemp())
+        self.place.mkdir()
+        self.policy = self.place / "policy"
+        # As apt runs, the policy is asked as Debian asks it.
+        asks = (
+            f"{self.policy.absolute()} x start; echo $? >> {self.place.absolute()}/told"
+        )
+        for name, text in (
+            ("dpkg-query", "exit 1"),
+            ("id", "echo 0"),
+            ("apt-get", f'[ "$1" = update ] || {{ {asks}; exit $APT; }}'),
+        ):
+            tool = self.place / name
+            tool.write_text(f"#!/bin/sh\n{text}\n")
+            tool.chmod(0o755)
+
+    def install(self, status: int = 0) -> tuple[int, str]:
+        """Run it; give its status, and what the policy said meanwhile."""
+        path = f"{self.place.absolute()}:{os.environ['PATH']}"
+        variables = {"PATH": path, "POLICY": str(self.policy), "APT": str(status)}
+        done = subprocess.run(
+            (TOP / "scripts/system-packages", "one"), env=variables, check=False
+        )
+        return done.returncode, (self.place / "told").read_text()
+
+    def test_no_service_starts(self) -> None:
+        """While it installs, services are forbidden to start; not any more after it."""
+        for status in (0, 100):
+            self.assertEqual(self.install(status), (status, "101\n"))
+            self.assertFalse(self.policy.exists())
+            (self.place / "told").unlink()
+
+    def test_policy_of_others(self) -> None:
+        """What an administrator has decided stands."""
+        self.policy.write_text("#!/bin/sh\nexit 104\n")
+        self.policy.chmod(0o755)
+        self.assertEqual(self.install(), (0, "104\n"))
+        self.assertTrue(self.policy.exists())

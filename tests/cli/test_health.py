@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +15,7 @@ from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.keys import authority, ec_key, identity
+from tests.cli.control import answering
 from txregistry.cli.health import wants_certificate
 from txregistry.cli.main import main
 from txregistry.config.ciphers import CLIENT_AUTH, OPTIONAL_CLIENT_AUTH
@@ -123,23 +122,10 @@ class CertificateTests(SynchronousTestCase):
         return CliRunner().invoke(main, ["health", self.config])
 
     def answered(self, problems: dict[str, str]) -> Result:
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(self.socket)
-            listening.listen()
-            listening.settimeout(60)
-
-            def serve() -> None:
-                with listening.accept()[0] as connection:
-                    question = json.loads(connection.makefile("rb").readline())
-                    assert question["command"] == "health"
-                    answer = {"report": {"problems": problems}}
-                    connection.sendall(json.dumps(answer).encode() + b"\n")
-
-            server = threading.Thread(target=serve)
-            server.start()
+        with answering(self.socket, {"report": {"problems": problems}}) as asked:
             result = self.health()
-            server.join()
-        os.unlink(self.socket)
+        (question,) = asked
+        self.assertEqual(question["command"], "health")
         return result
 
     def test_control_socket(self) -> None:

@@ -6,9 +6,7 @@ import json
 import os
 import shutil
 import signal
-import socket
 import tempfile
-import threading
 from typing import Any
 from unittest import mock
 
@@ -16,6 +14,7 @@ import yaml
 from click.testing import CliRunner, Result
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.cli.control import answering
 from txregistry.cli.main import main
 
 NOTHING: dict[str, Any] = {"changed": [], "restart": {}, "problems": [], "warnings": []}
@@ -43,22 +42,8 @@ class ReloadTests(SynchronousTestCase):
 
     def answered(self, answer: dict[str, Any], *arguments: str) -> Result:
         """Reload, and be answered once."""
-        asked: list[Any] = []
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(self.socket)
-            listening.listen()
-            listening.settimeout(60)
-
-            def serve() -> None:
-                with listening.accept()[0] as connection:
-                    asked.append(json.loads(connection.makefile("rb").readline()))
-                    connection.sendall(json.dumps(answer).encode() + b"\n")
-
-            server = threading.Thread(target=serve)
-            server.start()
+        with answering(self.socket, answer) as asked:
             result = self.reload(*arguments)
-            server.join()
-        os.unlink(self.socket)
         self.assertEqual(asked, [{"command": "reload", "options": {}}])
         return result
 

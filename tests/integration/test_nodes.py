@@ -71,24 +71,26 @@ class NodeCase(RedisCase):
         return Deferred.fromCoroutine(self.fetch(*urls))
 
 
-class NodeTests(NodeCase):
-    """What clients see, whichever node they ask."""
+class NodePromises:
+    """What clients see, whichever node they ask and wherever the storage is."""
+
+    async def begin(self) -> tuple[Any, list[Registry]]:
+        """Start an upstream and two nodes."""
+        upstream, url = self.fake_upstream()
+        return upstream, await self.nodes(url)
 
     async def test_one_download(self) -> None:
         """Clients of both nodes on one cold blob cost one download."""
-        upstream, url = self.fake_upstream()
-        nodes = await self.nodes(url)
+        upstream, nodes = await self.begin()
         digest = upstream.add_blob("big", os.urandom(32 * MIB))
         path = f"/v2/big/blobs/{digest}"
-        asked = [self.pull([node], path) for node in nodes * CLIENTS]
-        await gatherResults(asked)
+        await gatherResults([self.pull([node], path) for node in nodes * CLIENTS])
         self.assertEqual(upstream.count("GET", "/blobs/"), 1)
 
     async def test_a_node_is_killed(self) -> None:
         """Its clients try again at the other one, and get all."""
-        upstream, url = self.fake_upstream()
+        upstream, (one, two) = await self.begin()
         upstream.rate = 8 * MIB
-        one, two = await self.nodes(url)
         digest = upstream.add_blob("big", os.urandom(16 * MIB))
         path = f"/v2/big/blobs/{digest}"
         asked = [self.pull([one, two], path) for _ in range(4)]
@@ -98,10 +100,13 @@ class NodeTests(NodeCase):
         await gatherResults(asked)
         self.assertEqual(upstream.count("GET", "/blobs/"), 2)
 
+
+class NodeTests(NodePromises, NodeCase):
+    """On a shared directory."""
+
     async def test_redis_stops_hangs_and_forgets(self) -> None:
         """No pull fails meanwhile, and none takes longer than redis may."""
-        upstream, url = self.fake_upstream()
-        nodes = await self.nodes(url)
+        upstream, nodes = await self.begin()
         assert self.redis is not None
         await self.pull_new(upstream, nodes)
         self.redis.transport.signalProcess(signal.SIGSTOP)

@@ -258,7 +258,19 @@ class RepositoryCase(SynchronousTestCase):
         self.successResultOf(upload.commit(DESCRIPTOR))
 
 
-class SharedTests(RepositoryCase):
+class Deletions:
+    """What holds of a repository whatever its links are asked for."""
+
+    def test_deleted(self) -> None:
+        """What was deleted is gone from the cache, and content with all its entries."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        self.successResultOf(self.blobs.delete(DIGEST))
+        self.assertEqual(self.redis.commands.hashes, {})
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
+
+
+class SharedTests(Deletions, RepositoryCase):
     """The links of a directory decide, and the cache saves a look at the content."""
 
     def test_not_believed_about_the_size(self) -> None:
@@ -289,14 +301,6 @@ class SharedTests(RepositoryCase):
         self.redis.commands.hashes[f"blobs::{DIGEST}"]["digest"] = str(other)
         self.assertEqual(self.successResultOf(self.blobs.stat(DIGEST)), DESCRIPTOR)
 
-    def test_deleted(self) -> None:
-        """What was deleted is gone from the cache, and content with all its entries."""
-        self.push()
-        self.successResultOf(self.blobs.stat(DIGEST))
-        self.successResultOf(self.blobs.delete(DIGEST))
-        self.assertEqual(self.redis.commands.hashes, {})
-        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
-
 
 @implementer_only(IStorageDriver)
 class ObjectDriver(MemoryDriver):
@@ -319,7 +323,7 @@ class ObjectDriver(MemoryDriver):
         return super().stat(path)
 
 
-class BelievedTests(RepositoryCase):
+class BelievedTests(Deletions, RepositoryCase):
     """An object store, where all nodes ask one redis instead of the links."""
 
     def make_driver(self) -> MemoryDriver:
@@ -333,14 +337,6 @@ class BelievedTests(RepositoryCase):
         self.redis.commands.hashes[f"blobs::{DIGEST}"]["digest"] = str(other)
         found = self.successResultOf(self.blobs.stat(DIGEST))
         self.assertEqual(found.digest, DIGEST)
-
-    def test_deleted(self) -> None:
-        """What was deleted is gone from the cache, for all nodes."""
-        self.push()
-        self.successResultOf(self.blobs.stat(DIGEST))
-        self.successResultOf(self.blobs.delete(DIGEST))
-        self.assertEqual(self.redis.commands.hashes, {})
-        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
 
     def test_one_look(self) -> None:
         """A blob whose descriptor is cached costs its own file alone."""

@@ -24,6 +24,10 @@ class PumpingCase(SynchronousTestCase):
         return super().failureResultOf(deferred, *expected)
 
 
+#: Two megabytes in which each place looks like another one only after 256 bytes.
+CONTENT = bytes(range(256)) * 8192
+
+
 class StoreCase(PumpingCase):
     """A driver on a store."""
 
@@ -59,3 +63,16 @@ class StoreCase(PumpingCase):
                 return self.failureResultOf(done, *expected).value
             self.clock.advance(1)
         raise AssertionError("it never ends")
+
+
+class ContentCase(StoreCase):
+    """A driver on a store that has one object."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.objects["a"] = CONTENT
+
+    def open(self) -> Any:
+        reader = self.ok(self.driver.reader("/a"))
+        self.addCleanup(reader.close)
+        return reader

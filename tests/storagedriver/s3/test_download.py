@@ -8,11 +8,9 @@ from twisted.internet.interfaces import IConsumer
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
-from tests.storagedriver.s3.case import StoreCase
+from tests.storagedriver.s3.case import CONTENT, ContentCase
 from txregistry.flow.streams import BoundedConsumer, ConsumerStopped
 from txregistry.interfaces.driver import DriverError
-
-CONTENT = bytes(range(256)) * 8192
 
 
 @implementer(IConsumer)
@@ -35,17 +33,8 @@ class Slow:
             self.producer.pauseProducing()
 
 
-class DownloadTests(StoreCase):
+class DownloadTests(ContentCase):
     """Pauses, ends, and bodies that break off."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.store.objects["a"] = CONTENT
-
-    def open(self) -> Any:
-        reader = self.ok(self.driver.reader("/a"))
-        self.addCleanup(reader.close)
-        return reader
 
     def test_pauses(self) -> None:
         """A consumer that is full stops the reading of the socket until it says so."""

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.flow.test_producer_relay import Reading
 from txregistry.storagedriver.s3.hashing import HashingConsumer
 
 MIB = 1024 * 1024
@@ -33,25 +34,12 @@ class SlowDisk:
         return done
 
 
-class Producer:
-    """Knows what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-
 class HashingTests(SynchronousTestCase):
     """On a thread, in order, with pauses."""
 
     def test_order_and_pauses(self) -> None:
         """One batch is hashed while the next gathers; too much of it pauses."""
-        disk, hasher, producer = SlowDisk(), hashlib.sha256(), Producer()
+        disk, hasher, producer = SlowDisk(), hashlib.sha256(), Reading()
         consumer = HashingConsumer(disk, hasher)
         consumer.registerProducer(producer, True)  # type: ignore[arg-type]
         pieces = [bytes([number]) * MIB for number in range(5)]

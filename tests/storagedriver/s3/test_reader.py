@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
-from tests.storagedriver.s3.case import StoreCase
+from tests.storagedriver.s3.case import CONTENT, ContentCase
 from txregistry.flow.streams import BoundedConsumer
 
-CONTENT = bytes(range(256)) * 8192
 
-
-class ReaderTests(StoreCase):
+class ReaderTests(ContentCase):
     """A reader of an object."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.store.objects["a"] = CONTENT
-
-    def open(self) -> Any:
-        reader = self.ok(self.driver.reader("/a"))
-        self.addCleanup(reader.close)
-        return reader
 
     def test_too_late(self) -> None:
         """An answer that nobody reads is let go; reading asks again."""

@@ -87,6 +87,18 @@ class TagTests(TagCase):
         self.digest()
         self.assertEqual((self.heads(), self.gets()), (2, 1))
 
+    def test_one_node_knows_its_own_answers(self) -> None:
+        """A ledger that no other process records in is not asked for them."""
+        self.digest()
+        self.house.clock.advance(61)
+
+        def unexpected(*_: object, **__: object) -> None:
+            raise AssertionError("the ledger was asked")
+
+        self.patch(type(self.house.ledger), "confirmed_at", unexpected)
+        self.digest()
+        self.assertEqual(self.heads(), 2)
+
     def test_many_ask_once(self) -> None:
         """Requests for one tag at the same time share one question."""
         asked = [self.house.ask("GET", TAG) for _ in range(10)]

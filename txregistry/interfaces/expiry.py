@@ -117,6 +117,8 @@ class IInventory(Interface):
 class ITagMemory(Interface):
     """Remembers when an upstream last confirmed a tag, or access to content."""
 
+    is_shared: bool = Attribute("Other processes record here what they were told.")
+
     def confirm(key: EntryKey, now: float, what: str) -> None:
         """Record that the upstream stood by something.
 

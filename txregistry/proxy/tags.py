@@ -158,8 +158,11 @@ class ProxyTags:
     async def _recall(self, tag: Tag) -> Descriptor | None:
         """Fire with what is stored, if another node has confirmed it lately.
 
-        What was confirmed before this cache began may be about other credentials.
+        What was confirmed before this cache began may be about other credentials. What
+        this node was told itself is among its answers.
         """
+        if not self._cache.confirmations.is_shared:
+            return None
         now = self._cache.clock.seconds()
         try:
             stored = await self._local.get(tag=tag)

@@ -166,7 +166,8 @@ class FileTests(SynchronousTestCase):
             if key not in own:
                 self.assertEqual(several["Service"][key], value, key)
         self.assertLessEqual(set(several["Service"]) - set(one["Service"]), own)
-        storage, state = several["Service"]["StateDirectory"].split()
+        # The first one holds the files of the process, wherever the storage is.
+        state, storage = several["Service"]["StateDirectory"].split()
         self.assertEqual(storage, one["Service"]["StateDirectory"])
         self.assertEqual(several["Service"]["RuntimeDirectory"], state)
         self.assertIn("%i", state)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from pathlib import Path
 
 import attrs
 from twisted.internet.task import Clock
@@ -60,6 +62,17 @@ class StateDirectoryTests(SynchronousTestCase):
         self.check("/r/txregistry", found, {"STATE_DIRECTORY": "/r"})
         for both in ("/r:/s", "/s:/r"):
             self.check("/s", found, {"STATE_DIRECTORY": both})
+
+    def test_unit_of_several_processes(self) -> None:
+        """Each has its own, be the storage in a directory of the unit or elsewhere."""
+        unit = (Path(__file__).parents[2] / "debian/txregistry@.service").read_text()
+        (line,) = re.findall("^StateDirectory=(.*)$", unit, re.M)
+        names = line.replace("%i", "1").split()
+        given = {"STATE_DIRECTORY": ":".join(f"/var/lib/{name}" for name in names)}
+        for root in ("/var/lib/txregistry", "/srv/registry"):
+            storage = {"rootdirectory": root, "shared": True}
+            found = config({"filesystem": storage})
+            self.check("/var/lib/txregistry-process-1", found, given)
 
 
 class SpoolTests(SynchronousTestCase):

@@ -79,6 +79,18 @@ class ElsewhereTests(SynchronousTestCase):
         self.assertEqual(config.storage.driver, "s3")
         self.assertEqual(config.storage.parameters, GOOD)
 
+    def test_both_names(self) -> None:
+        """Two sections are two drivers, of which neither is dropped without a word."""
+        found = read({"version": "0.1", "storage": {"s3aws": GOOD, "s3": GOOD}})
+        told = "storage: expected exactly one driver, found s3aws, s3"
+        self.assertIn(told, found.problems)
+
+    def test_problems_of_the_other_name(self) -> None:
+        """They name the section that stands in the file."""
+        storage = {"s3aws": {**GOOD, "chunksize": "much"}}
+        (problem,) = read({"version": "0.1", "storage": storage}).problems
+        self.assertTrue(problem.startswith("storage.s3aws.chunksize: "), problem)
+
     def test_problems(self) -> None:
         """What the driver does not take is found by a check."""
         self.assertEqual(s3_problems(GOOD), [])

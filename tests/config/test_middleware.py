@@ -95,6 +95,14 @@ class ReadTests(SynchronousTestCase):
             reading(text).warnings, [f"{told}; did you mean {path}.baseurl?"]
         )
 
+    def test_names_that_are_none(self) -> None:
+        """They are told with their places; to fill in files is not what fails."""
+        for name in ("[cloudfront]", "{a: b}"):
+            text = f"  storage: [{{name: {name}, options: {{a: b}}}}]"
+            filled = Files(FileText, {}).fill(parse_yaml(HEAD + text).value)
+            (problem,) = read(filled.mapping).problems
+            self.assertTrue(problem.startswith("middleware.storage[0].name: "))
+
     def test_wrong(self) -> None:
         """What is no list, no item or no mapping of options is refused."""
         for text, path in (

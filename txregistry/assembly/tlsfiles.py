@@ -12,7 +12,11 @@ import attrs
 from OpenSSL import SSL, crypto
 from twisted.internet.ssl import Certificate, KeyPair
 
-from txregistry.assembly.pemfiles import read_tls_files, redis_tls_files
+from txregistry.assembly.pemfiles import (
+    read_optional,
+    read_tls_files,
+    redis_tls_files,
+)
 from txregistry.config.model import Config
 from txregistry.daemon.tls import make_options
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy
@@ -142,7 +146,7 @@ def _unreadable(paths: Mapping[str, str]) -> Iterator[str]:
 
 
 def _without_certificate(key: str, path: str) -> list[str]:
-    parts = certificates(_read(path)) if path else []
+    parts = certificates(read_optional(path)) if path else []
     if not parts:
         return [f"{key}: holds no certificate: {path or 'no file is named'}"]
     return [
@@ -154,14 +158,15 @@ def _without_certificate(key: str, path: str) -> list[str]:
 
 def _pair_problems(name: str, certificate: str, key: str) -> list[str]:
     problems = _without_certificate(f"{name}.certificate", certificate)
-    pem = _read(key)
+    pem = read_optional(key)
     if _ENCRYPTED.search(pem):
         # OpenSSL would ask for the password on a terminal.
         return [*problems, f"{name}.key: is encrypted: {key}"]
     private = _private_key(pem)
     if private is None:
         return [*problems, f"{name}.key: holds no private key: {key}"]
-    first = None if problems else _certificate(certificates(_read(certificate))[0])
+    parts = [] if problems else certificates(read_optional(certificate))
+    first = _certificate(parts[0]) if parts else None
     if first is not None and _public(first.get_pubkey()) != _public(private):
         return [f"{name}.key: belongs to another certificate: {key}"]
     return problems
@@ -183,8 +188,3 @@ def _private_key(pem: bytes) -> crypto.PKey | None:
 
 def _public(key: crypto.PKey) -> bytes:
     return crypto.dump_publickey(crypto.FILETYPE_PEM, key)
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

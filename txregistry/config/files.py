@@ -15,10 +15,10 @@ import attrs
 
 from txregistry.config.access import CONTROLLERS, Auth
 from txregistry.config.declare import Declared, declared
-from txregistry.config.fields import TWIN, Scalar, is_empty, kind_of, plain
+from txregistry.config.fields import TWIN, Scalar, is_empty, kind_of
 from txregistry.config.middleware import SHIPPED, MiddlewareItem, StorageItem
 from txregistry.config.model import Config
-from txregistry.config.storage import DRIVERS, Storage, is_driver
+from txregistry.config.storage import NAMED_DRIVERS, Storage, is_driver
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 _REFERENCE = f"${{{CREDENTIALS}}}"
@@ -127,9 +127,10 @@ class _Filling:
 
     def _options(self, cls: type[Any], item: Mapping[str, Any], path: str) -> Any:
         """Fill the options of a middleware, of our own or of a package."""
-        is_ours = cls is StorageItem and plain(item.get("name")) in SHIPPED
-        if is_ours:
-            return self.section(SHIPPED[item["name"]], item["options"], path)
+        name = item.get("name")
+        ours = SHIPPED.get(name) if isinstance(name, str) else None
+        if cls is StorageItem and ours is not None:
+            return self.section(ours, item["options"], path)
         return self._parameters(item["options"], path)
 
     def _value(self, field: Any, hint: Any, value: Any, path: str) -> Any:
@@ -155,7 +156,7 @@ class _Filling:
             return value
         drivers = {name: item for name, item in value.items() if is_driver(name)}
         found = self.section(Storage, value, path)
-        return {**found, **self._offered(drivers, path, DRIVERS)}
+        return {**found, **self._offered(drivers, path, NAMED_DRIVERS)}
 
     def _offered(self, value: Any, path: str, known: Mapping[str, type[Any]]) -> Any:
         if not isinstance(value, Mapping):

@@ -10,7 +10,7 @@ import attrs
 from txregistry.config.access import CONTROLLERS, Auth
 from txregistry.config.declare import declared
 from txregistry.config.fields import TWIN, is_secret
-from txregistry.config.storage import DRIVERS, Storage, is_driver
+from txregistry.config.storage import NAMED_DRIVERS, Storage, is_driver
 
 #: Drivers of distribution: known as names, though no package may provide them.
 _DRIVERS = frozenset(
@@ -136,7 +136,7 @@ def _spelled(segment: str, names: Collection[str]) -> str | None:
 
 def _section_of(hint: Any, name: str) -> Any:
     if hint is Storage:
-        return DRIVERS.get(name, _Parameters)
+        return NAMED_DRIVERS.get(name, _Parameters)
     return CONTROLLERS.get(name, _Parameters)
 
 

@@ -26,7 +26,7 @@ from txregistry.config.fields import (
 from txregistry.config.middleware import SHIPPED, MiddlewareItem, StorageItem
 from txregistry.config.storage import (
     DRIVER_ALIASES,
-    DRIVERS,
+    NAMED_DRIVERS,
     Storage,
     is_driver,
 )
@@ -126,8 +126,7 @@ class Reader:
             value = {value: {}} if value else {}
         if not isinstance(value, Mapping):
             return self._wrong(path, "a driver's name or a mapping", value)
-        texts = {key_text(name): item for name, item in value.items()}
-        value = {DRIVER_ALIASES.get(name, name): texts[name] for name in texts}
+        value = {key_text(name): item for name, item in value.items()}
         drivers = [name for name in value if is_driver(name)]
         if len(drivers) != 1:
             listed = ", ".join(drivers) or "none"
@@ -136,11 +135,13 @@ class Reader:
             return self.section(Storage, {"driver": _NO_DRIVER, **rest}, path)
         (driver,) = drivers
         parameters = value.pop(driver)
-        found = self.section(Storage, {"driver": driver, **value}, path)
+        name = DRIVER_ALIASES.get(driver, driver)
+        found = self.section(Storage, {"driver": name, **value}, path)
         given = self._parameters(parameters, join(path, driver))
-        if driver in DRIVERS:
+        keys = NAMED_DRIVERS.get(driver)
+        if keys is not None:
             # They stay as they are: a driver gets what stands in the file, no defaults.
-            self.section(DRIVERS[driver], _with_numbers(given), join(path, driver))
+            self.section(keys, _with_numbers(given), join(path, driver))
         return attrs.evolve(found, parameters=given)
 
     def auth(self, value: object, path: str) -> Any:

@@ -307,6 +307,12 @@ DRIVERS: Mapping[str, type[Any]] = {
 #: Other names of drivers.
 DRIVER_ALIASES: Mapping[str, str] = {"s3aws": "s3"}
 
+#: The parameters of those drivers, by each name that one of them may have.
+NAMED_DRIVERS: Mapping[str, type[Any]] = {
+    **DRIVERS,
+    **{alias: DRIVERS[name] for alias, name in DRIVER_ALIASES.items()},
+}
+
 #: Drivers of Docker's registry that are not here, and what to do instead.
 ELSEWHERE: Mapping[str, str] = {
     "s3goamz": "name it s3; the keys are the same",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from functools import partial
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
@@ -212,13 +213,8 @@ class Content:
             file.close()
             raise
         # A file fails in the context of a thread, or of whoever made room to send.
-        context = copy_context()
-        blob = StoredBlob(
-            Descriptor(digest, size),
-            file,
-            release,
-            lambda: context.run(self.damage.report_lost, digest, identity),
-        )
+        lost = in_context(partial(self.damage.report_lost, digest, identity))
+        blob = StoredBlob(Descriptor(digest, size), file, release, lost)
         if verified:
             return blob
         if _is_large(size):

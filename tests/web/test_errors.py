@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from tests.web.raw import Line
-from tests.web.test_gone import CONTENT, UPLOAD, GoneCase, waits
+from tests.web.test_gone import CONTENT, DIGEST, UPLOAD, GoneCase, waits
 from tests.web.test_web import WebCase
 from txregistry.interfaces.driver import DriverError, FileBusy
 from txregistry.spec.digest import Digest
@@ -60,7 +60,7 @@ class StorageFailureTests(GoneCase):
         """The client is told when to come again, and the log has no failure."""
         error = FileBusy("filesystem", "/x", "another process writes to it")
         self.patch(MemoryDriver, "get", lambda *_, **__: fail(error))
-        got = self.house.get("/v2/a/b/manifests/v1")
+        got = self.house.get(f"/v2/a/b/manifests/{DIGEST}")
         self.assertEqual(got.status, 503)
         self.assertEqual(got.header("retry-after"), "1")
         self.assertNotIn("storage failed", self.log.getvalue())

@@ -168,7 +168,7 @@ class SharedTests(SynchronousTestCase):
             paths.append(path)
             return put(path, content)
 
-        self.patch(FilesystemDriver, "put", lambda _, *args: recorded(*args))
+        self.patch(FilesystemDriver, "put", lambda _, **words: recorded(**words))
         for _ in range(2):
             self.successResultOf(StorageService(driver).startService())
         self.assertEqual(len(set(paths)), 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import DeferredLock
@@ -23,6 +21,7 @@ from txregistry.interfaces.driver import (
     PathNotFound,
 )
 from txregistry.storage.tree import layout
+from txregistry.storage.tree.probe import probe
 
 #: Seconds between two syncs of journaled changes, which void their records.
 CHECKPOINT_SECONDS = 5.0
@@ -43,10 +42,7 @@ class StorageService(Service):
     async def startService(self) -> None:
         """Write and delete a small file; fail with the driver's own error."""
         super().startService()
-        # Others may check the same storage at the same time, on other machines.
-        path = f"{layout.OWN}/writable-{uuid.uuid4()}"
-        await self._driver.put(path, b"")
-        await self._driver.delete(path)
+        await probe(self._driver)
 
 
 @attrs.define(eq=False, slots=False)

@@ -282,7 +282,7 @@ class ScrubTests(ScrubCase):
         error.__cause__ = OSError(errno.EIO, "Input/output error")
 
         def away(driver: MemoryDriver, path: str, *args: Any, **words: Any) -> Any:
-            if "/writable-" in path:
+            if "/writable." in path:
                 return failed(error)
             return put(driver, path, *args, **words)
 

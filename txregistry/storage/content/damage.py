@@ -13,7 +13,6 @@ and would take the move as soon as it is back.
 from __future__ import annotations
 
 import posixpath
-import uuid
 from collections.abc import Sequence
 from math import isfinite
 
@@ -39,6 +38,7 @@ from txregistry.spec.digest import HEX_LENGTHS, Digest
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.tree import layout
+from txregistry.storage.tree.probe import probe
 
 #: Damaged files that could not be moved; each is logged once.
 _MAX_TOLD = 1000
@@ -101,10 +101,8 @@ class Damage:
 
         :return: fires with whether it does. One that is full answers.
         """
-        path = f"{layout.OWN}/writable-{uuid.uuid4()}"
         try:
-            await self._driver.put(path=path, content=b"")
-            await self._driver.delete(path=path)
+            await probe(self._driver)
         except DriverError as error:
             return not lost_by_disk(error)
         return True

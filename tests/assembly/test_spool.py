@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.assembly.context import Context, make_context
-from txregistry.assembly.ownpaths import is_exclusive, own_path, state_directory
+from txregistry.assembly.ownpaths import own_path, state_directory
 from txregistry.assembly.spool import make_spool
 from txregistry.config.model import Config
 from txregistry.config.read import read_config
@@ -45,7 +45,7 @@ class StateDirectoryTests(SynchronousTestCase):
             self.check("/r/txregistry", config({"filesystem": ROOT}), variables)
         named = config({"filesystem": ROOT}, statedirectory="/s")
         self.check("/s", named, SYSTEMD)
-        self.assertTrue(is_exclusive(named))
+        self.assertTrue(named.storage.is_exclusive)
 
     def test_shared(self) -> None:
         """That of systemd, or none."""
@@ -54,7 +54,7 @@ class StateDirectoryTests(SynchronousTestCase):
             self.check("", found)
             self.check("/var/lib/one", found, SYSTEMD)
             self.check("/s", config(driver, statedirectory="/s"), SYSTEMD)
-            self.assertFalse(is_exclusive(found))
+            self.assertFalse(found.storage.is_exclusive)
 
     def test_storage_in_the_directory_of_the_service(self) -> None:
         """Then they lie in it as ever."""

@@ -15,16 +15,8 @@ from txregistry.storage.tree import layout
 
 def storage_directory(config: Config) -> str:
     """Give the directory of the storage; empty if it is none."""
-    if config.storage.driver != "filesystem":
-        return ""
-    root = config.storage.parameters.get("rootdirectory", "/var/lib/registry")
-    return os.path.abspath(str(root))
-
-
-def is_exclusive(config: Config) -> bool:
-    """Tell whether the storage is a directory that one process has to itself."""
-    shared = bool(config.storage.parameters.get("shared", False))
-    return bool(storage_directory(config)) and not shared
+    root = config.storage.directory
+    return os.path.abspath(root) if root else ""
 
 
 def beside_the_tree(config: Config, name: str) -> str:
@@ -47,7 +39,7 @@ def state_directory(
     root = storage_directory(config)
     if config.storage.statedirectory:
         return os.path.abspath(config.storage.statedirectory)
-    if is_exclusive(config):
+    if config.storage.is_exclusive:
         return root + layout.OWN
     variables = os.environ if environment is None else environment
     given = [path for path in variables.get("STATE_DIRECTORY", "").split(":") if path]

@@ -15,7 +15,7 @@ from txregistry.assembly.expiry import assemble_expiry, tell_of_ttl
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
-from txregistry.assembly.ownpaths import beside_the_tree, is_exclusive, own_path
+from txregistry.assembly.ownpaths import beside_the_tree, own_path
 from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, purge_plan
@@ -173,7 +173,7 @@ def _foundations(
 def _locks(context: Context) -> Iterator[IService]:
     """Give the locks of the storage directory, and of that of this process."""
     config = context.config
-    exclusive = is_exclusive(config)
+    exclusive = config.storage.is_exclusive
     yield DirectoryLock(beside_the_tree(config, "lock"), is_shared=not exclusive)
     if not exclusive or config.storage.statedirectory:
         path = own_path(config, "state.lock", "", context.environment)

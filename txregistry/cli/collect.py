@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from txregistry.assembly.ownpaths import is_exclusive, own_path
+from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, ask, connect
 from txregistry.cli.exits import CommandFailed, OfflineFailed
 from txregistry.config.model import Config
@@ -32,7 +32,7 @@ def collect(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise CollectFailed: the collection failed.
     """
-    if unlocked and not is_exclusive(config):
+    if unlocked and not config.storage.is_exclusive:
         # A daemon that shares its storage does not know what others are about to use.
         return _collect_here(config, options, tell, unlocked)
     try:

@@ -22,7 +22,6 @@ from txregistry.admin.requester import user_name
 from txregistry.assembly.context import Context, make_context
 from txregistry.assembly.ownpaths import (
     beside_the_tree,
-    is_exclusive,
     storage_directory,
 )
 from txregistry.assembly.storage import StorageParts, build_storage
@@ -46,7 +45,7 @@ def check_lock(config: Config, unlocked: bool) -> None:
     :param unlocked: go on all the same.
     :raise OfflineFailed: it does not.
     """
-    if is_exclusive(config) or unlocked:
+    if config.storage.is_exclusive or unlocked:
         return
     what = f"the storage driver {config.storage.driver} keeps no lock"
     if storage_directory(config):
@@ -82,7 +81,7 @@ def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -
     check_lock(config, unlocked)
     place = beside_the_tree(config, "lock")
     _check_owner(os.path.dirname(place))
-    lock = DirectoryLock(place, is_shared=not is_exclusive(config))
+    lock = DirectoryLock(place, is_shared=not config.storage.is_exclusive)
     try:
         lock.startService()
     except (DirectoryBusy, OSError) as error:
@@ -123,7 +122,7 @@ def _react(run: Callable[[Any], Awaitable[T]]) -> T:
 
 async def _run(reactor: Any, config: Config, work: StorageWork[T]) -> T:
     jitter = random.SystemRandom().random
-    if not is_exclusive(config):
+    if not config.storage.is_exclusive:
         # A daemon that is read-only meanwhile uses its own files.
         config = attrs.evolve(
             config, storage=attrs.evolve(config.storage, statedirectory="")

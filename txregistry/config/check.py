@@ -230,18 +230,13 @@ def _check_validation(validation: Validation) -> list[str]:
     return problems
 
 
-def _has_storage_alone(config: Config) -> bool:
-    storage = config.storage
-    return storage.driver == "filesystem" and not storage.parameters.get("shared")
-
-
 def remarks(config: Config) -> list[str]:
     """Give warnings about settings with an unexpected effect."""
     found = []
     cache = config.storage.cache.blobdescriptor
     if cache != "redis" and config.redis != RedisSection():
         found.append("redis: is asked only as storage.cache.blobdescriptor")
-    if config.http.reuseport and _has_storage_alone(config):
+    if config.http.reuseport and config.storage.is_exclusive:
         found.append(
             "http.reuseport: a second process needs storage.filesystem.shared: true"
         )

@@ -256,6 +256,7 @@ class Storage:
 
     driver: str
     parameters: Mapping[str, object] = attrs.field(factory=dict)
+
     cache: DescriptorCache = section(
         DescriptorCache, "Cache of blob descriptors.", "2.0"
     )
@@ -284,6 +285,18 @@ class Storage:
         unset="txregistry in the storage directory; where storage is shared or no"
         " directory, $STATE_DIRECTORY, else none",
     )
+
+    @property
+    def directory(self) -> str:
+        """Give the root directory as it was given; empty if the storage is none."""
+        if self.driver != "filesystem":
+            return ""
+        return str(self.parameters.get("rootdirectory", Filesystem().rootdirectory))
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Tell whether it is a directory that one process has to itself."""
+        return bool(self.directory) and not self.parameters.get("shared", False)
 
 
 _SECTIONS = frozenset(field.name for field in attrs.fields(Storage)) - {

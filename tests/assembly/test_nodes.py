@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
+from twisted.application.service import MultiService
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.cache import _claims
+from txregistry.assembly.caches import _claims
 from txregistry.assembly.context import make_context
 from txregistry.assembly.storage import _ledger
 from txregistry.config.read import read_config
 from txregistry.expiry.ledger_redis import RedisLedger
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
+from txregistry.proxy.claims import OneNode
 from txregistry.proxy.redis_claims import RedisClaims
 
 
@@ -27,7 +29,7 @@ class NodesTests(SynchronousTestCase):
         local = Mock()
         local.driver.is_shared = is_shared
         ledger = _ledger(context, is_shared, redis, InlineDisk())
-        return ledger, _claims(context, local, redis)
+        return ledger, _claims(context, local, redis, MultiService())
 
     def test_together(self) -> None:
         """With both, all ask redis."""
@@ -40,4 +42,4 @@ class NodesTests(SynchronousTestCase):
         for is_shared, has_redis in ((False, True), (True, False), (False, False)):
             ledger, claims = self.parts(is_shared=is_shared, has_redis=has_redis)
             self.assertIsInstance(ledger, SqliteLedger)
-            self.assertIsNone(claims)
+            self.assertIsInstance(claims, OneNode)

@@ -16,7 +16,7 @@ from tests.conformance.form import Case
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.testing.house import REGISTRY, TestHouse
+from txregistry.testing.house import ONE_UPSTREAM, REGISTRY, TestHouse
 
 _LENIENT = PushPolicy(
     allow=(form.ALLOWED_URLS,), deny=(form.DENIED_URLS,), platforms="none"
@@ -27,7 +27,7 @@ SERVED: dict[str, dict[str, Any]] = {
     form.PLAIN: {"gate": Gate(deletes=True)},
     form.NO_DELETES: {"gate": Gate()},
     form.READ_ONLY: {"gate": Gate(read_only=True, deletes=True)},
-    form.CACHE: {"gate": Gate(is_cache=True)},
+    form.CACHE: {"upstreams": ONE_UPSTREAM},
     form.SILLY: {"gate": Gate(deletes=True)},
     form.LENIENT: {"gate": Gate(deletes=True), "policy": _LENIENT},
 }

@@ -47,7 +47,9 @@ class HealingTests(SynchronousTestCase):
         }
         for path in self.paths.values():
             self.assertEqual(self.house.get(path, Accept=INDEX).status, 200)
-        self.healer = Healer(self.house.proxy, self.house.fills, self.house.content)
+        self.healer = Healer(
+            self.house.proxy, self.house.fills._fills, self.house.content
+        )
         self.scrubber = assemble_scrubber(
             self.house.stored,
             self.healer,

@@ -40,7 +40,7 @@ class RenewedCase(SynchronousTestCase):
         house.proxy = house.proxy.renewed(changed, recheck, is_same)
         if not is_same:
             house.fills.forget()
-        resource = resource_of(house.api(house.proxy, Gate(is_cache=True)))
+        resource = resource_of(house.api(house.proxy, Gate(), upstreams=house.table))
         house.site.serve(make_serving(resource, house.recorder))
 
     def blob(self) -> Deferred[Got]:

@@ -15,19 +15,19 @@ class GateTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """Nothing changes a cache or a read-only registry; deletes are asked for."""
-        for is_cache, read_only, deletes in product((False, True), repeat=3):
-            gate = Gate(is_cache, read_only, deletes)
-            gate.check(Change.NOTHING)
-            is_open = not is_cache and not read_only
+        for is_cached, read_only, deletes in product((False, True), repeat=3):
+            gate = Gate(read_only, deletes)
+            gate.check(Change.NOTHING, is_cached)
+            is_open = not is_cached and not read_only
             for change, passes in (
                 (Change.PUSH, is_open),
                 (Change.DELETE, is_open and deletes),
             ):
                 if passes:
-                    gate.check(change)
+                    gate.check(change, is_cached)
                     continue
                 with self.assertRaises(Unsupported) as caught:
-                    gate.check(change)
+                    gate.check(change, is_cached)
                 self.assertEqual(caught.exception.status, 405)
                 self.assertIn("reason", caught.exception.detail)
 

@@ -53,7 +53,7 @@ class AdmitTests(SynchronousTestCase):
 
     def admit(self, change: Change = Change.NOTHING, **gate: bool) -> Deferred[Grant]:
         admission = Admission(self.controller, self.health, Gate(**gate), self.urls)
-        return admission.admit(self.request, WANTED, change)
+        return admission.admit(self.request, WANTED, change, False)
 
     def test_admitted(self) -> None:
         """The grant is given, and the request has its user from then on."""

@@ -19,6 +19,7 @@ from txregistry.spec.errors import (
 )
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamNames, UpstreamTable
 from txregistry.web.route import Operation, Route
 
 GRANT = Grant("ann")
@@ -34,6 +35,7 @@ class RouteTests(SynchronousTestCase):
         self.asked: list[dict[str, Any]] = []
         self.headers: dict[bytes, Any] = {}
         self.window: Deferred[None] = succeed(None)
+        self.upstreams = UpstreamTable()
 
     def request(self, method: bytes, **query: str) -> Any:
         return SimpleNamespace(
@@ -58,7 +60,14 @@ class RouteTests(SynchronousTestCase):
             "DELETE": Operation(self.work, Change.DELETE),
         }
         required = mock.Mock(return_value=[])
-        return Route(self.admission, Gate(**gate), required, operations, self.audit)
+        return Route(
+            self.admission,
+            Gate(**gate),
+            self.upstreams,
+            required,
+            operations,
+            self.audit,
+        )
 
     def answer(self, method: bytes = b"GET", name: str = "a/b", **query: str) -> Any:
         self.asked_by = self.request(method, **query)
@@ -147,6 +156,8 @@ class RouteTests(SynchronousTestCase):
         ):
             self.headers.clear()
             request = self.request(b"GET", ns=given)
-            route = self.route(is_cache=is_cache)
+            default = UpstreamNames("", ("up.example",)) if is_cache else None
+            self.upstreams = UpstreamTable(default)
+            route = self.route()
             self.successResultOf(route.answer(request, name="a/b"))
             self.assertEqual(self.headers.get(b"OCI-Namespace"), expected, given)

@@ -80,7 +80,7 @@ def of_settings(config: Config, has_address: bool) -> list[Finding]:
     if http.debug.addr:
         text = "has health and metrics, and none of Go's /debug/pprof and /debug/vars"
         found.append(Finding(Level.NOTE, "http.debug.addr", text))
-    if config.proxy.remoteurl:
+    if config.proxy.is_cache:
         text = "a tag is asked for again after proxy.tagttl, and not for each pull"
         found.append(Finding(Level.NOTE, "proxy", text))
     if any(item.disabled for item in _middleware(config)):

@@ -108,7 +108,7 @@ def examine(
     found.clients = for_clients(config, findings)
     if root := root_of(config):
         found.survey = survey(root, who, options.verify, random, tell)
-        is_cache = bool(config.proxy.remoteurl)
+        is_cache = config.proxy.is_cache
         findings += of_storage(found.survey, is_cache, who.name)
     facts = _facts(old, config, who, units, options, findings)
     if facts is not None and found.verdict < Level.CANNOT:

@@ -1,73 +1,74 @@
-"""A cache: the local registry in front of an upstream."""
+"""The cache of one upstream: the local registry in front of it."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import attrs
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.assembly.context import Context, upstream_name
-from txregistry.assembly.pemfiles import read_tls_files
+from txregistry.assembly.context import Context
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstream import upstream_agents
-from txregistry.config.fields import Duration
-from txregistry.config.proxy import Proxy
+from txregistry.assembly.upstreams import label_of
+from txregistry.config.proxy import Upstream
 from txregistry.daemon.preload import Preload
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
-from txregistry.interfaces.scrub import IHealer
-from txregistry.observe.metrics import Metrics
+from txregistry.interfaces.observe import IMeter
+from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
-from txregistry.proxy.fills import Fills
-from txregistry.proxy.healing import Healer
+from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
-from txregistry.storage.content.store import Content
-
-if TYPE_CHECKING:
-    from txregistry.flow.redis.client import Redis
-    from txregistry.proxy.redis_claims import RedisClaims
+from txregistry.spec.upstreams import UpstreamNames
 
 
 @attrs.frozen
-class Cache:
-    """A cache, and its parts that a reload keeps.
+class CachedUpstream:
+    """The cache of one upstream, and its parts that a reload keeps.
 
-    :ivar files: those of ``proxy.tls``.
-    :ivar claims: of downloads, where other nodes fill the same storage.
+    :ivar settings: with its URL.
+    :ivar files: those of its ``tls``.
     """
 
+    names: UpstreamNames
+    settings: Upstream
     namespace: ProxyNamespace
     client: UpstreamClient
     files: TlsFiles
     preload: Preload
     fills: Fills
-    claims: RedisClaims | None = None
+    meter: UpstreamMeter
 
     @property
     def services(self) -> tuple[IService, ...]:
         """Give the services in the order of their start."""
-        first = () if self.claims is None else (self.claims,)
-        return *first, self.preload, self.fills
+        return self.preload, self.fills
 
-    def healer(self, content: Content) -> IHealer:
-        """Make what fetches damaged content again."""
-        return Healer(self.namespace, self.fills, content)
+    def retire(self) -> None:
+        """Take it out of use: no login, no idle connection; its fills go on."""
+        self.preload.disownServiceParent()
 
-    def next(
-        self, context: Context, before: Proxy, files: TlsFiles
-    ) -> NextCache | None:
-        """Prepare other settings; see :func:`next_cache`."""
-        return next_cache(context, self, before, files)
+
+@attrs.frozen
+class Shared:
+    """What all upstreams of a cache share.
+
+    :ivar claims: of downloads, where other nodes fill the same storage.
+    :ivar running: all fills, so that one blob is downloaded once.
+    """
+
+    local: LocalRegistry
+    claims: IDownloadClaims = attrs.field(factory=OneNode)
+    running: RunningFills = attrs.field(factory=dict)
 
 
 def assemble_cache(
@@ -75,7 +76,7 @@ def assemble_cache(
     remote: INamespace,
     fills: Fills,
     policy: TagPolicy,
-    metrics: Metrics,
+    metrics: IMeter,
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
@@ -96,45 +97,42 @@ def assemble_cache(
     return ProxyNamespace(local.namespace, remote, context)
 
 
-def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> Cache:
-    """Build the cache of a configuration; sends no request yet.
+def build_upstream(
+    context: Context,
+    names: UpstreamNames,
+    settings: Upstream,
+    files: TlsFiles,
+    shared: Shared,
+) -> CachedUpstream:
+    """Build the cache of one upstream; sends no request yet.
 
-    :param redis: which nodes share, if others use the storage.
-    :raise OSError: a file that the configuration names cannot be read.
+    :param settings: with its URL.
+    :param files: those of its ``tls``.
     :raise ValueError: the configuration cannot be used.
     """
-    proxy = context.config.proxy
-    files = read_tls_files(proxy)
-    agents, pool = _agents(context, files)
+    meter = context.metrics.of_upstream(names.key, label_of(names.key, settings))
+    agents, pool = _agents(context, settings, files, meter)
     client = UpstreamClient(agents, context.reactor)
-    claims = _claims(context, local, redis)
-    fills = _fills(context, local, claims or OneNode())
+    fills = _fills(context, settings, shared, meter)
     namespace = assemble_cache(
-        local,
-        RemoteNamespace(client),
+        shared.local,
+        RemoteNamespace(client, names.at_upstream),
         fills,
-        TagPolicy(proxy.tagttl, proxy.maxstale),
-        context.metrics,
+        TagPolicy(settings.tagttl, settings.maxstale),
+        meter,
         context.clock,
-        proxy.recheck,
-        _mark(proxy),
+        settings.recheck,
+        _mark(settings),
     )
-    preload = Preload(client, pool, _uses_credentials(proxy))
-    return Cache(namespace, client, files, preload, fills, claims)
+    preload = Preload(client, pool, _uses_credentials(settings))
+    return CachedUpstream(
+        names, settings, namespace, client, files, preload, fills, meter
+    )
 
 
-def _claims(
-    context: Context, local: LocalRegistry, redis: Redis | None
-) -> RedisClaims | None:
-    if redis is None or not local.driver.is_shared:
-        return None
-    from txregistry.proxy.redis_claims import RedisClaims
-
-    return RedisClaims(redis, context.reactor)
-
-
-def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAlivePool]:
-    proxy = context.config.proxy
+def _agents(
+    context: Context, proxy: Upstream, files: TlsFiles, meter: IMeter
+) -> tuple[UpstreamAgents, KeepAlivePool]:
     pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     agents = upstream_agents(
         proxy,
@@ -143,44 +141,50 @@ def _agents(context: Context, files: TlsFiles) -> tuple[UpstreamAgents, KeepAliv
         pool,
         context.jitter,
         context.environment,
-        context.metrics,
+        meter,
         context.tracer,
     )
     return agents, pool
 
 
-def _fills(context: Context, local: LocalRegistry, claims: IDownloadClaims) -> Fills:
-    proxy = context.config.proxy
+def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> Fills:
     downloads = DownloadContext(
-        local.partials,
+        shared.local.partials,
         context.reactor,
         context.jitter,
-        context.metrics,
+        meter,
         proxy.stalltimeout,
     )
-    return Fills(downloads, proxy.maxfills, tracer=context.tracer, claims=claims)
+    return Fills(
+        downloads,
+        proxy.maxfills,
+        shared.running,
+        tracer=context.tracer,
+        claims=shared.claims,
+    )
 
 
-def _uses_credentials(proxy: Proxy) -> bool:
+def _uses_credentials(proxy: Upstream) -> bool:
     return bool(proxy.username or proxy.exec.command)
 
 
 @attrs.frozen
-class NextCache:
-    """A cache with other settings, ready for :meth:`begin`.
+class NextUpstream:
+    """A cached upstream with other settings, ready for :meth:`begin`.
 
     :ivar agents: new agents of the client, with their pool; ``None`` to keep the
         current ones.
     :ivar is_same: upstream and credentials are unchanged.
     """
 
-    cache: Cache
-    agents: tuple[UpstreamAgents, KeepAlivePool] | None
-    is_same: bool
+    cache: CachedUpstream
+    agents: tuple[UpstreamAgents, KeepAlivePool] | None = None
+    is_same: bool = True
 
-    def begin(self, context: Context) -> None:
+    def begin(self) -> None:
         """Apply the settings; current fills continue."""
-        proxy, cache = context.config.proxy, self.cache
+        cache = self.cache
+        proxy = cache.settings
         cache.fills.limit(proxy.stalltimeout, proxy.maxfills)
         if self.agents is not None:
             agents, pool = self.agents
@@ -188,57 +192,75 @@ class NextCache:
             cache.preload.renew(pool, _uses_credentials(proxy))
         if not self.is_same:
             cache.fills.forget()
-        context.metrics.rename(upstream_name(proxy))
+        cache.meter.rename(label_of(cache.names.key, proxy))
 
 
-def next_cache(
-    context: Context, cache: Cache, before: Proxy, files: TlsFiles
-) -> NextCache | None:
-    """Prepare other settings of a cache; ``None`` if nothing has changed.
+def next_upstream(
+    context: Context,
+    cache: CachedUpstream,
+    names: UpstreamNames,
+    settings: Upstream,
+    files: TlsFiles,
+) -> NextUpstream:
+    """Prepare other settings of a cached upstream.
 
-    :param context: has the new configuration.
-    :param before: the current settings.
-    :param files: the current content of the files of ``proxy.tls``.
+    :param settings: with its URL.
+    :param files: the current content of the files of its ``tls``.
     :raise ValueError: the configuration cannot be used.
     """
-    proxy = context.config.proxy
+    before = cache.settings
     # The credentials of a helper may have changed although the configuration has not.
     same_agents = (
-        _asked_by(proxy) == _asked_by(before)
+        _asked_by(settings) == _asked_by(before)
         and files == cache.files
-        and not proxy.exec.command
+        and not settings.exec.command
     )
-    if proxy == before and same_agents:
-        return None
-    is_same = _identity(proxy) == _identity(before) and files == cache.files
-    policy = TagPolicy(proxy.tagttl, proxy.maxstale)
-    namespace = cache.namespace.renewed(policy, proxy.recheck, is_same, _mark(proxy))
-    return NextCache(
-        attrs.evolve(cache, namespace=namespace, files=files),
-        None if same_agents else _agents(context, files),
+    if settings == before and names == cache.names and same_agents:
+        return NextUpstream(cache)
+    is_same = _identity(settings) == _identity(before) and files == cache.files
+    policy = TagPolicy(settings.tagttl, settings.maxstale)
+    namespace = cache.namespace.renewed(
+        policy, settings.recheck, is_same, _mark(settings)
+    )
+    return NextUpstream(
+        attrs.evolve(
+            cache, names=names, settings=settings, namespace=namespace, files=files
+        ),
+        None if same_agents else _agents(context, settings, files, cache.meter),
         is_same,
     )
 
 
-def _asked_by(proxy: Proxy) -> Proxy:
-    """Return the settings with those neutralized that the agents do not use."""
-    nothing = Duration(0.0)
-    return attrs.evolve(
-        proxy,
-        ttl=nothing,
-        tagttl=nothing,
-        maxstale=None,
-        recheck=nothing,
-        stalltimeout=nothing,
-        maxfills=1,
+def _asked_by(proxy: Upstream) -> tuple[object, ...]:
+    """Return the settings that the agents use."""
+    found = attrs.asdict(proxy, recurse=False)
+    return tuple(value for name, value in found.items() if name not in _NOT_ASKED_BY)
+
+
+#: Settings that the agents do not use.
+_NOT_ASKED_BY = frozenset(
+    (
+        "ttl",
+        "tagttl",
+        "maxstale",
+        "recheck",
+        "stalltimeout",
+        "maxfills",
+        "hosts",
+        "allow",
+        "deny",
+        "upstreams",
+        "local",
+        "cachewritetimeout",
     )
+)
 
 
-def _mark(proxy: Proxy) -> str:
+def _mark(proxy: Upstream) -> str:
     """Give a short text for an upstream and its user, the same at each process."""
     whose = repr((proxy.remoteurl, proxy.username, proxy.exec.command))
     return hashlib.sha256(whose.encode("utf-8")).hexdigest()[:16]
 
 
-def _identity(proxy: Proxy) -> tuple[object, ...]:
+def _identity(proxy: Upstream) -> tuple[object, ...]:
     return proxy.remoteurl, proxy.username, proxy.password, proxy.exec

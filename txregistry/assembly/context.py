@@ -9,13 +9,13 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.audit import make_audit
+from txregistry.assembly.upstreams import label_of
 from txregistry.config.model import Config
-from txregistry.config.proxy import Proxy
 from txregistry.flow.clocks import WallClock
 from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.tracing import ITracer
 from txregistry.observe.metrics import Metrics
-from txregistry.remote.origin import Origin
+from txregistry.spec.upstreams import DEFAULT
 
 
 @attrs.frozen
@@ -57,11 +57,6 @@ def make_context(
         WallClock(reactor, wall or reactor.seconds),
         environment,
         jitter,
-        Metrics(upstream_name(config.proxy)),
+        Metrics(label_of(DEFAULT, config.proxy)),
         make_audit(config.log),
     )
-
-
-def upstream_name(proxy: Proxy) -> str:
-    """Give the upstream's name in metrics: host and port, or empty without one."""
-    return Origin.of(proxy.remoteurl).authority if proxy.remoteurl else ""

@@ -171,7 +171,7 @@ def _control(
 def _commands(
     context: Context, backend: Backend, reloader: IReloader
 ) -> dict[str, Command]:
-    audit, is_cache = context.audit, bool(context.config.proxy.remoteurl)
+    audit, is_cache = context.audit, context.config.proxy.is_cache
 
     def scrubber(who: Requester) -> IScrubber:
         return AuditedScrubber(backend.scrubber, audit, who)

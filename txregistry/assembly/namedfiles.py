@@ -25,7 +25,7 @@ def file_problems(config: Config, environment: Mapping[str, str]) -> list[str]:
         for problem in auth.file_problems(name, config.auth.parameters)
     ]
     problems += _root_problems(config)
-    if config.proxy.remoteurl:
+    if config.proxy.is_cache:
         problems += _egress_problems(environment)
     return problems
 

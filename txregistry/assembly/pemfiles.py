@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from txregistry.config.proxy import Proxy
+from txregistry.config.proxy import Upstream
 from txregistry.config.redis import RedisSection
 from txregistry.remote.transport import TlsFiles
 
 
-def read_tls_files(proxy: Proxy) -> TlsFiles:
+def read_tls_files(proxy: Upstream) -> TlsFiles:
     """Read an upstream's authorities, and our client certificate.
 
     :raise OSError: a file cannot be read.

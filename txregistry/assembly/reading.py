@@ -17,9 +17,10 @@ from txregistry.auth.offered import ACCESS_CONTROLLERS
 from txregistry.config.defaults import EMBEDDED
 from txregistry.config.environment import Overridden, Override
 from txregistry.config.files import Files, FileText, Filled, expand
+from txregistry.config.keypaths import is_within, path_of
 from txregistry.config.model import Config
 from txregistry.config.origins import Origins
-from txregistry.config.read import ConfigurationError, Reading, is_within, path_of, read
+from txregistry.config.read import ConfigurationError, Reading, read
 from txregistry.config.storage import ELSEWHERE
 from txregistry.storagedriver.offered import STORAGE_DRIVERS
 

@@ -35,7 +35,7 @@ from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurging
 
 if TYPE_CHECKING:
-    from txregistry.assembly.cache import Cache
+    from txregistry.assembly.caches import Cache
 
 #: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
@@ -72,7 +72,7 @@ def build_registry(
     cache = _cache(context, storage)
     if cache is not None:
         tell_of_ttl(config.proxy.ttl, local)
-    healer = None if cache is None else cache.healer(local.content)
+    healer = None if cache is None else cache.healer()
     scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
@@ -121,7 +121,7 @@ def build_registry(
         secret,
         *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
-        *(() if cache is None else (*cache.services, expiry.scheduler)),
+        *(() if cache is None else (cache.services, expiry.scheduler)),
         scrub,
         health,
         *notifications.services,
@@ -138,9 +138,9 @@ def _cache(context: Context, storage: StorageParts) -> Cache | None:
 
     A registry, which has no upstream, does not import the client of one.
     """
-    if not context.config.proxy.remoteurl:
+    if not context.config.proxy.is_cache:
         return None
-    from txregistry.assembly.cache import build_cache
+    from txregistry.assembly.caches import build_cache
 
     return build_cache(context, storage.local, storage.redis)
 

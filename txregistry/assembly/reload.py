@@ -25,8 +25,9 @@ from txregistry.assembly.scrub import scrub_plan
 from txregistry.assembly.settings import offers_http2, purge_plan
 from txregistry.auth.maker import make_controller
 from txregistry.config.check import check
+from txregistry.config.keypaths import is_within
 from txregistry.config.model import Config, Log
-from txregistry.config.read import ConfigurationError, is_within
+from txregistry.config.read import ConfigurationError
 from txregistry.config.reload import Changes, compare, merged
 from txregistry.daemon.registry import Registry
 from txregistry.daemon.tls import Certificates, TlsEndpoint, load_certificates
@@ -42,8 +43,7 @@ from txregistry.web.http.serving import Serving, offered_protocols
 from txregistry.web.http.site import RegistrySite
 
 if TYPE_CHECKING:
-    from txregistry.assembly.cache import Cache, NextCache
-    from txregistry.remote.transport import TlsFiles
+    from txregistry.assembly.caches import Cache, Files, NextCache
 
 #: The first purge of uploads is at a random time within these seconds after a change.
 _PURGE_SECONDS = 3600.0
@@ -54,7 +54,8 @@ class Renewal:
     """A changed configuration, and the content of the files that it names.
 
     :ivar config: the configuration to apply; keys that need a restart are unchanged.
-    :ivar upstream: the files of ``proxy.tls``; ``None`` to keep the current ones.
+    :ivar upstreams: the files of ``tls`` of each upstream; ``None`` to keep the current
+        ones.
     :ivar certificates: the files of ``http.tls``; ``None`` without TLS, or to keep the
         current ones.
     """
@@ -62,7 +63,7 @@ class Renewal:
     config: Config
     changes: Changes
     warnings: Sequence[str]
-    upstream: TlsFiles | None
+    upstreams: Files | None
     certificates: Certificates | None
 
 
@@ -83,7 +84,7 @@ def read_renewal(
         raise ConfigurationError(problems)
     changes = compare(running, wanted)
     try:
-        files, loaded = _upstream(config, changes), _certificates(config, changes)
+        files, loaded = _upstreams(config, changes), _certificates(config, changes)
     except (OSError, ValueError) as error:
         raise ConfigurationError([str(error)]) from error
     return Renewal(config, changes, warnings, files, loaded)
@@ -94,13 +95,13 @@ def _waits(changes: Changes, section: str) -> bool:
     return any(is_within(needed.key, section) for needed in changes.restart)
 
 
-def _upstream(config: Config, changes: Changes) -> TlsFiles | None:
-    if not config.proxy.remoteurl or _waits(changes, "proxy"):
+def _upstreams(config: Config, changes: Changes) -> Files | None:
+    if not config.proxy.is_cache or _waits(changes, "proxy"):
         return None
     # A cache has imported it at the start.
-    from txregistry.assembly.pemfiles import read_tls_files
+    from txregistry.assembly.caches import read_files
 
-    return read_tls_files(config.proxy)
+    return read_files(config.proxy)
 
 
 def _certificates(config: Config, changes: Changes) -> Certificates | None:
@@ -179,8 +180,8 @@ class Running:
     def _make(self, context: Context, renewal: Renewal) -> _Made:
         parts, before, config = self._parts, self._context.config, context.config
         cache = None
-        if parts.cache is not None and renewal.upstream is not None:
-            cache = parts.cache.next(context, before.proxy, renewal.upstream)
+        if parts.cache is not None and renewal.upstreams is not None:
+            cache = parts.cache.next(context, renewal.upstreams)
         backend = attrs.evolve(
             parts.backend,
             controller=self._controller(context),
@@ -246,7 +247,7 @@ class Running:
         parts.expiry.scheduler.follow(expiry_plan(context.config.proxy.ttl, local))
         if made is None or parts.cache is None:
             return []
-        made.begin(context)
+        made.begin()
         self._parts = attrs.evolve(parts, cache=made.cache)
         return [] if made.cache.files == parts.cache.files else ["proxy.tls"]
 

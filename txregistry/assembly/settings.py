@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from txregistry.assembly.ownpaths import beside_the_tree
+from txregistry.assembly.upstreams import upstream_table
 from txregistry.config.model import Config
 from txregistry.config.storage import UploadPurgingSection
 from txregistry.daemon.secret import Secret
@@ -32,10 +33,10 @@ def api_settings(config: Config, secret: Callable[[], bytes]) -> ApiSettings:
             http.relativeurls,
         ),
         gate=Gate(
-            bool(config.proxy.remoteurl),
             config.storage.maintenance.readonly.enabled,
             config.storage.delete.enabled,
         ),
+        upstreams=upstream_table(config.proxy),
         policy=push_policy(config),
         max_upload_bytes=http.limits.uploadbytes,
         max_uploads_per_user=http.limits.uploads.peruser,
@@ -58,7 +59,7 @@ def make_secret(config: Config, is_shared: bool) -> Secret:
 
     :param is_shared: others, which need the same one, use the storage as well.
     """
-    if config.proxy.remoteurl:
+    if config.proxy.is_cache and not config.proxy.local:
         return Secret(config.http.secret.encode("utf-8"), "")  # it seals no uploads
     path = beside_the_tree(config, "secret")
     is_apart = is_shared and not path

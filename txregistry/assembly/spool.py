@@ -33,7 +33,7 @@ def make_spool(context: Context, driver: IStorageDriver, disk: Disk) -> Spool:
     It lies in the directory of this process. Without one it is temporary: what was not
     complete at a stop is downloaded again.
     """
-    if not (context.config.proxy.remoteurl and needs_spool(driver)):
+    if not (context.config.proxy.is_cache and needs_spool(driver)):
         return Spool()
     import tempfile
 

@@ -258,6 +258,6 @@ def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
     return StorageOptions(
         # A driver with a journal has its directory to itself.
         HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
-        config.storage.resumabledigest.enabled and not config.proxy.remoteurl,
+        config.storage.resumabledigest.enabled and not config.proxy.is_cache,
         not config.compatibility.schema1.disablesignaturestore,
     )

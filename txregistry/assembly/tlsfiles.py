@@ -105,7 +105,7 @@ def _sections(config: Config) -> list[_Tls]:
             proxy.certificate,
             proxy.key,
             {"proxy.tls.ca": proxy.ca} if proxy.ca else {},
-            bool(config.proxy.remoteurl),
+            config.proxy.is_cache,
             lambda: _client_options(read_tls_files(config.proxy)),
         ),
         _Tls(

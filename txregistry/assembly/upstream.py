@@ -1,4 +1,4 @@
-"""The client of the upstream, from ``proxy`` of the configuration."""
+"""The client of an upstream, from its section of the configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from twisted.web.iweb import IAgent
 
 from txregistry import USER_AGENT
-from txregistry.config.proxy import Proxy
+from txregistry.config.proxy import Upstream
 from txregistry.interfaces.observe import IMeter
 from txregistry.interfaces.tracing import ITracer
 from txregistry.remote.client import Limits, UpstreamAgents, make_agents
@@ -25,7 +25,7 @@ from txregistry.tracing.traced import TracedAgent
 
 
 def upstream_agents(
-    proxy: Proxy,
+    proxy: Upstream,
     files: TlsFiles,
     reactor: Any,
     pool: KeepAlivePool,
@@ -64,7 +64,7 @@ def upstream_agents(
     )
 
 
-def credentials(proxy: Proxy, reactor: Any) -> ICredentialStore:
+def credentials(proxy: Upstream, reactor: Any) -> ICredentialStore:
     """Give our credentials at the upstream: of a helper, a configured pair, or none."""
     if proxy.exec.command:
         return HelperCredentials(

@@ -12,8 +12,9 @@ from txregistry.assembly.reading import Loaded
 from txregistry.cli.exits import FAILED, epilog
 from txregistry.cli.options import as_json_option
 from txregistry.cli.places import config_argument, examined, name_of, place_of
+from txregistry.config.keypaths import path_of
 from txregistry.config.origins import Origins
-from txregistry.config.read import ConfigurationError, path_of
+from txregistry.config.read import ConfigurationError
 
 
 @click.command(epilog=epilog("config check"))

@@ -57,7 +57,7 @@ def garbage_collect(
     this command does it alone. FILE is the daemon's configuration file.
     """
     found = usable_storage(place_of(file), as_json).config
-    if found.proxy.remoteurl:
+    if found.proxy.is_cache:
         reason = "a pull-through cache is not collected: what is unused expires"
         fail(f"{reason} (proxy.ttl)", as_json)
     options = Options(dry_run, delete_untagged, grace)

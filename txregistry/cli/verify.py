@@ -145,6 +145,6 @@ def _verify_here(
         tuple(map(RepositoryName.parse, options.repositories)),
         options.resume,
         options.skip_seconds,
-        links=not config.proxy.remoteurl,
+        links=not config.proxy.is_cache,
     )
     return verify_here(config, wanted, tell, unlocked)

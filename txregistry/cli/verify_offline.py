@@ -31,7 +31,7 @@ def verify_here(
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise OfflineFailed: another process has the storage, or the work failed.
     """
-    is_cache = bool(config.proxy.remoteurl)
+    is_cache = config.proxy.is_cache
 
     async def work(context: Context, storage: StorageParts) -> ScrubReport:
         scrubber = assemble_scrubber(

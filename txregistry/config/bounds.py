@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -18,9 +18,17 @@ def out_of_bounds(section: Any, path: str = "") -> Iterator[str]:
             yield from out_of_bounds(value, f"{name}.")
         else:
             yield from problems_of(declared(field), value, name)
-        for index, item in enumerate(value if isinstance(value, tuple) else ()):
+        for inner, item in _items(value):
             if attrs.has(type(item)):
-                yield from out_of_bounds(item, f"{name}[{index}].")
+                yield from out_of_bounds(item, f"{name}{inner}.")
+
+
+def _items(value: object) -> Iterator[tuple[str, Any]]:
+    """Give what a list or a mapping holds, with the rest of its path."""
+    if isinstance(value, tuple):
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
+    if isinstance(value, Mapping):
+        yield from ((f".{name}", item) for name, item in value.items())
 
 
 def problems_of(known: Declared, value: object, path: str) -> Iterator[str]:

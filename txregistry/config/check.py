@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import cast
-from urllib.parse import urlsplit
 
 from txregistry.config.access import Auth
 from txregistry.config.bounds import out_of_bounds
@@ -13,9 +12,8 @@ from txregistry.config.health import HealthSection
 from txregistry.config.http import Tls
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection
-from txregistry.config.proxy import Proxy
+from txregistry.config.proxycheck import check_proxy
 from txregistry.config.redis import RedisSection
-from txregistry.config.trust import check_realms, check_targets
 from txregistry.config.validation import Validation
 from txregistry.spec.patterns import Pattern
 from txregistry.spec.proxies import TrustedProxies
@@ -44,8 +42,7 @@ def check(config: Config) -> list[str]:
     problems += _check_networks("http.trustedproxies", config.http.trustedproxies)
     problems += _check_health(config.health)
     problems += _check_endpoints(config.notifications.endpoints)
-    if config.proxy.remoteurl:
-        problems += _check_proxy(config.proxy)
+    problems += check_proxy(config.proxy)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
         problems.append("http.prefix: expected a path of plain characters")
     return problems
@@ -55,10 +52,6 @@ def _check_pairs(config: Config) -> list[str]:
     problems = []
     if bool(config.http.tls.certificate) != bool(config.http.tls.key):
         problems.append("http.tls: certificate and key go together")
-    if bool(config.proxy.tls.certificate) != bool(config.proxy.tls.key):
-        problems.append("proxy.tls: certificate and key go together")
-    if config.proxy.username and config.proxy.exec.command:
-        problems.append("proxy.exec.command: excludes proxy.username")
     return problems
 
 
@@ -113,35 +106,6 @@ def _check_address(path: str, address: str) -> list[str]:
     # The value may be a URL with a password.
     shown = "a URL" if "://" in address or "@" in address else repr(address)
     return [f"{path}: expected host:port, found {shown}"]
-
-
-#: The path that an upstream's URL may have between its host and ``/v2/``.
-_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/*")
-
-
-def _check_proxy(proxy: Proxy) -> list[str]:
-    problems = _check_remote(proxy.remoteurl) + check_targets(proxy.trustedtargets)
-    problems += check_realms(proxy.trustedrealms)
-    if not re.fullmatch(r"[\x20-\x7e]*", proxy.useragent):
-        problems.append("proxy.useragent: expected one line of plain characters")
-    for name in ("connecttimeout", "firstbytetimeout", "idletimeout", "stalltimeout"):
-        if getattr(proxy, name) <= 0:
-            problems.append(f"proxy.{name}: expected more than 0")
-    return problems
-
-
-def _check_remote(url: str) -> list[str]:
-    # The URL itself is not repeated: it may hold a password.
-    if not is_http_url(url) or not url.isascii():
-        return ["proxy.remoteurl: expected an http or https URL"]
-    parts = urlsplit(url)
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        return ["proxy.remoteurl: expected scheme, host, port and path only"]
-    if not _BASE_PATH.fullmatch(parts.path):
-        return ["proxy.remoteurl: its path has characters that no path has"]
-    if parts.path.rstrip("/").endswith("/v2"):
-        return ["proxy.remoteurl: leave out /v2, which is added to each question"]
-    return []
 
 
 def _check_networks(path: str, networks: tuple[str, ...]) -> list[str]:

@@ -1,8 +1,7 @@
 """How a key of the configuration is declared: one place for all that is known of it.
 
-The reader, the check, the printer, the JSON schema and the reference pages take what"
-" they
-know of a key from here (:mod:`txregistry.config.table` lists all of them).
+The reader, the check, the printer, the JSON schema and the reference pages take what
+they know of a key from here (:mod:`txregistry.config.table` lists all of them).
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ class Declared:
     :ivar in_file: it has a twin that names a file with its value.
     :ivar is_url: the URL of a service, which may hold a token.
     :ivar is_path: names a file, or files, that systemd may provide as credentials.
+    :ivar like: of a mapping to sections: the path of the section whose keys they have.
     """
 
     doc: str = ""
@@ -55,6 +55,7 @@ class Declared:
     in_file: bool = False
     is_url: bool = False
     is_path: bool = False
+    like: str = ""
 
 
 _NOTHING = Declared()

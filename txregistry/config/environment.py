@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from txregistry.config.keypaths import is_within, path_of
 from txregistry.config.model import VERSIONS, Config
 from txregistry.config.places import (
     Names,
@@ -29,7 +30,6 @@ from txregistry.config.places import (
     put,
     without,
 )
-from txregistry.config.read import is_within, path_of
 
 PREFIX = "REGISTRY_"
 

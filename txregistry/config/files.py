@@ -149,6 +149,12 @@ class _Filling:
                     self.section(cls, item, f"{path}[{index}]")
                     for index, item in enumerate(value)
                 ]
+        if declared(field).like and isinstance(value, Mapping):
+            cls = get_args(hint)[1]
+            return {
+                name: self.section(cls, item, f"{path}.{name}")
+                for name, item in value.items()
+            }
         return value
 
     def _storage(self, value: Any, path: str) -> Any:

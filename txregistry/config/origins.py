@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 
-from txregistry.config.read import is_within
+from txregistry.config.keypaths import is_within
 from txregistry.config.table import find_key, keys
 
 

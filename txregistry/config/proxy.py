@@ -1,6 +1,8 @@
-"""``proxy``: the upstream that is cached."""
+"""``proxy``: the upstreams that are cached."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import attrs
 
@@ -48,14 +50,14 @@ class UpstreamTls:
 
 
 @attrs.frozen
-class Proxy:
-    """``proxy``: the cached upstream; without ``remoteurl`` there is no cache."""
+class Upstream:
+    """One cached upstream."""
 
     remoteurl: str = setting(
         "",
-        "URL of the upstream, which may have a path. With it this is a pull-through"
-        " cache, without it a registry; changing one into the other needs a "
-        "restart.",
+        "URL of the upstream, which may have a path. With it, or with upstreams, this"
+        " is a pull-through cache, without it a registry; changing one into the other"
+        " needs a restart. Of one of upstreams: its key as a host, with https.",
         "2.1",
         unset="no cache",
     )
@@ -69,9 +71,6 @@ class Proxy:
     )
     exec: Exec = section(
         Exec, "Credential helper, instead of username and password.", "3.0"
-    )
-    cachewritetimeout: object = no_effect(
-        "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"
     )
     tagttl: Duration = setting(
         Duration(60.0),
@@ -134,3 +133,72 @@ class Proxy:
         unset="txregistry/VERSION (+URL)",
     )
     tls: UpstreamTls = section(UpstreamTls, "TLS to the upstream.")
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Further names of the upstream, as clients write them: hosts with an optional"
+        " port. Its key is one, and the host of its URL if that has no path; Docker"
+        " Hub has all of its own.",
+    )
+    allow: tuple[str, ...] = setting(
+        (),
+        "If there are any, only repositories of the upstream that match one are"
+        " cached; * stands for characters of one component, ** for any.",
+    )
+    deny: tuple[str, ...] = setting(
+        (), "Repositories of the upstream that match one are refused."
+    )
+
+
+#: Keys of ``proxy`` that one of its upstreams does not get by default: what says where
+#: the default upstream is and what may be asked there, and above all who we are there.
+OWN = frozenset(
+    (
+        "remoteurl",
+        "username",
+        "usernamefile",
+        "password",
+        "passwordfile",
+        "exec",
+        "trustedrealms",
+        "trustedtargets",
+        "tls",
+        "hosts",
+        "allow",
+        "deny",
+        "upstreams",
+        "local",
+    )
+)
+
+
+@attrs.frozen
+class Proxy(Upstream):
+    """``proxy``: the default upstream, and the others.
+
+    Without ``remoteurl`` and ``upstreams`` there is no cache.
+    """
+
+    upstreams: Mapping[str, Upstream] = setting(
+        attrs.Factory(dict),
+        "Further upstreams by key, the first component of their repositories here,"
+        " such as ghcr.io: each a section with the keys of proxy. Keys that it lacks"
+        " are as in proxy, except for those that say where an upstream is, who we are"
+        " there, and what of it is cached: remoteurl, username, password, exec, tls,"
+        " trustedrealms, trustedtargets, hosts, allow, deny.",
+        like="proxy",
+    )
+    local: tuple[str, ...] = setting(
+        (),
+        "Repositories of this cache that match one are pushed and deleted here, and"
+        " no upstream is ever asked for them; * stands for characters of one"
+        " component, ** for any.",
+        restart="uploads, and what never expires, are prepared at the start",
+    )
+    cachewritetimeout: object = no_effect(
+        "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"
+    )
+
+    @property
+    def is_cache(self) -> bool:
+        """Whether there is an upstream."""
+        return bool(self.remoteurl or self.upstreams)

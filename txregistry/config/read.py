@@ -8,6 +8,8 @@ import attrs
 
 from txregistry.config.aliases import apply_aliases
 from txregistry.config.check import check, remarks
+from txregistry.config.inherit import inherit
+from txregistry.config.keypaths import is_within, path_of
 from txregistry.config.model import Config
 from txregistry.config.reader import Reader, placeholder
 
@@ -59,25 +61,16 @@ class Reading:
         return self.config, self.warnings
 
 
-def path_of(problem: str) -> str:
-    """Give the path of the key that a problem is about."""
-    return problem.partition(": ")[0]
-
-
-def is_within(path: str, outer: str) -> bool:
-    """Tell if a path is equal to another one, or below it."""
-    return path == outer or not outer or path.startswith((f"{outer}.", f"{outer}["))
-
-
 def read(mapping: object) -> Reading:
     """Read the configuration, even if it has problems."""
-    reader = Reader()
-    found = reader.section(Config, mapping, "")
+    reader, inherited = Reader(), inherit(mapping)
+    found = reader.section(Config, inherited.mapping, "")
     if not isinstance(mapping, Mapping):
         return Reading(placeholder(Config), reader.problems, reader.warnings)
-    config = apply_aliases(found)
-    reading = Reading(config, reader.problems, reader.warnings + remarks(config))
-    reading.tell(check(config))
+    config, told = apply_aliases(found), inherited.told
+    warnings = told(reader.warnings) + remarks(config)
+    reading = Reading(config, told(reader.problems), warnings)
+    reading.tell(told(check(config)))
     return reading
 
 

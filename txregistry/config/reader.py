@@ -66,7 +66,7 @@ class Reader:
         value = {key_text(name): item for name, item in value.items()}
         fields = attrs.fields_dict(cls)
         self._warn_of_unknown(value, list(fields), path)
-        if is_empty(value) and not _required(cls):
+        if is_empty(value) and not _required(cls) and not _names_any(cls, value):
             return cls()
         hints = get_type_hints(cls)
         read = {
@@ -281,6 +281,12 @@ def _shown(value: object) -> str:
 
 def _required(cls: type[Any]) -> list[str]:
     return [item.name for item in attrs.fields(cls) if item.default is attrs.NOTHING]
+
+
+def _names_any(cls: type[Any], value: Mapping[str, Any]) -> bool:
+    """Tell if a mapping to sections has any: an empty one has its key all the same."""
+    named = (value.get(item.name) for item in attrs.fields(cls) if declared(item).like)
+    return any(isinstance(sections, Mapping) and sections for sections in named)
 
 
 def placeholder(hint: Any, found: Mapping[str, Any] | None = None) -> Any:

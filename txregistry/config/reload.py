@@ -14,8 +14,8 @@ import attrs
 
 from txregistry.config.access import Auth
 from txregistry.config.declare import declared
+from txregistry.config.keypaths import is_within
 from txregistry.config.model import Config
-from txregistry.config.read import is_within
 from txregistry.config.storage import Storage
 from txregistry.config.table import restart_of
 
@@ -74,7 +74,7 @@ def _why_not(key: str, running: Config, wanted: Config) -> str:
 
 
 def _is_cache(config: Config) -> bool:
-    return bool(config.proxy.remoteurl)
+    return config.proxy.is_cache
 
 
 def _has_tls(config: Config) -> bool:

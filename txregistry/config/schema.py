@@ -125,7 +125,7 @@ class _Maker:
             items = self._value(arguments[0], known, f"{path}[]")
             return {"type": ["array", "string"], "maxLength": 0, "items": items}
         if origin is not None:
-            items = self._value(arguments[1], Declared(), path)
+            items = self._value(arguments[1], Declared(), known.like or path)
             return {
                 "type": ["object", "string"],
                 "maxLength": 0,

@@ -196,9 +196,10 @@ def default_of(field: attrs.Attribute[Any], hint: Any) -> object:
 def find_key(name: str) -> Key | None:
     """Find a key by its path, with or without positions, or by its variable.
 
-    What a mapping holds, such as one header, is found as the mapping.
+    What a mapping holds, such as one header, is found as the mapping; a key of one of
+    its sections as that of the section they are like.
     """
-    wanted, rows = _plain(name), _by_segments()
+    wanted, rows = _like(_plain(name)), _by_segments()
     while wanted:
         if wanted in rows:
             return rows[wanted]
@@ -206,6 +207,20 @@ def find_key(name: str) -> Key | None:
         if wanted in rows and not rows[wanted].kind.startswith(("mapping", ANYTHING)):
             return None
     return None
+
+
+def _like(name: str) -> str:
+    """Give the key that one of a mapping's sections is described by."""
+    for row in keys():
+        start = f"{_segments(row.path)}_"
+        if not row.known.like or not name.startswith(start):
+            continue
+        # The key of the section may hold whatever separates names.
+        for end in sorted(_by_segments(), key=len, reverse=True):
+            outer = f"{_segments(row.known.like)}_"
+            if end.startswith(outer) and name.endswith(f"_{end.removeprefix(outer)}"):
+                return end
+    return name
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
@@ -22,31 +22,11 @@ from txregistry.interfaces.observe import (
     Lookup,
 )
 from txregistry.observe.exchanges import ExchangeMetrics
-from txregistry.observe.lookups import Lookups
 from txregistry.observe.scrub import ScrubMetrics
+from txregistry.observe.upstreams import UpstreamFamilies, UpstreamMeter
 
 #: Returns the state of each endpoint, as in ``/debug/vars``.
 NotificationState = Callable[[], Sequence[dict[str, Any]]]
-
-_KINDS = ("blob", "manifest", "tag")
-
-_HELP = {
-    Count.REQUESTS: "Requests to the cache",
-    Count.HITS: "Requests answered from the cache",
-    Count.MISSES: "Requests for content that was not cached",
-    Count.COALESCED: "Requests that joined an upstream request or download in progress",
-    Count.PULLED_BYTES: "Bytes received from the upstream",
-    Count.SERVED_BYTES: "Bytes sent to clients",
-    Count.STALE: "Responses served unconfirmed while the upstream failed",
-    Count.EVICTED: "Expired entries",
-    Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
-    Count.FAILED: "Failed downloads from the upstream",
-    Count.RESUMED: "Downloads resumed with a range request",
-    Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
-}
-
-#: Distribution calls bytes sent to clients "pushed".
-_NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
 
 
 @implementer(IMeter, IExchangeObserver)
@@ -54,64 +34,53 @@ _NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
 class Metrics:
     """All metrics of one process, in their own registry.
 
-    :param upstream: the label of the cache's metrics; empty without an upstream.
+    Counts for the default upstream; see :meth:`of_upstream` for others.
+
+    :param upstream: its label; empty without one.
     :ivar registry: other collectors may be added to it.
     :ivar scrub: the metrics of scrubs.
     """
 
     _upstream: str
     registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
-    _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
-    _families: dict[Count, Counter] = attrs.field(factory=dict)
-    _fills: Gauge = attrs.field(init=False)
-    _answers: Histogram = attrs.field(init=False)
-    _lookups: Lookups = attrs.field(init=False)
-    _exchanges: ExchangeMetrics = attrs.field(init=False)
     scrub: ScrubMetrics = attrs.field(init=False)
+    _families: UpstreamFamilies = attrs.field(init=False)
+    _default: UpstreamMeter = attrs.field(init=False)
+    _exchanges: ExchangeMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        for what in Count:
-            self._add_counter(what)
-        self._counts = self._labelled()
-        self._lookups = Lookups(self.registry)
+        self._families = UpstreamFamilies(self.registry)
+        self._default = UpstreamMeter(self._families, self._upstream)
         self.scrub = ScrubMetrics(self.registry)
-        self._fills = Gauge(
-            "registry_proxy_fills_in_flight",
-            "Downloads from the upstream in progress",
-            registry=self.registry,
-        )
-        self._answers = Histogram(
-            "registry_proxy_upstream_seconds",
-            "Seconds until the upstream's response headers",
-            ["upstream", "method", "status"],
-            registry=self.registry,
-        )
         self._exchanges = ExchangeMetrics(self.registry)
 
+    def of_upstream(self, key: str, label: str) -> UpstreamMeter:
+        """Give what counts for one upstream.
+
+        :param key: empty for the default one.
+        :param label: what it is called in metrics.
+        """
+        return UpstreamMeter(self._families, label) if key else self._default
+
     def rename(self, upstream: str) -> None:
-        """Label metrics with another upstream; its counters start at 0."""
-        if upstream == self._upstream:
-            return
-        self._upstream = upstream
-        for family in (*self._families.values(), self._answers):
-            family.clear()
-        self._counts = self._labelled()
+        """Label metrics of the default upstream anew; its counters start at 0."""
+        self._default.rename(upstream)
 
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
-        self._counts[what, kind].inc(amount)
+        self._default.count(what, kind, amount)
 
     def descriptor(self, found: Lookup) -> None:
         """Count a lookup in the descriptor cache."""
-        self._lookups.count(found)
+        self._default.descriptor(found)
 
     def fills(self, delta: int) -> None:
         """Change the number of downloads in progress."""
-        self._fills.inc(delta)
+        self._default.fills(delta)
 
     def upstream(self, method: str, status: str, seconds: float) -> None:
-        """Record a response of the upstream."""
-        self._answers.labels(self._upstream, method, status).observe(seconds)
+        """Record a response of the default upstream."""
+        self._default.upstream(method, status, seconds)
 
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""
@@ -124,21 +93,6 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-    def _add_counter(self, what: Count) -> None:
-        self._families[what] = Counter(
-            f"registry_proxy_{_NAMES.get(what, what.value)}",
-            _HELP[what],
-            ["type", "upstream"],
-            registry=self.registry,
-        )
-
-    def _labelled(self) -> dict[tuple[Count, str], Counter]:
-        return {
-            (what, kind): family.labels(kind, self._upstream)
-            for what, family in self._families.items()
-            for kind in _KINDS
-        }
 
 
 @attrs.define(eq=False)
@@ -189,10 +143,15 @@ class Observers:
                 observer.ended(exchange)
             except Exception:
                 # The connection may have ended in anybody's context.
-                token = request_id.set(exchange.request_id)
-                self._log.failure(
-                    "{observer} failed for a request; its log line or metrics are"
-                    " missing, the request is not affected",
-                    observer=type(observer).__name__,
-                )
-                request_id.reset(token)
+                self._tell(exchange, observer)
+
+    def _tell(self, exchange: Exchange, observer: IExchangeObserver) -> None:
+        token = request_id.set(exchange.request_id)
+        try:
+            self._log.failure(
+                "{observer} failed for a request; its log line or metrics are"
+                " missing, the request is not affected",
+                observer=type(observer).__name__,
+            )
+        finally:
+            request_id.reset(token)

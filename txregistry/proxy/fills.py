@@ -31,17 +31,22 @@ MAX_FILLS = 32
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
+#: The fills of all upstreams of a cache, by digest.
+RunningFills = dict[Digest, Fill]
+
 
 @attrs.define(eq=False, slots=False)
 class Fills(Service):
-    """The fills of one upstream, by digest.
+    """The fills of one upstream.
 
+    :param fills: those of all upstreams: a blob is downloaded once, from whichever was
+        asked first, and given to those whose own upstream has it as well.
     :ivar sizes: sizes that the upstream has claimed.
     """
 
     _context: DownloadContext
     _max_fills: int = MAX_FILLS
-    _fills: dict[Digest, Fill] = attrs.field(factory=dict)
+    _fills: RunningFills = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
@@ -109,15 +114,16 @@ class Fills(Service):
 
         A fill without waiters gives up its place; its bytes are kept.
         """
-        while digest not in self._fills and len(self._fills) >= self._max_fills:
+        while digest not in self._fills and len(self._running) >= self._max_fills:
             turn = self._queue.wait(client_share.get(), digest)
             self._cancel_unwatched()
             await turn
 
     def _cancel_unwatched(self) -> None:
-        for digest, fill in self._fills.items():
+        for digest, work in self._running.items():
+            fill = self._fills[digest]
             if fill.is_unwatched and not fill.has_failed:
-                self._running[digest].cancel()
+                work.cancel()
                 return
 
     @deferred
@@ -204,5 +210,5 @@ class Fills(Service):
 
     def _wake_waiting(self) -> None:
         # A woken waiter begins at once, or has left.
-        while self._queue and len(self._fills) < self._max_fills:
+        while self._queue and len(self._running) < self._max_fills:
             self._queue.wake_next()

@@ -14,7 +14,7 @@ from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import Kind
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import Holder, IHealer
-from txregistry.proxy.fills import Fills
+from txregistry.proxy.fills import RunningFills
 from txregistry.spec.digest import Digest
 
 #: Repositories for which content is asked, one after the other, until one has it.
@@ -33,7 +33,7 @@ class Healer:
     """
 
     _namespace: INamespace
-    _fills: Fills
+    _fills: RunningFills
     _content: IContent
     _log = Logger()
 
@@ -67,6 +67,6 @@ class Healer:
         # Nobody reads it: the fill goes on without, unless others need its place.
         reader = await repository.blobs.open(digest=digest)
         reader.close()
-        fill = self._fills.find(digest)
+        fill = self._fills.get(digest)
         if fill is not None:
             await fill.ended()

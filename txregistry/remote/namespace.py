@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import attrs
@@ -25,6 +26,10 @@ _MAX_PAGE_BYTES = 4 * 1024 * 1024
 _UNREADABLE = (RecursionError, NameInvalid)
 
 
+def _the_same(name: RepositoryName) -> RepositoryName:
+    return name
+
+
 @implementer(IRepository)
 @attrs.frozen
 class RemoteRepository:
@@ -40,19 +45,24 @@ class RemoteRepository:
 @implementer(INamespace)
 @attrs.define(eq=False)
 class RemoteNamespace:
-    """The repositories of one upstream."""
+    """The repositories of one upstream.
+
+    :param there: returns what a repository is called at the upstream.
+    """
 
     _client: UpstreamClient
+    _there: Callable[[RepositoryName], RepositoryName] = _the_same
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository, without checking that it exists."""
+        there = self._there(name)
         return succeed(
             RemoteRepository(
                 name,
-                RemoteBlobs(self._client, name),
-                RemoteManifests(self._client, name),
-                RemoteTags(self._client, name),
-                RemoteReferrers(self._client, name),
+                RemoteBlobs(self._client, there),
+                RemoteManifests(self._client, there),
+                RemoteTags(self._client, there),
+                RemoteReferrers(self._client, there),
             )
         )
 

@@ -21,32 +21,31 @@ class Change(Enum):
 class Gate:
     """Permits or refuses changes.
 
-    :ivar is_cache: the registry is a pull-through cache, which clients cannot change.
     :ivar read_only: ``storage.maintenance.readonly.enabled``.
     :ivar deletes: ``storage.delete.enabled``.
     """
 
-    is_cache: bool = False
     read_only: bool = False
     deletes: bool = False
 
-    def check(self, change: Change) -> None:
+    def check(self, change: Change, is_cached: bool = False) -> None:
         """Refuse a change that is not permitted.
 
+        :param is_cached: of a repository of an upstream, which clients cannot change.
         :raise Unsupported: it is not; the detail has the reason.
         """
-        reason = self._objection(change)
+        reason = self._objection(change, is_cached)
         if reason:
             raise Unsupported({"reason": reason})
 
-    def permits(self, change: Change) -> bool:
+    def permits(self, change: Change, is_cached: bool = False) -> bool:
         """Return whether a change is permitted."""
-        return not self._objection(change)
+        return not self._objection(change, is_cached)
 
-    def _objection(self, change: Change) -> str:
+    def _objection(self, change: Change, is_cached: bool) -> str:
         if change is Change.NOTHING:
             return ""
-        if self.is_cache:
+        if is_cached:
             return "this registry is a pull-through cache"
         if self.read_only:
             return "this registry is read-only for maintenance"

@@ -57,6 +57,7 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
+from txregistry.spec.upstreams import DEFAULT, UpstreamNames, UpstreamTable
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.metered import MeteredDescriptors
 from txregistry.storage.content.store import Content
@@ -78,6 +79,9 @@ T = TypeVar("T")
 
 UPSTREAM = "http://upstream.example"
 REGISTRY = "http://registry.example"
+
+#: The upstream as the default one.
+ONE_UPSTREAM = UpstreamTable(UpstreamNames(DEFAULT, ("upstream.example",)))
 
 #: Steps of the clock after which something that has not happened never will.
 _STEPS = 20_000
@@ -163,6 +167,7 @@ class TestHouse:
     registry: RegistrySite = attrs.field(init=False)
     registry_wire: Wire = attrs.field(init=False)
     recorder: Recorder = attrs.field(factory=Recorder)
+    table: UpstreamTable = ONE_UPSTREAM
 
     def __attrs_post_init__(self) -> None:
         if not self.clock.seconds():
@@ -174,7 +179,7 @@ class TestHouse:
         self._build_expiry()
         self.site = RegistrySite(
             make_serving(
-                resource_of(self.api(self.proxy, Gate(is_cache=True))),
+                resource_of(self.api(self.proxy, Gate(), upstreams=self.table)),
                 self.recorder,
                 self.prefix,
             ),

@@ -43,11 +43,16 @@ class Admission:
 
     @deferred
     async def admit(
-        self, request: RegistryRequest, wanted: Sequence[Access], change: Change
+        self,
+        request: RegistryRequest,
+        wanted: Sequence[Access],
+        change: Change,
+        is_cached: bool,
     ) -> Grant:
         """Authorize a request and check that the gate permits its change.
 
         :param wanted: the access that the request needs.
+        :param is_cached: it is about a repository of an upstream.
         :return: fires with the client's grant. Fails with ``Unauthorized``, ``Denied``
             or, if the gate refuses, ``Unsupported``.
         """
@@ -61,7 +66,7 @@ class Admission:
         )
         grant = await self._controller.authorize(facts=facts, wanted=wanted)
         request.actor = grant.user
-        self._gate.check(change)
+        self._gate.check(change, is_cached)
         return grant
 
 

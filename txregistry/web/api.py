@@ -14,6 +14,7 @@ from txregistry.interfaces.health import IHealth
 from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.manifest.push import PushPolicy
+from txregistry.spec.upstreams import UpstreamTable
 from txregistry.web import admission, base, errors
 from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.audit import RequestAudit
@@ -37,6 +38,7 @@ class ApiSettings:
 
     :ivar secret: returns the key that seals the state of uploads (``http.secret``);
         called for each use. Replicas share it.
+    :ivar upstreams: which repository a request names; none for a registry.
     :ivar max_upload_bytes: of one blob; 0 for no limit.
     :ivar max_uploads_per_user: unfinished uploads of one user; 0 for no limit.
     :ivar max_uploads: unfinished uploads of all users; 0 for no limit.
@@ -51,6 +53,7 @@ class ApiSettings:
     secret: Callable[[], bytes]
     urls: Urls = attrs.field(factory=Urls)
     gate: Gate = attrs.field(factory=Gate)
+    upstreams: UpstreamTable = attrs.field(factory=UpstreamTable)
     policy: PushPolicy = attrs.field(factory=PushPolicy)
     max_upload_bytes: int = 0
     max_uploads_per_user: int = 1000
@@ -185,6 +188,9 @@ class Api:
         self, path: str, required: RequiredAccess, **table: Operation
     ) -> None:
         audit = RequestAudit(self._audit)
-        route = Route(self._admission, self._settings.gate, required, table, audit)
+        settings = self._settings
+        route = Route(
+            self._admission, settings.gate, settings.upstreams, required, table, audit
+        )
         methods = [*table, "OPTIONS"]
         self._app.route(path, methods=methods, endpoint=path)(route.answer)

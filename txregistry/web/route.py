@@ -15,6 +15,7 @@ from txregistry.flow.deferred import deferred, shielded
 from txregistry.spec.errors import Unsupported, UriTooLong
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import Named, UpstreamTable
 from txregistry.web import errors
 from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.audit import RequestAudit
@@ -48,19 +49,28 @@ class Route:
 
     _admission: Admission
     _gate: Gate
+    _upstreams: UpstreamTable
     _required: RequiredAccess
     _operations: Mapping[str, Operation]
     _audit: RequestAudit
     _allowed: str = attrs.field(init=False)
+    _allowed_if_cached: str = attrs.field(init=False)
 
     @_allowed.default
     def _allow(self) -> str:
+        return self._permitted(False)
+
+    @_allowed_if_cached.default
+    def _allow_if_cached(self) -> str:
+        return self._permitted(True)
+
+    def _permitted(self, is_cached: bool) -> str:
         """Build the ``Allow`` header: methods that pass the gate (RFC 9110, 10.2.1)."""
         permits = self._gate.permits
         found = {
             verb
             for verb, operation in self._operations.items()
-            if permits(operation.change)
+            if permits(operation.change, is_cached)
         }
         return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
@@ -75,18 +85,17 @@ class Route:
         set_version_header(request)
         request.allowed = self._allowed
         self._admission.check_health()
+        named = self._named(request, parts)
+        is_cached = named is not None and named.is_cached
+        if is_cached:
+            request.allowed = self._allowed_if_cached
         if request.method == b"OPTIONS":
             return _options(request)
         operation = self._operation(request)
-        name = None
-        if "name" in parts:
-            name = parts["name"] = RepositoryName.parse(parts["name"])
-        wanted = self._required(request, name)
+        wanted = self._required(request, None if named is None else named.name)
         change = operation.change
         with self._auditing(request, change, parts):
-            grant = await self._admission.admit(request, wanted, change)
-        if self._gate.is_cache:
-            _name_namespace(request)
+            grant = await self._admission.admit(request, wanted, change, is_cached)
         if request.method == b"GET":
             # Open, read and fetch nothing for a client whose window is closed.
             await request.wait_for_window()
@@ -119,6 +128,18 @@ class Route:
                 self._audit.failed(request, change.value, parts, error)
             raise
 
+    def _named(self, request: RegistryRequest, parts: dict[str, Any]) -> Named | None:
+        """Find the repository that a request names; its path may call it otherwise."""
+        if "name" not in parts:
+            return None
+        name = RepositoryName.parse(parts["name"])
+        named = self._upstreams.find(request.query("ns"), name)
+        parts["name"] = named.name
+        if named.is_cached and _NAMESPACE.fullmatch(named.host):
+            # OCI distribution-spec after 1.1, "Registry Proxying".
+            request.setHeader(b"OCI-Namespace", named.host)
+        return named
+
     def _operation(self, request: RegistryRequest) -> Operation:
         if request.has_too_many_parameters:
             raise UriTooLong({"limit": MAX_PARAMETERS})
@@ -126,17 +147,6 @@ class Route:
         if operation is None:
             raise Unsupported()  # werkzeug also matches methods in lower case
         return operation
-
-
-def _name_namespace(request: RegistryRequest) -> None:
-    """Confirm the namespace that a client of a cache names with ``?ns=``.
-
-    OCI distribution-spec after 1.1, "Registry Proxying". Any name is confirmed: a cache
-    has one upstream, and clients may be configured with another name for it.
-    """
-    namespace = request.query("ns")
-    if namespace and _NAMESPACE.fullmatch(namespace):
-        request.setHeader(b"OCI-Namespace", namespace)
 
 
 def _options(request: RegistryRequest) -> bytes:

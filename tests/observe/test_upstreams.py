@@ -1,0 +1,40 @@
+"""Metrics of several upstreams."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.interfaces.observe import Count
+from txregistry.observe.metrics import Metrics
+
+
+class UpstreamTests(SynchronousTestCase):
+    """Each has its label."""
+
+    def setUp(self) -> None:
+        self.metrics = Metrics("hub")
+        self.other = self.metrics.of_upstream("ghcr.io", "ghcr.io")
+
+    def value(self, upstream: str, name: str = "registry_proxy_hits_total") -> object:
+        labels = {"type": "blob", "upstream": upstream}
+        return self.metrics.registry.get_sample_value(name, labels)
+
+    def test_apart(self) -> None:
+        """What one counts is not counted of the other."""
+        self.other.count(Count.HITS, "blob", 2)
+        self.metrics.of_upstream("", "ignored").count(Count.HITS, "blob")
+        self.assertEqual((self.value("hub"), self.value("ghcr.io")), (1, 2))
+
+    def test_renamed(self) -> None:
+        """One that is called otherwise begins anew; the others stay."""
+        for meter in (self.metrics, self.other):
+            meter.count(Count.HITS, "blob")
+            meter.upstream("GET", "200", 0.1)
+        self.metrics.rename("hub")
+        self.assertEqual(self.value("hub"), 1)
+        self.metrics.rename("mirror")
+        self.assertEqual((self.value("mirror"), self.value("ghcr.io")), (0, 1))
+        self.assertIsNone(self.value("hub"))
+        text = self.metrics.exposition().decode()
+        self.assertNotIn('upstream="hub"', text)
+        self.assertIn('registry_proxy_upstream_seconds_count{method="GET"', text)

@@ -1,0 +1,82 @@
+"""The upstreams that a configuration names, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import attrs
+
+from txregistry.config.proxy import Proxy, Upstream
+from txregistry.remote.origin import Origin
+from txregistry.spec.globs import Glob
+from txregistry.spec.upstreams import (
+    DEFAULT,
+    HUB,
+    HUB_HOSTS,
+    UpstreamNames,
+    UpstreamTable,
+)
+
+_HUB_URL = "https://registry-1.docker.io"
+
+
+def upstreams_of(proxy: Proxy) -> dict[str, Upstream]:
+    """Give all upstreams by key, each with its URL; the default one is first."""
+    found: dict[str, Upstream] = {}
+    if proxy.remoteurl:
+        found[DEFAULT] = proxy
+    for key, upstream in proxy.upstreams.items():
+        url = upstream.remoteurl or _url_of(key)
+        found[key] = attrs.evolve(upstream, remoteurl=url)
+    return found
+
+
+def _url_of(key: str) -> str:
+    return _HUB_URL if key in HUB_HOSTS else f"https://{key}"
+
+
+def upstream_table(proxy: Proxy) -> UpstreamTable:
+    """Give the table of all upstreams; an empty one for a registry."""
+    named = {
+        key: names_of(key, upstream) for key, upstream in upstreams_of(proxy).items()
+    }
+    return UpstreamTable(named.pop(DEFAULT, None), named, _globs(proxy.local))
+
+
+def names_of(key: str, upstream: Upstream) -> UpstreamNames:
+    """Give what an upstream is called.
+
+    :param upstream: with its URL.
+    """
+    return UpstreamNames(
+        key, _hosts(key, upstream), _globs(upstream.allow), _globs(upstream.deny)
+    )
+
+
+def _hosts(key: str, upstream: Upstream) -> tuple[str, ...]:
+    """Give all its names, the one for answers first."""
+    named = [*upstream.hosts, *([key] if key else [])]
+    # What has a path would have another name at its host.
+    if not urlsplit(upstream.remoteurl).path.strip("/"):
+        named.append(Origin.of(upstream.remoteurl).authority)
+    known = [host.lower() for host in named]
+    if not HUB_HOSTS.isdisjoint(known):
+        known = [HUB, *known, *sorted(HUB_HOSTS)]
+    return tuple(dict.fromkeys(known)) or (Origin.of(upstream.remoteurl).authority,)
+
+
+def label_of(key: str, upstream: Upstream) -> str:
+    """Give an upstream's name in metrics: its key, or the host of the default one."""
+    return key or (
+        Origin.of(upstream.remoteurl).authority if upstream.remoteurl else ""
+    )
+
+
+def by_key(proxy: Proxy) -> Mapping[str, str]:
+    """Give the names in metrics of all upstreams, by key."""
+    return {key: label_of(key, item) for key, item in upstreams_of(proxy).items()}
+
+
+def _globs(texts: tuple[str, ...]) -> tuple[Glob, ...]:
+    return tuple(Glob.parse(text) for text in texts)

@@ -1,0 +1,123 @@
+"""Metrics of the cache, each with the label of its upstream."""
+
+from __future__ import annotations
+
+import attrs
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from zope.interface import implementer
+
+from txregistry.interfaces.observe import Count, IMeter, Lookup
+from txregistry.observe.lookups import Lookups
+
+_KINDS = ("blob", "manifest", "tag")
+
+_HELP = {
+    Count.REQUESTS: "Requests to the cache",
+    Count.HITS: "Requests answered from the cache",
+    Count.MISSES: "Requests for content that was not cached",
+    Count.COALESCED: "Requests that joined an upstream request or download in progress",
+    Count.PULLED_BYTES: "Bytes received from the upstream",
+    Count.SERVED_BYTES: "Bytes sent to clients",
+    Count.STALE: "Responses served unconfirmed while the upstream failed",
+    Count.EVICTED: "Expired entries",
+    Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
+    Count.FAILED: "Failed downloads from the upstream",
+    Count.RESUMED: "Downloads resumed with a range request",
+    Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
+}
+
+#: Distribution calls bytes sent to clients "pushed".
+_NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
+
+
+@attrs.define(eq=False)
+class UpstreamFamilies:
+    """The families of metrics that all upstreams share."""
+
+    registry: CollectorRegistry
+    counters: dict[Count, Counter] = attrs.field(init=False)
+    answers: Histogram = attrs.field(init=False)
+    fills: Gauge = attrs.field(init=False)
+    lookups: Lookups = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.counters = {what: self._counter(what) for what in Count}
+        self.lookups = Lookups(self.registry)
+        self.fills = Gauge(
+            "registry_proxy_fills_in_flight",
+            "Downloads from the upstream in progress",
+            registry=self.registry,
+        )
+        self.answers = Histogram(
+            "registry_proxy_upstream_seconds",
+            "Seconds until the upstream's response headers",
+            ["upstream", "method", "status"],
+            registry=self.registry,
+        )
+
+    def _counter(self, what: Count) -> Counter:
+        return Counter(
+            f"registry_proxy_{_NAMES.get(what, what.value)}",
+            _HELP[what],
+            ["type", "upstream"],
+            registry=self.registry,
+        )
+
+    def labelled(self, label: str) -> dict[tuple[Count, str], Counter]:
+        """Give the counters of one upstream, by what they count and its kind."""
+        return {
+            (what, kind): family.labels(kind, label)
+            for what, family in self.counters.items()
+            for kind in _KINDS
+        }
+
+    def remove(self, label: str) -> None:
+        """Forget what was counted of one upstream."""
+        for family in self.counters.values():
+            for kind in _KINDS:
+                family.remove(kind, label)
+        for metric in self.answers.collect():
+            for found in {
+                tuple(sample.labels[name] for name in ("upstream", "method", "status"))
+                for sample in metric.samples
+                if sample.labels["upstream"] == label
+            }:
+                self.answers.remove(*found)
+
+
+@implementer(IMeter)
+@attrs.define(eq=False)
+class UpstreamMeter:
+    """Counts what the cache of one upstream does.
+
+    :param label: what it is called in metrics; empty without an upstream.
+    """
+
+    _families: UpstreamFamilies
+    _label: str
+    _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._counts = self._families.labelled(self._label)
+
+    def rename(self, label: str) -> None:
+        """Label metrics with another name; its counters start at 0."""
+        if label != self._label:
+            self._families.remove(self._label)
+            self._label, self._counts = label, self._families.labelled(label)
+
+    def count(self, what: Count, kind: str, amount: float = 1) -> None:
+        """Increase a counter for a kind of content."""
+        self._counts[what, kind].inc(amount)
+
+    def descriptor(self, found: Lookup) -> None:
+        """Count a lookup in the descriptor cache."""
+        self._families.lookups.count(found)
+
+    def fills(self, delta: int) -> None:
+        """Change the number of downloads in progress."""
+        self._families.fills.inc(delta)
+
+    def upstream(self, method: str, status: str, seconds: float) -> None:
+        """Record a response of the upstream."""
+        self._families.answers.labels(self._label, method, status).observe(seconds)

@@ -38,3 +38,14 @@ class UpstreamTests(SynchronousTestCase):
         text = self.metrics.exposition().decode()
         self.assertNotIn('upstream="hub"', text)
         self.assertIn('registry_proxy_upstream_seconds_count{method="GET"', text)
+
+    def test_retired(self) -> None:
+        """One that is no longer configured is not shown, until it comes back."""
+        self.other.count(Count.HITS, "blob")
+        self.other.retire()
+        self.other.count(Count.HITS, "blob")
+        self.other.upstream("GET", "200", 0.1)
+        self.other.retire()
+        self.assertNotIn("ghcr.io", self.metrics.exposition().decode())
+        self.other.rename("ghcr.io")
+        self.assertEqual(self.value("ghcr.io"), 0)

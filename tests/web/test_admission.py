@@ -13,6 +13,7 @@ from txregistry.interfaces.access import Access, Grant, RequestFacts
 from txregistry.spec.errors import Unauthorized, Unavailable, Unsupported
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamTable
 from txregistry.web.admission import (
     Admission,
     catalog_access,
@@ -113,11 +114,12 @@ class RequiredTests(SynchronousTestCase):
     def test_uploads(self) -> None:
         """Uploads are pushed, also when they are deleted; a mount pulls its source."""
         push = ["repository:a/b:pull", "repository:a/b:push"]
+        required = upload_access(UpstreamTable())
         for method in (b"POST", b"PATCH", b"PUT", b"GET", b"DELETE"):
-            self.assertEqual(self.actions(upload_access, method), push, method)
-        found = self.actions(upload_access, b"POST", "c/d")
+            self.assertEqual(self.actions(required, method), push, method)
+        found = self.actions(required, b"POST", "c/d")
         self.assertEqual(found, [*push, "repository:c/d:pull"])
-        self.assertEqual(self.actions(upload_access, b"PUT", "c/d"), push)
+        self.assertEqual(self.actions(required, b"PUT", "c/d"), push)
 
     def test_others(self) -> None:
         """The catalogue has an access of its own; the base needs none."""

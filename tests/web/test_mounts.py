@@ -14,8 +14,15 @@ from txregistry.interfaces.access import Access, Grant
 from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.namespace import IBlobFinder
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import Denied, NameInvalid, NameUnknown
+from txregistry.spec.errors import (
+    BlobUnknown,
+    Denied,
+    NameInvalid,
+    NameUnknown,
+    UpstreamUnavailable,
+)
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamNames, UpstreamTable
 from txregistry.web.mounts import requested_mount
 
 DIGEST = Digest.parse("sha256:" + "a" * 64)
@@ -46,6 +53,7 @@ class MountTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.finder = Finder()
+        self.upstreams = UpstreamTable()
 
     def mount(
         self, query: Mapping[str, str], *access: Access, namespace: Any = None
@@ -53,7 +61,7 @@ class MountTests(SynchronousTestCase):
         """Return what a POST with this query is to mount."""
         request = Mock(query=query.get)
         grant = Grant("user", not access, frozenset(access))
-        work = requested_mount(request, grant, namespace or self.finder)
+        work = requested_mount(request, grant, namespace or self.finder, self.upstreams)
         return self.successResultOf(Deferred.fromCoroutine(work))
 
     def test_named(self) -> None:
@@ -61,6 +69,30 @@ class MountTests(SynchronousTestCase):
         found = self.mount({"mount": str(DIGEST), "from": "a/b"})
         self.assertEqual(found, BlobMount(DIGEST, RepositoryName.parse("a/b")))
         self.assertEqual(self.finder.candidates, [])
+
+    def test_of_an_upstream(self) -> None:
+        """A cached source has its stored name, and is asked for the blob."""
+        self.upstreams = UpstreamTable(
+            UpstreamNames("", ("docker.io",)),
+            {"corp": UpstreamNames("corp", ("corp.example",))},
+        )
+        blobs = Mock()
+        self.patch(self.finder, "repository", lambda name: succeed(Mock(blobs=blobs)))
+        for source, stored in (
+            ("alpine", "library/alpine"),
+            ("corp.example/a", "corp/a"),
+        ):
+            query = {"mount": str(DIGEST), "from": source}
+            blobs.stat = Mock(return_value=succeed(None))
+            mount = BlobMount(DIGEST, RepositoryName.parse(stored))
+            self.assertEqual(self.mount(query), mount)
+            blobs.stat.assert_called_once_with(digest=DIGEST)
+            for refusal in (BlobUnknown(), Denied(), UpstreamUnavailable()):
+                blobs.stat = Mock(side_effect=lambda digest, r=refusal: fail(r))
+                self.assertIsNone(self.mount(query))
+        blobs.stat = Mock()
+        self.assertIsNone(self.mount({"mount": str(DIGEST), "from": "quay.io/a"}))
+        blobs.stat.assert_not_called()
 
     def test_refused(self) -> None:
         """Nothing comes out of a repository that the namespace refuses."""

@@ -56,6 +56,7 @@ class CachedUpstream:
     def retire(self) -> None:
         """Take it out of use: no login, no idle connection; its fills go on."""
         self.preload.disownServiceParent()
+        self.meter.retire()
 
 
 @attrs.frozen
@@ -110,7 +111,9 @@ def build_upstream(
     :param files: those of its ``tls``.
     :raise ValueError: the configuration cannot be used.
     """
-    meter = context.metrics.of_upstream(names.key, label_of(names.key, settings))
+    label = label_of(names.key, settings)
+    meter = context.metrics.of_upstream(names.key, label)
+    meter.rename(label)
     agents, pool = _agents(context, settings, files, meter)
     client = UpstreamClient(agents, context.reactor)
     fills = _fills(context, settings, shared, meter)
@@ -249,8 +252,6 @@ _NOT_ASKED_BY = frozenset(
         "hosts",
         "allow",
         "deny",
-        "upstreams",
-        "local",
         "cachewritetimeout",
     )
 )

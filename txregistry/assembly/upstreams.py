@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import attrs
@@ -25,7 +24,7 @@ def upstreams_of(proxy: Proxy) -> dict[str, Upstream]:
     """Give all upstreams by key, each with its URL; the default one is first."""
     found: dict[str, Upstream] = {}
     if proxy.remoteurl:
-        found[DEFAULT] = proxy
+        found[DEFAULT] = attrs.evolve(proxy, upstreams={}, local=())
     for key, upstream in proxy.upstreams.items():
         url = upstream.remoteurl or _url_of(key)
         found[key] = attrs.evolve(upstream, remoteurl=url)
@@ -71,11 +70,6 @@ def label_of(key: str, upstream: Upstream) -> str:
     return key or (
         Origin.of(upstream.remoteurl).authority if upstream.remoteurl else ""
     )
-
-
-def by_key(proxy: Proxy) -> Mapping[str, str]:
-    """Give the names in metrics of all upstreams, by key."""
-    return {key: label_of(key, item) for key, item in upstreams_of(proxy).items()}
 
 
 def _globs(texts: tuple[str, ...]) -> tuple[Glob, ...]:

@@ -96,15 +96,23 @@ class UpstreamMeter:
     _families: UpstreamFamilies
     _label: str
     _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+    _is_retired: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._counts = self._families.labelled(self._label)
 
     def rename(self, label: str) -> None:
         """Label metrics with another name; its counters start at 0."""
-        if label != self._label:
-            self._families.remove(self._label)
+        if label != self._label or self._is_retired:
+            self.retire()
             self._label, self._counts = label, self._families.labelled(label)
+            self._is_retired = False
+
+    def retire(self) -> None:
+        """Take the upstream out of the metrics: it is no longer configured."""
+        if not self._is_retired:
+            self._families.remove(self._label)
+        self._is_retired = True
 
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
@@ -120,4 +128,6 @@ class UpstreamMeter:
 
     def upstream(self, method: str, status: str, seconds: float) -> None:
         """Record a response of the upstream."""
-        self._families.answers.labels(self._label, method, status).observe(seconds)
+        if not self._is_retired:
+            answers = self._families.answers.labels(self._label, method, status)
+            answers.observe(seconds)

@@ -168,6 +168,7 @@ class TestHouse:
     registry_wire: Wire = attrs.field(init=False)
     recorder: Recorder = attrs.field(factory=Recorder)
     table: UpstreamTable = ONE_UPSTREAM
+    further_wires: list[Wire] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         if not self.clock.seconds():
@@ -297,7 +298,7 @@ class TestHouse:
 
     def pump(self) -> None:
         """Move all bytes that are waiting, on all wires."""
-        wires = (self.wire, self.upstream_wire, self.registry_wire)
+        wires = self.wire, self.upstream_wire, self.registry_wire, *self.further_wires
         while any(wire.pump() for wire in wires):
             pass
 

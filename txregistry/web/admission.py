@@ -12,6 +12,7 @@ from txregistry.interfaces.health import IHealth
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.gate import Change, Gate
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamTable
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.mounts import mount_source
 from txregistry.web.urls import Urls
@@ -94,15 +95,18 @@ def content_access(
     return [Access("repository", str(name), action) for action in _ACTIONS[method]]
 
 
-def upload_access(
-    request: RegistryRequest, name: RepositoryName | None
-) -> list[Access]:
+def upload_access(upstreams: UpstreamTable) -> RequiredAccess:
     """Require push on a repository, and pull on the source of a mount.
 
     Deleting an upload needs no more than push.
     """
-    found = [Access("repository", str(name), action) for action in _ACTIONS["PUT"]]
-    source = mount_source(request) if request.method == b"POST" else None
-    if source is not None:
-        found.append(Access("repository", str(source), "pull"))
-    return found
+
+    def required(request: RegistryRequest, name: RepositoryName | None) -> list[Access]:
+        found = [Access("repository", str(name), action) for action in _ACTIONS["PUT"]]
+        is_mount = request.method == b"POST"
+        source = mount_source(request, upstreams) if is_mount else None
+        if source is not None:
+            found.append(Access("repository", str(source), "pull"))
+        return found
+
+    return required

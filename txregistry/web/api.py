@@ -144,8 +144,11 @@ class Api:
         )
 
     def _add_uploads(self) -> None:
+        upstreams = self._settings.upstreams
+        access = admission.upload_access(upstreams)
         uploads = Uploads(
             self._namespace,
+            upstreams,
             self._settings.urls,
             self._emitter(),
             self._settings.secret,
@@ -158,12 +161,10 @@ class Api:
             ),
         )
         start = Operation(uploads.start, Change.PUSH)
-        self._add_route(
-            "/v2/<path:name>/blobs/uploads/", admission.upload_access, POST=start
-        )
+        self._add_route("/v2/<path:name>/blobs/uploads/", access, POST=start)
         self._add_route(
             "/v2/<path:name>/blobs/uploads/<upload>",
-            admission.upload_access,
+            access,
             GET=Operation(uploads.status),
             PATCH=Operation(uploads.append, Change.PUSH),
             PUT=Operation(uploads.complete, Change.PUSH),

@@ -38,6 +38,7 @@ from txregistry.spec.errors import (
 from txregistry.spec.peers import client_key
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.uploadtoken import UPLOAD_ID, UploadState, seal, unseal
+from txregistry.spec.upstreams import UpstreamTable
 from txregistry.web.events import EventEmitter
 from txregistry.web.http.connections import SiteContext
 from txregistry.web.http.request import RegistryRequest
@@ -58,6 +59,7 @@ class Uploads:
     """
 
     _namespace: INamespace
+    _upstreams: UpstreamTable
     _urls: Urls
     _events: EventEmitter
     _secret: Callable[[], bytes]
@@ -74,7 +76,7 @@ class Uploads:
         digest = None if text is None else Digest.parse(text)
         algorithm = _algorithm(request, digest)
         blobs = await self._ingester(name)
-        mount = await requested_mount(request, grant, self._namespace)
+        mount = await requested_mount(request, grant, self._namespace, self._upstreams)
         owner = grant.user or client_key(request.peer)
         with self._unfinished.count_new(owner, _now(request)) as new:
             if mount is None and digest is None:

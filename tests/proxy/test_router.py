@@ -1,0 +1,201 @@
+"""Several upstreams and local repositories behind one address."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from tests.several import Several
+from txregistry.interfaces.namespace import IBlobFinder, INamespace
+from txregistry.spec.digest import Digest
+from txregistry.spec.mediatypes import OCI_MANIFEST
+from txregistry.spec.upstreams import DEFAULT
+from txregistry.testing.repositories import image_manifest
+from txregistry.testing.upstream import Fault
+
+KEYS = (DEFAULT, "ghcr.io", "corp")
+PATHS = {DEFAULT: "org/app", "ghcr.io": "ghcr.io/org/app", "corp": "corp/org/app"}
+
+
+class RouterCase(SynchronousTestCase):
+    """Three upstreams, each with a repository of the same name."""
+
+    def setUp(self) -> None:
+        self.several = Several()
+        self.contents = {key: os.urandom(1000) for key in KEYS}
+        self.digests = {}
+        for key, content in self.contents.items():
+            upstream = self.several.upstream(key)
+            self.digests[key] = upstream.add_blob("org/app", content)
+            upstream.add_manifest("org/app", image_manifest(note=f"at {key}"), "v1")
+
+    def blob(self, key: str, of: str | None = None):
+        digest = self.digests[key if of is None else of]
+        return self.several.get(f"/v2/{PATHS[key]}/blobs/{digest}")
+
+    def asked(self) -> list[int]:
+        return [len(self.several.upstream(key).asked) for key in KEYS]
+
+
+class UpstreamTests(RouterCase):
+    """Who is asked for what."""
+
+    def test_interfaces(self) -> None:
+        """It is a namespace that finds blobs."""
+        verifyObject(INamespace, self.several.house.proxy)
+        verifyObject(IBlobFinder, self.several.house.proxy)
+
+    def test_each_is_asked_for_its_own(self) -> None:
+        """One name at three upstreams is three repositories."""
+        for key in KEYS:
+            before = self.asked()
+            self.assertEqual(self.blob(key).body, self.contents[key])
+            more = [
+                after - was for after, was in zip(self.asked(), before, strict=True)
+            ]
+            self.assertEqual([bool(count) for count in more], [k == key for k in KEYS])
+        for key in KEYS:
+            got = self.several.get(f"/v2/{PATHS[key]}/manifests/v1")
+            self.assertEqual(got.body, image_manifest(note=f"at {key}"))
+
+    def test_not_of_another(self) -> None:
+        """What one upstream has is not served as of another."""
+        self.assertEqual(self.blob("corp").status, 200)
+        self.assertEqual(self.blob("ghcr.io", of="corp").status, 404)
+        self.assertEqual(self.blob(DEFAULT, of="corp").status, 404)
+
+    def test_by_namespace(self) -> None:
+        """``ns=`` and the path lead to one repository, which is fetched once."""
+        path = f"/v2/org/app/blobs/{self.digests['corp']}?ns=corp.example:5000"
+        got = self.several.get(path)
+        self.assertEqual(got.body, self.contents["corp"])
+        self.assertEqual(got.header("OCI-Namespace"), "corp.example:5000")
+        before = self.asked()
+        self.assertEqual(self.blob("corp").body, self.contents["corp"])
+        self.assertEqual(self.asked(), before)
+
+    def test_nobody(self) -> None:
+        """Who is not listed is not asked; the client is told why."""
+        got = self.several.get("/v2/org/app/manifests/v1?ns=quay.io")
+        self.assertEqual(got.status, 404)
+        (error,) = json.loads(got.body)["errors"]
+        self.assertIn("quay.io", error["detail"]["reason"])
+        self.assertEqual(self.asked(), [0, 0, 0])
+
+    def test_shared(self) -> None:
+        """Content of one upstream is linked once another has confirmed it."""
+        content = os.urandom(5000)
+        for key in KEYS:
+            self.digests[key] = self.several.upstream(key).add_blob("org/app", content)
+        for key in KEYS:
+            self.assertEqual(self.blob(key).body, content)
+        part = str(self.digests["corp"])
+        counts = [self.several.upstream(key).count("GET", part) for key in KEYS]
+        self.assertEqual(counts, [1, 0, 0])
+        for key in KEYS[1:]:
+            self.assertEqual(self.several.upstream(key).count("HEAD", part), 1)
+
+    def test_one_fill(self) -> None:
+        """Clients of two upstreams that ask at once share one download."""
+        content = os.urandom(300_000)
+        for key in KEYS:
+            upstream = self.several.upstream(key)
+            self.digests[key] = upstream.add_blob("org/app", content)
+            upstream.rate = 100_000
+        house = self.several.house
+        asked = [
+            house.ask("GET", f"/v2/{PATHS[key]}/blobs/{self.digests[key]}")
+            for key in KEYS
+        ]
+        for answer in asked:
+            self.assertEqual(house.settle(answer).body, content)
+        part = str(self.digests[DEFAULT])
+        gets = sum(self.several.upstream(key).count("GET", part) for key in KEYS)
+        self.assertEqual(gets, 1)
+
+    def test_one_is_down(self) -> None:
+        """The others go on, and what is cached of it is served."""
+        for key in KEYS:
+            path = f"/v2/{PATHS[key]}/manifests/v1"
+            self.assertEqual(self.several.get(path).status, 200)
+        faults = self.several.upstream("corp").faults
+        faults.append(Fault("/v2/", times=1000, status=503))
+        self.several.house.clock.advance(3600)
+        for key in KEYS:
+            path = f"/v2/{PATHS[key]}/manifests/v1"
+            self.assertEqual(self.several.get(path).status, 200)
+        self.assertEqual(self.several.get("/v2/corp/other/manifests/v1").status, 502)
+        self.assertEqual(self.blob("ghcr.io").status, 200)
+
+    def test_denied(self) -> None:
+        """A rule refuses names, and is named; the upstream is not asked."""
+        got = self.several.get("/v2/ghcr.io/secret/a/manifests/v1")
+        self.assertEqual(got.status, 403)
+        (error,) = json.loads(got.body)["errors"]
+        self.assertEqual(error["code"], "DENIED")
+        self.assertIn("proxy.upstreams.ghcr.io.deny", error["detail"]["rule"])
+        self.assertEqual(self.asked(), [0, 0, 0])
+
+    def test_catalog(self) -> None:
+        """It has what is stored, of all."""
+        for key in KEYS:
+            self.several.get(f"/v2/{PATHS[key]}/manifests/v1")
+        got = self.several.get("/v2/_catalog")
+        names = json.loads(got.body)["repositories"]
+        self.assertEqual(names, sorted(PATHS.values()))
+
+
+class LocalTests(RouterCase):
+    """Repositories that belong to no upstream."""
+
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str):
+        house = self.several.house
+        house.registry_wire, kept = house.wire, house.registry_wire
+        try:
+            return house.send(method, path, body, **headers)
+        finally:
+            house.registry_wire = kept
+
+    def push(self, name: str, content: bytes) -> Digest:
+        digest = Digest.of(content)
+        got = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", content)
+        self.assertEqual(got.status, 201, got.body)
+        return digest
+
+    def test_push_and_delete(self) -> None:
+        """They are as in a registry, and no upstream hears of them."""
+        manifest = image_manifest(self.push("team/a", b"{}"))
+        path = "/v2/team/a/manifests/v1"
+        got = self.send("PUT", path, manifest, Content_Type=OCI_MANIFEST)
+        self.assertEqual(got.status, 201, got.body)
+        self.assertEqual(self.several.get(path).body, manifest)
+        tags = self.several.get("/v2/team/a/tags/list")
+        self.assertEqual(json.loads(tags.body)["tags"], ["v1"])
+        digest = got.header("Docker-Content-Digest")
+        gone = self.send("DELETE", f"/v2/team/a/manifests/{digest}")
+        self.assertEqual(gone.status, 202)
+        self.assertEqual(self.several.get(path).status, 404)
+        self.assertEqual(self.asked(), [0, 0, 0])
+
+    def test_cached_ones_stay_read_only(self) -> None:
+        """Nobody pushes to what is an upstream's."""
+        for name in ("org/app", "ghcr.io/org/app"):
+            got = self.send("POST", f"/v2/{name}/blobs/uploads/")
+            self.assertEqual(got.status, 405)
+            self.assertNotIn("POST", got.header("Allow"))
+
+    def test_mount(self) -> None:
+        """A cached blob can be mounted into a local repository."""
+        digest = self.digests["ghcr.io"]
+        mount = f"/v2/team/a/blobs/uploads/?mount={digest}&from=ghcr.io/org/app"
+        self.assertEqual(self.send("POST", mount).status, 202)
+        self.blob("ghcr.io")
+        self.assertEqual(self.send("POST", mount).status, 201)
+        for odd in ("unknown.example/a", "corp/org/app"):
+            other = mount.replace("ghcr.io/org/app", odd)
+            self.assertEqual(self.send("POST", other).status, 202)
+        got = self.several.get(f"/v2/team/a/blobs/{digest}")
+        self.assertEqual(got.body, self.contents["ghcr.io"])

@@ -53,7 +53,8 @@ class Several:
     def _cache(self, key: str):
         house, other = self.house, self.houses[key]
         names = house.table.upstreams.get(key, house.table.default)
-        meter = house.metrics.of_upstream(key, key)
+        label = key or "upstream.example"
+        meter = house.metrics.of_upstream(key, label)
         downloads = DownloadContext(house.partials, house.clock, lambda: 0.5, meter)
         fills = Fills(downloads, fills=self.running)
         fills.startService()

@@ -59,7 +59,8 @@ class BuildTests(CachesCase):
         self.assertIsNot(one.client, two.client)
         self.assertIsNot(one.fills, two.fills)
         self.assertIs(one.fills._fills, two.fills._fills)
-        self.assertEqual(list(cache.services), [*one.services, *two.services])
+        services = [*one.services, *two.services, cache.keys]
+        self.assertEqual(list(cache.services), services)
         self.assertEqual(cache.files, {DEFAULT: one.files, "two.example": two.files})
 
     def test_names(self) -> None:

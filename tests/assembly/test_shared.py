@@ -18,6 +18,7 @@ from txregistry.assembly.registry import _locks, build_registry
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.storage import _descriptors
 from txregistry.config.model import Config
+from txregistry.config.proxy import Proxy
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.testing.house import TestHouse
 
@@ -54,15 +55,17 @@ class SharedTests(SynchronousTestCase):
     def test_expiry(self) -> None:
         """Nothing expires, which is told; a ledger that all share knows better."""
         local = shared_house(self.mktemp()).stored
-        tell_of_ttl(60.0, local)
-        tell_of_ttl(0.0, local)
-        tell_of_ttl(60.0, TestHouse().stored)
+        tell_of_ttl(Proxy(ttl=60.0), local)
+        tell_of_ttl(Proxy(ttl=0.0), local)
+        tell_of_ttl(Proxy(ttl=60.0), TestHouse().stored)
         (told,) = (text for text in self.told() if "proxy.ttl" in text)
         self.assertIn("proxy.ttl has no effect", told)
-        self.assertEqual(expiry_plan(60.0, local).ttl_seconds, 0.0)
+        self.assertEqual(expiry_plan(Proxy(ttl=60.0), local).ttl_seconds, 0.0)
         local.databases.ledger.is_shared = True
-        self.assertEqual(expiry_plan(60.0, local).ttl_seconds, 60.0)
-        self.assertEqual(expiry_plan(60.0, TestHouse().stored).ttl_seconds, 60.0)
+        self.assertEqual(expiry_plan(Proxy(ttl=60.0), local).ttl_seconds, 60.0)
+        self.assertEqual(
+            expiry_plan(Proxy(ttl=60.0), TestHouse().stored).ttl_seconds, 60.0
+        )
 
     def test_a_registry_is_told_nothing(self) -> None:
         """It lets nothing expire anyway."""

@@ -41,6 +41,11 @@ class TlsTests(FilesCase):
         return {
             "http.tls": {"http": {"tls": pair}},
             "proxy.tls": {"proxy": {"remoteurl": "https://a", "tls": pair}},
+            "proxy.upstreams.corp.tls": {
+                "proxy": {
+                    "upstreams": {"corp": {"remoteurl": "https://a", "tls": pair}}
+                }
+            },
             "redis.tls": {
                 "storage": {"inmemory": None, "cache": {"blobdescriptor": "redis"}},
                 "redis": {"addr": "a:1", "tls": pair},
@@ -99,7 +104,7 @@ class TlsTests(FilesCase):
             ("broken", "certificate 1 is malformed: DIR/broken"),
         ):
             bad, good = self.path(name), self.path("one.crt")
-            http, proxy, redis = self.each("one.crt", "one.key").values()
+            http, proxy, _, redis = self.each("one.crt", "one.key").values()
             http["http"]["tls"]["clientcas"] = [good, bad]
             proxy["proxy"]["tls"] = {"ca": bad}
             redis["redis"]["tls"] = {"rootcas": [good, bad]}

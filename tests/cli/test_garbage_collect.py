@@ -130,6 +130,15 @@ class GarbageCollectTests(SynchronousTestCase):
         self.assertEqual(result.exit_code, 1)
         self.assertIn("proxy.ttl", result.output)
 
+    def test_local_repositories_of_a_cache(self) -> None:
+        """A cache that takes pushes is collected."""
+        self.write(
+            storage={"filesystem": {"rootdirectory": self.root}},
+            proxy={"remoteurl": "http://x", "local": ["team/**"]},
+        )
+        self.collecting()
+        self.assertEqual(self.run_command().exit_code, 0)
+
     def test_daemon_out_of_reach(self) -> None:
         """With a daemon at work that does not answer, nothing is collected."""
         path = os.path.abspath(os.path.join(self.root, "txregistry", "lock"))

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from tests.expiry.test_expiry import TTL, ExpiryCase
+from txregistry.expiry import scheduler as module
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.scheduler import ExpiryScheduler
@@ -84,6 +85,40 @@ class SchedulerTests(ExpiryCase):
         self.house.scheduler.startService()
         self.pass_time(150)
         self.assertFalse(self.is_stored(self.blob))
+
+    def test_times_of_upstreams(self) -> None:
+        """Each repository has the time of its upstream, whatever lies before it."""
+        digests = [
+            self.house.upstream.add_blob(name, name.encode())
+            for name in ("long/a", "never/a", "short/a", "a")
+        ]
+        for name, digest in zip(
+            ("long/a", "never/a", "short/a", "a"), digests, strict=True
+        ):
+            self.house.get(f"/v2/{name}/blobs/{digest}")
+        others = {"long": TTL * 10, "never": 0, "short": 60}
+        self.house.scheduler.follow(ExpiryPlan(TTL, others))
+        for seconds, stored in (
+            (120, [True, True, False, True]),
+            (TTL, [True, True, False, False]),
+            (TTL * 10, [False, True, False, False]),
+        ):
+            self.pass_time(seconds)
+            found = [self.is_stored(digest) for digest in digests]
+            self.assertEqual(found, stored, seconds)
+
+    def test_pages(self) -> None:
+        """What lives longer does not keep others from being looked at."""
+        self.patch(module, "BATCH", 2)
+        for number in range(7):
+            name = f"never/{number}" if number < 5 else f"a/{number}"
+            digest = self.house.upstream.add_blob(name, name.encode())
+            self.house.get(f"/v2/{name}/blobs/{digest}")
+        self.house.scheduler.follow(ExpiryPlan(TTL, {"never": 0}))
+        self.pass_time(TTL + 120)
+        entries = self.successResultOf(self.house.ledger.entries())
+        names = sorted(entry.key.repository.text for entry in entries)
+        self.assertEqual(names, [f"never/{number}" for number in range(5)])
 
     def test_another_plan(self) -> None:
         """A time to live that changes meanwhile holds at once, and at the end."""

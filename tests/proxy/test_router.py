@@ -8,11 +8,15 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.several import Several
+from tests.several import Several, table
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.namespace import IBlobFinder, INamespace
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_MANIFEST
+from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import DEFAULT
+from txregistry.storage.tree import layout
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
 
@@ -199,3 +203,61 @@ class LocalTests(RouterCase):
             self.assertEqual(self.send("POST", other).status, 202)
         got = self.several.get(f"/v2/team/a/blobs/{digest}")
         self.assertEqual(got.body, self.contents["ghcr.io"])
+
+    def test_expiry(self) -> None:
+        """What is cached goes; local repositories stay, and what they share with it."""
+        self.house = self.several.house
+        self.house.scheduler.startService()
+        self.addCleanup(self.house.scheduler.stopService)
+        shared = self.contents["ghcr.io"]
+        for key in KEYS:
+            self.blob(key)
+        self.push("team/a", shared)
+        self.push("team/b", b"own")
+        for _ in range(70):
+            self.house.clock.advance(60)
+            self.house.pump()
+        stored = self.house.paths()
+        for digest, stays in (
+            (self.digests["ghcr.io"], True),
+            (Digest.of(b"own"), True),
+            (self.digests["corp"], False),
+            (self.digests[DEFAULT], False),
+        ):
+            self.assertEqual(layout.blob_data(digest) in stored, stays)
+        linked = layout.layer_link(RepositoryName("ghcr.io/org/app"), Digest.of(shared))
+        self.assertNotIn(linked, stored)
+        for key in KEYS:
+            label = key or "upstream.example"
+            counted = self.house.count(
+                "registry_proxy_evicted_total", type="blob", upstream=label
+            )
+            self.assertEqual(counted, 1, label)
+
+    def test_expiry_after_a_restart(self) -> None:
+        """The scan of the tree leaves local content out of the ledger."""
+        self.push("team/b", b"own")
+        self.blob("corp")
+        house = self.several.house
+        again = TestHouse(clock=house.clock, driver=house.driver, table=table())
+        again.scheduler.startService()
+        self.addCleanup(again.scheduler.stopService)
+        (entry,) = self.successResultOf(again.ledger.entries())
+        self.assertEqual(entry.key.repository.text, "corp/org/app")
+
+    def test_became_local(self) -> None:
+        """What an earlier configuration cached stays when it is local now."""
+        house = TestHouse(table=table())
+        key = EntryKey(RepositoryName("team/a"), Kind.TAG, "v1")
+        house.scheduler.startService()
+        self.addCleanup(house.scheduler.stopService)
+        house.ledger.add(Entry(key, 0, house.clock.seconds()))
+        for _ in range(70):
+            house.clock.advance(60)
+        self.assertEqual(self.successResultOf(house.ledger.entries()), [])
+        self.assertEqual(
+            house.count(
+                "registry_proxy_evicted_total", type="tag", upstream="upstream.example"
+            ),
+            0,
+        )

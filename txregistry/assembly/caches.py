@@ -20,6 +20,7 @@ from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstreams import names_of, upstream_table, upstreams_of
 from txregistry.config.proxy import Proxy
+from txregistry.daemon.upstreams import UpstreamKeys
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
@@ -27,6 +28,7 @@ from txregistry.proxy.claims import OneNode
 from txregistry.proxy.healing import Healer
 from txregistry.proxy.router import UpstreamRouter
 from txregistry.remote.transport import TlsFiles
+from txregistry.spec.upstreams import DEFAULT
 
 if TYPE_CHECKING:
     from txregistry.flow.redis.client import Redis
@@ -43,6 +45,7 @@ class Cache:
     upstreams: Mapping[str, CachedUpstream]
     shared: Shared
     services: MultiService
+    keys: UpstreamKeys
 
     @property
     def files(self) -> Files:
@@ -102,7 +105,10 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     }
     for upstream in upstreams.values():
         _adopt(services, upstream)
-    return Cache(_namespace(proxy, shared, upstreams), upstreams, shared, services)
+    keys = UpstreamKeys(local.driver, frozenset(proxy.upstreams), bool(proxy.remoteurl))
+    keys.setServiceParent(services)
+    namespace = _namespace(proxy, shared, upstreams)
+    return Cache(namespace, upstreams, shared, services, keys)
 
 
 def read_files(proxy: Proxy) -> Files:
@@ -162,6 +168,8 @@ class NextCache:
             cached.retire()
         for cached in self.added:
             _adopt(self.cache.services, cached)
+        keys = set(self.cache.upstreams)
+        self.cache.keys.follow(keys - {DEFAULT}, DEFAULT in keys)
 
 
 def _all(

@@ -7,7 +7,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.assembly.storage import LocalRegistry
-from txregistry.expiry.plan import ExpiryPlan
+from txregistry.assembly.upstreams import upstream_table
+from txregistry.config.proxy import Proxy
+from txregistry.expiry.plan import ExpiryPlan, keep_nothing
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
@@ -18,12 +20,13 @@ from txregistry.storage.tree import layout
 _log = Logger(namespace="txregistry.assembly.expiry")
 
 
-def expiry_plan(ttl: float, local: LocalRegistry) -> ExpiryPlan:
-    """Give when things expire: never where others use them, whose uses are unknown.
-
-    :param ttl: seconds after the last use; 0 for never.
-    """
-    return ExpiryPlan(ttl if knows_uses(local) else 0.0)
+def expiry_plan(proxy: Proxy, local: LocalRegistry) -> ExpiryPlan:
+    """Give when things expire: never where others use them, whose uses are unknown."""
+    is_kept = upstream_table(proxy).is_local if proxy.local else keep_nothing
+    if not knows_uses(local):
+        return ExpiryPlan(0.0, is_kept=is_kept)
+    others = {key: upstream.ttl for key, upstream in proxy.upstreams.items()}
+    return ExpiryPlan(proxy.ttl, others, is_kept)
 
 
 def knows_uses(local: LocalRegistry) -> bool:
@@ -31,9 +34,10 @@ def knows_uses(local: LocalRegistry) -> bool:
     return local.databases.ledger.is_shared or not local.driver.is_shared
 
 
-def tell_of_ttl(ttl: float, local: LocalRegistry) -> None:
+def tell_of_ttl(proxy: Proxy, local: LocalRegistry) -> None:
     """Log that a cache does not let things expire although it was told to."""
-    if ttl and not knows_uses(local):
+    lives = (proxy.ttl, *(upstream.ttl for upstream in proxy.upstreams.values()))
+    if any(lives) and not knows_uses(local):
         _log.warn(
             "proxy.ttl has no effect: others use the storage, and this process does not"
             " know what they use"
@@ -52,13 +56,10 @@ class Expiry:
 
 
 def assemble_expiry(
-    local: LocalRegistry, ttl: float, metrics: Metrics, clock: IReactorTime
+    local: LocalRegistry, plan: ExpiryPlan, metrics: Metrics, clock: IReactorTime
 ) -> Expiry:
-    """Put expiry together for a local registry.
-
-    :param ttl: seconds after the last use; 0 for never.
-    """
-    plan, ledger = expiry_plan(ttl, local), local.databases.ledger
+    """Put expiry together for a local registry."""
+    ledger = local.databases.ledger
     rebuild = Rebuild(
         local.driver,
         layout.SCHEDULER_STATE,

@@ -171,7 +171,9 @@ def _control(
 def _commands(
     context: Context, backend: Backend, reloader: IReloader
 ) -> dict[str, Command]:
-    audit, is_cache = context.audit, context.config.proxy.is_cache
+    audit, proxy = context.audit, context.config.proxy
+    # A cache need not have what it links: it is fetched when it is asked for.
+    has_own = proxy.has_own
 
     def scrubber(who: Requester) -> IScrubber:
         return AuditedScrubber(backend.scrubber, audit, who)
@@ -182,10 +184,9 @@ def _commands(
     commands: dict[str, Command] = {
         "health": HealthCommand(diagnosis(backend).problems),
         "reload": ReloadCommand(reloader),
-        # A cache need not have what it links: it is fetched when it is asked for.
-        "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
+        "verify": VerifyCommand(scrubber, looks_at_links=has_own),
     }
-    if not is_cache:
+    if has_own:
         is_shared = backend.local.driver.is_shared
         commands["collect"] = (
             RefusedCommand(_NOT_COLLECTED) if is_shared else CollectCommand(collector)

@@ -40,9 +40,12 @@ def _tls_problems(config: Config) -> list[str]:
 
 
 def _names_tls_files(config: Config) -> bool:
-    http, proxy, redis = config.http.tls, config.proxy.tls, config.redis.tls
-    pairs = [(tls.certificate, tls.key) for tls in (http, proxy, redis)]
-    return any((*map(any, pairs), http.clientcas, proxy.ca, redis.rootcas))
+    http, redis = config.http.tls, config.redis.tls
+    upstreams = [config.proxy, *config.proxy.upstreams.values()]
+    pairs = [(tls.certificate, tls.key) for tls in (http, redis)]
+    pairs += [(item.tls.certificate, item.tls.key) for item in upstreams]
+    authorities = [upstream.tls.ca for upstream in upstreams]
+    return any((*map(any, pairs), http.clientcas, redis.rootcas, *authorities))
 
 
 def _root_problems(config: Config) -> list[str]:

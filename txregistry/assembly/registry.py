@@ -11,7 +11,11 @@ from twisted.application.service import IService
 from txregistry.assembly.access import AccessParts, build_access
 from txregistry.assembly.audit import AuditedPurger
 from txregistry.assembly.context import Context
-from txregistry.assembly.expiry import assemble_expiry, tell_of_ttl
+from txregistry.assembly.expiry import (
+    assemble_expiry,
+    expiry_plan,
+    tell_of_ttl,
+)
 from txregistry.assembly.health import build_health
 from txregistry.assembly.listeners import Backend, build_listeners
 from txregistry.assembly.notifications import build_notifications
@@ -68,10 +72,11 @@ def build_registry(
     storage, access = build_storage(context), build_access(context)
     local = storage.local
     secret = make_secret(config, local.driver.is_shared)
-    expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
+    plan = expiry_plan(config.proxy, local)
+    expiry = assemble_expiry(local, plan, context.metrics, context.clock)
     cache = _cache(context, storage)
     if cache is not None:
-        tell_of_ttl(config.proxy.ttl, local)
+        tell_of_ttl(config.proxy, local)
     healer = None if cache is None else cache.healer()
     scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)

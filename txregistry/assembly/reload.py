@@ -244,7 +244,7 @@ class Running:
     def _begin_cache(self, context: Context, made: NextCache | None) -> list[str]:
         parts = self._parts
         local = parts.backend.local
-        parts.expiry.scheduler.follow(expiry_plan(context.config.proxy.ttl, local))
+        parts.expiry.scheduler.follow(expiry_plan(context.config.proxy, local))
         if made is None or parts.cache is None:
             return []
         made.begin()

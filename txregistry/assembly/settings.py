@@ -59,7 +59,7 @@ def make_secret(config: Config, is_shared: bool) -> Secret:
 
     :param is_shared: others, which need the same one, use the storage as well.
     """
-    if config.proxy.is_cache and not config.proxy.local:
+    if not config.proxy.has_own:
         return Secret(config.http.secret.encode("utf-8"), "")  # it seals no uploads
     path = beside_the_tree(config, "secret")
     is_apart = is_shared and not path

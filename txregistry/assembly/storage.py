@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,20 +14,24 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.spool import make_spool
+from txregistry.assembly.upstreams import upstream_table
 from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
-from txregistry.interfaces.blobs import IDescriptorCache
+from txregistry.interfaces.blobs import IDescriptorCache, ILinkIndex
 from txregistry.interfaces.driver import IConnected, IJournaled, IStorageDriver
 from txregistry.interfaces.expiry import ILedger
 from txregistry.observe.metrics import Metrics
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.caches.metered import MeteredDescriptors
 from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
 from txregistry.storage.content.store import Content, make_content
 from txregistry.storage.gc.garbage import Collector
+from txregistry.storage.index.keptlinks import KeptLinks
+from txregistry.storage.index.names import Names
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
@@ -74,16 +79,24 @@ class StorageOptions:
         that share the storage see it at once all the same.
     :ivar resumes_digests: the state of a digest is written beside an upload.
     :ivar stores_signatures: of schema 1, apart from the manifest.
+    :ivar is_local: tells of repositories that the ledger of a cache does not know;
+        ``None`` if there are none.
     """
 
     held_seconds: float = HELD_SECONDS
     resumes_digests: bool = True
     stores_signatures: bool = True
+    is_local: Callable[[RepositoryName], bool] | None = None
 
 
 @attrs.frozen
 class LocalRegistry:
-    """The local registry and its foundations."""
+    """The local registry and its foundations.
+
+    :ivar links: who links content: repositories of upstreams, and local ones.
+    :ivar is_local: tells which repositories of a cache are local; ``None`` if there are
+        none, or if this is a registry.
+    """
 
     driver: IStorageDriver
     databases: Databases
@@ -93,6 +106,8 @@ class LocalRegistry:
     namespace: LocalNamespace
     partials: PartialBlobs
     collector: Collector
+    links: ILinkIndex
+    is_local: Callable[[RepositoryName], bool] | None
 
 
 def assemble_storage(
@@ -112,10 +127,12 @@ def assemble_storage(
     :param spool: local files for partial blobs, if they cannot lie in the storage.
     """
     caches = Caches(descriptors)
-    content = make_content(
-        driver, caches, databases.ledger, databases.index, metrics, clock
-    )
     reconciler = Reconciler(driver, TreeIndex(databases.index), turns)
+    links: ILinkIndex = databases.ledger
+    if options.is_local is not None:
+        names = Names(driver, reconciler, clock)
+        links = KeptLinks(links, driver, names, options.is_local)
+    content = make_content(driver, caches, links, databases.index, metrics, clock)
     held_seconds = 0.0 if driver.is_shared else options.held_seconds
     pending = PendingUploads(driver, clock, held_seconds)
     namespace = LocalNamespace(
@@ -139,7 +156,9 @@ def assemble_storage(
         pending,
         namespace,
         PartialBlobs(arrivals, content, clock),
-        Collector(driver, content, namespace, clock),
+        Collector(driver, content, namespace, clock, options.is_local),
+        links,
+        options.is_local,
     )
 
 
@@ -258,6 +277,7 @@ def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
     return StorageOptions(
         # A driver with a journal has its directory to itself.
         HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
-        config.storage.resumabledigest.enabled and not config.proxy.is_cache,
+        config.storage.resumabledigest.enabled and config.proxy.has_own,
         not config.compatibility.schema1.disablesignaturestore,
+        upstream_table(config.proxy).is_local if config.proxy.local else None,
     )

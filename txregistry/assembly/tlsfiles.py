@@ -18,6 +18,7 @@ from txregistry.assembly.pemfiles import (
     redis_tls_files,
 )
 from txregistry.config.model import Config
+from txregistry.config.proxy import Upstream
 from txregistry.daemon.tls import make_options
 from txregistry.remote.transport import TlsFiles, UpstreamPolicy
 from txregistry.spec.pem import certificates
@@ -89,7 +90,7 @@ def tls_problems(config: Config) -> list[str]:
 
 
 def _sections(config: Config) -> list[_Tls]:
-    http, proxy, redis = config.http.tls, config.proxy.tls, config.redis.tls
+    http, redis = config.http.tls, config.redis.tls
     is_asked = config.storage.cache.blobdescriptor == "redis"
     return [
         _Tls(
@@ -100,13 +101,10 @@ def _sections(config: Config) -> list[_Tls]:
             bool(http.certificate and http.key),
             lambda: make_options(http, ()),
         ),
-        _Tls(
-            "proxy.tls",
-            proxy.certificate,
-            proxy.key,
-            {"proxy.tls.ca": proxy.ca} if proxy.ca else {},
-            config.proxy.is_cache,
-            lambda: _client_options(read_tls_files(config.proxy)),
+        _upstream("proxy", config.proxy, bool(config.proxy.remoteurl)),
+        *(
+            _upstream(f"proxy.upstreams.{key}", upstream, True)
+            for key, upstream in config.proxy.upstreams.items()
         ),
         _Tls(
             "redis.tls",
@@ -117,6 +115,18 @@ def _sections(config: Config) -> list[_Tls]:
             lambda: _client_options(redis_tls_files(config.redis)),
         ),
     ]
+
+
+def _upstream(path: str, upstream: Upstream, is_used: bool) -> _Tls:
+    tls = upstream.tls
+    return _Tls(
+        f"{path}.tls",
+        tls.certificate,
+        tls.key,
+        {f"{path}.tls.ca": tls.ca} if tls.ca else {},
+        is_used,
+        lambda: _client_options(read_tls_files(upstream)),
+    )
 
 
 def _client_options(files: TlsFiles) -> object:

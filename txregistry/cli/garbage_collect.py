@@ -53,11 +53,13 @@ def garbage_collect(
 ) -> None:
     """Delete content that nothing refers to any more.
 
+    Of a cache only its local repositories are collected (proxy.local).
+
     A daemon that runs on the same storage does the work and keeps serving; without one
     this command does it alone. FILE is the daemon's configuration file.
     """
     found = usable_storage(place_of(file), as_json).config
-    if found.proxy.is_cache:
+    if not found.proxy.has_own:
         reason = "a pull-through cache is not collected: what is unused expires"
         fail(f"{reason} (proxy.ttl)", as_json)
     options = Options(dry_run, delete_untagged, grace)

@@ -145,6 +145,6 @@ def _verify_here(
         tuple(map(RepositoryName.parse, options.repositories)),
         options.resume,
         options.skip_seconds,
-        links=not config.proxy.is_cache,
+        links=config.proxy.has_own,
     )
     return verify_here(config, wanted, tell, unlocked)

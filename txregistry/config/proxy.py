@@ -202,3 +202,8 @@ class Proxy(Upstream):
     def is_cache(self) -> bool:
         """Whether there is an upstream."""
         return bool(self.remoteurl or self.upstreams)
+
+    @property
+    def has_own(self) -> bool:
+        """Whether content may be pushed to it: a registry, or local repositories."""
+        return not self.is_cache or bool(self.local)

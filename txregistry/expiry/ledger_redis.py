@@ -91,11 +91,15 @@ class RedisLedger:
         self._write_soon()
 
     @deferred
-    async def due(self, cutoff: float, limit: int) -> list[Entry]:
+    async def due(
+        self, cutoff: float, limit: int, after: Entry | None = None
+    ) -> list[Entry]:
         """Fire with entries last used before a time, at most 120."""
         await self.flush()
-        count = min(limit, _PAGE)
-        return _entries(await self._run(scripts.DUE, repr(cutoff), str(count)))
+        words = [repr(cutoff), str(min(limit, _PAGE))]
+        if after is not None:
+            words += [member(after.key), repr(after.last_use)]
+        return _entries(await self._run(scripts.DUE, *words))
 
     @deferred
     async def claim(self, entry: Entry) -> bool:

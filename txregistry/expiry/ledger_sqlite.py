@@ -57,7 +57,13 @@ _DELETE = f"DELETE FROM entries WHERE {_KEY}"  # noqa: S608
 _CLAIM = f"DELETE FROM entries WHERE {_KEY} AND last_use <= ?"  # noqa: S608
 _UNCONFIRM = "DELETE FROM confirmations WHERE repository = ? AND reference = ?"
 _CONFIRM = "INSERT OR REPLACE INTO confirmations VALUES (?, ?, ?, ?)"
-_DUE = "SELECT * FROM entries WHERE last_use < ? ORDER BY last_use LIMIT ?"
+_ORDER = "last_use, repository, kind, reference"
+_DUE = (
+    f"SELECT * FROM entries WHERE last_use < ? AND ({_ORDER}) > (?, ?, ?, ?)"  # noqa: S608
+    f" ORDER BY {_ORDER} LIMIT ?"
+)
+#: Before every entry.
+_FIRST = (float("-inf"), "", "", "")
 _HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
 _CONFIRMED = "SELECT at, what FROM confirmations WHERE repository = ? AND reference = ?"
 
@@ -103,9 +109,13 @@ class SqliteLedger:
         self._batch.confirm(key, now, what)
 
     @deferred
-    async def due(self, cutoff: float, limit: int) -> list[Entry]:
+    async def due(
+        self, cutoff: float, limit: int, after: Entry | None = None
+    ) -> list[Entry]:
         """Fire with the entries last used before a time."""
-        return await self._ask(lambda db: _entries(db.execute(_DUE, (cutoff, limit))))
+        position = _FIRST if after is None else (after.last_use, *_columns(after.key))
+        bound = (cutoff, *position, limit)
+        return await self._ask(lambda db: _entries(db.execute(_DUE, bound)))
 
     @deferred
     async def claim(self, entry: Entry) -> bool:

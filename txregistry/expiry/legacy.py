@@ -45,18 +45,20 @@ def _read(key: str, value: object, plan: ExpiryPlan) -> Entry | None:
         entry_key = EntryKey(RepositoryName.parse(name), kind, reference)
     except (RegistryError, KeyError, TypeError, ValueError):
         return None
-    return Entry(entry_key, 0, plan.last_use(expiry))
+    return Entry(entry_key, 0, plan.last_use(entry_key.repository, expiry))
 
 
 def write_state(entries: Iterable[Entry], plan: ExpiryPlan) -> bytes:
-    """Write the blobs and manifests among the entries as a state file."""
+    """Write the blobs and manifests that expire as a state file."""
     document = {}
     for entry in entries:
-        if entry.key.kind in _TYPES:
-            key = f"{entry.key.repository}@{entry.key.reference}"
+        name = entry.key.repository
+        if entry.key.kind in _TYPES and plan.ttl_of(name) > 0:
+            expiry = plan.expiry(name, entry.last_use)
+            key = f"{name}@{entry.key.reference}"
             document[key] = {
                 "Key": key,
-                "ExpiryData": write_time(plan.expiry(entry.last_use), "microseconds"),
+                "ExpiryData": write_time(expiry, "microseconds"),
                 "EntryType": _TYPES[entry.key.kind],
             }
     return json.dumps(document).encode("utf-8")

@@ -13,7 +13,7 @@ from txregistry.interfaces.blobs import IBlobDeleter, IContent, ILeases
 from txregistry.interfaces.expiry import Entry, EntryKey, IUsage, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace
-from txregistry.interfaces.observe import Count, IMeter
+from txregistry.interfaces.observe import Count, IUpstreamMeters
 from txregistry.interfaces.tags import ITagStore
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown
@@ -34,7 +34,7 @@ class Reaper:
     _content: IContent
     _leases: ILeases
     _usage: IUsage
-    _meter: IMeter
+    _meters: IUpstreamMeters
 
     def functions(self) -> Mapping[Kind, Expire]:
         """Give the function to run for each kind of entry."""
@@ -89,14 +89,16 @@ class Reaper:
             )
         except ManifestUnknown:
             return
-        self._meter.count(Count.EVICTED, entry.key.kind.value)
+        meter = self._meters.meter_of(name=entry.key.repository)
+        meter.count(Count.EVICTED, entry.key.kind.value)
 
     @deferred
     async def _collect(self, entry: Entry, digest: Digest) -> None:
         kind = entry.key.kind.value
-        self._meter.count(Count.EVICTED, kind)
+        meter = self._meters.meter_of(name=entry.key.repository)
+        meter.count(Count.EVICTED, kind)
         if await self._content.collect(digest=digest):
-            self._meter.count(Count.EVICTED_BYTES, kind, entry.size)
+            meter.count(Count.EVICTED_BYTES, kind, entry.size)
         elif self._leases.held(digest):
             # A read has begun since: the data is deleted later.
             self._usage.add(entry)

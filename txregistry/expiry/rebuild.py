@@ -47,8 +47,9 @@ class Rebuild:
     async def run(self) -> None:
         """Record entries of a state file and the tree that the ledger lacks.
 
-        An entry without a known last use counts as used now. Where others use the
-        storage and have ledgers of their own, this one is of no use.
+        Those of local repositories are no business of the ledger. An entry without a
+        known last use counts as used now. Where others use the storage and have ledgers
+        of their own, this one is of no use.
         """
         if self._driver.is_shared and not self._ledger.is_shared:
             return
@@ -57,6 +58,8 @@ class Rebuild:
         await self._import_state()
         batch: list[Entry] = []
         async for entry in self._inventory.found():
+            if self._plan.is_kept(entry.key.repository):
+                continue
             batch.append(attrs.evolve(entry, last_use=self._clock.seconds()))
             if len(batch) >= BATCH:
                 await self._ledger.restore(entries=batch)

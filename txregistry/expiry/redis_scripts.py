@@ -139,7 +139,8 @@ return {'done'}
 """
 )
 
-#: Give back what dead processes had claimed; then members, last uses and sizes.
+#: Give back what dead processes had claimed; then members, last uses and sizes, perhaps
+#: of those that follow a member last used at a time.
 DUE = (
     _HEAD
     + """
@@ -149,8 +150,17 @@ for _, member in ipairs(
   put(member, redis.call('HGET', sizes, member) or '0', use)
   unclaim(member)
 end
+local first, after, at = 0, ARGV[4], ARGV[5]
+if after then
+  local use = redis.call('ZSCORE', uses, after)
+  if use and tonumber(use) == tonumber(at) then
+    first = redis.call('ZRANK', uses, after) + 1
+  else
+    first = redis.call('ZCOUNT', uses, '-inf', '(' .. at)
+  end
+end
 local found = redis.call('ZRANGEBYSCORE', uses, '-inf', '(' .. ARGV[2],
-                         'WITHSCORES', 'LIMIT', 0, ARGV[3])
+                         'WITHSCORES', 'LIMIT', first, ARGV[3])
 local answer = {'done'}
 for i = 1, #found, 2 do
   table.insert(answer, found[i])

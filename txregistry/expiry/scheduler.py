@@ -40,6 +40,7 @@ class ExpiryScheduler(Service):
     _rebuilding: Deferred[None] | None = None
     _rebuilt_generation: int | None = None
     _is_told: bool = False
+    _after: Entry | None = None
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -66,7 +67,7 @@ class ExpiryScheduler(Service):
 
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan, for existing entries too."""
-        self._plan = plan
+        self._plan, self._after = plan, None
         self._rebuild.follow(plan)
         # Applies after the next tick, which is at most a minute away.
         self._loop.interval = plan.interval_seconds
@@ -97,11 +98,24 @@ class ExpiryScheduler(Service):
         began = self._clock.seconds()
         while self.running and self._clock.seconds() - began < TICK_SECONDS:
             cutoff = self._plan.cutoff(self._clock.seconds())
-            entries = await self._ledger.due(cutoff=cutoff, limit=BATCH)
+            entries = await self._ledger.due(
+                cutoff=cutoff, limit=BATCH, after=self._after
+            )
             for entry in entries:
-                await self._expire(entry)
+                await self._consider(entry)
             if len(entries) < BATCH:
+                self._after = None  # the next round begins anew
                 return
+
+    @deferred
+    async def _consider(self, entry: Entry) -> None:
+        """Expire an entry if it is due; what lives longer is passed over."""
+        if self._plan.is_kept(entry.key.repository):
+            self._ledger.forget(entry.key)  # its repository is local now
+        elif self._plan.is_due(entry, self._clock.seconds()):
+            await self._expire(entry)
+        else:
+            self._after = entry
 
     @deferred
     async def _expire(self, entry: Entry) -> None:
@@ -125,7 +139,8 @@ class ExpiryScheduler(Service):
     def _retry(self, entry: Entry) -> None:
         """Keep an entry: it is due again, and tried, at the next tick."""
         soon = self._clock.seconds() + self._plan.interval_seconds / 2
-        self._ledger.add(attrs.evolve(entry, last_use=self._plan.cutoff(soon)))
+        last_use = self._plan.last_use(entry.key.repository, soon)
+        self._ledger.add(attrs.evolve(entry, last_use=last_use))
 
     def _start_rebuild(self) -> None:
         generation = self._ledger.generation

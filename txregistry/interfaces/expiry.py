@@ -75,8 +75,14 @@ class IExpiryLedger(IUsage):
         "All processes that use the storage record their uses here."
     )
 
-    def due(cutoff: float, limit: int) -> Deferred[list[Entry]]:
-        """Fire with entries last used before ``cutoff``, oldest first."""
+    def due(
+        cutoff: float, limit: int, after: Entry | None = None
+    ) -> Deferred[list[Entry]]:
+        """Fire with entries last used before ``cutoff``, oldest first.
+
+        :param after: an entry of an earlier answer: what follows it. If it was used or
+            removed since, some that preceded it may come again.
+        """
 
     def claim(entry: Entry) -> Deferred[bool]:
         """Take an entry out if it was not used since; fire with whether it was.

@@ -7,6 +7,8 @@ from enum import Enum
 import attrs
 from zope.interface import Interface
 
+from txregistry.spec.reference import RepositoryName
+
 
 class Count(Enum):
     """What is counted, by kind of content (``blob``, ``manifest``, ``tag``)."""
@@ -47,6 +49,13 @@ class IMeter(Interface):
 
     def upstream(method: str, status: str, seconds: float) -> None:
         """Record one answer of the upstream, or ``status`` ``error``."""
+
+
+class IUpstreamMeters(Interface):
+    """The meters of all upstreams."""
+
+    def meter_of(name: RepositoryName) -> IMeter:
+        """Return the meter of a repository's upstream."""
 
 
 @attrs.frozen

@@ -19,17 +19,19 @@ from txregistry.interfaces.observe import (
     Exchange,
     IExchangeObserver,
     IMeter,
+    IUpstreamMeters,
     Lookup,
 )
 from txregistry.observe.exchanges import ExchangeMetrics
 from txregistry.observe.scrub import ScrubMetrics
 from txregistry.observe.upstreams import UpstreamFamilies, UpstreamMeter
+from txregistry.spec.reference import RepositoryName
 
 #: Returns the state of each endpoint, as in ``/debug/vars``.
 NotificationState = Callable[[], Sequence[dict[str, Any]]]
 
 
-@implementer(IMeter, IExchangeObserver)
+@implementer(IMeter, IUpstreamMeters, IExchangeObserver)
 @attrs.define(eq=False)
 class Metrics:
     """All metrics of one process, in their own registry.
@@ -46,6 +48,7 @@ class Metrics:
     scrub: ScrubMetrics = attrs.field(init=False)
     _families: UpstreamFamilies = attrs.field(init=False)
     _default: UpstreamMeter = attrs.field(init=False)
+    _others: dict[str, UpstreamMeter] = attrs.field(factory=dict)
     _exchanges: ExchangeMetrics = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -60,7 +63,15 @@ class Metrics:
         :param key: empty for the default one.
         :param label: what it is called in metrics.
         """
-        return UpstreamMeter(self._families, label) if key else self._default
+        if not key:
+            return self._default
+        if key not in self._others:
+            self._others[key] = UpstreamMeter(self._families, label)
+        return self._others[key]
+
+    def meter_of(self, name: RepositoryName) -> UpstreamMeter:
+        """Return the meter of a repository's upstream, which is its first component."""
+        return self._others.get(name.text.partition("/")[0], self._default)
 
     def rename(self, upstream: str) -> None:
         """Label metrics of the default upstream anew; its counters start at 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
@@ -26,6 +27,7 @@ from txregistry.assembly.storage import (
 )
 from txregistry.auth.open import OpenAccess
 from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.expiry.plan import ExpiryPlan, keep_nothing
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
@@ -57,6 +59,7 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
+from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import DEFAULT, UpstreamNames, UpstreamTable
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.metered import MeteredDescriptors
@@ -262,7 +265,7 @@ class TestHouse:
             self.metrics,
             self.clock,
             self.clock,
-            StorageOptions(),
+            StorageOptions(is_local=self.is_local),
             self.spool,
         )
         self.ledger = self.stored.databases.ledger
@@ -288,8 +291,14 @@ class TestHouse:
         )
 
     def _build_expiry(self) -> None:
-        expiry = assemble_expiry(self.stored, self.ttl, self.metrics, self.clock)
+        plan = ExpiryPlan(self.ttl, is_kept=self.is_local or keep_nothing)
+        expiry = assemble_expiry(self.stored, plan, self.metrics, self.clock)
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
+
+    @property
+    def is_local(self) -> Callable[[RepositoryName], bool] | None:
+        """Tell which repositories are local, if the table names some."""
+        return self.table.is_local if self.table.local else None
 
     def timers(self) -> list[IDelayedCall]:
         """Give what is to happen later, but for writing down what has begun."""

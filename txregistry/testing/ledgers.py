@@ -73,6 +73,33 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             found = self.successResultOf(self.ledger.due(cutoff=40.0, limit=1))
             self.assertEqual(found, [Entry(key_of("y"), 1, 10.5)])
 
+        def test_pages(self) -> None:
+            """One page follows another, also where last uses are equal."""
+            for reference, use in (("a", 1.0), ("b", 2.0), ("c", 2.0), ("d", 2.0)):
+                self.add(reference, use)
+            self.add("e", 9.0)
+            found: list[Entry] = []
+            while page := self.page(5.0, found[-1] if found else None):
+                found += page
+            references = [entry.key.reference for entry in found]
+            self.assertEqual(references, ["a", "b", "c", "d"])
+
+        def test_pages_of_what_changes(self) -> None:
+            """Nothing is left out although what a page ended with has moved."""
+            for reference, use in (("a", 1.0), ("b", 2.0), ("c", 2.0)):
+                self.add(reference, use)
+            last = self.page(5.0, None)[-1]
+            self.assertEqual(last.key.reference, "b")
+            self.ledger.touch(key=last.key, now=9.0)
+            found = [entry.key.reference for entry in self.page(5.0, last)]
+            self.assertEqual(found, ["c"])
+
+        def page(self, cutoff: float, after: Entry | None) -> list[Entry]:
+            """Give the two entries that follow one."""
+            done = self.ledger.due(cutoff=cutoff, limit=2, after=after)
+            found: list[Entry] = self.successResultOf(done)
+            return found
+
         def test_touch_moves_forward_only(self) -> None:
             """A use counts, an older one does not."""
             self.add("x", 10.0)

@@ -21,6 +21,7 @@ from txregistry.interfaces.collection import (
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.purge import LEFTOVER_SECONDS
@@ -138,6 +139,31 @@ class KeepingTests(CollectCase):
         report = self.collect()
         self.assertEqual(self.contents(), before)
         self.assertEqual((report.blobs_deleted, report.manifests_deleted), (0, 0))
+
+    def test_local_repositories_of_a_cache(self) -> None:
+        """What others link stays, used or not, and so do their links."""
+        local = self.blob()
+        cached = self.blob("cached/a")
+        shared = self.blob("cached/a")
+        self.blob(content=b"blob 3")
+        dangling = self.blob("cached/a")
+        driver = self.house.driver
+        self.house.settle(driver.delete(layout.blob(Digest.parse(dangling))))
+        self.collector = Collector(
+            driver,
+            self.house.content,
+            self.house.local,
+            self.house.clock,
+            lambda name: name.text == "a/b",
+        )
+        self.assertEqual(self.collect(delete_untagged=True).blobs_deleted, 1)
+        self.assertEqual(self.contents(), {cached, shared})
+        name = RepositoryName("cached/a")
+        for digest in map(Digest.parse, (cached, shared, dangling)):
+            self.assertIn(layout.layer_link(name, digest), self.house.paths())
+        name = RepositoryName("a/b")
+        link = layout.layer_link(name, Digest.parse(local))
+        self.assertNotIn(link, self.house.paths())
 
     def test_untagged_manifests(self) -> None:
         """Without a tag they go if that is asked for; a dry run changes nothing."""

@@ -377,6 +377,15 @@ class MissingTests(ScrubCase):
         report = self.scrub(repositories=(RepositoryName("a"),), links=True)
         self.assertEqual(report.missing, 2)
 
+    def test_local_repositories_of_a_cache(self) -> None:
+        """What a cached repository links may be missing: it is fetched again."""
+        lost = self.digests[2]
+        self.push(self.contents[lost], "team/a")
+        self.house.settle(self.driver.delete(path=layout.blob_data(lost)))
+        self.scrubber._is_local = lambda name: name.text == "team/a"
+        (finding,) = self.scrub(links=True).findings
+        self.assertEqual(finding.repositories, ("team/a",))
+
     def test_not_asked_for(self) -> None:
         """A pass that is not asked to does not look at links."""
         self.house.settle(self.driver.delete(path=layout.blob_data(self.digests[2])))

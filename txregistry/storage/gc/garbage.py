@@ -10,6 +10,7 @@ period is marked, referenced or not.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -46,12 +47,17 @@ _DATA = re.compile(
 @implementer(ICollector)
 @attrs.define(eq=False)
 class Collector:
-    """Collects in one store; one collection at a time."""
+    """Collects in one store; one collection at a time.
+
+    :param is_local: tells which repositories are collected, in a cache that has others:
+        what those link stays until it expires. ``None`` for all.
+    """
 
     _driver: IStorageDriver
     _content: Content
     _namespace: INamespace
     _clock: IReactorTime
+    _is_local: Callable[[RepositoryName], bool] | None = None
     _busy: bool = False
 
     @deferred
@@ -79,6 +85,7 @@ class Collector:
             options,
             tell,
             began - options.grace_seconds,
+            is_local=self._is_local,
         )
         await Marker(run).mark()
         sweeper = Sweeper(run)
@@ -121,6 +128,8 @@ class Sweeper:
             return
         looked = 0
         async for name in walk_repositories(self._run.driver):
+            if not self._run.collects(name):
+                continue
             async for link, _ in layer_links(self._run.driver, name):
                 await self._run.turns.take()
                 await self._remove_if_dangling(name, link)

@@ -47,6 +47,7 @@ class Run:
 
     :ivar since: content written or used from then on stays.
     :ivar damaged: content that was set aside when the collection began.
+    :ivar is_local: tells which repositories are collected; ``None`` for all.
     """
 
     driver: IStorageDriver
@@ -57,6 +58,7 @@ class Run:
     tell: Tell
     since: float
     damaged: set[Digest] = attrs.field(factory=set)
+    is_local: Callable[[RepositoryName], bool] | None = None
     turns: Turns = attrs.field(init=False)
     report: CollectReport = attrs.field(factory=CollectReport)
     _marks: set[bytes] = attrs.field(factory=set)
@@ -64,6 +66,10 @@ class Run:
     def __attrs_post_init__(self) -> None:
         self.turns = Turns(self.clock, _PER_TURN)
         self.report.dry_run = self.options.dry_run
+
+    def collects(self, name: RepositoryName) -> bool:
+        """Return whether a repository is collected; of others all stays."""
+        return self.is_local is None or self.is_local(name)
 
     def mark(self, digest: Digest) -> None:
         """Mark content, which then stays."""
@@ -92,9 +98,22 @@ class Marker:
         """Decide what stays in each repository, and drop the manifests that do not."""
         self._run.damaged = await self._run.content.damage.digests()
         async for name in walk_repositories(self._run.driver):
-            await self._mark_repository(name)
+            if self._run.collects(name):
+                await self._mark_repository(name)
+            else:
+                await self._mark_all(name)
             self._run.report.repositories += 1
             self._run.tell(Progress("mark", self._run.report.repositories))
+
+    @deferred
+    async def _mark_all(self, name: RepositoryName) -> None:
+        """Mark all that a repository links, which expires by itself."""
+        async for link, _ in layer_links(self._run.driver, name):
+            await self._run.turns.take()
+            path = layout.layer_link(name, link)
+            self._run.mark(await Links(self._run.driver).read(path) or link)
+        async for digest in revisions_in_tree(self._run.driver, name):
+            await self._mark_manifest(name, digest, References(), {})
 
     @deferred
     async def _mark_repository(self, name: RepositoryName) -> None:

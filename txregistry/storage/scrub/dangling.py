@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from txregistry.interfaces.driver import IStorageDriver, PathNotFound
 from txregistry.interfaces.scrub import ScrubFinding, ScrubOutcome
@@ -17,7 +17,10 @@ _MAX_SUSPECTS = 100_000
 
 
 async def dangling_links(
-    driver: IStorageDriver, names: Sequence[RepositoryName], unreadable: Unreadable
+    driver: IStorageDriver,
+    names: Sequence[RepositoryName],
+    unreadable: Unreadable,
+    is_local: Callable[[RepositoryName], bool] | None = None,
 ) -> AsyncIterator[ScrubFinding]:
     """Visit content that repositories link and that is missing, once each.
 
@@ -25,9 +28,13 @@ async def dangling_links(
     more at the end.
 
     :param names: the repositories; none for all.
+    :param is_local: tells which of them are looked at, in a cache: others need not have
+        what they link, which is fetched when it is asked for. ``None`` for all.
     """
     suspects: dict[Digest, list[tuple[str, RepositoryName]]] = {}
     async for name in _repositories(driver, names, unreadable):
+        if is_local is not None and not is_local(name):
+            continue
         async for path, digest in links_of(driver, name, unreadable):
             if digest not in suspects and await is_there(
                 driver, layout.blob_data(digest)

@@ -52,6 +52,7 @@ class Scrubber:
     """Scrubs one store; one pass at a time. See Note [Scrubbing].
 
     :param healer: of a cache; ``None`` where there is no other copy.
+    :param is_local: tells whose links are looked at; see :func:`dangling_links`.
     :param wall: shows the time of day.
     :param clock: measures durations.
     """
@@ -64,6 +65,7 @@ class Scrubber:
     _meter: IScrubMeter
     _wall: IReactorTime
     _clock: IReactorTime
+    _is_local: Callable[[RepositoryName], bool] | None = None
     _busy: bool = False
     _log = Logger()
 
@@ -158,7 +160,9 @@ class Scrubber:
 
     @deferred
     async def _look_at_links(self, options: ScrubOptions, record: ScrubRecord) -> None:
-        found = dangling_links(self._driver, options.repositories, record.unreadable)
+        found = dangling_links(
+            self._driver, options.repositories, record.unreadable, self._is_local
+        )
         async for finding in found:
             await record.turn()
             record.missing(finding)

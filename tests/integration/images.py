@@ -32,10 +32,12 @@ class Layout:
             json.dumps(value).encode()
         )
 
-    def image(self, architecture: str, *sizes: int) -> dict[str, Any]:
+    def image(self, architecture: str, *files: int | bytes) -> dict[str, Any]:
+        """Make an image of one layer for each file: its content, or a random size."""
         layers, diffs = [], []
-        for number, size in enumerate(sizes):
-            plain = _tar(f"{architecture}-{number}", os.urandom(size))
+        for number, file in enumerate(files):
+            content = os.urandom(file) if isinstance(file, int) else file
+            plain = _tar(f"{architecture}-{number}", content)
             diffs.append("sha256:" + hashlib.sha256(plain).hexdigest())
             layer = self.blob(gzip.compress(plain, 1, mtime=0))
             layers.append({"mediaType": f"{OCI}.layer.v1.tar+gzip"} | layer)

@@ -297,8 +297,12 @@ class IntegrationCase(TestCase):
         port: int = 0,
         root: Path | None = None,
         merge: dict[str, Any] | None = None,
+        url: str = "",
     ) -> Registry:
-        """Start Debian's docker-registry."""
+        """Start Debian's docker-registry.
+
+        :param url: where it answers, if that is not ``/v2/`` on plain HTTP.
+        """
         require("docker-registry")
         root = root or self.directory / name
         port = port or free_port()
@@ -316,7 +320,7 @@ class IntegrationCase(TestCase):
         path.write_text(yaml.safe_dump(config))
         process = self.keep(start(which("docker-registry"), "serve", str(path)))
         registry = Registry(process, port, root)
-        await self.wait_for(f"{registry.url}/v2/", process)
+        await self.wait_for(url or f"{registry.url}/v2/", process)
         return registry
 
     def fake_upstream(self) -> tuple[FakeUpstream, str]:

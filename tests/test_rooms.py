@@ -77,6 +77,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "remote": (BELOW, CORE | {"treq", "OpenSSL", "publicsuffixlist"}),
     "proxy": (BELOW | {"flow/redis"}, CORE),
     "expiry": (BELOW | {"flow/redis"}, CORE | {"sqlite3"}),
+    "images": (BELOW, CORE),
     "web": (BELOW, CORE | {"klein", "werkzeug"}),
     "auth": (BELOW, CORE | {"joserfc", "bcrypt", "cryptography"}),
     "admin": (BELOW, CORE),

@@ -155,7 +155,10 @@ class UpstreamsTests(IntegrationCase):
 
     def corp_settings(self) -> dict[str, Any]:
         """Give the settings of a registry with logins, TLS and a path."""
-        users, issued = self.directory / "htpasswd", self.authority.issue("corp.example")
+        users, issued = (
+            self.directory / "htpasswd",
+            self.authority.issue("corp.example"),
+        )
         write_htpasswd(users, robot="s3cret")
         tls = {"certificate": str(issued.certificate), "key": str(issued.key)}
         return {

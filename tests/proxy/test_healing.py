@@ -16,6 +16,7 @@ from txregistry.interfaces.scrub import (
     ScrubOutcome,
     ScrubReport,
 )
+from txregistry.proxy.fetching import BlobFetcher
 from txregistry.proxy.healing import Healer
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
@@ -48,7 +49,9 @@ class HealingTests(SynchronousTestCase):
         for path in self.paths.values():
             self.assertEqual(self.house.get(path, Accept=INDEX).status, 200)
         self.healer = Healer(
-            self.house.proxy, self.house.fills._fills, self.house.content
+            lambda: self.house.proxy,
+            BlobFetcher(self.house.fills._fills),
+            self.house.content,
         )
         self.scrubber = assemble_scrubber(
             self.house.stored,

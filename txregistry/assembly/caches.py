@@ -25,16 +25,25 @@ from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.proxy.claims import OneNode
+from txregistry.proxy.fetching import BlobFetcher
 from txregistry.proxy.healing import Healer
 from txregistry.proxy.router import UpstreamRouter
 from txregistry.remote.transport import TlsFiles
-from txregistry.spec.upstreams import DEFAULT
+from txregistry.spec.upstreams import DEFAULT, UpstreamTable
 
 if TYPE_CHECKING:
     from txregistry.flow.redis.client import Redis
 
 #: The content of the files of each upstream's ``tls``, by key.
 Files = Mapping[str, TlsFiles]
+
+
+@attrs.define(eq=False)
+class Current:
+    """What a reload changes, for work that goes on over it."""
+
+    namespace: INamespace
+    table: UpstreamTable
 
 
 @attrs.frozen
@@ -46,6 +55,7 @@ class Cache:
     shared: Shared
     services: MultiService
     keys: UpstreamKeys
+    current: Current
 
     @property
     def files(self) -> Files:
@@ -54,7 +64,9 @@ class Cache:
 
     def healer(self) -> IHealer:
         """Make what fetches damaged content again."""
-        return Healer(self.namespace, self.shared.running, self.shared.local.content)
+        current, fetcher = self.current, BlobFetcher(self.shared.running)
+        content = self.shared.local.content
+        return Healer(lambda: current.namespace, fetcher, content)
 
     def next(self, context: Context, files: Files) -> NextCache:
         """Prepare other settings.
@@ -76,13 +88,14 @@ class Cache:
                     next_upstream(context, known, names, settings, files[key])
                 )
         upstreams = {item.names.key: item for item in _all(changed, added)}
-        namespace = _namespace(proxy, self.shared, upstreams)
+        namespace, table = _namespace(proxy, self.shared, upstreams)
         removed = [item for key, item in self.upstreams.items() if key not in upstreams]
         return NextCache(
             attrs.evolve(self, namespace=namespace, upstreams=upstreams),
             tuple(changed),
             tuple(added),
             tuple(removed),
+            table,
         )
 
 
@@ -107,8 +120,8 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
         _adopt(services, upstream)
     keys = UpstreamKeys(local.driver, frozenset(proxy.upstreams), bool(proxy.remoteurl))
     keys.setServiceParent(services)
-    namespace = _namespace(proxy, shared, upstreams)
-    return Cache(namespace, upstreams, shared, services, keys)
+    current = Current(*_namespace(proxy, shared, upstreams))
+    return Cache(current.namespace, upstreams, shared, services, keys, current)
 
 
 def read_files(proxy: Proxy) -> Files:
@@ -143,9 +156,10 @@ def _adopt(services: MultiService, upstream: CachedUpstream) -> None:
 
 def _namespace(
     proxy: Proxy, shared: Shared, upstreams: Mapping[str, CachedUpstream]
-) -> INamespace:
+) -> tuple[INamespace, UpstreamTable]:
     caches = {key: upstream.namespace for key, upstream in upstreams.items()}
-    return UpstreamRouter(upstream_table(proxy), shared.local.namespace, caches)
+    table = upstream_table(proxy)
+    return UpstreamRouter(table, shared.local.namespace, caches), table
 
 
 @attrs.frozen
@@ -159,6 +173,7 @@ class NextCache:
     changed: tuple[NextUpstream, ...]
     added: tuple[CachedUpstream, ...]
     removed: tuple[CachedUpstream, ...]
+    table: UpstreamTable
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
@@ -168,6 +183,8 @@ class NextCache:
             cached.retire()
         for cached in self.added:
             _adopt(self.cache.services, cached)
+        current = self.cache.current
+        current.namespace, current.table = self.cache.namespace, self.table
         keys = set(self.cache.upstreams)
         self.cache.keys.follow(keys - {DEFAULT}, DEFAULT in keys)
 

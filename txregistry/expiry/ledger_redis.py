@@ -162,6 +162,13 @@ class RedisLedger:
             at += _PAGE
         return list(found.values())
 
+    @deferred
+    async def find(self, key: EntryKey) -> Entry | None:
+        """Fire with what is recorded of one thing."""
+        await self.flush()
+        found = _entries(await self._run(scripts.FIND, member(key)))
+        return found[0] if found else None
+
     def flush(self) -> Deferred[None]:
         """Write what waits."""
         return self._writing.run(self._flush)

@@ -64,6 +64,7 @@ _DUE = (
 )
 #: Before every entry.
 _FIRST = (float("-inf"), "", "", "")
+_FIND = f"SELECT * FROM entries WHERE {_KEY}"  # noqa: S608
 _HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
 _CONFIRMED = "SELECT at, what FROM confirmations WHERE repository = ? AND reference = ?"
 
@@ -160,6 +161,12 @@ class SqliteLedger:
     async def entries(self) -> list[Entry]:
         """Fire with everything."""
         return await self._ask(lambda db: _entries(db.execute("SELECT * FROM entries")))
+
+    @deferred
+    async def find(self, key: EntryKey) -> Entry | None:
+        """Fire with what is recorded of one thing."""
+        found = await self._ask(lambda db: _entries(db.execute(_FIND, _columns(key))))
+        return found[0] if found else None
 
     @deferred
     async def flush(self) -> None:

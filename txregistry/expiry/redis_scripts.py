@@ -171,6 +171,16 @@ return answer
 """
 )
 
+#: A member with its last use and size; nothing if it is not there.
+FIND = (
+    _HEAD
+    + """
+local use = redis.call('ZSCORE', uses, ARGV[2])
+if not use then return {'done'} end
+return {'done', ARGV[2], use, redis.call('HGET', sizes, ARGV[2]) or '0'}
+"""
+)
+
 #: Claim a member last used at a time, for some seconds.
 CLAIM = (
     _HEAD

@@ -106,14 +106,19 @@ class IExpiryLedger(IUsage):
     def entries() -> Deferred[list[Entry]]:
         """Fire with everything that is recorded."""
 
+    def find(key: EntryKey) -> Deferred[Entry | None]:
+        """Fire with what is recorded of one thing; ``None`` if nothing is."""
+
 
 class IInventory(Interface):
     """What is really there, found by looking."""
 
-    def found() -> AsyncIterator[Entry]:
+    def found(under: str = "") -> AsyncIterator[Entry]:
         """Visit every link of every repository; await each item.
 
         ``last_use`` is when it was linked.
+
+        :param under: a repository, or the first components of several; all if empty.
         """
 
     def orphans(before: float) -> AsyncIterator[Digest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -28,6 +29,34 @@ class ITagService(Interface):
         """Fire with the tags that sort after ``after``, sorted, at most ``limit``.
 
         Fails with ``NameUnknown``.
+        """
+
+
+@attrs.frozen
+class TagTimes:
+    """When a cached tag is asked for again, in seconds since the epoch.
+
+    :ivar confirmed_at: when the upstream last said what it stands for.
+    :ivar fresh_until: until when it is served without asking.
+    :ivar stale_until: until when it is served while the upstream is away; ``None`` for
+        no limit.
+    """
+
+    confirmed_at: float
+    fresh_until: float
+    stale_until: float | None
+
+
+class IConfirmedTags(ITagService):
+    """Tags of a cache."""
+
+    def times(tag: Tag) -> Deferred[TagTimes]:
+        """Fire with the times of a stored tag; fails with ``ManifestUnknown``."""
+
+    def refresh(tag: Tag) -> Deferred[Descriptor]:
+        """Ask the upstream what a tag stands for, however fresh it is.
+
+        Fails with ``ManifestUnknown``, or as the upstream does.
         """
 
 

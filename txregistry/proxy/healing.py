@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.defer import CancelledError
@@ -12,9 +12,9 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import Kind
+from txregistry.interfaces.fills import IBlobFetcher
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import Holder, IHealer
-from txregistry.proxy.fills import RunningFills
 from txregistry.spec.digest import Digest
 
 #: Repositories for which content is asked, one after the other, until one has it.
@@ -29,11 +29,11 @@ class Healer:
     While the upstream is away nothing is healed: the next request that wants the
     content asks again.
 
-    :param namespace: of the cache.
+    :param namespace: gives that of the cache, which a reload changes.
     """
 
-    _namespace: INamespace
-    _fills: RunningFills
+    _namespace: Callable[[], INamespace]
+    _fetcher: IBlobFetcher
     _content: IContent
     _log = Logger()
 
@@ -60,13 +60,8 @@ class Healer:
 
     @deferred
     async def _fetch(self, digest: Digest, holder: Holder) -> None:
-        repository = await self._namespace.repository(name=holder.repository)
+        repository = await self._namespace().repository(name=holder.repository)
         if holder.kind is Kind.MANIFEST:
             await repository.manifests.get(digest=digest)
-            return
-        # Nobody reads it: the fill goes on without, unless others need its place.
-        reader = await repository.blobs.open(digest=digest)
-        reader.close()
-        fill = self._fills.get(digest)
-        if fill is not None:
-            await fill.ended()
+        else:
+            await self._fetcher.fetch(blobs=repository.blobs, digest=digest)

@@ -15,11 +15,12 @@ from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import (
+    IConfirmedTags,
     IRemoteTags,
     ITagFallback,
-    ITagService,
     ITagStore,
     Tags,
+    TagTimes,
 )
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.outage import is_answer, is_outage
@@ -32,7 +33,7 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
 
-@implementer(ITagService, ITagFallback)
+@implementer(IConfirmedTags, ITagFallback)
 @attrs.define(eq=False)
 class ProxyTags:
     """Tags of the upstream, cached by the policy for tags."""
@@ -77,6 +78,26 @@ class ProxyTags:
             return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
+
+    @deferred
+    async def times(self, tag: Tag) -> TagTimes:
+        """Fire with the times of a stored tag; see :class:`IConfirmedTags`."""
+        stored = await self._local.get(tag=tag)
+        at, policy = await self._confirmed_at(tag, stored), self._cache.policy
+        stale = policy.max_stale_seconds
+        return TagTimes(
+            at, at + policy.fresh_seconds, None if stale is None else at + stale
+        )
+
+    @deferred
+    async def refresh(self, tag: Tag) -> Descriptor:
+        """Ask the upstream what a tag stands for; see :class:`IConfirmedTags`."""
+        try:
+            answer = await self._remote.resolve(tag=tag)
+        except ManifestUnknown:
+            await self._delete(tag)
+            raise
+        return await self._record_answer(tag, answer)
 
     @deferred
     async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:

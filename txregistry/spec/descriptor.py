@@ -19,10 +19,14 @@ _ANNOTATION_BYTES = 100
 
 @attrs.frozen
 class Platform:
-    """The platform of an index's child."""
+    """The platform of an index's child.
+
+    :ivar variant: of the architecture, such as ``v7``; platforms are equal without it.
+    """
 
     architecture: str
     os: str
+    variant: str = attrs.field(default="", eq=False)
 
 
 @attrs.frozen
@@ -43,7 +47,9 @@ class Descriptor:
         """The bytes that it takes in memory, roughly; its strings may be long."""
         size = _BYTES + getsizeof(self.media_type) + getsizeof(self.urls)
         if self.platform is not None:
-            size += getsizeof(self.platform.architecture) + getsizeof(self.platform.os)
+            found = self.platform
+            for text in (found.architecture, found.os, found.variant):
+                size += getsizeof(text)
         return size + sum(map(getsizeof, self.urls))
 
 

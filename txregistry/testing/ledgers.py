@@ -73,6 +73,15 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             found = self.successResultOf(self.ledger.due(cutoff=40.0, limit=1))
             self.assertEqual(found, [Entry(key_of("y"), 1, 10.5)])
 
+        def test_find(self) -> None:
+            """One thing is found by its key, with its last use, or it is not there."""
+            entry = self.add("x", 10.0)
+            self.ledger.touch(key=entry.key, now=20.0)
+            found = self.successResultOf(self.ledger.find(key=entry.key))
+            self.assertEqual(found, Entry(entry.key, entry.size, 20.0))
+            self.ledger.forget(key=entry.key)
+            self.assertIsNone(self.successResultOf(self.ledger.find(key=entry.key)))
+
         def test_pages(self) -> None:
             """One page follows another, also where last uses are equal."""
             for reference, use in (("a", 1.0), ("b", 2.0), ("c", 2.0), ("d", 2.0)):

@@ -126,9 +126,11 @@ def as_platform(value: object, where: str) -> Platform | None:
     if value is None:
         return None
     fields = as_mapping(value, where)
+    variant = fields.get("variant")
     return Platform(
         as_text(fields.get("architecture"), f"{where}.architecture"),
         as_text(fields.get("os"), f"{where}.os"),
+        variant if isinstance(variant, str) else "",
     )
 
 

@@ -45,11 +45,10 @@ class Inventory:
     _content: Content
     _log = Logger()
 
-    async def found(self) -> AsyncIterator[Entry]:
+    async def found(self, under: str = "") -> AsyncIterator[Entry]:
         """Visit every valid link."""
-        found = self._driver.walk(
-            path=layout.REPOSITORIES, only=is_ours, unreadable=self._tell
-        )
+        directory = f"{layout.REPOSITORIES}/{under}".rstrip("/")
+        found = self._driver.walk(path=directory, only=is_ours, unreadable=self._tell)
         async for item in found:
             entry = None if item.is_directory else await self._entry(item)
             if entry is not None:

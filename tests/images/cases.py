@@ -1,0 +1,93 @@
+"""A cache of several upstreams with images, and what is asked of them."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.several import Several
+from txregistry.images.keeper import Images
+from txregistry.images.purge import Purger
+from txregistry.images.warm import Warmer
+from txregistry.interfaces.images import WarmProgress
+from txregistry.proxy.fetching import BlobFetcher
+from txregistry.spec import mediatypes
+from txregistry.spec.digest import Digest
+from txregistry.spec.platforms import WantedPlatform
+from txregistry.storage.content.inventory import Inventory
+
+PLATFORMS = ("linux/amd64", "linux/arm64/v8", "windows/amd64")
+
+
+class ImagesCase(SynchronousTestCase):
+    """Images of three platforms at each upstream."""
+
+    def setUp(self) -> None:
+        self.several = Several()
+        self.house = house = self.several.house
+        self.told: list[WarmProgress] = []
+        inventory = Inventory(house.driver, house.content)
+        remove = house.scheduler._reaper.functions()
+        fetcher = BlobFetcher(self.several.running)
+        self.images = Images(
+            lambda: house.proxy,
+            lambda: house.table,
+            house.local,
+            Warmer(lambda: house.proxy, house.local, fetcher, house.clock),
+            Purger(house.local, inventory, house.ledger, remove),
+            house.ledger,
+            lambda name, last_use: last_use + house.ttl,
+        )
+        self.shared = os.urandom(3000)
+
+    def put_image(self, key: str, tag: str = "v1", size: int = 2000) -> Digest:
+        """Let an upstream have an index of images, one for each platform."""
+        children = []
+        for platform in PLATFORMS:
+            child = self.put_child(key, platform, size)
+            os_name, architecture, *variant = platform.split("/")
+            child["platform"] = {"os": os_name, "architecture": architecture}
+            if variant:
+                child["platform"]["variant"] = variant[0]
+            children.append(child)
+        index = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX}
+        content = json.dumps({**index, "manifests": children}).encode()
+        return self.several.upstream(key).add_manifest("org/app", content, tag)
+
+    def put_child(self, key: str, platform: str, size: int) -> dict[str, object]:
+        upstream = self.several.upstream(key)
+        blobs = [platform.encode() + os.urandom(9), os.urandom(size), self.shared]
+        described = [
+            {
+                "mediaType": "application/octet-stream",
+                "digest": str(upstream.add_blob("org/app", blob)),
+                "size": len(blob),
+            }
+            for blob in blobs
+        ]
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": mediatypes.OCI_MANIFEST,
+            "config": described[0],
+            "layers": described[1:],
+        }
+        content = json.dumps(manifest).encode()
+        digest = upstream.add_manifest("org/app", content)
+        return {
+            "mediaType": mediatypes.OCI_MANIFEST,
+            "digest": str(digest),
+            "size": len(content),
+        }
+
+    def warm(self, name: str, *platforms: str):
+        image = self.images.named(name)
+        wanted = [WantedPlatform.parse(platform) for platform in platforms]
+        return self.house.settle(self.images.warm(image, wanted, self.told.append))
+
+    def explain(self, name: str):
+        return self.house.settle(self.images.explain(self.images.named(name)))
+
+    def asked(self, key: str) -> int:
+        return len(self.several.upstream(key).asked)

@@ -1,0 +1,1 @@
+"""Whole images of a cache: what of them is here, and how to have them here."""

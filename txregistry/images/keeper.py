@@ -1,0 +1,155 @@
+"""The images of one cache, for the control socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txregistry.flow.deferred import deferred
+from txregistry.images.explain import stored_digest, stored_platforms
+from txregistry.images.purge import Purger
+from txregistry.images.warm import Warmer, described, resolve
+from txregistry.interfaces.expiry import EntryKey, IExpiryLedger, Kind
+from txregistry.interfaces.images import (
+    IImages,
+    ImageReport,
+    ImagesRefused,
+    PurgedImages,
+    TellWarm,
+    WarmReport,
+)
+from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.tags import IConfirmedTags, TagTimes
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import ManifestUnknown, RegistryError
+from txregistry.spec.imagename import ImageName, find_repository
+from txregistry.spec.platforms import WantedPlatform
+from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamTable
+
+#: Gives when content of a repository that was last used at a time expires.
+ExpiryOf = Callable[[RepositoryName, float], float | None]
+
+
+@implementer(IImages)
+@attrs.define(eq=False)
+class Images:
+    """Warms, explains and purges.
+
+    :param namespace: gives that of the cache, which a reload changes.
+    :param upstreams: likewise.
+    :param local: what is stored.
+    """
+
+    _namespace: Callable[[], INamespace]
+    _upstreams: Callable[[], UpstreamTable]
+    _local: INamespace
+    _warmer: Warmer
+    _purger: Purger
+    _ledger: IExpiryLedger
+    _expiry_of: ExpiryOf
+
+    def named(self, text: str) -> ImageName:
+        """Return an image; see :class:`IImages`."""
+        try:
+            return ImageName.parse(text, self._upstreams())
+        except ValueError as error:
+            raise ImagesRefused(str(error)) from error
+
+    def repository_named(self, text: str) -> RepositoryName:
+        """Return a repository; see :class:`IImages`."""
+        try:
+            return find_repository(text, self._upstreams())
+        except ValueError as error:
+            raise ImagesRefused(str(error)) from error
+
+    def warm(
+        self, image: ImageName, platforms: Sequence[WantedPlatform], tell: TellWarm
+    ) -> Deferred[WarmReport]:
+        """Fetch an image; see :class:`IImages`."""
+        return self._warmer.warm(image, platforms, tell)
+
+    @deferred
+    async def explain(self, image: ImageName) -> ImageReport:
+        """Look at what is here of an image; see :class:`IImages`."""
+        stored = await self._local.repository(name=image.repository)
+        upstream = self._upstreams().upstream_of(image.repository)
+        report = ImageReport(
+            str(image),
+            "" if upstream is None else upstream.hosts[0],
+            is_local=upstream is None,
+        )
+        top = await stored_digest(stored, image)
+        if top is None or not await stored.manifests.exists(digest=top):
+            return report
+        platforms = await stored_platforms(stored, top)
+        report = attrs.evolve(report, digest=str(top), platforms=platforms)
+        if upstream is None:
+            return report
+        return await self._with_times(image, top, report)
+
+    @deferred
+    async def _with_times(
+        self, image: ImageName, top: Digest, report: ImageReport
+    ) -> ImageReport:
+        times = await self._times(image)
+        if times is not None:
+            report = attrs.evolve(report, **attrs.asdict(times))
+        key = EntryKey(image.repository, Kind.MANIFEST, str(top))
+        entry = await self._ledger.find(key=key)
+        last_use = None if entry is None else entry.last_use
+        expires_at = (
+            None if last_use is None else self._expiry_of(image.repository, last_use)
+        )
+        return attrs.evolve(report, last_use=last_use, expires_at=expires_at)
+
+    @deferred
+    async def _times(self, image: ImageName) -> TagTimes | None:
+        if image.tag is None:
+            return None
+        try:
+            cached = await self._namespace().repository(name=image.repository)
+            if not IConfirmedTags.providedBy(cached.tags):
+                return None
+            return await IConfirmedTags(cached.tags).times(tag=image.tag)
+        except (ManifestUnknown, RegistryError):
+            return None
+
+    @deferred
+    async def refresh(self, image: ImageName) -> ImageReport:
+        """Ask for a tag anew; see :class:`IImages`."""
+        if image.tag is None:
+            raise ImagesRefused(f"{image}: a digest always stands for the same")
+        self._check_cached(image.repository)
+        try:
+            cached = await self._namespace().repository(name=image.repository)
+            digest = await resolve(cached, attrs.evolve(image, digest=None))
+            await cached.manifests.get(digest=digest)
+        except RegistryError as error:
+            raise ImagesRefused(f"{image}: {described(error)}") from error
+        return await self.explain(attrs.evolve(image, digest=None))
+
+    def purge(self, image: ImageName) -> Deferred[PurgedImages]:
+        """Remove an image; see :class:`IImages`."""
+        self._check_cached(image.repository)
+        return self._purger.purge(image)
+
+    def purge_repository(self, name: RepositoryName) -> Deferred[PurgedImages]:
+        """Remove a repository; see :class:`IImages`."""
+        self._check_cached(name)
+        return self._purger.purge_under(name.text, lambda found: found == name)
+
+    def purge_upstream(self, key: str) -> Deferred[PurgedImages]:
+        """Remove all of an upstream; see :class:`IImages`."""
+        if key not in self._upstreams().upstreams:
+            known = ", ".join(sorted(self._upstreams().upstreams)) or "none"
+            raise ImagesRefused(f"{key!r} is no key of proxy.upstreams ({known})")
+        is_local = self._upstreams().is_local
+        return self._purger.purge_under(key, lambda found: not is_local(found))
+
+    def _check_cached(self, name: RepositoryName) -> None:
+        if self._upstreams().is_local(name):
+            raise ImagesRefused(f"{name} is local: it is not cached of any upstream")

@@ -39,6 +39,7 @@ class ImagesCase(SynchronousTestCase):
             Purger(house.local, inventory, house.ledger, remove),
             house.ledger,
             lambda name, last_use: last_use + house.ttl,
+            house.clock,
         )
         self.shared = os.urandom(3000)
 

@@ -49,22 +49,25 @@ class Expiry:
     """The parts of expiry.
 
     :ivar rebuild: fills the ledger from the tree, and from the Go registry's file.
+    :ivar inventory: finds what repositories hold.
     """
 
     rebuild: Rebuild
     scheduler: ExpiryScheduler
+    reaper: Reaper
+    inventory: Inventory
 
 
 def assemble_expiry(
     local: LocalRegistry, plan: ExpiryPlan, metrics: Metrics, clock: IReactorTime
 ) -> Expiry:
     """Put expiry together for a local registry."""
-    ledger = local.databases.ledger
+    ledger, inventory = local.databases.ledger, Inventory(local.driver, local.content)
     rebuild = Rebuild(
         local.driver,
         layout.SCHEDULER_STATE,
         ledger,
-        Inventory(local.driver, local.content),
+        inventory,
         local.content,
         local.partials,
         plan,
@@ -72,4 +75,5 @@ def assemble_expiry(
     )
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
-    return Expiry(rebuild, ExpiryScheduler(clock, plan, ledger, reaper, rebuild))
+    scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild)
+    return Expiry(rebuild, scheduler, reaper, inventory)

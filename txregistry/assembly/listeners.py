@@ -20,6 +20,13 @@ from txregistry.admin.commands import (
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
+from txregistry.admin.images import (
+    ExplainCommand,
+    PurgeCommand,
+    ReadyCommand,
+    RefreshCommand,
+    WarmCommand,
+)
 from txregistry.assembly.audit import AuditedCollector, AuditedScrubber
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import control_socket, own_path
@@ -36,9 +43,10 @@ from txregistry.daemon.endpoints import (
 from txregistry.health.checks import Health
 from txregistry.health.diagnosis import Diagnosis
 from txregistry.interfaces.access import IAccessController
-from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.audit import IAudit, Requester
 from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.images import IImages
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
@@ -63,6 +71,10 @@ _NOT_COLLECTED = (
     " (storage.maintenance.readonly), then say --unlocked"
 )
 
+#: Why a registry has no commands for cached images.
+_NO_CACHE = "this daemon caches no upstream (proxy.remoteurl, proxy.upstreams)"
+IMAGE_COMMANDS = ("warm", "explain", "ready", "refresh", "purge")
+
 #: A factory, and the endpoint on which it listens.
 Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
 
@@ -79,6 +91,7 @@ class Backend:
     :ivar deliveries: counts of notifications, for the debug listener.
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
+    :ivar images: those of a cache, likewise; ``None`` for a registry.
     """
 
     namespace: INamespace
@@ -91,6 +104,7 @@ class Backend:
     deliveries: NotificationState
     scrubber: IScrubber
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
+    images: IImages | None = None
 
 
 def build_listeners(
@@ -186,12 +200,25 @@ def _commands(
         "reload": ReloadCommand(reloader),
         "verify": VerifyCommand(scrubber, looks_at_links=has_own),
     }
+    commands |= _image_commands(backend.images, audit)
     if has_own:
         is_shared = backend.local.driver.is_shared
         commands["collect"] = (
             RefusedCommand(_NOT_COLLECTED) if is_shared else CollectCommand(collector)
         )
     return commands
+
+
+def _image_commands(images: IImages | None, audit: IAudit) -> dict[str, Command]:
+    if images is None:
+        return dict.fromkeys(IMAGE_COMMANDS, RefusedCommand(_NO_CACHE))
+    return {
+        "warm": WarmCommand(images),
+        "explain": ExplainCommand(images),
+        "ready": ReadyCommand(images),
+        "refresh": RefreshCommand(images),
+        "purge": PurgeCommand(images, audit),
+    }
 
 
 def diagnosis(backend: Backend) -> Diagnosis:

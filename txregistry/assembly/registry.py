@@ -12,6 +12,7 @@ from txregistry.assembly.access import AccessParts, build_access
 from txregistry.assembly.audit import AuditedPurger
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import (
+    Expiry,
     assemble_expiry,
     expiry_plan,
     tell_of_ttl,
@@ -34,6 +35,7 @@ from txregistry.daemon.storage import Journaling, StorageService
 from txregistry.daemon.supervision import Supervision
 from txregistry.daemon.systemd import Manager
 from txregistry.flow.disk import DiskPool
+from txregistry.interfaces.images import IImages
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurging
@@ -93,6 +95,7 @@ def build_registry(
         access_log,
         notifications.deliveries,
         scrub,
+        images=_images(context, storage, cache, expiry),
     )
     manager = Manager.of(context.environment, os.getpid())
     supervision = Supervision(manager, context.reactor)
@@ -148,6 +151,16 @@ def _cache(context: Context, storage: StorageParts) -> Cache | None:
     from txregistry.assembly.caches import build_cache
 
     return build_cache(context, storage.local, storage.redis)
+
+
+def _images(
+    context: Context, storage: StorageParts, cache: Cache | None, expiry: Expiry
+) -> IImages | None:
+    if cache is None:
+        return None
+    from txregistry.assembly.images import build_images
+
+    return build_images(context, storage.local, cache, expiry)
 
 
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:

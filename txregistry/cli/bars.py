@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     FileSizeColumn,
     Progress,
     ProgressColumn,
@@ -12,6 +13,7 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
@@ -35,6 +37,17 @@ def collection_line() -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description} {task.completed:.0f}"),
         TimeElapsedColumn(),
+    )
+
+
+def blob_bars() -> Progress:
+    """Make the bars of blobs that are fetched; each task is one, its unit a byte."""
+    return _on_stderr(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
     )
 
 

@@ -38,6 +38,9 @@ STATUSES: Mapping[int, Mapping[str, str]] = {
         "health": "The daemon is not well, or does not answer.",
         "config explain": "There is no such key.",
         "config check": "There are problems.",
+        "explain": "It failed, or an image is not here.",
+        "ready": "It failed, or a pull would.",
+        "warm": "It failed, or some of it could not be fetched.",
         "verify": "Something is damaged or missing.",
         "adopt": "It can be taken over, with something to look at; or --apply failed,"
         " and all is put back.",

@@ -12,10 +12,15 @@ from txregistry.cli.lazy import LazyGroup
 _COMMANDS: Mapping[str, str] = {
     "adopt": "txregistry.cli.adopt:adopt",
     "config": "txregistry.cli.config:config",
+    "explain": "txregistry.cli.explain:explain",
     "garbage-collect": "txregistry.cli.garbage_collect:garbage_collect",
     "health": "txregistry.cli.health:health",
+    "purge": "txregistry.cli.purge:purge",
+    "ready": "txregistry.cli.ready:ready",
+    "refresh": "txregistry.cli.refresh:refresh",
     "reload": "txregistry.cli.reload:reload",
     "verify": "txregistry.cli.verify:verify",
+    "warm": "txregistry.cli.warm:warm",
 }
 
 

@@ -65,6 +65,11 @@ class ExpiryScheduler(Service):
         if self._looping is not None:
             await self._looping
 
+    @property
+    def plan(self) -> ExpiryPlan:
+        """Give the current plan."""
+        return self._plan
+
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan, for existing entries too."""
         self._plan, self._after = plan, None

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.images.explain import stored_digest, stored_platforms
 from txregistry.images.purge import Purger
+from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import Warmer, described, resolve
 from txregistry.interfaces.expiry import EntryKey, IExpiryLedger, Kind
 from txregistry.interfaces.images import (
@@ -51,6 +53,7 @@ class Images:
     _purger: Purger
     _ledger: IExpiryLedger
     _expiry_of: ExpiryOf
+    _clock: IReactorTime
 
     def named(self, text: str) -> ImageName:
         """Return an image; see :class:`IImages`."""
@@ -117,6 +120,12 @@ class Images:
             return await IConfirmedTags(cached.tags).times(tag=image.tag)
         except (ManifestUnknown, RegistryError):
             return None
+
+    @deferred
+    async def lacks(self, image: ImageName, platforms: Sequence[WantedPlatform]) -> str:
+        """Tell what a pull would lack; see :class:`IImages`."""
+        report = await self.explain(image)
+        return why_not_ready(report, platforms, self._clock.seconds())
 
     @deferred
     async def refresh(self, image: ImageName) -> ImageReport:

@@ -152,6 +152,13 @@ class IImages(Interface):
     def explain(image: ImageName) -> Deferred[ImageReport]:
         """Fire with what is here of an image; asks no upstream and counts as no use."""
 
+    def lacks(image: ImageName, platforms: Sequence[WantedPlatform]) -> Deferred[str]:
+        """Fire with what a pull would lack if the upstream were gone now.
+
+        :param platforms: that are pulled; without any, each of which something is here.
+        :return: fires with an empty text if it would lack nothing.
+        """
+
     def refresh(image: ImageName) -> Deferred[ImageReport]:
         """Ask the upstream what a tag stands for now; fires with what is here of it.
 

@@ -1,0 +1,208 @@
+"""The commands of the control socket for the images of a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+
+from txregistry.admin.commands import CommandRefused, Tell
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.audit import (
+    DONE,
+    FAILED,
+    REFUSED,
+    STOPPED,
+    AuditEntry,
+    IAudit,
+    Requester,
+)
+from txregistry.interfaces.images import (
+    IImages,
+    ImagesRefused,
+    PurgedImages,
+    WarmProgress,
+)
+from txregistry.spec.imagename import ImageName
+from txregistry.spec.platforms import WantedPlatform
+
+
+def _images(images: IImages, options: Mapping[str, Any]) -> list[ImageName]:
+    """Read ``images``: names as clients have them."""
+    try:
+        return [images.named(text) for text in _texts(options, "images")]
+    except ImagesRefused as error:
+        raise CommandRefused(str(error)) from error
+
+
+def _platforms(options: Mapping[str, Any]) -> list[WantedPlatform]:
+    """Read ``platforms``."""
+    try:
+        return [WantedPlatform.parse(text) for text in _texts(options, "platforms")]
+    except ValueError as error:
+        raise CommandRefused(str(error)) from error
+
+
+def _texts(options: Mapping[str, Any], name: str) -> list[str]:
+    found = options.get(name) or []
+    if not isinstance(found, list):
+        raise CommandRefused(f"{name}: expected a list")
+    return [str(text) for text in found]
+
+
+def _json(value: Any) -> dict[str, Any]:
+    return attrs.asdict(value, value_serializer=_plain)
+
+
+def _plain(instance: Any, field: Any, value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+@attrs.frozen
+class WarmCommand:
+    """``warm``: fetch ``images``, of indexes the ``platforms``, one after the other."""
+
+    _images: IImages
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Warm; the report has one of each image that was begun."""
+
+        def progress(made: WarmProgress) -> None:
+            tell(_json(made))
+
+        wanted, platforms = _images(self._images, options), _platforms(options)
+        reports = []
+        for image in wanted:
+            report = await self._images.warm(
+                image=image, platforms=platforms, tell=progress
+            )
+            reports.append(_json(report))
+        return {"images": reports}
+
+
+@attrs.frozen
+class ExplainCommand:
+    """``explain``: what is here of ``images``."""
+
+    _images: IImages
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Explain."""
+        wanted = _images(self._images, options)
+        return {"images": [await self._explain(image) for image in wanted]}
+
+    @deferred
+    async def _explain(self, image: ImageName) -> dict[str, Any]:
+        return _json(await self._images.explain(image=image))
+
+
+@attrs.frozen
+class ReadyCommand:
+    """``ready``: what pulls of ``images`` would lack if all upstreams were gone."""
+
+    _images: IImages
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Look; an image that lacks nothing has an empty ``lacks``."""
+        wanted, platforms = _images(self._images, options), _platforms(options)
+        found = []
+        for image in wanted:
+            lacks = await self._images.lacks(image=image, platforms=platforms)
+            found.append({"image": str(image), "lacks": lacks})
+        return {"images": found}
+
+
+@attrs.frozen
+class RefreshCommand:
+    """``refresh``: ask what the tags of ``images`` stand for, one after the other."""
+
+    _images: IImages
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Refresh; the report has what is here of each."""
+        reports = []
+        for image in _images(self._images, options):
+            try:
+                reports.append(_json(await self._images.refresh(image=image)))
+            except ImagesRefused as error:
+                raise CommandRefused(str(error)) from error
+        return {"images": reports}
+
+
+@attrs.frozen
+class PurgeCommand:
+    """``purge``: remove ``images``, ``repositories``, or all of an ``upstream``.
+
+    Each is written to the audit trail.
+    """
+
+    _images: IImages
+    _audit: IAudit
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Purge; the report counts what was removed."""
+        total = PurgedImages(0, 0, 0)
+        for what, work in self._work(options).items():
+            done = await self._audited(who, what, work)
+            total = PurgedImages(
+                total.tags + done.tags,
+                total.manifests + done.manifests,
+                total.blobs + done.blobs,
+            )
+        return _json(total)
+
+    def _work(
+        self, options: Mapping[str, Any]
+    ) -> Mapping[str, Callable[[], Deferred[PurgedImages]]]:
+        images = self._images
+        found: dict[str, Callable[[], Deferred[PurgedImages]]] = {}
+        for image in _images(images, options):
+            found[str(image)] = partial(images.purge, image=image)
+        try:
+            for text in _texts(options, "repositories"):
+                name = images.repository_named(text)
+                found[str(name)] = partial(images.purge_repository, name=name)
+        except ImagesRefused as error:
+            raise CommandRefused(str(error)) from error
+        for key in _texts(options, "upstreams"):
+            found[f"upstream {key}"] = partial(images.purge_upstream, key=key)
+        return found
+
+    @deferred
+    async def _audited(
+        self, who: Requester, what: str, work: Callable[[], Deferred[PurgedImages]]
+    ) -> PurgedImages:
+        outcome = DONE
+        try:
+            return await work()
+        except ImagesRefused as error:
+            outcome = REFUSED
+            raise CommandRefused(str(error)) from error
+        except CancelledError:
+            outcome = STOPPED
+            raise
+        except BaseException:
+            outcome = FAILED
+            raise
+        finally:
+            entry = AuditEntry("purge", outcome, who.who, who.peer, detail=what)
+            self._audit.record(entry)

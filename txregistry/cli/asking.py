@@ -1,0 +1,112 @@
+"""Commands that one daemon does: which one, about which images, and its answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+import click
+
+from txregistry.assembly.ownpaths import own_path
+from txregistry.cli.daemon import DaemonFailed, TellMade, ask, connect
+from txregistry.cli.exits import fail
+from txregistry.cli.places import place_of, usable
+from txregistry.config.model import Config
+
+#: Adds ``-c FILE``.
+config_option = click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, readable=True),
+    help="The configuration file of the daemon; by default that of TXREGISTRY_CONFIG,"
+    " or of the service.",
+)
+
+#: Adds ``--file LIST``.
+list_option = click.option(
+    "--file",
+    "lists",
+    type=click.File("r"),
+    multiple=True,
+    help="Also the images of this file, one in a line; # begins a comment; - is"
+    " standard input.",
+)
+
+#: Adds ``--platform OS/ARCHITECTURE``.
+platform_option = click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="OS/ARCHITECTURE",
+    help="Of images for several platforms only this one, such as linux/amd64; can be"
+    " said several times.",
+)
+
+
+def image_arguments(command: Any) -> Any:
+    """Add the arguments ``[IMAGE]...`` and ``--file``."""
+    return click.argument("images", nargs=-1)(list_option(command))
+
+
+def config_of(file: str | None, as_json: bool) -> Config:
+    """Read the configuration of a daemon; ends with status 78 if it has problems."""
+    named = file or os.environ.get("TXREGISTRY_CONFIG")
+    return usable(place_of(named), as_json).config
+
+
+def named_images(images: Sequence[str], lists: Iterable[TextIO]) -> list[str]:
+    """Give the images of the command line and of files, each once.
+
+    :raise click.UsageError: there are none.
+    """
+    lines = [line.partition("#")[0].strip() for file in lists for line in file]
+    found = [*images, *(line for line in lines if line)]
+    if not found:
+        raise click.UsageError("name an image, or a file of them with --file")
+    return list(dict.fromkeys(found))
+
+
+def asked(
+    file: str | None,
+    command: str,
+    options: Mapping[str, Any],
+    as_json: bool,
+    tell: TellMade = lambda made: None,
+) -> dict[str, Any]:
+    """Have a daemon do a command; give its report.
+
+    Ends with the status of the failure, and says why, if it does not do it.
+    """
+    path = own_path(config_of(file, as_json), "control.sock", "")
+    try:
+        connection = connect(path)
+        if connection is None:
+            where = f"nobody listens at {path}" if path else _NO_SOCKET
+            fail(f"no daemon answers: {where}", as_json)
+        with connection:
+            return ask(connection, command, options, tell)
+    except DaemonFailed as error:
+        fail(str(error), as_json, error.status)
+
+
+_NO_SOCKET = (
+    "one without a directory of its own (storage.statedirectory, or STATE_DIRECTORY)"
+    " has no control socket"
+)
+
+
+def human_size(size: float) -> str:
+    """Write a number of bytes for people: three digits, and a unit of 1,000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def each_line(lines: Iterable[str], echo: Callable[[str], None] = click.echo) -> None:
+    """Print lines."""
+    for line in lines:
+        echo(line)

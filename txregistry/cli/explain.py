@@ -1,0 +1,89 @@
+"""``txregistry explain``: what a cache has of images."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
+
+import click
+
+from txregistry.cli.asking import (
+    asked,
+    config_option,
+    each_line,
+    human_size,
+    image_arguments,
+    named_images,
+)
+from txregistry.cli.exits import FAILED, epilog
+from txregistry.cli.options import as_json_option
+from txregistry.config.fields import spoken_duration
+
+
+@click.command(epilog=epilog("explain"))
+@config_option
+@image_arguments
+@as_json_option
+def explain(
+    file: str | None,
+    images: tuple[str, ...],
+    lists: tuple[TextIO, ...],
+    as_json: bool,
+) -> None:
+    """Tell what a cache has of each IMAGE, for which platforms, and for how long.
+
+    No upstream is asked, and nothing counts as used.
+    """
+    options = {"images": named_images(images, lists)}
+    report = asked(file, "explain", options, as_json)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for image in report["images"]:
+            each_line(explained(image, time.time()))
+    if not all(image["digest"] for image in report["images"]):
+        raise SystemExit(FAILED)
+
+
+def explained(image: Mapping[str, Any], now: float) -> Iterator[str]:
+    """Write what is known of an image (pure)."""
+    yield image["image"]
+    whose = "local" if image["is_local"] else image["upstream"]
+    yield f"  upstream:   {whose}"
+    if not image["digest"]:
+        yield "  not here"
+        return
+    yield f"  digest:     {image['digest']}"
+    for platform in image["platforms"]:
+        yield f"  {(platform['platform'] or 'image') + ':':11} {completeness(platform)}"
+    if image["confirmed_at"] is not None:
+        yield f"  confirmed:  {_ago(image['confirmed_at'], now)}"
+        yield f"  asked again: {_until(image['fresh_until'], now)}"
+    if image["stale_until"] is not None:
+        yield f"  in an outage served {_until(image['stale_until'], now)}"
+    if image["last_use"] is not None:
+        yield f"  last used:  {_ago(image['last_use'], now)}"
+        expires = image["expires_at"]
+        when = "never" if expires is None else _until(expires, now)
+        yield f"  expires:    {when}, if it is not used"
+
+
+def completeness(platform: Mapping[str, Any]) -> str:
+    """Write how much of a platform is here (pure)."""
+    missing = platform["missing"]
+    if platform["digest"] in missing:
+        return "not here"
+    size = human_size(platform["bytes"])
+    return f"{len(missing)} blobs missing of {size}" if missing else f"complete, {size}"
+
+
+def _ago(at: float, now: float) -> str:
+    past = round(now - at)
+    return f"{spoken_duration(past)} ago" if past > 0 else "now"
+
+
+def _until(at: float, now: float) -> str:
+    left = round(at - now)
+    return f"in {spoken_duration(left)}" if left > 0 else "now"

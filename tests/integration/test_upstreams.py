@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from treq.client import HTTPClient
@@ -19,6 +21,7 @@ from tests.integration.support import (
     Process,
     Registry,
     free_port,
+    output,
     require,
     run,
     which,
@@ -26,6 +29,7 @@ from tests.integration.support import (
 from tests.integration.tls import Authority
 from tests.integration.tokens import ISSUER, SERVICE, TokenServer
 
+COMMAND = str(Path(sys.executable).parent / "txregistry")
 NAME = "org/app"
 
 #: What clients call each upstream: as a host, and by path at the cache.
@@ -114,6 +118,41 @@ class UpstreamsTests(IntegrationCase):
         await self.pull_by_path()
         self.assertEqual(await dockerd.pull(), self.config_of("open"))
         await self.check_strangers(cache)
+
+    async def test_air_gap(self) -> None:
+        """What ready says yes to is pulled when no upstream is there any more."""
+        require("skopeo")
+        self.make_images()
+        await self.start_upstreams()
+        cache = await self.start_cache()
+        self.config = str(self.directory / "cache.yml")
+        wanted = self.directory / "wanted"
+        names = [f"{PATHS[key]}:1" for key in HOSTS]
+        wanted.write_text("# what the site needs\n" + "\n".join(names))
+        listed = ("--file", str(wanted))
+        with self.assertRaises(AssertionError) as caught:
+            await self.tell("ready", *listed)
+        self.assertIn(f"{names[0]}: not here", str(caught.exception))
+        warmed = json.loads(await self.tell("warm", "--json", *listed))
+        self.assertEqual([item["parts"] for item in warmed["images"]], [4, 4, 4])
+        said = await self.tell("ready", "--platform", "linux/amd64", *listed)
+        self.assertEqual(said, "".join(f"{name}: ready\n" for name in names))
+        for process in self.running.values():
+            await process.end()
+        skopeo = Skopeo(self, Door(cache.host))
+        for key, digest in self.digests.items():
+            self.assertEqual(await skopeo.pull(PATHS[key]), digest)
+        await self.tell("purge", "--upstream", "corp")
+        self.assertIn("not here", await self.fails("explain", names[2]))
+        self.assertIn("corp", await self.fails("refresh", names[2]))
+
+    async def tell(self, *words: str) -> str:
+        return await output(COMMAND, words[0], "-c", self.config, *words[1:])
+
+    async def fails(self, *words: str) -> str:
+        with self.assertRaises(AssertionError) as caught:
+            await self.tell(*words)
+        return str(caught.exception)
 
     def make_images(self) -> None:
         """Make an image for each, which share a layer, and one name."""

@@ -57,6 +57,7 @@ STATUSES: Mapping[int, Mapping[str, str]] = {
     },
     NOT_PERMITTED: {
         "": "This user may not open the control socket of the daemon, or signal it.",
+        "client-config": "",
         "adopt": "",
         "config check": "",
         "config explain": "",

@@ -11,6 +11,7 @@ from txregistry.cli.lazy import LazyGroup
 
 _COMMANDS: Mapping[str, str] = {
     "adopt": "txregistry.cli.adopt:adopt",
+    "client-config": "txregistry.cli.client_config:client_config",
     "config": "txregistry.cli.config:config",
     "explain": "txregistry.cli.explain:explain",
     "garbage-collect": "txregistry.cli.garbage_collect:garbage_collect",

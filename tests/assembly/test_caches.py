@@ -13,6 +13,7 @@ from txregistry.assembly.context import Context, make_context
 from txregistry.config.read import read_config
 from txregistry.interfaces.observe import Count
 from txregistry.proxy.healing import Healer
+from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.errors import Denied, NameUnknown
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import DEFAULT
@@ -123,3 +124,23 @@ class NextTests(CachesCase):
         one, two = changed.upstreams.values()
         self.assertEqual((one.fills._max_fills, two.fills._max_fills), (32, 3))
         self.assertIs(two.fills, cache.upstreams["two.example"].fills)
+
+    def test_mirrors(self) -> None:
+        """They come and go; nobody but the upstream gets credentials."""
+        login = {"remoteurl": "http://one.example", "username": "u", "password": "p"}
+        cache = self.cache(**login)
+        self.assertIsInstance(self.remote(cache), RemoteNamespace)
+        mirrors = ["http://first.example", "http://second.example/base"]
+        changed = self.changed(cache, **login, mirrors=mirrors)
+        sources = self.remote(changed)._sources
+        self.assertEqual(
+            [source._client.host for source in sources],
+            ["first.example", "second.example", "one.example"],
+        )
+        self.assertIs(sources[-1]._client, cache.upstreams[DEFAULT].client)
+        same = self.changed(changed, **login, mirrors=mirrors)
+        self.assertIs(self.remote(same), self.remote(changed))
+        self.assertIsInstance(self.remote(self.changed(same, **login)), RemoteNamespace)
+
+    def remote(self, cache: Cache):
+        return cache.upstreams[DEFAULT].namespace._remote

@@ -47,6 +47,7 @@ class UpstreamTests(SynchronousTestCase):
             ({"hosts": ["a b"]}, f"{path}.hosts[0]: expected a host"),
             ({"hosts": ["https://x"]}, f"{path}.hosts[0]: expected a host"),
             ({"allow": ["a?"]}, f"{path}.allow[0]: expected a name with"),
+            ({"mirrors": ["x"]}, f"{path}.mirrors[0]: expected an http or https URL"),
             ({"deny": ["/a"]}, f"{path}.deny[0]: expected a name with"),
             ({"idletimeout": "0"}, f"{path}.idletimeout: expected more than 0"),
             ({"tls": {"key": "/k"}}, f"{path}.tls: certificate and key go together"),

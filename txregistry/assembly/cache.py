@@ -12,7 +12,7 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstream import upstream_agents
 from txregistry.assembly.upstreams import label_of
-from txregistry.config.proxy import Upstream
+from txregistry.config.proxy import Exec, Upstream
 from txregistry.daemon.preload import Preload
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
@@ -25,6 +25,7 @@ from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
+from txregistry.remote.mirrors import MirroredNamespace
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
@@ -119,7 +120,7 @@ def build_upstream(
     fills = _fills(context, settings, shared, meter)
     namespace = assemble_cache(
         shared.local,
-        RemoteNamespace(client, names.at_upstream),
+        _remote(context, names, settings, files, client, meter),
         fills,
         TagPolicy(settings.tagttl, settings.maxstale),
         meter,
@@ -131,6 +132,31 @@ def build_upstream(
     return CachedUpstream(
         names, settings, namespace, client, files, preload, fills, meter
     )
+
+
+def _remote(
+    context: Context,
+    names: UpstreamNames,
+    settings: Upstream,
+    files: TlsFiles,
+    client: UpstreamClient,
+    meter: IMeter,
+) -> INamespace:
+    """Put its mirrors before an upstream, if it has some."""
+    upstream = RemoteNamespace(client, names.at_upstream)
+    if not settings.mirrors:
+        return upstream
+    # Nobody but the upstream itself is told who we are.
+    anonymous = attrs.evolve(files, certificate=b"", key=b"")
+    mirrors = []
+    for url in settings.mirrors:
+        mirror = attrs.evolve(
+            settings, remoteurl=url, username="", password="", exec=Exec()
+        )
+        agents, _ = _agents(context, mirror, anonymous, meter)
+        client = UpstreamClient(agents, context.reactor)
+        mirrors.append(RemoteNamespace(client, names.at_upstream))
+    return MirroredNamespace([*mirrors, upstream])
 
 
 def _agents(
@@ -222,8 +248,11 @@ def next_upstream(
         return NextUpstream(cache)
     is_same = _identity(settings) == _identity(before) and files == cache.files
     policy = TagPolicy(settings.tagttl, settings.maxstale)
+    remote = None
+    if not same_agents and (settings.mirrors or before.mirrors):
+        remote = _remote(context, names, settings, files, cache.client, cache.meter)
     namespace = cache.namespace.renewed(
-        policy, settings.recheck, is_same, _mark(settings)
+        policy, settings.recheck, is_same, _mark(settings), remote
     )
     return NextUpstream(
         attrs.evolve(

@@ -139,6 +139,12 @@ class Upstream:
         " port. Its key is one, and the host of its URL if that has no path; Docker"
         " Hub has all of its own.",
     )
+    mirrors: tuple[str, ...] = setting(
+        (),
+        "URLs of registries that have the same repositories. They are asked in this"
+        " order, without credentials, and the upstream itself last: one that is down,"
+        " slow or refuses is passed over.",
+    )
     allow: tuple[str, ...] = setting(
         (),
         "If there are any, only repositories of the upstream that match one are"
@@ -163,6 +169,7 @@ OWN = frozenset(
         "trustedtargets",
         "tls",
         "hosts",
+        "mirrors",
         "allow",
         "deny",
         "upstreams",
@@ -184,7 +191,7 @@ class Proxy(Upstream):
         " such as ghcr.io: each a section with the keys of proxy. Keys that it lacks"
         " are as in proxy, except for those that say where an upstream is, who we are"
         " there, and what of it is cached: remoteurl, username, password, exec, tls,"
-        " trustedrealms, trustedtargets, hosts, allow, deny.",
+        " trustedrealms, trustedtargets, hosts, mirrors, allow, deny.",
         like="proxy",
     )
     local: tuple[str, ...] = setting(

@@ -48,7 +48,11 @@ def _check_pairs(path: str, upstream: Upstream) -> list[str]:
 
 
 def _check_upstream(path: str, upstream: Upstream) -> list[str]:
-    problems = _check_url(path, upstream.remoteurl) if upstream.remoteurl else []
+    problems = []
+    if upstream.remoteurl:
+        problems += _check_url(f"{path}.remoteurl", upstream.remoteurl)
+    for index, url in enumerate(upstream.mirrors):
+        problems += _check_url(f"{path}.mirrors[{index}]", url)
     problems += check_targets(upstream.trustedtargets, path)
     problems += check_realms(upstream.trustedrealms, path)
     if not re.fullmatch(r"[\x20-\x7e]*", upstream.useragent):
@@ -105,9 +109,8 @@ def _named(proxy: Proxy) -> Iterator[tuple[str, str]]:
     yield from (("proxy", host) for host in proxy.hosts)
 
 
-def _check_url(path: str, url: str) -> list[str]:
+def _check_url(told: str, url: str) -> list[str]:
     # The URL itself is not repeated: it may hold a password.
-    told = f"{path}.remoteurl"
     if not is_http_url(url) or not url.isascii():
         return [f"{told}: expected an http or https URL"]
     parts = urlsplit(url)

@@ -64,16 +64,18 @@ class ProxyNamespace:
         recheck_seconds: float,
         is_same: bool,
         upstream: str = "",
+        remote: INamespace | None = None,
     ) -> ProxyNamespace:
         """Return a cache with other settings; current requests keep using this one.
 
         :param is_same: upstream and credentials are unchanged, so that its remembered
             answers stay valid.
         :param upstream: which one it is.
+        :param remote: who is asked from now on; ``None`` for who is asked now.
         """
         cache = renewed_context(self._cache, policy, recheck_seconds, is_same, upstream)
         lists = self._lists if is_same else make_referrer_memory()
-        return ProxyNamespace(self._local, self._remote, cache, lists)
+        return ProxyNamespace(self._local, remote or self._remote, cache, lists)
 
     def repository(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a repository; its objects are cached."""

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+
 from txregistry.assembly.caches import Cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import Expiry
 from txregistry.assembly.storage import LocalRegistry
+from txregistry.flow.disk import Disk
 from txregistry.images.keeper import Images
 from txregistry.images.purge import Purger
+from txregistry.images.schedule import WarmPlan, WarmSchedule, images_in
 from txregistry.images.warm import Warmer
 from txregistry.interfaces.images import IImages
 from txregistry.proxy.fetching import BlobFetcher
+from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
+
+#: Most seconds from a start, or a reload, to the first round of ``proxy.warm``.
+_FIRST_ROUND_SECONDS = 30.0
+
+
+def warm_plan(context: Context) -> WarmPlan:
+    """Return what ``proxy.warm`` asks for."""
+    warm = context.config.proxy.warm
+    return WarmPlan(
+        warm.images,
+        warm.file,
+        tuple(map(WantedPlatform.parse, warm.platforms)),
+        context.jitter() * _FIRST_ROUND_SECONDS,
+        warm.interval,
+    )
+
+
+def build_warming(context: Context, images: IImages, disk: Disk) -> WarmSchedule:
+    """Build the service that warms images by itself.
+
+    :param disk: reads ``proxy.warm.file``.
+    """
+
+    def read_list(path: str) -> Deferred[list[str]]:
+        return disk.run(lambda: images_in(Path(path).read_text("utf-8", "replace")))
+
+    return WarmSchedule(images, warm_plan(context), read_list, context.reactor)
 
 
 def build_images(

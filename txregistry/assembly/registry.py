@@ -42,6 +42,7 @@ from txregistry.storage.uploads.purge import UploadPurging
 
 if TYPE_CHECKING:
     from txregistry.assembly.caches import Cache
+    from txregistry.images.schedule import WarmSchedule
 
 #: The first purge of uploads is at a random time within these seconds after the start.
 _FIRST_PURGE_SECONDS = 3600.0
@@ -97,10 +98,11 @@ def build_registry(
         scrub,
         images=_images(context, storage, cache, expiry),
     )
+    warming = _warming(context, backend.images, reading := _reading_disk(context))
     manager = Manager.of(context.environment, os.getpid())
     supervision = Supervision(manager, context.reactor)
     registry = Registry(config.http.draintimeout, give_up, supervision)
-    purging, reading = _purging(context, local), _reading_disk(context)
+    purging = _purging(context, local)
     parts = Renewable(
         registry,
         backend,
@@ -113,6 +115,7 @@ def build_registry(
         access.disk,
         set_log,
         storage.middleware.around_namespace,
+        warming,
     )
     running = Running(context, parts)
     reloader = Reloader(
@@ -130,6 +133,7 @@ def build_registry(
         *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
         *(() if cache is None else (cache.services, expiry.scheduler)),
+        *(() if warming is None else (warming,)),
         scrub,
         health,
         *notifications.services,
@@ -161,6 +165,16 @@ def _images(
     from txregistry.assembly.images import build_images
 
     return build_images(context, storage.local, cache, expiry)
+
+
+def _warming(
+    context: Context, images: IImages | None, disk: DiskPool
+) -> WarmSchedule | None:
+    if images is None:
+        return None
+    from txregistry.assembly.images import build_warming
+
+    return build_warming(context, images, disk)
 
 
 def _purging(context: Context, local: LocalRegistry) -> UploadPurging:

@@ -44,6 +44,7 @@ from txregistry.web.http.site import RegistrySite
 
 if TYPE_CHECKING:
     from txregistry.assembly.caches import Cache, Files, NextCache
+    from txregistry.images.schedule import WarmSchedule
 
 #: The first purge of uploads is at a random time within these seconds after a change.
 _PURGE_SECONDS = 3600.0
@@ -119,6 +120,7 @@ class Renewable:
     :ivar disk: the threads of the access controller.
     :ivar set_log: applies the ``log`` section.
     :ivar around: puts middleware around a namespace.
+    :ivar warming: ``None`` for a registry.
     """
 
     registry: Registry
@@ -132,6 +134,7 @@ class Renewable:
     disk: Disk
     set_log: Callable[[Log], None]
     around: Callable[[INamespace], INamespace]
+    warming: WarmSchedule | None = None
 
 
 @attrs.frozen
@@ -232,6 +235,11 @@ class Running:
         scrub = config.storage.maintenance.scrub
         if scrub != before.storage.maintenance.scrub:
             parts.scrub.follow(scrub_plan(context))
+        if parts.warming is not None and config.proxy.warm != before.proxy.warm:
+            # A cache has imported it at the start.
+            from txregistry.assembly.images import warm_plan
+
+            parts.warming.follow(warm_plan(context))
         if config.log != before.log:
             parts.set_log(config.log)
         if parts.notifier is not None:

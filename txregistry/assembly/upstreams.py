@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from txregistry.config.proxy import Proxy, Upstream
+from txregistry.config.proxy import Proxy, Upstream, Warm
 from txregistry.remote.origin import Origin
 from txregistry.spec.globs import Glob
 from txregistry.spec.upstreams import (
@@ -24,7 +24,7 @@ def upstreams_of(proxy: Proxy) -> dict[str, Upstream]:
     """Give all upstreams by key, each with its URL; the default one is first."""
     found: dict[str, Upstream] = {}
     if proxy.remoteurl:
-        found[DEFAULT] = attrs.evolve(proxy, upstreams={}, local=())
+        found[DEFAULT] = attrs.evolve(proxy, upstreams={}, local=(), warm=Warm())
     for key, upstream in proxy.upstreams.items():
         url = upstream.remoteurl or _url_of(key)
         found[key] = attrs.evolve(upstream, remoteurl=url)

@@ -50,6 +50,27 @@ class UpstreamTls:
 
 
 @attrs.frozen
+class Warm:
+    """``proxy.warm``: images that are fetched before somebody wants them."""
+
+    images: tuple[str, ...] = setting(
+        (), "Images as clients pull them, such as ghcr.io/org/app:v1."
+    )
+    file: str = file_path(
+        "", "File with further images, one in a line, which is read at each round."
+    )
+    platforms: tuple[str, ...] = setting(
+        (),
+        "Of images for several platforms only these, as OS/ARCHITECTURE, such as"
+        " linux/amd64.",
+        unset="all",
+    )
+    interval: Duration = setting(
+        Duration(6 * 3600.0), "Time from the end of one round to the next."
+    )
+
+
+@attrs.frozen
 class Upstream:
     """One cached upstream."""
 
@@ -174,6 +195,7 @@ OWN = frozenset(
         "deny",
         "upstreams",
         "local",
+        "warm",
     )
 )
 
@@ -200,6 +222,11 @@ class Proxy(Upstream):
         " no upstream is ever asked for them; * stands for characters of one"
         " component, ** for any.",
         restart="uploads, and what never expires, are prepared at the start",
+    )
+    warm: Warm = section(
+        Warm,
+        "Images that are fetched at the start, and every so often: their tags are asked"
+        " for anew, and what is missing of them is fetched.",
     )
     cachewritetimeout: object = no_effect(
         "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"

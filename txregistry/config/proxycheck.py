@@ -10,6 +10,7 @@ from txregistry.config.proxy import Proxy, Upstream
 from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.globs import Glob
+from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import is_http_url
 
@@ -32,7 +33,7 @@ def check_proxy(proxy: Proxy) -> list[str]:
         problems += _check_key(path, key) + _check_pairs(path, upstream)
         problems += _check_upstream(path, upstream)
     problems += _check_globs("proxy.local", proxy.local)
-    problems += _check_hosts(proxy)
+    problems += _check_hosts(proxy) + _check_warm(proxy)
     if proxy.local and not proxy.is_cache:
         problems.append("proxy.local: without an upstream everything is local")
     return problems
@@ -88,6 +89,20 @@ def _check_globs(path: str, globs: Iterable[str]) -> list[str]:
             Glob.parse(text)
         except ValueError as error:
             problems.append(f"{path}[{index}]: {error}, found {text!r}")
+    return problems
+
+
+def _check_warm(proxy: Proxy) -> list[str]:
+    problems, warm = [], proxy.warm
+    for index, text in enumerate(warm.platforms):
+        try:
+            WantedPlatform.parse(text)
+        except ValueError as error:
+            problems.append(f"proxy.warm.platforms[{index}]: {error}")
+    if warm.interval <= 0:
+        problems.append("proxy.warm.interval: expected more than 0")
+    if (warm.images or warm.file) and not proxy.is_cache:
+        problems.append("proxy.warm: there is no upstream to fetch from")
     return problems
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from txregistry.auth.silly import SillyAccess
 from txregistry.flow.bytes_body import SmallBody
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.events import Action, Event, EventTarget, IEventSink
 from txregistry.spec.gate import Gate
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.storage.tree import layout
 from txregistry.testing.house import REGISTRY, Got, TestHouse
 
 CONTENT = b"some content"
@@ -281,6 +285,25 @@ class ManifestEventTests(EventCase):
             self.assertIsNone(event.target.descriptor)
         for event in others:
             self.assertEqual((event.target.digest, event.target.url), (None, ""))
+
+    def test_delete_that_ends_half_way(self) -> None:
+        """Of one that the storage ended in the middle, the tags that are gone."""
+        self.put(self.content)
+        self.put(self.content, "other")
+        delete = type(self.house.driver).delete
+        path = layout.tag(RepositoryName("a/b"), Tag("other"))
+        broken = DriverError("inmemory", path, "broken")
+
+        def fails(driver, path: str, durable: bool = True):
+            at_other = path == broken.path
+            return fail(broken) if at_other else delete(driver, path, durable)
+
+        with patch.object(type(self.house.driver), "delete", fails):
+            event = self.event("DELETE", f"/v2/a/b/manifests/{self.digest}")
+        self.assertEqual(str(event.target.tag), "latest")
+        self.assertEqual(self.got.status, 503)
+        (told,) = json.loads(self.got.body)["errors"]
+        self.assertEqual(told["detail"]["deleted tags"], ["latest"])
 
     def test_delete_tag(self) -> None:
         """A deleted tag is told alone."""

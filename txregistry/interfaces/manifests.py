@@ -10,8 +10,23 @@ from zope.interface import Interface
 from txregistry.interfaces.tags import Tags
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.errors import Unavailable
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import Tag
+
+
+class PartlyDeleted(Unavailable):
+    """The storage failed when some tags of a manifest were gone, but not all of it.
+
+    Who deletes it again goes on from there.
+
+    :ivar tags: those that are gone.
+    """
+
+    def __init__(self, tags: Tags, reason: str) -> None:
+        gone = [str(tag) for tag in tags]
+        super().__init__({"reason": reason, "deleted tags": gone})
+        self.tags = tags
 
 
 class IManifestService(Interface):
@@ -59,9 +74,11 @@ class IManifestStore(IManifestService):
     def delete(digest: Digest) -> Deferred[Tags]:
         """Unlink a manifest from this repository, and the tags that stand for it.
 
-        Its data stays.
+        Its data stays. The first link to be removed shows whether the storage takes
+        changes.
 
-        :return: fires with the tags that are gone. Fails with ``ManifestUnknown``.
+        :return: fires with the tags that are gone. Fails with ``ManifestUnknown``; with
+            a ``DriverError`` if nothing is gone, and later with ``PartlyDeleted``.
         """
 
     def collect(digest: Digest, since: float) -> Deferred[bool]:

@@ -9,13 +9,13 @@ import attrs
 from txregistry.flow.streams import TooLong
 from txregistry.interfaces.access import Grant
 from txregistry.interfaces.events import Action
-from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.manifests import IManifestStore, PartlyDeleted
 from txregistry.interfaces.namespace import (
     INamespace,
     IRepository,
     ISignedRepository,
 )
-from txregistry.interfaces.tags import ITagStore
+from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import CANONICAL, Digest
 from txregistry.spec.errors import (
@@ -89,13 +89,31 @@ class ManifestWrites:
             await cast(ITagStore, repository.tags).untag(tag=wanted)
             await self._events.deleted(request, name, tag=wanted)
         else:
-            untagged = await manifests.delete(digest=wanted)
-            await self._events.deleted(request, name, digest=wanted)
-            for tag in untagged:
-                await self._events.deleted(request, name, tag=tag)
+            await self._delete(request, name, manifests, wanted)
         request.setResponseCode(202)
         request.setHeader(b"Content-Length", b"0")
         return b""
+
+    async def _delete(
+        self,
+        request: RegistryRequest,
+        name: RepositoryName,
+        manifests: IManifestStore,
+        digest: Digest,
+    ) -> None:
+        try:
+            untagged = await manifests.delete(digest=digest)
+            await self._events.deleted(request, name, digest=digest)
+        except PartlyDeleted as error:
+            await self._announce_untagged(request, name, error.tags)
+            raise
+        await self._announce_untagged(request, name, untagged)
+
+    async def _announce_untagged(
+        self, request: RegistryRequest, name: RepositoryName, tags: Tags
+    ) -> None:
+        for tag in tags:
+            await self._events.deleted(request, name, tag=tag)
 
     async def _read(self, request: RegistryRequest, wanted: Digest | Tag) -> Manifest:
         try:

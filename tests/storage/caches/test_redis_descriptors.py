@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import (
     CancelledError,
@@ -357,3 +358,21 @@ class BelievedTests(Deletions, RepositoryCase):
         self.clock.advance(RETRY_SECONDS)
         self.successResultOf(self.blobs.delete(DIGEST))
         self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
+
+    def test_redis_goes_meanwhile(self) -> None:
+        """A blob whose link is gone is deleted, and redis is told later."""
+        self.push()
+        self.successResultOf(self.blobs.stat(DIGEST))
+        delete = type(self.driver).delete
+
+        def last(driver, path: str, durable: bool = True):
+            self.redis.factory.size = 0
+            return delete(driver, path, durable)
+
+        with patch.object(type(self.driver), "delete", last):
+            self.successResultOf(self.blobs.delete(DIGEST))
+        self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
+        self.assertEqual(self.house.descriptors.owes, 1)
+        self.redis.factory.size = 2
+        self.clock.advance(RETRY_SECONDS)
+        self.assertEqual(self.house.descriptors.owes, 0)

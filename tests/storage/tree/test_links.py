@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
@@ -125,3 +126,15 @@ class FilesystemLinksTests(LinksTests):
         self.ok(self.links.remove("/a/b/link", "/a"))
         self.assertFalse(self.is_there("/a/b"))
         self.assertTrue(self.is_there("/a"))
+
+    def test_directory_that_stays(self) -> None:
+        """The link is gone, and that is what was asked for."""
+        self.ok(self.links.write(PATH, DIGEST))
+        error = DriverError("filesystem", "/a/b", "broken")
+        with (
+            patch.object(type(self.driver), "prune", lambda *_, **__: fail(error)),
+            capturedLogs() as told,
+        ):
+            self.assertTrue(self.ok(self.links.remove(PATH, "/a")))
+        self.assertIsNone(self.ok(self.links.read(PATH)))
+        self.assertEqual([str(error)], [event["error"] for event in told])

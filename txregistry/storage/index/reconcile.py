@@ -16,7 +16,6 @@ from txregistry.flow.keyed_locks import KeyedLocks
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import (
     DriverError,
-    IPruner,
     IStorageDriver,
     PathNotFound,
 )
@@ -102,21 +101,28 @@ class Reconciler:
 
     @deferred
     async def removed(self, name: RepositoryName, *written: Fact) -> None:
-        """Record that something is gone, and the repository too if it is now empty."""
+        """Record that something is gone, and the repository too if it is now empty.
+
+        Does not fail: what is gone is gone, whatever the storage says afterwards.
+        """
         self._seen.discard(name)
-        is_there = await self.is_there(name)
+        is_there = await self._is_left(name)
         if not is_there and name not in self._seen:  # and nothing was added since
             written += (statements.repository_gone(name),)
-            await self._prune(name)
+            uploads = layout.uploads(name)  # which may have been left empty
+            await Links(self._driver).prune(uploads, layout.REPOSITORIES)
         if not self.is_shared:
             self.index.write(*written)
 
     @deferred
-    async def _prune(self, name: RepositoryName) -> None:
-        """Remove directories that uploads left empty."""
-        if IPruner.providedBy(self._driver):
-            path = layout.uploads(name)
-            await IPruner(self._driver).prune(path=path, stop=layout.REPOSITORIES)
+    async def _is_left(self, name: RepositoryName) -> bool:
+        try:
+            return await self.is_there(name)
+        except DriverError as error:
+            # The next who asks for the catalogue looks anew.
+            self._ensured.discard("repositories")
+            self._log.warn("cannot tell if anything is left: {error}", error=str(error))
+            return True
 
     @deferred
     async def is_there(self, name: RepositoryName) -> bool:

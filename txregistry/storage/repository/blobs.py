@@ -9,6 +9,7 @@ is remembered; a collection under way spares it as it does what was asked for la
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -32,7 +33,7 @@ from txregistry.interfaces.blobs import (
 from txregistry.interfaces.driver import FileRequest, IURLProvider
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown
+from txregistry.spec.errors import BlobUnknown, Unavailable
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content.store import Content, Seen
 from txregistry.storage.index.reconcile import Reconciler
@@ -180,10 +181,18 @@ class LinkedBlobs:
         removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
-        # A concurrent lookup may have re-cached it.
-        await self._descriptors.clear(digest=digest)
+        await self._clear_again(digest)
         await self._reconciler.removed(self._name)
         return removed
+
+    @deferred
+    async def _clear_again(self, digest: Digest) -> None:
+        """Forget what a concurrent lookup may have cached again.
+
+        A cache that is away by now is told later, and whoever looked confirms it.
+        """
+        with suppress(Unavailable):
+            await self._descriptors.clear(digest=digest)
 
     @deferred
     async def _find_and_mount(self, mount: BlobMount) -> Descriptor | None:

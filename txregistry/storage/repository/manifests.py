@@ -11,8 +11,14 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
-from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
-from txregistry.interfaces.manifests import IManifestStore
+from txregistry.interfaces.driver import (
+    Change,
+    DriverError,
+    IStorageDriver,
+    PathNotFound,
+    PutFile,
+)
+from txregistry.interfaces.manifests import IManifestStore, PartlyDeleted
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec import mediatypes
@@ -189,36 +195,46 @@ class LinkedManifests:
     async def _delete(self, digest: Digest) -> Tags:
         if await self._link(digest) is None:
             raise ManifestUnknown(str(digest))
-        # Tags first: a dangling tag would be worse than none.
-        untagged = await self._untag(digest)
-        self._cache.drop(self._name, digest)
-        await self._unlink(digest)
-        # A concurrent lookup may have re-cached it.
-        self._cache.drop(self._name, digest)
+        untagged: Tags = []
+        try:
+            await self._remove(digest, untagged)
+        except DriverError as error:
+            if untagged:
+                raise PartlyDeleted(untagged, f"storage: {error.reason}") from error
+            raise
         fact = statements.manifest_gone(self._name, digest)
         await self._reconciler.removed(self._name, fact)
         return untagged
 
     @deferred
-    async def _untag(self, digest: Digest) -> Tags:
-        untagged = []
+    async def _remove(self, digest: Digest, untagged: Tags) -> None:
+        # Tags first: a dangling tag would be worse than none.
+        await self._untag(digest, untagged)
+        self._cache.drop(self._name, digest)
+        try:
+            await self._unlink(digest)
+        finally:
+            # A concurrent lookup may have re-cached it.
+            self._cache.drop(self._name, digest)
+
+    @deferred
+    async def _untag(self, digest: Digest, untagged: Tags) -> None:
         for tag in await self._tags.lookup(digest=digest):
             try:
                 await self._tags.untag(tag=tag, digest=digest)
             except ManifestUnknown:
                 continue  # the tag was moved or deleted since
             untagged.append(tag)
-        return untagged
 
     @deferred
     async def _unlink(self, digest: Digest) -> None:
         links = Links(self._driver)
         old_style = await self._is_old_style(digest)
-        revision = layout.revision(self._name, digest)
-        await links.remove(revision, layout.REPOSITORIES)
-        if old_style:
+        if old_style:  # the link first: without signatures it would be one of a layer
             layer = layout.layer_link(self._name, digest)
             await links.remove(layer, layout.REPOSITORIES)
+        revision = layout.revision(self._name, digest)
+        await links.remove(revision, layout.REPOSITORIES)
 
     @deferred
     async def _mount(self, digest: Digest) -> Manifest:

@@ -6,10 +6,12 @@ import posixpath
 from collections.abc import Sequence
 
 import attrs
+from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import (
     Change,
+    DriverError,
     IPruner,
     IStorageDriver,
     PathNotFound,
@@ -24,6 +26,7 @@ class Links:
     """Reads and writes link files. An empty or broken one counts as missing."""
 
     _driver: IStorageDriver
+    _log = Logger()
 
     @deferred
     async def read(self, path: str) -> Digest | None:
@@ -60,12 +63,25 @@ class Links:
         """Remove a link, or a directory of links, and directories left empty.
 
         :param stop: an ancestor directory that stays.
-        :return: fires with whether it was there.
+        :return: fires with whether it was there. Fails with a ``DriverError`` only if
+            the link may still be there: an empty directory that stays is logged.
         """
         try:
             await self._driver.delete(path=path, durable=durable)
         except PathNotFound:
             return False
-        if IPruner.providedBy(self._driver):
-            await IPruner(self._driver).prune(path=posixpath.dirname(path), stop=stop)
+        await self.prune(posixpath.dirname(path), stop)
         return True
+
+    @deferred
+    async def prune(self, path: str, stop: str) -> None:
+        """Remove a directory if it is empty, then its parent; logs what fails.
+
+        :param stop: an ancestor directory that stays.
+        """
+        if not IPruner.providedBy(self._driver):
+            return
+        try:
+            await IPruner(self._driver).prune(path=path, stop=stop)
+        except DriverError as error:
+            self._log.warn("an empty directory stays: {error}", error=str(error))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,9 +18,26 @@ from txregistry.interfaces.driver import FileRequest
 from txregistry.interfaces.events import Action
 from txregistry.interfaces.observe import Exchange
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content import store
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
+
+
+@contextmanager
+def looks(driver: LocatingDriver) -> Iterator[list[tuple[str, str]]]:
+    """Give the paths that a driver is asked about, each with the method."""
+    found: list[tuple[str, str]] = []
+    with ExitStack() as stack:
+        for name in ("get", "stat", "reader"):
+            works = getattr(driver, name)
+
+            def watched(path, name=name, works=works):
+                found.append((name, path))
+                return works(path)
+
+            stack.enter_context(patch.object(driver, name, watched, create=True))
+        yield found
 
 
 class BlobTests(WebCase):
@@ -191,6 +211,25 @@ class RedirectTests(SynchronousTestCase):
         got = self.house.send("GET", self.path, Range="bytes=2-3")
         self.assertEqual((got.status, got.body), (206, b"nt"))
         self.assertEqual(self.house.send("HEAD", self.path).status, 200)
+
+    def test_one_look(self) -> None:
+        """Whether a client is sent on or not, the storage is asked once."""
+        data, link = layout.blob_data(self.digest), layout.layer_link
+        missing = Digest.of(b"missing")
+        with looks(self.driver) as found:
+            self.assertEqual(self.house.send("GET", self.path).status, 307)
+            self.assertEqual(found, [("stat", data)])
+            found.clear()
+            path = self.path.replace(str(self.digest), str(missing))
+            self.assertEqual(self.house.send("GET", path).status, 404)
+            self.assertEqual(found, [("get", link(RepositoryName("a/b"), missing))])
+            found.clear()
+            self.driver.store = ""
+            self.assertEqual(self.house.send("GET", self.path).status, 200)
+            self.assertEqual(found, [("reader", data)])
+            found.clear()
+            self.assertEqual(self.house.send("HEAD", self.path).status, 200)
+            self.assertEqual(found, [("stat", data)])
 
     def test_disabled(self) -> None:
         """So does everybody where redirects are disabled."""

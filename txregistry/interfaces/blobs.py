@@ -77,8 +77,8 @@ class IBlobLocator(Interface):
     def locate(digest: Digest, request: FileRequest) -> Deferred[BlobLocation | None]:
         """Fire with where a client reads a blob that is there, and verified.
 
-        :return: fires with ``None`` for what has to be opened, or cannot be had: who
-            opens it is told why. Fails as ``open`` does where access is refused.
+        :return: fires with ``None`` for what has to be opened. Fails as ``open`` does
+            where it is known that this would fail.
         """
 
 

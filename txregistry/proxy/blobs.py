@@ -237,7 +237,10 @@ class LocatedProxyBlobs(ProxyBlobs):
         which links what the upstream lets this one have.
         """
         stored = cast(IBlobLocator, self._local)
-        location = await stored.locate(digest=digest, request=request)
+        try:
+            location = await stored.locate(digest=digest, request=request)
+        except BlobUnknown:
+            return None
         if location is None:
             return None
         self._cache.meter.count(Count.REQUESTS, "blob")

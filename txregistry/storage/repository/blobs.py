@@ -3,7 +3,8 @@
 Note [Located]. A client that is sent to the storage reads without a lease and without
 us: what it is sent to has to be there, be verified, and stay for a while. So the
 content is looked at, which is one question to the storage, also where its descriptor
-is remembered; a collection under way spares it as it does what was asked for lately.
+is remembered; a collection under way spares it as it does what was asked for lately. A
+client for whom there is no URL is found out first: what it opens is looked at then.
 """
 
 from __future__ import annotations
@@ -240,15 +241,18 @@ class LocatedBlobs(LinkedBlobs):
 
         Content that is not verified has to come through us, who find out meanwhile.
         """
-        try:
-            seen = await self.look_at(digest)
-        except BlobUnknown:
+        url = await self._url(digest, request)
+        if url is None:
             return None
+        seen = await self.look_at(digest)
         if not seen.is_verified:
             return None
-        path = layout.blob_data(seen.descriptor.digest)
-        url = await self._urls.url(path=path, request=request)
+        if seen.descriptor.digest != digest:
+            url = await self._url(seen.descriptor.digest, request)
         return None if url is None else BlobLocation(seen.descriptor, url)
+
+    def _url(self, digest: Digest, request: FileRequest) -> Deferred[str | None]:
+        return self._urls.url(path=layout.blob_data(digest), request=request)
 
 
 def _accept(status: UploadStatus) -> None:

@@ -363,16 +363,32 @@ class BelievedTests(Deletions, RepositoryCase):
         """A blob whose link is gone is deleted, and redis is told later."""
         self.push()
         self.successResultOf(self.blobs.stat(DIGEST))
-        delete = type(self.driver).delete
-
-        def last(driver, path: str, durable: bool = True):
-            self.redis.factory.size = 0
-            return delete(driver, path, durable)
-
-        with patch.object(type(self.driver), "delete", last):
+        with patch.object(type(self.driver), "delete", self.last("delete")):
             self.successResultOf(self.blobs.delete(DIGEST))
         self.failureResultOf(self.blobs.stat(DIGEST), BlobUnknown)
         self.assertEqual(self.house.descriptors.owes, 1)
         self.redis.factory.size = 2
         self.clock.advance(RETRY_SECONDS)
         self.assertEqual(self.house.descriptors.owes, 0)
+
+    def test_lost_while_redis_goes(self) -> None:
+        """Content that the storage has lost is missing, and no outage."""
+        for method, asks in (("stat", self.blobs.stat), ("reader", self.blobs.open)):
+            self.redis.factory.size = 2
+            self.clock.advance(RETRY_SECONDS)
+            self.push()
+            self.successResultOf(self.blobs.stat(DIGEST))
+            self.successResultOf(self.driver.delete(layout.blob_data(DIGEST)))
+            with patch.object(type(self.driver), method, self.last(method)):
+                self.failureResultOf(asks(DIGEST), BlobUnknown)
+            self.assertEqual(self.house.descriptors.owes, 1)
+
+    def last(self, method: str):
+        """Give a method of the driver that redis does not outlive."""
+        works = getattr(type(self.driver), method)
+
+        def asked(driver, path: str, *args, **more):
+            self.redis.factory.size = 0
+            return works(driver, path, *args, **more)
+
+        return asked

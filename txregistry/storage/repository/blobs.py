@@ -94,7 +94,7 @@ class LinkedBlobs:
             return await self._content.look_at(descriptor.digest)
         except BlobUnknown:
             # As in open(): HEAD answers as GET would.
-            await self._descriptors.clear(digest=digest)
+            await self._forget(digest)
             raise
 
     @deferred
@@ -105,7 +105,7 @@ class LinkedBlobs:
             return await self._content.open(descriptor.digest)
         except BlobUnknown:
             # The content was deleted without the cache being told.
-            await self._descriptors.clear(digest=digest)
+            await self._forget(digest)
             raise
 
     @deferred
@@ -182,16 +182,14 @@ class LinkedBlobs:
         removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
-        await self._clear_again(digest)
+        # A concurrent lookup may have re-cached it.
+        await self._forget(digest)
         await self._reconciler.removed(self._name)
         return removed
 
     @deferred
-    async def _clear_again(self, digest: Digest) -> None:
-        """Forget what a concurrent lookup may have cached again.
-
-        A cache that is away by now is told later, and whoever looked confirms it.
-        """
+    async def _forget(self, digest: Digest) -> None:
+        """Clear what is gone from the cache; one that is away is told later."""
         with suppress(Unavailable):
             await self._descriptors.clear(digest=digest)
 

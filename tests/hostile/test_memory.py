@@ -7,12 +7,11 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from weakref import ref
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.remote.test_auth import AuthCase
-from txregistry.flow.streams import BoundedConsumer
+from txregistry.flow.collected import BodyCollector
 from txregistry.interfaces.referrers import Referrer
 from txregistry.proxy import referrers, tag_answers
 from txregistry.remote import auth, tokens
@@ -149,19 +148,20 @@ class CacheTests(SynchronousTestCase):
 
     def test_nothing_waits_for_the_collector(self) -> None:
         """What was collected of an answer goes with it, and waits for no cycles."""
-        seen: list[Any] = []
-        make = BoundedConsumer.__init__
+        seen: list[BodyCollector] = []
+        take = BodyCollector.dataReceived
 
-        def made(consumer: BoundedConsumer, *args: Any) -> None:
-            make(consumer, *args)
-            seen.append(ref(consumer))
+        def taken(collector: BodyCollector, data: bytes) -> None:
+            seen.append(collector)
+            take(collector, data)
 
-        self.patch(BoundedConsumer, "__init__", made)
+        self.patch(BodyCollector, "dataReceived", taken)
         gc.disable()
         self.addCleanup(gc.enable)
         self.house.upstream.add_manifest("a", self.listing(1), "t")
         self.assertEqual(self.house.get("/v2/a/manifests/t").status, 200)
-        self.assertEqual([one() for one in seen], [None] * len(seen))
+        self.assertEqual([one._pieces for one in seen], [[]] * len(seen))
+        self.assertEqual([one._done for one in seen], [None] * len(seen))
         self.assertTrue(seen)
 
     def test_tags(self) -> None:

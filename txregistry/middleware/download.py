@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import attrs
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.http import OK, PotentialDataLoss
+from twisted.web.http import OK
 
+from txregistry.flow.collected import BodyCollector, BodyCut
 from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import TooLong
 
 
 class NotFetched(Exception):
@@ -35,44 +32,12 @@ async def fetch(
 @deferred
 async def _fetch(client: HTTPClient, url: str, limit: int) -> bytes:
     response = await client.get(url, unbuffered=True)
-    body = _Body(limit)
-    response.deliverBody(body)
-    content = await body.done
+    try:
+        content = await BodyCollector(limit).collect(response)
+    except TooLong as error:
+        raise NotFetched(f"is longer than {limit} bytes") from error
+    except BodyCut as error:
+        raise NotFetched("ended early") from error
     if response.code != OK:
         raise NotFetched(f"is answered with {response.code}")
     return content
-
-
-@attrs.define(eq=False, slots=False)
-class _Body(Protocol):
-    """Collects a body; cancelling ``done`` closes its connection."""
-
-    _limit: int
-    _content: bytearray = attrs.field(factory=bytearray)
-    done: Deferred[bytes] = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.done = Deferred(lambda _: self._close())
-
-    def dataReceived(self, data: bytes) -> None:
-        self._content += data
-        if len(self._content) > self._limit:
-            self._fail(NotFetched(f"is longer than {self._limit} bytes"))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(bytes(self._content))
-        else:
-            self.done.errback(reason)
-
-    def _fail(self, error: Exception) -> None:
-        if not self.done.called:
-            self.done.errback(error)
-        self._close()
-
-    def _close(self) -> None:
-        self._content = bytearray()
-        if self.transport is not None:
-            self.transport.loseConnection()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -19,13 +20,9 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
+from txregistry.flow.collected import BodyCollector, BodyCut
 from txregistry.flow.deferred import deferred
-from txregistry.flow.streams import (
-    BoundedConsumer,
-    ConsumerStopped,
-    TooLong,
-    Watchdog,
-)
+from txregistry.flow.streams import ConsumerStopped, TooLong, Watchdog
 from txregistry.remote.answers import parse_date, parse_retry_after
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
@@ -218,18 +215,28 @@ async def collect(
 
     :param upstream: its host, for errors.
     :return: fires with the body. Fails with ``UpstreamFailed`` if it is longer than
-        ``max_bytes`` or ends early, with ``UpstreamTimeout`` if it stalls for
+        ``max_bytes``, with ``UpstreamBodyBroken`` if it ends early, with
+        ``UpstreamTimeout`` if it stalls for
         ``idle_seconds`` or takes more than :data:`COLLECT_SECONDS`.
     """
 
-    def timed_out(*_: object) -> None:
-        raise UpstreamTimeout({"upstream": upstream, "reason": "response too slow"})
+    def told(reason: str) -> dict[str, str]:
+        return {"upstream": upstream, "reason": reason}
 
-    consumer = BoundedConsumer(max_bytes)
+    def late(reason: str) -> Callable[[], None]:
+        return lambda: collector.fail(UpstreamTimeout(told(reason)))
+
+    idle = Watchdog(clock, idle_seconds, late("body stalled"))
+    limit = Watchdog(clock, COLLECT_SECONDS, late("response too slow"))
+    collector = BodyCollector(max_bytes, lambda _: idle.arm())
+    idle.arm()
+    limit.arm()
     try:
-        delivered = deliver(response, consumer, clock, idle_seconds, upstream)
-        await delivered.addTimeout(COLLECT_SECONDS, clock, timed_out)
-        return consumer.content
-    except (TooLong, ConsumerStopped) as error:
-        detail = {"upstream": upstream, "reason": "response too long"}
-        raise UpstreamFailed(detail) from error
+        return await collector.collect(response)
+    except TooLong as error:
+        raise UpstreamFailed(told("response too long")) from error
+    except BodyCut as error:
+        raise UpstreamBodyBroken(told("ended early")) from error
+    finally:
+        idle.disarm()
+        limit.disarm()

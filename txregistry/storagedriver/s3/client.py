@@ -11,14 +11,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
+from txregistry.flow.collected import BodyCollector, BodyCut
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff, retry
-from txregistry.flow.streams import Watchdog
+from txregistry.flow.streams import TooLong, Watchdog
 from txregistry.storagedriver.s3.answers import read_failure, read_time
 from txregistry.storagedriver.s3.endpoint import BucketPlace
 from txregistry.storagedriver.s3.pace import AnswerPace
@@ -290,60 +289,21 @@ def stop(transport: Any) -> None:
     transport.stopProducing()
 
 
-class _Collector(Protocol):
-    """Reads a body that is not large."""
+@deferred
+async def collected(response: IResponse, watchdog: Watchdog, max_bytes: int) -> bytes:
+    """Read a body; fails with ``StoreUnreachable`` if it breaks off or is too long.
 
-    def __init__(
-        self, done: Deferred[bytes], watchdog: Watchdog, max_bytes: int
-    ) -> None:
-        self._done, self._pace, self._left = done, AnswerPace(watchdog), max_bytes
-        self._pieces: list[bytes] = []
-
-    def connectionMade(self) -> None:
-        """Begin: the head has come."""
-        self._pace.begin()
-
-    def dataReceived(self, data: bytes) -> None:
-        """Keep some."""
-        self._pace.came(len(data))
-        self._left -= len(data)
-        if self._left >= 0:
-            self._pieces.append(data)
-        else:
-            stop(self.transport)
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        """Give all, or say that it is not all."""
-        if self._done.called:
-            return
-        is_whole = reason is not None and reason.check(ResponseDone, PotentialDataLoss)
-        if is_whole and self._left >= 0:
-            self._done.callback(b"".join(self._pieces))
-        else:
-            told = "it is too long" if self._left < 0 else _broken(reason)
-            self._done.errback(
-                Failure(StoreUnreachable(f"the answer broke off: {told}"))
-            )
-
-
-def _broken(reason: Failure | None) -> str:
-    return why(reason.value) if reason is not None else ""
-
-
-def collected(
-    response: IResponse, watchdog: Watchdog, max_bytes: int
-) -> Deferred[bytes]:
-    """Read a body; fails with ``StoreUnreachable`` if it breaks off or is too long."""
-    collector: _Collector
-
-    def give_up(_: Deferred[bytes]) -> None:
-        if collector.transport is not None:
-            stop(collector.transport)
-
-    done: Deferred[bytes] = Deferred(give_up)
-    collector = _Collector(done, watchdog, max_bytes)
-    response.deliverBody(collector)
-    return done
+    :param watchdog: is armed as bytes come; see :class:`AnswerPace`.
+    """
+    pace = AnswerPace(watchdog)
+    pace.begin()
+    try:
+        return await BodyCollector(max_bytes, pace.came).collect(response)
+    except TooLong as error:
+        raise StoreUnreachable("the answer broke off: it is too long") from error
+    except BodyCut as error:
+        reason = why(error.__cause__)
+        raise StoreUnreachable(f"the answer broke off: {reason}") from error
 
 
 class _Dropped(Protocol):

@@ -41,10 +41,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "interfaces": ({"spec"}, CORE),
     "private_names": (set(), set()),
     "speed": ({"private_names"}, CORE),
-    "flow": ({"speed"}, CORE | {"sqlite3"}),
+    # OpenSSL for connections that are not verified, of the upstream and of a store.
+    "flow": ({"speed"}, CORE | {"sqlite3", "OpenSSL"}),
     "flow/redis": ({"flow", "speed", "private_names"}, CORE | {"txredisapi"}),
     "storagedriver/filesystem": (BELOW, CORE),
-    "storagedriver/s3": (BELOW, CORE | {"OpenSSL", "botocore"}),
+    "storagedriver/s3": (BELOW, CORE | {"botocore"}),
     "storagedriver": (BELOW | {"storagedriver/filesystem", "storagedriver/s3"}, CORE),
     "storage/tree": (BELOW, CORE),
     "storage/caches": (BELOW | {"flow/redis"}, CORE),

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
-    CertificateOptions,
     PrivateCertificate,
     optionsForClientTLS,
     platformTrust,
     trustRootFromCertificates,
 )
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 from zope.interface import implementer
 
+from txregistry.flow.unverified_tls import UnverifiedTls
 from txregistry.remote.egress import ProxiedAgent
 from txregistry.remote.targets import CheckedEndpoints, Targets
 from txregistry.remote.variables import egress_proxies, proxy_bypass
@@ -42,22 +40,6 @@ class TlsFiles:
     insecure: bool = False
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-@attrs.define(eq=False)
-class _Unverified:
-    """TLS connections without verification, for ``proxy.tls.insecure``."""
-
-    _hostname: str
-    _context: SSL.Context
-
-    def clientConnectionForTLS(
-        self, tlsProtocol: TLSMemoryBIOProtocol
-    ) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        connection.set_tlsext_host_name(self._hostname.encode("idna"))
-        return connection
-
-
 @implementer(IPolicyForHTTPS)
 @attrs.define(eq=False)
 class UpstreamPolicy:
@@ -69,6 +51,7 @@ class UpstreamPolicy:
     _files: TlsFiles
     _trust: Any = attrs.field(init=False)
     _client_certificate: PrivateCertificate | None = attrs.field(init=False)
+    _unverified: UnverifiedTls | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         files = self._files
@@ -78,24 +61,20 @@ class UpstreamPolicy:
             self._client_certificate = PrivateCertificate.loadPEM(
                 files.certificate + files.key
             )
+        self._unverified = None
+        if files.insecure:
+            self._unverified = UnverifiedTls(self._client_certificate)
 
     def creatorForNetloc(
         self, hostname: bytes, port: int
     ) -> IOpenSSLClientConnectionCreator:
         """Return the creator of TLS connections to a host."""
-        name = hostname.decode("ascii")
-        if self._files.insecure:
-            certificate = self._client_certificate
-            options = CertificateOptions(
-                privateKey=None
-                if certificate is None
-                else certificate.privateKey.original,
-                certificate=None if certificate is None else certificate.original,
-                verify=False,
-            )
-            return _Unverified(name, options.getContext())
+        if self._unverified is not None:
+            return self._unverified.creatorForNetloc(hostname, port)
         creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
-            name, trustRoot=self._trust, clientCertificate=self._client_certificate
+            hostname.decode("ascii"),
+            trustRoot=self._trust,
+            clientCertificate=self._client_certificate,
         )
         return creator
 

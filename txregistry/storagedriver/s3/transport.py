@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-from OpenSSL import SSL
 from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
@@ -16,12 +15,10 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import (
     IConsumer,
-    IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.client import (
     URI,
@@ -33,9 +30,10 @@ from twisted.web.iweb import (
     IAgent,
     IAgentEndpointFactory,
     IBodyProducer,
-    IPolicyForHTTPS,
 )
 from zope.interface import implementer
+
+from txregistry.flow.unverified_tls import UnverifiedTls
 
 #: Connections that are kept for the next question, and for how many seconds: most
 #: servers close them after a minute.
@@ -45,26 +43,6 @@ _CONNECT_SECONDS = 10
 
 #: Bytes per read of a socket, and per write of a body.
 _READ_BYTES = 256 * 1024
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-@attrs.frozen
-class _Unverified:
-    _context: SSL.Context
-    _host: bytes
-
-    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        connection.set_tlsext_host_name(self._host)
-        return connection
-
-
-@implementer(IPolicyForHTTPS)
-class _NoVerification:
-    """For ``skipverify``: whoever answers is believed."""
-
-    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:
-        return _Unverified(CertificateOptions(verify=False).getContext(), hostname)
 
 
 @implementer(IStreamClientEndpoint)
@@ -118,7 +96,7 @@ def open_connections(reactor: Any, skip_verify: bool) -> Connections:
     pool.maxPersistentPerHost = _KEPT_CONNECTIONS
     pool.cachedConnectionTimeout = _KEPT_SECONDS
     pool.retryAutomatically = False  # the client does, with all kinds of questions
-    policy: Any = _NoVerification() if skip_verify else BrowserLikePolicyForHTTPS()
+    policy: Any = UnverifiedTls() if skip_verify else BrowserLikePolicyForHTTPS()
     agent = Agent.usingEndpointFactory(reactor, _Endpoints(reactor, policy), pool)
     return Connections(agent, pool.closeCachedConnections)
 

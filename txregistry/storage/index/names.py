@@ -84,7 +84,7 @@ class Names:
     @deferred
     async def tags(self, name: RepositoryName, after: str, limit: int | None) -> Tags:
         """Fire with the tags that sort after ``after``, by code point."""
-        known: Tags | None = await self._indexed(
+        known = await self._indexed(
             lambda: self._reconciler.tags(name),
             lambda: self._reconciler.index.queries.tags(name, after, limit),
         )
@@ -95,7 +95,7 @@ class Names:
     @deferred
     async def tags_of(self, name: RepositoryName, digest: Digest) -> Tags:
         """Fire with the tags that may stand for a digest, sorted."""
-        known: Tags | None = await self._indexed(
+        known = await self._indexed(
             lambda: self._reconciler.digests(name),
             lambda: self._reconciler.index.queries.tags_of(name, digest),
         )

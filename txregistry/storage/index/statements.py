@@ -7,7 +7,6 @@ the old rows in one step. Its size costs no memory.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import attrs
 
@@ -40,6 +39,10 @@ DELETE FROM seen;
 """
 
 
+#: One value of a statement, or of a row.
+Value = str | int | None
+
+
 @attrs.frozen
 class Fact:
     """An SQL statement.
@@ -49,7 +52,7 @@ class Fact:
 
     part: str
     query: str
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
 
 
 #: The part of an index that belongs to no repository.

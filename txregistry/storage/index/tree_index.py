@@ -16,7 +16,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -28,8 +28,8 @@ from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.spec.errors import Unavailable
 from txregistry.storage.index import statements
-from txregistry.storage.index.queries import IndexQueries
-from txregistry.storage.index.statements import Fact
+from txregistry.storage.index.queries import IndexQueries, Row
+from txregistry.storage.index.statements import Fact, Value
 
 T = TypeVar("T")
 
@@ -203,10 +203,10 @@ class TreeIndex:
         finally:
             self._looks.remove(looking)
 
-    def _rows(self, query: str, values: tuple[Any, ...]) -> Deferred[list[Any]]:
+    def _rows(self, query: str, values: tuple[Value, ...]) -> Deferred[list[Row]]:
         believed = self.believed
 
-        def ask(db: sqlite3.Connection) -> list[Any]:
+        def ask(db: sqlite3.Connection) -> list[Row]:
             self.flush(db)
             rows = db.execute(query, values).fetchall()
             if self.epoch != believed:

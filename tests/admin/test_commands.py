@@ -11,15 +11,18 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
 from txregistry.admin.commands import (
+    CollectCommand,
     CommandRefused,
     HealthCommand,
-    RefusedCommand,
+    NoCollector,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubFinding,
@@ -62,11 +65,14 @@ class HealthTests(SynchronousTestCase):
 
 
 class RefusedTests(SynchronousTestCase):
-    """A command that this daemon does not run."""
+    """A collection that this daemon does not make."""
 
     def test_why(self) -> None:
         """It says why."""
-        done = RefusedCommand("not here").run(Requester("root"), {}, lambda _: None)
+        collector = NoCollector("not here")
+        verifyObject(ICollector, collector)
+        command = CollectCommand(lambda _: collector)
+        done = command.run(Requester("root"), {}, lambda _: None)
         failure = self.failureResultOf(done, CommandRefused)
         self.assertEqual(str(failure.value), "not here")
 

@@ -129,7 +129,7 @@ class ControlTests(SynchronousTestCase):
     def test_busy(self) -> None:
         """A second collection is told that there is a first."""
         self.ask({"command": "collect"})
-        self.collector.done.errback(CollectionBusy())
+        self.collector.done.errback(CollectionBusy("one is under way"))
         self.assertIn("under way", self.answers()[0]["error"])
 
     def test_reload(self) -> None:

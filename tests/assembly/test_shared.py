@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import Mock
 
+import attrs
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.namespaces import shared_house
-from txregistry.admin.commands import CollectCommand, RefusedCommand
+from tests.web.test_audit import Trail
+from txregistry.admin.commands import CommandRefused
 from txregistry.assembly.context import make_context
 from txregistry.assembly.expiry import expiry_plan, tell_of_ttl
 from txregistry.assembly.listeners import _commands
@@ -20,6 +22,7 @@ from txregistry.assembly.storage import _descriptors
 from txregistry.config.model import Config
 from txregistry.config.proxy import Proxy
 from txregistry.config.read import ConfigurationError, read_config
+from txregistry.interfaces.audit import Requester
 from txregistry.testing.house import TestHouse
 
 
@@ -79,15 +82,20 @@ class SharedTests(SynchronousTestCase):
             self.assertEqual(len(told), count)
 
     def test_collection(self) -> None:
-        """The daemon refuses it."""
-        context = self.context(config(inmemory={}))
-        for house, kind in (
-            (shared_house(self.mktemp()), RefusedCommand),
-            (TestHouse(), CollectCommand),
+        """The daemon refuses it, and the trail says who asked."""
+        trail = Trail()
+        context = attrs.evolve(self.context(config(inmemory={})), audit=trail)
+        for house, outcomes in (
+            (shared_house(self.mktemp()), ["REFUSED"]),
+            (TestHouse(), ["done"]),
         ):
-            backend = Mock(local=house.stored)
-            commands = _commands(context, backend, Mock())
-            self.assertIsInstance(commands["collect"], kind)
+            commands = _commands(context, Mock(local=house.stored), Mock())
+            done = commands["collect"].run(Requester("ann"), {}, lambda _: None)
+            done.addErrback(lambda failure: failure.trap(CommandRefused) and None)
+            self.successResultOf(done)
+            told = [(entry.who, entry.outcome) for entry in trail.entries]
+            self.assertEqual(told, [("ann", outcome) for outcome in outcomes])
+            trail.entries.clear()
 
     def test_holders(self) -> None:
         """Who holds damaged content is found in the tree, as others link as well."""

@@ -31,7 +31,9 @@ class CollectHereTests(SynchronousTestCase):
         """The collector of the storage does it; progress and report are given on."""
         storage = SimpleNamespace(local=SimpleNamespace(collector=Collector()))
 
-        def work_offline(config: Any, work: Any, unlocked: bool) -> CollectReport:
+        def work_offline(
+            config: Any, work: Any, unlocked: bool, action: str
+        ) -> CollectReport:
             self.assertTrue(unlocked)
             return self.successResultOf(Deferred.fromCoroutine(work(context, storage)))
 

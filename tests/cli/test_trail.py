@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.cli import trail
-from txregistry.cli.trail import TrailBroken, audit_trail
+from txregistry.cli.trail import TrailBroken, audit_trail, record_refusal
 from txregistry.config.model import AuditSection, Log
 from txregistry.interfaces.audit import AuditEntry
 from txregistry.observe.audit import AuditLog
@@ -62,3 +62,27 @@ class TrailTests(SynchronousTestCase):
         self.patch(sys, "stderr", io.StringIO())
         self.record(Log())
         self.assertEqual(sys.stderr.getvalue().count("who=root"), 1)
+
+    def test_disabled(self) -> None:
+        """Nothing is written, and no file made, as by the daemon."""
+        path = self.mktemp()
+        self.patch(sys, "stderr", io.StringIO())
+        log = Log(audit=AuditSection(disabled=True, path=path))
+        self.record(log)
+        record_refusal(log, "collect", "busy")
+        self.assertFalse(os.path.exists(path))
+        self.assertEqual(sys.stderr.getvalue(), "")
+
+    def test_refusal(self) -> None:
+        """Work that was not begun is written to a file that is there."""
+        path = self.mktemp()
+        log = Log(audit=AuditSection(path=path))
+        record_refusal(log, "verify", "busy")
+        self.assertFalse(os.path.exists(path))
+        with open(path, "w"):
+            pass
+        record_refusal(log, "verify", "busy")
+        with open(path) as file:
+            (line,) = file
+        self.assertIn("action=verify outcome=REFUSED who=", line)
+        self.assertIn("detail=busy", line)

@@ -40,7 +40,9 @@ class VerifyHereTests(SynchronousTestCase):
             self.caches.append(is_cache)
             return Scrubber()
 
-        def work_offline(config: Any, work: Any, unlocked: bool) -> ScrubReport:
+        def work_offline(
+            config: Any, work: Any, unlocked: bool, action: str
+        ) -> ScrubReport:
             context = make_context(config, MemoryReactorClock(), {}, lambda: 0.5)
             done = work(context, SimpleNamespace(local=local))
             return self.successResultOf(Deferred.fromCoroutine(done))

@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import (
-    CollectionBusy,
+    CollectionRefused,
     CollectOptions,
+    CollectReport,
     ICollector,
     Progress,
 )
@@ -76,23 +78,24 @@ class CollectCommand:
             report = await self._collector_for(who).collect(
                 options=wanted, tell=progress
             )
-        except CollectionBusy as error:
-            raise CommandRefused("a collection is under way already") from error
+        except CollectionRefused as error:
+            raise CommandRefused(str(error)) from error
         return attrs.asdict(report)
 
 
+@implementer(ICollector)
 @attrs.frozen
-class RefusedCommand:
-    """A command that this daemon does not run, and why."""
+class NoCollector:
+    """The collector of a daemon that does not collect, and why."""
 
     _why: str
 
     @deferred
-    async def run(
-        self, who: Requester, options: Mapping[str, Any], tell: Tell
-    ) -> dict[str, Any]:
+    async def collect(
+        self, options: CollectOptions, tell: Callable[[Progress], None]
+    ) -> CollectReport:
         """Refuse it."""
-        raise CommandRefused(self._why)
+        raise CollectionRefused(self._why)
 
 
 @attrs.frozen

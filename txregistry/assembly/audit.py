@@ -20,7 +20,7 @@ from txregistry.interfaces.audit import (
     Requester,
 )
 from txregistry.interfaces.collection import (
-    CollectionBusy,
+    CollectionRefused,
     CollectOptions,
     CollectReport,
     ICollector,
@@ -60,7 +60,7 @@ class AuditedCollector:
         try:
             report = await self._collector.collect(options=options, tell=tell)
         except Exception as error:
-            self._record(options, *_failure(error, CollectionBusy))
+            self._record(options, *_failure(error, CollectionRefused))
             raise
         untagged = " and untagged manifests" if options.delete_untagged else ""
         self._record(options, DONE, f"unreferenced content{untagged}")

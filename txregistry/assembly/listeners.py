@@ -15,7 +15,7 @@ from txregistry.admin.commands import (
     CollectCommand,
     Command,
     HealthCommand,
-    RefusedCommand,
+    NoCollector,
     ReloadCommand,
     VerifyCommand,
 )
@@ -193,7 +193,9 @@ def _commands(
         return AuditedScrubber(backend.scrubber, audit, who)
 
     def collector(who: Requester) -> ICollector:
-        return AuditedCollector(backend.local.collector, audit, who)
+        local = backend.local
+        shared = NoCollector(_NOT_COLLECTED) if local.driver.is_shared else None
+        return AuditedCollector(shared or local.collector, audit, who)
 
     commands: dict[str, Command] = {
         "health": HealthCommand(diagnosis(backend).problems),
@@ -202,10 +204,7 @@ def _commands(
     }
     commands |= _image_commands(backend.images, audit)
     if has_own:
-        is_shared = backend.local.driver.is_shared
-        commands["collect"] = (
-            RefusedCommand(_NOT_COLLECTED) if is_shared else CollectCommand(collector)
-        )
+        commands["collect"] = CollectCommand(collector)
     return commands
 
 

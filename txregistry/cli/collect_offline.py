@@ -35,4 +35,5 @@ def collect_here(
             options=options, tell=lambda made: tell(made.stage, made.done)
         )
 
-    return attrs.asdict(work_offline(config, work, unlocked))
+    action = "" if options.dry_run else "collect"
+    return attrs.asdict(work_offline(config, work, unlocked, action))

@@ -26,7 +26,7 @@ from txregistry.assembly.ownpaths import (
 )
 from txregistry.assembly.storage import StorageParts, build_storage
 from txregistry.cli.exits import OfflineFailed
-from txregistry.cli.trail import TrailBroken, audit_trail
+from txregistry.cli.trail import TrailBroken, audit_trail, record_refusal
 from txregistry.config.model import Config
 from txregistry.daemon.lock import DirectoryBusy, DirectoryLock
 from txregistry.daemon.storage import Journaling
@@ -71,12 +71,43 @@ def _check_owner(directory: str) -> None:
             )
 
 
-def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -> T:
+def work_offline(
+    config: Config, work: StorageWork[T], unlocked: bool = False, action: str = ""
+) -> T:
     """Do work with the lock of the storage held, on a reactor of its own.
 
     :param unlocked: also where nothing tells whether a registry uses the storage.
+    :param action: what is recorded in the audit trail if it is not begun; empty for
+        what would change nothing.
     :raise OfflineFailed: another process has the storage, the audit trail cannot be
         written, or the work failed.
+    """
+    try:
+        lock = _locked(config, unlocked)
+    except OfflineFailed as error:
+        if action:
+            _record_refusal(config, action, str(error))
+        raise
+    try:
+        with audit_trail(config.log):
+            return _react(lambda reactor: _run(reactor, config, work))
+    except TrailBroken as error:
+        raise OfflineFailed(str(error)) from error
+    finally:
+        lock.stopService()
+
+
+def _record_refusal(config: Config, action: str, why: str) -> None:
+    try:
+        record_refusal(config.log, action, why)
+    except TrailBroken as error:
+        sys.stderr.write(f"{error}\n")  # why it is refused matters more
+
+
+def _locked(config: Config, unlocked: bool) -> DirectoryLock:
+    """Take the lock of the storage.
+
+    :raise OfflineFailed: another process has it, or may have.
     """
     check_lock(config, unlocked)
     place = beside_the_tree(config, "lock")
@@ -88,13 +119,7 @@ def work_offline(config: Config, work: StorageWork[T], unlocked: bool = False) -
         raise OfflineFailed(
             f"{error}, and its control socket does not answer"
         ) from error
-    try:
-        with audit_trail(config.log):
-            return _react(lambda reactor: _run(reactor, config, work))
-    except TrailBroken as error:
-        raise OfflineFailed(str(error)) from error
-    finally:
-        lock.stopService()
+    return lock
 
 
 def _react(run: Callable[[Any], Awaitable[T]]) -> T:

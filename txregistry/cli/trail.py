@@ -17,7 +17,10 @@ import attrs
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
+from txregistry.admin.requester import ourselves
 from txregistry.config.model import Log
+from txregistry.interfaces.audit import REFUSED, AuditEntry
+from txregistry.observe.audit import AuditLog
 from txregistry.observe.logs import AuditSplitter, format_lines
 from txregistry.observe.outlet import AUDIT_MODE, ILines, open_log
 
@@ -48,12 +51,31 @@ class Nothing:
         """Ignore an event."""
 
 
+def record_refusal(log: Log, action: str, why: str) -> None:
+    """Record work that was not begun.
+
+    A file that is not there is not made: of all refusals the one of root is to leave
+    no file that the daemon's user cannot write to.
+
+    :param action: ``collect`` or ``verify``.
+    :raise TrailBroken: the file of the trail cannot be opened.
+    """
+    if log.audit.path and not os.path.exists(log.audit.path):
+        return
+    who = ourselves()
+    with audit_trail(log):
+        AuditLog().record(AuditEntry(action, REFUSED, who.who, who.peer, detail=why))
+
+
 @contextmanager
 def audit_trail(log: Log) -> Iterator[None]:
-    """Write the audit trail while a block runs.
+    """Write the audit trail while a block runs, unless it is disabled.
 
     :raise TrailBroken: its file cannot be opened.
     """
+    if log.audit.disabled:
+        yield
+        return
     with _lines(log) as lines:
         formatting = format_lines(log.formatter, log.fields, lines)
         observer = AuditSplitter(Nothing(), formatting)

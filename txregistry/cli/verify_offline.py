@@ -52,7 +52,7 @@ def verify_here(
     def progress(made: ScrubProgress) -> None:
         tell(attrs.asdict(made))
 
-    return attrs.asdict(work_offline(config, work, unlocked))
+    return attrs.asdict(work_offline(config, work, unlocked, "verify"))
 
 
 async def _stoppable(context: Context, work: Deferred[ScrubReport]) -> ScrubReport:

@@ -58,7 +58,11 @@ class Progress:
     done: int
 
 
-class CollectionBusy(Exception):
+class CollectionRefused(Exception):
+    """A collection was not begun; the message says why."""
+
+
+class CollectionBusy(CollectionRefused):
     """A collection is under way already."""
 
 
@@ -71,6 +75,6 @@ class ICollector(Interface):
         """Collect once.
 
         :param tell: is told now and then how far it has come.
-        :return: fires with what was done. Fails with ``CollectionBusy``, or a
+        :return: fires with what was done. Fails with ``CollectionRefused``, or a
             ``DriverError``, and then what went was right to go. Cancelling stops.
         """

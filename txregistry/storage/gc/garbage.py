@@ -64,7 +64,7 @@ class Collector:
     async def collect(self, options: CollectOptions, tell: Tell) -> CollectReport:
         """Collect once; see :class:`ICollector`."""
         if self._busy:
-            raise CollectionBusy()
+            raise CollectionBusy("a collection is under way already")
         self._busy = True
         pins = self._content.pins
         pins.begin()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.assembly.expiry import expiry_plan
+from tests.namespaces import shared_house
+from txregistry.assembly.expiry import expiry_plan, news_of_ttl
 from txregistry.config.proxy import Proxy, Upstream
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.house import TestHouse
@@ -29,3 +30,23 @@ class PlanTests(SynchronousTestCase):
         """What is no cache is not local to one either."""
         plan = expiry_plan(Proxy(), TestHouse().stored)
         self.assertFalse(plan.is_kept(RepositoryName.parse("a")))
+
+
+class NewsTests(SynchronousTestCase):
+    """What another ``proxy.ttl`` means."""
+
+    def test_of_one_process(self) -> None:
+        """It applies to what is cached already."""
+        local = TestHouse().stored
+        told = news_of_ttl(7200.0, local)
+        self.assertIn("what was not used for 2h is deleted", told)
+        self.assertIn("none of it expires", news_of_ttl(0.0, local))
+        self.assertEqual(expiry_plan(Proxy(ttl=7200.0), local).ttl_seconds, 7200.0)
+
+    def test_of_several(self) -> None:
+        """It has no effect where the ledger does not have the uses of all."""
+        local = shared_house(self.mktemp()).stored
+        self.assertIn("has no effect", news_of_ttl(7200.0, local))
+        self.assertIn("none of it expires", news_of_ttl(0.0, local))
+        local.databases.ledger.is_shared = True
+        self.assertIn("is deleted", news_of_ttl(7200.0, local))

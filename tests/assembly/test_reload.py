@@ -261,6 +261,8 @@ class CacheTests(DaemonCase):
         self.start(proxy=CACHE)
         report = self.reload(proxy={**CACHE, "ttl": "10s"})
         self.assertEqual(report.changed, ("proxy.ttl",))
+        (told,) = report.warnings
+        self.assertIn("is cached already: what was not used for 10s is deleted", told)
         self.reactor.advance(60)
 
     def test_files_of_the_upstream(self) -> None:

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstreams import upstream_table
+from txregistry.config.fields import spoken_duration
 from txregistry.config.proxy import Proxy
 from txregistry.expiry.plan import ExpiryPlan, keep_nothing
 from txregistry.expiry.reaper import Reaper
@@ -18,6 +19,11 @@ from txregistry.storage.content.inventory import Inventory
 from txregistry.storage.tree import layout
 
 _log = Logger(namespace="txregistry.assembly.expiry")
+
+_NO_EFFECT = (
+    "proxy.ttl has no effect: others use the storage, and this process does not know"
+    " what they use"
+)
 
 
 def expiry_plan(proxy: Proxy, local: LocalRegistry) -> ExpiryPlan:
@@ -36,12 +42,24 @@ def knows_uses(local: LocalRegistry) -> bool:
 
 def tell_of_ttl(proxy: Proxy, local: LocalRegistry) -> None:
     """Log that a cache does not let things expire although it was told to."""
-    lives = (proxy.ttl, *(upstream.ttl for upstream in proxy.upstreams.values()))
-    if any(lives) and not knows_uses(local):
-        _log.warn(
-            "proxy.ttl has no effect: others use the storage, and this process does not"
-            " know what they use"
-        )
+    if any(_lives(proxy)) and not knows_uses(local):
+        _log.warn(_NO_EFFECT)
+
+
+def _lives(proxy: Proxy) -> tuple[float, ...]:
+    return proxy.ttl, *(upstream.ttl for upstream in proxy.upstreams.values())
+
+
+def news_of_ttl(ttl: float, local: LocalRegistry) -> str:
+    """Say what another time to live means for what is cached already."""
+    if ttl and not knows_uses(local):
+        return _NO_EFFECT
+    if not ttl:
+        return "proxy.ttl applies to what is cached already: none of it expires now"
+    return (
+        "proxy.ttl applies to what is cached already: what was not used for"
+        f" {spoken_duration(ttl)} is deleted, beginning within a minute"
+    )
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from txregistry.assembly.context import Context
-from txregistry.assembly.expiry import Expiry, expiry_plan
+from txregistry.assembly.expiry import Expiry, expiry_plan, news_of_ttl
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
@@ -177,8 +177,14 @@ class Running:
             (*changes.live, *_beside(changes.live, files)),
             {needed.key: needed.why for needed in changes.restart},
             (),
-            tuple(renewal.warnings),
+            (*renewal.warnings, *self._news(changes.live)),
         )
+
+    def _news(self, live: Iterable[str]) -> Iterable[str]:
+        """Return what a changed key does to what is stored already."""
+        if self._parts.cache is not None and "proxy.ttl" in live:
+            local = self._parts.backend.local
+            yield news_of_ttl(self._context.config.proxy.ttl, local)
 
     def _make(self, context: Context, renewal: Renewal) -> _Made:
         parts, before, config = self._parts, self._context.config, context.config

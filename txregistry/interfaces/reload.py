@@ -18,7 +18,8 @@ class ReloadReport:
     :ivar changed: keys, or sections whose files changed, that were applied.
     :ivar restart: changed keys that need a restart, with the reason.
     :ivar problems: why nothing was applied; the previous configuration stays in force.
-    :ivar warnings: about unknown keys, and keys without the expected effect.
+    :ivar warnings: about unknown keys, keys without the expected effect, and what a
+        changed key does to what is stored already.
     """
 
     changed: tuple[str, ...] = ()

@@ -114,28 +114,34 @@ class Content:
     async def verify(self, digest: Digest) -> bool:
         """Fire with whether stored content matches its digest."""
         for _ in range(_RACES):
-            try:
-                found = await self._driver.stat(layout.blob_data(digest))
-            except PathNotFound:
-                return False
-            known = await self.integrity.find(digest, found.identity, found.size)
+            identity, known = await self._recorded(digest)
             if known is None:
-                known = await self.integrity.verify(digest, found.identity)
+                known = await self.integrity.verify(digest, identity)
             if known is not None:
                 return known
         return False
 
     @deferred
     async def is_known(self, digest: Digest) -> bool:
-        """Fire with whether stored content was verified before; reads none of it."""
+        """Fire with whether stored content was verified before; reads none of it.
+
+        Of a driver that cannot tell files apart nothing is known.
+        """
+        identity, known = await self._recorded(digest)
+        return known is True and bool(identity)
+
+    @deferred
+    async def _recorded(self, digest: Digest) -> tuple[str, bool | None]:
+        """Fire with the identity of content, and whether it is known to be sound.
+
+        What is not there is not; see :meth:`Integrity.find`.
+        """
         try:
             found = await self._driver.stat(layout.blob_data(digest))
         except PathNotFound:
-            return False
-        if not found.identity:
-            return False
+            return "", False
         known = await self.integrity.find(digest, found.identity, found.size)
-        return known is True
+        return found.identity, known
 
     @deferred
     async def is_there(self, digest: Digest) -> bool:

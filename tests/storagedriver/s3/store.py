@@ -54,6 +54,7 @@ class Store(Resource):
     :ivar hold: bytes of objects after which the rest is held back.
     :ivar late: keys of objects and uploads that lists do not have yet.
     :ivar cut: bytes of the next object after which the connection ends.
+    :ivar working: bytes of white space that come before the end of a completion.
     """
 
     isLeaf = True
@@ -70,6 +71,7 @@ class Store(Resource):
         self.hold: int | None = None
         self.held: list[tuple[Any, bytes]] = []
         self.skew, self.region = 0.0, ""
+        self.working = 0
         self.late: set[str] = set()
         self._numbers = count(1)
 
@@ -114,6 +116,9 @@ class Store(Resource):
         for index, (request, rest) in enumerate(self.held):
             request.write(rest[:count])
             self.held[index] = (request, rest[count:])
+            if not rest[count:]:
+                request.finish()
+        self.held = [(request, rest) for request, rest in self.held if rest]
 
     def go_on(self) -> None:
         """Give what was held back."""
@@ -219,7 +224,12 @@ class Store(Resource):
         assert all(size >= 5 * 1024 * 1024 for size in sizes), "a part is too small"
         self.objects[key] = b"".join(began.parts[n] for n in numbers)
         del self.uploads[name]
-        return self.xml("CompleteMultipartUploadResult", "")
+        done = self.xml("CompleteMultipartUploadResult", "")
+        if not self.working:
+            return done
+        request.write(b" ")
+        self.held.append((request, b" " * self.working + done))
+        return NOT_DONE_YET  # type: ignore[return-value]
 
     def put_part(self, request: Any, began: Began, number: int, body: bytes) -> bytes:
         source = self.headers[-1].get("x-amz-copy-source")

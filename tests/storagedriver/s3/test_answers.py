@@ -74,8 +74,15 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(failed.code, "AccessDenied")
 
     def test_late_failure(self) -> None:
-        """A failure after a good status is found."""
-        self.assertIsNone(answers.late_failure(b"<CopyObjectResult/>"))
-        found = answers.late_failure(b"<Error><Code>InternalError</Code></Error>")
-        assert found is not None
-        self.assertEqual(found.code, "InternalError")
+        """A failure after a good status is found, also where it is no document."""
+        kind = "CopyObjectResult"
+        for good in (b"<CopyObjectResult/>", b" \n<?xml version='1.0'?> <%s/>"):
+            body = good.replace(b"%s", kind.encode())
+            self.assertIsNone(answers.late_failure(body, kind))
+        for body, told in (
+            (b"<Error><Code>InternalError</Code></Error>", "500 InternalError"),
+            (b"<Error><Code>NoSuchUpload</Code></Error>", "404 NoSuchUpload"),
+            (b"<Other/>", "500 expected CopyObjectResult, found Other"),
+        ):
+            self.assertEqual(str(answers.late_failure(body, kind)), told)
+        self.assertIn("not a document", str(answers.late_failure(b"", kind)))

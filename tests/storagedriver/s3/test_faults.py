@@ -17,6 +17,7 @@ from txregistry.interfaces.driver import (
 )
 from txregistry.storagedriver.s3.client import STALL_SECONDS
 from txregistry.storagedriver.s3.pace import PROGRESS_BYTES
+from txregistry.storagedriver.s3.request import NOTHING_SHA256
 
 MIB = 1024 * 1024
 UPLOAD = "/docker/registry/v2/repositories/a/_uploads/u/data"
@@ -226,6 +227,40 @@ class SlowTests(StoreCase):
         self.assertIn("too little came in 60 s", failure.value.reason)
         self.assertLess(took, 4 * STALL_SECONDS)
         self.assertEqual(len(self.store.asked), 2)
+
+    def completing(self) -> Deferred[Any]:
+        """Begin to complete an upload, at which the store works for long."""
+        parts = self.driver._parts.multiparts
+        name = self.ok(parts.begin("k"))
+        part = self.ok(parts.send("k", name, 1, [b""], NOTHING_SHA256))
+        self.store.asked.clear()
+        return parts.complete("k", name, [part])
+
+    def test_long_completion(self) -> None:
+        """A store that says that it is at work is given ten minutes."""
+        self.store.working = 150
+        result, took = self.dripping(self.completing(), 40, 20)
+        self.assertIsNone(result)
+        self.assertGreater(took, 400)
+        self.assertEqual(len(self.store.asked), 1)
+
+    def test_endless_completion(self) -> None:
+        """Not for ever: then it is looked at whether the file is there."""
+        self.store.working = 100
+        result, took = self.dripping(self.completing(), 40, 1)
+        self.assertIsNone(result)
+        self.assertLess(took, 700)
+        asked = [line.partition(" ")[0] for line in self.store.asked]
+        self.assertEqual(asked, ["POST", "POST", "HEAD"])
+
+    def test_silent_completion(self) -> None:
+        """One that says nothing is given up like any other."""
+        self.store.working = 100
+        done = self.completing()
+        self.place.pump()
+        self.clock.advance(STALL_SECONDS)
+        self.store.working = 0
+        self.assertIsNone(self.later(done))
 
     def test_slow_but_steady(self) -> None:
         """What goes on, however long it takes, is waited for."""

@@ -28,7 +28,7 @@ class Failed:
     message: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.code}: {self.message}" if self.message else self.code
+        told = ": ".join(text for text in (self.code, self.message) if text)
         return f"{self.status} {told}".strip()
 
 
@@ -191,11 +191,41 @@ def read_etag(body: bytes, kind: str) -> str:
     return found
 
 
-def late_failure(body: bytes) -> Failed | None:
-    """Find the failure of a long operation, which is told after a status of 200."""
-    if b"<Error" not in body[:500]:
+def late_failure(body: bytes, kind: str) -> Failed | None:
+    """Find the failure of a long operation, which is told after a status of 200.
+
+    An answer of which it cannot be told that it is good is a failure, which passes.
+
+    :param kind: of the document that a good answer is.
+    """
+    try:
+        root = _parsed(body)
+    except BadAnswer as error:
+        return Failed(500, "", str(error))
+    if root.tag == kind:
         return None
-    return read_failure(500, body)
+    if root.tag != "Error":
+        return Failed(500, "", f"expected {kind}, found {root.tag}")
+    code = _text(root, "Code")
+    return Failed(_late_status(code), code, _text(root, "Message")[:200])
+
+
+#: Statuses of failures that are told by their codes alone, and that do not pass.
+_LATE_STATUSES = {
+    "AccessDenied": 403,
+    "EntityTooLarge": 400,
+    "EntityTooSmall": 400,
+    "InvalidPart": 400,
+    "InvalidPartOrder": 400,
+    "InvalidRequest": 400,
+    "NoSuchBucket": 404,
+    "NoSuchKey": 404,
+    "NoSuchUpload": 404,
+}
+
+
+def _late_status(code: str) -> int:
+    return _LATE_STATUSES.get(code, 500)
 
 
 def not_deleted(body: bytes) -> Iterable[Failed]:
@@ -241,7 +271,8 @@ def read_time(text: str) -> float:
 
 def _parsed(body: bytes) -> ET.Element:
     try:
-        root = ET.fromstring(body)  # noqa: S314 - expat is safe since 2.4
+        # White space says that the store is at work; it may come before all else.
+        root = ET.fromstring(body.strip())  # noqa: S314 - expat is safe since 2.4
     except ET.ParseError as error:
         raise BadAnswer(f"not a document: {error}") from error
     for item in root.iter():

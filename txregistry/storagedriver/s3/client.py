@@ -18,9 +18,9 @@ from txregistry.flow.collected import BodyCollector, BodyCut
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff, retry
 from txregistry.flow.streams import TooLong, Watchdog
-from txregistry.storagedriver.s3.answers import read_failure, read_time
+from txregistry.storagedriver.s3.answers import late_failure, read_failure, read_time
 from txregistry.storagedriver.s3.endpoint import BucketPlace
-from txregistry.storagedriver.s3.pace import AnswerPace
+from txregistry.storagedriver.s3.pace import PROGRESS_BYTES, AnswerPace
 from txregistry.storagedriver.s3.request import (
     Answer,
     Ask,
@@ -37,8 +37,12 @@ from txregistry.storagedriver.s3.signing import (
 from txregistry.storagedriver.s3.transport import PartBody
 
 #: Seconds after which a store that does not move, or that gives a byte now and then, is
-#: given up. To complete an upload, or to copy, may take it this long.
+#: given up.
 STALL_SECONDS = 60.0
+
+#: Seconds that completing an upload, or copying, may take while a byte comes now and
+#: then, by which the store says that it is at work.
+LASTING_SECONDS = 600.0
 
 #: How often is asked again, and the seconds before: six in all, then the client of the
 #: registry hears of it.
@@ -146,34 +150,40 @@ class Client:
         self, ask: Ask, read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]]
     ) -> Any:
         keys = await self._keychain.keys()
-        stalled: list[bool] = []
+        stalled: list[float] = []
         steps = self._steps(ask, keys, read, stalled)
         try:
             return await steps
         except CancelledError as error:
             if not stalled:
                 raise
-            raise Stalled(f"no answer for {STALL_SECONDS:.0f} s") from error
+            raise Stalled(f"no answer for {stalled[0]:.0f} s") from error
 
     def _steps(
         self,
         ask: Ask,
         keys: FrozenKeys,
         read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]],
-        stalled: list[bool],
+        stalled: list[float],
     ) -> Deferred[Any]:
         work: Deferred[Any]
 
-        def give_up() -> None:
-            stalled.append(True)
-            work.cancel()
+        def watch(seconds: float) -> Watchdog:
+            def give_up() -> None:
+                stalled.append(seconds)
+                work.cancel()
 
-        watchdog = Watchdog(self._clock, STALL_SECONDS, give_up)
+            return Watchdog(self._clock, seconds, give_up)
+
+        watchdog, limit = watch(STALL_SECONDS), watch(LASTING_SECONDS)
         watchdog.arm()
+        if ask.result:
+            limit.arm()
         work = self._exchange(ask, keys, read, watchdog)
 
         def end(result: Any) -> Any:
             watchdog.disarm()
+            limit.disarm()
             return result
 
         return work.addBoth(end)
@@ -228,10 +238,14 @@ class Client:
 
     @deferred
     async def _read(self, ask: Ask, response: IResponse, watchdog: Watchdog) -> Answer:
-        body = b""
+        body, headers = b"", headers_of(response)
         if ask.method != "HEAD":
-            body = await collected(response, watchdog, MAX_ANSWER_BYTES)
-        return Answer(response.code, headers_of(response), body)
+            progress = 1 if ask.result else PROGRESS_BYTES
+            body = await collected(response, watchdog, MAX_ANSWER_BYTES, progress)
+        failed = late_failure(body, ask.result) if ask.result else None
+        if failed is not None:
+            raise Refused(failed, headers)
+        return Answer(response.code, headers, body)
 
     def _tell(self, ask: Ask, end: object) -> None:
         if self._trace is not None:
@@ -290,12 +304,17 @@ def stop(transport: Any) -> None:
 
 
 @deferred
-async def collected(response: IResponse, watchdog: Watchdog, max_bytes: int) -> bytes:
+async def collected(
+    response: IResponse,
+    watchdog: Watchdog,
+    max_bytes: int,
+    progress: int = PROGRESS_BYTES,
+) -> bytes:
     """Read a body; fails with ``StoreUnreachable`` if it breaks off or is too long.
 
     :param watchdog: is armed as bytes come; see :class:`AnswerPace`.
     """
-    pace = AnswerPace(watchdog)
+    pace = AnswerPace(watchdog, progress)
     pace.begin()
     try:
         return await BodyCollector(max_bytes, pace.came).collect(response)

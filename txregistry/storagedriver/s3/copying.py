@@ -15,7 +15,7 @@ from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.storagedriver.s3.answers import Part, read_etag
 from txregistry.storagedriver.s3.client import Client
-from txregistry.storagedriver.s3.multipart import Multiparts, copy_source, lasting
+from txregistry.storagedriver.s3.multipart import Multiparts, copy_source
 from txregistry.storagedriver.s3.request import Ask
 from txregistry.storagedriver.s3.settings import MIN_PART_BYTES, S3Settings
 
@@ -83,8 +83,9 @@ class Copies:
             **self._settings.object_headers,
             "x-amz-copy-source": copy_source(self._settings.bucket, source),
         }
-        answer = await lasting(self._client, Ask("PUT", target, headers=headers))
-        read_etag(answer.body, "CopyObjectResult")
+        kind = "CopyObjectResult"
+        answer = await self._client.do(Ask("PUT", target, headers=headers, result=kind))
+        read_etag(answer.body, kind)
 
 
 def _first_error(failure: Failure) -> Failure:

@@ -13,17 +13,13 @@ from txregistry.storagedriver.s3.answers import (
     Begun,
     Part,
     completion,
-    late_failure,
     read_etag,
     read_parts,
     read_upload_id,
     read_uploads,
 )
 from txregistry.storagedriver.s3.client import Client
-from txregistry.storagedriver.s3.request import Answer, Ask, Refused, with_body
-
-#: How often what failed late is asked again, besides all else.
-_LATE_RETRIES = 3
+from txregistry.storagedriver.s3.request import Ask, Refused, with_body
 
 
 @attrs.frozen
@@ -114,16 +110,18 @@ class Multiparts:
             "x-amz-copy-source-range": f"bytes={span[0]}-{span[1] - 1}",
         }
         query = (("partNumber", str(number)), ("uploadId", upload_id))
-        answer = await lasting(self._client, Ask("PUT", key, query, headers))
+        ask = Ask("PUT", key, query, headers, result="CopyPartResult")
+        answer = await self._client.do(ask)
         etag = read_etag(answer.body, "CopyPartResult")
         return Part(number, etag, span[1] - span[0])
 
     @deferred
     async def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """Make a file of the parts; without parts it is given up."""
-        ask = Ask("POST", key, (("uploadId", upload_id),))
+        query, kind = (("uploadId", upload_id),), "CompleteMultipartUploadResult"
+        ask = with_body(Ask("POST", key, query, result=kind), completion(parts))
         try:
-            await lasting(self._client, with_body(ask, completion(parts)))
+            await self._client.do(ask)
         except Refused as error:
             # The answer to an attempt that succeeded may have been lost.
             if not error.is_missing or not await self._is_there(key, parts):
@@ -178,17 +176,3 @@ def _is_later(one: Begun, other: Begun) -> bool:
 def copy_source(bucket: str, key: str) -> str:
     """Name an object that is to be copied."""
     return quote(f"/{bucket}/{key}", safe="/-_.~")
-
-
-@deferred
-async def lasting(client: Client, ask: Ask) -> Answer:
-    """Ask for what takes long: it may fail after the head of a good answer."""
-    retries = _LATE_RETRIES
-    while True:
-        answer = await client.do(ask)
-        failed = late_failure(answer.body)
-        if failed is None:
-            return answer
-        if not retries:
-            raise Refused(failed, answer.headers)
-        retries -= 1

@@ -13,9 +13,13 @@ PROGRESS_BYTES = 16 * 1024
 
 @attrs.define(eq=False)
 class AnswerPace:
-    """Gives an answer its time anew for each so many bytes, and not for each byte."""
+    """Gives an answer its time anew for each so many bytes, and not for each byte.
+
+    :param progress: bytes that are progress.
+    """
 
     _watchdog: Watchdog
+    _progress: int = PROGRESS_BYTES
     _since: int = 0
 
     def begin(self) -> None:
@@ -25,7 +29,7 @@ class AnswerPace:
     def came(self, count: int) -> bool:
         """Count bytes; tell if they are progress."""
         self._since += count
-        if self._since < PROGRESS_BYTES:
+        if self._since < self._progress:
             return False
         self._since = 0
         self._watchdog.arm()

@@ -28,6 +28,8 @@ class Ask:
     :ivar key: of an object; empty for the bucket.
     :ivar body: all of it, in pieces: it may have to be sent again.
     :ivar sha256: of the body.
+    :ivar result: the kind of document that a long operation is answered with. It may
+        fail after the head of a good answer, and take its time until then.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Ask:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: Sequence[bytes] = ()
     sha256: str = NOTHING_SHA256
+    result: str = ""
 
     def __str__(self) -> str:
         # No value of the query: an upload's name is of no use to readers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from itertools import count
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote, unquote_plus
 from xml.etree import ElementTree as ET
 
 import attrs
@@ -263,7 +263,8 @@ class Store(Resource):
         return self.listed(query, prefix)
 
     def listed(self, query: dict[str, str], prefix: str) -> bytes:
-        after = query.get("continuation-token", query.get("start-after", ""))
+        token = bytes.fromhex(query.get("continuation-token", "")).decode()
+        after = token or query.get("start-after", "")
         most, cut = int(query.get("max-keys", "1000")), query.get("delimiter", "")
         items: list[str] = []
         last, more = after, False
@@ -284,21 +285,27 @@ class Store(Resource):
                 _common(common) if common else _contents(key, self.objects[key])
             )
             last = key
-        token = f"<NextContinuationToken>{last}</NextContinuationToken>" if more else ""
+        told = "<EncodingType>url</EncodingType>"
+        if query.get("encoding-type") != "url":
+            told = ""
+            items = [unquote_plus(item) for item in items]
+        following = last.encode().hex() if more else ""
+        token = f"<NextContinuationToken>{following}</NextContinuationToken>"
         truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
-        return self.xml("ListBucketResult", "".join(items) + truncated + token)
+        return self.xml("ListBucketResult", told + "".join(items) + truncated + token)
 
     def xml(self, kind: str, inner: str) -> bytes:
         return f"<?xml version='1.0'?><{kind} {_NS}>{inner}</{kind}>".encode()
 
 
 def _common(prefix: str) -> str:
-    return f"<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>"
+    found = quote_plus(prefix, "/")
+    return f"<CommonPrefixes><Prefix>{found}</Prefix></CommonPrefixes>"
 
 
 def _contents(key: str, content: bytes) -> str:
     return (
-        f"<Contents><Key>{key}</Key><Size>{len(content)}</Size>"
+        f"<Contents><Key>{quote_plus(key, '/')}</Key><Size>{len(content)}</Size>"
         f"<LastModified>{_TIME}</LastModified></Contents>"
     )
 

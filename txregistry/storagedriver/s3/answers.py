@@ -293,7 +293,17 @@ def _text(item: ET.Element, name: str) -> str:
 
 
 def _next(root: ET.Element, name: str) -> str:
-    return _text(root, name) if _text(root, "IsTruncated") == "true" else ""
+    """Give where the next page begins; empty after the last one.
+
+    :raise BadAnswer: there is more, and it is not said where: what is believed not to
+        be there might be deleted.
+    """
+    if _text(root, "IsTruncated").lower() != "true":
+        return ""
+    found = _text(root, name)
+    if not found:
+        raise BadAnswer(f"a page of a list without {name}")
+    return found
 
 
 def _decoder(root: ET.Element) -> Callable[[str], str]:

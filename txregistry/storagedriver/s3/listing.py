@@ -10,7 +10,12 @@ import attrs
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import FileStat
 from txregistry.interfaces.driverpaths import is_name
-from txregistry.storagedriver.s3.answers import Object, ObjectPage, read_page
+from txregistry.storagedriver.s3.answers import (
+    BadAnswer,
+    Object,
+    ObjectPage,
+    read_page,
+)
 from txregistry.storagedriver.s3.client import Client
 from txregistry.storagedriver.s3.keys import Keys
 from txregistry.storagedriver.s3.request import Ask
@@ -35,13 +40,18 @@ class Listing:
     page_keys: int = _PAGE_KEYS
 
     async def pages(
-        self, prefix: str, delimiter: str = "", after: str = ""
+        self, prefix: str, delimiter: str = "", after: str = "", most: int = 0
     ) -> AsyncIterator[ObjectPage]:
-        """Visit pages of keys that begin so; await each."""
-        token = ""
+        """Visit pages of keys that begin so; await each.
+
+        :param most: keys of a page; 0 for as many as there may be.
+        """
+        token, most = "", most or self.page_keys
         while True:
-            page = await self._page(prefix, delimiter, after, self.page_keys, token)
+            page = await self._page(prefix, delimiter, after, most, token)
             yield page
+            if page.token and page.token == token:
+                raise BadAnswer("a list that does not go on")
             token = page.token
             if not token:
                 return
@@ -49,8 +59,11 @@ class Listing:
     @deferred
     async def first(self, prefix: str) -> Object | None:
         """Fire with the first object whose key begins so, if there is one."""
-        page = await self._page(prefix, "", "", 2, "")
-        return page.objects[0] if page.objects else None
+        # One may be a folder of a console, and a page may be empty and not the last.
+        async for page in self.pages(prefix, most=2):
+            if page.objects:
+                return page.objects[0]
+        return None
 
     async def children(self, path: str) -> AsyncIterator[FileStat]:
         """Visit what is in a directory, page by page; await each.
@@ -149,6 +162,8 @@ class Listing:
     ) -> ObjectPage:
         query = {
             "list-type": "2",
+            # Others may have keys that no document can hold as they are.
+            "encoding-type": "url",
             "prefix": prefix,
             "delimiter": delimiter,
             "start-after": after if not token else "",

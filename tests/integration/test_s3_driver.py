@@ -11,9 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.ceph import shared_ceph
 from tests.integration.store import ObjectStore
+from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.storagedriver.s3.make import make_s3
+from txregistry.storagedriver.s3.request import Ask
 from txregistry.testing.drivers import driver_suite
 
 
@@ -62,3 +64,25 @@ class S3OverCeph(
     driver_suite(on_ceph, is_tree=False, many=60),  # type: ignore[misc]
 ):
     """The contract of storage drivers, on an object store."""
+
+
+class ForeignKeyTests(WaitingCase):
+    """Objects of other programs, whose keys are no paths of ours."""
+
+    def test_odd_keys(self) -> None:
+        """They are passed over by lists, and go with their directory."""
+        driver: Any = on_ceph(self)
+        odd = ("d/\x01", "d/a b", "d/a+b", "d/a%2Bb", "d/<&>", "d/\u00e9", "d/e\x0b/x")
+        for key in (*odd, "d/a", "d/b/c"):
+            put = driver._parts.client.do(Ask("PUT", key))
+            self.successResultOf(put)
+        self.assertEqual(self.successResultOf(driver.list("/d")), ["/d/a", "/d/b"])
+
+        @deferred
+        async def keys() -> list[str]:
+            pages = driver._parts.listing.pages("d/")
+            return [item.key async for page in pages for item in page.objects]
+
+        self.assertEqual(self.successResultOf(keys()), sorted((*odd, "d/a", "d/b/c")))
+        self.successResultOf(driver.delete("/d"))
+        self.assertEqual(self.successResultOf(keys()), [])

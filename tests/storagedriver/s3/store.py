@@ -54,6 +54,8 @@ class Store(Resource):
     :ivar hold: bytes of objects after which the rest is held back.
     :ivar late: keys of objects and uploads that lists do not have yet.
     :ivar cut: bytes of the next object after which the connection ends.
+    :ivar stuck: codes of the failures of the next attempts to delete an object.
+    :ivar strict: what is not there cannot be deleted, neither many things at once.
     :ivar working: bytes of white space that come before the end of a completion.
     """
 
@@ -72,6 +74,8 @@ class Store(Resource):
         self.held: list[tuple[Any, bytes]] = []
         self.skew, self.region = 0.0, ""
         self.working = 0
+        self.stuck: dict[str, list[str]] = {}
+        self.strict = False
         self.late: set[str] = set()
         self._numbers = count(1)
 
@@ -143,7 +147,7 @@ class Store(Resource):
         if method == "PUT":
             return self.put(request, key, body)
         if key not in self.objects:
-            if method == "DELETE":
+            if method == "DELETE" and not self.strict:
                 request.setResponseCode(204)
                 return b""
             return self.missing(request, "NoSuchKey")
@@ -247,10 +251,7 @@ class Store(Resource):
         self, request: Any, method: str, query: dict[str, str], body: bytes
     ) -> bytes:
         if method == "POST":
-            for item in ET.fromstring(body).iter():
-                if item.tag.endswith("Key"):
-                    self.objects.pop(item.text or "", None)
-            return self.xml("DeleteResult", "")
+            return self.delete(request, body)
         prefix = query.get("prefix", "")
         if "uploads" in query:
             found = "".join(
@@ -261,6 +262,20 @@ class Store(Resource):
             )
             return self.xml("ListMultipartUploadsResult", found)
         return self.listed(query, prefix)
+
+    def delete(self, request: Any, body: bytes) -> bytes:
+        if self.strict:
+            request.setResponseCode(400)
+            return b"<Error><Code>InvalidArgument</Code></Error>"
+        failed = ""
+        for item in ET.fromstring(body).iter():
+            key = item.text or ""
+            if item.tag.endswith("Key") and self.stuck.get(key):
+                code = self.stuck[key].pop(0)
+                failed += f"<Error><Key>{key}</Key><Code>{code}</Code></Error>"
+            elif item.tag.endswith("Key"):
+                self.objects.pop(key, None)
+        return self.xml("DeleteResult", failed)
 
     def listed(self, query: dict[str, str], prefix: str) -> bytes:
         token = bytes.fromhex(query.get("continuation-token", "")).decode()

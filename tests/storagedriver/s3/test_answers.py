@@ -68,10 +68,10 @@ class AnswerTests(SynchronousTestCase):
         """What was not there is deleted."""
         body = (
             b"<DeleteResult><Error><Code>NoSuchKey</Code></Error>"
-            b"<Error><Code>AccessDenied</Code></Error></DeleteResult>"
+            b"<Error><Key>k</Key><Code>AccessDenied</Code></Error></DeleteResult>"
         )
-        (failed,) = answers.not_deleted(body)
-        self.assertEqual(failed.code, "AccessDenied")
+        ((key, failed),) = answers.not_deleted(body)
+        self.assertEqual((key, str(failed)), ("k", "403 AccessDenied"))
 
     def test_late_failure(self) -> None:
         """A failure after a good status is found, also where it is no document."""

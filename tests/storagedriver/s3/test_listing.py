@@ -55,6 +55,8 @@ class ListingTests(StoreCase):
         self.assertEqual(self.ok(self.driver.list("/d")), ["/d/a", "/d/b"])
         found = self.ok(self.keys("d/"))
         self.assertEqual(found, sorted((*odd, "d/a", "d/b/c")))
+        self.ok(self.driver.delete("/d"))
+        self.assertEqual(self.store.objects, {})
 
     def keys(self, prefix: str) -> object:
         @deferred

@@ -210,7 +210,7 @@ def late_failure(body: bytes, kind: str) -> Failed | None:
     return Failed(_late_status(code), code, _text(root, "Message")[:200])
 
 
-#: Statuses of failures that are told by their codes alone, and that do not pass.
+#: Statuses of failures that are told by their codes alone; others are 500.
 _LATE_STATUSES = {
     "AccessDenied": 403,
     "EntityTooLarge": 400,
@@ -221,6 +221,8 @@ _LATE_STATUSES = {
     "NoSuchBucket": 404,
     "NoSuchKey": 404,
     "NoSuchUpload": 404,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
 }
 
 
@@ -228,13 +230,20 @@ def _late_status(code: str) -> int:
     return _LATE_STATUSES.get(code, 500)
 
 
-def not_deleted(body: bytes) -> Iterable[Failed]:
-    """Find the objects that could not be deleted."""
-    root = _root(body, "DeleteResult")
-    for item in root.iter("Error"):
+#: The kind of document that says what was deleted.
+DELETED = "DeleteResult"
+
+
+def not_deleted(body: bytes) -> Iterable[tuple[str, Failed]]:
+    """Find the objects that could not be deleted, by their keys.
+
+    :raise BadAnswer: it is no such document.
+    """
+    for item in _root(body, DELETED).iter("Error"):
         code = _text(item, "Code")
         if code != "NoSuchKey":
-            yield Failed(500, code, _text(item, "Message"))
+            failed = Failed(_late_status(code), code, _text(item, "Message")[:200])
+            yield _text(item, "Key"), failed
 
 
 def completion(parts: Iterable[Part]) -> bytes:

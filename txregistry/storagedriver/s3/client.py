@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -95,6 +96,23 @@ class Client:
             lambda: self._once(ask, self._head)
         )
         return response
+
+    @deferred
+    async def remove(self, ask: Ask) -> None:
+        """Ask to delete one thing, which need not be there; fails as :meth:`do`.
+
+        Some stores say of an object that is not there that it is missing, and so they
+        do when an earlier attempt has deleted it.
+        """
+        try:
+            await self.do(ask)
+        except Refused as error:
+            if not error.is_missing:
+                raise
+
+    def wait(self, seconds: float) -> Deferred[None]:
+        """Fire some time later."""
+        return deferLater(self._clock, seconds)
 
     def delays(self) -> Any:
         """Give the seconds to wait before each further attempt."""

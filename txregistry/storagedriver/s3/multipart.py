@@ -130,11 +130,7 @@ class Multiparts:
     @deferred
     async def abort(self, key: str, upload_id: str) -> None:
         """Give one up; it need not be there."""
-        try:
-            await self._client.do(Ask("DELETE", key, (("uploadId", upload_id),)))
-        except Refused as error:
-            if not error.is_missing:
-                raise
+        await self._client.remove(Ask("DELETE", key, (("uploadId", upload_id),)))
 
     @deferred
     async def _is_there(self, key: str, parts: Sequence[Part]) -> bool:

@@ -78,7 +78,7 @@ class FileTarget:
             self._last = None
             self._start = attrs.evolve(self._start, head=b"")
         if self._start.replaces:
-            await self._client.do(Ask("DELETE", self._key))
+            await self._client.remove(Ask("DELETE", self._key))
             self._start = attrs.evolve(self._start, replaces=False)
 
     @deferred
@@ -104,7 +104,7 @@ class FileTarget:
         """Leave nothing, also of what was there."""
         if self._upload_id:
             await self._multiparts.abort(self._key, self._upload_id)
-        await self._client.do(Ask("DELETE", self._key))
+        await self._client.remove(Ask("DELETE", self._key))
 
     @deferred
     async def _prepare(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from botocore.credentials import Credentials
 from twisted.internet import error as network
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
 from tests.storagedriver.s3.case import StoreCase
 from txregistry.interfaces.driver import DriverError, PathNotFound
@@ -101,3 +104,41 @@ class ClientTests(StoreCase):
         self.store.region = "there"
         error = self.fails(self.driver.get("/a"), DriverError)
         self.assertEqual(error.reason, "301; the bucket's region is there")
+
+    def test_credentials_that_end(self) -> None:
+        """All questions that are under way then go on with the next ones."""
+        chain = self.driver._parts.keychain
+        loads: list[Deferred[None]] = []
+        names = iter(["old", "key"])
+
+        class Ending:
+            """Are good until the store says otherwise."""
+
+            def __init__(self) -> None:
+                self.keys = Credentials(next(names), "secret")
+
+            def refresh_needed(self) -> bool:
+                return False
+
+            def get_frozen_credentials(self) -> Credentials:
+                return self.keys
+
+        class SlowDisk:
+            """Finds them when the test says so."""
+
+            def run(self, work: Any, *args: Any) -> Deferred[Any]:
+                loads.append(Deferred())
+                return loads[-1].addCallback(lambda _: work(*args))
+
+        chain._found, chain._disk, chain._load = Ending(), SlowDisk(), Ending
+        self.store.objects.update(a=b"a", b=b"b")
+        ended = b"<Error><Code>ExpiredToken</Code></Error>"
+        self.store.broken = [(400, ended), (400, ended)]
+        done = [self.driver.get("/a"), self.driver.get("/b")]
+        for _ in range(3):
+            self.place.pump()
+            self.clock.advance(0)
+        self.assertEqual(len(loads), 1)
+        loads[0].callback(None)
+        self.assertEqual([self.later(one) for one in done], [b"a", b"b"])
+        self.assertEqual(len(self.store.asked), 4)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 from botocore.credentials import Credentials
+from botocore.exceptions import MetadataRetrievalError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.disk import InlineDisk
 from txregistry.storagedriver.s3.endpoint import BucketPlace
-from txregistry.storagedriver.s3.request import NOTHING_SHA256
+from txregistry.storagedriver.s3.request import NOTHING_SHA256, StoreUnreachable
 from txregistry.storagedriver.s3.settings import read_settings
 from txregistry.storagedriver.s3.signing import (
     Keychain,
@@ -86,7 +88,7 @@ class KeychainTests(SynchronousTestCase):
         section = {"bucket": "b", "region": "r", "accesskey": "a", "secretkey": "s"}
         chain = make_keychain(read_settings(section), InlineDisk())
         self.assertEqual(self.successResultOf(chain.keys()).access_key, "a")
-        chain.renew()
+        self.assertFalse(chain.refused(self.successResultOf(chain.keys())))
         self.assertEqual(self.successResultOf(chain.keys()).access_key, "a")
 
     def test_none(self) -> None:
@@ -101,5 +103,26 @@ class KeychainTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(chain.keys()).access_key, "a")
         chain._found.needed = True
         self.assertEqual(self.successResultOf(chain.keys()).access_key, "a")
-        chain.renew()
+        self.assertTrue(chain.refused(self.successResultOf(chain.keys())))
         self.assertEqual(self.successResultOf(chain.keys()).access_key, "b")
+
+    def test_refused_to_many(self) -> None:
+        """Whoever is refused the same meanwhile waits for the same new ones."""
+        names = iter("abc")
+        chain = Keychain(InlineDisk(), lambda: Renewable(next(names)))
+        old = self.successResultOf(chain.keys())
+        self.assertEqual((chain.refused(old), chain.refused(old)), (True, True))
+        new = self.successResultOf(chain.keys())
+        self.assertTrue(chain.refused(old))
+        self.assertEqual(self.successResultOf(chain.keys()).access_key, "b")
+        self.assertTrue(chain.refused(new))
+        self.assertEqual(self.successResultOf(chain.keys()).access_key, "c")
+
+    def test_away(self) -> None:
+        """Who gives them out may be away for a while."""
+        for error in (MetadataRetrievalError(error_msg="gone"), OSError("disk")):
+            load = Mock(side_effect=[error, Renewable("a")])
+            chain = Keychain(InlineDisk(), load)
+            failure = self.failureResultOf(chain.keys(), StoreUnreachable)
+            self.assertIn("credentials cannot be had", str(failure.value))
+            self.assertEqual(self.successResultOf(chain.keys()).access_key, "a")

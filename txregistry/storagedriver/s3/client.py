@@ -55,6 +55,9 @@ _STALLED_RETRIES = 1
 #: Bytes of an answer that is read whole: a page of a list has less than 2 MiB.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
+#: Makes of an answer what was asked for.
+_Reading = Callable[[Ask, IResponse, Watchdog], Deferred[Any]]
+
 #: Seconds that our clock may differ from the store's; more is corrected.
 _MAX_SKEW = 240.0
 
@@ -83,7 +86,7 @@ class Client:
 
         Fails with ``Refused`` or ``StoreUnreachable``, both after some attempts.
         """
-        answer: Answer = await self._repeatedly(lambda: self._once(ask, self._read))
+        answer: Answer = await self._repeatedly(ask, self._read)
         return answer
 
     @deferred
@@ -92,9 +95,7 @@ class Client:
 
         Fails as :meth:`do` does.
         """
-        response: IResponse = await self._repeatedly(
-            lambda: self._once(ask, self._head)
-        )
+        response: IResponse = await self._repeatedly(ask, self._head)
         return response
 
     @deferred
@@ -118,12 +119,12 @@ class Client:
         """Give the seconds to wait before each further attempt."""
         return backoff(_RETRIES, _FIRST_DELAY, _MAX_DELAY, self._jitter)
 
-    def _repeatedly(self, attempt: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+    def _repeatedly(self, ask: Ask, read: _Reading) -> Deferred[Any]:
         state = _Attempts()
         return retry(
             self._clock,
             self.delays(),
-            attempt,
+            lambda: self._once(ask, read, state),
             lambda error, planned: self._next(state, error, planned),
         )
 
@@ -136,15 +137,17 @@ class Client:
             if self._correct_clock(error) and not state.clock_was_set:
                 state.clock_was_set = True
                 return 0.0
-            if error.is_stale and self._keychain.is_renewable and not state.renewed:
+            if error.is_stale and not state.renewed and self._may_renew(state):
                 state.renewed = True
-                self._keychain.renew()
                 return 0.0
             return None
         if isinstance(error, Stalled):
             state.stalled += 1
             return planned if state.stalled <= _STALLED_RETRIES else None
         return planned if isinstance(error, StoreUnreachable) else None
+
+    def _may_renew(self, state: _Attempts) -> bool:
+        return state.keys is not None and self._keychain.refused(state.keys)
 
     def _correct_clock(self, error: Refused) -> bool:
         """Learn the store's time of a refusal; tell if it is another than ours."""
@@ -164,10 +167,8 @@ class Client:
         return self._clock.seconds() + self._skew
 
     @deferred
-    async def _once(
-        self, ask: Ask, read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]]
-    ) -> Any:
-        keys = await self._keychain.keys()
+    async def _once(self, ask: Ask, read: _Reading, state: _Attempts) -> Any:
+        keys = state.keys = await self._keychain.keys()
         stalled: list[float] = []
         steps = self._steps(ask, keys, read, stalled)
         try:
@@ -181,7 +182,7 @@ class Client:
         self,
         ask: Ask,
         keys: FrozenKeys,
-        read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]],
+        read: _Reading,
         stalled: list[float],
     ) -> Deferred[Any]:
         work: Deferred[Any]
@@ -211,7 +212,7 @@ class Client:
         self,
         ask: Ask,
         keys: FrozenKeys,
-        read: Callable[[Ask, IResponse, Watchdog], Deferred[Any]],
+        read: _Reading,
         watchdog: Watchdog,
     ) -> Any:
         response = await self._send(ask, keys, watchdog)
@@ -274,6 +275,7 @@ class Client:
 class _Attempts:
     """What was tried for one question."""
 
+    keys: FrozenKeys | None = None
     clock_was_set: bool = False
     renewed: bool = False
     stalled: int = 0

@@ -12,12 +12,14 @@ from botocore import session as botocore_session
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
 from twisted.internet.defer import Deferred, succeed
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.flow.flights import Flights
 from txregistry.storagedriver.s3.endpoint import BucketPlace
+from txregistry.storagedriver.s3.request import StoreUnreachable
 from txregistry.storagedriver.s3.settings import S3Settings
 
 _UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -52,26 +54,50 @@ class Keychain:
     _disk: Disk
     _load: Callable[[], Any]
     _found: Any = None
+    _given: FrozenKeys | None = None
     _flights: Flights[str, FrozenKeys] = attrs.field(factory=Flights)
 
     def keys(self) -> Deferred[FrozenKeys]:
-        """Fire with credentials that are good now; fail with ``KeysMissing``."""
+        """Fire with credentials that are good now.
+
+        Fails with ``KeysMissing``, and with ``StoreUnreachable`` if who gives them out
+        cannot be asked.
+        """
         if self._found is not None and not self.is_renewable:
             return succeed(_frozen(self._found))
         return self._flights.join("keys", self._ask)
 
-    def renew(self) -> None:
-        """Look for other credentials: those that there were have been refused."""
-        if self.is_renewable:
-            self._found = None
+    def refused(self, keys: FrozenKeys) -> bool:
+        """Look for other credentials than these, which the store has refused.
+
+        Many questions are under way when credentials end: only the first that is
+        refused lets go of them.
+
+        :return: whether there may be others.
+        """
+        if not self.is_renewable:
+            return False
+        given = self._given
+        if given is not None and _same(keys, given):
+            self._found = self._given = None
+        return True
 
     @property
     def is_renewable(self) -> bool:
-        """Tell if there may be others after these."""
-        return hasattr(self._found, "refresh_needed")
+        """Tell if there may be others after these; also while they are looked for."""
+        return self._found is None or hasattr(self._found, "refresh_needed")
 
     @deferred
     async def _ask(self) -> FrozenKeys:
+        try:
+            self._given = await self._find()
+        except (BotoCoreError, OSError, RuntimeError) as error:
+            # Files, commands, and services at other addresses; they may be back soon.
+            raise StoreUnreachable(f"credentials cannot be had: {error}") from error
+        return self._given
+
+    @deferred
+    async def _find(self) -> FrozenKeys:
         if self._found is None:
             self._found = await self._disk.run(self._load)
         if self._found is None:
@@ -80,6 +106,10 @@ class Keychain:
             return _frozen(self._found)
         # A quarter of an hour before their end: to ask for new ones blocks.
         return await self._disk.run(_frozen, self._found)
+
+
+def _same(one: FrozenKeys, other: FrozenKeys) -> bool:
+    return (one.access_key, one.token) == (other.access_key, other.token)
 
 
 def _frozen(found: Any) -> FrozenKeys:

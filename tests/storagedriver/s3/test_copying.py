@@ -7,7 +7,7 @@ from itertools import pairwise
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.storagedriver.s3.copying import spans
-from txregistry.storagedriver.s3.settings import MIN_PART_BYTES
+from txregistry.storagedriver.s3.settings import MAX_COPY_BYTES, MIN_PART_BYTES
 
 MIB = 1024 * 1024
 
@@ -27,3 +27,10 @@ class SpanTests(SynchronousTestCase):
     def test_at_most_ten_thousand(self) -> None:
         """However large it is."""
         self.assertLessEqual(len(spans(5 << 40, 5 * MIB)), 10_000)
+
+    def test_at_most_what_is_copied_at_once(self) -> None:
+        """However large the parts are to be."""
+        for size in (MAX_COPY_BYTES, 9 << 30, 11 << 30):
+            found = spans(size, MAX_COPY_BYTES)
+            self.assertLessEqual(max(b - a for a, b in found), MAX_COPY_BYTES)
+            self.assertEqual((found[0][0], found[-1][1]), (0, size))

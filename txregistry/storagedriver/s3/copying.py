@@ -17,17 +17,24 @@ from txregistry.storagedriver.s3.answers import Part, read_etag
 from txregistry.storagedriver.s3.client import Client
 from txregistry.storagedriver.s3.multipart import Multiparts, copy_source
 from txregistry.storagedriver.s3.request import Ask
-from txregistry.storagedriver.s3.settings import MIN_PART_BYTES, S3Settings
+from txregistry.storagedriver.s3.settings import (
+    MAX_COPY_BYTES,
+    MIN_PART_BYTES,
+    S3Settings,
+)
 
 Span = tuple[int, int]
 
 
 def spans(size: int, chunk: int) -> list[Span]:
-    """Divide so many bytes in parts of about a size, none of them too small for one.
+    """Divide so many bytes in parts of about a size.
+
+    None of them is too small for a part, or larger than what is copied at once.
 
     :param size: at least that of the smallest part.
     """
-    count = max(1, size // max(chunk, MIN_PART_BYTES, -(-size // 10_000)))
+    count = size // max(chunk, MIN_PART_BYTES, -(-size // 10_000))
+    count = max(1, count, -(-size // MAX_COPY_BYTES))
     ends = [size * (index + 1) // count for index in range(count)]
     return list(zip([0, *ends], ends, strict=False))
 

@@ -26,6 +26,8 @@ class RequestTests(SynchronousTestCase):
         """What passes, what is stale, and what is not there."""
         for failed, passing, stale, missing in (
             (Failed(503, "SlowDown"), True, False, False),
+            (Failed(400, "BadDigest"), True, False, False),
+            (Failed(400, "KMS.ThrottlingException"), True, False, False),
             (Failed(403), False, True, False),
             (Failed(400, "ExpiredToken"), False, True, False),
             (Failed(403, "AccessDenied"), False, False, False),

@@ -14,8 +14,23 @@ NOTHING_SHA256 = hashlib.sha256(b"").hexdigest()
 #: Statuses after which the same question may be answered otherwise.
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
-#: Codes of other statuses after which that is so as well.
-_PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted"})
+#: Codes of other statuses after which that is so as well: the store, or its service for
+#: keys, has too much to do, or the body was damaged on its way.
+_PASSING_CODES = frozenset(
+    {
+        "BadDigest",
+        "IncompleteBody",
+        "KMS.ThrottlingException",
+        "OperationAborted",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "XAmzContentSHA256Mismatch",
+    }
+)
 
 #: Codes of credentials that are not good any more.
 _STALE_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})

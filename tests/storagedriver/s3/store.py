@@ -54,6 +54,7 @@ class Store(Resource):
     :ivar hold: bytes of objects after which the rest is held back.
     :ivar late: keys of objects and uploads that lists do not have yet.
     :ivar cut: bytes of the next object after which the connection ends.
+    :ivar shift: bytes by which a range begins elsewhere than was asked for.
     :ivar stuck: codes of the failures of the next attempts to delete an object.
     :ivar strict: what is not there cannot be deleted, neither many things at once.
     :ivar working: bytes of white space that come before the end of a completion.
@@ -73,7 +74,7 @@ class Store(Resource):
         self.hold: int | None = None
         self.held: list[tuple[Any, bytes]] = []
         self.skew, self.region = 0.0, ""
-        self.working = 0
+        self.working = self.shift = 0
         self.stuck: dict[str, list[str]] = {}
         self.strict = False
         self.late: set[str] = set()
@@ -178,9 +179,11 @@ class Store(Resource):
         request.setHeader(b"Last-Modified", b"Fri, 02 Jan 2026 03:04:05 GMT")
         wanted = self.headers[-1].get("range")
         if wanted:
-            first, last = wanted.removeprefix("bytes=").split("-")
-            content = content[int(first) : int(last) + 1]
+            first, last = map(int, wanted.removeprefix("bytes=").split("-"))
+            told = f"bytes {first + self.shift}-{last}/{len(content)}"
+            content = content[first : last + 1]
             request.setResponseCode(206)
+            request.setHeader(b"Content-Range", told.encode())
         request.setHeader(b"Content-Length", str(len(content)).encode())
         if method == "HEAD":
             return b""
@@ -257,7 +260,7 @@ class Store(Resource):
             found = "".join(
                 f"<Upload><Key>{b.key}</Key><UploadId>{n}</UploadId>"
                 f"<Initiated>{_TIME}</Initiated></Upload>"
-                for n, b in self.uploads.items()
+                for n, b in sorted(self.uploads.items(), key=lambda pair: pair[1].key)
                 if b.key.startswith(prefix) and b.key not in self.late
             )
             return self.xml("ListMultipartUploadsResult", found)

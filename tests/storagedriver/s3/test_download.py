@@ -91,6 +91,14 @@ class DownloadTests(ContentCase):
         self.assertEqual(self.store.asked, ["GET /a", "GET /a"])
         self.assertTrue(self.store.headers[1]["range"].endswith(f"-{len(CONTENT) - 1}"))
 
+    def test_another_range(self) -> None:
+        """Nor is it gone on with at another place."""
+        self.store.cut, self.store.shift = 100_000, 1
+        consumer = BoundedConsumer(1 << 22)
+        error = self.fails(self.open().read(consumer), DriverError)
+        self.assertEqual(error.reason, "the store sends no ranges")
+        self.assertTrue(CONTENT.startswith(consumer.content))
+
     def test_replaced(self) -> None:
         """Never is it gone on with in another object."""
         self.store.cut = 100_000

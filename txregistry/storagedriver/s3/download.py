@@ -150,11 +150,18 @@ class ObjectDownload:
             drop(response)
             self._finish(Failure(ObjectReplaced("the object was replaced")))
             return
-        if response.code != 206 and self._offset:
+        if not self._is_wanted(response):
             drop(response)
             self._finish(Failure(StoreUnreachable("the store sends no ranges")))
             return
         self._deliver(response)
+
+    def _is_wanted(self, response: IResponse) -> bool:
+        """Tell if a body begins where it has to."""
+        if response.code != 206:
+            return not self._offset
+        told = headers_of(response).get("content-range", "")
+        return not told or told.startswith(f"bytes {self._offset}-")
 
     def _failed(self, failure: Failure) -> None:
         self._asking = None

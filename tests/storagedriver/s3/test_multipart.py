@@ -39,6 +39,19 @@ class MultipartTests(StoreCase):
             self.assertEqual(error.failed.code, code)
         self.assertEqual(self.store.asked.count("POST /k uploadId"), 3)
 
+    def test_lost_beginning(self) -> None:
+        """Of two that began at once the one that was gone on with is found."""
+        parts = self.driver._parts.multiparts
+        for number in range(2):
+            key = f"k{number}"
+            names = [self.ok(parts.begin(key)) for _ in range(2)]
+            self.ok(parts.send(key, names[number], 1, [b"x"], _SHA))
+            found = self.ok(parts.find(key))
+            self.assertEqual((found.upload_id, found.size), (names[number], 1))
+        self.ok(parts.begin("k"))
+        self.assertEqual(self.ok(parts.find("k")).size, 0)
+        self.assertIsNone(self.ok(parts.find("other")))
+
     def test_lost_completion(self) -> None:
         """An upload that was completed, but not heard of, is complete."""
         parts = self.driver._parts.multiparts

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from tests.storagedriver.s3.case import StoreCase
 from txregistry.flow.streams import BoundedConsumer
-from txregistry.interfaces.driver import MoveFile
+from txregistry.interfaces.driver import DriverError, MoveFile
+from txregistry.storagedriver.s3.multipart import Multiparts
 
 MIB = 1024 * 1024
 UPLOAD = "/docker/registry/v2/repositories/a/_uploads/u/data"
@@ -43,6 +46,25 @@ class UnfinishedTests(StoreCase):
         writer.write(b"two")
         self.ok(writer.close())
         self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 6)
+
+    def test_copy_that_fails(self) -> None:
+        """An upload that could not begin with what was there is no upload."""
+        key = UPLOAD[1:]
+        self.store.objects[key] = bytes(6 * MIB)
+        writer = self.ok(self.driver.writer(UPLOAD, 6 * MIB))
+        writer.write(b"more")
+        denied = b"<Error><Code>AccessDenied</Code></Error>"
+        copy = self.driver._parts.multiparts.copy
+
+        def broken(*args: object) -> object:
+            self.store.broken = [(403, denied)]
+            return copy(*args)
+
+        with patch.object(Multiparts, "copy", lambda _, *args: broken(*args)):
+            self.failureResultOf(writer.close(), DriverError)
+        self.place.pump()
+        self.assertEqual(self.store.uploads, {})
+        self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 6 * MIB)
 
     def test_upload_of_docker_registry(self) -> None:
         """It leaves an object beside an upload that begins with a copy of it."""

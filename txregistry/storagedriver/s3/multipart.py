@@ -53,23 +53,35 @@ class Multiparts:
 
     @deferred
     async def find(self, key: str) -> Unfinished | None:
-        """Fire with the latest one of a key, if there is one."""
-        latest: Begun | None = None
+        """Fire with the latest one of a key, if there is one.
+
+        Times may be whole seconds, and one whose beginning was not heard of is begun
+        again at once: of those that are as late as each other the longest counts.
+        """
+        latest: list[Begun] = []
         async for begun in self.below(key):
             if begun.key > key:
                 break
-            if begun.key == key and (latest is None or _is_later(begun, latest)):
-                latest = begun
-        if latest is None:
-            return None
+            if begun.key == key:
+                latest = _latest(latest, begun)
+        best: Unfinished | None = None
+        for begun in latest:
+            found = await self._look(begun)
+            if found is not None and (best is None or found.size >= best.size):
+                best = found
+        return best
+
+    @deferred
+    async def _look(self, begun: Begun) -> Unfinished | None:
+        key, upload_id = begun.key, begun.upload_id
         try:
-            parts = await self._parts(key, latest.upload_id)
+            parts = await self._parts(key, upload_id)
         except Refused as error:
             if error.is_missing:
                 return None  # it was completed meanwhile
             raise
         times = [part.modified_at for part in parts]
-        return Unfinished(key, latest.upload_id, parts, max([latest.begun_at, *times]))
+        return Unfinished(key, upload_id, parts, max([begun.begun_at, *times]))
 
     async def below(self, prefix: str) -> AsyncIterator[Begun]:
         """Visit all whose keys begin so, by their keys; await each."""
@@ -165,8 +177,11 @@ def _check_whole(parts: Sequence[Part]) -> None:
             raise BadAnswer(f"part {number} of the upload is lost")
 
 
-def _is_later(one: Begun, other: Begun) -> bool:
-    return one.begun_at >= other.begun_at
+def _latest(known: list[Begun], begun: Begun) -> list[Begun]:
+    """Give those that are the latest, with one more that is listed."""
+    if not known or begun.begun_at > known[0].begun_at:
+        return [begun]
+    return [*known, begun] if begun.begun_at == known[0].begun_at else known
 
 
 def copy_source(bucket: str, key: str) -> str:

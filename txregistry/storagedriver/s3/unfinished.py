@@ -131,7 +131,11 @@ class Unfinisheds:
         if kept < MIN_PART_BYTES:
             return Start(head=await self._read(key, kept), replaces=True)
         upload_id = await self.parts.begin(key)
-        parts = await self._copies.copy_parts(key, key, upload_id, kept)
+        try:
+            parts = await self._copies.copy_parts(key, key, upload_id, kept)
+        except BaseException:
+            self.parts.abort(key, upload_id).addErrback(lambda _: None)
+            raise
         return Start(upload_id, tuple(parts), replaces=True)
 
     @deferred

@@ -6,10 +6,34 @@ from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.storagedriver.s3.case import StoreCase
 from txregistry.storagedriver.s3.copying import spans
+from txregistry.storagedriver.s3.request import Refused
 from txregistry.storagedriver.s3.settings import MAX_COPY_BYTES, MIN_PART_BYTES
 
 MIB = 1024 * 1024
+
+
+class CopyTests(StoreCase):
+    """A large object."""
+
+    def test_one_part_fails(self) -> None:
+        """The others are not asked for any more, and nothing is left."""
+        self.use(multipartcopymaxconcurrency=1)
+        self.store.objects["a"] = bytes(160 * MIB)
+        denied = b"<Error><Code>AccessDenied</Code></Error>"
+        upload = self.store.xml(
+            "InitiateMultipartUploadResult", "<UploadId>u</UploadId>"
+        )
+        self.store.broken = [(200, upload), (403, denied)]
+        copies = self.driver._parts.copies
+        done = copies.copy("a", "b", 160 * MIB)
+        self.assertEqual(self.fails(done, Refused).failed.code, "AccessDenied")
+        self.place.pump()
+        # The second begins as the first ends, before that is known to have failed.
+        asked = [line.partition(" ")[0] for line in self.store.asked]
+        self.assertEqual(asked, ["POST", "PUT", "PUT", "DELETE"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class SpanTests(SynchronousTestCase):

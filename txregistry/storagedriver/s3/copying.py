@@ -81,8 +81,15 @@ class Copies:
             for index, span in enumerate(found)
         ]
         done: Deferred[list[Part]] = gatherResults(copied, consumeErrors=True)
-        done.addErrback(_first_error)
-        return done
+
+        def give_up(failure: Failure) -> Failure:
+            # They would be parts of nothing. Those that wait first: who ends lets the
+            # next one begin.
+            for one in reversed(copied):
+                one.cancel()
+            return _first_error(failure)
+
+        return done.addErrback(give_up)
 
     @deferred
     async def _whole(self, source: str, target: str) -> None:

@@ -32,7 +32,7 @@ SECTION: dict[str, object] = {
 
 BEGAN = 1_700_000_000.0
 _KEYS = Credentials("key", "secret")
-_TIME = "2026-01-02T03:04:05.000Z"
+TIME = "2026-01-02T03:04:05.000Z"
 _NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
@@ -57,6 +57,7 @@ class Store(Resource):
     :ivar shift: bytes by which a range begins elsewhere than was asked for.
     :ivar stuck: codes of the failures of the next attempts to delete an object.
     :ivar strict: what is not there cannot be deleted, neither many things at once.
+    :ivar time: at which uploads and their parts began.
     :ivar working: bytes of white space that come before the end of a completion.
     """
 
@@ -75,6 +76,7 @@ class Store(Resource):
         self.held: list[tuple[Any, bytes]] = []
         self.skew, self.region = 0.0, ""
         self.working = self.shift = 0
+        self.time = TIME
         self.stuck: dict[str, list[str]] = {}
         self.strict = False
         self.late: set[str] = set()
@@ -212,7 +214,7 @@ class Store(Resource):
         if method == "GET":
             found = "".join(
                 f"<Part><PartNumber>{n}</PartNumber><ETag>{tag(c)}</ETag>"
-                f"<Size>{len(c)}</Size><LastModified>{_TIME}</LastModified></Part>"
+                f"<Size>{len(c)}</Size><LastModified>{self.time}</LastModified></Part>"
                 for n, c in sorted(began.parts.items())
             )
             return self.xml("ListPartsResult", found)
@@ -259,7 +261,7 @@ class Store(Resource):
         if "uploads" in query:
             found = "".join(
                 f"<Upload><Key>{b.key}</Key><UploadId>{n}</UploadId>"
-                f"<Initiated>{_TIME}</Initiated></Upload>"
+                f"<Initiated>{self.time}</Initiated></Upload>"
                 for n, b in sorted(self.uploads.items(), key=lambda pair: pair[1].key)
                 if b.key.startswith(prefix) and b.key not in self.late
             )
@@ -324,7 +326,7 @@ def _common(prefix: str) -> str:
 def _contents(key: str, content: bytes) -> str:
     return (
         f"<Contents><Key>{quote_plus(key, '/')}</Key><Size>{len(content)}</Size>"
-        f"<LastModified>{_TIME}</LastModified></Contents>"
+        f"<LastModified>{TIME}</LastModified></Contents>"
     )
 
 

@@ -57,6 +57,10 @@ class AnswerTests(SynchronousTestCase):
         """Both ways to write a time are read; others are long ago."""
         self.assertEqual(answers.read_time("1970-01-01T00:01:00.000Z"), 60)
         self.assertEqual(answers.read_time("Thu, 01 Jan 1970 00:01:00 GMT"), 60)
+        self.assertEqual(
+            answers.read_time("1970-01-01T01:01:00.123456789+01:00"), 60.123456
+        )
+        self.assertEqual(answers.read_time("1970-01-01T00:01:00"), 60)
         self.assertEqual(answers.read_time("soon"), 0)
 
     def test_written(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.storagedriver.s3.case import StoreCase
+from tests.storagedriver.s3.store import TIME
 from txregistry.interfaces.driver import DriverError
 
 UPLOAD = "/docker/registry/v2/repositories/a/_uploads/u/data"
@@ -99,6 +100,9 @@ class RemovalTests(StoreCase):
             self.ok(writer.close())
         self.store.objects[UPLOAD.rpartition("/")[0][1:] + "/startedat"] = b""
         self.assertEqual(self.ok(self.driver.sweep("/", 0.0)), 0)
+        self.store.time = "once"
+        self.assertEqual(self.ok(self.driver.sweep("/", 2e9)), 0)
+        self.store.time = TIME
         self.assertEqual(self.ok(self.driver.sweep("/", 2e9)), 1)
         (left,) = self.store.uploads.values()
         self.assertEqual(f"/{left.key}", UPLOAD)

@@ -47,6 +47,16 @@ class UnfinishedTests(StoreCase):
         self.ok(writer.close())
         self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 6)
 
+    def test_nothing_was_written(self) -> None:
+        """An upload without a byte becomes an object that is made as all are."""
+        self.use(encrypt=True)
+        self.ok(self.ok(self.driver.writer(UPLOAD)).close())
+        self.ok(self.driver.move(UPLOAD, "/b"))
+        self.assertEqual((self.store.objects, self.store.uploads), ({"b": b""}, {}))
+        made = [h for h in self.store.headers if h.get("content-length") == "0"]
+        kinds = {h.get("x-amz-server-side-encryption") for h in made}
+        self.assertEqual(kinds, {"AES256"})
+
     def test_copy_that_fails(self) -> None:
         """An upload that could not begin with what was there is no upload."""
         key = UPLOAD[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
@@ -271,11 +271,16 @@ def deletion(keys: Iterable[str]) -> bytes:
 def read_time(text: str) -> float:
     """Read a time of a document or of a header; 0 if it cannot be read."""
     try:
-        if text.endswith("Z"):
-            return datetime.fromisoformat(text).timestamp()
-        return parsedate_to_datetime(text).timestamp()
+        return _moment(text).timestamp()
     except (ValueError, TypeError):
         return 0.0
+
+
+def _moment(text: str) -> datetime:
+    """Read a time of ISO 8601, or of mail; without a zone it is UTC."""
+    is_iso = text[:1].isdigit()
+    found = datetime.fromisoformat(text) if is_iso else parsedate_to_datetime(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _parsed(body: bytes) -> ET.Element:

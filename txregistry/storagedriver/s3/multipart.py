@@ -49,7 +49,7 @@ class Multiparts:
 
     _client: Client
     _bucket: str
-    _headers: Mapping[str, str]
+    headers: Mapping[str, str]
 
     @deferred
     async def find(self, key: str) -> Unfinished | None:
@@ -99,7 +99,7 @@ class Multiparts:
     @deferred
     async def begin(self, key: str) -> str:
         """Begin one; fires with its name."""
-        ask = Ask("POST", key, (("uploads", ""),), self._headers)
+        ask = Ask("POST", key, (("uploads", ""),), self.headers)
         return read_upload_id((await self._client.do(ask)).body)
 
     @deferred

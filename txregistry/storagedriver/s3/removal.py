@@ -86,12 +86,13 @@ class Removal:
     async def abandoned(self, path: str, before: float) -> int:
         """Give up uploads in parts that began before a time and belong to nobody.
 
-        That of a client is spared while its directory is there: the purge of uploads
-        decides about those.
+        One whose time cannot be read is spared, and that of a client while its
+        directory is there: the purge of uploads decides about those.
         """
         count = 0
         async for begun in self._parts.below(self._keys.prefix(path)):
-            if begun.begun_at >= before or await self._is_claimed(begun.key):
+            is_young = not begun.begun_at or begun.begun_at >= before
+            if is_young or await self._is_claimed(begun.key):
                 continue
             await self._parts.abort(begun.key, begun.upload_id)
             count += 1

@@ -112,7 +112,7 @@ class Unfinisheds:
             await self.parts.complete(key, parts.upload_id, parts.parts)
             return
         if found.object is None:
-            await self._client.do(Ask("PUT", key))
+            await self._client.do(Ask("PUT", key, headers=self.parts.headers))
         await self.parts.abort(key, parts.upload_id)
 
     def adopt(self, found: Found) -> Start:

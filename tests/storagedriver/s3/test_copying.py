@@ -35,6 +35,23 @@ class CopyTests(StoreCase):
         self.assertEqual(asked, ["POST", "PUT", "PUT", "DELETE"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_no_copies_in_parts(self) -> None:
+        """A store that does not know them copies the whole, if it is not too large."""
+        self.store.objects["a"] = bytes(40 * MIB)
+        upload = self.store.xml(
+            "InitiateMultipartUploadResult", "<UploadId>u</UploadId>"
+        )
+        unknown = b"<Error><Code>NotImplemented</Code></Error>"
+        for size, copied in ((40 * MIB, True), (MAX_COPY_BYTES + 1, False)):
+            parts = len(spans(size, 32 * MIB))
+            self.store.broken = [(200, upload), *[(501, unknown)] * parts]
+            done = self.driver._parts.copies.copy("a", "b", size)
+            if copied:
+                self.ok(done)
+            else:
+                self.assertTrue(self.fails(done, Refused).is_unknown)
+            self.assertEqual(self.store.objects.pop("b", None) is not None, copied)
+
 
 class SpanTests(SynchronousTestCase):
     """Parts of a copy."""

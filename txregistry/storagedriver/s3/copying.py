@@ -16,9 +16,10 @@ from txregistry.flow.deferred import deferred
 from txregistry.storagedriver.s3.answers import Part, read_etag
 from txregistry.storagedriver.s3.client import Client
 from txregistry.storagedriver.s3.multipart import Multiparts, copy_source
-from txregistry.storagedriver.s3.request import Ask
+from txregistry.storagedriver.s3.request import Ask, Refused
 from txregistry.storagedriver.s3.settings import (
     MAX_COPY_BYTES,
+    MAX_PARTS,
     MIN_PART_BYTES,
     S3Settings,
 )
@@ -33,7 +34,7 @@ def spans(size: int, chunk: int) -> list[Span]:
 
     :param size: at least that of the smallest part.
     """
-    count = size // max(chunk, MIN_PART_BYTES, -(-size // 10_000))
+    count = size // max(chunk, MIN_PART_BYTES, -(-size // MAX_PARTS))
     count = max(1, count, -(-size // MAX_COPY_BYTES))
     ends = [size * (index + 1) // count for index in range(count)]
     return list(zip([0, *ends], ends, strict=False))
@@ -58,6 +59,15 @@ class Copies:
         if size <= max(self._settings.multipartcopythresholdsize, MIN_PART_BYTES):
             await self._whole(source, target)
             return
+        try:
+            await self._in_parts(source, target, size)
+        except Refused as error:
+            if not error.is_unknown or size > MAX_COPY_BYTES:
+                raise
+            await self._whole(source, target)
+
+    @deferred
+    async def _in_parts(self, source: str, target: str, size: int) -> None:
         upload_id = await self._parts.begin(target)
         try:
             parts = await self.copy_parts(source, target, upload_id, size)

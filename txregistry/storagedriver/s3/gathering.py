@@ -10,10 +10,7 @@ import attrs
 
 from txregistry.flow.buffer_budget import BufferBudget
 from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.s3.settings import MIN_PART_BYTES
-
-#: A file has at most this many parts; from half of them on they grow.
-_MAX_PARTS = 10_000
+from txregistry.storagedriver.s3.settings import MAX_PARTS, MIN_PART_BYTES
 
 #: Memory for all files that are being written. Each may have two of the smallest parts
 #: whatever the others have.
@@ -26,12 +23,12 @@ def parts_budget(chunksize: int) -> BufferBudget:
 
 
 def part_bytes(budget: BufferBudget, writers: int, written: int) -> int:
-    """Give the size of the next part.
+    """Give the size of the next part; from half of all on they grow.
 
     :param writers: that share the budget.
     :param written: bytes of the file before it.
     """
-    return max(budget.share(writers) // 2, written // (_MAX_PARTS // 2))
+    return max(budget.share(writers) // 2, written // (MAX_PARTS // 2))
 
 
 @attrs.define(eq=False)

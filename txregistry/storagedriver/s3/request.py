@@ -101,6 +101,11 @@ class Refused(Exception):
         return failed.status in _PASSING or failed.code in _PASSING_CODES
 
     @property
+    def is_unknown(self) -> bool:
+        """Tell if the store does not do such things at all."""
+        return self.failed.status == 501 or self.failed.code == "NotImplemented"
+
+    @property
     def is_stale(self) -> bool:
         """Tell if newer credentials may help; a HEAD does not say why it fails."""
         failed = self.failed

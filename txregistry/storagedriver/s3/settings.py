@@ -12,6 +12,9 @@ import attrs
 #: Amazon takes no smaller part, but for the last one of a file.
 MIN_PART_BYTES = 5 * 1024 * 1024
 
+#: A file has at most this many parts.
+MAX_PARTS = 10_000
+
 #: Amazon copies no more at once.
 MAX_COPY_BYTES = 5 * 1024 * 1024 * 1024
 

@@ -7,7 +7,9 @@ from unittest.mock import patch
 from tests.storagedriver.s3.case import StoreCase
 from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.driver import DriverError, MoveFile
-from txregistry.storagedriver.s3.multipart import Multiparts
+from txregistry.storagedriver.s3.answers import Part
+from txregistry.storagedriver.s3.multipart import Multiparts, Unfinished
+from txregistry.storagedriver.s3.unfinished import Found
 
 MIB = 1024 * 1024
 UPLOAD = "/docker/registry/v2/repositories/a/_uploads/u/data"
@@ -46,6 +48,14 @@ class UnfinishedTests(StoreCase):
         writer.write(b"two")
         self.ok(writer.close())
         self.assertEqual(self.ok(self.driver.stat(UPLOAD)).size, 6)
+
+    def test_very_many_parts(self) -> None:
+        """There are numbers left for what is still to come."""
+        unfinished = self.driver._parts.unfinished
+        for count, takes_more in ((5000, True), (5001, False)):
+            parts = tuple(Part(n + 1, "e", 5 * MIB) for n in range(count))
+            found = Found(None, Unfinished("k", "u", parts, 0.0))
+            self.assertEqual(unfinished.adopt(found).takes_more, takes_more)
 
     def test_nothing_was_written(self) -> None:
         """An upload without a byte becomes an object that is made as all are."""

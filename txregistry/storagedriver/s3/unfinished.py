@@ -2,8 +2,9 @@
 
 A file that was closed without commit is an upload in parts, as Docker's registry leaves
 it: its parts are listed wherever it is gone on with. Only the last part of a file may
-be small. So where that one is, the parts are made an object, and the next upload begins
-with a copy of it; what is smaller than a part is read. The object goes when the new
+be small. So where that one is, or where there are very many, the parts are made an
+object, and the next upload begins with a copy of it; what is smaller than a part is
+read. The object goes when the new
 upload holds as much.
 """
 
@@ -17,7 +18,7 @@ from txregistry.storagedriver.s3.client import Client
 from txregistry.storagedriver.s3.copying import Copies
 from txregistry.storagedriver.s3.multipart import Multiparts, Unfinished
 from txregistry.storagedriver.s3.request import Ask, Refused
-from txregistry.storagedriver.s3.settings import MIN_PART_BYTES
+from txregistry.storagedriver.s3.settings import MAX_PARTS, MIN_PART_BYTES
 
 
 @attrs.frozen
@@ -121,7 +122,9 @@ class Unfinisheds:
         if parts is None or not found.is_unfinished:
             return Start(takes_more=False)
         sizes = [part.size for part in parts.parts]
-        takes_more = min(sizes, default=MIN_PART_BYTES) >= MIN_PART_BYTES
+        is_large = min(sizes, default=MIN_PART_BYTES) >= MIN_PART_BYTES
+        # A client that sends small pieces would come to the end of the numbers.
+        takes_more = is_large and len(sizes) <= MAX_PARTS // 2
         return Start(parts.upload_id, parts.parts, b"", replaces, takes_more)
 
     @deferred

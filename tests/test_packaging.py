@@ -266,6 +266,24 @@ class PurgeTests(SynchronousTestCase):
         self.assertEqual(self.files() - MADE, {VARIABLES, mine})
         self.assertEqual(self.place(VARIABLES).read_text(), "mine")
 
+    def test_several_processes(self) -> None:
+        """Files of each go, and what enables it; what is of the administrator stays."""
+        wants = "/etc/systemd/system/multi-user.target.wants"
+        mine = {
+            "/etc/systemd/system/txregistry@.service.d/mine.conf",
+            f"{wants}/other@1.service",
+        }
+        for path in mine:
+            write(self.place(path))
+        for number in "12":
+            write(self.place(f"/var/lib/txregistry-process-{number}/index.sqlite3"))
+            link = self.place(f"{wants}/txregistry@{number}.service")
+            link.symlink_to("/lib/systemd/system/txregistry@.service")
+        self.remove("remove")
+        self.assertEqual(len(self.files()), 6)
+        self.remove("purge")
+        self.assertEqual(self.files(), {*mine, "/var/lib"})
+
     def test_nothing(self) -> None:
         """Where nothing was taken over such files are somebody else's."""
         write(self.place(VARIABLES), "mine")
@@ -275,6 +293,53 @@ class PurgeTests(SynchronousTestCase):
 
 def _is_full(path: Path) -> bool:
     return path.is_dir() and any(path.iterdir())
+
+
+class InstanceTests(SynchronousTestCase):
+    """What the package does with instances of ``txregistry@.service``, where commands
+    of systemd write down what is asked of them."""
+
+    def setUp(self) -> None:
+        self.place = Path(self.mktemp()).absolute()
+        self.etc, self.run_ = self.place / "etc", self.place / "run"
+        self.asked = write(self.place / "asked")
+        (self.run_ / "systemd/system").mkdir(parents=True)
+        listed = "txregistry@2.service loaded active running x y"
+        for name, text in (
+            ("systemctl", f"echo '{listed}'"),
+            ("deb-systemd-invoke", f'echo "$*" >> {self.asked}; exit 1'),
+            ("adduser", "true"),
+        ):
+            write(self.place / "bin" / name, f"#!/bin/sh\n{text}\n").chmod(0o755)
+        for name in ("txregistry@1.service", "txregistry@2.service", "other@1.service"):
+            write(self.etc / "systemd/system/multi-user.target.wants" / name)
+
+    def do(self, script: str, *arguments: str) -> list[str]:
+        """Run a script as dpkg does; give what was asked of systemd."""
+        text = (DEBIAN / f"txregistry.{script}").read_text()
+        text = text.replace("/etc/", f"{self.etc}/").replace("/run/", f"{self.run_}/")
+        path = f"{self.place}/bin:/usr/bin:/bin"
+        command = ["/bin/sh", "-c", text, script, *arguments]
+        subprocess.run(command, check=True, env={"PATH": path})
+        return self.asked.read_text().splitlines()
+
+    def test_upgrade(self) -> None:
+        """Those that run and those that are enabled are renewed one by one, also where
+        one of them fails."""
+        units = ("txregistry@1.service", "txregistry@2.service")
+        expected = [f"restart {unit}" for unit in units]
+        self.assertEqual(self.do("postinst", "configure", "1.0"), expected)
+
+    def test_remove(self) -> None:
+        """All are stopped by a removal, and by nothing else."""
+        self.assertEqual(self.do("prerm", "upgrade", "2.0"), [])
+        self.assertEqual(self.do("prerm", "remove"), ["stop txregistry@*.service"])
+
+    def test_without_systemd(self) -> None:
+        """As in an image, nothing is asked."""
+        (self.run_ / "systemd/system").rmdir()
+        self.do("postinst", "configure", "1.0")
+        self.assertEqual(self.do("prerm", "remove"), [])
 
 
 class SystemPackagesTests(SynchronousTestCase):

@@ -14,6 +14,7 @@ from itertools import chain
 
 from tests.installed.images import MIB, Images
 from tests.installed.machine import Machine, Network, Upstream
+from tests.installed.processes import Processes
 from tests.installed.shell import Failed
 from tests.installed.steps import Steps
 from tests.installed.takeover import Takeover
@@ -63,7 +64,8 @@ def go(trees: Trees, reuse: bool, stack: ExitStack) -> None:
     stack.callback(machine.halt)
     machine.boot()
     try:
-        steps = Steps(machine, upstream, images).all()
+        several = Processes(machine, upstream, images).all()
+        steps = chain(Steps(machine, upstream, images).all(), several)
         for name, act in chain(steps, Takeover(machine, images).all()):
             step(trees.release, name, act)
     except BaseException:

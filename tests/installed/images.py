@@ -52,22 +52,31 @@ class Images:
         index = {"schemaVersion": 2, "manifests": [entry]}
         (layout / "index.json").write_bytes(encode(index))
         (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+        self._copy(self.network.upstream, name, f"{UPSTREAM}:5000/test/{name}:1")
+
+    def push_to_cache(self, name: str, repository: str) -> None:
+        """Push one that was made to a repository of the cache itself."""
+        self._copy(self.network.machine, name, f"{CACHE}/{repository}:1")
+
+    def _copy(self, namespace: str, name: str, target: str) -> None:
         run(
-            *("ip", "netns", "exec", self.network.upstream, "skopeo", "copy", "-q"),
-            *("--dest-tls-verify=false", f"oci:{layout}:1"),
-            f"docker://{UPSTREAM}:5000/test/{name}:1",
+            *("ip", "netns", "exec", namespace, "skopeo", "copy", "-q"),
+            *("--dest-tls-verify=false", f"oci:{self.place}/layout/{name}:1"),
+            f"docker://{target}",
         )
 
-    def pull(self, name: str) -> None:
+    def pull(self, name: str, repository: str = "") -> None:
         """Pull one through the cache, and compare its layer.
 
+        :param repository: where it is; test/NAME, as in the upstream, by default.
         :raise Failed: it does not come, or is another one.
         """
+        repository = repository or f"test/{name}"
         place = self.place / f"pulled-{threading.get_ident()}"
         shutil.rmtree(place, ignore_errors=True)
         run(
             *("ip", "netns", "exec", self.network.machine, "skopeo", "copy", "-q"),
-            *("--src-tls-verify=false", f"docker://{CACHE}/test/{name}:1"),
+            *("--src-tls-verify=false", f"docker://{CACHE}/{repository}:1"),
             f"dir:{place}",
         )
         digest = self.layers[name]

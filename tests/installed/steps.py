@@ -78,21 +78,16 @@ class Steps:
 
     def hardening(self) -> str:
         """Ask systemd how exposed the running unit is."""
-        told = self.machine.run(
-            "systemd-analyze", "--no-pager", "security", "txregistry"
-        )
-        exposure = float(re.findall(r"exposure level .*: ([\d.]+)", told)[0])
-        check(exposure <= MOST_EXPOSURE, f"exposure {exposure}")
-        return f"exposure {exposure}"
+        figure = exposure(self.machine, "txregistry")
+        check(figure <= MOST_EXPOSURE, f"exposure {figure}")
+        return f"exposure {figure}"
 
     def journal(self) -> str:
         """Find that it is ready, and no warning, in the journal."""
-        lines = self.machine.journal("-o", "cat").splitlines()
-        check(any("ready on" in line for line in lines), "it does not say it is ready")
-        bad = re.compile(r"\b(warn|error|critical) \[|Traceback|Permission|denied")
-        found = [line for line in lines if bad.search(line)]
-        check(not found, f"the journal has: {found}")
-        return f"{len(lines)} lines, no warning"
+        said = self.machine.journal("-o", "cat")
+        check("ready on" in said, "it does not say it is ready")
+        check_journal(said, "warn")
+        return f"{len(said.splitlines())} lines, no warning"
 
     def pull(self) -> str:
         """Name our upstream in the conffile, restart, and pull."""
@@ -296,6 +291,20 @@ class Steps:
         ):
             told = self.machine.show("SubState", unit)
             check(told == state, f"{unit} is {told}")
+
+
+def exposure(machine: Machine, unit: str) -> float:
+    """Give how exposed a running unit is, as systemd counts."""
+    told = machine.run("systemd-analyze", "--no-pager", "security", unit)
+    return float(re.findall(r"exposure level .*: ([\d.]+)", told)[0])
+
+
+def check_journal(said: str, *levels: str) -> None:
+    """Find nothing in a journal that went wrong, and nothing of these levels."""
+    words = "|".join(("error", "critical", *levels))
+    bad = re.compile(rf"\b({words}) \[|Traceback|Permission|denied")
+    found = [line for line in said.splitlines() if bad.search(line)]
+    check(not found, f"the journal has: {found}")
 
 
 def left(machine: Machine) -> list[str]:

@@ -141,10 +141,9 @@ class Processes:
         return "only that one has changed; a mistake changes nothing"
 
     def verify(self) -> str:
-        """Have one read all that both have stored."""
+        """Have one read all that both have stored; without it root would be refused."""
         own = f"STATE_DIRECTORY=/var/lib/txregistry-process-{NUMBERS[1]}"
         told = self.machine.run("env", own, "txregistry", "verify", "-c", CONFIG)
-        check(not self._journal(UNITS[0]).count("verif"), "the other one did it")
         return told.strip().splitlines()[-1]
 
     def collect(self) -> str:

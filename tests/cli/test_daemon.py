@@ -10,6 +10,7 @@ import tempfile
 from click.testing import CliRunner
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from txregistry.admin.requester import ourselves
 from txregistry.cli import daemon
 from txregistry.cli.daemon import DaemonFailed, ask, connect
 from txregistry.cli.exits import FAILED, NOT_PERMITTED
@@ -79,6 +80,7 @@ class ConnectTests(ConnectCase):
             )
         os.makedirs(f"{self.directory}/data/txregistry")
         os.symlink(self.path, f"{self.directory}/data/txregistry/control.sock")
+        self.load_commands(config)
         for locked in (False, True):
             os.chmod(f"{self.directory}/data/txregistry", 0o700 if locked else 0o755)
             for command in (["reload"], ["garbage-collect"], ["verify", "-c"]):
@@ -89,6 +91,16 @@ class ConnectTests(ConnectCase):
                     os.seteuid(0)
                 self.assertEqual(result.exit_code, NOT_PERMITTED, result.output)
                 self.assertIn("user nobody may not open", result.output)
+
+    def load_commands(self, config: str) -> None:
+        """Import all that they need: another user may not come to where we lie."""
+        for command in (
+            *("reload --help", "garbage-collect --help", "verify --help"),
+            f"config check {config}",
+        ):
+            result = CliRunner().invoke(main, command.split())
+            self.assertEqual(result.exit_code, 0, result.output)
+        self.assertTrue(ourselves().who)
 
     def test_another_kind(self) -> None:
         """A socket for datagrams is no daemon's."""

@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench bench-s3 soak long versions docs format clean \
-	deb deb-test adopt-test swift-test image image-test
+	deb deb-test adopt-test swift-test cephfs-test image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -72,6 +72,14 @@ swift-test: $(VENV)/peers $(VENV)/tools
 		python3-swift memcached
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_SWIFT=1 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/swift tests.integration.test_swift
+
+# Several processes on CephFS, each at a client of its own; mounted for the tests alone, which
+# needs root and /dev/fuse.
+cephfs-test: $(VENV)/peers $(VENV)/tools
+	scripts/unpack-programs $(BIN) ceph-mds:usr/bin/ceph-mds ceph-fuse:usr/bin/ceph-fuse
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_CEPHFS=1 unshare --mount --propagation private \
+		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/cephfs \
+		tests.integration.test_cephfs
 
 # Takes over from Debian's docker-registry and gives back, in a Debian of its own.
 adopt-test: $(VENV)/tools

@@ -49,6 +49,8 @@ osd pool default min size = 1
 osd pool default pg num = 4
 osd pool default pgp num = 4
 osd pool default pg autoscale mode = off
+mds data = {home}/mds
+mds tick interval = 0.1
 rgw data = {home}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw thread pool size = 32
@@ -84,6 +86,16 @@ class Ceph(ObjectStore):
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _start(self) -> None:
+        self._start_cluster()
+        self._do(
+            *("radosgw-admin", "user", "create", "--uid=u", "--display-name=u"),
+            *(f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"),
+        )
+        gateway = self._run("radosgw", "-n", "client.rgw", "-f")
+        self._wait(lambda: gateway.poll() is None and self._answers())
+
+    def _start_cluster(self) -> None:
+        """Start what keeps objects, without a gateway to it."""
         mon_port, fsid = free_port(), str(uuid.uuid4())
         config = _CONFIG.format(
             home=self.home, fsid=fsid, mon_port=mon_port, port=self.port
@@ -96,19 +108,16 @@ class Ceph(ObjectStore):
         (self.home / "osd").mkdir()
         self._do("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
         self._run("ceph-osd", "-i", "0", "-f")
-        self._do(
-            *("radosgw-admin", "user", "create", "--uid=u", "--display-name=u"),
-            *(f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"),
-        )
-        gateway = self._run("radosgw", "-n", "client.rgw", "-f")
-        self._wait(lambda: gateway.poll() is None and self._answers())
 
     def _make_keys(self) -> None:
-        full = ("--cap", "osd", "allow *", "--cap", "mgr", "allow *")
+        full = tuple(
+            x for name in ("osd", "mgr", "mds") for x in ("--cap", name, "allow *")
+        )
         keys: tuple[tuple[str, ...], ...] = (
             ("mon.", "--cap", "mon", "allow *"),
             ("client.admin", "--cap", "mon", "allow *", *full),
             ("osd.0", "--cap", "mon", "allow profile osd", "--cap", "osd", "allow *"),
+            ("mds.a", "--cap", "mon", "allow profile mds", "--cap", "osd", "allow rwx"),
             ("client.rgw", "--cap", "mon", "allow rw", "--cap", "osd", "allow rwx"),
         )
         ring = str(self.home / "keyring")
@@ -128,7 +137,8 @@ class Ceph(ObjectStore):
         )
         self._run("ceph-mon", "-i", "a", "-f")
 
-    def _do(self, program: str, *args: str) -> None:
+    def _do(self, program: str, *args: str) -> str:
+        """Run a command of Ceph; give what it says."""
         done = subprocess.run(
             (program, "-c", str(self.home / "ceph.conf"), *args),
             capture_output=True,
@@ -137,6 +147,7 @@ class Ceph(ObjectStore):
         )
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+        return done.stdout.decode(errors="replace")
 
     def _run(self, program: str, *args: str) -> subprocess.Popen[bytes]:
         config = ("-c", str(self.home / "ceph.conf"))

@@ -85,8 +85,16 @@ class SharedCase(IntegrationCase):
     """Two of ours on one port."""
 
     async def start_two(self, merge: dict[str, Any] | None = None) -> list[Registry]:
-        self.root, self.port = self.directory / "storage", free_port()
+        self.root, self.port = self.make_root(), free_port()
         return [await self.start_one(name, merge) for name in ("one", "two")]
+
+    def make_root(self) -> Path:
+        """Give the directory that they share."""
+        return self.directory / "storage"
+
+    def root_of(self, name: str) -> Path:
+        """Give that directory as one of them sees it."""
+        return self.root
 
     async def start_one(
         self, name: str, merge: dict[str, Any] | None = None
@@ -94,7 +102,10 @@ class SharedCase(IntegrationCase):
         state = self.directory / f"state-{name}"
         section = {
             "storage": {
-                "filesystem": {"rootdirectory": str(self.root), "shared": True},
+                "filesystem": {
+                    "rootdirectory": str(self.root_of(name)),
+                    "shared": True,
+                },
                 "delete": {"enabled": True},
             },
             "http": {"addr": f"127.0.0.1:{self.port}", "reuseport": True},

@@ -91,10 +91,14 @@ adopt-test: $(VENV)/tools
 versions:
 	scripts/versions $(TESTS)
 
+# What scripts/deb needs.
+BUILD_PACKAGES := git build-essential debhelper python3 python3-pip python3-setuptools \
+	python3-venv python3-wheel
+
 # The container image, out of the Debian package; takes minutes, and needs root. ARCH, BASE
 # and more are told in the script.
 image:
-	scripts/system-packages buildah mmdebstrap git dpkg-dev
+	scripts/system-packages buildah mmdebstrap $(BUILD_PACKAGES)
 	scripts/image $(NAME)
 
 # Builds it, and runs it by podman as its users do.
@@ -108,8 +112,7 @@ image-test: $(VENV)/peers $(VENV)/tools image
 
 # The Debian package, into dist/.
 deb: scripts/system-packages
-	scripts/system-packages git build-essential debhelper python3 python3-pip python3-setuptools \
-		python3-venv python3-wheel
+	scripts/system-packages $(BUILD_PACKAGES)
 	scripts/deb
 
 # Builds it, installs it where systemd runs, and tries what an administrator does.

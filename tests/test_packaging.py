@@ -128,6 +128,19 @@ class FileTests(SynchronousTestCase):
         root = config.storage.parameters["rootdirectory"]
         self.assertEqual(root, f"/var/lib/{state}")
 
+    def test_build_dependencies(self) -> None:
+        """Whatever builds the package installs what that needs first."""
+        control = (DEBIAN / "control").read_text()
+        (field,) = re.findall(r"^Build-Depends:(.*(?:\n .*)*)", control, re.M)
+        needed = {each.split()[0] for each in field.split(",")}
+        makefile = (TOP / "Makefile").read_text().replace("\\\n", "")
+        (line,) = re.findall(r"^BUILD_PACKAGES := (.*)$", makefile, re.M)
+        self.assertIn("debhelper", line.split())
+        self.assertLessEqual(needed - {"debhelper-compat"}, set(line.split()))
+        for target in ("deb", "image"):
+            (rule,) = re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.M)
+            self.assertIn("$(BUILD_PACKAGES)", rule, target)
+
     def test_times(self) -> None:
         """A stop has time to drain, and the watchdog to see more than one sign."""
         config, _ = load(str(DEBIAN / "config.yml"), {})

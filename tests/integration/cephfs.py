@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
+import attrs
 from twisted.trial.unittest import SkipTest
 
 from tests.integration.ceph import Ceph
@@ -19,8 +19,11 @@ from tests.integration.support import find, require, which
 _PROGRAMS = ("ceph-mon", "ceph-osd", "ceph-authtool", "ceph-mds", "ceph-fuse")
 
 
+@attrs.define(eq=False)
 class CephFs(Ceph):
     """A file system that runs until :meth:`stop`."""
+
+    _mounts: list[Path] = attrs.field(factory=list)
 
     def mount(self, name: str) -> Path:
         """Mount it once more, and wait until it is there."""
@@ -30,16 +33,15 @@ class CephFs(Ceph):
             *("ceph-fuse", name, "-n", "client.admin", str(place)),
             f"--admin-socket={self.home}/{name}.asok",
         )
+        self._mounts.append(place)
         self._wait(lambda: client.poll() is None and os.path.ismount(place))
         return place
 
     def stop(self) -> None:
-        """End all, and take away what a client has left mounted."""
-        for place in self.home.iterdir():
-            # Its own end would wait for servers that are gone.
-            if place.is_mount():
-                with suppress(OSError):
-                    subprocess.run(("umount", place), timeout=20, check=False)
+        """End all; mounts first, as they would wait for servers that are gone."""
+        for place in self._mounts:
+            command = ("umount", "--lazy", place)
+            subprocess.run(command, capture_output=True, timeout=60, check=False)
         super().stop()
 
     def _start(self) -> None:

@@ -15,11 +15,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.integration.support import (
-    TWISTD,
     IntegrationCase,
     Process,
     free_port,
-    start,
+    start_daemon,
 )
 from tests.shapes.environments import ENVIRONMENTS
 from tests.shapes.files import FILES
@@ -83,10 +82,10 @@ class ShapeTests(IntegrationCase):
         )
         path = directory / "config.yml"
         path.write_text(text)
-        command = [TWISTD, "-n", "--pidfile=", "registry"]
-        command += ["-c", str(path)] if text else []
+        arguments = ["-n", "--pidfile=", "registry"]
+        arguments += ["-c", str(path)] if text else []
         env = {"NO_PROXY": "*", **environment}
-        process = self.keep(start(*command, env=env, cwd=str(directory)))
+        process = self.keep(await start_daemon(*arguments, env=env, cwd=str(directory)))
         url = f"{'https' if shape.is_tls else 'http'}://127.0.0.1:{port}"
         await self.wait_for(f"{url}/v2/", process)
         return process, url

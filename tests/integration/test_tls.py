@@ -27,7 +27,7 @@ from tests.integration.support import (
     free_port,
     require,
     sleep,
-    start,
+    start_daemon,
     which,
 )
 
@@ -74,8 +74,8 @@ class TlsCase(IntegrationCase):
         path = self.directory / "registry.yml"
         path.write_text(yaml.safe_dump(config))
         process = self.keep(
-            start(
-                *(TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)),
+            await start_daemon(
+                *("-n", "--pidfile=", "registry", "-c", str(path)),
                 cwd=str(self.directory),
             )
         )

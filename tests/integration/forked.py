@@ -1,4 +1,4 @@
-"""Starts daemons by a process that has imported what they import."""
+"""Starts programs by a process that has imported what they import."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import attrs
 from twisted.internet import fdesc, reactor
@@ -62,21 +63,21 @@ class Forkserver:
         env: Mapping[str, str],
         cwd: str,
     ) -> Deferred[Forked]:
-        """Have ``twistd`` run with arguments.
+        """Have one of :data:`~tests.integration.forkserver.PROGRAMS` run.
 
+        :param argv: its path, and its arguments.
         :return: fires with the process when it has begun; fails with
             :exc:`ProcessTerminated` if there is nobody to fork.
         """
-        output, to_output = os.pipe()
-        status, to_status = os.pipe()
+        ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
         request = {"argv": list(argv), "env": dict(env), "cwd": os.path.abspath(cwd)}
         sent = [json.dumps(request).encode()]
         try:
-            socket.send_fds(self._requests, sent, [to_output, to_status])
+            socket.send_fds(self._requests, sent, theirs)
         finally:
-            os.close(to_output)
-            os.close(to_status)
-        return Forked(protocol).follow(output, status)
+            for descriptor in theirs:
+                os.close(descriptor)
+        return Forked(protocol).follow(*ours)
 
 
 _shared: list[Forkserver] = []
@@ -89,6 +90,41 @@ def shared_forkserver() -> Forkserver:
     return _shared[0]
 
 
+def is_forked(program: str) -> bool:
+    """Tell whether a path is that of one of the programs, of this environment."""
+    path = Path(program)
+    return (
+        path.name in forkserver.PROGRAMS and path.parent == Path(sys.executable).parent
+    )
+
+
+async def finished(
+    argv: Sequence[str], env: Mapping[str, str]
+) -> tuple[bytes, bytes, int | None]:
+    """Run a program to its end.
+
+    :return: what it wrote, to standard output and to standard error, and its exit
+        status; ``None`` after a signal.
+    """
+    collected = _Collected()
+    await shared_forkserver().fork(collected, argv, env, os.getcwd())
+    status = await collected.ended
+    return b"".join(collected.out), b"".join(collected.err), status
+
+
+class _Collected(ProcessProtocol):
+    """Keeps what a process writes, and tells when it ends."""
+
+    def __init__(self) -> None:
+        self.out: list[bytes] = []
+        self.err: list[bytes] = []
+        self.ended: Deferred[int | None] = Deferred()
+        self.outReceived, self.errReceived = self.out.append, self.err.append
+
+    def processEnded(self, reason: Failure) -> None:
+        self.ended.callback(reason.value.exitCode)
+
+
 @attrs.define(eq=False)
 class Forked:
     """What :class:`twisted.internet.process.Process` is of one that was spawned."""
@@ -96,13 +132,17 @@ class Forked:
     _protocol: ProcessProtocol
     pid: int | None = None
     _told: bytes = b""
-    _open: int = 2
+    _open: int = 3
     _began: Deferred[Forked] = attrs.field(factory=Deferred)
 
-    def follow(self, output: int, status: int) -> Deferred[Forked]:
-        """Read what it says and what is said of it, to the end of both."""
-        _Pipe(output, self._protocol.outReceived, self._ended).startReading()
-        _Pipe(status, self._tell, self._ended).startReading()
+    def follow(self, output: int, error: int, status: int) -> Deferred[Forked]:
+        """Read what it says and what is said of it, to the ends of all."""
+        for number, received in (
+            (output, self._protocol.outReceived),
+            (error, self._protocol.errReceived),
+            (status, self._tell),
+        ):
+            _Pipe(number, received, self._ended).startReading()
         return self._began
 
     def signalProcess(self, signal_id: str | int) -> None:

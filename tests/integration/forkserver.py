@@ -1,13 +1,14 @@
-"""A process that has imported the daemon, and becomes ``twistd`` when asked.
+"""A process that has imported Python programs, and becomes one of them when asked.
 
-Most of the CPU time of a start of the daemon is that of its imports. Here a process
-does them once, and forks for each start: what is forked has its own reactor, standard
-streams, arguments, environment and working directory, and runs what the command runs.
+Most of the CPU time of a start of the daemon, or of a command, is that of its imports.
+Here a process does them once, and forks for each start: what is forked has its own
+reactor, standard streams, arguments, environment and working directory, and runs what
+the program runs.
 
 Run as ``python forkserver.py DESCRIPTOR``, with that of a socket of messages. A request
-has two descriptors: where output goes, and where to say the process identifier and,
-when it has ended, the status, a line each. It ends when the other end of the socket is
-closed.
+has three descriptors: of standard output, of standard error, and of where to say the
+process identifier and, when it has ended, the status, a line each. The server ends when
+the other end of the socket is closed.
 """
 
 from __future__ import annotations
@@ -19,25 +20,63 @@ import signal
 import socket
 import sys
 import time
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
+
+#: What runs each program, and what it imports later whatever it is to do.
+PROGRAMS = {
+    "dxf": ("dxf.main:main",),
+    "twistd": (
+        "twisted.scripts.twistd:run",
+        "txregistry.tap",
+        "txregistry.assembly.registry",
+        "txregistry.assembly.tracing",
+    ),
+    "txregistry": (
+        "txregistry.cli.main:main",
+        "txregistry.cli.collect_offline",
+        "txregistry.cli.garbage_collect",
+        "txregistry.cli.health",
+        "txregistry.cli.reload",
+        "txregistry.cli.verify",
+        "txregistry.cli.verify_offline",
+    ),
+}
 
 #: Bytes of a request, most of which are the environment.
 REQUEST_BYTES = 200_000
 
 
-def load() -> None:
-    """Import all that a daemon imports when its configuration asks for nothing more."""
-    from twisted.application.service import IServiceMaker
-    from twisted.plugin import getPlugins
+class Request(NamedTuple):
+    """What is to run.
 
-    list(getPlugins(IServiceMaker))
+    :ivar argv: the program's path, and its arguments.
+    """
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+
+    @property
+    def program(self) -> str:
+        """Give the program's name."""
+        return Path(self.argv[0]).name
 
 
-def serve(requests: socket.socket) -> int | None:
+@cache
+def load(program: str) -> None:
+    """Import what a program imports, for all that are forked from now on."""
+    for place in PROGRAMS[program]:
+        import_module(place.partition(":")[0])
+
+
+def serve(requests: socket.socket) -> tuple[Request, list[int]] | None:
     """Fork for each request.
 
-    :return: where the output goes, in a process that was forked; ``None`` when nobody
-        asks any more.
+    :return: in a process that was forked, the request and the descriptors of standard
+        output and standard error; ``None`` when nobody asks any more.
     """
     woken, wake = socket.socketpair()
     wake.setblocking(False)
@@ -51,24 +90,26 @@ def serve(requests: socket.socket) -> int | None:
             reap(told)
         if requests not in ready:
             continue
-        request, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 2)
-        if not request:
+        message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
+        if not message:
             reap(told)
             return None
-        output, told_to = descriptors
+        request = Request(**json.loads(message))
+        load(request.program)
+        *streams, status = descriptors
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for end in (requests, woken, wake):
                 end.close()
-            for descriptor in (told_to, *told.values()):
+            for descriptor in (status, *told.values()):
                 os.close(descriptor)
-            prepare(**json.loads(request))
-            return output
-        os.close(output)
-        told[pid] = told_to
-        os.write(told_to, b"%d\n" % pid)
+            return request, streams
+        for stream in streams:
+            os.close(stream)
+        told[pid] = status
+        os.write(status, b"%d\n" % pid)
 
 
 def reap(told: dict[int, int]) -> None:
@@ -82,39 +123,38 @@ def reap(told: dict[int, int]) -> None:
         os.close(descriptor)
 
 
-def prepare(argv: list[str], env: dict[str, str], cwd: str) -> None:
-    """Set what a new program finds."""
-    os.chdir(cwd)
+def become(request: Request, streams: list[int]) -> None:
+    """Run a program, where all is as it is where a program begins."""
+    os.chdir(request.cwd)
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update(request.env)
     time.tzset()
-    sys.argv = argv
-    sys.path.insert(0, str(Path(argv[0]).parent))
-
-
-def become_twistd(output: int) -> None:
-    """Run ``twistd``, with what it says going to a descriptor."""
-    from twisted.internet import reactor
-    from twisted.scripts.twistd import run
-
+    sys.argv = request.argv
+    sys.path.insert(0, str(Path(request.argv[0]).parent))
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    # The parent's has a pipe and a poller, which all that were forked would share.
+    for number, stream in enumerate(streams, 1):
+        os.dup2(stream, number)
+        os.close(stream)
+    if "twisted.internet.reactor" in sys.modules:
+        renew_reactor()
+    place, _, name = PROGRAMS[request.program][0].partition(":")
+    sys.exit(getattr(import_module(place), name)())
+
+
+def renew_reactor() -> None:
+    """Give it a poller and a pipe of its own, which all that are forked would share."""
+    from twisted.internet import reactor
+
     reactor.waker.connectionLost(None)
     reactor.__init__()
-    run()
 
 
 def main() -> None:
-    """Load, serve, and run what was asked for where that is to run."""
-    requests = socket.socket(fileno=int(sys.argv[1]))
-    load()
-    output = serve(requests)
-    if output is not None:
-        become_twistd(output)
+    """Serve, and run what was asked for where that is to run."""
+    forked = serve(socket.socket(fileno=int(sys.argv[1])))
+    if forked is not None:
+        become(*forked)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from twisted.web.client import Agent, ResponseNeverReceived
 from twisted.web.server import Site
 
-from tests.integration.forked import shared_forkserver
+from tests.integration.forked import finished, is_forked, shared_forkserver
 from txregistry.testing.upstream import FakeUpstream
 
 TWISTD = str(Path(sys.executable).parent / "twistd")
@@ -138,7 +138,7 @@ def start(*argv: str, env: dict[str, str] | None = None, cwd: str = ".") -> Proc
 async def start_daemon(
     *arguments: str, env: dict[str, str] | None = None, cwd: str = "."
 ) -> Process:
-    """Start ``twistd``, by :mod:`tests.integration.forkserver`.
+    """Start ``twistd``, by :mod:`tests.integration.forkserver` as :func:`run` does.
 
     By :func:`start` it takes three times as much CPU time: for what is about the start.
     """
@@ -175,8 +175,11 @@ async def _finished(
     argv: tuple[str, ...], env: dict[str, str] | None
 ) -> tuple[str, str]:
     full = {**os.environ, **(env or {})}
-    out, err, code = await getProcessOutputAndValue(argv[0], argv[1:], full)
-    if code:
+    if is_forked(argv[0]):
+        out, err, code = await finished(argv, full)
+    else:
+        out, err, code = await getProcessOutputAndValue(argv[0], argv[1:], full)
+    if code != 0:
         raise AssertionError(f"{argv} ended with {code}: {out!r} {err!r}")
     return out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 

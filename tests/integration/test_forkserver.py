@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
 
 import yaml
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.utils import getProcessOutputAndValue
 
+from tests.integration.forked import finished
 from tests.integration.support import (
     TWISTD,
     IntegrationCase,
@@ -65,10 +68,7 @@ class ForkserverTests(IntegrationCase):
         command = start(TWISTD, *self.arguments("command"), cwd=cwd)
         forked = await start_daemon(*self.arguments("forked"), cwd=cwd)
         both = [await self.ready(process) for process in (command, forked)]
-        one, other = map(self.seen, both)
-        # A spawned process has a pipe for each stream.
-        self.assertEqual((one.pop("joined"), other.pop("joined")), (False, True))
-        self.assertEqual(one, other)
+        self.assertEqual(*map(self.seen, both))
         for process in both:
             await process.end()
             self.assertEqual(process.output.status.signal, signal.SIGTERM)
@@ -102,6 +102,23 @@ class ForkserverTests(IntegrationCase):
         """Give the pipes and sockets that a process has open."""
         names = map(os.readlink, Path(f"/proc/{process.pid}/fd").iterdir())
         return {name for name in names if name.startswith(("pipe:", "socket:"))}
+
+    async def test_command(self) -> None:
+        """A command says the same by each way, and ends with the same status."""
+        command = str(Path(TWISTD).with_name("txregistry"))
+        path = self.arguments("one")[-1]
+        for words, status in (
+            (("garbage-collect", "--json", path), 0),
+            (("verify", "--quiet", "-c", path), 0),
+            (("health", path), 1),
+            (("health", "/nowhere.yml"), 2),
+        ):
+            one = await getProcessOutputAndValue(command, words, os.environ)
+            other = await finished((command, *words), os.environ)
+            self.assertEqual(one[2], status, one)
+            # But for times and process identifiers.
+            said, also = (re.sub(r"[0-9.]+", "", str(x)) for x in (one, other))
+            self.assertEqual(said, also)
 
     async def test_status(self) -> None:
         """The status is that of the command, and all is told that was written."""

@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 from txregistry.admin.commands import CommandRefused
 from txregistry.admin.images import (
     ExplainCommand,
+    NoImages,
     PurgeCommand,
     ReadyCommand,
     RefreshCommand,
@@ -115,6 +116,10 @@ class ImageCommandTests(SynchronousTestCase):
     def refused(self, command: Any, **options: Any) -> str:
         done = command.run(WHO, options, self.told.append)
         return str(self.failureResultOf(done, CommandRefused).value)
+
+    def test_registry(self) -> None:
+        """A daemon without upstreams says so."""
+        self.assertEqual(self.refused(NoImages("no cache"), images=["a"]), "no cache")
 
     def test_warm(self) -> None:
         """One image after the other, with progress as text."""

@@ -63,6 +63,20 @@ def _plain(instance: Any, field: Any, value: Any) -> Any:
 
 
 @attrs.frozen
+class NoImages:
+    """A command about cached images, at a daemon that has none."""
+
+    _why: str
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Refuse it."""
+        raise CommandRefused(self._why)
+
+
+@attrs.frozen
 class WarmCommand:
     """``warm``: fetch ``images``, of indexes the ``platforms``, one after the other."""
 

@@ -22,6 +22,7 @@ from txregistry.admin.commands import (
 from txregistry.admin.control import ControlFactory
 from txregistry.admin.images import (
     ExplainCommand,
+    NoImages,
     PurgeCommand,
     ReadyCommand,
     RefreshCommand,
@@ -210,7 +211,7 @@ def _commands(
 
 def _image_commands(images: IImages | None, audit: IAudit) -> dict[str, Command]:
     if images is None:
-        return dict.fromkeys(IMAGE_COMMANDS, RefusedCommand(_NO_CACHE))
+        return dict.fromkeys(IMAGE_COMMANDS, NoImages(_NO_CACHE))
     return {
         "warm": WarmCommand(images),
         "explain": ExplainCommand(images),

@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from txregistry import USER_AGENT
 from txregistry.assembly.cache import assemble_cache
-from txregistry.assembly.expiry import assemble_expiry
+from txregistry.assembly.expiry import assemble_expiry, expiry_plan
 from txregistry.assembly.storage import (
     LocalRegistry,
     StorageOptions,
@@ -26,8 +26,9 @@ from txregistry.assembly.storage import (
     open_databases,
 )
 from txregistry.auth.open import OpenAccess
+from txregistry.config.fields import Duration
+from txregistry.config.proxy import Proxy
 from txregistry.expiry.ledger_sqlite import SqliteLedger
-from txregistry.expiry.plan import ExpiryPlan, keep_nothing
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
@@ -291,7 +292,12 @@ class TestHouse:
         )
 
     def _build_expiry(self) -> None:
-        plan = ExpiryPlan(self.ttl, is_kept=self.is_local or keep_nothing)
+        proxy = Proxy(
+            remoteurl=self.upstream_url,
+            ttl=Duration(self.ttl),
+            local=tuple(map(str, self.table.local)),
+        )
+        plan = expiry_plan(proxy, self.stored)
         expiry = assemble_expiry(self.stored, plan, self.metrics, self.clock)
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
 

@@ -28,6 +28,7 @@ from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.onerror import ErrorPolicy
 from txregistry.spec.upstreams import UpstreamNames
 
 
@@ -118,7 +119,7 @@ def build_upstream(
         shared.local,
         RemoteNamespace(client, names.at_upstream),
         fills,
-        TagPolicy(settings.tagttl, settings.maxstale),
+        _policy(settings),
         meter,
         context.clock,
         settings.recheck,
@@ -162,6 +163,10 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         tracer=context.tracer,
         claims=shared.claims,
     )
+
+
+def _policy(proxy: Upstream) -> TagPolicy:
+    return TagPolicy(proxy.tagttl, proxy.maxstale, ErrorPolicy.of(proxy.onerror))
 
 
 def _uses_credentials(proxy: Upstream) -> bool:
@@ -218,7 +223,7 @@ def next_upstream(
     if settings == before and names == cache.names and same_agents:
         return NextUpstream(cache)
     is_same = _identity(settings) == _identity(before) and files == cache.files
-    policy = TagPolicy(settings.tagttl, settings.maxstale)
+    policy = _policy(settings)
     namespace = cache.namespace.renewed(
         policy, settings.recheck, is_same, _mark(settings)
     )
@@ -243,6 +248,7 @@ _NOT_ASKED_BY = frozenset(
         "ttl",
         "tagttl",
         "maxstale",
+        "onerror",
         "recheck",
         "stalltimeout",
         "maxfills",

@@ -82,6 +82,13 @@ class Upstream:
         "cannot be reached.",
         unset="no limit",
     )
+    onerror: Mapping[str, str] = setting(
+        attrs.Factory(dict),
+        "What is done when the upstream answers with an error: obey it, or serve what "
+        "is cached, marked as stale, while maxstale permits. Keys are 401, 403, 404, "
+        "429 and 5xx; obey is the default of the first three, stale of the others.",
+        unset="obey for 401, 403 and 404, else stale",
+    )
     recheck: Duration = setting(
         Duration(0.0),
         "Serve cached content by digest only if the upstream has served it to this "

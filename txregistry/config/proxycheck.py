@@ -10,6 +10,7 @@ from txregistry.config.proxy import Proxy, Upstream
 from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.globs import Glob
+from txregistry.spec.onerror import problems_of_rules
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import is_http_url
 
@@ -56,6 +57,9 @@ def _check_upstream(path: str, upstream: Upstream) -> list[str]:
     for name in _TIMEOUTS:
         if getattr(upstream, name) <= 0:
             problems.append(f"{path}.{name}: expected more than 0")
+    problems += [
+        f"{path}.onerror.{told}" for told in problems_of_rules(upstream.onerror)
+    ]
     problems += _check_globs(f"{path}.allow", upstream.allow)
     problems += _check_globs(f"{path}.deny", upstream.deny)
     problems += [

@@ -119,7 +119,7 @@ def make_cache_context(
         meter,
         clock,
         clock.seconds(),
-        Rights(recheck_seconds, confirmations, clock, upstream),
+        Rights(recheck_seconds, confirmations, clock, upstream, policy.errors),
         TagLists(policy),
         upstream=upstream,
     )

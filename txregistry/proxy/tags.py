@@ -22,7 +22,7 @@ from txregistry.interfaces.tags import (
     Tags,
 )
 from txregistry.proxy.context import CacheContext
-from txregistry.proxy.outage import is_answer, is_outage
+from txregistry.proxy.outage import is_answer
 from txregistry.proxy.tag_answers import SeenTag, remember_answer
 from txregistry.proxy.tag_lists import page_of
 from txregistry.spec.descriptor import Descriptor
@@ -70,10 +70,9 @@ class ProxyTags:
             self._cache.meter.count(Count.COALESCED, "tag")
         try:
             descriptor = await self._flights.join(tag, lambda: self._resolve(tag))
-        except ManifestUnknown:
-            await self._delete(tag)
-            raise
         except RegistryError as error:
+            if isinstance(error, ManifestUnknown) and not self._serves_stale(error):
+                await self._delete(tag)
             return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
@@ -89,7 +88,7 @@ class ProxyTags:
             try:
                 found = await self._fetches.join(tag, lambda: self._fetch(tag))
             except RegistryError as another:
-                error = error if is_outage(error) else another
+                error = error if self._serves_stale(error) else another
             else:
                 current_status().fetched()
                 return found
@@ -98,8 +97,8 @@ class ProxyTags:
 
     @deferred
     async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with the stored descriptor of a tag, in an outage; else fail."""
-        if not is_outage(error):
+        """Fire with the stored descriptor, if that is served in place of an error."""
+        if not self._serves_stale(error):
             raise error
         try:
             descriptor = await self._local.get(tag=tag)
@@ -131,7 +130,7 @@ class ProxyTags:
             status.stored = self._cache.tag_lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
-            if not is_outage(error):
+            if not self._serves_stale(error):
                 raise
             try:
                 found = await self._local.list(after=after, limit=limit)
@@ -249,6 +248,9 @@ class ProxyTags:
             await self._local.untag(tag=tag)
         except ManifestUnknown:
             return  # it was not stored
+
+    def _serves_stale(self, error: RegistryError) -> bool:
+        return self._cache.policy.errors.serves_stale(error)
 
     def _mark_stale(self, error: RegistryError, age: float) -> None:
         status = current_status()

@@ -6,6 +6,8 @@ from enum import Enum
 
 import attrs
 
+from txregistry.spec.onerror import ErrorPolicy
+
 
 class Freshness(Enum):
     """What to do with a cached tag or list."""
@@ -22,10 +24,12 @@ class TagPolicy:
         (``proxy.tagttl``); 0 asks each time.
     :ivar max_stale_seconds: seconds since the last confirmation for which a tag is
         served while the upstream fails (``proxy.maxstale``); ``None`` for no limit.
+    :ivar errors: in place of which errors of the upstream it is served.
     """
 
     fresh_seconds: float
     max_stale_seconds: float | None = None
+    errors: ErrorPolicy = ErrorPolicy()
 
     def judge(self, confirmed_at: float | None, now: float) -> Freshness:
         """Decide whether the upstream has to be asked.

@@ -57,7 +57,12 @@ def upstream_agents(
         jitter,
         credentials(proxy, reactor),
         proxy.trustedrealms,
-        Limits(proxy.firstbytetimeout, proxy.idletimeout, proxy.maxconnections),
+        Limits(
+            proxy.firstbytetimeout,
+            proxy.idletimeout,
+            proxy.maxconnections,
+            proxy.negativettl,
+        ),
         meter,
         proxy.useragent or USER_AGENT,
         pool,

@@ -89,6 +89,11 @@ class Upstream:
         "429 and 5xx; obey is the default of the first three, stale of the others.",
         unset="obey for 401, 403 and 404, else stale",
     )
+    negativettl: Duration = setting(
+        Duration(10.0),
+        "How long it is remembered that the upstream does not have a manifest, a blob "
+        "or a list of tags; 0 asks each time.",
+    )
     recheck: Duration = setting(
         Duration(0.0),
         "Serve cached content by digest only if the upstream has served it to this "

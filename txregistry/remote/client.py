@@ -17,6 +17,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.provenance import current_status
 from txregistry.remote.agents import (
     IdentityAgent,
     RetryAgent,
@@ -31,6 +32,7 @@ from txregistry.remote.credentials import ICredentialStore, StaticCredentials
 from txregistry.remote.head_support import HeadSupport
 from txregistry.remote.http_client import encoded_url, http_client
 from txregistry.remote.login import Login, is_no_downgrade
+from txregistry.remote.missing import MissingPaths
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.request_slots import RequestSlots, SlotAgent
@@ -46,16 +48,18 @@ _PER_TURN = 256
 
 @attrs.frozen
 class Limits:
-    """Time limits in seconds, and the number of connections.
+    """Times in seconds, and the number of connections.
 
     :ivar first_byte: from the request to the head of the response, connecting included.
     :ivar idle: between two pieces of a body.
     :ivar connections: concurrent requests to the upstream and to redirect targets.
+    :ivar negative: for which a 404 is remembered; 0 for not at all.
     """
 
     first_byte: float = 20.0
     idle: float = 30.0
     connections: int = 16
+    negative: float = 0.0
 
 
 @attrs.frozen(eq=False)
@@ -65,6 +69,7 @@ class UpstreamAgents:
 
     :ivar url: the base URL, without a trailing slash; it may have a path.
     :ivar head_support: which repositories do not answer HEAD.
+    :ivar missing: what the upstream has lately said it does not have.
     """
 
     url: str
@@ -72,6 +77,7 @@ class UpstreamAgents:
     auth: AuthAgent
     limits: Limits
     head_support: HeadSupport
+    missing: MissingPaths
 
 
 @attrs.define(eq=False)
@@ -134,6 +140,11 @@ class UpstreamClient:
             :func:`error_of`, or with ``UpstreamFailed``, ``UpstreamTimeout`` or
             ``UpstreamUnavailable``.
         """
+        known = self._agents.missing
+        if known.has(path):
+            status = current_status()
+            status.hit, status.forward, status.detail = True, None, "negative"
+            raise not_found()
         response = await self._agents.http.request(
             method,
             encoded_url(self.url + path),
@@ -146,6 +157,7 @@ class UpstreamClient:
         wait = retry_after(response, self._clock.seconds())
         self.discard(response)
         if response.code in missing:
+            known.remember(method, path)
             raise not_found()
         raise error_of(response.code, self.host, wait)
 
@@ -213,4 +225,11 @@ def make_agents(
     auth = AuthAgent(guarded, clock, url, own_login, anonymous)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
     http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
-    return UpstreamAgents(url, http, auth, limits, HeadSupport(clock))
+    return UpstreamAgents(
+        url,
+        http,
+        auth,
+        limits,
+        HeadSupport(clock),
+        MissingPaths(limits.negative, clock),
+    )

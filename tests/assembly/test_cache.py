@@ -1,0 +1,98 @@
+"""A cache as it is configured, and what a reload changes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.web.server import Site
+
+from tests.assembly.test_reload import CACHE, DaemonCase
+from txregistry.assembly import upstream as assembly_upstream
+from txregistry.testing.repositories import image_manifest
+from txregistry.testing.upstream import FakeUpstream, Fault
+from txregistry.testing.wire import Wire
+
+TAG = "/v2/lib/x/manifests/v1"
+MISSING = "/v2/lib/x/manifests/none"
+
+
+class CachedCase(DaemonCase):
+    """A whole daemon in front of an upstream on a wire."""
+
+    def begin(self, **proxy: Any) -> None:
+        """Start with other keys of ``proxy``."""
+        self.patch(assembly_upstream, "make_core_agent", self.core)
+        self.wires: list[Wire] = []
+        self.start(proxy={**CACHE, **proxy})
+        self.upstream.add_manifest("lib/x", image_manifest(), "v1")
+
+    def core(self, reactor: Any, *_: Any) -> Wire:
+        """Make what connects: each reload that makes new agents makes one."""
+        if not self.wires:
+            self.upstream = FakeUpstream(reactor)
+        wire = Wire(Site(self.upstream, reactor=reactor), reactor)
+        self.wires.append(wire)
+        return wire
+
+    def change(self, **proxy: Any) -> tuple[str, ...]:
+        """Reload with other keys of ``proxy``; give those that have changed."""
+        return self.reload(proxy={**CACHE, **proxy}).changed
+
+    def pump(self) -> None:
+        for _ in range(40):
+            wires = (self.wire, *self.wires)
+            while any([wire.pump() for wire in wires]):
+                pass
+            self.reactor.advance(0.01)
+
+    def send(self, method: str, path: str, **headers: str) -> Any:
+        done = self.ask(method, path, **headers)
+        self.pump()
+        return self.successResultOf(done)
+
+    def status(self, path: str) -> int:
+        found: int = self.send("GET", path).code
+        return found
+
+    def asked(self) -> int:
+        return len(self.upstream.asked)
+
+
+class CacheTests(CachedCase):
+    """Keys of an upstream take effect."""
+
+    def test_onerror(self) -> None:
+        """The rule of now decides, without a restart."""
+        self.begin(tagttl="0s")
+        self.assertEqual(self.status(TAG), 200)
+        self.upstream.faults.append(Fault("/v2/", times=99, status=401))
+        self.assertEqual(self.status(TAG), 401)
+        changed = self.change(tagttl="0s", onerror={401: "stale"})
+        self.assertEqual(changed, ("proxy.onerror",))
+        self.assertEqual(self.status(TAG), 200)
+        self.change(tagttl="0s")
+        self.assertEqual(self.status(TAG), 401)
+
+    def test_negativettl(self) -> None:
+        """What is missing is remembered, and forgotten with other credentials."""
+        self.begin()
+        self.assertEqual(self.status(MISSING), 404)
+        before = self.asked()
+        self.assertEqual(self.status(MISSING), 404)
+        self.assertEqual(self.asked(), before)
+        self.change(tagttl="5s")
+        self.assertEqual(self.status(MISSING), 404)
+        self.assertEqual(self.asked(), before)
+        self.change(tagttl="5s", password="q")
+        self.assertEqual(self.status(MISSING), 404)
+        self.assertGreater(self.asked(), before)
+
+    def test_negativettl_is_switched_off(self) -> None:
+        """A reload with 0 asks each time."""
+        self.begin()
+        self.assertEqual(self.status(MISSING), 404)
+        self.change(negativettl="0s")
+        for _ in range(2):
+            before = self.asked()
+            self.assertEqual(self.status(MISSING), 404)
+            self.assertGreater(self.asked(), before)

@@ -41,7 +41,7 @@ class CachedCase(DaemonCase):
     def pump(self) -> None:
         for _ in range(40):
             wires = (self.wire, *self.wires)
-            while any([wire.pump() for wire in wires]):
+            while any(wire.pump() for wire in wires):
                 pass
             self.reactor.advance(0.01)
 
@@ -96,3 +96,24 @@ class CacheTests(CachedCase):
             before = self.asked()
             self.assertEqual(self.status(MISSING), 404)
             self.assertGreater(self.asked(), before)
+
+    def test_revalidate(self) -> None:
+        """A tag is answered without its upstream, and asked about behind."""
+        self.begin(tagttl="0s", revalidate="behind")
+        self.assertEqual(self.status(TAG), 200)
+        before = self.asked()
+        self.assertEqual(self.status(TAG), 200)
+        self.assertEqual(self.asked(), before + 1)
+        self.upstream.faults.append(Fault("/v2/", times=99, status=401))
+        self.assertEqual(self.status(TAG), 200)
+        self.assertEqual(self.status(TAG), 401)
+
+    def test_revalidate_again(self) -> None:
+        """A reload changes when it is asked."""
+        self.begin(tagttl="0s")
+        self.assertEqual(self.status(TAG), 200)
+        self.upstream.faults.append(Fault("/v2/", times=99, status=401))
+        self.change(tagttl="0s", revalidate="behind", stalewhile="1m")
+        self.assertEqual(self.status(TAG), 200)
+        self.change(tagttl="0s")
+        self.assertEqual(self.status(TAG), 401)

@@ -18,6 +18,7 @@ from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IMeter
 from txregistry.observe.upstreams import UpstreamMeter
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
@@ -47,16 +48,18 @@ class CachedUpstream:
     files: TlsFiles
     preload: Preload
     fills: Fills
+    behind: Behind
     meter: UpstreamMeter
 
     @property
     def services(self) -> tuple[IService, ...]:
         """Give the services in the order of their start."""
-        return self.preload, self.fills
+        return self.preload, self.fills, self.behind
 
     def retire(self) -> None:
         """Take it out of use: no login, no idle connection; its fills go on."""
         self.preload.disownServiceParent()
+        self.behind.disownServiceParent()
 
 
 @attrs.frozen
@@ -81,6 +84,7 @@ def assemble_cache(
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
+    behind: Behind | None = None,
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
@@ -94,6 +98,7 @@ def assemble_cache(
         clock,
         recheck_seconds,
         upstream,
+        behind,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -114,7 +119,7 @@ def build_upstream(
     meter = context.metrics.of_upstream(names.key, label_of(names.key, settings))
     agents, pool = _agents(context, settings, files, meter)
     client = UpstreamClient(agents, context.reactor)
-    fills = _fills(context, settings, shared, meter)
+    fills, behind = _fills(context, settings, shared, meter), Behind()
     namespace = assemble_cache(
         shared.local,
         RemoteNamespace(client, names.at_upstream),
@@ -124,10 +129,11 @@ def build_upstream(
         context.clock,
         settings.recheck,
         _mark(settings),
+        behind,
     )
     preload = Preload(client, pool, _uses_credentials(settings))
     return CachedUpstream(
-        names, settings, namespace, client, files, preload, fills, meter
+        names, settings, namespace, client, files, preload, fills, behind, meter
     )
 
 
@@ -166,7 +172,13 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
 
 
 def _policy(proxy: Upstream) -> TagPolicy:
-    return TagPolicy(proxy.tagttl, proxy.maxstale, ErrorPolicy.of(proxy.onerror))
+    behind = proxy.revalidate == "behind"
+    return TagPolicy(
+        proxy.tagttl,
+        proxy.maxstale,
+        ErrorPolicy.of(proxy.onerror),
+        proxy.stalewhile if behind else None,
+    )
 
 
 def _uses_credentials(proxy: Upstream) -> bool:
@@ -197,6 +209,7 @@ class NextUpstream:
             cache.preload.renew(pool, _uses_credentials(proxy))
         if not self.is_same:
             cache.fills.forget()
+            cache.behind.forget()
         cache.meter.rename(label_of(cache.names.key, proxy))
 
 
@@ -248,6 +261,8 @@ _NOT_ASKED_BY = frozenset(
         "ttl",
         "tagttl",
         "maxstale",
+        "revalidate",
+        "stalewhile",
         "onerror",
         "recheck",
         "stalltimeout",

@@ -82,6 +82,17 @@ class Upstream:
         "cannot be reached.",
         unset="no limit",
     )
+    revalidate: str = setting(
+        "before",
+        "When the upstream is asked about a tag past tagttl: before the answer, or "
+        "behind it: then what is cached is the answer, marked as stale.",
+        choices=("before", "behind"),
+    )
+    stalewhile: Duration = setting(
+        Duration(3600.0),
+        "For how long after tagttl a tag is answered before the upstream is asked; "
+        "with revalidate: behind.",
+    )
     onerror: Mapping[str, str] = setting(
         attrs.Factory(dict),
         "What is done when the upstream answers with an error: obey it, or serve what "

@@ -18,6 +18,7 @@ class Count(Enum):
     PULLED_BYTES = "pulled_bytes"
     SERVED_BYTES = "served_bytes"
     STALE = "stale"
+    BEHIND = "behind"
     EVICTED = "evicted"
     EVICTED_BYTES = "evicted_bytes"
     FAILED = "failed"

@@ -19,6 +19,7 @@ _HELP = {
     Count.PULLED_BYTES: "Bytes received from the upstream",
     Count.SERVED_BYTES: "Bytes sent to clients",
     Count.STALE: "Responses served unconfirmed while the upstream failed",
+    Count.BEHIND: "Responses served while the upstream was asked behind them",
     Count.EVICTED: "Expired entries",
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
     Count.FAILED: "Failed downloads from the upstream",

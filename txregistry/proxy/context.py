@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.pending_tags import PendingTags
 from txregistry.proxy.rights import Rights
@@ -32,6 +33,7 @@ class CacheContext:
     :ivar tag_lists: whole lists of tags.
     :ivar answers: the last answers about tags.
     :ivar upstream: which one it is, for what several processes and reloads remember.
+    :ivar behind: asks the upstream behind answers.
     """
 
     content: IContent
@@ -47,6 +49,7 @@ class CacheContext:
     pending: PendingTags = attrs.field(factory=PendingTags)
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
     upstream: str = ""
+    behind: Behind = attrs.field(factory=Behind)
 
     def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
         """Remember that the upstream's tag is this manifest now."""
@@ -83,6 +86,7 @@ def renewed_context(
         recheck_seconds,
         upstream,
     )
+    fresh = attrs.evolve(fresh, behind=context.behind)
     if not is_same:
         return fresh
     return attrs.evolve(
@@ -103,12 +107,14 @@ def make_cache_context(
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
+    behind: Behind | None = None,
 ) -> CacheContext:
     """Make the state of a new cache.
 
     :param recheck_seconds: after which the upstream is asked again whether a repository
         may have what is stored; 0 for never.
     :param upstream: which one it is.
+    :param behind: asks it behind answers; its owner starts and stops it.
     """
     return CacheContext(
         content,
@@ -122,4 +128,5 @@ def make_cache_context(
         Rights(recheck_seconds, confirmations, clock, upstream, policy.errors),
         TagLists(policy),
         upstream=upstream,
+        behind=Behind() if behind is None else behind,
     )

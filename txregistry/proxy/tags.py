@@ -57,13 +57,9 @@ class ProxyTags:
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
         seen = self._cache.answers.get((self._name, tag))
-        if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
-            Freshness.FRESH
-        ):
-            current_status().hit = True
-            self._touch_manifest(seen.descriptor, now)
-            known = await self._replace_hint(tag, seen) if seen.is_hint else seen
-            return known.descriptor
+        known = None if seen is None else await self._at_once(tag, seen, now)
+        if known is not None:
+            return known
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
@@ -76,6 +72,43 @@ class ProxyTags:
             return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
+
+    @deferred
+    async def _at_once(self, tag: Tag, seen: SeenTag, now: float) -> Descriptor | None:
+        """Fire with an answer that needs no question before it, if there is one."""
+        judged = self._cache.policy.judge(seen.confirmed_at, now)
+        if judged is Freshness.REVALIDATE:
+            return None
+        known = await self._replace_hint(tag, seen) if seen.is_hint else seen
+        if judged is Freshness.BEHIND:
+            if known.is_hint:
+                return None  # the upstream has to be asked for the manifest anyway
+            self._ask_behind(tag, now - seen.confirmed_at)
+        current_status().hit = True
+        self._touch_manifest(known.descriptor, now)
+        return known.descriptor
+
+    def _ask_behind(self, tag: Tag, age: float) -> None:
+        status = current_status()
+        status.stale_seconds, status.detail = age, "behind"
+        self._cache.meter.count(Count.BEHIND, "tag")
+        self._cache.behind.ask((self._name, tag), lambda: self._revalidate(tag))
+
+    @deferred
+    async def _revalidate(self, tag: Tag) -> None:
+        """Ask the upstream about a tag, and have its manifest here if it has moved."""
+        try:
+            await self._flights.join(tag, lambda: self._resolve(tag))
+            seen = self._cache.answers.get((self._name, tag))
+            if seen is not None and (await self._replace_hint(tag, seen)).is_hint:
+                await self._fetches.join(tag, lambda: self._fetch(tag))
+        except RegistryError as error:
+            if self._serves_stale(error):
+                return
+            # The next client asks for itself, and gets the upstream's answer.
+            self._cache.answers.pop((self._name, tag))
+            if isinstance(error, ManifestUnknown):
+                await self._delete(tag)
 
     @deferred
     async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:

@@ -44,6 +44,7 @@ from txregistry.interfaces.tracing import ITracer
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
@@ -159,6 +160,7 @@ class TestHouse:
     content: Content = attrs.field(init=False)
     ledger: ILedger = attrs.field(init=False)
     fills: Fills = attrs.field(init=False)
+    behind: Behind = attrs.field(factory=Behind)
     partials: PartialBlobs = attrs.field(init=False)
     scheduler: ExpiryScheduler = attrs.field(init=False)
     rebuild: Rebuild = attrs.field(init=False)
@@ -275,6 +277,7 @@ class TestHouse:
         )
         self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()
+        self.behind.startService()
         self.proxy = assemble_cache(
             self.stored,
             self.remote,
@@ -284,6 +287,7 @@ class TestHouse:
             self.clock,
             self.recheck,
             self.upstream_url,
+            self.behind,
         )
 
     def _build_expiry(self) -> None:

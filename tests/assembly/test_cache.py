@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import treq
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
 from twisted.web.server import Site
 
 from tests.assembly.test_reload import CACHE, DaemonCase
 from txregistry.assembly import upstream as assembly_upstream
+from txregistry.daemon.debug import LimitedFactory
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import FakeUpstream, Fault
 from txregistry.testing.wire import Wire
+from txregistry.web.http.site import RegistrySite
 
 TAG = "/v2/lib/x/manifests/v1"
 MISSING = "/v2/lib/x/manifests/none"
@@ -117,3 +123,54 @@ class CacheTests(CachedCase):
         self.assertEqual(self.status(TAG), 200)
         self.change(tagttl="0s")
         self.assertEqual(self.status(TAG), 401)
+
+
+class OfflineTests(CachedCase):
+    """``proxy.offline``, and the command."""
+
+    def begin(self, **proxy: Any) -> None:
+        super().begin(**proxy)
+        (self.debug,) = (
+            factory
+            for factory, _ in self.registry.listeners
+            if isinstance(factory, LimitedFactory)
+            and not isinstance(factory, RegistrySite)
+        )
+
+    def write(self, **config: Any) -> None:
+        super().write(http={"debug": {"addr": "127.0.0.1:5001"}}, **config)
+
+    def health(self) -> Any:
+        wire = Wire(self.debug, self.reactor)
+        asked = HTTPClient(wire).request("GET", "http://debug.example/debug/health")
+        done: Deferred[Any] = asked.addCallback(treq.content)
+        for _ in range(20):
+            wire.pump()
+            self.reactor.advance(0.01)
+        return json.loads(self.successResultOf(done))
+
+    def metric(self) -> float | None:
+        registry = self.context.metrics.registry
+        return registry.get_sample_value("registry_proxy_offline")
+
+    def test_from_the_start(self) -> None:
+        """No login, no question; health and a metric say so."""
+        self.begin(offline=True)
+        self.assertEqual(self.status(TAG), 503)
+        self.assertEqual(self.upstream.asked, [])
+        self.assertEqual(list(self.health()), ["offline"])
+        self.assertEqual(self.metric(), 1)
+
+    def test_reload(self) -> None:
+        """The key is live both ways."""
+        self.begin()
+        self.assertEqual((self.health(), self.metric()), ({}, 0))
+        self.assertEqual(self.change(offline=True), ("proxy.offline",))
+        self.assertEqual(self.status(TAG), 503)
+        self.assertEqual((list(self.health()), self.metric()), (["offline"], 1))
+        # Agents that are new ask nothing either.
+        self.change(offline=True, password="q", connecttimeout="3s")
+        self.assertEqual(self.status(TAG), 503)
+        self.assertEqual(self.change(password="q")[0], "proxy.connecttimeout")
+        self.assertEqual(self.status(TAG), 200)
+        self.assertEqual((self.health(), self.metric()), ({}, 0))

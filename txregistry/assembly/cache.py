@@ -27,6 +27,7 @@ from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.onerror import ErrorPolicy
@@ -68,11 +69,13 @@ class Shared:
 
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
+    :ivar offline: whether any of them may be asked.
     """
 
     local: LocalRegistry
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
+    offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
 
 
 def assemble_cache(
@@ -117,8 +120,8 @@ def build_upstream(
     :raise ValueError: the configuration cannot be used.
     """
     meter = context.metrics.of_upstream(names.key, label_of(names.key, settings))
-    agents, pool = _agents(context, settings, files, meter)
-    client = UpstreamClient(agents, context.reactor)
+    agents, pool = _agents(context, settings, files, meter, shared.offline)
+    client = UpstreamClient(agents, context.reactor, shared.offline)
     fills, behind = _fills(context, settings, shared, meter), Behind()
     namespace = assemble_cache(
         shared.local,
@@ -138,7 +141,11 @@ def build_upstream(
 
 
 def _agents(
-    context: Context, proxy: Upstream, files: TlsFiles, meter: IMeter
+    context: Context,
+    proxy: Upstream,
+    files: TlsFiles,
+    meter: IMeter,
+    offline: OfflineSwitch,
 ) -> tuple[UpstreamAgents, KeepAlivePool]:
     pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     agents = upstream_agents(
@@ -150,6 +157,7 @@ def _agents(
         context.environment,
         meter,
         context.tracer,
+        offline,
     )
     return agents, pool
 
@@ -219,11 +227,13 @@ def next_upstream(
     names: UpstreamNames,
     settings: Upstream,
     files: TlsFiles,
+    offline: OfflineSwitch,
 ) -> NextUpstream:
     """Prepare other settings of a cached upstream.
 
     :param settings: with its URL.
     :param files: the current content of the files of its ``tls``.
+    :param offline: whether it may be asked.
     :raise ValueError: the configuration cannot be used.
     """
     before = cache.settings
@@ -244,7 +254,9 @@ def next_upstream(
         attrs.evolve(
             cache, names=names, settings=settings, namespace=namespace, files=files
         ),
-        None if same_agents else _agents(context, settings, files, cache.meter),
+        None
+        if same_agents
+        else _agents(context, settings, files, cache.meter, offline),
         is_same,
     )
 
@@ -272,6 +284,7 @@ _NOT_ASKED_BY = frozenset(
         "deny",
         "upstreams",
         "local",
+        "offline",
         "cachewritetimeout",
     )
 )

@@ -26,6 +26,7 @@ from txregistry.interfaces.scrub import IHealer
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.healing import Healer
 from txregistry.proxy.router import UpstreamRouter
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.transport import TlsFiles
 
 if TYPE_CHECKING:
@@ -70,7 +71,14 @@ class Cache:
                 )
             else:
                 changed.append(
-                    next_upstream(context, known, names, settings, files[key])
+                    next_upstream(
+                        context,
+                        known,
+                        names,
+                        settings,
+                        files[key],
+                        self.shared.offline,
+                    )
                 )
         upstreams = {item.names.key: item for item in _all(changed, added)}
         namespace = _namespace(proxy, self.shared, upstreams)
@@ -80,6 +88,7 @@ class Cache:
             tuple(changed),
             tuple(added),
             tuple(removed),
+            proxy.offline,
         )
 
 
@@ -91,8 +100,10 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     :raise ValueError: the configuration cannot be used.
     """
     services = MultiService()
-    shared = Shared(local, _claims(context, local, redis, services))
     proxy = context.config.proxy
+    offline = OfflineSwitch(proxy.offline, context.metrics.offline)
+    claims = _claims(context, local, redis, services)
+    shared = Shared(local, claims, offline=offline)
     files = read_files(proxy)
     upstreams = {
         key: build_upstream(context, names_of(key, settings), settings, found, shared)
@@ -147,15 +158,18 @@ class NextCache:
     """A cache with other settings, ready for :meth:`begin`.
 
     :ivar added: upstreams that are new.
+    :ivar offline: whether the configuration has no upstream asked.
     """
 
     cache: Cache
     changed: tuple[NextUpstream, ...]
     added: tuple[CachedUpstream, ...]
     removed: tuple[CachedUpstream, ...]
+    offline: bool
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
+        self.cache.shared.offline.follow(self.offline)
         for upstream in self.changed:
             upstream.begin()
         for cached in self.removed:

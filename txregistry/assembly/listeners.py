@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,12 +15,17 @@ from txregistry.admin.commands import (
     CollectCommand,
     Command,
     HealthCommand,
+    OfflineCommand,
     RefusedCommand,
     ReloadCommand,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
-from txregistry.assembly.audit import AuditedCollector, AuditedScrubber
+from txregistry.assembly.audit import (
+    AuditedCollector,
+    AuditedScrubber,
+    AuditedSwitch,
+)
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import control_socket, own_path
 from txregistry.assembly.settings import api_settings, channel_limits, offers_http2
@@ -41,6 +46,7 @@ from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.reload import IReloader
 from txregistry.interfaces.scrub import IScrubber
 from txregistry.observe.access import make_access_log
@@ -63,6 +69,9 @@ _NOT_COLLECTED = (
     " (storage.maintenance.readonly), then say --unlocked"
 )
 
+#: What health says of a cache that is offline on purpose.
+_OFFLINE = "no upstream is asked, as proxy.offline or an administrator says"
+
 #: A factory, and the endpoint on which it listens.
 Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
 
@@ -79,6 +88,7 @@ class Backend:
     :ivar deliveries: counts of notifications, for the debug listener.
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
+    :ivar offline: has no upstream asked; ``None`` for a registry.
     """
 
     namespace: INamespace
@@ -91,6 +101,7 @@ class Backend:
     deliveries: NotificationState
     scrubber: IScrubber
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
+    offline: IOfflineSwitch | None = None
 
 
 def build_listeners(
@@ -179,13 +190,20 @@ def _commands(
     def collector(who: Requester) -> ICollector:
         return AuditedCollector(backend.local.collector, audit, who)
 
+    def switch(who: Requester) -> IOfflineSwitch:
+        assert backend.offline is not None
+        return AuditedSwitch(backend.offline, audit, who)
+
+    well = diagnosis(backend)
     commands: dict[str, Command] = {
-        "health": HealthCommand(diagnosis(backend).problems),
+        "health": HealthCommand(well.problems, well.notes),
         "reload": ReloadCommand(reloader),
         # A cache need not have what it links: it is fetched when it is asked for.
         "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
     }
-    if not is_cache:
+    if is_cache:
+        commands["offline"] = OfflineCommand(switch)
+    else:
         is_shared = backend.local.driver.is_shared
         commands["collect"] = (
             RefusedCommand(_NOT_COLLECTED) if is_shared else CollectCommand(collector)
@@ -199,7 +217,11 @@ def diagnosis(backend: Backend) -> Diagnosis:
     def look_at_storage() -> Deferred[None]:
         return backend.local.driver.stat("/").addCallback(lambda _: None)
 
-    return Diagnosis(backend.health, {"storage": look_at_storage})
+    def notes() -> Mapping[str, str]:
+        is_offline = backend.offline is not None and backend.offline.is_on
+        return {"offline": _OFFLINE} if is_offline else {}
+
+    return Diagnosis(backend.health, {"storage": look_at_storage}, notes)
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:
@@ -208,10 +230,12 @@ def _debug_site(context: Context, backend: Backend) -> DebugSite:
     def variables() -> dict[str, object]:
         return {"registry": {"notifications": {"endpoints": backend.deliveries()}}}
 
+    well = diagnosis(backend)
     resource = Debug(
-        diagnosis(backend).problems,
+        well.problems,
         variables,
         context.metrics.exposition,
         debug.prometheus.path if debug.prometheus.enabled else "",
+        well.notes,
     ).resource()
     return DebugSite(resource)

@@ -88,6 +88,7 @@ def build_registry(
         access_log,
         notifications.deliveries,
         scrub,
+        offline=None if cache is None else cache.shared.offline,
     )
     manager = Manager.of(context.environment, os.getpid())
     supervision = Supervision(manager, context.reactor)

@@ -217,6 +217,12 @@ class Proxy(Upstream):
         " component, ** for any.",
         restart="uploads, and what never expires, are prepared at the start",
     )
+    offline: bool = setting(
+        False,
+        "Ask no upstream anything: serve what is cached, marked as stale where it would"
+        " have been asked for, and answer 503 for the rest. An administrator can switch"
+        " it while the cache runs; then a reload sets it only if this key has changed.",
+    )
     cachewritetimeout: object = no_effect(
         "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"
     )

@@ -66,6 +66,10 @@ class Metrics:
         """Label metrics of the default upstream anew; its counters start at 0."""
         self._default.rename(upstream)
 
+    def offline(self, on: bool) -> None:
+        """Record whether upstreams are asked."""
+        self._families.offline.set(on)
+
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
         self._default.count(what, kind, amount)

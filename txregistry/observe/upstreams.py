@@ -39,6 +39,7 @@ class UpstreamFamilies:
     counters: dict[Count, Counter] = attrs.field(init=False)
     answers: Histogram = attrs.field(init=False)
     fills: Gauge = attrs.field(init=False)
+    offline: Gauge = attrs.field(init=False)
     lookups: Lookups = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -47,6 +48,11 @@ class UpstreamFamilies:
         self.fills = Gauge(
             "registry_proxy_fills_in_flight",
             "Downloads from the upstream in progress",
+            registry=self.registry,
+        )
+        self.offline = Gauge(
+            "registry_proxy_offline",
+            "1 while no upstream is asked",
             registry=self.registry,
         )
         self.answers = Histogram(

@@ -33,6 +33,7 @@ from txregistry.remote.head_support import HeadSupport
 from txregistry.remote.http_client import encoded_url, http_client
 from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.missing import MissingPaths
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.origin import Origin, is_trusted_realm
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.request_slots import RequestSlots, SlotAgent
@@ -82,10 +83,14 @@ class UpstreamAgents:
 
 @attrs.define(eq=False)
 class UpstreamClient:
-    """The HTTP client of one upstream."""
+    """The HTTP client of one upstream.
+
+    :param offline: while it is on, requests fail at once.
+    """
 
     _agents: UpstreamAgents
     _clock: IReactorTime
+    _offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
     _parse_lock: DeferredLock = attrs.field(factory=DeferredLock)
 
     def use(self, agents: UpstreamAgents) -> None:
@@ -145,6 +150,7 @@ class UpstreamClient:
             status = current_status()
             status.hit, status.forward, status.detail = True, None, "negative"
             raise not_found()
+        self._offline.check(self.host)
         response = await self._agents.http.request(
             method,
             encoded_url(self.url + path),
@@ -177,9 +183,11 @@ class UpstreamClient:
         """Discard a body; see :func:`txregistry.flow.discard.discard`."""
         discard(response, self._clock)
 
-    def preload(self) -> Deferred[bool]:
+    @deferred
+    async def preload(self) -> bool:
         """Authenticate once; see :meth:`AuthAgent.preload`."""
-        return self._agents.auth.preload()
+        self._offline.check(self.host)
+        return await self._agents.auth.preload()
 
 
 def make_agents(

@@ -55,6 +55,7 @@ from txregistry.remote.credentials import (
     StaticCredentials,
 )
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.offline import OfflineAgent, OfflineSwitch
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
@@ -161,6 +162,7 @@ class TestHouse:
     ledger: ILedger = attrs.field(init=False)
     fills: Fills = attrs.field(init=False)
     behind: Behind = attrs.field(factory=Behind)
+    offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
     partials: PartialBlobs = attrs.field(init=False)
     scheduler: ExpiryScheduler = attrs.field(init=False)
     rebuild: Rebuild = attrs.field(init=False)
@@ -230,7 +232,7 @@ class TestHouse:
         self.upstream = FakeUpstream(self.clock)
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
-        core: IAgent = self.upstream_wire
+        core: IAgent = OfflineAgent(self.upstream_wire, self.offline)
         if self.tracer is not None:
             core = TracedAgent(core, self.tracer)
         agents = make_agents(
@@ -245,7 +247,7 @@ class TestHouse:
             USER_AGENT,
             self.upstream_wire,
         )
-        self.client = UpstreamClient(agents, self.clock)
+        self.client = UpstreamClient(agents, self.clock, self.offline)
         self.remote = RemoteNamespace(self.client)
 
     def _build_storage(self) -> None:

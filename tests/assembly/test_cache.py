@@ -124,6 +124,30 @@ class CacheTests(CachedCase):
         self.change(tagttl="0s")
         self.assertEqual(self.status(TAG), 401)
 
+    def test_ratelimit(self) -> None:
+        """The reserve is live, and other credentials have another allowance."""
+        self.begin(tagttl="0s")
+        self.upstream.headers = {
+            "ratelimit-limit": "100",
+            "ratelimit-remaining": "20",
+        }
+        self.assertEqual(self.status(TAG), 200)
+        self.assertEqual(self.spared(), 0)
+        self.change(tagttl="0s", ratelimit={"reserve": "30%"})
+        self.assertEqual(self.status(TAG), 200)  # the one that is asked
+        self.assertEqual(self.spared(), 2)
+        self.change(tagttl="0s", ratelimit={"reserve": "30%"}, password="q")
+        self.assertLess(self.spared(), 2)
+        self.change(tagttl="0s", ratelimit={"reserve": "0"})
+        self.assertEqual(self.spared(), 0)
+
+    def spared(self) -> int:
+        """Ask twice; count those that the upstream is not asked for."""
+        before = self.upstream.count("HEAD", TAG)
+        for _ in range(2):
+            self.assertEqual(self.status(TAG), 200)
+        return 2 - (self.upstream.count("HEAD", TAG) - before)
+
 
 class OfflineTests(CachedCase):
     """``proxy.offline``, and the command."""

@@ -22,6 +22,16 @@ class UpstreamTests(SynchronousTestCase):
             return error.problems
         return []
 
+    def test_reserve(self) -> None:
+        """A percentage, also of an upstream that has it from proxy."""
+        for reserve in ("0", "10%", "25", "2.5 %", "100%"):
+            given = {"reserve": reserve}
+            found = self.problems(remoteurl=URL, ratelimit=given, upstreams={"a": {}})
+            self.assertEqual(found, [], reserve)
+        for reserve in ("101%", "ten", "-1", "10%%"):
+            (told,) = self.problems(remoteurl=URL, ratelimit={"reserve": reserve})
+            self.assertIn("proxy.ratelimit.reserve: expected a percentage", told)
+
     def test_onerror(self) -> None:
         """Rules for errors that there are, as YAML reads their names."""
         self.assertEqual(self.problems(remoteurl=URL, onerror={401: "stale"}), [])

@@ -28,9 +28,11 @@ from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.offline import OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.onerror import ErrorPolicy
+from txregistry.spec.ratelimit import RatePolicy, parse_percent
 from txregistry.spec.upstreams import UpstreamNames
 
 
@@ -50,6 +52,7 @@ class CachedUpstream:
     preload: Preload
     fills: Fills
     behind: Behind
+    rate_limit: RateLimit
     meter: UpstreamMeter
 
     @property
@@ -88,6 +91,7 @@ def assemble_cache(
     recheck_seconds: float,
     upstream: str = "",
     behind: Behind | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
@@ -102,6 +106,7 @@ def assemble_cache(
         recheck_seconds,
         upstream,
         behind,
+        rate_limit,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -120,7 +125,8 @@ def build_upstream(
     :raise ValueError: the configuration cannot be used.
     """
     meter = context.metrics.of_upstream(names.key, label_of(names.key, settings))
-    agents, pool = _agents(context, settings, files, meter, shared.offline)
+    limit = RateLimit(context.reactor, meter, _rate_policy(settings))
+    agents, pool = _agents(context, settings, files, meter, shared.offline, limit)
     client = UpstreamClient(agents, context.reactor, shared.offline)
     fills, behind = _fills(context, settings, shared, meter), Behind()
     namespace = assemble_cache(
@@ -133,10 +139,20 @@ def build_upstream(
         settings.recheck,
         _mark(settings),
         behind,
+        limit,
     )
     preload = Preload(client, pool, _uses_credentials(settings))
     return CachedUpstream(
-        names, settings, namespace, client, files, preload, fills, behind, meter
+        names,
+        settings,
+        namespace,
+        client,
+        files,
+        preload,
+        fills,
+        behind,
+        limit,
+        meter,
     )
 
 
@@ -146,6 +162,7 @@ def _agents(
     files: TlsFiles,
     meter: IMeter,
     offline: OfflineSwitch,
+    rate_limit: RateLimit,
 ) -> tuple[UpstreamAgents, KeepAlivePool]:
     pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     agents = upstream_agents(
@@ -158,6 +175,7 @@ def _agents(
         meter,
         context.tracer,
         offline,
+        rate_limit,
     )
     return agents, pool
 
@@ -189,6 +207,10 @@ def _policy(proxy: Upstream) -> TagPolicy:
     )
 
 
+def _rate_policy(proxy: Upstream) -> RatePolicy:
+    return RatePolicy(parse_percent(proxy.ratelimit.reserve))
+
+
 def _uses_credentials(proxy: Upstream) -> bool:
     return bool(proxy.username or proxy.exec.command)
 
@@ -211,6 +233,7 @@ class NextUpstream:
         cache = self.cache
         proxy = cache.settings
         cache.fills.limit(proxy.stalltimeout, proxy.maxfills)
+        cache.rate_limit.follow(_rate_policy(proxy))
         if self.agents is not None:
             agents, pool = self.agents
             cache.client.use(agents)
@@ -218,6 +241,7 @@ class NextUpstream:
         if not self.is_same:
             cache.fills.forget()
             cache.behind.forget()
+            cache.rate_limit.forget()
         cache.meter.rename(label_of(cache.names.key, proxy))
 
 
@@ -256,7 +280,7 @@ def next_upstream(
         ),
         None
         if same_agents
-        else _agents(context, settings, files, cache.meter, offline),
+        else _agents(context, settings, files, cache.meter, offline, cache.rate_limit),
         is_same,
     )
 
@@ -276,6 +300,7 @@ _NOT_ASKED_BY = frozenset(
         "revalidate",
         "stalewhile",
         "onerror",
+        "ratelimit",
         "recheck",
         "stalltimeout",
         "maxfills",

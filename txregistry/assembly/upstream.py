@@ -20,6 +20,7 @@ from txregistry.remote.credentials import (
     StaticCredentials,
 )
 from txregistry.remote.offline import OfflineAgent, OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import TlsFiles, make_core_agent
 from txregistry.tracing.traced import TracedAgent
@@ -35,6 +36,7 @@ def upstream_agents(
     meter: IMeter,
     tracer: ITracer | None = None,
     offline: OfflineSwitch | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> UpstreamAgents:
     """Give how the upstream is asked; sends no request yet.
 
@@ -42,6 +44,7 @@ def upstream_agents(
     :param jitter: gives random numbers from 0 to 1.
     :param environment: names egress proxies; see ``make_core_agent``.
     :param offline: while it is on, nothing connects.
+    :param rate_limit: is shown all answers.
     :raise ValueError: a file holds no usable PEM, or an egress proxy cannot be
         used.
     """
@@ -71,6 +74,7 @@ def upstream_agents(
         meter,
         proxy.useragent or USER_AGENT,
         pool,
+        rate_limit,
     )
 
 

@@ -50,6 +50,18 @@ class UpstreamTls:
 
 
 @attrs.frozen
+class RateLimitSection:
+    """``proxy.ratelimit``: how an upstream that limits requests is spared."""
+
+    reserve: str = setting(
+        "10%",
+        "Share of the upstream's rate limit that is kept for what is not cached. When"
+        " less remains, cached tags are served as stale while maxstale permits, and the"
+        " upstream is asked about them at intervals; 0 asks as always.",
+    )
+
+
+@attrs.frozen
 class Upstream:
     """One cached upstream."""
 
@@ -104,6 +116,9 @@ class Upstream:
         Duration(10.0),
         "How long it is remembered that the upstream does not have a manifest, a blob "
         "or a list of tags; 0 asks each time.",
+    )
+    ratelimit: RateLimitSection = section(
+        RateLimitSection, "Rate limits of the upstream."
     )
     recheck: Duration = setting(
         Duration(0.0),

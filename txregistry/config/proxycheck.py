@@ -11,6 +11,7 @@ from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.globs import Glob
 from txregistry.spec.onerror import problems_of_rules
+from txregistry.spec.ratelimit import parse_percent
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import is_http_url
 
@@ -60,6 +61,7 @@ def _check_upstream(path: str, upstream: Upstream) -> list[str]:
     problems += [
         f"{path}.onerror.{told}" for told in problems_of_rules(upstream.onerror)
     ]
+    problems += _check_reserve(f"{path}.ratelimit.reserve", upstream.ratelimit.reserve)
     problems += _check_globs(f"{path}.allow", upstream.allow)
     problems += _check_globs(f"{path}.deny", upstream.deny)
     problems += [
@@ -68,6 +70,14 @@ def _check_upstream(path: str, upstream: Upstream) -> list[str]:
         if not _HOST.fullmatch(host)
     ]
     return problems
+
+
+def _check_reserve(path: str, reserve: str) -> list[str]:
+    try:
+        parse_percent(reserve)
+    except ValueError as error:
+        return [f"{path}: {error}, found {reserve!r}"]
+    return []
 
 
 def _check_key(path: str, key: str) -> list[str]:

@@ -86,6 +86,14 @@ class Metrics:
         """Record a response of the default upstream."""
         self._default.upstream(method, status, seconds)
 
+    def quota(self, limit: int | None, remaining: int | None) -> None:
+        """Record the rate limit of the default upstream."""
+        self._default.quota(limit, remaining)
+
+    def retry_after(self, seconds: float) -> None:
+        """Record 429 of the default upstream."""
+        self._default.retry_after(seconds)
+
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""
         self._exchanges.ended(exchange)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
 
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.ratelimit import IRateLimit
 from txregistry.proxy.behind import Behind
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.pending_tags import PendingTags
@@ -17,6 +19,18 @@ from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
 from txregistry.proxy.tag_lists import TagLists
 from txregistry.spec.digest import Digest
 from txregistry.spec.freshness import TagPolicy
+
+
+@implementer(IRateLimit)
+@attrs.frozen
+class Unlimited:
+    """Has every question asked."""
+
+    is_short: bool = False
+
+    def take(self) -> bool:
+        """Permit a question."""
+        return True
 
 
 @attrs.frozen
@@ -34,6 +48,7 @@ class CacheContext:
     :ivar answers: the last answers about tags.
     :ivar upstream: which one it is, for what several processes and reloads remember.
     :ivar behind: asks the upstream behind answers.
+    :ivar rate_limit: spares the upstream questions that can be done without.
     """
 
     content: IContent
@@ -50,6 +65,7 @@ class CacheContext:
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
     upstream: str = ""
     behind: Behind = attrs.field(factory=Behind)
+    rate_limit: IRateLimit = attrs.field(factory=Unlimited)
 
     def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
         """Remember that the upstream's tag is this manifest now."""
@@ -86,7 +102,7 @@ def renewed_context(
         recheck_seconds,
         upstream,
     )
-    fresh = attrs.evolve(fresh, behind=context.behind)
+    fresh = attrs.evolve(fresh, behind=context.behind, rate_limit=context.rate_limit)
     if not is_same:
         return fresh
     return attrs.evolve(
@@ -108,6 +124,7 @@ def make_cache_context(
     recheck_seconds: float,
     upstream: str = "",
     behind: Behind | None = None,
+    rate_limit: IRateLimit | None = None,
 ) -> CacheContext:
     """Make the state of a new cache.
 
@@ -115,6 +132,7 @@ def make_cache_context(
         may have what is stored; 0 for never.
     :param upstream: which one it is.
     :param behind: asks it behind answers; its owner starts and stops it.
+    :param rate_limit: of the upstream, if that is known.
     """
     return CacheContext(
         content,
@@ -129,4 +147,5 @@ def make_cache_context(
         TagLists(policy),
         upstream=upstream,
         behind=Behind() if behind is None else behind,
+        rate_limit=Unlimited() if rate_limit is None else rate_limit,
     )

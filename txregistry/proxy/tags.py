@@ -60,6 +60,9 @@ class ProxyTags:
         known = None if seen is None else await self._at_once(tag, seen, now)
         if known is not None:
             return known
+        known = await self._spare(tag, now)
+        if known is not None:
+            return known
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
@@ -92,7 +95,8 @@ class ProxyTags:
         status = current_status()
         status.stale_seconds, status.detail = age, "behind"
         self._cache.meter.count(Count.BEHIND, "tag")
-        self._cache.behind.ask((self._name, tag), lambda: self._revalidate(tag))
+        if self._cache.rate_limit.take():
+            self._cache.behind.ask((self._name, tag), lambda: self._revalidate(tag))
 
     @deferred
     async def _revalidate(self, tag: Tag) -> None:
@@ -127,6 +131,29 @@ class ProxyTags:
                 return found
         self._cache.answers.pop((self._name, tag))
         return await self._stale(tag, error)
+
+    @deferred
+    async def _spare(self, tag: Tag, now: float) -> Descriptor | None:
+        """Fire with the stored descriptor of a tag that is not to be asked about now.
+
+        What is under way already is waited for.
+        """
+        if not self._cache.rate_limit.is_short or self._flights.is_under_way(tag):
+            return None
+        try:
+            stored = await self._local.get(tag=tag)
+        except ManifestUnknown:
+            return None
+        confirmed_at = await self._confirmed_at(tag, stored)
+        if not self._cache.policy.may_serve_stale(confirmed_at, now):
+            return None
+        if self._cache.rate_limit.take():
+            return None
+        status = current_status()
+        status.hit, status.detail = True, "ratelimit"
+        status.stale_seconds = now - confirmed_at
+        self._cache.meter.count(Count.STALE, "tag")
+        return stored
 
     @deferred
     async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:

@@ -35,6 +35,7 @@ from txregistry.remote.login import Login, is_no_downgrade
 from txregistry.remote.missing import MissingPaths
 from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.origin import Origin, is_trusted_realm
+from txregistry.remote.ratelimit import RateLimit, RateLimitAgent
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.request_slots import RequestSlots, SlotAgent
 from txregistry.remote.response_parser import install_parser
@@ -201,6 +202,7 @@ def make_agents(
     meter: IMeter,
     user_agent: str,
     idle: IIdleConnections | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> UpstreamAgents:
     """Nest the agents around the core; see :mod:`.agents`.
 
@@ -209,6 +211,7 @@ def make_agents(
     :param trusted_realms: ``proxy.trustedrealms``.
     :param user_agent: the ``User-Agent`` of all requests.
     :param idle: the core's pool of idle connections, if it has one.
+    :param rate_limit: is shown all answers of the upstream.
     """
     install_parser()
     url = url.rstrip("/")
@@ -216,7 +219,9 @@ def make_agents(
     timed: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
     if idle is not None:
         timed = StaleConnectionAgent(timed, clock, idle)
-    limited = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    limited: IAgent = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    if rate_limit is not None:
+        limited = RateLimitAgent(limited, url, rate_limit)
     guarded = OriginBreaker(limited, clock, url)
     token_client = http_client(RedirectAgent(guarded, clock))
 

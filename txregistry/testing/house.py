@@ -56,6 +56,7 @@ from txregistry.remote.credentials import (
 )
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.remote.offline import OfflineAgent, OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
@@ -152,6 +153,7 @@ class TestHouse:
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
+    rate_limit: RateLimit = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     stored: LocalRegistry = attrs.field(init=False)
     pending_uploads: PendingUploads = attrs.field(init=False)
@@ -235,6 +237,7 @@ class TestHouse:
         core: IAgent = OfflineAgent(self.upstream_wire, self.offline)
         if self.tracer is not None:
             core = TracedAgent(core, self.tracer)
+        self.rate_limit = RateLimit(self.clock, self.metrics)
         agents = make_agents(
             self.upstream_url,
             core,
@@ -246,6 +249,7 @@ class TestHouse:
             self.metrics,
             USER_AGENT,
             self.upstream_wire,
+            self.rate_limit,
         )
         self.client = UpstreamClient(agents, self.clock, self.offline)
         self.remote = RemoteNamespace(self.client)
@@ -290,6 +294,7 @@ class TestHouse:
             self.recheck,
             self.upstream_url,
             self.behind,
+            self.rate_limit,
         )
 
     def _build_expiry(self) -> None:

@@ -141,6 +141,17 @@ class CacheTests(CachedCase):
         self.change(tagttl="0s", ratelimit={"reserve": "0"})
         self.assertEqual(self.spared(), 0)
 
+    def test_maxrate(self) -> None:
+        """It is live, also for current downloads."""
+        self.begin(maxrate="1000")
+        digest = self.upstream.add_blob("lib/x", bytes(400_000))
+        done = self.ask("GET", f"/v2/lib/x/blobs/{digest}").addCallback(treq.content)
+        self.pump()
+        self.assertNoResult(done)
+        self.assertEqual(self.change(), ("proxy.maxrate",))
+        self.pump()
+        self.assertEqual(len(self.successResultOf(done)), 400_000)
+
     def spared(self) -> int:
         """Ask twice; count those that the upstream is not asked for."""
         before = self.upstream.count("HEAD", TAG)

@@ -18,9 +18,9 @@ class WaitingTests(SynchronousTestCase):
         self.queue = WaitingBlobs()
         self.woken: list[str] = []
 
-    def wait(self, name: str, blob: str) -> Deferred[None]:
+    def wait(self, name: str, blob: str, repository: str = "r") -> Deferred[None]:
         digest = Digest.of(blob.encode())
-        waits = self.queue.wait(name, digest)
+        waits = self.queue.wait(name, repository, digest)
         waits.addCallback(lambda _: self.woken.append(blob))
         return waits
 
@@ -46,6 +46,15 @@ class WaitingTests(SynchronousTestCase):
         self.queue.wake_next()
         self.wait("a", "a3")
         self.assertEqual(self.wake_all(), ["a1", "b1", "a2", "a3"])
+
+    def test_repositories_take_turns(self) -> None:
+        """A client's image of many layers does not keep its other images waiting."""
+        for blob in ("x1", "x2", "x3"):
+            self.wait("a", blob, "lib/x")
+        self.wait("a", "y1", "lib/y")
+        self.wait("b", "z1", "lib/x")
+        self.wait("a", "y2", "lib/y")
+        self.assertEqual(self.wake_all(), ["x1", "z1", "y1", "x2", "y2", "x3"])
 
     def test_same_blob(self) -> None:
         """All who want one blob are woken together, whatever they call it."""

@@ -14,6 +14,7 @@ from txregistry.assembly.upstream import upstream_agents
 from txregistry.assembly.upstreams import label_of
 from txregistry.config.proxy import Upstream
 from txregistry.daemon.preload import Preload
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IMeter
@@ -186,6 +187,7 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         context.reactor,
         context.jitter,
         meter,
+        SharedRate(context.reactor, proxy.maxrate),
         proxy.stalltimeout,
     )
     return Fills(
@@ -232,7 +234,7 @@ class NextUpstream:
         """Apply the settings; current fills continue."""
         cache = self.cache
         proxy = cache.settings
-        cache.fills.limit(proxy.stalltimeout, proxy.maxfills)
+        cache.fills.limit(proxy.stalltimeout, proxy.maxfills, proxy.maxrate)
         cache.rate_limit.follow(_rate_policy(proxy))
         if self.agents is not None:
             agents, pool = self.agents
@@ -304,6 +306,7 @@ _NOT_ASKED_BY = frozenset(
         "recheck",
         "stalltimeout",
         "maxfills",
+        "maxrate",
         "hosts",
         "allow",
         "deny",

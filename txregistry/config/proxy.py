@@ -14,7 +14,7 @@ from txregistry.config.declare import (
     section,
     setting,
 )
-from txregistry.config.fields import Duration
+from txregistry.config.fields import Duration, Size
 
 
 @attrs.frozen
@@ -164,6 +164,12 @@ class Upstream:
         "download without a waiting client ends for them, and is resumed later.",
         unit="downloads",
         minimum=1,
+    )
+    maxrate: Size = setting(
+        Size(0),
+        "Maximum rate of all downloads of blobs from the upstream together, in bytes "
+        "per second, which they share fairly; 0 for no limit.",
+        unit="bytes per second",
     )
     useragent: str = setting(
         "",

@@ -55,3 +55,44 @@ class FairQueue(Generic[K]):
         del items[item]
         if not items:
             del self._owners[owner]
+
+
+@attrs.define(eq=False)
+class NestedQueue(Generic[K]):
+    """Distinct items of several owners, each of whom has them in groups.
+
+    Owners take turns, and in the turns of one owner its groups do.
+    """
+
+    _owners: OrderedDict[str, FairQueue[K]] = attrs.field(factory=OrderedDict)
+    _owner_of: dict[K, str] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._owner_of)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._owner_of
+
+    def add(self, owner: str, group: str, item: K) -> None:
+        """Add an item."""
+        self._owner_of[item] = owner
+        self._owners.setdefault(owner, FairQueue()).add(group, item)
+
+    def pop(self) -> K:
+        """Remove and return the next item; the queue must not be empty."""
+        owner, items = next(iter(self._owners.items()))
+        item = items.pop()
+        self._owners.move_to_end(owner)
+        self._forget(owner, item)
+        return item
+
+    def remove(self, item: K) -> None:
+        """Remove an item; it must be in the queue."""
+        owner = self._owner_of[item]
+        self._owners[owner].remove(item)
+        self._forget(owner, item)
+
+    def _forget(self, owner: str, item: K) -> None:
+        del self._owner_of[item]
+        if not self._owners[owner]:
+            del self._owners[owner]

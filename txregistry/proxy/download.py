@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
 from txregistry.flow.retry import backoff
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.blobs import (
     IBlobResumer,
     IBlobService,
@@ -25,6 +26,7 @@ from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBl
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
 from txregistry.proxy.intake import Intake
+from txregistry.proxy.pacing import PacedBody
 from txregistry.proxy.stall import StallClock
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
@@ -44,6 +46,7 @@ class DownloadContext:
 
     :ivar partials: the growing files.
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar rate: at which the bodies of all downloads together are received.
     :ivar stall_seconds: a download fails after this long without a new byte, resumed
         or not.
     """
@@ -52,6 +55,7 @@ class DownloadContext:
     clock: IReactorTime
     jitter: Callable[[], float]
     meter: IMeter
+    rate: SharedRate
     stall_seconds: float = STALL_SECONDS
 
 
@@ -224,10 +228,12 @@ class Download:
         self.audience.announce()
         skip = self.state.written - start
         progressed = in_context(self._progress)
-        intake = Intake(partial, skip, progressed, self._stall.skipped)
+        pace = PacedBody(self._context.rate, self._stall.hold)
+        intake = Intake(partial, skip, progressed, self._stall.skipped, pace)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
+            pace.close()
             self._context.meter.count(Count.PULLED_BYTES, "blob", intake.received)
             # Raises the disk's error, if that stopped the body.
             await partial.flush()

@@ -60,8 +60,12 @@ class Fills(Service):
         """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)
 
-    def limit(self, stall_seconds: float, max_fills: int) -> None:
-        """Change the limits of new fills; waiting ones start if there is room."""
+    def limit(self, stall_seconds: float, max_fills: int, rate: float = 0.0) -> None:
+        """Change the limits of new fills; waiting ones start if there is room.
+
+        :param rate: bytes per second of all fills, also of current ones; 0 for none.
+        """
+        self._context.rate.follow(rate)
         self._context = attrs.evolve(self._context, stall_seconds=stall_seconds)
         self._max_fills = max_fills
         self._wake_waiting()
@@ -90,7 +94,7 @@ class Fills(Service):
         if digest not in self._fills and not await self._claims.acquire(digest=digest):
             self._context.meter.count(Count.COALESCED, "blob")
             return None
-        await self._wait_for_slot(digest)
+        await self._wait_for_slot(name, digest)
         fill = self._fills.get(digest)
         if fill is None:
             fill = self._start(name, digest, source, adopt)
@@ -109,13 +113,13 @@ class Fills(Service):
         return await fill.follow()
 
     @deferred
-    async def _wait_for_slot(self, digest: Digest) -> None:
+    async def _wait_for_slot(self, name: RepositoryName, digest: Digest) -> None:
         """Wait until a download may begin, if one is needed.
 
         A fill without waiters gives up its place; its bytes are kept.
         """
         while digest not in self._fills and len(self._running) >= self._max_fills:
-            turn = self._queue.wait(client_share.get(), digest)
+            turn = self._queue.wait(client_share.get(), str(name), digest)
             self._cancel_unwatched()
             await turn
 

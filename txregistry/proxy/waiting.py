@@ -1,11 +1,11 @@
-"""Waiters for a download to begin: clients take turns."""
+"""Waiters for a download to begin: clients take turns, and their repositories."""
 
 from __future__ import annotations
 
 import attrs
 from twisted.internet.defer import Deferred
 
-from txregistry.flow.fairqueue import FairQueue
+from txregistry.flow.fairqueue import NestedQueue
 from txregistry.flow.waiters import Waiters
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
@@ -21,17 +21,18 @@ _RETRY_AFTER_SECONDS = 5.0
 class WaitingBlobs:
     """Blobs whose downloads cannot begin yet.
 
-    Each client has its own queue: the many blobs of one do not keep others waiting.
+    Each client has its own queue, and in it each repository: the many blobs of one keep
+    no other waiting.
     """
 
-    _queue: FairQueue[Digest] = attrs.field(factory=FairQueue)
+    _queue: NestedQueue[Digest] = attrs.field(factory=NestedQueue)
     _waiters: dict[Digest, Waiters[None]] = attrs.field(factory=dict)
     _count: int = 0
 
     def __bool__(self) -> bool:
         return bool(self._waiters)
 
-    def wait(self, owner: str, digest: Digest) -> Deferred[None]:
+    def wait(self, client: str, repository: str, digest: Digest) -> Deferred[None]:
         """Wait for the turn of a blob; requests for the same blob wait together.
 
         :return: fires when the caller should look again; may be cancelled.
@@ -42,7 +43,7 @@ class WaitingBlobs:
             raise UpstreamUnavailable(detail, _RETRY_AFTER_SECONDS)
         if digest not in self._waiters:
             self._waiters[digest] = Waiters()
-            self._queue.add(owner, digest)
+            self._queue.add(client, repository, digest)
         self._count += 1
         waiters = self._waiters[digest]
         return waiters.wait(lambda: self._leave(digest, waiters))

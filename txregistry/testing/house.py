@@ -30,6 +30,7 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.disk import InlineDisk
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import IAudit
@@ -278,8 +279,9 @@ class TestHouse:
         self.pending_uploads = self.stored.pending_uploads
 
     def _build_proxy(self) -> None:
+        rate = SharedRate(self.clock)
         downloads = DownloadContext(
-            self.partials, self.clock, lambda: 0.5, self.metrics
+            self.partials, self.clock, lambda: 0.5, self.metrics, rate
         )
         self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow.demand import Demand
 from txregistry.flow.shared_rate import BURST_SECONDS, RateStream, SharedRate
 
 RATE = 1000.0
@@ -21,10 +22,11 @@ class Source:
     piece: int
     total: int = 0
     is_held: bool = False
+    demand: Demand = attrs.field(factory=lambda: Demand(1))
     stream: RateStream = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.stream = self.rate.open(self.hold, self.release)
+        self.stream = self.rate.open(self.hold, self.release, self.demand)
 
     def hold(self) -> None:
         assert not self.is_held
@@ -88,6 +90,21 @@ class SharedRateTests(SynchronousTestCase):
         for source in (idle, late):
             self.assertNear(source.total, RATE * 10 / 3, RATE / 2)
         self.assertGreater(first.total - before, RATE * 10 / 3 - RATE / 2)
+
+    def test_what_nobody_waits_for(self) -> None:
+        """It has what the others leave, and its share when somebody waits for it."""
+        wanted, ahead = Source(self.rate, 50), Source(self.rate, 50, demand=Demand())
+        self.run_for(10, wanted, ahead)
+        self.assertLessEqual(ahead.total, 200)
+        self.assertNear(wanted.total, 10 * RATE, RATE)
+        before = ahead.total
+        ahead.demand.join()
+        self.run_for(10, wanted, ahead)
+        self.assertNear(ahead.total - before, 5 * RATE, RATE)
+        ahead.demand.leave()
+        before = ahead.total
+        self.run_for(10, ahead)
+        self.assertNear(ahead.total - before, 10 * RATE, RATE)
 
     def test_burst(self) -> None:
         """A pause is made good for a moment only."""

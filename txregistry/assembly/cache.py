@@ -193,6 +193,7 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
     return Fills(
         downloads,
         proxy.maxfills,
+        proxy.maxconnections,
         shared.running,
         tracer=context.tracer,
         claims=shared.claims,
@@ -234,7 +235,9 @@ class NextUpstream:
         """Apply the settings; current fills continue."""
         cache = self.cache
         proxy = cache.settings
-        cache.fills.limit(proxy.stalltimeout, proxy.maxfills, proxy.maxrate)
+        cache.fills.limit(
+            proxy.stalltimeout, proxy.maxfills, proxy.maxrate, proxy.maxconnections
+        )
         cache.rate_limit.follow(_rate_policy(proxy))
         if self.agents is not None:
             agents, pool = self.agents

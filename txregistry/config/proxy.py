@@ -161,7 +161,8 @@ class Upstream:
     maxfills: int = setting(
         32,
         "Maximum number of concurrent downloads of blobs; further ones wait, and a "
-        "download without a waiting client ends for them, and is resumed later.",
+        "download without a waiting client ends for them, as it does if all "
+        "connections are taken, and is resumed later.",
         unit="downloads",
         minimum=1,
     )

@@ -3,7 +3,7 @@
 A stream reports what it has received. While the rate is used up it is held back, and
 let go when its turn has come: streams that wait are served in the order of what each
 has received in its turns, so that none gets more than another, whatever the sizes of
-their pieces.
+their pieces. One for which nobody waits is served when no other wants to be.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import attrs
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from txregistry.flow.demand import SOMEBODY, Demand
 
 #: Seconds of the rate that may be received at once after a pause.
 BURST_SECONDS = 0.25
@@ -38,13 +40,19 @@ class SharedRate:
     def __attrs_post_init__(self) -> None:
         self._tokens, self._at = self._burst, self._clock.seconds()
 
-    def open(self, hold: Callable[[], None], release: Callable[[], None]) -> RateStream:
+    def open(
+        self,
+        hold: Callable[[], None],
+        release: Callable[[], None],
+        demand: Demand = SOMEBODY,
+    ) -> RateStream:
         """Give a stream its share.
 
         :param hold: called when the stream has to stop receiving.
         :param release: called when it may go on.
+        :param demand: whether somebody waits for it; looked at when it has a turn.
         """
-        return RateStream(self, hold, release, self._served)
+        return RateStream(self, hold, release, demand, self._served)
 
     def follow(self, rate: float) -> None:
         """Change the rate; those that wait begin to wait for the new one."""
@@ -136,6 +144,7 @@ class RateStream:
     _rate: SharedRate
     hold: Callable[[], None]
     release: Callable[[], None]
+    demand: Demand
     served: float
     owed: int = 0
 
@@ -148,5 +157,5 @@ class RateStream:
         self._rate.leave(self)
 
 
-def _order(stream: RateStream) -> float:
-    return stream.served
+def _order(stream: RateStream) -> tuple[bool, float]:
+    return not stream.demand.is_awaited, stream.served

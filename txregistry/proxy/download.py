@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
+from txregistry.flow.demand import Demand
 from txregistry.flow.retry import backoff
 from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.blobs import (
@@ -64,6 +65,7 @@ class Download:
     """Fetches one blob, tells an audience of its bytes, and stores it.
 
     :ivar audience: whoever waits for the head, or for more bytes.
+    :ivar demand: whether a client waits for it.
     :ivar file: the growing file, once it is open; the owner closes it.
     :ivar resumed_at: the bytes of an earlier attempt that it began with.
     """
@@ -73,6 +75,7 @@ class Download:
     _context: DownloadContext
     state: FillState = attrs.field(factory=FillState)
     audience: Audience = attrs.field(factory=Audience)
+    demand: Demand = attrs.field(factory=Demand)
     file: IFileReader | None = None
     resumed_at: int = 0
     _partial: IPartialBlob | None = None
@@ -228,7 +231,7 @@ class Download:
         self.audience.announce()
         skip = self.state.written - start
         progressed = in_context(self._progress)
-        pace = PacedBody(self._context.rate, self._stall.hold)
+        pace = PacedBody(self._context.rate, self._stall.hold, self.demand)
         intake = Intake(partial, skip, progressed, self._stall.skipped, pace)
         try:
             await reader.read(consumer=intake, offset=start)

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.interfaces import IProducer, IPushProducer
 from zope.interface import implementer
 
+from txregistry.flow.demand import SOMEBODY, Demand
 from txregistry.flow.shared_rate import RateStream, SharedRate
 
 
@@ -21,17 +22,19 @@ class PacedBody:
 
     :param on_hold: called with true when the rate holds it back, and with false when it
         goes on: no byte comes meanwhile, and that is nobody's fault.
+    :param demand: whether somebody waits for the body.
     """
 
     _rate: SharedRate
     _on_hold: Callable[[bool], None]
+    _demand: Demand = SOMEBODY
     _producer: IPushProducer | None = None
     _is_paused: bool = False
     _is_held: bool = False
     _stream: RateStream = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._stream = self._rate.open(self._hold, self._release)
+        self._stream = self._rate.open(self._hold, self._release, self._demand)
 
     def around(self, producer: IProducer) -> IPushProducer:
         """Take the producer of the body; return what its consumer is to pause."""

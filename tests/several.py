@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from txregistry.assembly.cache import assemble_cache
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.router import UpstreamRouter
@@ -55,7 +56,9 @@ class Several:
         names = house.table.upstreams.get(key, house.table.default)
         label = key or "upstream.example"
         meter = house.metrics.of_upstream(key, label)
-        downloads = DownloadContext(house.partials, house.clock, lambda: 0.5, meter)
+        downloads = DownloadContext(
+            house.partials, house.clock, lambda: 0.5, meter, SharedRate(house.clock)
+        )
         fills = Fills(downloads, fills=self.running)
         fills.startService()
         remote = RemoteNamespace(other.client, names.at_upstream)

@@ -18,6 +18,7 @@ from txregistry.admin.commands import (
     CommandRefused,
     HealthCommand,
     NoCollector,
+    OfflineCommand,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
@@ -54,14 +55,63 @@ class Scrubs:
         return self.done
 
 
+@attrs.define(eq=False)
+class Switch:
+    """A switch that remembers who used it."""
+
+    is_on: bool = False
+    who: list[str] = attrs.field(factory=list)
+
+    def of(self, who: Requester) -> Switch:
+        self.who.append(who.who)
+        return self
+
+    def switch(self, on: bool) -> bool:
+        changed, self.is_on = on != self.is_on, on
+        return changed
+
+
+class OfflineTests(SynchronousTestCase):
+    """The ``offline`` command."""
+
+    def setUp(self) -> None:
+        self.switch = Switch()
+        self.command = OfflineCommand(self.switch.of)
+
+    def ask(self, **options: Any) -> Deferred[dict[str, Any]]:
+        return self.command.run(Requester("root"), options, print)
+
+    def test_switches(self) -> None:
+        """It tells what is so now, and whether that is new."""
+        for options, offline, changed in (
+            ({}, False, False),
+            ({"on": True}, True, True),
+            ({"on": True}, True, False),
+            ({}, True, False),
+            ({"on": False}, False, True),
+        ):
+            report = self.successResultOf(self.ask(**options))
+            self.assertEqual(report, {"offline": offline, "changed": changed})
+        self.assertEqual(set(self.switch.who), {"root"})
+
+    def test_refused(self) -> None:
+        """A word that is neither true nor false changes nothing."""
+        for word in ("on", 1, []):
+            self.failureResultOf(self.ask(on=word), CommandRefused)
+        self.assertFalse(self.switch.is_on)
+
+
 class HealthTests(SynchronousTestCase):
     """The ``health`` command."""
 
     def test_problems(self) -> None:
-        """What is wrong, by name."""
-        command = HealthCommand(lambda: succeed({"storage": "gone"}))
-        done = command.run(Requester("root"), {}, print)
-        self.assertEqual(self.successResultOf(done), {"problems": {"storage": "gone"}})
+        """What is wrong, by name, and what is worth knowing."""
+        for notes in ({}, {"offline": "yes"}):
+            problems = {"storage": "gone"}
+            command = HealthCommand(lambda: succeed({"storage": "gone"}), notes.copy)
+            done = command.run(Requester("root"), {}, print)
+            told = self.successResultOf(done)
+            self.assertEqual(told, {"problems": problems, "notes": notes})
 
 
 class RefusedTests(SynchronousTestCase):

@@ -14,6 +14,7 @@ from txregistry.assembly.audit import (
     AuditedCollector,
     AuditedPurger,
     AuditedScrubber,
+    AuditedSwitch,
     make_audit,
 )
 from txregistry.config.model import AuditSection, Log
@@ -24,6 +25,7 @@ from txregistry.interfaces.collection import (
     CollectReport,
     ICollector,
 )
+from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubOptions,
@@ -31,6 +33,7 @@ from txregistry.interfaces.scrub import (
     ScrubReport,
 )
 from txregistry.observe.audit import AuditLog, SilentAudit
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.testing.house import TestHouse
 
 
@@ -58,6 +61,22 @@ class FakeScrubber:
 
 
 WHO = Requester("root", "pid:7")
+
+
+class OfflineTests(SynchronousTestCase):
+    """Who has taken a cache offline."""
+
+    def test_changes(self) -> None:
+        """Each change is recorded, and what changes nothing is not."""
+        trail, inner = Trail(), OfflineSwitch()
+        switch = AuditedSwitch(inner, trail, WHO)
+        self.assertTrue(verifyObject(IOfflineSwitch, switch))
+        self.assertTrue(verifyObject(IOfflineSwitch, inner))
+        found = [switch.switch(on) for on in (False, True, True, False)]
+        self.assertEqual(found, [False, True, False, True])
+        self.assertFalse(switch.is_on)
+        told = [(entry.action, entry.who, entry.detail) for entry in trail.entries]
+        self.assertEqual(told, [("offline", "root", "on"), ("offline", "root", "off")])
 
 
 def recorded(action: str, outcome: str, detail: str) -> AuditEntry:

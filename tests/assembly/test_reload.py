@@ -83,11 +83,15 @@ class DaemonCase(SynchronousTestCase):
         )
         return report
 
-    def send(self, method: str, path: str, **headers: str) -> Any:
+    def ask(self, method: str, path: str, **headers: str) -> Deferred[Any]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked: Deferred[Any] = HTTPClient(self.wire).request(
             method, f"http://registry.example{path}", headers=named, unbuffered=True
         )
+        return asked
+
+    def send(self, method: str, path: str, **headers: str) -> Any:
+        asked = self.ask(method, path, **headers)
         for _ in range(20):
             while self.wire.pump():
                 pass

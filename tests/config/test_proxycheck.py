@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.config.read import ConfigurationError, read_config
 
 BASE = {"version": "0.1", "storage": {"inmemory": {}}}
+URL = "https://registry-1.docker.io"
 
 
 class UpstreamTests(SynchronousTestCase):
@@ -20,6 +21,25 @@ class UpstreamTests(SynchronousTestCase):
         except ConfigurationError as error:
             return error.problems
         return []
+
+    def test_reserve(self) -> None:
+        """A percentage, also of an upstream that has it from proxy."""
+        for reserve in ("0", "10%", "25", "2.5 %", "100%"):
+            given = {"reserve": reserve}
+            found = self.problems(remoteurl=URL, ratelimit=given, upstreams={"a": {}})
+            self.assertEqual(found, [], reserve)
+        for reserve in ("101%", "ten", "-1", "10%%"):
+            (told,) = self.problems(remoteurl=URL, ratelimit={"reserve": reserve})
+            self.assertIn("proxy.ratelimit.reserve: expected a percentage", told)
+
+    def test_onerror(self) -> None:
+        """Rules for errors that there are, as YAML reads their names."""
+        self.assertEqual(self.problems(remoteurl=URL, onerror={401: "stale"}), [])
+        told = self.problems(
+            remoteurl=URL, upstreams={"quay.io": {"onerror": {"200": "stale"}}}
+        )
+        self.assertEqual(len(told), 1)
+        self.assertIn("proxy.upstreams.quay.io.onerror.200: expected 401 or", told[0])
 
     def test_good(self) -> None:
         """The example of the page."""

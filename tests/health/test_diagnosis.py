@@ -22,6 +22,14 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertEqual(self.problems(), {})
         self.assertEqual(self.problems(damage=lambda: succeed(None)), {})
 
+    def test_notes(self) -> None:
+        """What is worth knowing is no problem."""
+        health = Health((), Clock())
+        self.assertEqual(Diagnosis(health, {}).notes(), {})
+        noted = Diagnosis(health, {}, lambda: {"offline": "yes"})
+        self.assertEqual(noted.notes(), {"offline": "yes"})
+        self.assertEqual(self.successResultOf(noted.problems()), {})
+
     def test_failures(self) -> None:
         """Each look that fails is told with its reason, whatever it raises."""
 

@@ -12,7 +12,7 @@ from txregistry.images.keeper import Images
 from txregistry.images.purge import Purger
 from txregistry.images.warm import Warmer
 from txregistry.interfaces.images import WarmProgress
-from txregistry.proxy.fetching import BlobFetcher
+from txregistry.proxy.fills import written
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.platforms import WantedPlatform
@@ -30,12 +30,16 @@ class ImagesCase(SynchronousTestCase):
         self.told: list[WarmProgress] = []
         inventory = Inventory(house.driver, house.content)
         remove = house.scheduler._reaper.functions()
-        fetcher = BlobFetcher(self.several.running)
         self.images = Images(
             lambda: house.proxy,
             lambda: house.table,
             house.local,
-            Warmer(lambda: house.proxy, house.local, fetcher, house.clock),
+            Warmer(
+                lambda: house.proxy,
+                house.local,
+                lambda digest: written(self.several.running, digest),
+                house.clock,
+            ),
             Purger(house.local, inventory, house.ledger, remove),
             house.ledger,
             lambda name, last_use: last_use + house.ttl,

@@ -46,6 +46,13 @@ class DebugTests(SynchronousTestCase):
         code, body = self.get(ill, "/debug/health")
         self.assertEqual((code, json.loads(body)), (503, {"storage": "gone"}))
 
+    def test_notes(self) -> None:
+        """They are told, and do not make it unhealthy."""
+        diagnosis = Diagnosis(Health((), Clock()), {}, lambda: {"offline": "yes"})
+        debug = Debug(diagnosis.problems, dict, bytes, "", diagnosis.notes)
+        found = self.get(debug, "/debug/health")
+        self.assertEqual(found, (200, b'{"offline": "yes"}'))
+
     def test_metrics(self) -> None:
         """Served where configured, else not at all."""
         debug = self.debug({}, Metrics("up").exposition, "/m")

@@ -49,3 +49,28 @@ class UpstreamTests(SynchronousTestCase):
         self.assertNotIn("ghcr.io", self.metrics.exposition().decode())
         self.other.rename("ghcr.io")
         self.assertEqual(self.value("ghcr.io"), 0)
+
+    def test_rate_limits(self) -> None:
+        """Gauges of those that say something, which go with the name."""
+        name = "registry_proxy_ratelimit_remaining"
+        self.metrics.quota(None, 9)
+        self.other.quota(100, 50)
+        self.other.retry_after(30.0)
+
+        def value(upstream: str, name: str = name) -> object:
+            labels = {"upstream": upstream}
+            return self.metrics.registry.get_sample_value(name, labels)
+
+        self.assertEqual((value("hub"), value("ghcr.io")), (9, 50))
+        self.assertIsNone(value("hub", "registry_proxy_ratelimit_limit"))
+        waited = value("ghcr.io", "registry_proxy_retry_after_seconds")
+        self.assertEqual(waited, 30)
+        self.metrics.rename("mirror")
+        self.assertEqual((value("hub"), value("mirror")), (None, None))
+        self.assertEqual(value("ghcr.io"), 50)
+
+    def test_offline(self) -> None:
+        """It is of all upstreams together."""
+        self.metrics.offline(True)
+        found = self.metrics.registry.get_sample_value("registry_proxy_offline")
+        self.assertEqual(found, 1)

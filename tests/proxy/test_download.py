@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from tests.storage.test_namespace import StorageCase
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.blobs import IBlobResumer, IBlobService, IRemoteBlobReader
 from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.state import HELD_BACK_BYTES, FillState
@@ -98,7 +99,12 @@ class DownloadTests(StorageCase):
         house = self.house
         self.upstream = upstream
         context = DownloadContext(
-            house.partials, house.clock, lambda: 0.5, house.metrics, stall_seconds=90.0
+            house.partials,
+            house.clock,
+            lambda: 0.5,
+            house.metrics,
+            SharedRate(house.clock),
+            90.0,
         )
         return Download(DIGEST, upstream, context, FillState(expected=expected))
 

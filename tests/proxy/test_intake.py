@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.intake import Intake
+from txregistry.proxy.pacing import PacedBody
 
 
 class Growing:
@@ -42,11 +47,15 @@ class Growing:
 class IntakeTests(SynchronousTestCase):
     """What passes, and who is told."""
 
-    def make(self, size: int = 0, skip: int = 0) -> Intake:
+    def make(self, size: int = 0, skip: int = 0, rate: float = 0.0) -> Intake:
         self.file = Growing(size)
         self.progress = 0
         self.skipped: list[int] = []
-        self.intake = Intake(self.file, skip, self.progressed, self.skipped.append)
+        self.clock = Clock()
+        self.pace = PacedBody(SharedRate(self.clock, rate), lambda _: None)
+        self.intake = Intake(
+            self.file, skip, self.progressed, self.skipped.append, self.pace
+        )
         return self.intake
 
     def progressed(self) -> None:
@@ -60,9 +69,19 @@ class IntakeTests(SynchronousTestCase):
         """The file pauses the upstream itself."""
         intake, producer = self.make(), object()
         intake.registerProducer(producer, True)
-        self.assertEqual(self.file.producer, (producer, True))
+        self.assertEqual(self.file.producer, (self.pace, True))
         intake.unregisterProducer()
         self.assertIsNone(self.file.producer)
+
+    def test_pace(self) -> None:
+        """All that comes over the wire counts, also what is there already."""
+        intake, producer = self.make(size=40, skip=40, rate=100.0), mock.Mock()
+        intake.registerProducer(producer, True)
+        for _ in range(2):
+            intake.write(b"x" * 30)
+        producer.pauseProducing.assert_called_once_with()
+        self.clock.advance(1.0)
+        producer.resumeProducing.assert_called_once_with()
 
     def test_written(self) -> None:
         """All of it is, and counted; readers are told when it can be read."""

@@ -39,6 +39,18 @@ class StallTests(SynchronousTestCase):
         self.assertEqual(error.detail, {"reason": "sent no new byte for 90 s"})
         self.assertTrue(self.work.called)
 
+    def test_held_back(self) -> None:
+        """While we hold it back ourselves no time counts, whatever arrives late."""
+        self.stall.hold(True)
+        self.stall.progressed()
+        self.clock.advance(900)
+        self.assertNoResult(self.watched)
+        self.stall.hold(False)
+        self.clock.advance(89)
+        self.assertNoResult(self.watched)
+        self.clock.advance(1)
+        self.failureResultOf(self.watched, UpstreamTimeout)
+
     def test_progress(self) -> None:
         """Each new byte has it count anew."""
         for _ in range(3):

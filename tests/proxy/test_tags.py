@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec import mediatypes
 from txregistry.spec.freshness import TagPolicy
-from txregistry.testing.house import TestHouse
+from txregistry.spec.onerror import DEFAULTS, ErrorPolicy
+from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
 
@@ -276,3 +277,223 @@ class TagTests(TagCase):
         got = again.get(TAG)
         self.assertEqual(got.status, 200)
         self.assertGreaterEqual(int(got.header("Age")), 5000)
+
+
+#: Statuses of each rule of ``proxy.onerror``.
+STATUSES = {
+    "401": (401,),
+    "403": (403,),
+    "404": (404, 410),
+    "429": (429,),
+    "5xx": (500, 502, 503, 504),
+}
+
+
+class OnErrorTests(TagCase):
+    """Each row of ``proxy.onerror``."""
+
+    def make(self, **rules: str) -> TestHouse:
+        errors = ErrorPolicy.of(rules)
+        return TestHouse(policy=TagPolicy(60.0, 3600.0, errors), recheck=60.0)
+
+    def answer(self, status: int) -> None:
+        self.house.upstream.faults[:] = [Fault("/v2/", times=99, status=status)]
+
+    def test_stale(self) -> None:
+        """The cached tag is served and marked, while maxstale permits."""
+        for kind, statuses in STATUSES.items():
+            for status in statuses:
+                self.use(
+                    self.make(**{**dict.fromkeys(DEFAULTS, "obey"), kind: "stale"})
+                )
+                self.digest()
+                self.answer(status)
+                self.house.clock.advance(600)
+                got = self.house.get(TAG)
+                self.assertEqual((status, got.status), (status, 200))
+                self.assertEqual(got.header("Warning"), '110 - "Response is Stale"')
+                self.assertIn("fwd=stale", got.header("Cache-Status"))
+                self.assertGreaterEqual(int(got.header("Age")), 600)
+                listed = self.house.get("/v2/lib/x/tags/list")
+                self.assertEqual(json.loads(listed.body)["tags"], ["v1"])
+                self.house.clock.advance(3600)
+                self.assertNotEqual(self.house.get(TAG).status, 200)
+
+    def test_obey(self) -> None:
+        """The client gets the error, although there is something cached."""
+        told = {401: 401, 403: 403, 404: 404, 410: 404, 429: 429}
+        for kind, statuses in STATUSES.items():
+            for status in statuses:
+                self.use(
+                    self.make(**{**dict.fromkeys(DEFAULTS, "stale"), kind: "obey"})
+                )
+                self.digest()
+                self.answer(status)
+                self.house.clock.advance(600)
+                got = self.house.get(TAG)
+                self.assertEqual((status, got.status), (status, told.get(status, 502)))
+                self.assertIsNone(got.header("Warning"))
+
+    def test_stale_404_deletes_nothing(self) -> None:
+        """A tag that is served in spite of 404 is there when the upstream is not."""
+        self.use(self.make(**{"404": "stale"}))
+        self.digest()
+        self.answer(404)
+        self.house.clock.advance(600)
+        self.digest()
+        self.lose_upstream()
+        self.assertEqual(self.digest(), str(self.first))
+
+    def test_nothing_cached(self) -> None:
+        """There is nothing to serve in place of the error."""
+        self.use(self.make(**dict.fromkeys(DEFAULTS, "stale")))
+        for status in (401, 403, 404, 429):
+            self.answer(status)
+            self.assertEqual(self.house.get(TAG).status, status)
+
+    def test_content_by_digest(self) -> None:
+        """What is asked for anew by recheck follows the same rules."""
+        for action, expected in (("stale", 200), ("obey", 401)):
+            self.use(self.make(**{"401": action}))
+            self.digest()
+            self.house.clock.advance(600)
+            self.answer(401)
+            got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
+            self.assertEqual(got.status, expected)
+
+    def test_content_of_another_repository(self) -> None:
+        """No rule gives a repository what only another one was given."""
+        self.use(self.make(**dict.fromkeys(DEFAULTS, "stale")))
+        self.digest()
+        self.answer(401)
+        got = self.house.get(f"/v2/lib/other/manifests/{self.first}")
+        self.assertEqual(got.status, 401)
+
+    def test_429_opens_no_circuit(self) -> None:
+        """However often it says so, an upstream over its limits is asked again."""
+        self.digest()
+        self.answer(429)
+        for _ in range(20):
+            self.house.clock.advance(61)
+            self.assertEqual(self.house.get(TAG).status, 200)
+            self.assertEqual(self.house.get("/v2/lib/x/manifests/v2").status, 429)
+        self.house.upstream.faults.clear()
+        before = self.heads()
+        self.house.clock.advance(61)
+        got = self.house.get(TAG)
+        self.assertIsNone(got.header("Warning"))
+        self.assertEqual(self.heads(), before + 1)
+
+
+class RevalidateTests(TagCase):
+    """``proxy.revalidate: behind``."""
+
+    def setUp(self) -> None:
+        self.use(TestHouse(policy=TagPolicy(60.0, stale_while_seconds=3600.0)))
+        self.digest()
+
+    def rest(self) -> None:
+        """Let happen what goes on behind."""
+        for _ in range(200):
+            self.house.pump()
+            self.house.clock.advance(0.05)
+
+    def at_once(self) -> Got:
+        """Ask, and let nothing happen on the wire to the upstream."""
+        done = self.house.ask("GET", TAG)
+        while self.house.wire.pump():
+            pass
+        return self.successResultOf(done)
+
+    def test_answered_at_once(self) -> None:
+        """Past tagttl the cached tag is the answer, and one HEAD follows."""
+        self.house.clock.advance(600)
+        got = self.at_once()
+        self.assertEqual(got.header("Docker-Content-Digest"), str(self.first))
+        self.assertEqual(got.header("Cache-Status"), "txregistry; hit; detail=behind")
+        self.assertEqual(got.header("Warning"), '110 - "Response is Stale"')
+        self.assertGreaterEqual(int(got.header("Age")), 600)
+        self.rest()
+        self.assertEqual((self.heads(), self.gets()), (2, 1))
+        labels = {"type": "tag", "upstream": "upstream.example"}
+        self.assertEqual(self.house.count("registry_proxy_behind_total", **labels), 1)
+        self.assertEqual(self.house.count("registry_proxy_stale_total", **labels), 0)
+        self.assertEqual(self.at_once().header("Cache-Status"), "txregistry; hit")
+
+    def test_one_question(self) -> None:
+        """Many who ask meanwhile share one question."""
+        self.house.clock.advance(600)
+        for _ in range(10):
+            self.assertIn("behind", self.at_once().header("Cache-Status"))
+        self.rest()
+        self.assertEqual(self.heads(), 2)
+
+    def test_moved_tag(self) -> None:
+        """The one after it gets the new manifest, which is here already."""
+        self.move()
+        self.house.clock.advance(600)
+        got = self.at_once()
+        self.assertEqual(got.header("Docker-Content-Digest"), str(self.first))
+        self.rest()
+        got = self.at_once()
+        self.assertEqual(got.header("Docker-Content-Digest"), str(self.second))
+        self.assertEqual(got.header("Cache-Status"), "txregistry; hit")
+
+    def test_past_stalewhile(self) -> None:
+        """Then the upstream is asked before the answer."""
+        self.move()
+        self.house.clock.advance(60 + 3600)
+        self.assertEqual(self.digest(), str(self.second))
+
+    def test_upstream_away(self) -> None:
+        """Nobody waits for an upstream that does not answer."""
+        self.lose_upstream()
+        for _ in range(20):
+            self.house.clock.advance(100)
+            self.assertEqual(self.at_once().status, 200)
+            self.rest()
+        self.house.clock.advance(3600)
+        self.assertIn("fwd=stale", self.house.get(TAG).header("Cache-Status"))
+        self.assertEqual(len(self.house.behind), 0)
+
+    def test_refusals_are_obeyed(self) -> None:
+        """After a refusal behind an answer the next client is refused."""
+        for status in (401, 403, 404):
+            self.setUp()
+            self.house.upstream.faults[:] = [Fault("/v2/", times=99, status=status)]
+            self.house.clock.advance(600)
+            self.assertEqual(self.at_once().status, 200)
+            self.rest()
+            self.assertEqual(self.house.get(TAG).status, status)
+
+    def test_failures_are_not_obeyed(self) -> None:
+        """After 429 or 5xx it is served as before."""
+        for status in (429, 500, 503):
+            self.house.upstream.faults[:] = [Fault("/v2/", times=99, status=status)]
+            self.house.clock.advance(600)
+            self.assertEqual(self.at_once().status, 200)
+            self.rest()
+            self.assertEqual(self.at_once().status, 200)
+
+    def test_head_of_a_tag_without_manifest(self) -> None:
+        """What is not here cannot be served at once."""
+        self.move()
+        self.house.clock.advance(4000)
+        self.house.head(TAG)
+        self.house.clock.advance(600)
+        before = self.heads()
+        self.house.head(TAG)
+        self.assertEqual(self.heads(), before + 1)
+
+    def test_stop(self) -> None:
+        """A question under way ends with the service, and leaves nothing."""
+        self.house.upstream.faults.append(Fault("/v2/", hang=True))
+        self.house.clock.advance(600)
+        self.at_once()
+        self.house.pump()
+        self.assertEqual(len(self.house.behind), 1)
+        self.successResultOf(self.house.behind.stopService())
+        self.assertEqual(len(self.house.behind), 0)
+        self.house.clock.advance(600)
+        self.at_once()
+        self.assertEqual(len(self.house.behind), 0)

@@ -18,9 +18,11 @@ class WaitingTests(SynchronousTestCase):
         self.queue = WaitingBlobs()
         self.woken: list[str] = []
 
-    def wait(self, name: str, blob: str) -> Deferred[None]:
+    def wait(
+        self, name: str, blob: str, repository: str = "r", is_awaited: bool = True
+    ) -> Deferred[None]:
         digest = Digest.of(blob.encode())
-        waits = self.queue.wait(name, digest)
+        waits = self.queue.wait(name, repository, digest, is_awaited)
         waits.addCallback(lambda _: self.woken.append(blob))
         return waits
 
@@ -47,6 +49,15 @@ class WaitingTests(SynchronousTestCase):
         self.wait("a", "a3")
         self.assertEqual(self.wake_all(), ["a1", "b1", "a2", "a3"])
 
+    def test_repositories_take_turns(self) -> None:
+        """A client's image of many layers does not keep its other images waiting."""
+        for blob in ("x1", "x2", "x3"):
+            self.wait("a", blob, "lib/x")
+        self.wait("a", "y1", "lib/y")
+        self.wait("b", "z1", "lib/x")
+        self.wait("a", "y2", "lib/y")
+        self.assertEqual(self.wake_all(), ["x1", "z1", "y1", "x2", "y2", "x3"])
+
     def test_same_blob(self) -> None:
         """All who want one blob are woken together, whatever they call it."""
         self.wait("a", "x")
@@ -55,6 +66,36 @@ class WaitingTests(SynchronousTestCase):
         self.queue.wake_next()
         self.assertEqual(self.woken, ["x", "x"])
         self.assertEqual(self.wake_all(), ["x", "x", "y"])
+
+    def test_what_nobody_waits_for(self) -> None:
+        """It comes last, unless a client wants it as well."""
+        for blob in ("n1", "n2", "n3"):
+            self.wait("", blob, is_awaited=False)
+        self.assertFalse(self.queue.is_awaited)
+        self.wait("a", "a1")
+        self.wait("b", "n3")
+        self.wait("", "a1", is_awaited=False)
+        self.assertTrue(self.queue.is_awaited)
+        self.assertEqual(self.wake_all(), ["a1", "a1", "n3", "n3", "n1", "n2"])
+
+    def test_leaving_what_nobody_waits_for(self) -> None:
+        """Nothing is left of it, wherever it was."""
+        first = self.wait("", "x", is_awaited=False)
+        second = self.wait("a", "x")
+        third = self.wait("", "y", is_awaited=False)
+        for waits in (first, second, third):
+            waits.cancel()
+            self.failureResultOf(waits, CancelledError)
+        self.assertEqual((bool(self.queue), self.queue.is_awaited), (False, False))
+
+    def test_begun_elsewhere(self) -> None:
+        """One whose download has begun out of turn waits no longer."""
+        self.wait("", "x", is_awaited=False)
+        self.wait("a", "y")
+        for blob in ("x", "z"):
+            self.queue.wake(Digest.of(blob.encode()))
+        self.assertEqual(self.woken, ["x"])
+        self.assertEqual(self.wake_all(), ["x", "y"])
 
     def test_leaving(self) -> None:
         """Who leaves leaves nothing, and no turn."""

@@ -7,6 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.namespaces import Remote
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
 from txregistry.remote.mirrors import MirroredNamespace
@@ -143,7 +144,11 @@ class OrderTests(SynchronousTestCase):
     def fill(self) -> bytes:
         """Download the blob as a cache does."""
         context = DownloadContext(
-            self.house.partials, self.house.clock, lambda: 0.5, self.house.metrics
+            self.house.partials,
+            self.house.clock,
+            lambda: 0.5,
+            self.house.metrics,
+            SharedRate(self.house.clock),
         )
         fills = Fills(context)
         fills.startService()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from tests.remote.answering import AgentCase, Answer, settle
 from txregistry.flow.context import client_share
+from txregistry.flow.demand import NOBODY, SOMEBODY, Demand, current_demand
 from txregistry.remote import request_slots as module
 from txregistry.remote.request_slots import MAX_WAIT, RequestSlots, SlotAgent
 from txregistry.spec.errors import UpstreamFailed, UpstreamUnavailable
@@ -97,6 +100,38 @@ class RequestSlotsTests(SynchronousTestCase):
         self.assertEqual(self.slots.waiting, 1)
         self.slots.release()
         self.assertEqual((self.served, self.slots.waiting), (["b"], 0))
+
+
+class UnawaitedTests(SynchronousTestCase):
+    """Three slots, and requests whose answers nobody waits for."""
+
+    def setUp(self) -> None:
+        self.slots = RequestSlots(3)
+        self.served: list[str] = []
+
+    def take(self, name: str, demand: Demand = SOMEBODY, small: bool = False) -> None:
+        context = copy_context()
+        context.run(current_demand.set, demand)
+        waiter = context.run(self.slots.acquire, small)
+        waiter.addCallback(lambda _: self.served.append(name))
+
+    def test_order(self) -> None:
+        """They come after all others of their kind, until somebody waits."""
+        demand = Demand()
+        for name in "ab":
+            self.take(name)
+        self.take("kept", small=True)
+        self.take("warming", NOBODY)
+        self.take("wanted", demand)
+        self.take("tag", NOBODY, small=True)
+        self.take("c")
+        self.take("d", small=True)
+        demand.join()
+        for _ in range(6):
+            self.slots.release()
+        # The slot that is kept for small ones takes no large one.
+        order = ["a", "b", "kept", "d", "tag", "c", "wanted", "warming"]
+        self.assertEqual(self.served, order)
 
 
 class OnlySlotTests(RequestSlotsTests):

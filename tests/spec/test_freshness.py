@@ -18,6 +18,21 @@ class FreshnessTests(SynchronousTestCase):
         if TagPolicy(ttl).judge(at, now) is Freshness.FRESH:
             self.assertTrue(0 <= now - at < ttl)
 
+    def test_behind(self) -> None:
+        """Past its time an answer is served for a while, if it may be stale."""
+        for policy, last in (
+            (TagPolicy(60, stale_while_seconds=600), 660),
+            (TagPolicy(0, stale_while_seconds=600), 600),
+            (TagPolicy(60, 300, stale_while_seconds=600), 300),
+        ):
+            first = policy.fresh_seconds
+            self.assertIs(policy.judge(0, first), Freshness.BEHIND)
+            self.assertIs(policy.judge(0, last - 0.5), Freshness.BEHIND)
+            self.assertIs(policy.judge(0, last + 0.5), Freshness.REVALIDATE)
+            self.assertIs(policy.judge(1, 0), Freshness.REVALIDATE)
+            self.assertIs(policy.judge(None, 0), Freshness.REVALIDATE)
+        self.assertIs(TagPolicy(60).judge(0, 60), Freshness.REVALIDATE)
+
     def test_stale(self) -> None:
         """Without a limit everything may be served; with one, up to it."""
         self.assertTrue(TagPolicy(60).may_serve_stale(0, 1e9))

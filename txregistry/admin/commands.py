@@ -18,6 +18,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.reload import IReloader, ReloadRefused
 from txregistry.interfaces.scrub import (
     IScrubber,
@@ -158,16 +159,42 @@ class ReloadCommand:
 
 @attrs.frozen
 class HealthCommand:
-    """``health``: no options; the report has ``problems``, by name.
+    """``health``: no options; the report has ``problems`` and ``notes``, by name.
 
     :ivar problems: fires with them, and never fails.
+    :ivar notes: gives what is worth knowing and no problem, by name.
     """
 
     _problems: Callable[[], Deferred[Mapping[str, str]]]
+    _notes: Callable[[], Mapping[str, str]] = dict
 
     @deferred
     async def run(
         self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Tell what is wrong."""
-        return {"problems": dict(await self._problems())}
+        return {"problems": dict(await self._problems()), "notes": dict(self._notes())}
+
+
+@attrs.frozen
+class OfflineCommand:
+    """``offline``: ask no upstream anything, or ask again.
+
+    Option ``on``: true or false; without it nothing is changed. The report has
+    ``offline``, as it is now, and ``changed``.
+
+    :ivar switch_for: gives the switch of whoever asks.
+    """
+
+    _switch_for: Callable[[Requester], IOfflineSwitch]
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Switch, or only tell."""
+        wanted, switch = options.get("on"), self._switch_for(who)
+        if wanted is not None and not isinstance(wanted, bool):
+            raise CommandRefused("on: expected true or false")
+        changed = wanted is not None and switch.switch(wanted)
+        return {"offline": switch.is_on, "changed": changed}

@@ -26,6 +26,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubOptions,
@@ -96,6 +97,29 @@ class AuditedScrubber:
 
     def _record(self, outcome: str, detail: str) -> None:
         _record(self._audit, "verify", self._who, outcome, detail)
+
+
+@implementer(IOfflineSwitch)
+@attrs.define(eq=False)
+class AuditedSwitch:
+    """Goes offline or online, and records it with who asked."""
+
+    _switch: IOfflineSwitch
+    _audit: IAudit
+    _who: Requester
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether no upstream is asked."""
+        found: bool = self._switch.is_on
+        return found
+
+    def switch(self, on: bool) -> bool:
+        """Switch; see :class:`IOfflineSwitch`. What changes nothing is not recorded."""
+        changed: bool = self._switch.switch(on=on)
+        if changed:
+            _record(self._audit, "offline", self._who, DONE, "on" if on else "off")
+        return changed
 
 
 def _failure(error: Exception, refusal: type[Exception]) -> tuple[str, str]:

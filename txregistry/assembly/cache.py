@@ -14,10 +14,12 @@ from txregistry.assembly.upstream import upstream_agents
 from txregistry.assembly.upstreams import label_of
 from txregistry.config.proxy import Exec, Upstream
 from txregistry.daemon.preload import Preload
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IMeter
 from txregistry.observe.upstreams import UpstreamMeter
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
@@ -27,8 +29,12 @@ from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.mirrors import MirroredNamespace
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.offline import OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.onerror import ErrorPolicy
+from txregistry.spec.ratelimit import RatePolicy, parse_percent
 from txregistry.spec.upstreams import UpstreamNames
 
 
@@ -47,17 +53,20 @@ class CachedUpstream:
     files: TlsFiles
     preload: Preload
     fills: Fills
+    behind: Behind
+    rate_limit: RateLimit
     meter: UpstreamMeter
 
     @property
     def services(self) -> tuple[IService, ...]:
         """Give the services in the order of their start."""
-        return self.preload, self.fills
+        return self.preload, self.fills, self.behind
 
     def retire(self) -> None:
         """Take it out of use: no login, no idle connection; its fills go on."""
         self.preload.disownServiceParent()
         self.meter.retire()
+        self.behind.disownServiceParent()
 
 
 @attrs.frozen
@@ -66,11 +75,13 @@ class Shared:
 
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
+    :ivar offline: whether any of them may be asked.
     """
 
     local: LocalRegistry
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
+    offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
 
 
 def assemble_cache(
@@ -82,6 +93,8 @@ def assemble_cache(
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
+    behind: Behind | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
@@ -95,6 +108,8 @@ def assemble_cache(
         clock,
         recheck_seconds,
         upstream,
+        behind,
+        rate_limit,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -115,22 +130,34 @@ def build_upstream(
     label = label_of(names.key, settings)
     meter = context.metrics.of_upstream(names.key, label)
     meter.rename(label)
-    agents, pool = _agents(context, settings, files, meter)
-    client = UpstreamClient(agents, context.reactor)
-    fills = _fills(context, settings, shared, meter)
+    limit = RateLimit(context.reactor, meter, _rate_policy(settings))
+    agents, pool = _agents(context, settings, files, meter, shared.offline, limit)
+    client = UpstreamClient(agents, context.reactor, shared.offline)
+    fills, behind = _fills(context, settings, shared, meter), Behind()
     namespace = assemble_cache(
         shared.local,
-        _remote(context, names, settings, files, client, meter),
+        _remote(context, names, settings, files, client, meter, shared.offline),
         fills,
-        TagPolicy(settings.tagttl, settings.maxstale),
+        _policy(settings),
         meter,
         context.clock,
         settings.recheck,
         _mark(settings),
+        behind,
+        limit,
     )
     preload = Preload(client, pool, _uses_credentials(settings))
     return CachedUpstream(
-        names, settings, namespace, client, files, preload, fills, meter
+        names,
+        settings,
+        namespace,
+        client,
+        files,
+        preload,
+        fills,
+        behind,
+        limit,
+        meter,
     )
 
 
@@ -141,6 +168,7 @@ def _remote(
     files: TlsFiles,
     client: UpstreamClient,
     meter: IMeter,
+    offline: OfflineSwitch,
 ) -> INamespace:
     """Put its mirrors before an upstream, if it has some."""
     upstream = RemoteNamespace(client, names.at_upstream)
@@ -153,14 +181,20 @@ def _remote(
         mirror = attrs.evolve(
             settings, remoteurl=url, username="", password="", exec=Exec()
         )
-        agents, _ = _agents(context, mirror, anonymous, meter)
-        client = UpstreamClient(agents, context.reactor)
+        limit = RateLimit(context.reactor, meter, _rate_policy(settings))
+        agents, _ = _agents(context, mirror, anonymous, meter, offline, limit)
+        client = UpstreamClient(agents, context.reactor, offline)
         mirrors.append(RemoteNamespace(client, names.at_upstream))
     return MirroredNamespace([*mirrors, upstream])
 
 
 def _agents(
-    context: Context, proxy: Upstream, files: TlsFiles, meter: IMeter
+    context: Context,
+    proxy: Upstream,
+    files: TlsFiles,
+    meter: IMeter,
+    offline: OfflineSwitch,
+    rate_limit: RateLimit,
 ) -> tuple[UpstreamAgents, KeepAlivePool]:
     pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     agents = upstream_agents(
@@ -172,6 +206,8 @@ def _agents(
         context.environment,
         meter,
         context.tracer,
+        offline,
+        rate_limit,
     )
     return agents, pool
 
@@ -182,15 +218,31 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         context.reactor,
         context.jitter,
         meter,
+        SharedRate(context.reactor, proxy.maxrate),
         proxy.stalltimeout,
     )
     return Fills(
         downloads,
         proxy.maxfills,
+        proxy.maxconnections,
         shared.running,
         tracer=context.tracer,
         claims=shared.claims,
     )
+
+
+def _policy(proxy: Upstream) -> TagPolicy:
+    behind = proxy.revalidate == "behind"
+    return TagPolicy(
+        proxy.tagttl,
+        proxy.maxstale,
+        ErrorPolicy.of(proxy.onerror),
+        proxy.stalewhile if behind else None,
+    )
+
+
+def _rate_policy(proxy: Upstream) -> RatePolicy:
+    return RatePolicy(parse_percent(proxy.ratelimit.reserve))
 
 
 def _uses_credentials(proxy: Upstream) -> bool:
@@ -214,13 +266,18 @@ class NextUpstream:
         """Apply the settings; current fills continue."""
         cache = self.cache
         proxy = cache.settings
-        cache.fills.limit(proxy.stalltimeout, proxy.maxfills)
+        cache.fills.limit(
+            proxy.stalltimeout, proxy.maxfills, proxy.maxrate, proxy.maxconnections
+        )
+        cache.rate_limit.follow(_rate_policy(proxy))
         if self.agents is not None:
             agents, pool = self.agents
             cache.client.use(agents)
             cache.preload.renew(pool, _uses_credentials(proxy))
         if not self.is_same:
             cache.fills.forget()
+            cache.behind.forget()
+            cache.rate_limit.forget()
         cache.meter.rename(label_of(cache.names.key, proxy))
 
 
@@ -230,11 +287,13 @@ def next_upstream(
     names: UpstreamNames,
     settings: Upstream,
     files: TlsFiles,
+    offline: OfflineSwitch,
 ) -> NextUpstream:
     """Prepare other settings of a cached upstream.
 
     :param settings: with its URL.
     :param files: the current content of the files of its ``tls``.
+    :param offline: whether it may be asked.
     :raise ValueError: the configuration cannot be used.
     """
     before = cache.settings
@@ -247,10 +306,12 @@ def next_upstream(
     if settings == before and names == cache.names and same_agents:
         return NextUpstream(cache)
     is_same = _identity(settings) == _identity(before) and files == cache.files
-    policy = TagPolicy(settings.tagttl, settings.maxstale)
+    policy = _policy(settings)
     remote = None
     if not same_agents and (settings.mirrors or before.mirrors):
-        remote = _remote(context, names, settings, files, cache.client, cache.meter)
+        remote = _remote(
+            context, names, settings, files, cache.client, cache.meter, offline
+        )
     namespace = cache.namespace.renewed(
         policy, settings.recheck, is_same, _mark(settings), remote
     )
@@ -258,7 +319,9 @@ def next_upstream(
         attrs.evolve(
             cache, names=names, settings=settings, namespace=namespace, files=files
         ),
-        None if same_agents else _agents(context, settings, files, cache.meter),
+        None
+        if same_agents
+        else _agents(context, settings, files, cache.meter, offline, cache.rate_limit),
         is_same,
     )
 
@@ -275,9 +338,14 @@ _NOT_ASKED_BY = frozenset(
         "ttl",
         "tagttl",
         "maxstale",
+        "revalidate",
+        "stalewhile",
+        "onerror",
+        "ratelimit",
         "recheck",
         "stalltimeout",
         "maxfills",
+        "maxrate",
         "hosts",
         "allow",
         "deny",

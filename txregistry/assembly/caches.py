@@ -25,9 +25,9 @@ from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.proxy.claims import OneNode
-from txregistry.proxy.fetching import BlobFetcher
 from txregistry.proxy.healing import Healer
 from txregistry.proxy.router import UpstreamRouter
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.upstreams import DEFAULT, UpstreamTable
 
@@ -64,9 +64,8 @@ class Cache:
 
     def healer(self) -> IHealer:
         """Make what fetches damaged content again."""
-        current, fetcher = self.current, BlobFetcher(self.shared.running)
-        content = self.shared.local.content
-        return Healer(lambda: current.namespace, fetcher, content)
+        current = self.current
+        return Healer(lambda: current.namespace, self.shared.local.content)
 
     def next(self, context: Context, files: Files) -> NextCache:
         """Prepare other settings.
@@ -85,7 +84,14 @@ class Cache:
                 )
             else:
                 changed.append(
-                    next_upstream(context, known, names, settings, files[key])
+                    next_upstream(
+                        context,
+                        known,
+                        names,
+                        settings,
+                        files[key],
+                        self.shared.offline,
+                    )
                 )
         upstreams = {item.names.key: item for item in _all(changed, added)}
         namespace, table = _namespace(proxy, self.shared, upstreams)
@@ -96,6 +102,7 @@ class Cache:
             tuple(added),
             tuple(removed),
             table,
+            proxy.offline,
         )
 
 
@@ -107,8 +114,10 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     :raise ValueError: the configuration cannot be used.
     """
     services = MultiService()
-    shared = Shared(local, _claims(context, local, redis, services))
     proxy = context.config.proxy
+    offline = OfflineSwitch(proxy.offline, context.metrics.offline)
+    claims = _claims(context, local, redis, services)
+    shared = Shared(local, claims, offline=offline)
     files = read_files(proxy)
     upstreams = {
         key: build_upstream(context, names_of(key, settings), settings, found, shared)
@@ -167,6 +176,7 @@ class NextCache:
     """A cache with other settings, ready for :meth:`begin`.
 
     :ivar added: upstreams that are new.
+    :ivar offline: whether the configuration has no upstream asked.
     """
 
     cache: Cache
@@ -174,9 +184,11 @@ class NextCache:
     added: tuple[CachedUpstream, ...]
     removed: tuple[CachedUpstream, ...]
     table: UpstreamTable
+    offline: bool
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
+        self.cache.shared.offline.follow(self.offline)
         for upstream in self.changed:
             upstream.begin()
         for cached in self.removed:

@@ -16,7 +16,7 @@ from txregistry.images.purge import Purger
 from txregistry.images.schedule import WarmPlan, WarmSchedule, images_in
 from txregistry.images.warm import Warmer
 from txregistry.interfaces.images import IImages
-from txregistry.proxy.fetching import BlobFetcher
+from txregistry.proxy.fills import written
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
 
@@ -66,7 +66,7 @@ def build_images(
         Warmer(
             lambda: current.namespace,
             local.namespace,
-            BlobFetcher(cache.shared.running),
+            lambda digest: written(cache.shared.running, digest),
             context.reactor,
         ),
         Purger(local.namespace, expiry.inventory, ledger, expiry.reaper.functions()),

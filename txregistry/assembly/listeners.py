@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -16,6 +16,7 @@ from txregistry.admin.commands import (
     Command,
     HealthCommand,
     NoCollector,
+    OfflineCommand,
     ReloadCommand,
     VerifyCommand,
 )
@@ -28,7 +29,11 @@ from txregistry.admin.images import (
     RefreshCommand,
     WarmCommand,
 )
-from txregistry.assembly.audit import AuditedCollector, AuditedScrubber
+from txregistry.assembly.audit import (
+    AuditedCollector,
+    AuditedScrubber,
+    AuditedSwitch,
+)
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import control_socket, own_path
 from txregistry.assembly.settings import api_settings, channel_limits, offers_http2
@@ -50,6 +55,7 @@ from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.images import IImages
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
+from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.reload import IReloader
 from txregistry.interfaces.scrub import IScrubber
 from txregistry.observe.access import make_access_log
@@ -76,6 +82,9 @@ _NOT_COLLECTED = (
 _NO_CACHE = "this daemon caches no upstream (proxy.remoteurl, proxy.upstreams)"
 IMAGE_COMMANDS = ("warm", "explain", "ready", "refresh", "purge")
 
+#: What health says of a cache that is offline on purpose.
+_OFFLINE = "no upstream is asked, as proxy.offline or an administrator says"
+
 #: A factory, and the endpoint on which it listens.
 Listener = tuple[IProtocolFactory, IStreamServerEndpoint]
 
@@ -93,6 +102,7 @@ class Backend:
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
     :ivar images: those of a cache, likewise; ``None`` for a registry.
+    :ivar offline: has no upstream asked; ``None`` for a registry.
     """
 
     namespace: INamespace
@@ -106,6 +116,7 @@ class Backend:
     scrubber: IScrubber
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
     images: IImages | None = None
+    offline: IOfflineSwitch | None = None
 
 
 def build_listeners(
@@ -198,14 +209,21 @@ def _commands(
         shared = NoCollector(_NOT_COLLECTED) if local.driver.is_shared else None
         return AuditedCollector(shared or local.collector, audit, who)
 
+    def switch(who: Requester) -> IOfflineSwitch:
+        assert backend.offline is not None
+        return AuditedSwitch(backend.offline, audit, who)
+
+    well = diagnosis(backend)
     commands: dict[str, Command] = {
-        "health": HealthCommand(diagnosis(backend).problems),
+        "health": HealthCommand(well.problems, well.notes),
         "reload": ReloadCommand(reloader),
         "verify": VerifyCommand(scrubber, looks_at_links=has_own),
     }
     commands |= _image_commands(backend.images, audit)
     if has_own:
         commands["collect"] = CollectCommand(collector)
+    if backend.offline is not None:
+        commands["offline"] = OfflineCommand(switch)
     return commands
 
 
@@ -227,7 +245,11 @@ def diagnosis(backend: Backend) -> Diagnosis:
     def look_at_storage() -> Deferred[None]:
         return backend.local.driver.stat("/").addCallback(lambda _: None)
 
-    return Diagnosis(backend.health, {"storage": look_at_storage})
+    def notes() -> Mapping[str, str]:
+        is_offline = backend.offline is not None and backend.offline.is_on
+        return {"offline": _OFFLINE} if is_offline else {}
+
+    return Diagnosis(backend.health, {"storage": look_at_storage}, notes)
 
 
 def _debug_site(context: Context, backend: Backend) -> DebugSite:
@@ -236,10 +258,12 @@ def _debug_site(context: Context, backend: Backend) -> DebugSite:
     def variables() -> dict[str, object]:
         return {"registry": {"notifications": {"endpoints": backend.deliveries()}}}
 
+    well = diagnosis(backend)
     resource = Debug(
-        diagnosis(backend).problems,
+        well.problems,
         variables,
         context.metrics.exposition,
         debug.prometheus.path if debug.prometheus.enabled else "",
+        well.notes,
     ).resource()
     return DebugSite(resource)

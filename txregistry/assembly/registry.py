@@ -97,6 +97,7 @@ def build_registry(
         notifications.deliveries,
         scrub,
         images=_images(context, storage, cache, expiry),
+        offline=None if cache is None else cache.shared.offline,
     )
     warming = _warming(context, backend.images, reading := _reading_disk(context))
     manager = Manager.of(context.environment, os.getpid())

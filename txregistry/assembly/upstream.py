@@ -19,6 +19,8 @@ from txregistry.remote.credentials import (
     ICredentialStore,
     StaticCredentials,
 )
+from txregistry.remote.offline import OfflineAgent, OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.remote.targets import make_targets
 from txregistry.remote.transport import TlsFiles, make_core_agent
 from txregistry.tracing.traced import TracedAgent
@@ -33,12 +35,16 @@ def upstream_agents(
     environment: Mapping[str, str],
     meter: IMeter,
     tracer: ITracer | None = None,
+    offline: OfflineSwitch | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> UpstreamAgents:
     """Give how the upstream is asked; sends no request yet.
 
     :param files: those of ``proxy.tls``.
     :param jitter: gives random numbers from 0 to 1.
     :param environment: names egress proxies; see ``make_core_agent``.
+    :param offline: while it is on, nothing connects.
+    :param rate_limit: is shown all answers.
     :raise ValueError: a file holds no usable PEM, or an egress proxy cannot be
         used.
     """
@@ -50,6 +56,8 @@ def upstream_agents(
     )
     if tracer is not None:
         core = TracedAgent(core, tracer)
+    if offline is not None:
+        core = OfflineAgent(core, offline)
     return make_agents(
         proxy.remoteurl,
         core,
@@ -57,10 +65,16 @@ def upstream_agents(
         jitter,
         credentials(proxy, reactor),
         proxy.trustedrealms,
-        Limits(proxy.firstbytetimeout, proxy.idletimeout, proxy.maxconnections),
+        Limits(
+            proxy.firstbytetimeout,
+            proxy.idletimeout,
+            proxy.maxconnections,
+            proxy.negativettl,
+        ),
         meter,
         proxy.useragent or USER_AGENT,
         pool,
+        rate_limit,
     )
 
 

@@ -24,7 +24,9 @@ def upstreams_of(proxy: Proxy) -> dict[str, Upstream]:
     """Give all upstreams by key, each with its URL; the default one is first."""
     found: dict[str, Upstream] = {}
     if proxy.remoteurl:
-        found[DEFAULT] = attrs.evolve(proxy, upstreams={}, local=(), warm=Warm())
+        found[DEFAULT] = attrs.evolve(
+            proxy, upstreams={}, local=(), warm=Warm(), offline=False
+        )
     for key, upstream in proxy.upstreams.items():
         url = upstream.remoteurl or _url_of(key)
         found[key] = attrs.evolve(upstream, remoteurl=url)

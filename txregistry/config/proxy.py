@@ -14,7 +14,7 @@ from txregistry.config.declare import (
     section,
     setting,
 )
-from txregistry.config.fields import Duration
+from txregistry.config.fields import Duration, Size
 
 
 @attrs.frozen
@@ -71,6 +71,18 @@ class Warm:
 
 
 @attrs.frozen
+class RateLimitSection:
+    """``proxy.ratelimit``: how an upstream that limits requests is spared."""
+
+    reserve: str = setting(
+        "10%",
+        "Share of the upstream's rate limit that is kept for what is not cached. When"
+        " less remains, cached tags are served as stale while maxstale permits, and the"
+        " upstream is asked about them at intervals; 0 asks as always.",
+    )
+
+
+@attrs.frozen
 class Upstream:
     """One cached upstream."""
 
@@ -102,6 +114,32 @@ class Upstream:
         "How long a tag is served after it was last confirmed while the upstream "
         "cannot be reached.",
         unset="no limit",
+    )
+    revalidate: str = setting(
+        "before",
+        "When the upstream is asked about a tag past tagttl: before the answer, or "
+        "behind it: then what is cached is the answer, marked as stale.",
+        choices=("before", "behind"),
+    )
+    stalewhile: Duration = setting(
+        Duration(3600.0),
+        "For how long after tagttl a tag is answered before the upstream is asked; "
+        "with revalidate: behind.",
+    )
+    onerror: Mapping[str, str] = setting(
+        attrs.Factory(dict),
+        "What is done when the upstream answers with an error: obey it, or serve what "
+        "is cached, marked as stale, while maxstale permits. Keys are 401, 403, 404, "
+        "429 and 5xx; obey is the default of the first three, stale of the others.",
+        unset="obey for 401, 403 and 404, else stale",
+    )
+    negativettl: Duration = setting(
+        Duration(10.0),
+        "How long it is remembered that the upstream does not have a manifest, a blob "
+        "or a list of tags; 0 asks each time.",
+    )
+    ratelimit: RateLimitSection = section(
+        RateLimitSection, "Rate limits of the upstream."
     )
     recheck: Duration = setting(
         Duration(0.0),
@@ -144,9 +182,16 @@ class Upstream:
     maxfills: int = setting(
         32,
         "Maximum number of concurrent downloads of blobs; further ones wait, and a "
-        "download without a waiting client ends for them, and is resumed later.",
+        "download without a waiting client ends for them, as it does if all "
+        "connections are taken, and is resumed later.",
         unit="downloads",
         minimum=1,
+    )
+    maxrate: Size = setting(
+        Size(0),
+        "Maximum rate of all downloads of blobs from the upstream together, in bytes "
+        "per second, which they share fairly; 0 for no limit.",
+        unit="bytes per second",
     )
     useragent: str = setting(
         "",
@@ -227,6 +272,12 @@ class Proxy(Upstream):
         Warm,
         "Images that are fetched at the start, and every so often: their tags are asked"
         " for anew, and what is missing of them is fetched.",
+    )
+    offline: bool = setting(
+        False,
+        "Ask no upstream anything: serve what is cached, marked as stale where it would"
+        " have been asked for, and answer 503 for the rest. An administrator can switch"
+        " it while the cache runs; then a reload sets it only if this key has changed.",
     )
     cachewritetimeout: object = no_effect(
         "a fill may take as long as it moves", "Maximum duration of a write.", "3.1"

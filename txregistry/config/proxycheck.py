@@ -10,7 +10,9 @@ from txregistry.config.proxy import Proxy, Upstream
 from txregistry.config.trust import check_realms, check_targets
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.globs import Glob
+from txregistry.spec.onerror import problems_of_rules
 from txregistry.spec.platforms import WantedPlatform
+from txregistry.spec.ratelimit import parse_percent
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.weburl import is_http_url
 
@@ -61,6 +63,10 @@ def _check_upstream(path: str, upstream: Upstream) -> list[str]:
     for name in _TIMEOUTS:
         if getattr(upstream, name) <= 0:
             problems.append(f"{path}.{name}: expected more than 0")
+    problems += [
+        f"{path}.onerror.{told}" for told in problems_of_rules(upstream.onerror)
+    ]
+    problems += _check_reserve(f"{path}.ratelimit.reserve", upstream.ratelimit.reserve)
     problems += _check_globs(f"{path}.allow", upstream.allow)
     problems += _check_globs(f"{path}.deny", upstream.deny)
     problems += [
@@ -69,6 +75,14 @@ def _check_upstream(path: str, upstream: Upstream) -> list[str]:
         if not _HOST.fullmatch(host)
     ]
     return problems
+
+
+def _check_reserve(path: str, reserve: str) -> list[str]:
+    try:
+        parse_percent(reserve)
+    except ValueError as error:
+        return [f"{path}: {error}, found {reserve!r}"]
+    return []
 
 
 def _check_key(path: str, key: str) -> list[str]:

@@ -15,6 +15,8 @@ from contextvars import ContextVar, copy_context
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from txregistry.flow.demand import NOBODY, current_demand
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -53,7 +55,10 @@ def named(name: str, function: Callable[P, T]) -> Callable[P, T]:
 
 
 def background(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Decorate what begins background work: it belongs to no request."""
+    """Decorate what begins background work: it belongs to no request.
+
+    No client waits for it either (:mod:`txregistry.flow.demand`).
+    """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
@@ -61,6 +66,7 @@ def background(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
             context = copy_context()
             context.run(request_id.set, "")
             context.run(client_share.set, "")
+            context.run(current_demand.set, NOBODY)
             context.run(work_name.set, name)
             return context.run(function, *args, **kwargs)
 

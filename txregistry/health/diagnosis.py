@@ -19,10 +19,12 @@ class Diagnosis:
     """Answers for the debug listener and the control socket.
 
     :param looks: run at each question, by name.
+    :ivar notes: gives what is worth knowing and no problem, by name.
     """
 
     _health: IHealth
     _looks: Mapping[str, Look]
+    notes: Callable[[], Mapping[str, str]] = dict
 
     @deferred
     async def problems(self) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 from txregistry.flow.deferred import deferred
 from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import is_here
-from txregistry.interfaces.fills import IBlobFetcher
+from txregistry.interfaces.blobs import IBlobFetcher
 from txregistry.interfaces.images import PartState, TellWarm, WarmProgress, WarmReport
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IConfirmedTags
@@ -27,6 +27,9 @@ from txregistry.spec.errors import RegistryError
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.platforms import WantedPlatform
+
+#: Gives how many bytes of a download are here; ``None`` without one.
+Written = Callable[[Digest], int | None]
 
 #: Blobs of one image that are fetched at a time.
 CONCURRENT_BLOBS = 3
@@ -41,11 +44,12 @@ class Warmer:
 
     :param namespace: gives that of the cache.
     :param local: what is stored.
+    :param written: gives how many bytes of a download are here.
     """
 
     _namespace: Callable[[], INamespace]
     _local: INamespace
-    _fetcher: IBlobFetcher
+    _written: Written
     _clock: IReactorTime
 
     @deferred
@@ -62,7 +66,7 @@ class Warmer:
             report.failures.append(f"{image}: {described(error)}")
             return report
         report.digest = str(top)
-        work = _Warming(cached, stored, self._fetcher, report, tell)
+        work = _Warming(cached, stored, self._written, report, tell)
         ticks = LoopingCall(work.tell_all)
         ticks.clock = self._clock
         ticks.start(TELL_SECONDS, now=False)
@@ -100,7 +104,7 @@ class _Warming:
 
     _cached: IRepository
     _stored: IRepository
-    _fetcher: IBlobFetcher
+    _written: Written
     _report: WarmReport
     _tell: TellWarm
     _fetching: dict[Digest, Descriptor] = attrs.field(factory=dict)
@@ -141,7 +145,7 @@ class _Warming:
         was_here = await is_here(self._stored, blob.digest)
         self._fetching[blob.digest] = blob
         try:
-            await self._fetcher.fetch(blobs=self._cached.blobs, digest=blob.digest)
+            await fetched(self._cached, blob.digest)
         except RegistryError as error:
             self._report.failures.append(f"{blob.digest}: {described(error)}")
             self._say(blob, PartState.FAILED, 0)
@@ -156,7 +160,7 @@ class _Warming:
     def tell_all(self) -> None:
         """Tell how far downloads have come."""
         for digest, blob in self._fetching.items():
-            written = self._fetcher.written(digest)
+            written = self._written(digest)
             if written is not None:
                 self._say(blob, PartState.FETCHING, written)
 
@@ -166,6 +170,15 @@ class _Warming:
                 self._report.image, str(blob.digest), "blob", state, blob.size, done
             )
         )
+
+
+@deferred
+async def fetched(repository: IRepository, digest: Digest) -> None:
+    """Have a blob here; fails as the upstream does, or with ``BlobUnknown``."""
+    if IBlobFetcher.providedBy(repository.blobs):
+        await IBlobFetcher(repository.blobs).fetch(digest=digest)
+    else:
+        await repository.blobs.stat(digest=digest)
 
 
 @deferred

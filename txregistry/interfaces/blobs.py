@@ -71,6 +71,18 @@ class BlobLocation:
     url: str
 
 
+class IBlobFetcher(Interface):
+    """Blobs that can be stored before somebody wants them."""
+
+    def fetch(digest: Digest) -> Deferred[Descriptor]:
+        """Have a blob stored here and linked; fires with its descriptor then.
+
+        It counts as a use. No client waits for it: downloads for clients go before it.
+        Fails with ``BlobUnknown``, or as the upstream does; what has come by then is
+        kept, and the next call resumes it. So it is after cancelling.
+        """
+
+
 class IBlobLocator(Interface):
     """Optional: knows URLs by which clients read blobs themselves."""
 

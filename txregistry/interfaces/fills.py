@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from txregistry.interfaces.blobs import IBlobService, IBlobWriter
+from txregistry.interfaces.blobs import IBlobWriter
 from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -62,21 +62,6 @@ class IPartialBlobs(Interface):
 
     def purge(before: float) -> Deferred[None]:
         """Delete partials that nobody has open and nobody wrote to since a time."""
-
-
-class IBlobFetcher(Interface):
-    """Has blobs stored that nobody reads now."""
-
-    def fetch(blobs: IBlobService, digest: Digest) -> Deferred[None]:
-        """Download a blob unless it is stored; fires when it is.
-
-        Fails as the upstream does. Downloads that clients wait for go first.
-
-        :param blobs: of a repository of a cache.
-        """
-
-    def written(digest: Digest) -> int | None:
-        """Return how many bytes of a download are here; ``None`` without one."""
 
 
 class IDownloadClaims(Interface):

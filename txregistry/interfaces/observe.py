@@ -20,6 +20,7 @@ class Count(Enum):
     PULLED_BYTES = "pulled_bytes"
     SERVED_BYTES = "served_bytes"
     STALE = "stale"
+    BEHIND = "behind"
     EVICTED = "evicted"
     EVICTED_BYTES = "evicted_bytes"
     FAILED = "failed"
@@ -49,6 +50,12 @@ class IMeter(Interface):
 
     def upstream(method: str, status: str, seconds: float) -> None:
         """Record one answer of the upstream, or ``status`` ``error``."""
+
+    def quota(limit: int | None, remaining: int | None) -> None:
+        """Record what the upstream says of its rate limit; ``None`` if it does not."""
+
+    def retry_after(seconds: float) -> None:
+        """Record 429 of the upstream, and how long it wants to be left alone."""
 
 
 class IUpstreamMeters(Interface):

@@ -25,12 +25,14 @@ class Debug:
     :param variables: returns the content of ``/debug/vars``.
     :param exposition: returns the metrics in the text format of Prometheus.
     :param metrics_path: the URL path of the metrics; empty for none.
+    :param notes: returns what ``/debug/health`` tells beside problems, by name.
     """
 
     _problems: Problems
     _variables: Callable[[], Mapping[str, object]]
     _exposition: Callable[[], bytes]
     _metrics_path: str
+    _notes: Callable[[], Mapping[str, str]] = dict
 
     def resource(self) -> Any:
         """Return the root resource of a site."""
@@ -43,11 +45,14 @@ class Debug:
 
     @deferred
     async def health(self, request: IRequest) -> bytes:
-        """Respond with 200 and ``{}``, or with 503 and a message per failed check."""
+        """Respond with 200, or with 503 and a message per failed check.
+
+        Notes are told with either.
+        """
         problems = await self._problems()
         request.setResponseCode(503 if problems else 200)
         request.setHeader(b"Content-Type", b"application/json")
-        return json.dumps(dict(problems)).encode("utf-8")
+        return json.dumps({**self._notes(), **problems}).encode("utf-8")
 
     def variables(self, request: IRequest) -> bytes:
         """Respond with the variables that distribution publishes, as JSON."""

@@ -77,6 +77,10 @@ class Metrics:
         """Label metrics of the default upstream anew; its counters start at 0."""
         self._default.rename(upstream)
 
+    def offline(self, on: bool) -> None:
+        """Record whether upstreams are asked."""
+        self._families.offline.set(on)
+
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
         self._default.count(what, kind, amount)
@@ -92,6 +96,14 @@ class Metrics:
     def upstream(self, method: str, status: str, seconds: float) -> None:
         """Record a response of the default upstream."""
         self._default.upstream(method, status, seconds)
+
+    def quota(self, limit: int | None, remaining: int | None) -> None:
+        """Record the rate limit of the default upstream."""
+        self._default.quota(limit, remaining)
+
+    def retry_after(self, seconds: float) -> None:
+        """Record 429 of the default upstream."""
+        self._default.retry_after(seconds)
 
     def ended(self, exchange: Exchange) -> None:
         """Count an exchange."""

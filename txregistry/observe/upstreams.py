@@ -18,12 +18,20 @@ _HELP = {
     Count.COALESCED: "Requests that joined an upstream request or download in progress",
     Count.PULLED_BYTES: "Bytes received from the upstream",
     Count.SERVED_BYTES: "Bytes sent to clients",
-    Count.STALE: "Responses served unconfirmed while the upstream failed",
+    Count.STALE: "Responses served unconfirmed as the upstream failed or was spared",
+    Count.BEHIND: "Responses served while the upstream was asked behind them",
     Count.EVICTED: "Expired entries",
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
     Count.FAILED: "Failed downloads from the upstream",
     Count.RESUMED: "Downloads resumed with a range request",
     Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
+}
+
+#: Gauges of one upstream; those that it says nothing of are not there.
+_GAUGES = {
+    "ratelimit_limit": "Requests that the upstream permits in its window",
+    "ratelimit_remaining": "Requests that the upstream still permits",
+    "retry_after_seconds": "What the upstream's last 429 had in Retry-After, or 0",
 }
 
 #: Distribution calls bytes sent to clients "pushed".
@@ -38,7 +46,9 @@ class UpstreamFamilies:
     counters: dict[Count, Counter] = attrs.field(init=False)
     answers: Histogram = attrs.field(init=False)
     fills: Gauge = attrs.field(init=False)
+    offline: Gauge = attrs.field(init=False)
     lookups: Lookups = attrs.field(init=False)
+    gauges: dict[str, Gauge] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.counters = {what: self._counter(what) for what in Count}
@@ -48,12 +58,24 @@ class UpstreamFamilies:
             "Downloads from the upstream in progress",
             registry=self.registry,
         )
+        self.offline = Gauge(
+            "registry_proxy_offline",
+            "1 while no upstream is asked",
+            registry=self.registry,
+        )
         self.answers = Histogram(
             "registry_proxy_upstream_seconds",
             "Seconds until the upstream's response headers",
             ["upstream", "method", "status"],
             registry=self.registry,
         )
+
+        self.gauges = {
+            name: Gauge(
+                f"registry_proxy_{name}", help_, ["upstream"], registry=self.registry
+            )
+            for name, help_ in _GAUGES.items()
+        }
 
     def _counter(self, what: Count) -> Counter:
         return Counter(
@@ -76,6 +98,10 @@ class UpstreamFamilies:
         for family in self.counters.values():
             for kind in _KINDS:
                 family.remove(kind, label)
+        for gauge in self.gauges.values():
+            # One that was never set is not there.
+            gauge.labels(label)
+            gauge.remove(label)
         for metric in self.answers.collect():
             for found in {
                 tuple(sample.labels[name] for name in ("upstream", "method", "status"))
@@ -131,3 +157,16 @@ class UpstreamMeter:
         if not self._is_retired:
             answers = self._families.answers.labels(self._label, method, status)
             answers.observe(seconds)
+
+    def quota(self, limit: int | None, remaining: int | None) -> None:
+        """Record what the upstream says of its rate limit."""
+        self._gauge("ratelimit_limit", limit)
+        self._gauge("ratelimit_remaining", remaining)
+
+    def retry_after(self, seconds: float) -> None:
+        """Record 429 of the upstream."""
+        self._gauge("retry_after_seconds", seconds)
+
+    def _gauge(self, name: str, value: float | None) -> None:
+        if value is not None and not self._is_retired:
+            self._families.gauges[name].labels(self._label).set(value)

@@ -10,9 +10,11 @@ from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.demand import unawaited
 from txregistry.interfaces.blobs import (
     BlobLocation,
     BlobMount,
+    IBlobFetcher,
     IBlobIngester,
     IBlobLocator,
     IBlobReader,
@@ -68,7 +70,7 @@ class MeteredBlob:
         self._reader.close()
 
 
-@implementer(IBlobService)
+@implementer(IBlobService, IBlobFetcher)
 @attrs.define(eq=False)
 class ProxyBlobs:
     """Blobs that are stored, being filled, or at the upstream."""
@@ -118,6 +120,24 @@ class ProxyBlobs:
                 self._hit(digest)
             return MeteredBlob(reader, self._cache.meter)
         reason = "the blob was removed while it was opened"
+        raise UpstreamUnavailable({"reason": reason}, 1.0)
+
+    @unawaited
+    @deferred
+    async def fetch(self, digest: Digest) -> Descriptor:
+        """Have a blob stored here; see :class:`IBlobFetcher`."""
+        for _ in range(_MAX_ATTEMPTS):
+            try:
+                found = await self._local.stat(digest=digest)
+                self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
+                return found
+            except BlobUnknown:
+                if self._cache.fills.find(digest) is None and await self._link(digest):
+                    continue
+            await self._cache.fills.fetch(
+                self._name, digest, self._remote, self._adopt_for
+            )
+        reason = "the blob was removed while it was fetched"
         raise UpstreamUnavailable({"reason": reason}, 1.0)
 
     @deferred

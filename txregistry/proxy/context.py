@@ -5,10 +5,13 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
 
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.ratelimit import IRateLimit
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.fills import Fills
 from txregistry.proxy.pending_tags import PendingTags
 from txregistry.proxy.rights import Rights
@@ -16,6 +19,18 @@ from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
 from txregistry.proxy.tag_lists import TagLists
 from txregistry.spec.digest import Digest
 from txregistry.spec.freshness import TagPolicy
+
+
+@implementer(IRateLimit)
+@attrs.frozen
+class Unlimited:
+    """Has every question asked."""
+
+    is_short: bool = False
+
+    def take(self) -> bool:
+        """Permit a question."""
+        return True
 
 
 @attrs.frozen
@@ -32,6 +47,8 @@ class CacheContext:
     :ivar tag_lists: whole lists of tags.
     :ivar answers: the last answers about tags.
     :ivar upstream: which one it is, for what several processes and reloads remember.
+    :ivar behind: asks the upstream behind answers.
+    :ivar rate_limit: spares the upstream questions that can be done without.
     """
 
     content: IContent
@@ -47,6 +64,8 @@ class CacheContext:
     pending: PendingTags = attrs.field(factory=PendingTags)
     answers: TagAnswers = attrs.field(factory=make_tag_answers)
     upstream: str = ""
+    behind: Behind = attrs.field(factory=Behind)
+    rate_limit: IRateLimit = attrs.field(factory=Unlimited)
 
     def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
         """Remember that the upstream's tag is this manifest now."""
@@ -83,6 +102,7 @@ def renewed_context(
         recheck_seconds,
         upstream,
     )
+    fresh = attrs.evolve(fresh, behind=context.behind, rate_limit=context.rate_limit)
     if not is_same:
         return fresh
     return attrs.evolve(
@@ -103,12 +123,16 @@ def make_cache_context(
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
+    behind: Behind | None = None,
+    rate_limit: IRateLimit | None = None,
 ) -> CacheContext:
     """Make the state of a new cache.
 
     :param recheck_seconds: after which the upstream is asked again whether a repository
         may have what is stored; 0 for never.
     :param upstream: which one it is.
+    :param behind: asks it behind answers; its owner starts and stops it.
+    :param rate_limit: of the upstream, if that is known.
     """
     return CacheContext(
         content,
@@ -119,7 +143,9 @@ def make_cache_context(
         meter,
         clock,
         clock.seconds(),
-        Rights(recheck_seconds, confirmations, clock, upstream),
+        Rights(recheck_seconds, confirmations, clock, upstream, policy.errors),
         TagLists(policy),
         upstream=upstream,
+        behind=Behind() if behind is None else behind,
+        rate_limit=Unlimited() if rate_limit is None else rate_limit,
     )

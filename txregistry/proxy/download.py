@@ -14,7 +14,9 @@ from twisted.python.failure import Failure
 
 from txregistry.flow.context import in_context
 from txregistry.flow.deferred import deferred
+from txregistry.flow.demand import Demand
 from txregistry.flow.retry import backoff
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.interfaces.blobs import (
     IBlobResumer,
     IBlobService,
@@ -25,6 +27,7 @@ from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBl
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
 from txregistry.proxy.intake import Intake
+from txregistry.proxy.pacing import PacedBody
 from txregistry.proxy.stall import StallClock
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
@@ -44,6 +47,7 @@ class DownloadContext:
 
     :ivar partials: the growing files.
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar rate: at which the bodies of all downloads together are received.
     :ivar stall_seconds: a download fails after this long without a new byte, resumed
         or not.
     """
@@ -52,6 +56,7 @@ class DownloadContext:
     clock: IReactorTime
     jitter: Callable[[], float]
     meter: IMeter
+    rate: SharedRate
     stall_seconds: float = STALL_SECONDS
 
 
@@ -60,6 +65,7 @@ class Download:
     """Fetches one blob, tells an audience of its bytes, and stores it.
 
     :ivar audience: whoever waits for the head, or for more bytes.
+    :ivar demand: whether a client waits for it.
     :ivar file: the growing file, once it is open; the owner closes it.
     :ivar resumed_at: the bytes of an earlier attempt that it began with.
     """
@@ -69,6 +75,7 @@ class Download:
     _context: DownloadContext
     state: FillState = attrs.field(factory=FillState)
     audience: Audience = attrs.field(factory=Audience)
+    demand: Demand = attrs.field(factory=Demand)
     file: IFileReader | None = None
     resumed_at: int = 0
     _partial: IPartialBlob | None = None
@@ -224,10 +231,12 @@ class Download:
         self.audience.announce()
         skip = self.state.written - start
         progressed = in_context(self._progress)
-        intake = Intake(partial, skip, progressed, self._stall.skipped)
+        pace = PacedBody(self._context.rate, self._stall.hold, self.demand)
+        intake = Intake(partial, skip, progressed, self._stall.skipped, pace)
         try:
             await reader.read(consumer=intake, offset=start)
         finally:
+            pace.close()
             self._context.meter.count(Count.PULLED_BYTES, "blob", intake.received)
             # Raises the disk's error, if that stopped the body.
             await partial.flush()

@@ -22,6 +22,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.demand import Demand, current_demand
 from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.interfaces.observe import Count, IMeter
@@ -46,6 +47,7 @@ class Fill:
     """One download; see Note [Fill and followers].
 
     :ivar confirmed: the repositories whose access the upstream has confirmed.
+    :ivar gave_way: it was ended for one that a client waits for, and can be resumed.
     :param adopt: links the finished blob into a repository.
     """
 
@@ -57,6 +59,7 @@ class Fill:
     _end_waiters: Waiters[None] = attrs.field(factory=Waiters)
     _followers: int = 0
     _has_ended: bool = False
+    gave_way: bool = False
     _log = Logger()
 
     @property
@@ -118,10 +121,19 @@ class Fill:
         return self._download.audience.failure is not None
 
     @property
+    def failure(self) -> Failure | None:
+        """Return why it has failed."""
+        return self._download.audience.failure
+
+    @property
+    def demand(self) -> Demand:
+        """Return whether a client waits for it."""
+        return self._download.demand
+
+    @property
     def is_unwatched(self) -> bool:
-        """Return whether it has begun and has no waiters left."""
-        begun = self._download.audience.has_head and not self.state.verified
-        return begun and not self._followers
+        """Return whether no client waits for it, and bytes are missing."""
+        return not self.state.verified and not self.demand.is_awaited
 
     def ended(self) -> Deferred[None]:
         """Wait until it has ended and cleaned up; never fails."""
@@ -144,16 +156,28 @@ class Fill:
 
     @deferred
     async def follow(self) -> IBlobReader:
-        """Fire with a reader once the head, and a byte after it, are there."""
-        await self.head()
-        await self.visible_past(0)
+        """Fire with a reader once the head, and a byte after it, are there.
+
+        A client is waited for until it closes the reader.
+        """
+        demand = self.demand if current_demand.get().is_awaited else Demand()
+        demand.join()
+        try:
+            await self.head()
+            await self.visible_past(0)
+        except BaseException:
+            demand.leave()
+            raise
         file = self._download.file
         assert file is not None
         self._followers += 1
         descriptor = Descriptor(self.digest, self.state.size)
-        return Follower(descriptor, file, self.visible_past, self._leave)
+        return Follower(
+            descriptor, file, self.visible_past, lambda: self._leave(demand)
+        )
 
-    def _leave(self) -> None:
+    def _leave(self, demand: Demand) -> None:
+        demand.leave()
         self._followers -= 1
         self._close_unread()
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from txregistry.flow.context import client_share, named
 from txregistry.flow.deferred import deferred
+from txregistry.flow.demand import Demand, current_demand, unawaited
 from txregistry.flow.flights import Flights
 from txregistry.interfaces.blobs import IBlobReader, IBlobService
 from txregistry.interfaces.fills import IDownloadClaims
@@ -29,10 +30,19 @@ from txregistry.spec.reference import RepositoryName
 #: Concurrent downloads.
 MAX_FILLS = 32
 
+#: Connections of an upstream.
+CONNECTIONS = 16
+
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
 #: The fills of all upstreams of a cache, by digest.
 RunningFills = dict[Digest, Fill]
+
+
+def written(fills: RunningFills, digest: Digest) -> int | None:
+    """Return how many bytes of a download are here; ``None`` without one."""
+    fill = fills.get(digest)
+    return None if fill is None else fill.state.written
 
 
 @attrs.define(eq=False, slots=False)
@@ -41,17 +51,21 @@ class Fills(Service):
 
     :param fills: those of all upstreams: a blob is downloaded once, from whichever was
         asked first, and given to those whose own upstream has it as well.
+    :param connections: that the upstream takes; one of several is kept for manifests.
     :ivar sizes: sizes that the upstream has claimed.
     """
 
     _context: DownloadContext
     _max_fills: int = MAX_FILLS
+    _connections: int = CONNECTIONS
     _fills: RunningFills = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
     )
     _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
+    _promised: set[Digest] = attrs.field(factory=set)
+    _fetchers: dict[Digest, int] = attrs.field(factory=dict)
     _tracer: ITracer | None = None
     _claims: IDownloadClaims = attrs.field(factory=OneNode)
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
@@ -60,10 +74,20 @@ class Fills(Service):
         """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)
 
-    def limit(self, stall_seconds: float, max_fills: int) -> None:
-        """Change the limits of new fills; waiting ones start if there is room."""
+    def limit(
+        self,
+        stall_seconds: float,
+        max_fills: int,
+        rate: float = 0.0,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        """Change the limits of new fills; waiting ones start if there is room.
+
+        :param rate: bytes per second of all fills, also of current ones; 0 for none.
+        """
+        self._context.rate.follow(rate)
         self._context = attrs.evolve(self._context, stall_seconds=stall_seconds)
-        self._max_fills = max_fills
+        self._max_fills, self._connections = max_fills, connections
         self._wake_waiting()
 
     def forget(self) -> None:
@@ -90,39 +114,122 @@ class Fills(Service):
         if digest not in self._fills and not await self._claims.acquire(digest=digest):
             self._context.meter.count(Count.COALESCED, "blob")
             return None
-        await self._wait_for_slot(digest)
+        await self._wait_for_slot(name, digest)
         fill = self._fills.get(digest)
         if fill is None:
-            fill = self._start(name, digest, source, adopt)
-        elif fill.has_failed:
+            return await self._start_awaited(name, digest, source, adopt)
+        if fill.has_failed:
             # Its failure is not ours: retry when it has cleaned up.
             await fill.ended()
             return None
-        else:
-            self._context.meter.count(Count.COALESCED, "blob")
-            asked = self._access
-            await self.confirm(name, digest, source)
-            if self._fills.get(digest) is not fill or self._access is not asked:
-                return None
-            fill.confirmed.add(name)
-            return await self._follow_existing(fill)
-        return await fill.follow()
+        self._context.meter.count(Count.COALESCED, "blob")
+        asked = self._access
+        await self.confirm(name, digest, source)
+        if self._fills.get(digest) is not fill or self._access is not asked:
+            return None
+        fill.confirmed.add(name)
+        return await self._follow_existing(fill)
+
+    @unawaited
+    @deferred
+    async def fetch(
+        self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
+    ) -> None:
+        """Have a blob downloaded that no client waits for.
+
+        It waits until no client's download does, has what these leave of the rate, and
+        gives its place to one that needs it; then it waits again, and is resumed. Such
+        downloads use at most half of the connections.
+
+        :param source: where to download from, if no fill is under way.
+        :return: fires when a fill has ended, or that of another node: the caller looks
+            what is stored. Fails as the upstream does. Cancelling ends the fill, if
+            nobody else wants it; what has come is kept.
+        """
+        while True:
+            if digest not in self._fills:
+                if not await self._claims.acquire(digest=digest):
+                    return
+                await self._wait_for_slot(name, digest)
+            fill = self._fills.get(digest)
+            if fill is None:
+                fill = self._start(name, digest, source, adopt, Demand())
+            await self._end_of(fill)
+            if not fill.gave_way:
+                break
+        if fill.failure is not None:
+            fill.failure.raiseException()
 
     @deferred
-    async def _wait_for_slot(self, digest: Digest) -> None:
+    async def _end_of(self, fill: Fill) -> None:
+        """Wait for the end of a fill; end it, if whoever waits leaves as the last."""
+        self._fetchers[fill.digest] = self._fetchers.get(fill.digest, 0) + 1
+        try:
+            await fill.ended()
+        except CancelledError:
+            work = self._running.get(fill.digest)
+            is_last = self._fetchers[fill.digest] == 1
+            if work is not None and is_last and fill.is_unwatched:
+                work.cancel()
+            raise
+        finally:
+            self._fetchers[fill.digest] -= 1
+            if not self._fetchers[fill.digest]:
+                del self._fetchers[fill.digest]
+
+    @deferred
+    async def _start_awaited(
+        self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
+    ) -> IBlobReader:
+        """Start a fill and follow it."""
+        demand, is_awaited = Demand(), current_demand.get().is_awaited
+        if is_awaited:
+            demand.join()
+        following = self._start(name, digest, source, adopt, demand).follow()
+        if is_awaited:
+            demand.leave()  # the follower has joined
+            if len(self._running) > self._large_connections:
+                self._cancel_unwatched()
+        return await following
+
+    @deferred
+    async def _wait_for_slot(self, name: RepositoryName, digest: Digest) -> None:
         """Wait until a download may begin, if one is needed.
 
         A fill without waiters gives up its place; its bytes are kept.
         """
-        while digest not in self._fills and len(self._running) >= self._max_fills:
-            turn = self._queue.wait(client_share.get(), digest)
-            self._cancel_unwatched()
-            await turn
+        is_awaited = current_demand.get().is_awaited
+        while digest not in self._fills and not self._has_room(is_awaited):
+            client = client_share.get()
+            turn = self._queue.wait(client, str(name), digest, is_awaited)
+            if is_awaited:
+                self._cancel_unwatched()
+            try:
+                await turn
+            finally:
+                self._promised.discard(digest)
+
+    def _has_room(self, is_awaited: bool) -> bool:
+        """Return whether a download may begin."""
+        taken = len(self._running) + len(self._promised)
+        if taken >= self._max_fills:
+            return False
+        if is_awaited:
+            return True
+        if self._queue.is_awaited or taken >= self._large_connections:
+            return False
+        ahead = sum(self._fills[digest].is_unwatched for digest in self._running)
+        return ahead < max(1, self._large_connections // 2)
+
+    @property
+    def _large_connections(self) -> int:
+        return max(1, self._connections - 1)
 
     def _cancel_unwatched(self) -> None:
         for digest, work in self._running.items():
             fill = self._fills[digest]
             if fill.is_unwatched and not fill.has_failed:
+                fill.gave_way = True
                 work.cancel()
                 return
 
@@ -171,7 +278,12 @@ class Fills(Service):
         await gatherResults(running.values())
 
     def _start(
-        self, name: RepositoryName, digest: Digest, source: IBlobService, adopt: Adopt
+        self,
+        name: RepositoryName,
+        digest: Digest,
+        source: IBlobService,
+        adopt: Adopt,
+        demand: Demand,
     ) -> Fill:
         if not self.running:
             raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
@@ -180,6 +292,7 @@ class Fills(Service):
             source,
             self._context,
             FillState(expected=self.sizes.take(name, digest)),
+            demand=demand,
         )
         fill = Fill({name}, download, adopt, self._context.clock, self._context.meter)
         self._fills[digest] = fill
@@ -187,9 +300,12 @@ class Fills(Service):
         work = named(f"fill:{digest}", lambda: self._run(fill))()
         self._running[digest] = work
         work.addBoth(self._on_end, digest)
+        # A client may have begun one that waited for nobody.
+        self._queue.wake(digest)
         return fill
 
     def _run(self, fill: Fill) -> Deferred[None]:
+        current_demand.set(fill.demand)
         if self._tracer is None:
             return fill.run()
         about = {"txregistry.digest": str(fill.digest)}
@@ -209,6 +325,6 @@ class Fills(Service):
         self._wake_waiting()
 
     def _wake_waiting(self) -> None:
-        # A woken waiter begins at once, or has left.
-        while self._queue and len(self._running) < self._max_fills:
-            self._queue.wake_next()
+        # A woken waiter begins as soon as it is back, or has left.
+        while self._queue and self._has_room(self._queue.is_awaited):
+            self._queue.wake_next(self._promised.add)

@@ -10,9 +10,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.blobs import IContent
+from txregistry.interfaces.blobs import IBlobFetcher, IContent
 from txregistry.interfaces.expiry import Kind
-from txregistry.interfaces.fills import IBlobFetcher
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import Holder, IHealer
 from txregistry.spec.digest import Digest
@@ -33,7 +32,6 @@ class Healer:
     """
 
     _namespace: Callable[[], INamespace]
-    _fetcher: IBlobFetcher
     _content: IContent
     _log = Logger()
 
@@ -63,5 +61,5 @@ class Healer:
         repository = await self._namespace().repository(name=holder.repository)
         if holder.kind is Kind.MANIFEST:
             await repository.manifests.get(digest=digest)
-        else:
-            await self._fetcher.fetch(blobs=repository.blobs, digest=digest)
+        elif IBlobFetcher.providedBy(repository.blobs):
+            await IBlobFetcher(repository.blobs).fetch(digest=digest)

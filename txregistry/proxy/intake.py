@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txregistry.interfaces.fills import IPartialBlob
+from txregistry.proxy.pacing import PacedBody
 
 
 @implementer(IConsumer)
@@ -21,12 +22,14 @@ class Intake:
     :param skip: bytes at the beginning that are already in the file.
     :param progressed: is called whenever more can be read.
     :param skipped: called with how many of those have been skipped.
+    :param pace: holds the upstream back as well as the disk does.
     """
 
     _partial: IPartialBlob
     _skip: int
     _progressed: Callable[[], None]
     _skipped: Callable[[int], None]
+    _pace: PacedBody
     received: int = 0
     _accepted: int = attrs.field(init=False)
     _flushing: bool = False
@@ -35,8 +38,8 @@ class Intake:
         self._accepted = self._partial.size
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Take the upstream's body, paused while the disk is behind."""
-        self._partial.registerProducer(producer, streaming)
+        """Take the upstream's body, paused while the disk or the rate is behind."""
+        self._partial.registerProducer(self._pace.around(producer), streaming)
 
     def unregisterProducer(self) -> None:
         """Let the producer go."""
@@ -53,6 +56,7 @@ class Intake:
             self._accepted += len(fresh)
             self._partial.write(fresh)
             self._watch()
+        self._pace.received(len(data))
 
     def _watch(self) -> None:
         if not self._flushing:

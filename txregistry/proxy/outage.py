@@ -10,6 +10,10 @@ from txregistry.spec.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from txregistry.spec.onerror import ErrorPolicy
+
+#: What counts as an outage, whatever ``proxy.onerror`` says.
+_OUTAGES = ErrorPolicy()
 
 
 def is_answer(error: RegistryError) -> bool:
@@ -28,10 +32,10 @@ def is_answer(error: RegistryError) -> bool:
 
 
 def is_outage(error: RegistryError) -> bool:
-    """Return whether what is cached may be served in place of this error.
+    """Return whether the upstream is unreachable, over its limits or failing.
 
-    An upstream that is unreachable, over its limits or failing is an outage; 401, 403
-    and 404 are answers and are obeyed.
+    Then content that another repository has fetched may be linked without asking.
+    401, 403 and 404 are answers about this repository, and are obeyed there even if
+    ``proxy.onerror`` has the repository's own content served in place of them.
     """
-    unreachable = isinstance(error, UpstreamFailed | UpstreamUnavailable)
-    return unreachable or error.status == 429
+    return _OUTAGES.serves_stale(error)

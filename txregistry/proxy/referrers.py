@@ -11,7 +11,6 @@ from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.referrers import IReferrerService, Referrers
-from txregistry.proxy.outage import is_outage
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
 from txregistry.spec.freshness import Freshness, TagPolicy
@@ -86,7 +85,7 @@ class ProxyReferrers:
         try:
             return await self._flights.join(digest, lambda: self._request(digest))
         except RegistryError as error:
-            if not seen or not is_outage(error):
+            if not seen or not self._policy.errors.serves_stale(error):
                 raise
             if not self._policy.may_serve_stale(seen.confirmed_at, now):
                 raise

@@ -20,8 +20,8 @@ from txregistry.flow.flights import Flights
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.interfaces.expiry import EntryKey, ITagMemory
 from txregistry.interfaces.provenance import current_status
-from txregistry.proxy.outage import is_outage
 from txregistry.spec.errors import RegistryError
+from txregistry.spec.onerror import ErrorPolicy
 
 #: Bytes of memory for recent confirmations; the ledger has the rest.
 MAX_BYTES = 8 * 1024 * 1024
@@ -33,12 +33,14 @@ class Rights:
 
     :param seconds: after which it is asked again; 0 for never.
     :param upstream: which one is meant.
+    :param errors: which errors of the upstream refuse nothing.
     """
 
     _seconds: float
     _memory: ITagMemory
     _clock: IReactorTime
     _upstream: str = ""
+    _errors: ErrorPolicy = ErrorPolicy()
     _granted: SizedCache[EntryKey, float] = attrs.field(
         factory=lambda: SizedCache(MAX_BYTES)
     )
@@ -72,7 +74,7 @@ class Rights:
         try:
             await self._checks.join(key, confirm)
         except RegistryError as error:
-            if not is_outage(error):
+            if not self._errors.serves_stale(error):
                 raise
             self._mark_stale(error, granted_at)
             return

@@ -22,6 +22,7 @@ class StallClock:
     _seconds: float
     _skipped: int = 0
     _stalled: bool = False
+    _is_held: bool = False
     _work: Deferred[None] | None = None
     _timer: Watchdog = attrs.field(init=False)
 
@@ -32,7 +33,7 @@ class StallClock:
     async def watch(self, work: Deferred[None]) -> None:
         """Wait for work; fail as it does, or with ``UpstreamTimeout``."""
         self._work = work
-        self._timer.arm()
+        self.progressed()
         try:
             await work
         except CancelledError:
@@ -46,8 +47,16 @@ class StallClock:
 
     def progressed(self) -> None:
         """Restart the timer: a new byte has come."""
-        if self._work is not None:
+        if self._work is not None and not self._is_held:
             self._timer.arm()
+
+    def hold(self, is_held: bool) -> None:
+        """Stop the timer while we hold the work back ourselves."""
+        self._is_held = is_held
+        if is_held:
+            self._timer.disarm()
+        else:
+            self.progressed()
 
     def skipped(self, position: int) -> None:
         """Restart the timer for bytes sent again, once per byte."""

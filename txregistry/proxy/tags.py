@@ -23,7 +23,7 @@ from txregistry.interfaces.tags import (
     TagTimes,
 )
 from txregistry.proxy.context import CacheContext
-from txregistry.proxy.outage import is_answer, is_outage
+from txregistry.proxy.outage import is_answer
 from txregistry.proxy.tag_answers import SeenTag, remember_answer
 from txregistry.proxy.tag_lists import page_of
 from txregistry.spec.descriptor import Descriptor
@@ -58,23 +58,21 @@ class ProxyTags:
         now = self._cache.clock.seconds()
         self._cache.usage.touch(self._key(tag), now)
         seen = self._cache.answers.get((self._name, tag))
-        if seen is not None and self._cache.policy.judge(seen.confirmed_at, now) is (
-            Freshness.FRESH
-        ):
-            current_status().hit = True
-            self._touch_manifest(seen.descriptor, now)
-            known = await self._replace_hint(tag, seen) if seen.is_hint else seen
-            return known.descriptor
+        known = None if seen is None else await self._at_once(tag, seen, now)
+        if known is not None:
+            return known
+        known = await self._spare(tag, now)
+        if known is not None:
+            return known
         current_status().forward = "miss"
         if self._flights.is_under_way(tag):
             current_status().collapsed = True
             self._cache.meter.count(Count.COALESCED, "tag")
         try:
             descriptor = await self._flights.join(tag, lambda: self._resolve(tag))
-        except ManifestUnknown:
-            await self._delete(tag)
-            raise
         except RegistryError as error:
+            if isinstance(error, ManifestUnknown) and not self._serves_stale(error):
+                await self._delete(tag)
             return await self._stale(tag, error)
         self._touch_manifest(descriptor, now)
         return descriptor
@@ -100,6 +98,44 @@ class ProxyTags:
         return await self._record_answer(tag, answer)
 
     @deferred
+    async def _at_once(self, tag: Tag, seen: SeenTag, now: float) -> Descriptor | None:
+        """Fire with an answer that needs no question before it, if there is one."""
+        judged = self._cache.policy.judge(seen.confirmed_at, now)
+        if judged is Freshness.REVALIDATE:
+            return None
+        known = await self._replace_hint(tag, seen) if seen.is_hint else seen
+        if judged is Freshness.BEHIND:
+            if known.is_hint:
+                return None  # the upstream has to be asked for the manifest anyway
+            self._ask_behind(tag, now - seen.confirmed_at)
+        current_status().hit = True
+        self._touch_manifest(known.descriptor, now)
+        return known.descriptor
+
+    def _ask_behind(self, tag: Tag, age: float) -> None:
+        status = current_status()
+        status.stale_seconds, status.detail = age, "behind"
+        self._cache.meter.count(Count.BEHIND, "tag")
+        if self._cache.rate_limit.take():
+            self._cache.behind.ask((self._name, tag), lambda: self._revalidate(tag))
+
+    @deferred
+    async def _revalidate(self, tag: Tag) -> None:
+        """Ask the upstream about a tag, and have its manifest here if it has moved."""
+        try:
+            await self._flights.join(tag, lambda: self._resolve(tag))
+            seen = self._cache.answers.get((self._name, tag))
+            if seen is not None and (await self._replace_hint(tag, seen)).is_hint:
+                await self._fetches.join(tag, lambda: self._fetch(tag))
+        except RegistryError as error:
+            if self._serves_stale(error):
+                return
+            # The next client asks for itself, and gets the upstream's answer.
+            self._cache.answers.pop((self._name, tag))
+            if isinstance(error, ManifestUnknown):
+                await self._delete(tag)
+
+    @deferred
     async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:
         """Fetch a tag's manifest, or use the stored one; see :class:`ITagFallback`.
 
@@ -110,7 +146,7 @@ class ProxyTags:
             try:
                 found = await self._fetches.join(tag, lambda: self._fetch(tag))
             except RegistryError as another:
-                error = error if is_outage(error) else another
+                error = error if self._serves_stale(error) else another
             else:
                 current_status().fetched()
                 return found
@@ -118,9 +154,32 @@ class ProxyTags:
         return await self._stale(tag, error)
 
     @deferred
+    async def _spare(self, tag: Tag, now: float) -> Descriptor | None:
+        """Fire with the stored descriptor of a tag that is not to be asked about now.
+
+        What is under way already is waited for.
+        """
+        if not self._cache.rate_limit.is_short or self._flights.is_under_way(tag):
+            return None
+        try:
+            stored = await self._local.get(tag=tag)
+        except ManifestUnknown:
+            return None
+        confirmed_at = await self._confirmed_at(tag, stored)
+        if not self._cache.policy.may_serve_stale(confirmed_at, now):
+            return None
+        if self._cache.rate_limit.take():
+            return None
+        status = current_status()
+        status.hit, status.detail = True, "ratelimit"
+        status.stale_seconds = now - confirmed_at
+        self._cache.meter.count(Count.STALE, "tag")
+        return stored
+
+    @deferred
     async def _stale(self, tag: Tag, error: RegistryError) -> Descriptor:
-        """Fire with the stored descriptor of a tag, in an outage; else fail."""
-        if not is_outage(error):
+        """Fire with the stored descriptor, if that is served in place of an error."""
+        if not self._serves_stale(error):
             raise error
         try:
             descriptor = await self._local.get(tag=tag)
@@ -152,7 +211,7 @@ class ProxyTags:
             status.stored = self._cache.tag_lists.find(self._name, now) is not None
             return page_of(whole, after, limit)
         except RegistryError as error:
-            if not is_outage(error):
+            if not self._serves_stale(error):
                 raise
             try:
                 found = await self._local.list(after=after, limit=limit)
@@ -270,6 +329,9 @@ class ProxyTags:
             await self._local.untag(tag=tag)
         except ManifestUnknown:
             return  # it was not stored
+
+    def _serves_stale(self, error: RegistryError) -> bool:
+        return self._cache.policy.errors.serves_stale(error)
 
     def _mark_stale(self, error: RegistryError, age: float) -> None:
         status = current_status()

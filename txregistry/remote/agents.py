@@ -1,8 +1,9 @@
 """Agents that send requests to the upstream, nested as decorators, one concern each.
 
 From the outside in: breaker by path, retry, storage, redirects, authentication,
-breaker by origin, request slots, stale connections, time limit, identity, and Twisted's
-own agent at the core. This module has retry, time limit and identity.
+breaker by origin, rate limits, request slots, stale connections, time limit, identity,
+a refusal while offline, and Twisted's own agent at the core. This module has retry,
+time limit and identity.
 """
 
 from __future__ import annotations

@@ -132,7 +132,10 @@ class RemoteBlobs:
         """Fire with the size from HEAD, or ``None`` if GET has to be used."""
         try:
             response = await self.client.request(
-                "HEAD", self._path(digest), ok=(200, *HEAD_ONLY)
+                "HEAD",
+                self._path(digest),
+                ok=(200, *HEAD_ONLY),
+                not_found=lambda: BlobUnknown(str(digest)),
             )
         except StorageRefused:
             return None

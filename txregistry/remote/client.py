@@ -17,6 +17,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.discard import discard
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.observe import IMeter
+from txregistry.interfaces.provenance import current_status
 from txregistry.remote.agents import (
     IdentityAgent,
     RetryAgent,
@@ -31,7 +32,10 @@ from txregistry.remote.credentials import ICredentialStore, StaticCredentials
 from txregistry.remote.head_support import HeadSupport
 from txregistry.remote.http_client import encoded_url, http_client
 from txregistry.remote.login import Login, is_no_downgrade
+from txregistry.remote.missing import MissingPaths
+from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.origin import Origin, is_trusted_realm
+from txregistry.remote.ratelimit import RateLimit, RateLimitAgent
 from txregistry.remote.redirects import RedirectAgent, StorageAgent
 from txregistry.remote.request_slots import RequestSlots, SlotAgent
 from txregistry.remote.response_parser import install_parser
@@ -46,16 +50,18 @@ _PER_TURN = 256
 
 @attrs.frozen
 class Limits:
-    """Time limits in seconds, and the number of connections.
+    """Times in seconds, and the number of connections.
 
     :ivar first_byte: from the request to the head of the response, connecting included.
     :ivar idle: between two pieces of a body.
     :ivar connections: concurrent requests to the upstream and to redirect targets.
+    :ivar negative: for which a 404 is remembered; 0 for not at all.
     """
 
     first_byte: float = 20.0
     idle: float = 30.0
     connections: int = 16
+    negative: float = 0.0
 
 
 @attrs.frozen(eq=False)
@@ -65,6 +71,7 @@ class UpstreamAgents:
 
     :ivar url: the base URL, without a trailing slash; it may have a path.
     :ivar head_support: which repositories do not answer HEAD.
+    :ivar missing: what the upstream has lately said it does not have.
     """
 
     url: str
@@ -72,14 +79,19 @@ class UpstreamAgents:
     auth: AuthAgent
     limits: Limits
     head_support: HeadSupport
+    missing: MissingPaths
 
 
 @attrs.define(eq=False)
 class UpstreamClient:
-    """The HTTP client of one upstream."""
+    """The HTTP client of one upstream.
+
+    :param offline: while it is on, requests fail at once.
+    """
 
     _agents: UpstreamAgents
     _clock: IReactorTime
+    _offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
     _parse_lock: DeferredLock = attrs.field(factory=DeferredLock)
 
     def use(self, agents: UpstreamAgents) -> None:
@@ -134,6 +146,12 @@ class UpstreamClient:
             :func:`error_of`, or with ``UpstreamFailed``, ``UpstreamTimeout`` or
             ``UpstreamUnavailable``.
         """
+        known = self._agents.missing
+        if known.has(path):
+            status = current_status()
+            status.hit, status.forward, status.detail = True, None, "negative"
+            raise not_found()
+        self._offline.check(self.host)
         response = await self._agents.http.request(
             method,
             encoded_url(self.url + path),
@@ -146,6 +164,7 @@ class UpstreamClient:
         wait = retry_after(response, self._clock.seconds())
         self.discard(response)
         if response.code in missing:
+            known.remember(method, path)
             raise not_found()
         raise error_of(response.code, self.host, wait)
 
@@ -165,9 +184,11 @@ class UpstreamClient:
         """Discard a body; see :func:`txregistry.flow.discard.discard`."""
         discard(response, self._clock)
 
-    def preload(self) -> Deferred[bool]:
+    @deferred
+    async def preload(self) -> bool:
         """Authenticate once; see :meth:`AuthAgent.preload`."""
-        return self._agents.auth.preload()
+        self._offline.check(self.host)
+        return await self._agents.auth.preload()
 
 
 def make_agents(
@@ -181,6 +202,7 @@ def make_agents(
     meter: IMeter,
     user_agent: str,
     idle: IIdleConnections | None = None,
+    rate_limit: RateLimit | None = None,
 ) -> UpstreamAgents:
     """Nest the agents around the core; see :mod:`.agents`.
 
@@ -189,6 +211,7 @@ def make_agents(
     :param trusted_realms: ``proxy.trustedrealms``.
     :param user_agent: the ``User-Agent`` of all requests.
     :param idle: the core's pool of idle connections, if it has one.
+    :param rate_limit: is shown all answers of the upstream.
     """
     install_parser()
     url = url.rstrip("/")
@@ -196,7 +219,9 @@ def make_agents(
     timed: IAgent = TimedAgent(identity, clock, limits.first_byte, meter)
     if idle is not None:
         timed = StaleConnectionAgent(timed, clock, idle)
-    limited = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    limited: IAgent = SlotAgent(timed, clock, RequestSlots(limits.connections))
+    if rate_limit is not None:
+        limited = RateLimitAgent(limited, url, rate_limit)
     guarded = OriginBreaker(limited, clock, url)
     token_client = http_client(RedirectAgent(guarded, clock))
 
@@ -213,4 +238,11 @@ def make_agents(
     auth = AuthAgent(guarded, clock, url, own_login, anonymous)
     storage = StorageAgent(RedirectAgent(auth, clock), clock)
     http = http_client(PathBreaker(RetryAgent(storage, clock, jitter, ATTEMPTS), clock))
-    return UpstreamAgents(url, http, auth, limits, HeadSupport(clock))
+    return UpstreamAgents(
+        url,
+        http,
+        auth,
+        limits,
+        HeadSupport(clock),
+        MissingPaths(limits.negative, clock),
+    )

@@ -73,6 +73,7 @@ class RemoteManifests:
                 self._path(reference),
                 headers=accept_headers(),
                 ok=(200, *HEAD_ONLY),
+                not_found=lambda: ManifestUnknown({"reference": reference}),
             )
         except StorageRefused:
             return None

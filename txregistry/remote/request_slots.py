@@ -13,7 +13,8 @@ from zope.interface import implementer
 
 from txregistry.flow.context import client_share
 from txregistry.flow.deferred import deferred
-from txregistry.flow.fairqueue import FairQueue
+from txregistry.flow.demand import current_demand
+from txregistry.flow.fairqueue import DemandQueue
 from txregistry.remote.origin import Origin
 from txregistry.remote.responses import WatchedResponse
 from txregistry.spec.errors import UpstreamUnavailable
@@ -32,14 +33,16 @@ _SMALL = (b"/manifests/", b"/tags/", b"/referrers/", b"/_catalog")
 class RequestSlots:
     """Slots for requests; clients take turns, each in the order of its requests.
 
+    What a client waits for comes before what nobody waits for.
+
     :param limit: the number of slots; if there are several, one is reserved for small
         requests.
     """
 
     _limit: int
     _taken: int = 0
-    _small: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
-    _large: FairQueue[Deferred[None]] = attrs.field(factory=FairQueue)
+    _small: DemandQueue[Deferred[None]] = attrs.field(factory=DemandQueue)
+    _large: DemandQueue[Deferred[None]] = attrs.field(factory=DemandQueue)
 
     def acquire(self, small: bool, is_resume: bool = False) -> Deferred[None]:
         """Wait for a slot.
@@ -51,7 +54,7 @@ class RequestSlots:
         """
         queue = self._small if small else self._large
         waiter: Deferred[None] = Deferred(queue.remove)
-        queue.add(client_share.get(), waiter, is_resume)
+        queue.add(client_share.get(), waiter, current_demand.get(), is_resume)
         self._serve()
         return waiter
 
@@ -70,14 +73,13 @@ class RequestSlots:
             self._taken += 1
             queue.pop().callback(None)
 
-    def _next(self) -> FairQueue[Deferred[None]] | None:
+    def _next(self) -> DemandQueue[Deferred[None]] | None:
         free = self._limit - self._taken
-        if free > 0 and self._small:
-            return self._small
         # A single slot is not reserved.
-        if free > min(1, self._limit - 1) and self._large:
-            return self._large
-        return None
+        served = ((self._small, 0), (self._large, min(1, self._limit - 1)))
+        ready = [queue for queue, kept in served if queue and free > kept]
+        awaited = [queue for queue in ready if queue.is_awaited]
+        return next(iter((*awaited, *ready)), None)
 
 
 @implementer(IAgent)

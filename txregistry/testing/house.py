@@ -33,6 +33,7 @@ from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.disk import InlineDisk
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.health.checks import Health
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import IAudit
@@ -47,6 +48,7 @@ from txregistry.interfaces.tracing import ITracer
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.metrics import Metrics
+from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
@@ -57,6 +59,8 @@ from txregistry.remote.credentials import (
     StaticCredentials,
 )
 from txregistry.remote.namespace import RemoteNamespace
+from txregistry.remote.offline import OfflineAgent, OfflineSwitch
+from txregistry.remote.ratelimit import RateLimit
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.spec.proxies import TrustedProxies
@@ -154,6 +158,7 @@ class TestHouse:
     upstream_wire: Wire = attrs.field(init=False)
     wire: Wire = attrs.field(init=False)
     client: UpstreamClient = attrs.field(init=False)
+    rate_limit: RateLimit = attrs.field(init=False)
     local: LocalNamespace = attrs.field(init=False)
     stored: LocalRegistry = attrs.field(init=False)
     pending_uploads: PendingUploads = attrs.field(init=False)
@@ -163,6 +168,8 @@ class TestHouse:
     content: Content = attrs.field(init=False)
     ledger: ILedger = attrs.field(init=False)
     fills: Fills = attrs.field(init=False)
+    behind: Behind = attrs.field(factory=Behind)
+    offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
     partials: PartialBlobs = attrs.field(init=False)
     scheduler: ExpiryScheduler = attrs.field(init=False)
     rebuild: Rebuild = attrs.field(init=False)
@@ -233,9 +240,10 @@ class TestHouse:
         self.upstream = FakeUpstream(self.clock)
         site = Site(self.upstream, reactor=self.clock)
         self.upstream_wire = Wire(site, self.clock)
-        core: IAgent = self.upstream_wire
+        core: IAgent = OfflineAgent(self.upstream_wire, self.offline)
         if self.tracer is not None:
             core = TracedAgent(core, self.tracer)
+        self.rate_limit = RateLimit(self.clock, self.metrics)
         agents = make_agents(
             self.upstream_url,
             core,
@@ -247,8 +255,9 @@ class TestHouse:
             self.metrics,
             USER_AGENT,
             self.upstream_wire,
+            self.rate_limit,
         )
-        self.client = UpstreamClient(agents, self.clock)
+        self.client = UpstreamClient(agents, self.clock, self.offline)
         self.remote = RemoteNamespace(self.client)
 
     def _build_storage(self) -> None:
@@ -275,11 +284,13 @@ class TestHouse:
         self.pending_uploads = self.stored.pending_uploads
 
     def _build_proxy(self) -> None:
+        rate = SharedRate(self.clock)
         downloads = DownloadContext(
-            self.partials, self.clock, lambda: 0.5, self.metrics
+            self.partials, self.clock, lambda: 0.5, self.metrics, rate
         )
         self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()
+        self.behind.startService()
         self.proxy = assemble_cache(
             self.stored,
             self.remote,
@@ -289,6 +300,8 @@ class TestHouse:
             self.clock,
             self.recheck,
             self.upstream_url,
+            self.behind,
+            self.rate_limit,
         )
 
     def _build_expiry(self) -> None:

@@ -80,6 +80,7 @@ class FakeUpstream(Resource):
     :ivar challenge: sent with 401.
     :ivar has_referrers: lists referrers itself; otherwise they are under tags.
     :ivar referrers_page: how many at a time.
+    :ivar headers: of all answers.
     """
 
     clock: IReactorTime
@@ -91,6 +92,7 @@ class FakeUpstream(Resource):
     digest_on_head: bool = True
     has_referrers: bool = True
     referrers_page: int = 1000
+    headers: Mapping[str, str] = attrs.field(factory=dict)
     asked: list[Asked] = attrs.field(factory=list)
     faults: list[Fault] = attrs.field(factory=list)
     blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
@@ -126,6 +128,8 @@ class FakeUpstream(Resource):
         self.asked.append(asked)
         self.open_requests.add(request)
         request.notifyFinish().addBoth(lambda _: self.open_requests.discard(request))
+        for name, value in self.headers.items():
+            request.setHeader(name, value)
         fault = next((fault for fault in self.faults if fault.fits(asked)), None)
         if fault is not None:
             fault.times -= 1

@@ -29,6 +29,71 @@ from txregistry.speed.failures import failed
 _MANY_ROUNDS = 100_000
 
 
+#: Most bytes that a client reads at once, as from a socket.
+_PIECE = 65_536
+
+
+class _ClientTransport(iosim.FakeTransport):
+    """The client's end of a connection, which can be paused.
+
+    What arrives meanwhile, the end included, waits until it goes on.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol, isServer=False)
+        self._arrived = bytearray()
+        self._is_paused = self._has_ended = False
+
+    def pauseProducing(self) -> None:
+        """Deliver nothing."""
+        self._is_paused = True
+
+    def resumeProducing(self) -> None:
+        """Deliver again, when the wire is pumped."""
+        self._is_paused = False
+
+    def bufferReceived(self, buf: Any) -> None:
+        """Take bytes from the other end."""
+        if isinstance(buf, bytes):
+            self._arrived += buf
+            self.deliver()
+        else:
+            super().bufferReceived(buf)
+
+    def reportDisconnect(self) -> None:
+        """Take the end of the connection."""
+        self._has_ended = True
+        self.deliver()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether something has arrived that is not delivered."""
+        return bool(self._arrived or self._has_ended)
+
+    def deliver(self) -> bool:
+        """Deliver what has arrived, unless paused; tell whether there was any."""
+        if self._is_paused or not self.is_waiting:
+            return False
+        while self._arrived and not self._is_paused:
+            piece = bytes(self._arrived[:_PIECE])
+            del self._arrived[:_PIECE]
+            self.protocol.dataReceived(piece)
+        if self._has_ended and not self._is_paused:
+            self._has_ended = False
+            super().reportDisconnect()
+        return True
+
+    def loseConnection(self) -> None:
+        """Close it: nothing more is delivered but the end."""
+        self._is_paused = False
+        self._arrived.clear()
+        super().loseConnection()
+
+    def abortConnection(self) -> None:
+        """Close it as well."""
+        self.loseConnection()
+
+
 @implementer(IStreamClientEndpoint, IAgentEndpointFactory)
 @attrs.define(eq=False)
 class _Endpoint:
@@ -81,7 +146,7 @@ class Wire:
             server,
             iosim.FakeTransport(server, isServer=True),
             client,
-            iosim.FakeTransport(client, isServer=False),
+            _ClientTransport(client),
         )
         self._pumps.append(pump)
         connected: Deferred[IProtocol] = Deferred()
@@ -95,7 +160,7 @@ class Wire:
         """Move all bytes that are waiting; tell whether there were any."""
         moved = False
         for _ in range(_MANY_ROUNDS):
-            if not any(pump.pump() for pump in self._pumps):
+            if not any(pump.pump() or pump.clientIO.deliver() for pump in self._pumps):
                 break
             moved = True
         self._pumps = [pump for pump in self._pumps if not _is_closed(pump)]
@@ -108,4 +173,5 @@ class Wire:
 
 
 def _is_closed(pump: iosim.IOPump) -> bool:
-    return bool(pump.clientIO.disconnected and pump.serverIO.disconnected)
+    ended = pump.clientIO.disconnected and pump.serverIO.disconnected
+    return bool(ended and not pump.clientIO.is_waiting)

@@ -180,6 +180,18 @@ class FetchTests(SynchronousTestCase):
         self.upstream.faults.clear()
         self.house.settle(self.fetch(digest))
 
+    def test_refused_to_another(self) -> None:
+        """What another repository is refused is asked for in the name of this one."""
+        digest = self.blob(400_000, "lib/x")
+        refusal = Fault("/lib/y/", times=9, status=403)
+        self.upstream.faults.append(refusal)
+        refused = self.house.ask("GET", f"/v2/lib/y/blobs/{digest}")
+        while self.house.wire.pump():
+            pass
+        fetched = self.fetch(digest)
+        self.assertEqual(self.house.settle(refused).status, 403)
+        self.house.settle(fetched)
+
     def test_gives_way(self) -> None:
         """A client's download takes its place, and it goes on afterwards."""
         for limits in ({"fills": 1}, {"connections": 2}, {"connections": 1}):

@@ -151,13 +151,13 @@ class Fills(Service):
                 if not await self._claims.acquire(digest=digest):
                     return
                 await self._wait_for_slot(name, digest)
-            fill = self._fills.get(digest)
-            if fill is None:
-                fill = self._start(name, digest, source, adopt, Demand())
+            joined = self._fills.get(digest)
+            fill = joined or self._start(name, digest, source, adopt, Demand())
             await self._end_of(fill)
             if not fill.gave_way:
                 break
-        if fill.failure is not None:
+        # Another repository may have been refused it, which is no answer for this one.
+        if joined is None and fill.failure is not None:
             fill.failure.raiseException()
 
     @deferred

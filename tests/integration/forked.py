@@ -5,11 +5,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
 
 import attrs
@@ -70,14 +72,33 @@ class Forkserver:
             :exc:`ProcessTerminated` if there is nobody to fork.
         """
         ours, theirs = zip(*(os.pipe() for _ in range(3)), strict=True)
-        request = {"argv": list(argv), "env": dict(env), "cwd": os.path.abspath(cwd)}
-        sent = [json.dumps(request).encode()]
         try:
-            socket.send_fds(self._requests, sent, theirs)
+            self._ask(argv, env, cwd, theirs)
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
         return Forked(protocol).follow(*ours)
+
+    def fork_in_thread(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: str, log: int
+    ) -> ForkedInThread:
+        """Do the same, and wait until it has begun; what it writes goes to a file."""
+        status, to_status = os.pipe()
+        try:
+            self._ask(argv, env, cwd, (log, log, to_status))
+        finally:
+            os.close(to_status)
+        return ForkedInThread(os.fdopen(status, "rb", 0))
+
+    def _ask(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str,
+        descriptors: Sequence[int],
+    ) -> None:
+        request = {"argv": list(argv), "env": dict(env), "cwd": os.path.abspath(cwd)}
+        socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
 
 
 _shared: list[Forkserver] = []
@@ -168,6 +189,41 @@ class Forked:
             self._began.errback(reason)
         else:
             self._protocol.processEnded(reason)
+
+
+@attrs.define(eq=False)
+class ForkedInThread:
+    """What :class:`subprocess.Popen` is of a process that we spawned."""
+
+    _status: FileIO
+    returncode: int | None = None
+    pid: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.pid = int(self._status.readline())
+
+    def poll(self) -> int | None:
+        """Give the exit status, or ``None`` while it runs."""
+        if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended.
+
+        :raise subprocess.TimeoutExpired: it has not in as many seconds.
+        """
+        if self.returncode is None:
+            if not select.select([self._status], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            with self._status as status:
+                self.returncode = os.waitstatus_to_exitcode(int(status.readline()))
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def _reason(told: list[bytes]) -> Exception:

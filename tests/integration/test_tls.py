@@ -263,7 +263,7 @@ class UploadTests(TlsCase):
     """Bodies by HTTP/2 on TLS."""
 
     async def push(
-        self, registry: Registry, *options: str, size: int = 24 * MIB
+        self, registry: Registry, *options: str, size: int = 10 * MIB
     ) -> tuple[int, list[str], str]:
         path, digest = self.content(size)
         url = self.url(registry, f"/v2/a/b/blobs/uploads/?digest={digest}")
@@ -302,10 +302,10 @@ class UploadTests(TlsCase):
         registry = await self.serve({})
         await self.push(registry, size=MIB)
         before = registry.process.resident_bytes()
-        code, said, _ = await self.push(registry, size=96 * MIB)
+        code, said, _ = await self.push(registry, size=48 * MIB)
         self.assertEqual((code, said[0]), (0, "201"))
         grown = registry.process.resident_bytes() - before
-        self.assertLess(grown, 48 * MIB)
+        self.assertLess(grown, 24 * MIB)
 
     async def test_refused_for_its_length(self) -> None:
         """A body that is announced as too long is refused before it is sent."""
@@ -369,7 +369,7 @@ class UploadTests(TlsCase):
     async def test_http1_upload(self) -> None:
         """HTTP/1.1 on TLS takes bodies as well."""
         registry = await self.serve({})
-        path, digest = self.content(24 * MIB)
+        path, digest = self.content(10 * MIB)
         url = self.url(registry, f"/v2/a/b/blobs/uploads/?digest={digest}")
         code, said, _ = await self.curl("--http1.1", *body_of(path), url)
         self.assertEqual((code, said[:2]), (0, ["201", "1.1"]))
@@ -431,7 +431,7 @@ class CleartextTests(TlsCase):
         for tls in (None, {}):
             registry = await self.serve(tls, http={"limits": {"stalltime": "1s"}})
             context = None if tls is None else self.context()
-            path, digest = self.content(48 * MIB)
+            path, digest = self.content(24 * MIB)
             where = f"/v2/a/b/blobs/uploads/?digest={digest}"
             scheme = "http" if tls is None else "https"
             await self.curl(*body_of(path), self.url(registry, where, scheme))

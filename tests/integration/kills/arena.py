@@ -18,6 +18,7 @@ from typing import IO
 import attrs
 import yaml
 
+from tests.integration.forked import ForkedInThread, shared_forkserver
 from tests.integration.kills import tree
 from tests.integration.kills.client import Client, Gone
 from tests.integration.kills.inspector import Inspector
@@ -43,6 +44,9 @@ LONGEST = {"offline": 0.5, "asked": 0.3, "loaded": 0.4, "command": 1.3, "patient
 #: Workers that are busy at the same time.
 WORKERS = 3
 
+#: A process that was started.
+Running = subprocess.Popen[bytes] | ForkedInThread
+
 #: Seconds that anything may take that does not hang.
 PATIENCE = 60.0
 
@@ -61,9 +65,9 @@ class Arena:
     model: Model = attrs.field(factory=Model)
     delay: float = 0.3
     counts: dict[str, int] = attrs.field(factory=dict)
-    _daemon: subprocess.Popen[bytes] | None = None
+    _daemon: Running | None = None
     _listening_at: float = 0.0
-    _running: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
+    _running: list[Running] = attrs.field(factory=list)
     _reported: bool = False
     _dice: random.Random = attrs.field(init=False)
     _pace: Pace = attrs.field(init=False)
@@ -284,9 +288,9 @@ class Arena:
             story = self.model.story(*(part for part in about if len(part) > 30))
             raise AssertionError("\n".join([*found, story]))
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> ForkedInThread:
         """Start the daemon; give it when it listens."""
-        daemon = self._spawn()
+        daemon = self._fork()
         for _ in range(int(PATIENCE / 0.02)):
             assert daemon.poll() is None, self._said()
             try:
@@ -298,15 +302,31 @@ class Arena:
         raise AssertionError(f"it does not listen: {self._said()}")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        arguments = ("-n", "--pidfile=", "registry", "-c", str(self.config))
-        return self._run([TWISTD, *arguments])
+        return self._run(self._daemon_argv)
+
+    def _fork(self) -> ForkedInThread:
+        """Start the daemon where it is not about the start, which takes less so."""
+        with self.log.open("wb") as log:
+            process = shared_forkserver().fork_in_thread(
+                self._daemon_argv, self._environment, str(self.directory), log.fileno()
+            )
+        self._running.append(process)
+        return process
+
+    @property
+    def _daemon_argv(self) -> list[str]:
+        return [TWISTD, "-n", "--pidfile=", "registry", "-c", str(self.config)]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "NO_PROXY": "*"}
 
     def _run(self, argv: list[str], **more: int | IO[bytes]) -> subprocess.Popen[bytes]:
         with self.log.open("wb" if argv[0] == TWISTD else "ab") as log:
             process = subprocess.Popen(
                 argv,
                 **{"stdout": log, "stderr": log, **more},
-                env={**os.environ, "NO_PROXY": "*"},
+                env=self._environment,
                 cwd=self.directory,
             )
         self._running.append(process)

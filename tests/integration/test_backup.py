@@ -21,7 +21,11 @@ IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 #: Stands before the real program: something is pushed between two steps.
-SLOWLY = '#!/bin/sh\nsleep 0.7\nPATH=%s exec %s "$@"\n'
+SLOWLY = """#!/bin/sh
+before=$(wc -c <"$PUSHED")
+until [ $(wc -c <"$PUSHED") -gt $((before + 1)) ]; do sleep 0.05; done
+PATH=%s exec %s "$@"
+"""
 
 
 def commands(name: str) -> str:
@@ -40,6 +44,8 @@ class Pusher:
 
     def __init__(self, case: IntegrationCase, registry: Registry) -> None:
         self.case, self.registry = case, registry
+        #: Has a byte for each that was pushed.
+        self.pushed = case.directory / "pushed"
         self.ends = False
         self.count = 0
         self.deletes = False
@@ -60,6 +66,8 @@ class Pusher:
             path = f"{self.registry.url}/v2/{name}/manifests/{latest['digest']}"
             response = await self.case.http.delete(path)
             self.case.assertEqual(response.code, 202)
+        with self.pushed.open("ab") as pushed:
+            pushed.write(b".")
 
     async def image(self, name: str) -> dict[str, Any]:
         layers = [await self.blob(name, os.urandom(20_000)) for _ in range(2)]
@@ -115,7 +123,7 @@ class BackupTests(IntegrationCase):
     async def sh(self, script: str, slowly: str = "") -> None:
         """Run commands as they stand on the page.
 
-        :param slowly: a program that begins late each time.
+        :param slowly: a program that waits each time until something was pushed.
         """
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {
@@ -124,6 +132,7 @@ class BackupTests(IntegrationCase):
             "BACKUP": str(self.directory / "backup"),
             "NEW": str(self.directory / "new"),
             "CONFIG": str(self.directory / "new.yml"),
+            "PUSHED": str(self.directory / "pushed"),
             "PATH": f"{self.wrapper(slowly, path)}:{path}" if slowly else path,
         }
         out, err, code = await getProcessOutputAndValue(
@@ -132,7 +141,7 @@ class BackupTests(IntegrationCase):
         self.assertEqual(code, 0, (out + err).decode())
 
     def wrapper(self, program: str, path: str) -> str:
-        """Give a directory with a program that begins late."""
+        """Give a directory with a program that waits for pushes."""
         place = self.directory / "bin"
         place.mkdir(exist_ok=True)
         file = place / program

@@ -31,9 +31,10 @@ LOGS = Path("_trial_temp")
 #: their time.
 AT_ONCE = (os.cpu_count() or 2) + 1
 
-#: Bytes of modules of unit tests that make a part: enough that starting it costs
-#: little, and not so much that all others wait for the last one.
-BUNDLE = 120_000
+#: Bytes of modules that make a part, of unit tests and of those with other processes:
+#: enough that its imports, two seconds of CPU time, cost little, and not so much that
+#: all others wait for the last one.
+UNIT_BYTES, INTEGRATION_BYTES = 240_000, 20_000
 
 #: Tests that try much of the same, or compare how long something takes. What they cover
 #: is covered by others; to measure it makes them half as long again, or wrong.
@@ -143,31 +144,32 @@ def modules_of(directory: Path) -> list[Path]:
 
 
 def integration() -> Iterator[Part]:
-    """Each module by itself: they wait for other processes much of their time."""
-    for module in modules_of(TOP / "integration"):
-        yield trial(f"integration.{module.stem}", [module])
+    """Few modules at a time: they take longer than their size tells."""
+    modules = modules_of(TOP / "integration")
+    for bundle in bundles(modules, INTEGRATION_BYTES):
+        yield trial(f"integration.{bundle[0].stem}", bundle)
 
 
 def unit() -> Iterator[Part]:
-    """All other modules, a few at a time, and of most of them what they cover."""
+    """All other modules, many at a time, and of most of them what they cover."""
     others = set(modules_of(TOP)) - set(modules_of(TOP / "integration"))
     unmeasured = {x for pattern in UNMEASURED for x in TOP.glob(pattern)} & others
     for modules, before in (
         (unmeasured, ()),
         (others - unmeasured, ("-m", "coverage", "run")),
     ):
-        for bundle in bundles(sorted(modules)):
+        for bundle in bundles(sorted(modules), UNIT_BYTES):
             yield trial(
                 f"unit.{bundle[0].parent.name}.{bundle[0].stem}", bundle, before
             )
 
 
-def bundles(modules: Iterable[Path]) -> Iterator[list[Path]]:
-    """Put modules together that are worth a process."""
+def bundles(modules: Iterable[Path], size: int) -> Iterator[list[Path]]:
+    """Put modules together that are worth a process: more bytes than a size."""
     bundle: list[Path] = []
     for module in modules:
         bundle.append(module)
-        if sum(x.stat().st_size for x in bundle) > BUNDLE:
+        if sum(x.stat().st_size for x in bundle) > size:
             yield bundle
             bundle = []
     if bundle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -12,7 +14,9 @@ from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.observe.metrics import Metrics
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content.inventory import Inventory
+from txregistry.storage.content.local_links import nobody
 from txregistry.storage.tree import layout
 
 _log = Logger(namespace="txregistry.assembly.expiry")
@@ -52,11 +56,16 @@ class Expiry:
 
 
 def assemble_expiry(
-    local: LocalRegistry, ttl: float, metrics: Metrics, clock: IReactorTime
+    local: LocalRegistry,
+    ttl: float,
+    metrics: Metrics,
+    clock: IReactorTime,
+    is_local: Callable[[RepositoryName], bool] = nobody,
 ) -> Expiry:
     """Put expiry together for a local registry.
 
     :param ttl: seconds after the last use; 0 for never.
+    :param is_local: tells which repositories no upstream has.
     """
     plan, ledger = expiry_plan(ttl, local), local.databases.ledger
     rebuild = Rebuild(
@@ -68,6 +77,7 @@ def assemble_expiry(
         local.partials,
         plan,
         clock,
+        is_local,
     )
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)

@@ -20,6 +20,7 @@ from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
+from txregistry.assembly.upstreams import local_repositories
 from txregistry.config.model import Log
 from txregistry.daemon.databases import Index, Ledger
 from txregistry.daemon.lock import DirectoryLock
@@ -68,7 +69,13 @@ def build_registry(
     storage, access = build_storage(context), build_access(context)
     local = storage.local
     secret = make_secret(config, local.driver.is_shared)
-    expiry = assemble_expiry(local, config.proxy.ttl, context.metrics, context.clock)
+    expiry = assemble_expiry(
+        local,
+        config.proxy.ttl,
+        context.metrics,
+        context.clock,
+        local_repositories(config.proxy),
+    )
     cache = _cache(context, storage)
     if cache is not None:
         tell_of_ttl(config.proxy.ttl, local)

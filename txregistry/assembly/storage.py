@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,6 +14,7 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.spool import make_spool
+from txregistry.assembly.upstreams import local_repositories
 from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
@@ -21,10 +23,12 @@ from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IConnected, IJournaled, IStorageDriver
 from txregistry.interfaces.expiry import ILedger
 from txregistry.observe.metrics import Metrics
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.caches.metered import MeteredDescriptors
 from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
+from txregistry.storage.content.local_links import LocalLinks, nobody
 from txregistry.storage.content.store import Content, make_content
 from txregistry.storage.gc.garbage import Collector
 from txregistry.storage.index.reconcile import Reconciler
@@ -74,11 +78,13 @@ class StorageOptions:
         that share the storage see it at once all the same.
     :ivar resumes_digests: the state of a digest is written beside an upload.
     :ivar stores_signatures: of schema 1, apart from the manifest.
+    :ivar is_local: tells which repositories of a cache no upstream has.
     """
 
     held_seconds: float = HELD_SECONDS
     resumes_digests: bool = True
     stores_signatures: bool = True
+    is_local: Callable[[RepositoryName], bool] = nobody
 
 
 @attrs.frozen
@@ -113,7 +119,13 @@ def assemble_storage(
     """
     caches = Caches(descriptors)
     content = make_content(
-        driver, caches, databases.ledger, databases.index, metrics, clock
+        driver,
+        caches,
+        databases.ledger,
+        LocalLinks(databases.ledger, options.is_local),
+        databases.index,
+        metrics,
+        clock,
     )
     reconciler = Reconciler(driver, TreeIndex(databases.index), turns)
     held_seconds = 0.0 if driver.is_shared else options.held_seconds
@@ -260,4 +272,5 @@ def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
         HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
         config.storage.resumabledigest.enabled and not config.proxy.is_cache,
         not config.compatibility.schema1.disablesignaturestore,
+        local_repositories(config.proxy),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.flow.rfc3339 import read_time, write_time
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
 from txregistry.spec.reference import RepositoryName
@@ -52,7 +52,7 @@ def write_state(entries: Iterable[Entry], plan: ExpiryPlan) -> bytes:
     """Write the blobs and manifests among the entries as a state file."""
     document = {}
     for entry in entries:
-        if entry.key.kind in _TYPES:
+        if entry.key.kind in _TYPES and entry.last_use < NEVER:
             key = f"{entry.key.repository}@{entry.key.reference}"
             document[key] = {
                 "Key": key,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -11,8 +13,9 @@ from txregistry.expiry.plan import BATCH, ExpiryPlan
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
-from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
+from txregistry.interfaces.expiry import NEVER, Entry, IInventory, ILedger
 from txregistry.interfaces.fills import IPartialBlobs
+from txregistry.spec.reference import RepositoryName
 
 #: Seconds after which partial blobs that no request resumed are deleted, and damaged
 #: content: the upstream has another copy.
@@ -27,16 +30,18 @@ class Rebuild:
     """Reads other records of stored content, and writes one for the Go registry.
 
     :param state_path: of ``scheduler-state.json`` on the driver.
+    :param is_local: tells which repositories no upstream has: theirs never expires.
     """
 
     _driver: IStorageDriver
     _state_path: str
-    _ledger: IExpiryLedger
+    _ledger: ILedger
     _inventory: IInventory
     _content: IContent
     _partials: IPartialBlobs
     _plan: ExpiryPlan
     _clock: IReactorTime
+    _is_local: Callable[[RepositoryName], bool]
     _log = Logger()
 
     def follow(self, plan: ExpiryPlan) -> None:
@@ -55,13 +60,9 @@ class Rebuild:
         # A ledger that is away, or begins anew, does so before the scan.
         await self._ledger.restore(entries=[])
         await self._import_state()
-        batch: list[Entry] = []
-        async for entry in self._inventory.found():
-            batch.append(attrs.evolve(entry, last_use=self._clock.seconds()))
-            if len(batch) >= BATCH:
-                await self._ledger.restore(entries=batch)
-                batch = []
-        await self._ledger.restore(entries=batch)
+        began = self._clock.seconds()
+        await self._record_links()
+        await self._measure(began)
         try:
             await self._sweep()
         except DriverError as error:
@@ -69,6 +70,43 @@ class Rebuild:
             self._log.warn(
                 "content without links is not searched for: {error}", error=str(error)
             )
+
+    @deferred
+    async def _record_links(self) -> None:
+        batch: list[Entry] = []
+        async for entry in self._inventory.found():
+            batch.append(entry)
+            if len(batch) >= BATCH:
+                await self._restore(batch)
+                batch = []
+        await self._restore(batch)
+
+    @deferred
+    async def _restore(self, batch: list[Entry]) -> None:
+        local = [entry for entry in batch if self._is_local(entry.key.repository)]
+        for entry in local:
+            # What was of an upstream until a restart is used for ever from now on.
+            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
+        now = self._clock.seconds()
+        rest = [
+            attrs.evolve(entry, last_use=now) for entry in batch if entry not in local
+        ]
+        await self._ledger.restore(entries=rest)
+
+    @deferred
+    async def _measure(self, began: float) -> None:
+        """Correct sizes of content that went, or was replaced, without the ledger.
+
+        :param began: content that was used since then may be about to be stored.
+        """
+        last = ""
+        while page := await self._ledger.contents(after=last, limit=BATCH):
+            last = page[-1].reference
+            found = {x.reference: await self._inventory.size(x.reference) for x in page}
+            wrong = {x.reference for x in page if found[x.reference] != x.size}
+            if wrong:
+                sizes = {reference: found[reference] for reference in wrong}
+                await self._ledger.measured(sizes=sizes, before=began)
 
     @deferred
     async def _sweep(self) -> None:

@@ -261,7 +261,7 @@ class TestHouse:
             self.metrics,
             self.clock,
             self.clock,
-            StorageOptions(),
+            StorageOptions(is_local=self.table.is_local),
             self.spool,
         )
         self.ledger = self.stored.databases.ledger
@@ -287,7 +287,9 @@ class TestHouse:
         )
 
     def _build_expiry(self) -> None:
-        expiry = assemble_expiry(self.stored, self.ttl, self.metrics, self.clock)
+        expiry = assemble_expiry(
+            self.stored, self.ttl, self.metrics, self.clock, self.table.is_local
+        )
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
 
     def timers(self) -> list[IDelayedCall]:

@@ -9,6 +9,7 @@ import attrs
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import (
     DriverError,
     FileStat,
@@ -79,12 +80,14 @@ class Inventory:
         key = _key(item.path)
         if key is None:
             return None
-        size = 0 if key.kind is Kind.TAG else await self._size(key.reference)
+        size = 0 if key.kind is Kind.TAG else await self.size(key.reference)
         return Entry(key, size, item.modified_at)
 
-    async def _size(self, digest: str) -> int:
+    @deferred
+    async def size(self, reference: str) -> int:
+        """Fire with the bytes of stored content; 0 if it is missing."""
         try:
-            found = await self._driver.stat(layout.blob_data(Digest.parse(digest)))
+            found = await self._driver.stat(layout.blob_data(Digest.parse(reference)))
         except PathNotFound:
             return 0  # a link without content still expires
         return found.size

@@ -12,6 +12,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.driver import Change, IStorageDriver, PathNotFound, PutFile
+from txregistry.interfaces.expiry import EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagStore, Tags
@@ -216,9 +217,13 @@ class LinkedManifests:
         old_style = await self._is_old_style(digest)
         revision = layout.revision(self._name, digest)
         await links.remove(revision, layout.REPOSITORIES)
+        self._content.unlinked(self._key(digest))
         if old_style:
             layer = layout.layer_link(self._name, digest)
             await links.remove(layer, layout.REPOSITORIES)
+
+    def _key(self, digest: Digest) -> EntryKey:
+        return EntryKey(self._name, Kind.MANIFEST, str(digest))
 
     @deferred
     async def _mount(self, digest: Digest) -> Manifest:
@@ -230,7 +235,7 @@ class LinkedManifests:
         self._content.pin(digest)
         link = layout.revision_link(self._name, digest)
         await Links(self._driver).write(link, digest)
-        self._content.use(digest)
+        self._content.linked(self._key(digest), digest)
         self._record(manifest)
         return manifest
 
@@ -264,7 +269,7 @@ class LinkedManifests:
         for tag in tags:
             changes += await tag_changes(links, self._name, tag, digest)
         await links.apply(changes)
-        self._content.use(digest)
+        self._content.linked(self._key(digest), digest)
         self._record(manifest, tags)
 
     @deferred

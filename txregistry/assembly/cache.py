@@ -23,6 +23,7 @@ from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
+from txregistry.proxy.passing import Passing
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.namespace import RemoteNamespace
@@ -64,11 +65,13 @@ class Shared:
 
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
+    :ivar passing: what becomes of what cannot be stored.
     """
 
     local: LocalRegistry
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
+    passing: Passing = attrs.field(factory=Passing)
 
 
 def assemble_cache(
@@ -154,6 +157,7 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         context.jitter,
         meter,
         proxy.stalltimeout,
+        shared.passing,
     )
     return Fills(
         downloads,

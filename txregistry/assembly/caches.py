@@ -19,12 +19,14 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstreams import names_of, upstream_table, upstreams_of
+from txregistry.config.cache import CacheSection
 from txregistry.config.proxy import Proxy
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.healing import Healer
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.router import UpstreamRouter
 from txregistry.remote.transport import TlsFiles
 
@@ -80,6 +82,7 @@ class Cache:
             tuple(changed),
             tuple(added),
             tuple(removed),
+            passes_through(context.config.cache),
         )
 
 
@@ -91,7 +94,8 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     :raise ValueError: the configuration cannot be used.
     """
     services = MultiService()
-    shared = Shared(local, _claims(context, local, redis, services))
+    passing = Passing(passes_through(context.config.cache))
+    shared = Shared(local, _claims(context, local, redis, services), passing=passing)
     proxy = context.config.proxy
     files = read_files(proxy)
     upstreams = {
@@ -103,6 +107,11 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     for upstream in upstreams.values():
         _adopt(services, upstream)
     return Cache(_namespace(proxy, shared, upstreams), upstreams, shared, services)
+
+
+def passes_through(cache: CacheSection) -> bool:
+    """Tell whether clients get what cannot be stored."""
+    return cache.onfull == "passthrough"
 
 
 def read_files(proxy: Proxy) -> Files:
@@ -147,15 +156,18 @@ class NextCache:
     """A cache with other settings, ready for :meth:`begin`.
 
     :ivar added: upstreams that are new.
+    :ivar passes_through: clients get what cannot be stored.
     """
 
     cache: Cache
     changed: tuple[NextUpstream, ...]
     added: tuple[CachedUpstream, ...]
     removed: tuple[CachedUpstream, ...]
+    passes_through: bool
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
+        self.cache.shared.passing.is_allowed = self.passes_through
         for upstream in self.changed:
             upstream.begin()
         for cached in self.removed:

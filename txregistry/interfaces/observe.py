@@ -23,6 +23,7 @@ class Count(Enum):
     FAILED = "failed"
     RESUMED = "resumed"
     DAMAGED = "damaged"
+    UNSTORED = "unstored"
 
 
 class Lookup(Enum):

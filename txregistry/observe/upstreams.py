@@ -23,6 +23,7 @@ _HELP = {
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
     Count.FAILED: "Failed downloads from the upstream",
     Count.RESUMED: "Downloads resumed with a range request",
+    Count.UNSTORED: "Content that the disk did not take, or had no room for",
     Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
 }
 

@@ -25,6 +25,8 @@ from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBl
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
 from txregistry.proxy.intake import Intake
+from txregistry.proxy.passed import BlobSource
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.stall import StallClock
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
@@ -44,6 +46,7 @@ class DownloadContext:
 
     :ivar partials: the growing files.
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar passing: what becomes of what cannot be stored.
     :ivar stall_seconds: a download fails after this long without a new byte, resumed
         or not.
     """
@@ -53,6 +56,7 @@ class DownloadContext:
     jitter: Callable[[], float]
     meter: IMeter
     stall_seconds: float = STALL_SECONDS
+    passing: Passing = attrs.field(factory=Passing)
 
 
 @attrs.define(eq=False)
@@ -79,6 +83,17 @@ class Download:
 
     def __attrs_post_init__(self) -> None:
         self._stall = StallClock(self._context.clock, self._context.stall_seconds)
+
+    @property
+    def passing(self) -> Passing:
+        """Return what becomes of it if it cannot be stored."""
+        return self._context.passing
+
+    @property
+    def blob_source(self) -> BlobSource:
+        """Return where it comes from, for whoever gets it without a file."""
+        context = self._context
+        return BlobSource(self._source, context.meter, context.clock, context.jitter)
 
     @deferred
     async def fetch(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
-from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.driver import DiskSpace, DriverError, IDiskSpace
 from txregistry.storagedriver.inmemory import MemoryDriver, MemoryWriter
 
 
@@ -52,12 +53,17 @@ class LimitedWriter(MemoryWriter):
     commit = flush
 
 
+@implementer(IDiskSpace)
 class LimitedDriver(MemoryDriver):
     """Holds at most ``room`` bytes, beside ``ballast`` that others write."""
 
     def __init__(self, clock: Clock, room: int) -> None:
         super().__init__(clock)
         self.room, self.ballast, self.number = room, 0, errno.ENOSPC
+
+    def space(self) -> Deferred[DiskSpace]:
+        free = max(0, self.room - self.used - self.ballast)
+        return succeed(DiskSpace(self.room, free))
 
     @property
     def used(self) -> int:

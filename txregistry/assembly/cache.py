@@ -14,6 +14,7 @@ from txregistry.assembly.upstream import upstream_agents
 from txregistry.assembly.upstreams import label_of
 from txregistry.config.proxy import Upstream
 from txregistry.daemon.preload import Preload
+from txregistry.interfaces.eviction import IRoom
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IMeter
@@ -21,6 +22,7 @@ from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
+from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
 from txregistry.proxy.passing import Passing
@@ -65,12 +67,14 @@ class Shared:
 
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
+    :ivar room: on the disk, for downloads.
     :ivar passing: what becomes of what cannot be stored.
     """
 
     local: LocalRegistry
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
+    room: IRoom = attrs.field(factory=EndlessRoom)
     passing: Passing = attrs.field(factory=Passing)
 
 
@@ -158,6 +162,7 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         meter,
         proxy.stalltimeout,
         shared.passing,
+        shared.room,
     )
     return Fills(
         downloads,

@@ -21,6 +21,7 @@ from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstreams import names_of, upstream_table, upstreams_of
 from txregistry.config.cache import CacheSection
 from txregistry.config.proxy import Proxy
+from txregistry.interfaces.eviction import IRoom
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
@@ -86,16 +87,20 @@ class Cache:
         )
 
 
-def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> Cache:
+def build_cache(
+    context: Context, local: LocalRegistry, redis: Redis | None, room: IRoom
+) -> Cache:
     """Build the cache of a configuration; sends no request yet.
 
+    :param room: on the disk, for downloads.
     :param redis: which nodes share, if others use the storage.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
     services = MultiService()
     passing = Passing(passes_through(context.config.cache))
-    shared = Shared(local, _claims(context, local, redis, services), passing=passing)
+    claims = _claims(context, local, redis, services)
+    shared = Shared(local, claims, room=room, passing=passing)
     proxy = context.config.proxy
     files = read_files(proxy)
     upstreams = {

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.assembly.storage import LocalRegistry
+from txregistry.assembly.upstreams import local_in
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.interfaces.eviction import IPinned
 from txregistry.observe.metrics import Metrics
-from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamTable
 from txregistry.storage.content.inventory import Inventory
-from txregistry.storage.content.local_links import nobody
 from txregistry.storage.tree import layout
 
 _log = Logger(namespace="txregistry.assembly.expiry")
@@ -60,12 +59,14 @@ def assemble_expiry(
     ttl: float,
     metrics: Metrics,
     clock: IReactorTime,
-    is_local: Callable[[RepositoryName], bool] = nobody,
+    table: UpstreamTable,
+    pinned: IPinned,
 ) -> Expiry:
     """Put expiry together for a local registry.
 
     :param ttl: seconds after the last use; 0 for never.
-    :param is_local: tells which repositories no upstream has.
+    :param table: tells which repositories no upstream has: theirs never expire.
+    :param pinned: what stays however long it is not used.
     """
     plan, ledger = expiry_plan(ttl, local), local.databases.ledger
     rebuild = Rebuild(
@@ -77,8 +78,9 @@ def assemble_expiry(
         local.partials,
         plan,
         clock,
-        is_local,
+        local_in(table),
     )
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
-    return Expiry(rebuild, ExpiryScheduler(clock, plan, ledger, reaper, rebuild))
+    scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild, pinned)
+    return Expiry(rebuild, scheduler)

@@ -14,7 +14,10 @@ from twisted.logger import Logger
 from txregistry.admin.commands import (
     CollectCommand,
     Command,
+    DiskCommand,
     HealthCommand,
+    PinCommand,
+    PinsCommand,
     RefusedCommand,
     ReloadCommand,
     VerifyCommand,
@@ -39,6 +42,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.reload import IReloader
@@ -77,6 +81,8 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
+    :ivar room: on the disk of a cache, for the control socket; ``None`` of a registry.
+    :ivar pins: images that are kept there.
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
     """
@@ -90,6 +96,8 @@ class Backend:
     access_log: ILines
     deliveries: NotificationState
     scrubber: IScrubber
+    room: IEvictionPlan | None
+    pins: IPinList
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
 
 
@@ -185,6 +193,11 @@ def _commands(
         # A cache need not have what it links: it is fetched when it is asked for.
         "verify": VerifyCommand(scrubber, looks_at_links=not is_cache),
     }
+    if backend.room is not None:
+        commands["disk"] = DiskCommand(backend.room)
+        commands["pin"] = PinCommand(backend.pins.pin)
+        commands["unpin"] = PinCommand(backend.pins.unpin)
+        commands["pins"] = PinsCommand(backend.pins)
     if not is_cache:
         is_shared = backend.local.driver.is_shared
         commands["collect"] = (

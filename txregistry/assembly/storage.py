@@ -14,7 +14,7 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.middleware import Chains, build_middleware
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.spool import make_spool
-from txregistry.assembly.upstreams import local_repositories
+from txregistry.assembly.upstreams import local_in, upstream_table
 from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
@@ -272,5 +272,5 @@ def _options(context: Context, driver: IStorageDriver) -> StorageOptions:
         HELD_SECONDS if IJournaled.providedBy(driver) else 0.0,
         config.storage.resumabledigest.enabled and not config.proxy.is_cache,
         not config.compatibility.schema1.disablesignaturestore,
-        local_repositories(config.proxy),
+        local_in(upstream_table(config.proxy)),
     )

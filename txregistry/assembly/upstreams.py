@@ -46,12 +46,12 @@ def upstream_table(proxy: Proxy) -> UpstreamTable:
     return UpstreamTable(named.pop(DEFAULT, None), named, _globs(proxy.local))
 
 
-def local_repositories(proxy: Proxy) -> Callable[[RepositoryName], bool]:
+def local_in(table: UpstreamTable) -> Callable[[RepositoryName], bool]:
     """Give what tells which repositories of a cache are local; of a registry, none.
 
     Nothing of a registry expires, so that nobody needs to know.
     """
-    return upstream_table(proxy).is_local if proxy.local else nobody
+    return table.is_local if table.local else nobody
 
 
 def names_of(key: str, upstream: Upstream) -> UpstreamNames:

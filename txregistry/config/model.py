@@ -132,7 +132,7 @@ class Config:
     http: Http = section(Http, "HTTP listener.", "2.0")
     proxy: Proxy = section(Proxy, "Upstream registry that is cached.", "2.1")
     cache: CacheSection = section(
-        CacheSection, "Disk of a cache: how much it may hold, and what of it stays."
+        CacheSection, "Disk of a cache; docs/full-disk.md tells more."
     )
     auth: Auth = section(
         Auth,

@@ -18,6 +18,7 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.eviction import IPinned
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
 
@@ -34,6 +35,7 @@ class ExpiryScheduler(Service):
     _ledger: IExpiryLedger
     _reaper: Reaper
     _rebuild: Rebuild
+    _pinned: IPinned
     _functions: Mapping[Kind, Expire] = attrs.field(init=False)
     _loop: LoopingCall = attrs.field(init=False)
     _looping: Deferred[LoopingCall] | None = None
@@ -63,6 +65,12 @@ class ExpiryScheduler(Service):
             self._loop.stop()
         if self._looping is not None:
             await self._looping
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the tree was scanned since the ledger was last lost."""
+        is_scanned = self._rebuilt_generation == self._ledger.generation
+        return self._rebuilding is None and is_scanned
 
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan, for existing entries too."""
@@ -98,6 +106,8 @@ class ExpiryScheduler(Service):
         while self.running and self._clock.seconds() - began < TICK_SECONDS:
             cutoff = self._plan.cutoff(self._clock.seconds())
             entries = await self._ledger.due(cutoff=cutoff, limit=BATCH)
+            if entries:
+                await self._pinned.renew()
             for entry in entries:
                 await self._expire(entry)
             if len(entries) < BATCH:
@@ -105,7 +115,7 @@ class ExpiryScheduler(Service):
 
     @deferred
     async def _expire(self, entry: Entry) -> None:
-        if self._reaper.is_in_use(entry):
+        if self._reaper.is_in_use(entry) or self._is_pinned(entry):
             self._ledger.touch(entry.key, self._clock.seconds())
             return
         if not await self._ledger.claim(entry=entry):
@@ -121,6 +131,12 @@ class ExpiryScheduler(Service):
         except Exception:
             self._log.failure("could not expire {key}", key=str(entry.key.reference))
             self._retry(entry)
+
+    def _is_pinned(self, entry: Entry) -> bool:
+        key = entry.key
+        if key.kind is Kind.TAG:
+            return self._pinned.holds_tag(str(key.repository), key.reference)
+        return self._pinned.holds(key.reference)
 
     def _retry(self, entry: Entry) -> None:
         """Keep an entry: it is due again, and tried, at the next tick."""

@@ -283,6 +283,25 @@ class IUncached(Interface):
         """Open a file; fail with ``PathNotFound`` or another ``DriverError``."""
 
 
+@attrs.frozen
+class DiskSpace:
+    """A file system, in bytes.
+
+    :ivar total: all that it has.
+    :ivar free: what this process may still write.
+    """
+
+    total: int
+    free: int
+
+
+class IDiskSpace(Interface):
+    """Optional: a driver that knows how much its file system has left."""
+
+    def space() -> Deferred[DiskSpace]:
+        """Fire with what is free now; fail with a ``DriverError``."""
+
+
 class IConnected(Interface):
     """Optional: a driver that asks others over the network."""
 

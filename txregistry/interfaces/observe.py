@@ -24,6 +24,8 @@ class Count(Enum):
     RESUMED = "resumed"
     DAMAGED = "damaged"
     UNSTORED = "unstored"
+    MADE_ROOM = "made_room"
+    MADE_ROOM_BYTES = "made_room_bytes"
 
 
 class Lookup(Enum):

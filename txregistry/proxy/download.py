@@ -20,10 +20,12 @@ from txregistry.interfaces.blobs import (
     IBlobService,
     IRemoteBlobReader,
 )
+from txregistry.interfaces.eviction import IReservation, IRoom
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
+from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.intake import Intake
 from txregistry.proxy.passed import BlobSource
 from txregistry.proxy.passing import Passing
@@ -46,6 +48,7 @@ class DownloadContext:
 
     :ivar partials: the growing files.
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar room: gives room on the disk.
     :ivar passing: what becomes of what cannot be stored.
     :ivar stall_seconds: a download fails after this long without a new byte, resumed
         or not.
@@ -57,6 +60,7 @@ class DownloadContext:
     meter: IMeter
     stall_seconds: float = STALL_SECONDS
     passing: Passing = attrs.field(factory=Passing)
+    room: IRoom = attrs.field(factory=EndlessRoom)
 
 
 @attrs.define(eq=False)
@@ -78,6 +82,8 @@ class Download:
     _partial: IPartialBlob | None = None
     _first_reader: IRemoteBlobReader | None = None
     _checkpointing: bool = False
+    _reservation: IReservation | None = None
+    _kept: int = 0
     _stall: StallClock = attrs.field(init=False)
     _log = Logger()
 
@@ -124,13 +130,34 @@ class Download:
             opened = await self._source.open(digest=self.digest)
             self._first_reader = cast(IRemoteBlobReader, opened)
         try:
+            if self._first_reader is not None:
+                await self._reserve(self._first_reader.descriptor.size)
             self._partial = await self._context.partials.open(digest=self.digest)
             self.file = await self._partial.reader()
+            if self._reservation is None:
+                known = self._partial.resumed
+                await self._reserve(None if known is None else known.size)
         except BaseException:
             if self._first_reader is not None:
                 self._first_reader.close()
             raise
         self.resumed_at = self._partial.size
+
+    @deferred
+    async def _reserve(self, size: int | None) -> None:
+        """Wait for room; fail with ``CacheFull`` if there is none.
+
+        :param size: as announced; the one that a manifest claims if it is not known.
+        """
+        wanted = self.state.expected if size is None else size
+        self._reservation = await self._context.room.reserve(
+            digest=self.digest, size=wanted or 0
+        )
+
+    def release(self) -> None:
+        """Give the room back that is not used; the last thing to do."""
+        if self._reservation is not None:
+            self._reservation.release(kept=self._kept)
 
     @deferred
     async def _fetch_verified(self) -> None:
@@ -236,6 +263,7 @@ class Download:
             raise SizeInvalid({"announced": size, "before": self.state.size})
         self.state.size = self.state.size if size is None else size
         self.state.validator = reader.validator or self.state.validator
+        await self._reserve_more(size)
         self.audience.announce()
         skip = self.state.written - start
         progressed = in_context(self._progress)
@@ -249,6 +277,13 @@ class Download:
             self._progress()
         if self.state.size is not None and not self.state.is_complete:
             raise UpstreamFailed({"reason": "ended early"})
+
+    @deferred
+    async def _reserve_more(self, size: int | None) -> None:
+        """Wait for room if the size was not known, or was another one."""
+        reservation = self._reservation
+        if reservation is not None and size is not None and size > reservation.size:
+            await reservation.grow(size=size)
 
     @deferred
     async def _release_end(self, partial: IPartialBlob) -> None:
@@ -266,6 +301,8 @@ class Download:
         if self._partial.size > self.state.written:
             self._stall.progressed()
         self.state.written = self._partial.size
+        if self._reservation is not None:
+            self._reservation.wrote(size=self.state.written)
         self.audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:
             self._checkpointing = True
@@ -306,6 +343,7 @@ class Download:
     async def keep(self) -> None:
         """Make a checkpoint, for a later attempt to resume. Never fails."""
         if self._partial is not None:
+            self._kept = max(self.state.size or 0, self._partial.size)
             await self._log_failure(self._checkpoint())
             await self._log_failure(self._partial.close())
 

@@ -109,6 +109,7 @@ class Fill:
             self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:
+            self._download.release()
             self._meter.fills(-1)
             self._has_ended = True
             self._close_unread()

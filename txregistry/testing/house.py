@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from txregistry import USER_AGENT
 from txregistry.assembly.cache import assemble_cache
+from txregistry.assembly.eviction import assemble_pins, assemble_room
 from txregistry.assembly.expiry import assemble_expiry
 from txregistry.assembly.storage import (
     LocalRegistry,
@@ -24,7 +25,12 @@ from txregistry.assembly.storage import (
     assemble_storage,
     open_databases,
 )
+from txregistry.assembly.upstreams import local_in
 from txregistry.auth.open import OpenAccess
+from txregistry.eviction.pinlist import PinList
+from txregistry.eviction.pinned import PinnedImages
+from txregistry.eviction.plan import SpacePlan
+from txregistry.eviction.room import Room
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
@@ -168,6 +174,11 @@ class TestHouse:
     registry_wire: Wire = attrs.field(init=False)
     recorder: Recorder = attrs.field(factory=Recorder)
     table: UpstreamTable = ONE_UPSTREAM
+    space: SpacePlan = SpacePlan()
+    pins: tuple[str, ...] = ()
+    pinned: PinnedImages = attrs.field(init=False)
+    pin_list: PinList = attrs.field(init=False)
+    room: Room = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.clock.seconds():
@@ -175,8 +186,8 @@ class TestHouse:
         self.metrics = Metrics("upstream.example")
         self._build_upstream()
         self._build_storage()
-        self._build_proxy()
         self._build_expiry()
+        self._build_proxy()
         self.site = RegistrySite(
             make_serving(
                 resource_of(self.api(self.proxy, Gate(), upstreams=self.table)),
@@ -261,7 +272,7 @@ class TestHouse:
             self.metrics,
             self.clock,
             self.clock,
-            StorageOptions(is_local=self.table.is_local),
+            StorageOptions(is_local=local_in(self.table)),
             self.spool,
         )
         self.ledger = self.stored.databases.ledger
@@ -271,7 +282,7 @@ class TestHouse:
 
     def _build_proxy(self) -> None:
         downloads = DownloadContext(
-            self.partials, self.clock, lambda: 0.5, self.metrics
+            self.partials, self.clock, lambda: 0.5, self.metrics, room=self.room
         )
         self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()
@@ -287,10 +298,21 @@ class TestHouse:
         )
 
     def _build_expiry(self) -> None:
+        pins = assemble_pins(self.stored, self.table, self.pins, self.clock)
+        self.pinned, self.pin_list = pins.pinned, pins.listed
         expiry = assemble_expiry(
-            self.stored, self.ttl, self.metrics, self.clock, self.table.is_local
+            self.stored, self.ttl, self.metrics, self.clock, self.table, self.pinned
         )
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
+        self.room = assemble_room(
+            self.stored,
+            self.space,
+            expiry.scheduler,
+            self.pinned,
+            lambda name: self.metrics,
+            self.metrics.space,
+            self.clock,
+        )
 
     def timers(self) -> list[IDelayedCall]:
         """Give what is to happen later, but for writing down what has begun."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 
 import attrs
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
 
 from tests.eviction.case import SIZE, RoomCase
 from tests.eviction.test_closure import image
+from txregistry.eviction.evictor import Evictor
 from txregistry.eviction.plan import SpacePlan
+from txregistry.eviction.room import Room
 from txregistry.expiry import ledger_sqlite
 from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.eviction import IEvictionPlan, IRoom, Limit, Stays
+from txregistry.interfaces.expiry import Stored
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import CacheFull
 from txregistry.spec.globs import Glob
@@ -176,6 +179,32 @@ class SizeTests(RoomCase):
         self.house.room.follow(SpacePlan(2 * SIZE), self.house.room._evictor.meter_of)
         self.house.clock.advance(5)
         self.assertEqual(self.stored(blobs), [False] * 3 + [True] * 2)
+
+    def test_much_to_delete(self) -> None:
+        """Downloads have their turns while much is deleted."""
+        blobs = [self.offer() for _ in range(5)]
+        for blob in blobs:
+            self.pull(blob)
+        room = self.house.room
+        evict, look = type(room._evictor).evict, type(room)._look
+        steps: list[str] = []
+
+        def slow(evictor: Evictor, stored: Stored) -> Deferred[int]:
+            self.house.clock.rightNow += 0.6
+            steps.append("delete")
+            return evict(evictor, stored)
+
+        def counted(found: Room) -> Deferred[bool]:
+            steps.append("turn")
+            return look(found)
+
+        self.patch(type(room._evictor), "evict", slow)
+        self.patch(type(room), "_look", counted)
+        room.follow(SpacePlan(SIZE), room._evictor.meter_of)
+        self.house.clock.advance(5)
+        turn = ["turn", "delete", "delete"]
+        self.assertEqual(steps[:6], turn * 2)
+        self.assertEqual(self.stored(blobs), [False] * 4 + [True])
 
     def test_ledger_that_cannot_be_written(self) -> None:
         """On a disk that is full to the last byte room can still be made."""

@@ -170,18 +170,6 @@ class SchedulerTests(ExpiryCase):
         self.pass_time(800)
         self.assertTrue(self.is_stored(self.blob))
 
-
-class _Endless:
-    async def found(self):
-        from twisted.internet.defer import Deferred
-
-        await Deferred()
-        yield None
-
-    async def orphans(self, before):
-        return
-        yield None
-
     def test_pinned_images_stay(self) -> None:
         """A pinned image keeps its tag, manifest and blobs, unpinned it goes."""
         layer = b"layer" * 10
@@ -201,3 +189,15 @@ class _Endless:
         self.pass_time(3 * TTL)
         left = [x for x in self.house.paths() if x != layout.PINS]
         self.assertEqual(left, [])
+
+
+class _Endless:
+    async def found(self):
+        from twisted.internet.defer import Deferred
+
+        await Deferred()
+        yield None
+
+    async def orphans(self, before):
+        return
+        yield None

@@ -44,12 +44,26 @@ class Candidates:
     _leases: ILeases
     _pinned: IPinned
     _is_filled: Callable[[Digest], bool]
+    _kept_to: Stored | None = None
+    _kept_since: float = 0.0
+
+    @deferred
+    async def start(self) -> Stored | None:
+        """Fire with where to begin: what comes before stays.
+
+        That is what a pass has found to stay since the pins were looked at. There may
+        be a hundred thousand pinned blobs that nobody has used for long.
+        """
+        await self._pinned.renew()
+        return self._kept_to if self._kept_since == self._pinned.since else None
+
+    def stay(self, to: Stored) -> None:
+        """Record that nothing goes of all that there is, up to some content."""
+        self._kept_to, self._kept_since = to, self._pinned.since
 
     @deferred
     async def page(self, after: Stored | None, limit: int = PAGE) -> CandidatePage:
         """Fire with what follows some content; fails as the ledger does."""
-        if after is None:
-            await self._pinned.renew()
         found: list[Stored] = await self._accounts.coldest(after=after, limit=limit)
         return CandidatePage(tuple((stored, self.stays(stored)) for stored in found))
 

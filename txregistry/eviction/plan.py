@@ -19,6 +19,11 @@ class SpacePlan:
     max_bytes: int = 0
     min_free: MinFree = MinFree()
 
+    @property
+    def has_limits(self) -> bool:
+        """Return whether there is anything to keep to."""
+        return bool(self.max_bytes or self.min_free)
+
     def keep_free(self, usage: SpaceUsage) -> int:
         """Return the bytes that stay free."""
         return 0 if usage.disk is None else self.min_free.of(usage.disk.total)

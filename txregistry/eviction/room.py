@@ -52,6 +52,10 @@ LOOK_SECONDS = 5.0
 #: Looks after which parts of blobs are measured again, as expiry deletes them as well.
 _LOOKS_PER_SCAN = 12
 
+#: Seconds for which blobs are deleted before others may have their turn, and for which
+#: one download waits for that.
+_SLICE_SECONDS, _WAIT_SECONDS = 1.0, 10.0
+
 #: How often room is made for one download, while others use what was to go.
 _ROUNDS = 3
 
@@ -136,6 +140,8 @@ class Room(Service):
 
     @deferred
     async def _make_room_for(self, more: int, size: int) -> None:
+        if not self._plan.has_limits:
+            return
         usage = await self._measure()
         if not self._plan.may_fit(usage, size):
             raise _no_room(size)
@@ -155,7 +161,7 @@ class Room(Service):
         try:
             if not self._is_ready() or not await self._can_free(shortage.size):
                 return False
-            await self._free(shortage)
+            await self._free(shortage, _WAIT_SECONDS)
         except (LedgerAway, sqlite3.Error, DriverError) as error:
             self._log.warn("no room can be made: {error}", error=str(error))
             return False
@@ -166,20 +172,23 @@ class Room(Service):
     async def look(self) -> None:
         """Measure, and make room if others have taken it; never fails."""
         with self._log.failuresHandled("the room is not looked at"):
-            await self._turn.run(self._look)
+            while await self._turn.run(self._look):
+                pass  # downloads have had their turns meanwhile
 
     @deferred
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Make room for a while; fire with whether there is more to delete."""
         if self._looks % _LOOKS_PER_SCAN == 0:
             found = await self._partials.found()
             self._reservations.found({part.digest: part.size for part in found})
         self._looks += 1
         usage = await self._measure()
-        shortage = self._plan.shortage(usage)
+        shortage, is_more = self._plan.shortage(usage), False
         if shortage is not None and self.running and self._is_ready():
-            await self._free(shortage)
+            is_more = await self._free(shortage, _SLICE_SECONDS)
             usage = await self._measure()
         self._meter.measured(usage, self._plan.max_bytes, self._plan.keep_free(usage))
+        return is_more
 
     @deferred
     async def _measure(self) -> SpaceUsage:
@@ -205,7 +214,8 @@ class Room(Service):
     @deferred
     async def _can_free(self, size: int) -> bool:
         """Fire with whether so many bytes could go, and delete nothing."""
-        found, last = sum(self._reservations.idle.values()), None
+        found = sum(self._reservations.idle.values())
+        last = await self._candidates.start()
         while found < size:
             page = await self._candidates.page(last)
             if page.last is None:
@@ -215,26 +225,42 @@ class Room(Service):
         return True
 
     @deferred
-    async def _free(self, shortage: Shortage) -> None:
-        """Delete until so many bytes are free, or nothing is left that may go."""
-        freed, last, count = 0, None, 0
-        while freed < shortage.size:
+    async def _free(self, shortage: Shortage, seconds: float) -> bool:
+        """Delete until so many bytes are free, or nothing is left that may go.
+
+        :return: fires with whether the time was over before.
+        """
+        until, freed = self._clock.seconds() + seconds, 0
+        last, only_kept = await self._candidates.start(), True
+        while freed < shortage.size and self._clock.seconds() < until:
             page = await self._candidates.page(last)
             if page.last is None:
+                freed += await self._drop_parts(shortage.size - freed)
                 break
-            for stored in page.going:
-                size = await self._evict(stored)
-                freed, count = freed + size, count + (size > 0)
-                if freed >= shortage.size:
-                    break
-            last = page.last
-        freed += await self._drop_parts(shortage.size - freed)
+            last, only_kept = page.last, only_kept and not page.going
+            if only_kept:
+                self._candidates.stay(page.last)
+            freed += await self._evict_some(page.going, shortage.size - freed, until)
+        is_late = freed < shortage.size and self._clock.seconds() >= until
+        self._tell(freed, shortage)
+        return is_late
+
+    def _tell(self, freed: int, shortage: Shortage) -> None:
         self._log.info(
-            "made room: {count} blobs, {freed} bytes in all, for {limit}",
-            count=count,
-            freed=freed,
+            "made room for {limit}: {freed} bytes of {size}",
             limit=shortage.limit.value,
+            freed=freed,
+            size=shortage.size,
         )
+
+    @deferred
+    async def _evict_some(self, going: list[Stored], size: int, until: float) -> int:
+        freed = 0
+        for stored in going:
+            if freed >= size or self._clock.seconds() >= until:
+                break
+            freed += await self._evict(stored)
+        return freed
 
     @deferred
     async def _evict(self, stored: Stored) -> int:
@@ -263,6 +289,7 @@ class Room(Service):
     async def preview(self, number: int) -> EvictionPreview:
         """Fire with what would go next; fails as the ledger does."""
         usage = await self._measure()
+        await self._candidates.start()
         page = await self._candidates.page(None, number)
         candidates = []
         for stored, stays in page.found:

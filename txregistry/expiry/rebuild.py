@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import attrs
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +23,15 @@ PARTIAL_SECONDS = 24 * 3600.0
 
 #: Seconds for which content without a link is left alone.
 ORPHAN_SECONDS = 3600.0
+
+#: Comes after all digests.
+_NOTHING = ("~", 0)
+
+
+async def _next(found: AsyncIterator[tuple[str, int]]) -> tuple[str, int]:
+    async for item in found:
+        return item
+    return _NOTHING
 
 
 @attrs.define(eq=False)
@@ -62,13 +71,15 @@ class Rebuild:
         await self._import_state()
         began = self._clock.seconds()
         await self._record_links()
-        await self._measure(began)
         try:
+            await self._measure(began)
             await self._sweep()
         except DriverError as error:
             # Expiry continues without it.
             self._log.warn(
-                "content without links is not searched for: {error}", error=str(error)
+                "content is not measured, and not searched for what has no links:"
+                " {error}",
+                error=str(error),
             )
 
     @deferred
@@ -99,14 +110,20 @@ class Rebuild:
 
         :param began: content that was used since then may be about to be stored.
         """
-        last = ""
+        found, at = self._inventory.contents(), ("", 0)
+        last, wrong = "", dict[str, int]()
         while page := await self._ledger.contents(after=last, limit=BATCH):
             last = page[-1].reference
-            found = {x.reference: await self._inventory.size(x.reference) for x in page}
-            wrong = {x.reference for x in page if found[x.reference] != x.size}
+            for stored in page:
+                # Both are sorted.
+                while at[0] < stored.reference:
+                    at = await _next(found)
+                size = at[1] if at[0] == stored.reference else 0
+                if size != stored.size:
+                    wrong[stored.reference] = size
             if wrong:
-                sizes = {reference: found[reference] for reference in wrong}
-                await self._ledger.measured(sizes=sizes, before=began)
+                await self._ledger.measured(sizes=wrong, before=began)
+                wrong = {}
 
     @deferred
     async def _sweep(self) -> None:

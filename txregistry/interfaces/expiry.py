@@ -164,8 +164,11 @@ class IInventory(Interface):
         ``last_use`` is when it was linked.
         """
 
-    def size(reference: str) -> Deferred[int]:
-        """Fire with the bytes of stored content by its digest; 0 if it is missing."""
+    def contents() -> AsyncIterator[tuple[str, int]]:
+        """Visit all content by digest, with its bytes; sorted, await each item.
+
+        Fails with a ``DriverError`` if some of it cannot be looked at.
+        """
 
     def orphans(before: float) -> AsyncIterator[Digest]:
         """Visit content that no repository links and nobody wrote since a time."""

@@ -9,7 +9,6 @@ import attrs
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import (
     DriverError,
     FileStat,
@@ -73,6 +72,15 @@ class Inventory:
             if _short(match["hex"]) not in linked:
                 yield Digest(match["algorithm"], match["hex"])
 
+    async def contents(self) -> AsyncIterator[tuple[str, int]]:
+        """Visit all content, in the order of the tree, which is that of digests.
+
+        Fails with a ``DriverError`` if a directory cannot be read.
+        """
+        async for item in self._driver.walk(path=layout.BLOBS, only=is_ours):
+            if match := _DATA.fullmatch(item.path):
+                yield f"{match['algorithm']}:{match['hex']}", item.size
+
     def _tell(self, error: DriverError) -> None:
         self._log.warn("skipped, as it cannot be read: {error}", error=str(error))
 
@@ -80,14 +88,12 @@ class Inventory:
         key = _key(item.path)
         if key is None:
             return None
-        size = 0 if key.kind is Kind.TAG else await self.size(key.reference)
+        size = 0 if key.kind is Kind.TAG else await self._size(key.reference)
         return Entry(key, size, item.modified_at)
 
-    @deferred
-    async def size(self, reference: str) -> int:
-        """Fire with the bytes of stored content; 0 if it is missing."""
+    async def _size(self, digest: str) -> int:
         try:
-            found = await self._driver.stat(layout.blob_data(Digest.parse(reference)))
+            found = await self._driver.stat(layout.blob_data(Digest.parse(digest)))
         except PathNotFound:
             return 0  # a link without content still expires
         return found.size

@@ -79,6 +79,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "proxy": (BELOW | {"flow/redis"}, CORE),
     "expiry": (BELOW | {"flow/redis"}, CORE | {"sqlite3"}),
     "images": (BELOW, CORE),
+    # A ledger in SQLite that cannot be asked is no reason to stop.
+    "eviction": (BELOW, CORE | {"sqlite3"}),
     "web": (BELOW, CORE | {"klein", "werkzeug"}),
     "auth": (BELOW, CORE | {"joserfc", "bcrypt", "cryptography"}),
     "admin": (BELOW, CORE),

@@ -1,4 +1,4 @@
-"""The ``verify`` and ``health`` commands of the control socket."""
+"""Commands of the control socket."""
 
 from __future__ import annotations
 
@@ -14,16 +14,30 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txregistry.admin.commands import (
+    MAX_CANDIDATES,
     CollectCommand,
     CommandRefused,
+    DiskCommand,
     HealthCommand,
     NoCollector,
     OfflineCommand,
+    PinCommand,
+    PinsCommand,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import ICollector
+from txregistry.interfaces.driver import DiskSpace
+from txregistry.interfaces.eviction import (
+    Candidate,
+    EvictionPreview,
+    Limit,
+    Shortage,
+    SpaceUsage,
+    Stays,
+)
+from txregistry.interfaces.expiry import Stored
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubFinding,
@@ -208,3 +222,56 @@ class VerifyTests(SynchronousTestCase):
         self.scrubs.done = failed(ScrubRefused("under way"))
         self.ask()
         self.assertEqual(self.answers(), [{"error": "under way"}])
+
+
+class DiskTests(SynchronousTestCase):
+    """The ``disk`` command, and those about pins."""
+
+    def setUp(self) -> None:
+        self.asked: list[Any] = []
+
+    def preview(self, number: int) -> Deferred[EvictionPreview]:
+        self.asked.append(number)
+        going = Candidate(Stored("sha256:1", 5, 2.0), ("a",), Stays.PINNED)
+        usage = SpaceUsage(1, disk=DiskSpace(10, 2))
+        shortage = Shortage(3, Limit.FREE)
+        return succeed(EvictionPreview(usage, 7, 2, shortage, (going,)))
+
+    def run_command(self, command: Any, **options: Any) -> Any:
+        return command.run(Requester("root"), options, print)
+
+    def test_disk(self) -> None:
+        """The whole plan, as JSON has it."""
+        report = self.successResultOf(self.run_command(DiskCommand(self), number=3))
+        self.assertEqual(self.asked, [3])
+        self.assertEqual(json.loads(json.dumps(report))["limit"], 7)
+        self.assertEqual(report["shortage"]["limit"], "cache.minfree")
+        (candidate,) = report["candidates"]
+        self.assertEqual(candidate["stays"], "belongs to a pinned image")
+        self.assertEqual(candidate["stored"]["reference"], "sha256:1")
+
+    def test_number(self) -> None:
+        """There is a default, and a bound."""
+        self.successResultOf(self.run_command(DiskCommand(self)))
+        self.assertEqual(self.asked, [20])
+        too_many = self.run_command(DiskCommand(self), number=MAX_CANDIDATES + 1)
+        self.failureResultOf(too_many, CommandRefused)
+
+    def test_pin(self) -> None:
+        """A change is told, and what is malformed refused."""
+
+        def change(pattern: str) -> Deferred[bool]:
+            if not pattern:
+                return failed(ValueError("is empty"))
+            return succeed(pattern == "new")
+
+        for pattern, changed in (("new", True), ("old", False)):
+            done = self.run_command(PinCommand(change), pattern=pattern)
+            self.assertEqual(self.successResultOf(done), {"changed": changed})
+        self.failureResultOf(self.run_command(PinCommand(change)), CommandRefused)
+
+    def test_pins(self) -> None:
+        """All that were pinned so."""
+        self.patterns = lambda: succeed(("a", "b"))
+        done = self.run_command(PinsCommand(self))
+        self.assertEqual(self.successResultOf(done), {"patterns": ["a", "b"]})

@@ -12,6 +12,7 @@ from txregistry.assembly.caches import Cache, build_cache, read_files
 from txregistry.assembly.context import Context, make_context
 from txregistry.config.read import read_config
 from txregistry.interfaces.observe import Count
+from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.healing import Healer
 from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.errors import Denied, NameUnknown
@@ -35,7 +36,7 @@ class CachesCase(SynchronousTestCase):
 
     def cache(self, **proxy: Any) -> Cache:
         self.current = self.context(**proxy)
-        return build_cache(self.current, self.stored, None)
+        return build_cache(self.current, self.stored, None, EndlessRoom())
 
     def changed(self, cache: Cache, **proxy: Any) -> Cache:
         """Apply another configuration, as a reload does."""

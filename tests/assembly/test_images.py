@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.assembly.test_caches import TWO, CachesCase
+from txregistry.assembly.eviction import assemble_pins
 from txregistry.assembly.expiry import assemble_expiry, expiry_plan
 from txregistry.assembly.images import build_images
 from txregistry.interfaces.images import ImagesRefused
@@ -17,7 +18,10 @@ class BuildTests(CachesCase):
         self.caches = self.cache(**TWO)
         context, proxy = self.current, self.current.config.proxy
         plan = expiry_plan(proxy, self.stored)
-        self.expiry = assemble_expiry(self.stored, plan, context.metrics, context.clock)
+        pins = assemble_pins(self.stored, self.caches.current.table, (), context.clock)
+        self.expiry = assemble_expiry(
+            self.stored, plan, context.metrics, context.clock, pins.pinned
+        )
         self.images = build_images(context, self.stored, self.caches, self.expiry)
 
     def test_reload(self) -> None:

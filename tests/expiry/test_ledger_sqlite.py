@@ -83,6 +83,46 @@ class LedgerFileTests(SynchronousTestCase):
             found = self.ledger.confirmed_at(key=key, what="it")
             self.assertEqual(self.successResultOf(found), at)
 
+    def test_claims_on_a_full_disk(self) -> None:
+        """Room can be made where nothing can be written; a use still counts."""
+        digest, used = Digest.of(b"x"), Digest.of(b"used")
+        first = self.add(str(digest), 1.0)
+        second = self.add(str(used), 1.0)
+        self.successResultOf(self.ledger.flush())
+
+        def refuse(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patched = self.patch(ledger_sqlite, "_claim", refuse)
+        self.assertTrue(self.successResultOf(self.ledger.claim(entry=first)))
+        self.ledger.touch(second.key, 2.0)
+        written = self.patch(ledger_sqlite, "_write", refuse)
+        self.assertFalse(self.successResultOf(self.ledger.claim(entry=second)))
+        self.assertEqual(self.successResultOf(self.ledger.holders(digest)), set())
+        self.assertEqual(self.successResultOf(self.ledger.held(digest)), [])
+        (kept,) = self.successResultOf(self.ledger.held(used))
+        self.assertEqual(kept.last_use, 2.0)
+        patched.restore()
+        written.restore()
+        self.assertEqual(self.successResultOf(self.ledger.stored()), 1)
+
+    def test_a_file_without_accounts(self) -> None:
+        """The file of an earlier release is counted when it is opened."""
+        self.add("x", 1.0)
+        self.add("x", 2.0, "b")
+        self.add("y", 3.0)
+        self.successResultOf(self.ledger.close())
+        with sqlite3.connect(self.path) as db:
+            for kind, name in db.execute(
+                "SELECT type, name FROM sqlite_schema WHERE type = 'trigger' UNION"
+                " SELECT type, name FROM sqlite_schema"
+                " WHERE name IN ('contents', 'accounts')"
+            ).fetchall():
+                db.execute(f"DROP {kind} IF EXISTS {name}")
+        self.assertEqual(self.successResultOf(self.ledger.stored()), 2)
+        (found, _) = self.successResultOf(self.ledger.coldest(None, 9))
+        self.assertEqual((found.reference, found.last_use), ("x", 2.0))
+
     def test_corrupt_file_is_set_aside(self) -> None:
         """A file that is no database is kept beside, and a new one begun."""
         self.add("x", 1.0)

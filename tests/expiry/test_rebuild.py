@@ -6,7 +6,9 @@ import json
 
 from tests.expiry.test_expiry import TTL, ExpiryCase
 from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -113,6 +115,48 @@ class RebuildTests(ExpiryCase):
         (entry,) = self.ok(again.ledger.entries())
         self.assertAlmostEqual(self.house.clock.seconds() - entry.last_use, 500, 0)
 
+    def stored(self) -> int:
+        return self.ok(self.house.ledger.stored())
+
+    def test_sizes_are_corrected(self) -> None:
+        """What has gone, or was never measured, is counted as it is."""
+        self.house.get(self.target)
+        other = self.house.upstream.add_blob("a", b"other" * 10)
+        self.house.get(f"/v2/a/blobs/{other}")
+        self.assertEqual(self.stored(), len(self.content) + 50)
+        self.ok(self.house.driver.delete(layout.blob_data(other)))
+        self.pass_time(10)
+        self.ok(self.house.rebuild.run())
+        self.assertEqual(self.stored(), len(self.content))
+        (entry,) = self.ok(self.house.ledger.held(digest=self.blob))
+        self.ok(self.house.ledger.measured({entry.key.reference: 7}, before=1e12))
+        self.assertEqual(self.stored(), 7)
+        self.ok(self.house.rebuild.run())
+        self.assertEqual(self.stored(), len(self.content))
+
+    def test_many_sizes(self) -> None:
+        """Whatever is missing or wrong among many is found, page by page."""
+        digests = []
+        for number in range(250):
+            content = b"%d" % number * 10
+            digest = self.house.upstream.add_blob("a", content)
+            self.house.get(f"/v2/a/blobs/{digest}")
+            digests.append(digest)
+        self.pass_time(10)
+        before = self.stored()
+        for digest in digests[::7]:
+            self.ok(self.house.driver.delete(layout.blob_data(digest)))
+        lost = sum(len(b"%d" % number * 10) for number in range(0, 250, 7))
+        self.ok(self.house.rebuild.run())
+        self.assertEqual(self.stored(), before - lost)
+
+    def test_what_is_new_is_not_measured(self) -> None:
+        """A manifest is recorded before it is stored: it is counted meanwhile."""
+        key = EntryKey(RepositoryName("a"), Kind.MANIFEST, str(Digest.of(b"new")))
+        self.house.ledger.add(Entry(key, 3, self.house.clock.seconds()))
+        self.ok(self.house.rebuild.run())
+        self.assertEqual(self.stored(), 3)
+
     def test_no_expiry(self) -> None:
         """Where nothing expires, no state file is written."""
         house = TestHouse(ttl=0.0)
@@ -129,6 +173,10 @@ class RebuildTests(ExpiryCase):
             """An inventory of a tree with a directory that cannot be read."""
 
             async def found(self):
+                return
+                yield None
+
+            async def contents(self):
                 return
                 yield None
 

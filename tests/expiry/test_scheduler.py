@@ -7,6 +7,7 @@ import json
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
+from tests.eviction.test_closure import image
 from tests.expiry.test_expiry import TTL, ExpiryCase
 from txregistry.expiry import scheduler as module
 from txregistry.expiry.ledger_sqlite import SqliteLedger
@@ -15,6 +16,7 @@ from txregistry.expiry.scheduler import ExpiryScheduler
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Kind, LedgerAway
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.content.damage import Damage
 from txregistry.storage.content.inventory import Inventory
 from txregistry.storage.tree import layout
@@ -202,6 +204,26 @@ class SchedulerTests(ExpiryCase):
         self.assertFalse(self.ok(self.house.ledger.claim(entry=entry)))
         self.pass_time(800)
         self.assertTrue(self.is_stored(self.blob))
+
+    def test_pinned_images_stay(self) -> None:
+        """A pinned image keeps its tag, manifest and blobs, unpinned it goes."""
+        layer = b"layer" * 10
+        blob = self.house.upstream.add_blob("a", layer)
+        digest = self.house.upstream.add_manifest("a", image(layer), "v1")
+        self.ok(self.house.pin_list.pin("upstream.example/a:v1"))
+        self.house.get("/v2/a/manifests/v1")
+        self.house.get(f"/v2/a/blobs/{blob}")
+        self.house.get(self.target)
+        self.pass_time(3 * TTL)
+        self.assertFalse(self.is_stored(self.blob))
+        self.assertTrue(self.is_stored(blob))
+        self.assertTrue(self.is_stored(digest))
+        link = layout.tag_current(RepositoryName("a"), Tag.parse("v1"))
+        self.assertIn(link, self.house.paths())
+        self.ok(self.house.pin_list.unpin("upstream.example/a:v1"))
+        self.pass_time(3 * TTL)
+        left = [x for x in self.house.paths() if x != layout.PINS]
+        self.assertEqual(left, [])
 
 
 class _Endless:

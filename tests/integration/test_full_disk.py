@@ -53,18 +53,36 @@ class FullDiskTests(IntegrationCase):
         return response.headers.getRawHeaders("Location")[0]
 
     async def test_miss_without_room(self) -> None:
-        """What a cache cannot keep is an error that says so, and comes with room."""
+        """What a cache cannot keep comes from the upstream, be it only the rest."""
         upstream, url = self.fake_upstream()
         content = os.urandom(SIZE)
         digest = upstream.add_blob("a", content)
         cache = await self.cache(url)
         target = f"{cache.url}/v2/a/blobs/{digest}"
+        for room in (ROOM, 512):
+            prlimit(cache.process.pid, RLIMIT_FSIZE, (room, RLIM_INFINITY))
+            code, _, body = await self.get(target)
+            self.assertEqual((code, body == content), (200, True))
+        self.assertEqual(list((cache.root / "txregistry/fills").rglob("data")), [])
+        self.assertIn("File too large", cache.process.text())
+
+    async def test_miss_that_is_refused(self) -> None:
+        """By configuration it is an error that says so, and comes with room."""
+        upstream, url = self.fake_upstream()
+        content = os.urandom(SIZE)
+        digest = upstream.add_blob("a", content)
+        cache = await self.cache(url, merge={"cache": {"onfull": "refuse"}})
+        target = f"{cache.url}/v2/a/blobs/{digest}"
         prlimit(cache.process.pid, RLIMIT_FSIZE, (512, RLIM_INFINITY))
         code, _, body = await self.get(target)
-        self.assertEqual(code, 503, body)
+        self.assertEqual(code, 503, body[:1000])
         self.assertEqual(json.loads(body)["errors"][0]["code"], "UNAVAILABLE")
         prlimit(cache.process.pid, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
-        code, _, body = await self.get(target)
+        for _ in range(100):
+            code, _, body = await self.get(target)
+            if code == 200:
+                break
+            await sleep(0.2)
         self.assertEqual((code, body == content), (200, True))
 
 

@@ -16,7 +16,7 @@ from txregistry.interfaces.blobs import IBlobReader
 from txregistry.proxy.follower import Follower
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import UpstreamFailed
+from txregistry.spec.errors import CacheFull, UpstreamFailed
 
 CONTENT = os.urandom(100)
 DIGEST = Digest.of(CONTENT)
@@ -47,7 +47,15 @@ class FollowerTests(SynchronousTestCase):
 
     def follow(self, size: int | None) -> Follower:
         descriptor = Descriptor(DIGEST, size)
-        return Follower(descriptor, self.file, self.visible_past, self.leave)
+        return Follower(
+            descriptor, self.file, self.visible_past, self.leave, self.rescue
+        )
+
+    def rescue(
+        self, consumer: IConsumer, offset: int, end: int | None
+    ) -> Deferred[None]:
+        consumer.write(CONTENT[offset:end])
+        return succeed(None)
 
     def leave(self) -> None:
         self.left += 1
@@ -67,6 +75,16 @@ class FollowerTests(SynchronousTestCase):
     def test_provides_the_interface(self) -> None:
         """It is an open blob."""
         verifyObject(IBlobReader, self.follower)
+
+    def test_rescued(self) -> None:
+        """Where the disk has stopped the fill, the rest comes from elsewhere."""
+        done = self.follower.read(self.taken)
+        self.show(30)
+        ((offset, waiter),) = self.waiting
+        self.assertEqual(offset, 30)
+        waiter.errback(Failure(CacheFull()))
+        self.assertIsNone(self.successResultOf(done))
+        self.assertEqual(self.taken.content, CONTENT)
 
     def test_size(self) -> None:
         """It is that of the blob, or 0 while that is not known."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.several import Several, table
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
 from txregistry.interfaces.namespace import IBlobFinder, INamespace
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_MANIFEST
@@ -235,15 +235,29 @@ class LocalTests(RouterCase):
             self.assertEqual(counted, 1, label)
 
     def test_expiry_after_a_restart(self) -> None:
-        """The scan of the tree leaves local content out of the ledger."""
+        """The scan of the tree records local content as used for ever."""
         self.push("team/b", b"own")
         self.blob("corp")
         house = self.several.house
         again = TestHouse(clock=house.clock, driver=house.driver, table=table())
         again.scheduler.startService()
         self.addCleanup(again.scheduler.stopService)
-        (entry,) = self.successResultOf(again.ledger.entries())
-        self.assertEqual(entry.key.repository.text, "corp/org/app")
+        uses = {
+            entry.key.repository.text: entry.last_use
+            for entry in self.successResultOf(again.ledger.entries())
+        }
+        self.assertEqual(uses["team/b"], NEVER)
+        self.assertLess(uses["corp/org/app"], NEVER)
+
+    def test_became_cached(self) -> None:
+        """What an earlier configuration had as local begins its life at a restart."""
+        house = TestHouse(table=table())
+        key = EntryKey(RepositoryName("corp/a"), Kind.TAG, "v1")
+        house.ledger.add(Entry(key, 0, NEVER))
+        house.scheduler.startService()
+        self.addCleanup(house.scheduler.stopService)
+        (entry,) = self.successResultOf(house.ledger.entries())
+        self.assertEqual(entry.last_use, house.clock.seconds())
 
     def test_became_local(self) -> None:
         """What an earlier configuration cached stays when it is local now."""
@@ -254,7 +268,8 @@ class LocalTests(RouterCase):
         house.ledger.add(Entry(key, 0, house.clock.seconds()))
         for _ in range(70):
             house.clock.advance(60)
-        self.assertEqual(self.successResultOf(house.ledger.entries()), [])
+        (entry,) = self.successResultOf(house.ledger.entries())
+        self.assertEqual(entry.last_use, NEVER)
         self.assertEqual(
             house.count(
                 "registry_proxy_evicted_total", type="tag", upstream="upstream.example"

@@ -170,3 +170,26 @@ class NamesTests(SynchronousTestCase):
         default = UpstreamNames(DEFAULT, ("h",), deny=globs("**"))
         error = self.assertRaises(Denied, default.check, name("a"))
         self.assertEqual(error.detail["rule"], "proxy.deny: **")
+
+
+class CalledTests(SynchronousTestCase):
+    """What clients call a stored repository."""
+
+    def called(self, stored: str) -> list[str]:
+        return list(TABLE.called(name(stored)))
+
+    def test_hub(self) -> None:
+        """An official image of Docker Hub has its short name as well."""
+        called = self.called("library/alpine")
+        self.assertEqual(called[0], "library/alpine")
+        for expected in ("docker.io/library/alpine", "docker.io/alpine", "alpine"):
+            self.assertIn(expected, called)
+        self.assertNotIn("alpine/git", self.called("alpine/git")[1:])
+
+    def test_others(self) -> None:
+        """One of another upstream is called by each of its hosts; a local one as is."""
+        self.assertEqual(
+            self.called("corp/base"),
+            ["corp/base", "registry.corp.example:5000/base", "corp/base"],
+        )
+        self.assertEqual(self.called("team/app"), ["team/app"])

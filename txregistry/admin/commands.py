@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Protocol
 
 import attrs
@@ -18,6 +19,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.reload import IReloader, ReloadRefused
 from txregistry.interfaces.scrub import (
@@ -28,6 +30,9 @@ from txregistry.interfaces.scrub import (
 )
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.reference import RepositoryName
+
+#: Blobs that ``disk`` tells of unless asked for more, and at most.
+CANDIDATES, MAX_CANDIDATES = 20, 1000
 
 #: Called with progress: a mapping that can be written as JSON.
 Tell = Callable[[Mapping[str, Any]], None]
@@ -155,6 +160,69 @@ class ReloadCommand:
             return attrs.asdict(await self._reloader.reload(who=who))
         except ReloadRefused as error:
             raise CommandRefused(str(error)) from error
+
+
+@attrs.frozen
+class DiskCommand:
+    """``disk``: what a cache takes, and what would go next; deletes nothing.
+
+    Options: ``number`` of candidates. The report is an :class:`EvictionPreview`, with
+    the keys of the limits and the reasons to stay as texts.
+    """
+
+    _plan: IEvictionPlan
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Look, and delete nothing."""
+        number = int(options.get("number") or CANDIDATES)
+        if not 0 < number <= MAX_CANDIDATES:
+            raise CommandRefused(f"number: expected 1 to {MAX_CANDIDATES}")
+        preview = await self._plan.preview(number=number)
+        return attrs.asdict(preview, value_serializer=_plain)
+
+
+def _plain(_: object, __: object, value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+@attrs.frozen
+class PinCommand:
+    """``pin`` and ``unpin``: an image stays, or does no more for this pattern.
+
+    Options: ``pattern``. The report says whether anything has ``changed``.
+
+    :ivar change: of the list of pins.
+    """
+
+    _change: Callable[[str], Deferred[bool]]
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Change the list."""
+        try:
+            changed = await self._change(str(options.get("pattern") or ""))
+        except ValueError as error:
+            raise CommandRefused(f"pattern: {error}") from error
+        return {"changed": changed}
+
+
+@attrs.frozen
+class PinsCommand:
+    """``pins``: no options; the report has ``patterns`` that were pinned so."""
+
+    _pins: IPinList
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Tell them."""
+        return {"patterns": list(await self._pins.patterns())}
 
 
 @attrs.frozen

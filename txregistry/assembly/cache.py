@@ -15,6 +15,7 @@ from txregistry.assembly.upstreams import label_of
 from txregistry.config.proxy import Exec, Upstream
 from txregistry.daemon.preload import Preload
 from txregistry.flow.shared_rate import SharedRate
+from txregistry.interfaces.eviction import IRoom
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IMeter
@@ -23,8 +24,10 @@ from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import make_cache_context
 from txregistry.proxy.download import DownloadContext
+from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
+from txregistry.proxy.passing import Passing
 from txregistry.remote.client import UpstreamAgents, UpstreamClient
 from txregistry.remote.connections import KeepAlivePool
 from txregistry.remote.mirrors import MirroredNamespace
@@ -76,12 +79,16 @@ class Shared:
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
     :ivar offline: whether any of them may be asked.
+    :ivar room: on the disk, for downloads.
+    :ivar passing: what becomes of what cannot be stored.
     """
 
     local: LocalRegistry
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
     offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
+    room: IRoom = attrs.field(factory=EndlessRoom)
+    passing: Passing = attrs.field(factory=Passing)
 
 
 def assemble_cache(
@@ -220,6 +227,8 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
         meter,
         SharedRate(context.reactor, proxy.maxrate),
         proxy.stalltimeout,
+        shared.passing,
+        shared.room,
     )
     return Fills(
         downloads,

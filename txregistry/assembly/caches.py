@@ -19,13 +19,16 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstreams import names_of, upstream_table, upstreams_of
+from txregistry.config.cache import CacheSection
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.upstreams import UpstreamKeys
+from txregistry.interfaces.eviction import IRoom
 from txregistry.interfaces.fills import IDownloadClaims
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.scrub import IHealer
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.healing import Healer
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.router import UpstreamRouter
 from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.transport import TlsFiles
@@ -103,21 +106,26 @@ class Cache:
             tuple(removed),
             table,
             proxy.offline,
+            passes_through(context.config.cache),
         )
 
 
-def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> Cache:
+def build_cache(
+    context: Context, local: LocalRegistry, redis: Redis | None, room: IRoom
+) -> Cache:
     """Build the cache of a configuration; sends no request yet.
 
+    :param room: on the disk, for downloads.
     :param redis: which nodes share, if others use the storage.
     :raise OSError: a file that the configuration names cannot be read.
     :raise ValueError: the configuration cannot be used.
     """
     services = MultiService()
+    passing = Passing(passes_through(context.config.cache))
     proxy = context.config.proxy
     offline = OfflineSwitch(proxy.offline, context.metrics.offline)
     claims = _claims(context, local, redis, services)
-    shared = Shared(local, claims, offline=offline)
+    shared = Shared(local, claims, offline=offline, room=room, passing=passing)
     files = read_files(proxy)
     upstreams = {
         key: build_upstream(context, names_of(key, settings), settings, found, shared)
@@ -131,6 +139,11 @@ def build_cache(context: Context, local: LocalRegistry, redis: Redis | None) -> 
     keys.setServiceParent(services)
     current = Current(*_namespace(proxy, shared, upstreams))
     return Cache(current.namespace, upstreams, shared, services, keys, current)
+
+
+def passes_through(cache: CacheSection) -> bool:
+    """Tell whether clients get what cannot be stored."""
+    return cache.onfull == "passthrough"
 
 
 def read_files(proxy: Proxy) -> Files:
@@ -177,6 +190,7 @@ class NextCache:
 
     :ivar added: upstreams that are new.
     :ivar offline: whether the configuration has no upstream asked.
+    :ivar passes_through: clients get what cannot be stored.
     """
 
     cache: Cache
@@ -185,10 +199,12 @@ class NextCache:
     removed: tuple[CachedUpstream, ...]
     table: UpstreamTable
     offline: bool
+    passes_through: bool
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
         self.cache.shared.offline.follow(self.offline)
+        self.cache.shared.passing.is_allowed = self.passes_through
         for upstream in self.changed:
             upstream.begin()
         for cached in self.removed:

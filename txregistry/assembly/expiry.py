@@ -7,13 +7,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from txregistry.assembly.storage import LocalRegistry
-from txregistry.assembly.upstreams import upstream_table
+from txregistry.assembly.upstreams import local_in, upstream_table
 from txregistry.config.fields import spoken_duration
 from txregistry.config.proxy import Proxy
-from txregistry.expiry.plan import ExpiryPlan, keep_nothing
+from txregistry.expiry.plan import ExpiryPlan
 from txregistry.expiry.reaper import Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.interfaces.eviction import IPinned
 from txregistry.observe.metrics import Metrics
 from txregistry.storage.content.inventory import Inventory
 from txregistry.storage.tree import layout
@@ -28,7 +29,7 @@ _NO_EFFECT = (
 
 def expiry_plan(proxy: Proxy, local: LocalRegistry) -> ExpiryPlan:
     """Give when things expire: never where others use them, whose uses are unknown."""
-    is_kept = upstream_table(proxy).is_local if proxy.local else keep_nothing
+    is_kept = local_in(upstream_table(proxy))
     if not knows_uses(local):
         return ExpiryPlan(0.0, is_kept=is_kept)
     others = {key: upstream.ttl for key, upstream in proxy.upstreams.items()}
@@ -77,9 +78,16 @@ class Expiry:
 
 
 def assemble_expiry(
-    local: LocalRegistry, plan: ExpiryPlan, metrics: Metrics, clock: IReactorTime
+    local: LocalRegistry,
+    plan: ExpiryPlan,
+    metrics: Metrics,
+    clock: IReactorTime,
+    pinned: IPinned,
 ) -> Expiry:
-    """Put expiry together for a local registry."""
+    """Put expiry together for a local registry.
+
+    :param pinned: what stays however long it is not used.
+    """
     ledger, inventory = local.databases.ledger, Inventory(local.driver, local.content)
     rebuild = Rebuild(
         local.driver,
@@ -93,5 +101,5 @@ def assemble_expiry(
     )
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
-    scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild)
+    scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild, pinned)
     return Expiry(rebuild, scheduler, reaper, inventory)

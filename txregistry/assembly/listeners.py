@@ -14,9 +14,12 @@ from twisted.logger import Logger
 from txregistry.admin.commands import (
     CollectCommand,
     Command,
+    DiskCommand,
     HealthCommand,
     NoCollector,
     OfflineCommand,
+    PinCommand,
+    PinsCommand,
     ReloadCommand,
     VerifyCommand,
 )
@@ -52,6 +55,7 @@ from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import IAudit, Requester
 from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
+from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.images import IImages
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
@@ -99,6 +103,8 @@ class Backend:
     :ivar secret: gives the bytes that seal the states of uploads.
     :ivar access_log: observer of the access log.
     :ivar deliveries: counts of notifications, for the debug listener.
+    :ivar room: on the disk of a cache, for the control socket; ``None`` of a registry.
+    :ivar pins: images that are kept there.
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
     :ivar images: those of a cache, likewise; ``None`` for a registry.
@@ -114,6 +120,8 @@ class Backend:
     access_log: ILines
     deliveries: NotificationState
     scrubber: IScrubber
+    room: IEvictionPlan | None
+    pins: IPinList
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
     images: IImages | None = None
     offline: IOfflineSwitch | None = None
@@ -224,6 +232,11 @@ def _commands(
         commands["collect"] = CollectCommand(collector)
     if backend.offline is not None:
         commands["offline"] = OfflineCommand(switch)
+    if backend.room is not None:
+        commands["disk"] = DiskCommand(backend.room)
+        commands["pin"] = PinCommand(backend.pins.pin)
+        commands["unpin"] = PinCommand(backend.pins.unpin)
+        commands["pins"] = PinsCommand(backend.pins)
     return commands
 
 

@@ -11,6 +11,7 @@ from twisted.application.service import IService
 from txregistry.assembly.access import AccessParts, build_access
 from txregistry.assembly.audit import AuditedPurger
 from txregistry.assembly.context import Context
+from txregistry.assembly.eviction import assemble_pins, build_room
 from txregistry.assembly.expiry import (
     Expiry,
     assemble_expiry,
@@ -25,6 +26,7 @@ from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
+from txregistry.assembly.upstreams import upstream_table
 from txregistry.config.model import Log
 from txregistry.daemon.databases import Index, Ledger
 from txregistry.daemon.lock import DirectoryLock
@@ -34,6 +36,7 @@ from txregistry.daemon.reload import Reloader, no_log_files
 from txregistry.daemon.storage import Journaling, StorageService
 from txregistry.daemon.supervision import Supervision
 from txregistry.daemon.systemd import Manager
+from txregistry.eviction.room import Room
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.images import IImages
 from txregistry.interfaces.reload import IReloader
@@ -75,11 +78,14 @@ def build_registry(
     storage, access = build_storage(context), build_access(context)
     local = storage.local
     secret = make_secret(config, local.driver.is_shared)
-    plan = expiry_plan(config.proxy, local)
-    expiry = assemble_expiry(local, plan, context.metrics, context.clock)
-    cache = _cache(context, storage)
-    if cache is not None:
+    plan, table = expiry_plan(config.proxy, local), upstream_table(config.proxy)
+    pins = assemble_pins(local, table, config.cache.pin, context.clock)
+    expiry = assemble_expiry(local, plan, context.metrics, context.clock, pins.pinned)
+    room, cache = None, None
+    if config.proxy.is_cache:
         tell_of_ttl(config.proxy, local)
+        room = build_room(context, local, expiry.scheduler, pins.pinned)
+        cache = _cache(context, storage, room)
     healer = None if cache is None else cache.healer()
     scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)
@@ -96,6 +102,8 @@ def build_registry(
         access_log,
         notifications.deliveries,
         scrub,
+        room,
+        pins.listed,
         images=_images(context, storage, cache, expiry),
         offline=None if cache is None else cache.shared.offline,
     )
@@ -116,6 +124,8 @@ def build_registry(
         access.disk,
         set_log,
         storage.middleware.around_namespace,
+        room,
+        pins.pinned,
         warming,
     )
     running = Running(context, parts)
@@ -133,6 +143,7 @@ def build_registry(
         secret,
         *_upkeep(context, storage, purging),
         Ledger(local.databases.ledger, expiry.rebuild),
+        *(() if room is None else (room,)),
         *(() if cache is None else (cache.services, expiry.scheduler)),
         *(() if warming is None else (warming,)),
         scrub,
@@ -146,16 +157,14 @@ def build_registry(
     return registry, reloader
 
 
-def _cache(context: Context, storage: StorageParts) -> Cache | None:
-    """Build the cache of a configuration; ``None`` for a registry.
+def _cache(context: Context, storage: StorageParts, room: Room) -> Cache:
+    """Build the cache of a configuration.
 
     A registry, which has no upstream, does not import the client of one.
     """
-    if not context.config.proxy.is_cache:
-        return None
     from txregistry.assembly.caches import build_cache
 
-    return build_cache(context, storage.local, storage.redis)
+    return build_cache(context, storage.local, storage.redis, room)
 
 
 def _images(

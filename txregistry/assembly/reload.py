@@ -16,6 +16,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from txregistry.assembly.context import Context
+from txregistry.assembly.eviction import read_pins, space_plan
 from txregistry.assembly.expiry import Expiry, expiry_plan, news_of_ttl
 from txregistry.assembly.health import health_checks
 from txregistry.assembly.listeners import Backend, build_serving
@@ -31,6 +32,8 @@ from txregistry.config.read import ConfigurationError
 from txregistry.config.reload import Changes, compare, merged
 from txregistry.daemon.registry import Registry
 from txregistry.daemon.tls import Certificates, TlsEndpoint, load_certificates
+from txregistry.eviction.pinned import PinnedImages
+from txregistry.eviction.room import Room
 from txregistry.flow.disk import Disk
 from txregistry.health.checks import Check, Health
 from txregistry.interfaces.access import IAccessController
@@ -120,6 +123,8 @@ class Renewable:
     :ivar disk: the threads of the access controller.
     :ivar set_log: applies the ``log`` section.
     :ivar around: puts middleware around a namespace.
+    :ivar room: on the disk of a cache.
+    :ivar pinned: what stays there.
     :ivar warming: ``None`` for a registry.
     """
 
@@ -134,6 +139,8 @@ class Renewable:
     disk: Disk
     set_log: Callable[[Log], None]
     around: Callable[[INamespace], INamespace]
+    room: Room | None
+    pinned: PinnedImages
     warming: WarmSchedule | None = None
 
 
@@ -259,6 +266,10 @@ class Running:
         parts = self._parts
         local = parts.backend.local
         parts.expiry.scheduler.follow(expiry_plan(context.config.proxy, local))
+        parts.pinned.follow(read_pins(context.config.cache.pin))
+        if parts.room is not None:
+            plan = space_plan(context.config.cache, local)
+            parts.room.follow(plan, context.metrics.meter_of)
         if made is None or parts.cache is None:
             return []
         made.begin()

@@ -81,7 +81,7 @@ def _candidates(local: LocalRegistry, is_cache: bool) -> Candidates:
         # Only a cache has a ledger of what its repositories hold, and it does not know
         # what others have linked.
         if is_cache and knows_uses(local):
-            return await local.links.holders(digest=digest)
+            return await local.databases.ledger.holders(digest=digest)
         return await local.namespace.repositories("", MAX_CANDIDATES)
 
     return candidates

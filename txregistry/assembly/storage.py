@@ -19,7 +19,7 @@ from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
-from txregistry.interfaces.blobs import IDescriptorCache, ILinkIndex
+from txregistry.interfaces.blobs import IDescriptorCache
 from txregistry.interfaces.driver import IConnected, IJournaled, IStorageDriver
 from txregistry.interfaces.expiry import ILedger
 from txregistry.observe.metrics import Metrics
@@ -28,10 +28,9 @@ from txregistry.storage.caches.descriptors import MemoryDescriptors
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.caches.metered import MeteredDescriptors
 from txregistry.storage.content.integrity import SCHEMA as VERIFIED_SCHEMA
+from txregistry.storage.content.local_links import LocalLinks, nobody
 from txregistry.storage.content.store import Content, make_content
 from txregistry.storage.gc.garbage import Collector
-from txregistry.storage.index.keptlinks import KeptLinks
-from txregistry.storage.index.names import Names
 from txregistry.storage.index.reconcile import Reconciler
 from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
@@ -79,8 +78,8 @@ class StorageOptions:
         that share the storage see it at once all the same.
     :ivar resumes_digests: the state of a digest is written beside an upload.
     :ivar stores_signatures: of schema 1, apart from the manifest.
-    :ivar is_local: tells of repositories that the ledger of a cache does not know;
-        ``None`` if there are none.
+    :ivar is_local: tells which repositories of a cache no upstream has; ``None`` if
+        there are none, or if this is a registry.
     """
 
     held_seconds: float = HELD_SECONDS
@@ -93,7 +92,6 @@ class StorageOptions:
 class LocalRegistry:
     """The local registry and its foundations.
 
-    :ivar links: who links content: repositories of upstreams, and local ones.
     :ivar is_local: tells which repositories of a cache are local; ``None`` if there are
         none, or if this is a registry.
     """
@@ -106,7 +104,6 @@ class LocalRegistry:
     namespace: LocalNamespace
     partials: PartialBlobs
     collector: Collector
-    links: ILinkIndex
     is_local: Callable[[RepositoryName], bool] | None
 
 
@@ -127,12 +124,16 @@ def assemble_storage(
     :param spool: local files for partial blobs, if they cannot lie in the storage.
     """
     caches = Caches(descriptors)
+    content = make_content(
+        driver,
+        caches,
+        databases.ledger,
+        LocalLinks(databases.ledger, options.is_local or nobody),
+        databases.index,
+        metrics,
+        clock,
+    )
     reconciler = Reconciler(driver, TreeIndex(databases.index), turns)
-    links: ILinkIndex = databases.ledger
-    if options.is_local is not None:
-        names = Names(driver, reconciler, clock)
-        links = KeptLinks(links, driver, names, options.is_local)
-    content = make_content(driver, caches, links, databases.index, metrics, clock)
     held_seconds = 0.0 if driver.is_shared else options.held_seconds
     pending = PendingUploads(driver, clock, held_seconds)
     namespace = LocalNamespace(
@@ -157,7 +158,6 @@ def assemble_storage(
         namespace,
         PartialBlobs(arrivals, content, clock),
         Collector(driver, content, namespace, clock, options.is_local),
-        links,
         options.is_local,
     )
 

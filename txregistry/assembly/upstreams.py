@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from txregistry.config.proxy import Proxy, Upstream, Warm
 from txregistry.remote.origin import Origin
 from txregistry.spec.globs import Glob
+from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import (
     DEFAULT,
     HUB,
@@ -16,6 +18,7 @@ from txregistry.spec.upstreams import (
     UpstreamNames,
     UpstreamTable,
 )
+from txregistry.storage.content.local_links import nobody
 
 _HUB_URL = "https://registry-1.docker.io"
 
@@ -43,6 +46,14 @@ def upstream_table(proxy: Proxy) -> UpstreamTable:
         key: names_of(key, upstream) for key, upstream in upstreams_of(proxy).items()
     }
     return UpstreamTable(named.pop(DEFAULT, None), named, _globs(proxy.local))
+
+
+def local_in(table: UpstreamTable) -> Callable[[RepositoryName], bool]:
+    """Give what tells which repositories of a cache are local; of a registry, none.
+
+    Nothing of a registry expires, so that nobody needs to know.
+    """
+    return table.is_local if table.local else nobody
 
 
 def names_of(key: str, upstream: Upstream) -> UpstreamNames:

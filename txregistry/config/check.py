@@ -7,6 +7,7 @@ from typing import cast
 
 from txregistry.config.access import Auth
 from txregistry.config.bounds import out_of_bounds
+from txregistry.config.cache import check_cache
 from txregistry.config.ciphers import CIPHER_SUITES, CLIENT_AUTH
 from txregistry.config.health import HealthSection
 from txregistry.config.http import Tls
@@ -43,6 +44,7 @@ def check(config: Config) -> list[str]:
     problems += _check_health(config.health)
     problems += _check_endpoints(config.notifications.endpoints)
     problems += check_proxy(config.proxy)
+    problems += check_cache(config.cache, config.proxy.is_cache)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
         problems.append("http.prefix: expected a path of plain characters")
     return problems

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.access import Auth
+from txregistry.config.cache import CacheSection
 from txregistry.config.declare import no_effect, required, section, setting
 from txregistry.config.health import HealthSection
 from txregistry.config.http import Http
@@ -130,6 +131,9 @@ class Config:
     loglevel: str = setting("", "", "2.0", newer="log.level")
     http: Http = section(Http, "HTTP listener.", "2.0")
     proxy: Proxy = section(Proxy, "Upstream registry that is cached.", "2.1")
+    cache: CacheSection = section(
+        CacheSection, "Disk of a cache; docs/full-disk.md tells more."
+    )
     auth: Auth = section(
         Auth,
         "At most one access controller, by its name; without one everybody has access.",

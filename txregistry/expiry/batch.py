@@ -8,6 +8,8 @@ additions are found again in the tree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from txregistry.interfaces.expiry import Entry, EntryKey
@@ -45,6 +47,32 @@ class Batch:
     def confirm(self, key: EntryKey, now: float, what: str) -> None:
         """Record that the upstream confirmed something."""
         self.confirmed[key] = now, what
+
+    def was_used_since(self, entry: Entry) -> bool:
+        """Tell whether a use of an entry is recorded that is later than its own."""
+        added = self.added.get(entry.key)
+        uses = [self.touched.get(entry.key, 0.0), added.last_use if added else 0.0]
+        return max(uses) > entry.last_use
+
+    def applied_to(self, entries: Iterable[Entry], reference: str) -> list[Entry]:
+        """Give the entries of a reference, as they are once this is written.
+
+        :param entries: those that are written.
+        """
+        found = {entry.key: entry for entry in entries}
+        for key in self.forgotten:
+            found.pop(key, None)
+        found |= {
+            key: entry
+            for key, entry in self.added.items()
+            if key.reference == reference
+        }
+        return [
+            attrs.evolve(
+                entry, last_use=max(entry.last_use, self.touched.get(key, 0.0))
+            )
+            for key, entry in found.items()
+        ]
 
     def before(self, later: Batch) -> None:
         """Put a batch that could not be written below newer records."""

@@ -7,7 +7,7 @@ know what others use must not delete content.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,13 @@ from txregistry.expiry.redis_scripts import Words, member
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.redis.client import RETRY_SECONDS, Redis, RedisAway
-from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, LedgerAway
+from txregistry.interfaces.expiry import (
+    Entry,
+    EntryKey,
+    ILedger,
+    LedgerAway,
+    Stored,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
@@ -126,6 +132,48 @@ class RedisLedger:
             found += page
             if len(page) < _PAGE:
                 return frozenset(map(scripts.read_holder, found))
+
+    @deferred
+    async def stored(self) -> int:
+        """Fire with the bytes of all content, of all nodes."""
+        await self.flush()
+        (found,) = await self._run(scripts.STORED)
+        return int(found)
+
+    @deferred
+    async def coldest(self, after: Stored | None, limit: int) -> list[Stored]:
+        """Fire with a page of the blobs that were not used for longest, at most 120."""
+        await self.flush()
+        last = ("-1", "") if after is None else (repr(after.last_use), after.reference)
+        count = str(min(limit, _PAGE))
+        return scripts.read_stored(await self._run(scripts.COLDEST, *last, count))
+
+    @deferred
+    async def held(self, digest: Digest) -> list[Entry]:
+        """Fire with the entries of some content."""
+        await self.flush()
+        found: list[Entry] = []
+        while True:
+            at, count = str(len(found)), str(_PAGE)
+            words = await self._run(scripts.HELD, str(digest), at, count)
+            found += _entries(words)
+            if len(words) < 3 * _PAGE:
+                return found
+
+    @deferred
+    async def contents(self, after: str, limit: int) -> list[Stored]:
+        """Fire with a page of all content, by digest, at most 120."""
+        await self.flush()
+        count = str(min(limit, _PAGE))
+        return scripts.read_stored(await self._run(scripts.CONTENTS, after, count))
+
+    @deferred
+    async def measured(self, sizes: Mapping[str, int], before: float) -> None:
+        """Correct sizes of content that was not used since a time."""
+        rest = iter([(reference, str(size)) for reference, size in sizes.items()])
+        while some := list(islice(rest, _OPERATIONS)):
+            words = [word for pair in some for word in pair]
+            await self._run(scripts.MEASURED, repr(before), *words)
 
     @deferred
     async def confirmed_at(self, key: EntryKey, what: str) -> float | None:

@@ -13,7 +13,7 @@ file with the batch in memory.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import attrs
@@ -21,32 +21,31 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.expiry.batch import Batch
+from txregistry.expiry.sqlite_schema import SCHEMA
 from txregistry.flow.database import Database, Work
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
-from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, Kind
+from txregistry.interfaces.expiry import (
+    NEVER,
+    Entry,
+    EntryKey,
+    ILedger,
+    Kind,
+    Stored,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
 T = TypeVar("T")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    repository TEXT NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL,
-    size INTEGER NOT NULL, last_use REAL NOT NULL,
-    PRIMARY KEY (repository, kind, reference)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS entries_by_use ON entries (last_use);
-CREATE INDEX IF NOT EXISTS entries_by_reference ON entries (reference);
-DROP TABLE IF EXISTS confirmed;
-CREATE TABLE IF NOT EXISTS confirmations (
-    repository TEXT NOT NULL, reference TEXT NOT NULL, at REAL NOT NULL,
-    what TEXT NOT NULL, PRIMARY KEY (repository, reference)
-) WITHOUT ROWID;
-"""
 _VERSION = 1
+
 _KEY = "repository = ? AND kind = ? AND reference = ?"
-_INSERT = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO entries VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET size = excluded.size"
+    " WHERE excluded.size NOT IN (0, size)"
+)
 _UPSERT = (
     "INSERT INTO entries VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET size = excluded.size,"
@@ -65,7 +64,24 @@ _DUE = (
 #: Before every entry.
 _FIRST = (float("-inf"), "", "", "")
 _FIND = f"SELECT * FROM entries WHERE {_KEY}"  # noqa: S608
-_HOLDERS = "SELECT DISTINCT repository FROM entries WHERE reference = ?"
+_HOLDERS = "SELECT * FROM entries WHERE reference = ?"
+_STORED = "SELECT bytes FROM accounts"
+_HELD = "SELECT * FROM entries WHERE reference = ? AND kind != 'tag'"
+_COLDEST = (
+    "SELECT reference, size, last_use FROM contents"
+    " WHERE (last_use, reference) > (?, ?) AND last_use < ? AND size > 0"
+    " AND NOT EXISTS (SELECT 1 FROM entries"
+    " WHERE entries.reference = contents.reference AND kind = 'manifest')"
+    " ORDER BY last_use, reference LIMIT ?"
+)
+_CONTENTS = (
+    "SELECT reference, size, last_use FROM contents"
+    " WHERE reference > ? ORDER BY reference LIMIT ?"
+)
+_MEASURE = (
+    "UPDATE contents SET size = ?1"
+    " WHERE reference = ?2 AND size != ?1 AND last_use < ?3"
+)
 _CONFIRMED = "SELECT at, what FROM confirmations WHERE repository = ? AND reference = ?"
 
 
@@ -86,7 +102,7 @@ class SqliteLedger:
     _batch: Batch = attrs.field(factory=Batch)
 
     def __attrs_post_init__(self) -> None:
-        self._database = Database(self._path, self._disk, _SCHEMA, _VERSION)
+        self._database = Database(self._path, self._disk, SCHEMA, _VERSION)
 
     @property
     def generation(self) -> int:
@@ -120,8 +136,18 @@ class SqliteLedger:
 
     @deferred
     async def claim(self, entry: Entry) -> bool:
-        """Remove an entry unless it was used since it was read."""
-        return await self._ask(lambda db: _claim(db, entry))
+        """Remove an entry unless it was used since it was read.
+
+        Where the file cannot be written it is forgotten in memory: room can be made on
+        a disk that is full.
+        """
+        try:
+            return await self._ask(lambda db: _claim(db, entry))
+        except sqlite3.OperationalError:
+            if self._batch.was_used_since(entry):
+                return False
+            self._batch.forget(entry.key)
+            return True
 
     def finish(self, entry: Entry) -> Deferred[None]:
         """Do nothing: what a process had claimed is found in the tree at its start."""
@@ -131,13 +157,41 @@ class SqliteLedger:
     async def holders(self, digest: Digest) -> frozenset[RepositoryName]:
         """Fire with the repositories that hold some content."""
         bound = (str(digest),)
-        rows: list[tuple[str]] = await self._read(
-            lambda db: db.execute(_HOLDERS, bound).fetchall()
-        )
-        added = {
-            key.repository for key in self._batch.added if key.reference == str(digest)
-        }
-        return frozenset(RepositoryName(name) for (name,) in rows) | added
+        found = await self._read(lambda db: _entries(db.execute(_HOLDERS, bound)))
+        held = self._batch.applied_to(found, str(digest))
+        return frozenset(entry.key.repository for entry in held)
+
+    @deferred
+    async def stored(self) -> int:
+        """Fire with the bytes of all content."""
+        row: tuple[int] = await self._read(lambda db: db.execute(_STORED).fetchone())
+        return row[0]
+
+    @deferred
+    async def coldest(self, after: Stored | None, limit: int) -> list[Stored]:
+        """Fire with a page of the blobs that were not used for longest."""
+        last = (-1.0, "") if after is None else (after.last_use, after.reference)
+        bound = (*last, NEVER, limit)
+        return await self._read(lambda db: _stored(db.execute(_COLDEST, bound)))
+
+    @deferred
+    async def held(self, digest: Digest) -> list[Entry]:
+        """Fire with the entries of some content."""
+        bound = (str(digest),)
+        found = await self._read(lambda db: _entries(db.execute(_HELD, bound)))
+        return self._batch.applied_to(found, str(digest))
+
+    @deferred
+    async def contents(self, after: str, limit: int) -> list[Stored]:
+        """Fire with a page of all content, by digest."""
+        bound = (after, limit)
+        return await self._ask(lambda db: _stored(db.execute(_CONTENTS, bound)))
+
+    @deferred
+    async def measured(self, sizes: Mapping[str, int], before: float) -> None:
+        """Correct sizes of content that was not used since a time."""
+        rows = [(size, reference, before) for reference, size in sizes.items()]
+        await self._ask(lambda db: db.executemany(_MEASURE, rows))
 
     @deferred
     async def confirmed_at(self, key: EntryKey, what: str) -> float | None:
@@ -237,6 +291,10 @@ def _columns(key: EntryKey) -> tuple[str, str, str]:
 
 def _row(entry: Entry) -> tuple[str, str, str, int, float]:
     return (*_columns(entry.key), entry.size, entry.last_use)
+
+
+def _stored(rows: sqlite3.Cursor) -> list[Stored]:
+    return [Stored(*row) for row in rows]
 
 
 def _entries(rows: sqlite3.Cursor) -> list[Entry]:

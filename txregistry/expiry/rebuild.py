@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -11,8 +13,16 @@ from txregistry.expiry.plan import BATCH, ExpiryPlan
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent
 from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFound
-from txregistry.interfaces.expiry import Entry, IExpiryLedger, IInventory
+from txregistry.interfaces.expiry import (
+    NEVER,
+    Entry,
+    EntryKey,
+    IInventory,
+    ILedger,
+    Kind,
+)
 from txregistry.interfaces.fills import IPartialBlobs
+from txregistry.spec.reference import RepositoryName
 
 #: Seconds after which partial blobs that no request resumed are deleted, and damaged
 #: content: the upstream has another copy.
@@ -20,6 +30,18 @@ PARTIAL_SECONDS = 24 * 3600.0
 
 #: Seconds for which content without a link is left alone.
 ORPHAN_SECONDS = 3600.0
+
+#: Comes before all that is used for ever.
+_LAST = Entry(EntryKey(RepositoryName(""), Kind.BLOB, ""), 0, NEVER)
+
+#: Comes after all digests.
+_NOTHING = ("~", 0)
+
+
+async def _next(found: AsyncIterator[tuple[str, int]]) -> tuple[str, int]:
+    async for item in found:
+        return item
+    return _NOTHING
 
 
 @attrs.define(eq=False)
@@ -31,7 +53,7 @@ class Rebuild:
 
     _driver: IStorageDriver
     _state_path: str
-    _ledger: IExpiryLedger
+    _ledger: ILedger
     _inventory: IInventory
     _content: IContent
     _partials: IPartialBlobs
@@ -56,22 +78,78 @@ class Rebuild:
         # A ledger that is away, or begins anew, does so before the scan.
         await self._ledger.restore(entries=[])
         await self._import_state()
-        batch: list[Entry] = []
-        async for entry in self._inventory.found():
-            if self._plan.is_kept(entry.key.repository):
-                continue
-            batch.append(attrs.evolve(entry, last_use=self._clock.seconds()))
-            if len(batch) >= BATCH:
-                await self._ledger.restore(entries=batch)
-                batch = []
-        await self._ledger.restore(entries=batch)
+        began = self._clock.seconds()
+        await self._record_links()
+        await self._age_former_locals()
         try:
+            await self._measure(began)
             await self._sweep()
         except DriverError as error:
             # Expiry continues without it.
             self._log.warn(
-                "content without links is not searched for: {error}", error=str(error)
+                "content is not measured, and not searched for what has no links:"
+                " {error}",
+                error=str(error),
             )
+
+    @deferred
+    async def _record_links(self) -> None:
+        batch: list[Entry] = []
+        async for entry in self._inventory.found():
+            batch.append(entry)
+            if len(batch) >= BATCH:
+                await self._restore(batch)
+                batch = []
+        await self._restore(batch)
+
+    @deferred
+    async def _restore(self, batch: list[Entry]) -> None:
+        local = [entry for entry in batch if self._plan.is_kept(entry.key.repository)]
+        for entry in local:
+            # What was of an upstream until a restart is used for ever from now on.
+            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
+        now = self._clock.seconds()
+        rest = [
+            attrs.evolve(entry, last_use=now) for entry in batch if entry not in local
+        ]
+        await self._ledger.restore(entries=rest)
+
+    @deferred
+    async def _age_former_locals(self) -> None:
+        """Let what was local until a restart begin its life as cached content."""
+        after: Entry | None = _LAST
+        while after is not None:
+            page = await self._ledger.due(cutoff=float("inf"), limit=BATCH, after=after)
+            cached = [x for x in page if not self._plan.is_kept(x.key.repository)]
+            for entry in cached:
+                self._ledger.forget(entry.key)
+            # A use in the same batch could not be earlier than the one before.
+            await self._ledger.flush()
+            now = self._clock.seconds()
+            for entry in cached:
+                self._ledger.add(attrs.evolve(entry, last_use=now))
+            after = page[-1] if page else None
+
+    @deferred
+    async def _measure(self, began: float) -> None:
+        """Correct sizes of content that went, or was replaced, without the ledger.
+
+        :param began: content that was used since then may be about to be stored.
+        """
+        found, at = self._inventory.contents(), ("", 0)
+        last, wrong = "", dict[str, int]()
+        while page := await self._ledger.contents(after=last, limit=BATCH):
+            last = page[-1].reference
+            for stored in page:
+                # Both are sorted.
+                while at[0] < stored.reference:
+                    at = await _next(found)
+                size = at[1] if at[0] == stored.reference else 0
+                if size != stored.size:
+                    wrong[stored.reference] = size
+            if wrong:
+                await self._ledger.measured(sizes=wrong, before=began)
+                wrong = {}
 
     @deferred
     async def _sweep(self) -> None:

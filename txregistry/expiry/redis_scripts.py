@@ -3,7 +3,8 @@
 A member is ``<repository> <kind> <reference>``, which have no spaces. Keys, in this
 order: the epoch, the last use of each member, its size, members by reference
 (``<reference> <repository> <kind>``), claims by their end, the last use of what is
-claimed, and confirmations.
+claimed, the last use of each content and its size by reference, the sum of those sizes,
+and confirmations.
 
 Note [Epoch]. Redis may lose everything: a restart without a file, ``FLUSHALL``, another
 server. It may lose a part: a restart with an old file, a replica that has not got all
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from txregistry.expiry.batch import Batch
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind, Stored
 from txregistry.spec.reference import RepositoryName
 
 PREFIX = "txregistry::ledger::"
@@ -28,23 +29,30 @@ KEYS = [
     PREFIX + name
     for name in ("epoch", "uses", "sizes", "references", "claims", "claimed")
 ]
-KEYS.append(PREFIX + "confirmed")
+KEYS += [PREFIX + name for name in ("contents", "lengths", "stored", "confirmed")]
 
 #: The first word of every answer.
 LOST, DONE = "lost", "done"
 
 #: What may be wrong: see Note [Epoch]. A key of another type counts as -1.
 _EPOCH = """
-local epoch, uses, sizes, refs, claims, claimed, confirmed = unpack(KEYS)
+local epoch, uses, sizes, refs, claims, claimed = unpack(KEYS)
+local contents, lengths, stored, confirmed = unpack(KEYS, 7)
 local function count(command, key)
   local found = redis.pcall(command, key)
   return type(found) == 'number' and found or -1
+end
+local function has_sum()
+  local found = redis.pcall('GET', stored)
+  return type(found) == 'string' and tonumber(found) ~= nil
 end
 local function is_whole()
   local free, taken = count('ZCARD', uses), count('ZCARD', claims)
   return free >= 0 and taken >= 0 and count('HLEN', confirmed) >= 0
     and count('ZCARD', refs) == free and count('HLEN', claimed) == taken
     and count('HLEN', sizes) == free + taken
+    and count('ZCARD', contents) == count('HLEN', lengths)
+    and has_sum()
 end
 local function run()
   local told = redis.pcall('INFO', 'server')
@@ -75,10 +83,63 @@ local function unclaim(member)
   redis.call('ZREM', claims, member)
   redis.call('HDEL', claimed, member)
 end
+local function counted(reference)
+  local use = redis.call('ZSCORE', contents, reference)
+  if not use or tonumber(use) >= 1e15 then return 0 end
+  return tonumber(redis.call('HGET', lengths, reference))
+end
+local function account(reference, size, use)
+  local before = counted(reference)
+  if use then
+    redis.call('ZADD', contents, use, reference)
+    redis.call('HSET', lengths, reference, size)
+  else
+    redis.call('ZREM', contents, reference)
+    redis.call('HDEL', lengths, reference)
+  end
+  local change = counted(reference) - before
+  if change ~= 0 then
+    redis.call('INCRBY', stored, string.format('%.0f', change))
+  end
+end
+local function content(member)
+  local kind, reference = string.match(member, '^%S+ (%S+) (%S+)$')
+  if kind ~= 'tag' then return reference end
+end
+local function gain(member, size, use)
+  local reference = content(member)
+  if not reference then return end
+  local was = redis.call('ZSCORE', contents, reference)
+  if was and tonumber(was) > tonumber(use) then use = was end
+  if tonumber(size) == 0 then
+    size = redis.call('HGET', lengths, reference) or 0
+  end
+  account(reference, size, use)
+end
+local function holders_of(reference, at, number)
+  return redis.call('ZRANGEBYLEX', refs, '[' .. reference .. ' ',
+                    '(' .. reference .. '!', 'LIMIT', at, number)
+end
+local function member_of(found)
+  local reference, name, kind = string.match(found, '^(%S+) (%S+) (%S+)$')
+  return name .. ' ' .. kind .. ' ' .. reference, kind
+end
+local function lose(member)
+  local reference = content(member)
+  if not reference then return end
+  local last
+  for _, found in ipairs(holders_of(reference, 0, -1)) do
+    local other, kind = member_of(found)
+    local use = kind ~= 'tag' and redis.call('ZSCORE', uses, other)
+    if use and (not last or tonumber(use) > tonumber(last)) then last = use end
+  end
+  account(reference, redis.call('HGET', lengths, reference) or 0, last)
+end
 local function put(member, size, use)
   redis.call('ZADD', uses, use, member)
   redis.call('HSET', sizes, member, size)
   redis.call('ZADD', refs, 0, ref(member))
+  gain(member, size, use)
 end
 local function now() return tonumber(redis.call('TIME')[1]) end
 """
@@ -90,6 +151,7 @@ ADOPT = (
     + """
 if not is_whole() then
   redis.call('UNLINK', unpack(KEYS))
+  redis.call('SET', stored, '0')
   begun = false
 end
 if not is_of_this_run(begun) then
@@ -116,6 +178,7 @@ while at <= #ARGV do
     redis.call('ZREM', refs, ref(member))
     redis.call('HDEL', confirmed, fact(member))
     unclaim(member)
+    lose(member)
   elseif what == 'a' then
     local size, use = word(), word()
     if known and tonumber(known) > tonumber(use) then use = known end
@@ -123,13 +186,16 @@ while at <= #ARGV do
     unclaim(member)
   elseif what == 'r' then
     local size, use = word(), word()
-    if not known and redis.call('HEXISTS', claimed, member) == 0 then
+    if known and size ~= '0' then
+      put(member, size, known)
+    elseif not known and redis.call('HEXISTS', claimed, member) == 0 then
       put(member, size, use)
     end
   elseif what == 't' then
     local use = word()
     if known and tonumber(known) < tonumber(use) then
       redis.call('ZADD', uses, use, member)
+      gain(member, '0', use)
     end
   else
     redis.call('HSET', confirmed, fact(member), word() .. ' ' .. word())
@@ -192,6 +258,7 @@ redis.call('ZREM', refs, ref(member))
 redis.call('HDEL', confirmed, fact(member))
 redis.call('ZADD', claims, now() + tonumber(ARGV[4]), member)
 redis.call('HSET', claimed, member, use)
+lose(member)
 return {'done', '1'}
 """
 )
@@ -212,9 +279,7 @@ return {'done'}
 HOLDERS = (
     _HEAD
     + """
-local found = redis.call('ZRANGEBYLEX', refs, '[' .. ARGV[2] .. ' ',
-                         '(' .. ARGV[2] .. '!', 'LIMIT', ARGV[3], ARGV[4])
-return {'done', unpack(found)}
+return {'done', unpack(holders_of(ARGV[2], ARGV[3], ARGV[4]))}
 """
 )
 
@@ -238,6 +303,96 @@ for i = 1, #found, 2 do
   table.insert(answer, redis.call('HGET', sizes, found[i]) or '0')
 end
 return answer
+"""
+)
+
+#: Give the sum of the sizes.
+STORED = _HEAD + "return {'done', redis.call('GET', stored)}"
+
+#: Give the members of a reference from a position on, with last uses and sizes.
+HELD = (
+    _HEAD
+    + """
+local answer = {'done'}
+for _, found in ipairs(holders_of(ARGV[2], ARGV[3], ARGV[4])) do
+  local member = member_of(found)
+  table.insert(answer, member)
+  table.insert(answer, redis.call('ZSCORE', uses, member))
+  table.insert(answer, redis.call('HGET', sizes, member) or '0')
+end
+return answer
+"""
+)
+
+#: Give blobs with sizes and last uses, from a last use and reference on. What was used
+#: at the same time as the last one is in the order of references.
+COLDEST = (
+    _HEAD
+    + """
+local answer, wanted, at = {'done'}, tonumber(ARGV[4]), 0
+local function is_manifest(reference)
+  for _, found in ipairs(holders_of(reference, 0, -1)) do
+    local _, kind = member_of(found)
+    if kind == 'manifest' then return true end
+  end
+end
+while #answer < 3 * wanted do
+  local found = redis.call('ZRANGEBYSCORE', contents, ARGV[2], '(1e15',
+                           'WITHSCORES', 'LIMIT', at, wanted)
+  for i = 1, #found, 2 do
+    local reference, use = found[i], found[i + 1]
+    local size = redis.call('HGET', lengths, reference)
+    local is_new = tonumber(use) > tonumber(ARGV[2]) or reference > ARGV[3]
+    if #answer < 3 * wanted and is_new and size ~= '0'
+        and not is_manifest(reference) then
+      table.insert(answer, reference)
+      table.insert(answer, size)
+      table.insert(answer, use)
+    end
+  end
+  if #found < 2 * wanted then break end
+  at = at + wanted
+end
+return answer
+"""
+)
+
+#: Give content with sizes and last uses, by reference from one on.
+CONTENTS = (
+    _HEAD
+    + """
+local answer, last, wanted = {'done'}, ARGV[2], tonumber(ARGV[3])
+local from = last == '' and '-' or '(' .. last .. '!'
+while #answer < 3 * wanted do
+  local found = redis.call('ZRANGEBYLEX', refs, from, '+', 'LIMIT', 0, 100)
+  for _, line in ipairs(found) do
+    local reference = string.match(line, '^%S+')
+    local use = redis.call('ZSCORE', contents, reference)
+    if use and reference ~= last and #answer < 3 * wanted then
+      table.insert(answer, reference)
+      table.insert(answer, redis.call('HGET', lengths, reference))
+      table.insert(answer, use)
+    end
+    last = reference
+  end
+  if #found < 100 then break end
+  from = '(' .. last .. '!'
+end
+return answer
+"""
+)
+
+#: Correct sizes of what was not used since a time; then references with their sizes.
+MEASURED = (
+    _HEAD
+    + """
+for i = 3, #ARGV, 2 do
+  local use = redis.call('ZSCORE', contents, ARGV[i])
+  if use and tonumber(use) < tonumber(ARGV[2]) then
+    account(ARGV[i], ARGV[i + 1], use)
+  end
+end
+return {'done'}
 """
 )
 
@@ -282,6 +437,15 @@ def read_entries(words: list[str]) -> list[Entry]:
         Entry(_read_key(name), int(size), float(last_use))
         for name, last_use, size in triples
     ]
+
+
+def read_stored(words: list[str]) -> list[Stored]:
+    """Read references, sizes and last uses.
+
+    :raise ValueError: something else is there.
+    """
+    triples = zip(words[::3], words[1::3], words[2::3], strict=True)
+    return [Stored(name, int(size), float(use)) for name, size, use in triples]
 
 
 def _read_key(text: str) -> EntryKey:

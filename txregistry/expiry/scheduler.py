@@ -18,7 +18,8 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
+from txregistry.interfaces.eviction import IPinned
+from txregistry.interfaces.expiry import NEVER, Entry, IExpiryLedger, Kind, LedgerAway
 
 
 @attrs.define(eq=False, slots=False)
@@ -34,6 +35,7 @@ class ExpiryScheduler(Service):
     _ledger: IExpiryLedger
     _reaper: Reaper
     _rebuild: Rebuild
+    _pinned: IPinned
     _functions: Mapping[Kind, Expire] = attrs.field(init=False)
     _loop: LoopingCall = attrs.field(init=False)
     _looping: Deferred[LoopingCall] | None = None
@@ -69,6 +71,12 @@ class ExpiryScheduler(Service):
     def plan(self) -> ExpiryPlan:
         """Give the current plan."""
         return self._plan
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the tree was scanned since the ledger was last lost."""
+        is_scanned = self._rebuilt_generation == self._ledger.generation
+        return self._rebuilding is None and is_scanned
 
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan, for existing entries too."""
@@ -106,6 +114,8 @@ class ExpiryScheduler(Service):
             entries = await self._ledger.due(
                 cutoff=cutoff, limit=BATCH, after=self._after
             )
+            if entries:
+                await self._pinned.renew()
             for entry in entries:
                 await self._consider(entry)
             if len(entries) < BATCH:
@@ -116,7 +126,8 @@ class ExpiryScheduler(Service):
     async def _consider(self, entry: Entry) -> None:
         """Expire an entry if it is due; what lives longer is passed over."""
         if self._plan.is_kept(entry.key.repository):
-            self._ledger.forget(entry.key)  # its repository is local now
+            # Its repository is local now.
+            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
         elif self._plan.is_due(entry, self._clock.seconds()):
             await self._expire(entry)
         else:
@@ -124,7 +135,7 @@ class ExpiryScheduler(Service):
 
     @deferred
     async def _expire(self, entry: Entry) -> None:
-        if self._reaper.is_in_use(entry):
+        if self._reaper.is_in_use(entry) or self._is_pinned(entry):
             self._ledger.touch(entry.key, self._clock.seconds())
             return
         if not await self._ledger.claim(entry=entry):
@@ -140,6 +151,12 @@ class ExpiryScheduler(Service):
         except Exception:
             self._log.failure("could not expire {key}", key=str(entry.key.reference))
             self._retry(entry)
+
+    def _is_pinned(self, entry: Entry) -> bool:
+        key = entry.key
+        if key.kind is Kind.TAG:
+            return self._pinned.holds_tag(str(key.repository), key.reference)
+        return self._pinned.holds(key.reference)
 
     def _retry(self, entry: Entry) -> None:
         """Keep an entry: it is due again, and tried, at the next tick."""

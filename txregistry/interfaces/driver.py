@@ -84,6 +84,20 @@ def lost_by_disk(error: BaseException | None) -> bool:
     return False
 
 
+#: What a system says where nothing can be written: no room, a quota, a limit of files,
+#: a file system that is read-only, a disk that is broken.
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+
+def refused_by_disk(error: BaseException | None) -> bool:
+    """Tell if an error of a driver means that the disk takes nothing new (pure)."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.errno in _REFUSED
+        error = error.__cause__
+    return False
+
+
 class DriverError(Exception):
     """A driver could not do what it was asked; says which driver and path."""
 
@@ -267,6 +281,25 @@ class IUncached(Interface):
 
     def uncached(path: str) -> Deferred[IUncachedFile]:
         """Open a file; fail with ``PathNotFound`` or another ``DriverError``."""
+
+
+@attrs.frozen
+class DiskSpace:
+    """A file system, in bytes.
+
+    :ivar total: all that it has.
+    :ivar free: what this process may still write.
+    """
+
+    total: int
+    free: int
+
+
+class IDiskSpace(Interface):
+    """Optional: a driver that knows how much its file system has left."""
+
+    def space() -> Deferred[DiskSpace]:
+        """Fire with what is free now; fail with a ``DriverError``."""
 
 
 class IConnected(Interface):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
 
 import attrs
@@ -12,6 +12,10 @@ from zope.interface import Attribute, Interface
 from txregistry.interfaces.blobs import ILinkIndex
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
+
+#: The last use of what never expires and never makes room, in seconds since the epoch:
+#: content of local repositories. It is later than any time, and finite for databases.
+NEVER = 1e15
 
 
 class Kind(Enum):
@@ -43,6 +47,20 @@ class Entry:
     """
 
     key: EntryKey
+    size: int
+    last_use: float
+
+
+@attrs.frozen
+class Stored:
+    """Content, whichever repositories hold it.
+
+    :ivar reference: its digest as text.
+    :ivar size: bytes.
+    :ivar last_use: the latest of all repositories, in seconds since the epoch.
+    """
+
+    reference: str
     size: int
     last_use: float
 
@@ -100,7 +118,8 @@ class IExpiryLedger(IUsage):
     def restore(entries: Sequence[Entry]) -> Deferred[None]:
         """Record what was found in the tree or another record, where not known.
 
-        Without any it fails all the same if the ledger is away.
+        Of what is known only a size that is not 0 is taken over. Without any it fails
+        all the same if the ledger is away.
         """
 
     def entries() -> Deferred[list[Entry]]:
@@ -108,6 +127,41 @@ class IExpiryLedger(IUsage):
 
     def find(key: EntryKey) -> Deferred[Entry | None]:
         """Fire with what is recorded of one thing; ``None`` if nothing is."""
+
+
+class IAccounts(Interface):
+    """What stored content takes, each digest once. Deferreds fail as those of a ledger.
+
+    What is held with a last use of :data:`NEVER` is not counted, and no candidate.
+    """
+
+    def stored() -> Deferred[int]:
+        """Fire with the bytes of all content."""
+
+    def coldest(after: Stored | None, limit: int) -> Deferred[list[Stored]]:
+        """Fire with a page of blobs, those that were not used for longest first.
+
+        Manifests, and what is empty or missing, are left out.
+
+        :param after: the last one of the page before.
+        """
+
+    def held(digest: Digest) -> Deferred[list[Entry]]:
+        """Fire with the entries of some content, of all repositories."""
+
+    def contents(after: str, limit: int) -> Deferred[list[Stored]]:
+        """Fire with a page of all content, sorted by digest.
+
+        :param after: the last digest of the page before; empty for the first page.
+        """
+
+    def measured(sizes: Mapping[str, int], before: float) -> Deferred[None]:
+        """Correct sizes in bytes, by digest; 0 for what is not there.
+
+        What was used since a time is left alone: it may be about to be stored.
+
+        :param before: seconds since the epoch.
+        """
 
 
 class IInventory(Interface):
@@ -119,6 +173,12 @@ class IInventory(Interface):
         ``last_use`` is when it was linked.
 
         :param under: a repository, or the first components of several; all if empty.
+        """
+
+    def contents() -> AsyncIterator[tuple[str, int]]:
+        """Visit all content by digest, with its bytes; sorted, await each item.
+
+        Fails with a ``DriverError`` if some of it cannot be looked at.
         """
 
     def orphans(before: float) -> AsyncIterator[Digest]:
@@ -144,7 +204,7 @@ class ITagMemory(Interface):
         """
 
 
-class ILedger(IExpiryLedger, ILinkIndex, ITagMemory):
+class ILedger(IExpiryLedger, IAccounts, ILinkIndex, ITagMemory):
     """All that a cache and its expiry ask of one ledger."""
 
     def close() -> Deferred[None]:

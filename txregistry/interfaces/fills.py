@@ -48,6 +48,19 @@ class IPartialBlob(IBlobWriter):
         """Fire with a reader of the growing file; stays valid after ``commit``."""
 
 
+@attrs.frozen
+class PartialSize:
+    """A part of a blob on the disk.
+
+    :ivar size: bytes of the whole, if they are known; else those that are there.
+    :ivar modified_at: seconds since the epoch.
+    """
+
+    digest: Digest
+    size: int
+    modified_at: float
+
+
 class IPartialBlobs(Interface):
     """Where partial blobs live, by digest: one place for all processes."""
 
@@ -59,6 +72,12 @@ class IPartialBlobs(Interface):
 
         What was checkpointed is hashed again before it is trusted.
         """
+
+    def found() -> Deferred[list[PartialSize]]:
+        """Fire with those that nobody has open, the oldest first."""
+
+    def discard(digest: Digest) -> Deferred[bool]:
+        """Delete one unless somebody has it open; fire with whether it was there."""
 
     def purge(before: float) -> Deferred[None]:
         """Delete partials that nobody has open and nobody wrote to since a time."""

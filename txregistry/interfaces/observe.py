@@ -26,6 +26,9 @@ class Count(Enum):
     FAILED = "failed"
     RESUMED = "resumed"
     DAMAGED = "damaged"
+    UNSTORED = "unstored"
+    MADE_ROOM = "made_room"
+    MADE_ROOM_BYTES = "made_room_bytes"
 
 
 class Lookup(Enum):

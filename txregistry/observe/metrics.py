@@ -24,6 +24,7 @@ from txregistry.interfaces.observe import (
 )
 from txregistry.observe.exchanges import ExchangeMetrics
 from txregistry.observe.scrub import ScrubMetrics
+from txregistry.observe.space import SpaceMetrics
 from txregistry.observe.upstreams import UpstreamFamilies, UpstreamMeter
 from txregistry.spec.reference import RepositoryName
 
@@ -41,11 +42,13 @@ class Metrics:
     :param upstream: its label; empty without one.
     :ivar registry: other collectors may be added to it.
     :ivar scrub: the metrics of scrubs.
+    :ivar space: the metrics of the room on the disk.
     """
 
     _upstream: str
     registry: CollectorRegistry = attrs.field(factory=CollectorRegistry)
     scrub: ScrubMetrics = attrs.field(init=False)
+    space: SpaceMetrics = attrs.field(init=False)
     _families: UpstreamFamilies = attrs.field(init=False)
     _default: UpstreamMeter = attrs.field(init=False)
     _others: dict[str, UpstreamMeter] = attrs.field(factory=dict)
@@ -55,6 +58,7 @@ class Metrics:
         self._families = UpstreamFamilies(self.registry)
         self._default = UpstreamMeter(self._families, self._upstream)
         self.scrub = ScrubMetrics(self.registry)
+        self.space = SpaceMetrics(self.registry)
         self._exchanges = ExchangeMetrics(self.registry)
 
     def of_upstream(self, key: str, label: str) -> UpstreamMeter:

@@ -24,6 +24,9 @@ _HELP = {
     Count.EVICTED_BYTES: "Bytes of content deleted after its last entry expired",
     Count.FAILED: "Failed downloads from the upstream",
     Count.RESUMED: "Downloads resumed with a range request",
+    Count.UNSTORED: "Content that the disk did not take, or had no room for",
+    Count.MADE_ROOM: "Blobs deleted to make room for others",
+    Count.MADE_ROOM_BYTES: "Bytes of blobs deleted to make room for others",
     Count.DAMAGED: "Stored content that no longer matched its digest and was set aside",
 }
 

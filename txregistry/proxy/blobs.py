@@ -20,7 +20,7 @@ from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobService,
 )
-from txregistry.interfaces.driver import FileRequest
+from txregistry.interfaces.driver import DriverError, FileRequest, refused_by_disk
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
@@ -30,7 +30,12 @@ from txregistry.proxy.fills import Adopt
 from txregistry.proxy.outage import is_outage
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, RegistryError, UpstreamUnavailable
+from txregistry.spec.errors import (
+    BlobUnknown,
+    CacheFull,
+    RegistryError,
+    UpstreamUnavailable,
+)
 from txregistry.spec.reference import RepositoryName
 
 #: Attempts to open a blob that is stored or deleted meanwhile.
@@ -112,7 +117,7 @@ class ProxyBlobs:
             try:
                 reader = await self._open_stored(digest, attempt)
             except BlobUnknown:
-                found = await self._open_elsewhere(digest, attempt)
+                found = await self._open_or_pass(digest, attempt)
                 if found is None:
                     continue
                 return MeteredBlob(found, self._cache.meter)
@@ -170,7 +175,12 @@ class ProxyBlobs:
         )
         self._cache.rights.record(key)
         local = cast(IBlobIngester, self._local)
-        linked = await local.create(mount=BlobMount(descriptor.digest))
+        try:
+            linked = await local.create(mount=BlobMount(descriptor.digest))
+        except DriverError:
+            self._cache.usage.forget(key)
+            await self._cache.content.collect(digest=descriptor.digest)
+            raise
         if not isinstance(linked, Descriptor):
             self._cache.usage.forget(key)
             await linked.cancel()
@@ -206,6 +216,17 @@ class ProxyBlobs:
         return None
 
     @deferred
+    async def _open_or_pass(self, digest: Digest, attempt: int) -> IBlobReader | None:
+        """Open a blob that is not stored, and perhaps cannot be."""
+        try:
+            return await self._open_elsewhere(digest, attempt)
+        except CacheFull:
+            if not self._cache.fills.passing.is_allowed:
+                raise
+        current_status().stored = False
+        return await self._cache.fills.pass_through(digest, self._remote)
+
+    @deferred
     async def _open_elsewhere(self, digest: Digest, attempt: int) -> IBlobReader | None:
         status = current_status()
         if not attempt:
@@ -232,8 +253,18 @@ class ProxyBlobs:
         # If they differ, one of the two is wrong, and the digest shows which.
         if not agrees and not await self._cache.content.verify(digest=digest):
             return False
-        await self.adopt(descriptor)
+        try:
+            await self.adopt(descriptor)
+        except DriverError as error:
+            if not refused_by_disk(error):
+                raise
+            self._tell_unstored(error)
+            raise CacheFull({"reason": f"storage: {error.reason}"}) from error
         return True
+
+    def _tell_unstored(self, error: Exception) -> None:
+        now = self._cache.clock.seconds()
+        self._cache.fills.passing.tell(self._cache.meter, "blob", error, now)
 
     def _hit(self, digest: Digest) -> None:
         current_status().hit = True

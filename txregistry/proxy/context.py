@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.interfaces.blobs import IContent
+from txregistry.interfaces.driver import DriverError, refused_by_disk
 from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
 from txregistry.interfaces.observe import IMeter
 from txregistry.interfaces.ratelimit import IRateLimit
@@ -74,6 +75,17 @@ class CacheContext:
     def tag_confirmed_at(self, key: EntryKey, digest: Digest) -> Deferred[float | None]:
         """Fire with when this upstream, at any process, last said so of a tag."""
         return self.confirmations.confirmed_at(key=key, what=self._what(digest))
+
+    def pass_over(self, kind: str, error: DriverError) -> None:
+        """Go on without something that the disk does not take, and tell of it.
+
+        :param kind: ``manifest`` or ``tag``.
+        :raise DriverError: it is another error, or clients are to be refused.
+        """
+        passing = self.fills.passing
+        if not refused_by_disk(error) or not passing.is_allowed:
+            raise error
+        passing.tell(self.meter, kind, error, self.clock.seconds())
 
     def _what(self, digest: Digest) -> str:
         return f"{self.upstream} {digest}"

@@ -22,12 +22,16 @@ from txregistry.interfaces.blobs import (
     IBlobService,
     IRemoteBlobReader,
 )
+from txregistry.interfaces.eviction import IReservation, IRoom
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.audience import Audience
+from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.intake import Intake
 from txregistry.proxy.pacing import PacedBody
+from txregistry.proxy.passed import BlobSource
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.stall import StallClock
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
@@ -48,6 +52,8 @@ class DownloadContext:
     :ivar partials: the growing files.
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
     :ivar rate: at which the bodies of all downloads together are received.
+    :ivar room: gives room on the disk.
+    :ivar passing: what becomes of what cannot be stored.
     :ivar stall_seconds: a download fails after this long without a new byte, resumed
         or not.
     """
@@ -58,6 +64,8 @@ class DownloadContext:
     meter: IMeter
     rate: SharedRate
     stall_seconds: float = STALL_SECONDS
+    passing: Passing = attrs.field(factory=Passing)
+    room: IRoom = attrs.field(factory=EndlessRoom)
 
 
 @attrs.define(eq=False)
@@ -81,11 +89,24 @@ class Download:
     _partial: IPartialBlob | None = None
     _first_reader: IRemoteBlobReader | None = None
     _checkpointing: bool = False
+    _reservation: IReservation | None = None
+    _kept: int = 0
     _stall: StallClock = attrs.field(init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
         self._stall = StallClock(self._context.clock, self._context.stall_seconds)
+
+    @property
+    def passing(self) -> Passing:
+        """Return what becomes of it if it cannot be stored."""
+        return self._context.passing
+
+    @property
+    def blob_source(self) -> BlobSource:
+        """Return where it comes from, for whoever gets it without a file."""
+        context = self._context
+        return BlobSource(self._source, context.meter, context.clock, context.jitter)
 
     @deferred
     async def fetch(self) -> None:
@@ -116,13 +137,34 @@ class Download:
             opened = await self._source.open(digest=self.digest)
             self._first_reader = cast(IRemoteBlobReader, opened)
         try:
+            if self._first_reader is not None:
+                await self._reserve(self._first_reader.descriptor.size)
             self._partial = await self._context.partials.open(digest=self.digest)
             self.file = await self._partial.reader()
+            if self._reservation is None:
+                known = self._partial.resumed
+                await self._reserve(None if known is None else known.size)
         except BaseException:
             if self._first_reader is not None:
                 self._first_reader.close()
             raise
         self.resumed_at = self._partial.size
+
+    @deferred
+    async def _reserve(self, size: int | None) -> None:
+        """Wait for room; fail with ``CacheFull`` if there is none.
+
+        :param size: as announced; the one that a manifest claims if it is not known.
+        """
+        wanted = self.state.expected if size is None else size
+        self._reservation = await self._context.room.reserve(
+            digest=self.digest, size=wanted or 0
+        )
+
+    def release(self) -> None:
+        """Give the room back that is not used; the last thing to do."""
+        if self._reservation is not None:
+            self._reservation.release(kept=self._kept)
 
     @deferred
     async def _fetch_verified(self) -> None:
@@ -228,6 +270,7 @@ class Download:
             raise SizeInvalid({"announced": size, "before": self.state.size})
         self.state.size = self.state.size if size is None else size
         self.state.validator = reader.validator or self.state.validator
+        await self._reserve_more(size)
         self.audience.announce()
         skip = self.state.written - start
         progressed = in_context(self._progress)
@@ -245,6 +288,13 @@ class Download:
             raise UpstreamFailed({"reason": "ended early"})
 
     @deferred
+    async def _reserve_more(self, size: int | None) -> None:
+        """Wait for room if the size was not known, or was another one."""
+        reservation = self._reservation
+        if reservation is not None and size is not None and size > reservation.size:
+            await reservation.grow(size=size)
+
+    @deferred
     async def _release_end(self, partial: IPartialBlob) -> None:
         """Verify the digest and release the end; see Note [Served before stored]
         in :mod:`txregistry.proxy.fill`.
@@ -260,6 +310,8 @@ class Download:
         if self._partial.size > self.state.written:
             self._stall.progressed()
         self.state.written = self._partial.size
+        if self._reservation is not None:
+            self._reservation.wrote(size=self.state.written)
         self.audience.wake(self.state)
         if self.state.wants_checkpoint and not self._checkpointing:
             self._checkpointing = True
@@ -300,6 +352,7 @@ class Download:
     async def keep(self) -> None:
         """Make a checkpoint, for a later attempt to resume. Never fails."""
         if self._partial is not None:
+            self._kept = max(self.state.size or 0, self._partial.size)
             await self._log_failure(self._checkpoint())
             await self._log_failure(self._partial.close())
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
@@ -25,13 +25,17 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.demand import Demand, current_demand
 from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.blobs import IBlobReader
+from txregistry.interfaces.driver import DriverError, refused_by_disk
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.download import Download
 from txregistry.proxy.follower import Follower
+from txregistry.proxy.passed import Passage
+from txregistry.proxy.passing import RETRY_SECONDS
 from txregistry.proxy.state import FillState
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
+    CacheFull,
     DigestInvalid,
     RegistryError,
     SizeInvalid,
@@ -40,6 +44,15 @@ from txregistry.spec.errors import (
 from txregistry.spec.reference import RepositoryName
 
 _REFUSALS = frozenset((401, 403, 404))
+
+
+def _explained(error: Exception) -> Exception:
+    """Give an error itself, or that there is no room if the disk refuses."""
+    if not isinstance(error, DriverError) or not refused_by_disk(error):
+        return error
+    found = CacheFull({"reason": f"storage: {error.reason}"}, RETRY_SECONDS)
+    found.__cause__ = error
+    return found
 
 
 @attrs.define(eq=False)
@@ -93,16 +106,24 @@ class Fill:
         except CancelledError:
             self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
             await self._download.keep()
-        except Exception as error:
+        except Exception as failed:
+            error = _explained(failed)
             self._report(error)
-            self._fail(Failure())
+            self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:
+            self._download.release()
             self._meter.fills(-1)
             self._has_ended = True
             self._close_unread()
 
     def _report(self, error: Exception) -> None:
+        if isinstance(error, CacheFull):
+            now = self._clock.seconds()
+            if refused_by_disk(error):
+                self._download.passing.refused(now)
+            self._download.passing.tell(self._meter, "blob", error, now)
+            return
         refused = isinstance(error, RegistryError) and error.status in _REFUSALS
         if not refused:
             self._meter.count(Count.FAILED, "blob")
@@ -155,6 +176,18 @@ class Fill:
         return self._download.audience.visible_past(offset, self.state)
 
     @deferred
+    async def _rescue(self, consumer: IConsumer, offset: int, end: int | None) -> None:
+        """Send the rest from the upstream; see Note [Passed through]
+        in :mod:`txregistry.proxy.passed`.
+        """
+        failure = self._download.audience.failure
+        if not self._download.passing.is_allowed and failure is not None:
+            failure.raiseException()
+        descriptor = Descriptor(self.digest, self.state.size)
+        source, prefix = self._download.blob_source, self._download.file
+        await Passage(source, descriptor, prefix=prefix).send(consumer, offset, end)
+
+    @deferred
     async def follow(self) -> IBlobReader:
         """Fire with a reader once the head, and a byte after it, are there.
 
@@ -173,7 +206,11 @@ class Fill:
         self._followers += 1
         descriptor = Descriptor(self.digest, self.state.size)
         return Follower(
-            descriptor, file, self.visible_past, lambda: self._leave(demand)
+            descriptor,
+            file,
+            self.visible_past,
+            lambda: self._leave(demand),
+            self._rescue,
         )
 
     def _leave(self, demand: Demand) -> None:

@@ -20,11 +20,13 @@ from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.fill import Fill
+from txregistry.proxy.passed import BlobSource, open_passed
+from txregistry.proxy.passing import RETRY_SECONDS, Passing
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import RegistryError, UpstreamUnavailable
+from txregistry.spec.errors import CacheFull, RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
 #: Concurrent downloads.
@@ -265,6 +267,21 @@ class Fills(Service):
         self.sizes.remember(name, [described])
         return described
 
+    @property
+    def passing(self) -> Passing:
+        """Return what becomes of what cannot be stored."""
+        return self._context.passing
+
+    @deferred
+    async def pass_through(self, digest: Digest, source: IBlobService) -> IBlobReader:
+        """Fire with a reader that stores nothing; fails as the upstream does.
+
+        The caller has found out that the blob cannot be stored.
+        """
+        context = self._context
+        found = BlobSource(source, context.meter, context.clock, context.jitter)
+        return await open_passed(found, Descriptor(digest, None))
+
     @deferred
     async def stopService(self) -> None:
         """Checkpoint and end all fills; complete blobs are stored first."""
@@ -287,6 +304,7 @@ class Fills(Service):
     ) -> Fill:
         if not self.running:
             raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
+        self._expect_room()
         download = Download(
             digest,
             source,
@@ -303,6 +321,17 @@ class Fills(Service):
         # A client may have begun one that waited for nobody.
         self._queue.wake(digest)
         return fill
+
+    def _expect_room(self) -> None:
+        """Begin no download whose bytes the disk would refuse.
+
+        :raise CacheFull: it has done so a moment ago.
+        """
+        context, now = self._context, self._context.clock.seconds()
+        if context.passing.expects_refusal(now):
+            error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)
+            context.passing.tell(context.meter, "blob", error, now)
+            raise error
 
     def _run(self, fill: Fill) -> Deferred[None]:
         current_demand.set(fill.demand)

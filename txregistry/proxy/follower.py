@@ -15,6 +15,7 @@ from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import IBlobReader
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.descriptor import Descriptor
+from txregistry.spec.errors import CacheFull
 
 
 @implementer(IBlobReader)
@@ -25,12 +26,15 @@ class Follower:
     :param visible_past: fires with the readable size, as soon as that is past an
         offset, and at the end with the end.
     :param left: is called once, when the reader is closed.
+    :param rescue: pushes the rest into a consumer, from an offset to an end, where the
+        disk has stopped the fill.
     """
 
     descriptor: Descriptor
     _file: IFileReader
     _visible_past: Callable[[int], Deferred[int]]
     _left: Callable[[], None]
+    _rescue: Callable[[IConsumer, int, int | None], Deferred[None]]
     _open: bool = True
 
     @property
@@ -58,7 +62,11 @@ class Follower:
     ) -> int:
         while end is None or offset < end:
             await relayed.relay.ready()
-            visible = await self._visible_past(offset)
+            try:
+                visible = await self._visible_past(offset)
+            except CacheFull:
+                await self._rescue(relayed.consumer, offset, end)
+                return self.size if end is None else end
             if visible <= offset:
                 break
             stop = visible if end is None else min(visible, end)

@@ -7,6 +7,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestService, IManifestStore
 from txregistry.interfaces.observe import Count
@@ -81,19 +82,34 @@ class ProxyManifests:
         manifest = await self._link(digest)
         if manifest is None:
             manifest = await self._remote.get(digest=digest)
-            await self.store(manifest)
+            if not await self.store(manifest):
+                return manifest
         for tag in self._cache.pending.pop(self._name, digest):
-            await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
+            try:
+                await self._local_tags.tag(tag=tag, descriptor=manifest.descriptor)
+            except DriverError as error:
+                self._cache.pass_over("tag", error)
+                continue
             key = EntryKey(self._name, Kind.TAG, str(tag))
             self._cache.confirm_tag(key, digest)
         return manifest
 
     @deferred
-    async def store(self, manifest: Manifest) -> None:
-        """Store a manifest from the upstream, and record a use."""
+    async def store(self, manifest: Manifest) -> bool:
+        """Store a manifest from the upstream, and record a use.
+
+        :return: fires with false if the disk does not take it, and it is passed on all
+            the same.
+        """
         self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
         self._record(manifest)
-        await self._local.put(manifest=manifest)
+        try:
+            await self._local.put(manifest=manifest)
+        except DriverError as error:
+            self._cache.usage.forget(self._key(manifest.digest))
+            self._cache.pass_over("manifest", error)
+            return False
+        return True
 
     @deferred
     async def _link(self, digest: Digest) -> Manifest | None:
@@ -108,6 +124,9 @@ class ProxyManifests:
             manifest = await self._local.mount(digest=digest)
         except ManifestUnknown:
             return None  # the stored content is damaged
+        except DriverError as error:
+            self._cache.pass_over("manifest", error)
+            return None
         self._record(manifest)
         return manifest
 

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count
@@ -42,7 +43,7 @@ class ProxyTags:
     _local: ITagStore
     _local_manifests: IManifestStore
     _remote: IRemoteTags
-    _store_manifest: Callable[[Manifest], Deferred[None]]
+    _store_manifest: Callable[[Manifest], Deferred[bool]]
     _cache: CacheContext
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _fetches: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
@@ -272,8 +273,11 @@ class ProxyTags:
         """Store the upstream's answer; fire with its best descriptor."""
         now = self._cache.clock.seconds()
         if isinstance(found, Manifest):
-            await self._store_manifest(found)
+            is_stored = await self._store_manifest(found)
             seen = SeenTag(found.descriptor, now)
+            if not is_stored:
+                self._remember(tag, seen)
+                return seen.descriptor
         else:
             seen = SeenTag(found, now, is_hint=True)
         self._remember(tag, seen)
@@ -302,7 +306,11 @@ class ProxyTags:
             self._cache.pending.add(self._name, tag, seen.descriptor.digest)
             return
         self._cache.pending.discard(self._name, tag)
-        await self._local.tag(tag=tag, descriptor=seen.descriptor)
+        try:
+            await self._local.tag(tag=tag, descriptor=seen.descriptor)
+        except DriverError as error:
+            self._cache.pass_over("tag", error)
+            return
         self._cache.confirm_tag(self._key(tag), seen.descriptor.digest)
 
     @deferred

@@ -136,6 +136,12 @@ class Unavailable(RegistryError):
         return _retry_after(self.retry_after)
 
 
+class CacheFull(Unavailable):
+    """The cache cannot store it: there is no room, or the disk refuses."""
+
+    message = "the cache has no room for it"
+
+
 class UpstreamUnavailable(Unavailable):
     """The upstream is not asked for now: its circuit breaker is open."""
 

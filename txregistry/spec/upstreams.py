@@ -9,7 +9,7 @@ is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -61,6 +61,16 @@ class UpstreamNames:
         if self.is_hub and "/" not in text:
             text = _LIBRARY + text
         return RepositoryName.parse(f"{self.key}/{text}" if self.key else text)
+
+    def called(self, name: RepositoryName) -> Iterator[str]:
+        """Give what clients call a stored repository, its stored name first."""
+        yield name.text
+        there = self.at_upstream(name).text
+        short = there.removeprefix(_LIBRARY) if self.is_hub else there
+        for text in dict.fromkeys((there, short)):
+            yield from (f"{host}/{text}" for host in self.hosts)
+        if self.key == DEFAULT and short != there:
+            yield short
 
     def check(self, name: RepositoryName) -> None:
         """Check that a repository may be cached.
@@ -145,6 +155,11 @@ class UpstreamTable:
         if self.is_local(name):
             return None
         return self.upstreams.get(name.text.partition("/")[0], self.default)
+
+    def called(self, name: RepositoryName) -> Iterator[str]:
+        """Give what clients call a stored repository, its stored name first."""
+        upstream = self.upstream_of(name)
+        return iter((name.text,)) if upstream is None else upstream.called(name)
 
     def _in_namespace(self, namespace: str, name: RepositoryName) -> Named:
         if not self.upstreams and self.default is not None:

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from txregistry import USER_AGENT
 from txregistry.assembly.cache import assemble_cache
+from txregistry.assembly.eviction import assemble_pins, assemble_room
 from txregistry.assembly.expiry import assemble_expiry, expiry_plan
 from txregistry.assembly.storage import (
     LocalRegistry,
@@ -28,6 +29,10 @@ from txregistry.assembly.storage import (
 from txregistry.auth.open import OpenAccess
 from txregistry.config.fields import Duration
 from txregistry.config.proxy import Proxy
+from txregistry.eviction.pinlist import PinList
+from txregistry.eviction.pinned import PinnedImages
+from txregistry.eviction.plan import SpacePlan
+from txregistry.eviction.room import Room
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
@@ -180,6 +185,11 @@ class TestHouse:
     recorder: Recorder = attrs.field(factory=Recorder)
     table: UpstreamTable = ONE_UPSTREAM
     further_wires: list[Wire] = attrs.field(factory=list)
+    space: SpacePlan = SpacePlan()
+    pins: tuple[str, ...] = ()
+    pinned: PinnedImages = attrs.field(init=False)
+    pin_list: PinList = attrs.field(init=False)
+    room: Room = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.clock.seconds():
@@ -187,8 +197,8 @@ class TestHouse:
         self.metrics = Metrics("upstream.example")
         self._build_upstream()
         self._build_storage()
-        self._build_proxy()
         self._build_expiry()
+        self._build_proxy()
         self.site = RegistrySite(
             make_serving(
                 resource_of(self.api(self.proxy, Gate(), upstreams=self.table)),
@@ -286,7 +296,12 @@ class TestHouse:
     def _build_proxy(self) -> None:
         rate = SharedRate(self.clock)
         downloads = DownloadContext(
-            self.partials, self.clock, lambda: 0.5, self.metrics, rate
+            self.partials,
+            self.clock,
+            lambda: 0.5,
+            self.metrics,
+            rate,
+            room=self.room,
         )
         self.fills = Fills(downloads, tracer=self.tracer, claims=self.claims)
         self.fills.startService()
@@ -311,8 +326,21 @@ class TestHouse:
             local=tuple(map(str, self.table.local)),
         )
         plan = expiry_plan(proxy, self.stored)
-        expiry = assemble_expiry(self.stored, plan, self.metrics, self.clock)
+        pins = assemble_pins(self.stored, self.table, self.pins, self.clock)
+        self.pinned, self.pin_list = pins.pinned, pins.listed
+        expiry = assemble_expiry(
+            self.stored, plan, self.metrics, self.clock, self.pinned
+        )
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
+        self.room = assemble_room(
+            self.stored,
+            self.space,
+            expiry.scheduler,
+            self.pinned,
+            self.metrics.meter_of,
+            self.metrics.space,
+            self.clock,
+        )
 
     @property
     def is_local(self) -> Callable[[RepositoryName], bool] | None:

@@ -8,9 +8,19 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.interfaces.expiry import Entry, EntryKey, ILedger, Kind
+from txregistry.interfaces.expiry import (
+    NEVER,
+    Entry,
+    EntryKey,
+    ILedger,
+    Kind,
+    Stored,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
+
+#: Content whose size is looked up, and its last use.
+_MEASURED = ((b"123", 1.0), (b"4567", 99.0))
 
 
 def key_of(reference: str, name: str = "a", kind: Kind = Kind.BLOB) -> EntryKey:
@@ -219,7 +229,7 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             self.assertEqual(self.ledger.generation, 0)
 
         def test_restore_does_not_overwrite(self) -> None:
-            """What is known is not changed by what is found."""
+            """The last use that is known is not changed by what is found."""
             entry = self.add("x", 1.0)
             found = [Entry(entry.key, 9, 99.0), Entry(key_of("y"), 9, 99.0)]
             self.successResultOf(self.ledger.flush())
@@ -227,8 +237,126 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
             entries = self.successResultOf(self.ledger.entries())
             self.assertEqual(
                 {(e.key.reference, e.size, e.last_use) for e in entries},
-                {("x", 1, 1.0), ("y", 9, 99.0)},
+                {("x", 9, 1.0), ("y", 9, 99.0)},
             )
+
+        def stored(self) -> int:
+            return self.successResultOf(self.ledger.stored())
+
+        def coldest(self, after: Stored | None = None, limit: int = 9) -> list[Stored]:
+            return self.successResultOf(self.ledger.coldest(after=after, limit=limit))
+
+        def hold(
+            self, content: bytes, last_use: float, name: str = "a", kind: Any = None
+        ) -> Entry:
+            key = key_of(str(Digest.of(content)), name, kind or Kind.BLOB)
+            entry = Entry(key, len(content), last_use)
+            self.ledger.add(entry=entry)
+            return entry
+
+        def test_each_content_counts_once(self) -> None:
+            """However many repositories hold it; a tag takes nothing."""
+            self.assertEqual(self.stored(), 0)
+            first = self.hold(b"12345", 1.0)
+            self.hold(b"12345", 9.0, "b")
+            self.hold(b"678", 2.0, kind=Kind.MANIFEST)
+            self.ledger.add(entry=Entry(key_of("v1", kind=Kind.TAG), 7, 1.0))
+            self.assertEqual(self.stored(), 8)
+            self.ledger.forget(key=first.key)
+            self.assertEqual(self.stored(), 8)
+            self.ledger.forget(key=key_of(first.key.reference, "b"))
+            self.assertEqual(self.stored(), 3)
+
+        def test_a_claim_takes_it_out(self) -> None:
+            """What was claimed is counted no more, and again when it comes back."""
+            entry = self.hold(b"12345", 1.0)
+            self.assertTrue(self.claim(entry))
+            self.assertEqual(self.stored(), 0)
+            self.ledger.add(entry=entry)
+            self.assertEqual(self.stored(), 5)
+            self.begin_again()
+            self.assertEqual(self.stored(), 5)
+
+        def test_coldest(self) -> None:
+            """Blobs by the latest use in any repository, page by page."""
+            for number, content in enumerate((b"a", b"bb", b"ccc", b"dddd")):
+                self.hold(content, 10.0 + number // 2)
+            self.hold(b"a", 30.0, "other")
+            self.hold(b"manifest", 1.0, kind=Kind.MANIFEST)
+            self.hold(b"bb", 1.0, "older")
+            whole = self.coldest()
+            self.assertEqual([found.size for found in whole[:1]], [2])
+            self.assertEqual({found.size for found in whole[1:3]}, {3, 4})
+            self.assertEqual(whole[3:], [Stored(str(Digest.of(b"a")), 1, 30.0)])
+            paged, last = [], None
+            while page := self.coldest(last, 1):
+                last = page[0]
+                paged.append(last)
+            self.assertEqual(paged, whole)
+
+        def test_uses_warm(self) -> None:
+            """A use moves content to the end, and a holder that goes takes its own."""
+            self.hold(b"x", 1.0)
+            self.hold(b"yy", 2.0)
+            late = self.hold(b"x", 3.0, "b")
+            self.assertEqual([found.size for found in self.coldest()], [2, 1])
+            self.ledger.touch(key=key_of(str(Digest.of(b"yy"))), now=9.0)
+            self.assertEqual([found.size for found in self.coldest()], [1, 2])
+            self.ledger.forget(key=late.key)
+            self.assertEqual(self.coldest()[0].last_use, 1.0)
+
+        def test_what_never_goes(self) -> None:
+            """What is used for ever is neither counted, nor due, nor a candidate."""
+            self.hold(b"shared", 1.0)
+            kept = self.hold(b"shared", NEVER, "local")
+            self.assertEqual((self.stored(), self.coldest()), (0, []))
+            self.assertEqual(self.due(1e12), [kept.key.reference])
+            self.ledger.forget(key=kept.key)
+            self.assertEqual(self.stored(), 6)
+            self.assertEqual([found.size for found in self.coldest()], [6])
+
+        def test_held(self) -> None:
+            """All entries of some content, with their uses."""
+            digest = Digest.of(b"12")
+            self.hold(b"12", 1.0)
+            self.hold(b"12", 2.0, "b", Kind.MANIFEST)
+            self.hold(b"34", 3.0)
+            self.ledger.touch(key=key_of(str(digest)), now=5.0)
+            found = self.successResultOf(self.ledger.held(digest=digest))
+            uses = {(str(entry.key.repository), entry.last_use) for entry in found}
+            self.assertEqual(uses, {("a", 5.0), ("b", 2.0)})
+
+        def test_measured(self) -> None:
+            """A size that was found is taken over, unless it was used since."""
+            wrong, new = (str(self.hold(x, t).key.reference) for x, t in _MEASURED)
+            sizes = {wrong: 0, new: 0, str(Digest.of(b"none")): 5}
+            self.successResultOf(self.ledger.flush())
+            self.successResultOf(self.ledger.measured(sizes=sizes, before=10.0))
+            self.assertEqual(self.stored(), 4)
+            self.assertEqual([found.reference for found in self.coldest()], [new])
+            self.successResultOf(self.ledger.measured(sizes={wrong: 9}, before=10.0))
+            self.assertEqual(self.stored(), 13)
+
+        def test_contents(self) -> None:
+            """All content by its digest, page by page."""
+            names = sorted(
+                self.hold(b"%d" % number, 1.0).key.reference for number in range(5)
+            )
+            self.hold(b"1", 1.0, "b")
+            self.hold(b"2", 1.0, kind=Kind.MANIFEST)
+            found, last = [], ""
+            while page := self.successResultOf(self.ledger.contents(last, 2)):
+                found += [stored.reference for stored in page]
+                last = found[-1]
+            self.assertEqual(found, names)
+
+        def test_restore_takes_sizes_over(self) -> None:
+            """A size that was not known is found in the tree."""
+            entry = self.hold(b"12345", 1.0)
+            self.ledger.add(entry=Entry(entry.key, 0, 1.0))
+            self.successResultOf(self.ledger.flush())
+            self.successResultOf(self.ledger.restore(entries=[entry]))
+            self.assertEqual(self.stored(), 5)
 
         def test_many(self) -> None:
             """Everything is found, however much there is."""

@@ -65,6 +65,18 @@ class InventoryTests(SynchronousTestCase):
         self.put(f"{layout.REPOSITORIES}/README")
         self.assertEqual(self.gathered(self.inventory.found()), [])
 
+    def test_contents(self) -> None:
+        """All content with its size, in the order of digests."""
+        contents = [b"%d" % number for number in range(20)]
+        digests = [Digest.of(content) for content in contents]
+        digests.append(Digest.of(b"other", "sha512"))
+        for digest, content in zip(digests, [*contents, b"other"], strict=True):
+            self.put(layout.blob_data(digest), content)
+        self.put(f"{layout.BLOBS}/sha256/ab/foreign", b"x")
+        found = self.gathered(self.inventory.contents())
+        self.assertEqual([name for name, _ in found], sorted(map(str, digests)))
+        self.assertEqual(dict(found)[str(digests[-1])], 5)
+
     def orphans(self) -> list[Digest]:
         return self.gathered(self.inventory.orphans(self.began + 5))
 

@@ -71,3 +71,30 @@ class PartialTests(StorageCase):
         self.ok(partial.close())
         self.ok(self.house.partials.purge(before=self.house.clock.seconds()))
         self.assertEqual(self.house.paths(), [])
+
+    def test_found(self) -> None:
+        """Those that nobody has open, at the sizes that were announced."""
+        known, unknown, busy = (Digest.of(x) for x in (b"1", b"2", b"3"))
+        self.assertEqual(self.ok(self.house.partials.found()), [])
+        for digest, size in ((unknown, None), (known, 100)):
+            partial = self.open(digest)
+            partial.write(b"12345")
+            self.ok(partial.checkpoint(state=FillCheckpoint(5, size, None)))
+            self.ok(partial.close())
+            self.house.clock.advance(10)
+        held = self.open(busy)
+        found = self.ok(self.house.partials.found())
+        sizes = [(partial.digest, partial.size) for partial in found]
+        self.assertEqual(sizes, [(unknown, 5), (known, 100)])
+        self.ok(held.cancel())
+
+    def test_discard(self) -> None:
+        """One that nobody has open can be deleted at once."""
+        digest = Digest.of(b"x")
+        partial = self.open(digest)
+        partial.write(b"y")
+        self.assertFalse(self.ok(self.house.partials.discard(digest=digest)))
+        self.ok(partial.close())
+        self.assertTrue(self.ok(self.house.partials.discard(digest=digest)))
+        self.assertFalse(self.ok(self.house.partials.discard(digest=digest)))
+        self.assertEqual(self.house.paths(), [])

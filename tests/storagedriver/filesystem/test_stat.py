@@ -15,6 +15,7 @@ from txregistry.storagedriver.filesystem.stat import (
     is_nothing,
     list_directory,
     open_file,
+    space_of,
     stat_all,
     stat_path,
 )
@@ -136,3 +137,16 @@ class OpenTests(StatCase):
         self.assertFalse(is_nothing(error))
         self.assertFalse(is_nothing(PermissionError(errno.EACCES, "no")))
         self.assertFalse(is_nothing(OSError(errno.EIO, "disk")))
+
+
+class SpaceTests(StatCase):
+    """The file system of a directory."""
+
+    def test_space(self) -> None:
+        """It is told of a directory that is not there yet as well."""
+        found = os.statvfs(self.root)
+        for root in (self.root, self.root / "not" / "yet"):
+            space = space_of(str(root))
+            self.assertEqual(space.total, found.f_blocks * found.f_frsize)
+            self.assertTrue(0 < space.free <= space.total)
+        self.assertTrue(space_of("").total)

@@ -71,6 +71,15 @@ class Inventory:
             if _short(match["hex"]) not in linked:
                 yield Digest(match["algorithm"], match["hex"])
 
+    async def contents(self) -> AsyncIterator[tuple[str, int]]:
+        """Visit all content, in the order of the tree, which is that of digests.
+
+        Fails with a ``DriverError`` if a directory cannot be read.
+        """
+        async for item in self._driver.walk(path=layout.BLOBS, only=is_ours):
+            if match := _DATA.fullmatch(item.path):
+                yield f"{match['algorithm']}:{match['hex']}", item.size
+
     def _tell(self, error: DriverError) -> None:
         self._log.warn("skipped, as it cannot be read: {error}", error=str(error))
 

@@ -22,6 +22,7 @@ from txregistry.interfaces.driver import (
     PathNotFound,
     lost_by_disk,
 )
+from txregistry.interfaces.expiry import EntryKey
 from txregistry.interfaces.files import IFileReader, IStoredFile
 from txregistry.interfaces.observe import IMeter
 from txregistry.spec.descriptor import Descriptor
@@ -31,6 +32,7 @@ from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.damage import Damage
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.content.leases import Leases
+from txregistry.storage.content.local_links import LocalLinks
 from txregistry.storage.content.pins import Pins
 from txregistry.storage.content.unverified import UnverifiedBlob
 from txregistry.storage.tree import layout
@@ -108,6 +110,7 @@ class Content:
     integrity: Integrity
     damage: Damage
     locks: KeyedLocks[Digest]
+    _local: LocalLinks
     leases: Leases = attrs.field(factory=Leases)
 
     @deferred
@@ -280,6 +283,18 @@ class Content:
         """
         self.pins.use(digest)
 
+    def linked(self, key: EntryKey, digest: Digest) -> None:
+        """Record a new link, as :meth:`use` does.
+
+        :param digest: of the content, which the link may call otherwise.
+        """
+        self.use(digest)
+        self._local.made(attrs.evolve(key, reference=str(digest)))
+
+    def unlinked(self, key: EntryKey) -> None:
+        """Record that a link was removed."""
+        self._local.gone(key)
+
     def discard(self, digest: Digest, since: float) -> Deferred[bool]:
         """Delete content that a collection found unreferenced.
 
@@ -316,6 +331,7 @@ def make_content(
     driver: IStorageDriver,
     caches: Caches,
     links: ILinkIndex,
+    local: LocalLinks,
     database: Database,
     meter: IMeter,
     clock: IReactorTime,
@@ -326,4 +342,5 @@ def make_content(
     """
     integrity, locks = Integrity(driver, database), KeyedLocks[Digest]()
     damage = Damage(driver, caches, integrity, locks, meter, clock)
-    return Content(driver, caches, links, Pins(clock), integrity, damage, locks)
+    pins = Pins(clock)
+    return Content(driver, caches, links, pins, integrity, damage, locks, local)

@@ -32,6 +32,7 @@ from txregistry.interfaces.blobs import (
     UploadStatus,
 )
 from txregistry.interfaces.driver import FileRequest, IURLProvider
+from txregistry.interfaces.expiry import EntryKey, Kind
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, Unavailable
@@ -182,10 +183,14 @@ class LinkedBlobs:
         removed = await self._links.remove(
             layout.layer_link(self._name, digest), layout.REPOSITORIES
         )
+        self._content.unlinked(self._key(digest))
         # A concurrent lookup may have re-cached it.
         await self._forget(digest)
         await self._reconciler.removed(self._name)
         return removed
+
+    def _key(self, digest: Digest) -> EntryKey:
+        return EntryKey(self._name, Kind.BLOB, str(digest))
 
     @deferred
     async def _forget(self, digest: Digest) -> None:
@@ -218,7 +223,7 @@ class LinkedBlobs:
             link = layout.layer_link(self._name, digest)
             changes += await self._links.change(link, canonical)
         await self._links.apply(changes)
-        self._content.use(canonical)
+        self._content.linked(self._key(mount.digest), canonical)
         self._reconciler.added(self._name)
         await self._descriptors.set_descriptor(
             digest=mount.digest, descriptor=descriptor

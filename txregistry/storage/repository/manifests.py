@@ -18,6 +18,7 @@ from txregistry.interfaces.driver import (
     PathNotFound,
     PutFile,
 )
+from txregistry.interfaces.expiry import EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore, PartlyDeleted
 from txregistry.interfaces.signatures import ISignatureService
 from txregistry.interfaces.tags import ITagStore, Tags
@@ -235,6 +236,10 @@ class LinkedManifests:
             await links.remove(layer, layout.REPOSITORIES)
         revision = layout.revision(self._name, digest)
         await links.remove(revision, layout.REPOSITORIES)
+        self._content.unlinked(self._key(digest))
+
+    def _key(self, digest: Digest) -> EntryKey:
+        return EntryKey(self._name, Kind.MANIFEST, str(digest))
 
     @deferred
     async def _mount(self, digest: Digest) -> Manifest:
@@ -246,7 +251,7 @@ class LinkedManifests:
         self._content.pin(digest)
         link = layout.revision_link(self._name, digest)
         await Links(self._driver).write(link, digest)
-        self._content.use(digest)
+        self._content.linked(self._key(digest), digest)
         self._record(manifest)
         return manifest
 
@@ -280,7 +285,7 @@ class LinkedManifests:
         for tag in tags:
             changes += await tag_changes(links, self._name, tag, digest)
         await links.apply(changes)
-        self._content.use(digest)
+        self._content.linked(self._key(digest), digest)
         self._record(manifest, tags)
 
     @deferred

@@ -18,6 +18,7 @@
       fills/<alg>/<hex>/data
       fills/<alg>/<hex>/state
       damaged/<alg>/<hex>.<seconds since the epoch>
+      pins.json
 
 A ``link`` file holds a digest as text, without a newline.
 """
@@ -36,6 +37,7 @@ REPOSITORIES = f"{ROOT}/repositories"
 OWN = "/txregistry"
 FILLS = f"{OWN}/fills"
 DAMAGED = f"{OWN}/damaged"
+PINS = f"{OWN}/pins.json"
 JOURNAL = f"{OWN}/journal"
 SCHEDULER_STATE = "/scheduler-state.json"
 

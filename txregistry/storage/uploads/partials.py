@@ -24,7 +24,12 @@ from txregistry.interfaces.driver import (
     PathNotFound,
 )
 from txregistry.interfaces.files import IStoredFile
-from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob, IPartialBlobs
+from txregistry.interfaces.fills import (
+    FillCheckpoint,
+    IPartialBlob,
+    IPartialBlobs,
+    PartialSize,
+)
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import HEX_LENGTHS, Digest, is_digest
 from txregistry.spec.errors import DigestInvalid, SizeInvalid
@@ -145,6 +150,29 @@ class PartialBlobs:
     @deferred
     async def purge(self, before: float) -> None:
         """Delete partial blobs that no fill has resumed."""
+        for digest in await self._closed():
+            if await self._is_old(layout.fill(digest), before):
+                await self.discard(digest)
+
+    @deferred
+    async def found(self) -> list[PartialSize]:
+        """Measure those that nobody has open."""
+        found = [await self._measure(digest) for digest in await self._closed()]
+        known = [partial for partial in found if partial is not None]
+        return sorted(known, key=lambda partial: partial.modified_at)
+
+    @deferred
+    async def discard(self, digest: Digest) -> bool:
+        """Delete one, unless somebody has it open."""
+        path = layout.fill(digest)
+        if path in self._open_paths:
+            return False
+        return await Links(self._arrivals.files).remove(path, layout.OWN)
+
+    @deferred
+    async def _closed(self) -> list[Digest]:
+        """Give those that are there and that nobody has open."""
+        found = []
         for algorithm in HEX_LENGTHS:
             try:
                 paths = await self._arrivals.files.list(f"{layout.FILLS}/{algorithm}")
@@ -154,8 +182,19 @@ class PartialBlobs:
                 digits = posixpath.basename(path)
                 if not is_digest(f"{algorithm}:{digits}"):
                     continue  # a foreign file
-                if path not in self._open_paths and await self._is_old(path, before):
-                    await Links(self._arrivals.files).remove(path, layout.OWN)
+                if path not in self._open_paths:
+                    found.append(Digest(algorithm, digits))
+        return found
+
+    @deferred
+    async def _measure(self, digest: Digest) -> PartialSize | None:
+        state = await self._resumed(digest)
+        try:
+            data = await self._arrivals.files.stat(layout.fill_data(digest))
+        except PathNotFound:
+            return None
+        known = 0 if state is None else state.size or 0
+        return PartialSize(digest, max(known, data.size), data.modified_at)
 
     @deferred
     async def _is_old(self, path: str, before: float) -> bool:

@@ -26,6 +26,7 @@ from txregistry.interfaces.driver import (
     PutFile,
     RemoveTree,
 )
+from txregistry.interfaces.expiry import EntryKey, Kind
 from txregistry.interfaces.files import IFileWriter
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import CANONICAL, Digest, IncrementalHash
@@ -206,7 +207,8 @@ class Upload(UploadWriter):
             )
         await self._context.driver.apply(changes=changes)
         await self._context.content.integrity.record_what_is_there(canonical.digest)
-        self._context.content.use(canonical.digest)
+        key = EntryKey(self._context.name, Kind.BLOB, str(canonical.digest))
+        self._context.content.linked(key, canonical.digest)
         # A manifest that refers to it usually comes next.
         await self._context.descriptors.set_descriptor(
             digest=alias, descriptor=canonical

@@ -23,9 +23,11 @@ from txregistry.flow.deferred import deferred, kept_open
 from txregistry.flow.disk import Disk
 from txregistry.interfaces.driver import (
     Change,
+    DiskSpace,
     DriverError,
     FileBusy,
     FileStat,
+    IDiskSpace,
     IGrowingFiles,
     IJournaled,
     IPruner,
@@ -70,6 +72,7 @@ from txregistry.storagedriver.filesystem.stat import (
     is_nothing,
     list_directory,
     open_file,
+    space_of,
     stat_all,
     stat_path,
 )
@@ -83,7 +86,7 @@ T = TypeVar("T")
 _SMALL_BYTES = 64 * 1024
 
 
-@implementer(IStorageDriver, IGrowingFiles, IPruner, IJournaled, IUncached)
+@implementer(IStorageDriver, IGrowingFiles, IPruner, IJournaled, IUncached, IDiskSpace)
 @attrs.define(eq=False)
 class FilesystemDriver:
     """Files below ``root``; blocking work is done on ``disk``.
@@ -115,6 +118,11 @@ class FilesystemDriver:
         if self._is_remote:
             return self._there(path, read_whole, self._file)
         return self._here(path, self._get, self._file(path))
+
+    def space(self) -> Deferred[DiskSpace]:
+        """Ask the file system how much is free, in a thread: it may be a remote one."""
+        done = self._disk.run(space_of, self._root)
+        return done.addErrback(self._translate_failure, ROOT)
 
     def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         """Replace a file atomically."""

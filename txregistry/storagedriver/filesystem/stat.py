@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import attrs
 
-from txregistry.interfaces.driver import FileStat
+from txregistry.interfaces.driver import DiskSpace, FileStat
 from txregistry.interfaces.driverpaths import ROOT, child
 from txregistry.storagedriver.filesystem.scandir import pack, unpacked
 
@@ -40,6 +40,18 @@ def stat_path(real: str, path: str) -> FileStat:
         return FileStat(path, 0, found.st_mtime, is_directory=True)
     identity = identity_of(found)
     return FileStat(path, found.st_size, found.st_mtime, False, identity)
+
+
+def space_of(root: str) -> DiskSpace:
+    """Ask how much the file system of a directory has.
+
+    :param root: may not be there yet: then it will be in its parent.
+    :raise OSError: it cannot be examined.
+    """
+    while root and not os.path.exists(root):
+        root = os.path.dirname(root)
+    found = os.statvfs(root or ROOT)
+    return DiskSpace(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
 def list_directory(real: str, path: str) -> list[str]:

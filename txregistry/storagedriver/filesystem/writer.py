@@ -187,7 +187,9 @@ class FileWriter:
 
     def _explained(self, failure: Failure) -> Failure:
         reason = getattr(failure.value, "strerror", None) or str(failure.value)
-        return Failure(DriverError("filesystem", self._path, reason))
+        told = DriverError("filesystem", self._path, reason)
+        told.__cause__ = failure.value
+        return Failure(told)
 
     def _pause(self) -> None:
         if self._streaming and not self._paused and self._producer is not None:

@@ -1,0 +1,37 @@
+"""What cannot be stored is told of, now and then."""
+
+from __future__ import annotations
+
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.observe.metrics import Metrics
+from txregistry.proxy.passing import WARNING_SECONDS, Passing
+
+
+class PassingTests(SynchronousTestCase):
+    """A warning a minute, and a count of each."""
+
+    def test_refusal(self) -> None:
+        """What was refused is not tried for some seconds, whatever the clock does."""
+        passing = Passing()
+        self.assertFalse(passing.expects_refusal(0.0))
+        passing.refused(100.0)
+        expected = [passing.expects_refusal(at) for at in (100.0, 104.9, 105.0, 99.0)]
+        self.assertEqual(expected, [True, True, False, False])
+
+    def test_tell(self) -> None:
+        """However much is not stored, the log gets a line a minute."""
+        events: list[dict] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        metrics, passing = Metrics("u"), Passing()
+        for second in range(100):
+            passing.tell(metrics, "blob", OSError("full"), 1000.0 + second)
+        warnings = [x for x in events if x["log_level"] is LogLevel.warn]
+        self.assertEqual([x["count"] for x in warnings], [1, WARNING_SECONDS])
+        labels = {"type": "blob", "upstream": "u"}
+        count = metrics.registry.get_sample_value(
+            "registry_proxy_unstored_total", labels
+        )
+        self.assertEqual(count, 100)

@@ -1,0 +1,310 @@
+"""Makes room before something is stored, and keeps the disk from filling.
+
+Note [Making room]. Who wants to store something waits for its turn, and gets a promise
+of room for the announced size, which counts from then on. If there is too little, the
+blobs that were not used for longest go, but for those that are read, downloaded or
+pinned. Before the first one goes they are added up: for a blob that would not fit
+anyway nothing is deleted. Parts of blobs that wait for a later download go last. What
+others write to the file system is seen every few seconds.
+
+Nothing goes before the tree was scanned once since the start, as what the ledger does
+not know might be linked by a local repository.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txregistry.eviction.candidates import Candidates
+from txregistry.eviction.evictor import Evictor, MeterOf
+from txregistry.eviction.plan import SpacePlan
+from txregistry.eviction.reservations import Reservation, Reservations
+from txregistry.flow.context import background
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.driver import DiskSpace, DriverError, IDiskSpace
+from txregistry.interfaces.eviction import (
+    Candidate,
+    EvictionPreview,
+    IEvictionPlan,
+    IReservation,
+    IRoom,
+    ISpaceMeter,
+    Shortage,
+    SpaceUsage,
+)
+from txregistry.interfaces.expiry import ILedger, LedgerAway, Stored
+from txregistry.interfaces.fills import IPartialBlobs
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import CacheFull
+
+#: Seconds between two looks at what others write.
+LOOK_SECONDS = 5.0
+
+#: Looks after which parts of blobs are measured again, as expiry deletes them as well.
+_LOOKS_PER_SCAN = 12
+
+#: Seconds for which blobs are deleted before others may have their turn, and for which
+#: one download waits for that.
+_SLICE_SECONDS, _WAIT_SECONDS = 1.0, 10.0
+
+#: How often room is made for one download, while others use what was to go.
+_ROUNDS = 3
+
+#: Seconds after which a client may try again.
+RETRY_SECONDS = 30.0
+
+
+@implementer(IRoom, IEvictionPlan)
+@attrs.define(eq=False, slots=False)
+class Room(Service):
+    """The room of a cache; see Note [Making room].
+
+    :param disk: knows its file system; ``None`` if the storage is none.
+    :param is_ready: tells whether the tree was scanned.
+    :param reservations: shared with whoever asks what is being downloaded.
+    """
+
+    _plan: SpacePlan
+    _clock: IReactorTime
+    _ledger: ILedger
+    _candidates: Candidates
+    _evictor: Evictor
+    _partials: IPartialBlobs
+    _disk: IDiskSpace | None
+    _is_ready: Callable[[], bool]
+    _meter: ISpaceMeter
+    _reservations: Reservations
+    _turn: DeferredLock = attrs.field(factory=DeferredLock)
+    _stored: int = 0
+    _looks: int = 0
+    _loop: LoopingCall = attrs.field(init=False)
+    _looping: Deferred[LoopingCall] | None = None
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._loop = LoopingCall(self.look)
+        self._loop.clock = self._clock
+
+    def startService(self) -> None:
+        """Begin to look."""
+        super().startService()
+        self._looping = self._loop.start(LOOK_SECONDS)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Stop; a blob that is being deleted is finished first."""
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+        if self._looping is not None:
+            await self._looping
+
+    def follow(self, plan: SpacePlan, meter_of: MeterOf) -> None:
+        """Use other limits; what is too much goes within seconds."""
+        self._plan, self._evictor.meter_of = plan, meter_of
+
+    @deferred
+    async def reserve(self, digest: Digest, size: int) -> IReservation:
+        """Fire with room for a download; see :class:`IRoom`."""
+        made = Reservation(digest, size, self._grow, self._reservations.remove)
+        idle = self._reservations.idle.get(digest, 0)
+
+        def admit() -> Deferred[None]:
+            return self._admit(made, size - idle, size)
+
+        await self._turn.run(admit)
+        return made
+
+    def _grow(self, reservation: Reservation, size: int) -> Deferred[None]:
+        more = size - reservation.size
+        return self._turn.run(lambda: self._admit(reservation, more, size))
+
+    @deferred
+    async def _admit(self, reservation: Reservation, more: int, size: int) -> None:
+        """Count a reservation once there is room.
+
+        :param more: bytes that are not counted yet.
+        """
+        await self._make_room_for(more, size)
+        reservation.size = max(size, reservation.size)
+        self._reservations.add(reservation)
+
+    @deferred
+    async def _make_room_for(self, more: int, size: int) -> None:
+        if not self._plan.has_limits:
+            return
+        usage = await self._measure()
+        if not self._plan.may_fit(usage, size):
+            raise _no_room(size)
+        for _ in range(_ROUNDS):
+            shortage = self._plan.shortage(usage, more)
+            if shortage is None:
+                return
+            if not await self._try_to_free(shortage):
+                break
+            usage = await self._measure()
+        if self._plan.shortage(usage, more) is not None:
+            raise _no_room(size)
+
+    @deferred
+    async def _try_to_free(self, shortage: Shortage) -> bool:
+        """Fire with whether there was enough that may go, and that was deleted."""
+        try:
+            if not self._is_ready() or not await self._can_free(shortage.size):
+                return False
+            await self._free(shortage, _WAIT_SECONDS)
+        except (LedgerAway, sqlite3.Error, DriverError) as error:
+            self._log.warn("no room can be made: {error}", error=str(error))
+            return False
+        return True
+
+    @background("room")
+    @deferred
+    async def look(self) -> None:
+        """Measure, and make room if others have taken it; never fails."""
+        with self._log.failuresHandled("the room is not looked at"):
+            while await self._turn.run(self._look):
+                pass  # downloads have had their turns meanwhile
+
+    @deferred
+    async def _look(self) -> bool:
+        """Make room for a while; fire with whether there is more to delete."""
+        if self._looks % _LOOKS_PER_SCAN == 0:
+            found = await self._partials.found()
+            self._reservations.found({part.digest: part.size for part in found})
+        self._looks += 1
+        usage = await self._measure()
+        shortage, is_more = self._plan.shortage(usage), False
+        if shortage is not None and self.running and self._is_ready():
+            is_more = await self._free(shortage, _SLICE_SECONDS)
+            usage = await self._measure()
+        self._meter.measured(usage, self._plan.max_bytes, self._plan.keep_free(usage))
+        return is_more
+
+    @deferred
+    async def _measure(self) -> SpaceUsage:
+        """Fire with what is taken, as far as it is known."""
+        try:
+            self._stored = await self._ledger.stored()
+        except (LedgerAway, sqlite3.Error):
+            pass  # told by who needs it more; what was known is near enough
+        held = self._reservations
+        idle = sum(held.idle.values())
+        disk = await self._space()
+        return SpaceUsage(self._stored, held.reserved, held.unwritten, idle, disk)
+
+    @deferred
+    async def _space(self) -> DiskSpace | None:
+        if self._disk is None:
+            return None
+        try:
+            return await self._disk.space()
+        except DriverError:
+            return None  # whoever writes is told
+
+    @deferred
+    async def _can_free(self, size: int) -> bool:
+        """Fire with whether so many bytes could go, and delete nothing."""
+        found = sum(self._reservations.idle.values())
+        last = await self._candidates.start()
+        while found < size:
+            page = await self._candidates.page(last)
+            if page.last is None:
+                return False
+            found += sum(stored.size for stored in page.going)
+            last = page.last
+        return True
+
+    @deferred
+    async def _free(self, shortage: Shortage, seconds: float) -> bool:
+        """Delete until so many bytes are free, or nothing is left that may go.
+
+        :return: fires with whether the time was over before.
+        """
+        until, freed = self._clock.seconds() + seconds, 0
+        last, only_kept = await self._candidates.start(), True
+        while freed < shortage.size and self._clock.seconds() < until:
+            page = await self._candidates.page(last)
+            if page.last is None:
+                freed += await self._drop_parts(shortage.size - freed)
+                break
+            last, only_kept = page.last, only_kept and not page.going
+            if only_kept:
+                self._candidates.stay(page.last)
+            freed += await self._evict_some(page.going, shortage.size - freed, until)
+        is_late = freed < shortage.size and self._clock.seconds() >= until
+        self._tell(freed, shortage)
+        return is_late
+
+    def _tell(self, freed: int, shortage: Shortage) -> None:
+        self._log.info(
+            "made room for {limit}: {freed} bytes of {size}",
+            limit=shortage.limit.value,
+            freed=freed,
+            size=shortage.size,
+        )
+
+    @deferred
+    async def _evict_some(self, going: list[Stored], size: int, until: float) -> int:
+        freed = 0
+        for stored in going:
+            if freed >= size or self._clock.seconds() >= until:
+                break
+            freed += await self._evict(stored)
+        return freed
+
+    @deferred
+    async def _evict(self, stored: Stored) -> int:
+        try:
+            if not await self._candidates.is_going(stored):
+                return 0
+            return await self._evictor.evict(stored)
+        except (CancelledError, LedgerAway):
+            raise
+        except Exception:
+            self._log.failure("could not delete {digest}", digest=stored.reference)
+            return 0
+
+    @deferred
+    async def _drop_parts(self, size: int) -> int:
+        """Delete parts of blobs, the oldest first."""
+        freed, idle = 0, self._reservations.idle
+        for digest in list(idle):
+            if freed >= size:
+                break
+            freed += idle.pop(digest)
+            await self._partials.discard(digest=digest)
+        return freed
+
+    @deferred
+    async def preview(self, number: int) -> EvictionPreview:
+        """Fire with what would go next; fails as the ledger does."""
+        usage = await self._measure()
+        await self._candidates.start()
+        page = await self._candidates.page(None, number)
+        candidates = []
+        for stored, stays in page.found:
+            digest = Digest.parse(stored.reference)
+            held = await self._ledger.held(digest=digest)
+            names = sorted(str(entry.key.repository) for entry in held)
+            candidates.append(Candidate(stored, tuple(names), stays))
+        return EvictionPreview(
+            usage,
+            self._plan.max_bytes,
+            self._plan.keep_free(usage),
+            self._plan.shortage(usage),
+            tuple(candidates),
+        )
+
+
+def _no_room(size: int) -> CacheFull:
+    return CacheFull({"reason": "no room can be made", "size": size}, RETRY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.defer import CancelledError, Deferred
 
 from tests.eviction.case import SIZE, RoomCase
 from txregistry.interfaces.driver import DriverError
@@ -73,6 +74,23 @@ class EvictorTests(RoomCase):
         self.driver.delete = real
         self.assertEqual(self.evict(), SIZE)
         self.assertEqual(self.house.paths(), [])
+
+    def test_cancelled(self) -> None:
+        """Who stops waiting for a disk that is slow leaves no half of a blob."""
+        real, waiting = self.driver.delete, []
+
+        def slow(path: str, durable: bool = True) -> Deferred[None]:
+            waiting.append(Deferred())
+            return waiting[-1].addCallback(lambda _: real(path, durable))
+
+        self.driver.delete = slow
+        done = self.evictor.evict(self.stored_blob)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        for step in waiting:  # it grows meanwhile
+            step.callback(None)
+        self.assertEqual(self.house.paths(), [])
+        self.assertEqual(self.taken(), 0)
 
     def test_content_that_has_gone(self) -> None:
         """What somebody else has deleted is counted no more."""

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SkipTest
 
 from tests.integration.support import IntegrationCase, Registry, run, sleep
+from tests.tries import tries
 from txregistry.flow.deferred import deferred
 from txregistry.storage.tree import layout
 from txregistry.testing.upstream import FakeUpstream
@@ -27,7 +28,7 @@ DISK, CAP, FREE = 112 * MIB, 40 * MIB, 16 * MIB
 #: Sizes of blobs.
 SMALLEST, LARGEST = MIB, 4 * MIB
 
-CLIENTS, PULLS = 8, 12
+CLIENTS, PULLS = 8, tries(12)
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -39,6 +40,8 @@ def described(content: bytes, kind: str) -> dict[str, Any]:
 
 class RoomTests(IntegrationCase):
     """Random pulls, readers that are slow, pins, and ballast that comes and goes."""
+
+    timeout = tries(120)
 
     async def mount(self) -> Path:
         """Mount a small file system."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces.driver import (
@@ -9,6 +11,7 @@ from txregistry.interfaces.driver import (
     InvalidOffset,
     InvalidPath,
     PathNotFound,
+    refused_by_disk,
 )
 
 
@@ -23,3 +26,30 @@ class ErrorTests(SynchronousTestCase):
         for kind in (PathNotFound, InvalidPath, InvalidOffset):
             self.assertIsInstance(kind("d", "/a"), DriverError)
             self.assertEqual(str(kind("d", "/a")), f"d: /a: {kind.__name__}")
+
+
+class RefusedTests(SynchronousTestCase):
+    """A disk that takes nothing new."""
+
+    def error(self, number: int) -> DriverError:
+        told = DriverError("filesystem", "/a", "why")
+        told.__cause__ = OSError(number, "why")
+        return told
+
+    def test_refused(self) -> None:
+        """No room, a quota, a limit, a read-only file system and a broken disk."""
+        for number in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+            errno.EROFS,
+            errno.EIO,
+        ):
+            self.assertTrue(refused_by_disk(self.error(number)))
+            self.assertTrue(refused_by_disk(OSError(number, "why")))
+
+    def test_others(self) -> None:
+        """Missing rights, or an error without a reason of the system, are another."""
+        self.assertFalse(refused_by_disk(self.error(errno.EACCES)))
+        self.assertFalse(refused_by_disk(DriverError("s3", "/a", "503")))
+        self.assertFalse(refused_by_disk(None))

@@ -11,9 +11,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.flow.redis.fakes import ScriptedRedis
+from txregistry.eviction.plan import SpacePlan
 from txregistry.expiry.ledger_redis import RedisLedger
 from txregistry.proxy.redis_claims import CLAIM_SECONDS, WAIT_SECONDS, RedisClaims
 from txregistry.spec.digest import Digest
+from txregistry.storage.tree import layout
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -73,6 +75,32 @@ class NodesTests(SynchronousTestCase):
         for done in asked:
             self.assertEqual(self.successResultOf(done).body, self.content)
         self.assertEqual(self.downloads(), [1, 0])
+
+    def test_room(self) -> None:
+        """A limit holds for what all nodes have stored, and any of them makes room."""
+        space = SpacePlan(5 * SIZE // 2)
+        self.nodes = self.here, self.there = (
+            self.node(space=space),
+            self.node(space=space),
+        )
+        for house in self.nodes:
+            house.scheduler.startService()
+            house.room.startService()
+        pulled = []
+        for number, house in enumerate((self.here, self.there, self.here)):
+            content = os.urandom(SIZE)
+            pulled.append(house.upstream.add_blob("a", content))
+            asked = house.ask("GET", f"/v2/a/blobs/{pulled[number]}")
+            self.pass_time(5)
+            self.assertEqual(self.successResultOf(asked).body, content)
+        paths = self.driver.paths()
+        stored = [layout.blob_data(digest) in paths for digest in pulled]
+        self.assertEqual(stored, [False, True, True])
+        for house in self.nodes:
+            taken = self.successResultOf(house.ledger.stored())
+            self.assertEqual(taken, 2 * SIZE)
+            self.successResultOf(house.room.stopService())
+            self.successResultOf(house.scheduler.stopService())
 
     def test_each_repository_is_confirmed(self) -> None:
         """A node that waits does not give what the upstream refuses its repository."""

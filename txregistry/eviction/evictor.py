@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import cast
 
 import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from txregistry.flow.deferred import deferred
+from txregistry.flow.deferred import deferred, shielded
 from txregistry.interfaces.blobs import IBlobDeleter, IContent
 from txregistry.interfaces.expiry import Entry, ILedger, Kind, Stored
 from txregistry.interfaces.namespace import INamespace
@@ -33,14 +36,21 @@ class Evictor:
     _content: IContent
     _ledger: ILedger
     meter_of: MeterOf
+    _log = Logger()
 
-    @deferred
-    async def evict(self, stored: Stored) -> int:
+    def evict(self, stored: Stored) -> Deferred[int]:
         """Delete a blob unless it was used since it was looked at.
 
         :return: fires with the bytes that are free now. Fails with a ``DriverError``,
-            or as the ledger does; what was not deleted is recorded again.
+            or as the ledger does; what was not deleted is recorded again. Cancelling
+            only stops the wait: half of it would leave content that nobody counts.
         """
+        return shielded(self._evict(stored), self._tell)
+
+    def _tell(self, failure: Failure) -> None:
+        self._log.failure("could not delete a blob", failure)
+
+    async def _evict(self, stored: Stored) -> int:
         digest = Digest.parse(stored.reference)
         entries: list[Entry] = await self._ledger.held(digest=digest)
         if not all(_is_as_seen(entry, stored) for entry in entries):

@@ -43,9 +43,11 @@ _VERSION = 1
 _KEY = "repository = ? AND kind = ? AND reference = ?"
 _INSERT = (
     "INSERT INTO entries VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET size = excluded.size"
-    " WHERE excluded.size NOT IN (0, size)"
-)
+    " ON CONFLICT DO UPDATE SET"
+    " size = CASE excluded.size WHEN 0 THEN size ELSE excluded.size END,"
+    " last_use = CASE WHEN last_use < :never THEN last_use ELSE excluded.last_use END"
+    " WHERE excluded.size NOT IN (0, size) OR last_use >= :never"
+).replace(":never", repr(NEVER))
 _UPSERT = (
     "INSERT INTO entries VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET size = excluded.size,"

@@ -186,7 +186,10 @@ while at <= #ARGV do
     unclaim(member)
   elseif what == 'r' then
     local size, use = word(), word()
-    if known and size ~= '0' then
+    if known and tonumber(known) >= 1e15 then
+      put(member, size, use)
+      lose(member)
+    elseif known and size ~= '0' then
       put(member, size, known)
     elseif not known and redis.call('HEXISTS', claimed, member) == 0 then
       put(member, size, use)

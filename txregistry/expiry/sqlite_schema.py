@@ -48,7 +48,9 @@ WHEN NEW.kind != 'tag' BEGIN
 END;
 CREATE TRIGGER IF NOT EXISTS entry_changed AFTER UPDATE ON entries
 WHEN NEW.kind != 'tag' BEGIN
-    UPDATE contents SET last_use = max(last_use, NEW.last_use),
+    UPDATE contents SET last_use = CASE WHEN NEW.last_use >= OLD.last_use
+        THEN max(last_use, NEW.last_use) ELSE (SELECT max(last_use) FROM entries
+            WHERE reference = NEW.reference AND kind != 'tag') END,
         size = CASE NEW.size WHEN 0 THEN size ELSE NEW.size END
     WHERE reference = NEW.reference;
 END;

@@ -118,8 +118,8 @@ class IExpiryLedger(IUsage):
     def restore(entries: Sequence[Entry]) -> Deferred[None]:
         """Record what was found in the tree or another record, where not known.
 
-        Of what is known only a size that is not 0 is taken over. Without any it fails
-        all the same if the ledger is away.
+        Of what is known only a size that is not 0 is taken over, and the last use if
+        it was :data:`NEVER`. Without any it fails all the same if the ledger is away.
         """
 
     def entries() -> Deferred[list[Entry]]:

@@ -350,6 +350,17 @@ def ledger_suite(make: Callable[[Any], ILedger]) -> type[SynchronousTestCase]:
                 last = found[-1]
             self.assertEqual(found, names)
 
+        def test_restore_ends_never(self) -> None:
+            """What was kept for ever begins its life when it is found otherwise."""
+            kept = self.hold(b"12345", NEVER)
+            self.hold(b"12345", 2.0, "b")
+            self.successResultOf(self.ledger.flush())
+            self.assertEqual(self.stored(), 0)
+            found = Entry(kept.key, 5, 7.0)
+            self.successResultOf(self.ledger.restore(entries=[found]))
+            self.assertEqual(self.stored(), 5)
+            self.assertEqual(self.coldest()[0].last_use, 7.0)
+
         def test_restore_takes_sizes_over(self) -> None:
             """A size that was not known is found in the tree."""
             entry = self.hold(b"12345", 1.0)

@@ -104,3 +104,18 @@ class HouseTests(SynchronousTestCase):
         self.ok(self.local().manifests.delete(digest=manifest.digest))
         holders = self.house.ledger.holders(digest=manifest.digest)
         self.assertEqual(self.ok(holders), set())
+
+    def test_local_no_more(self) -> None:
+        """What belongs to an upstream after a restart begins its life then."""
+        self.ok(self.local().manifests.put(manifest=lenient.read(image_manifest())))
+        self.house = TestHouse(
+            ttl=TTL,
+            clock=self.house.clock,
+            given_ledger=self.house.ledger,
+            driver=self.house.driver,
+        )
+        self.house.scheduler.startService()
+        self.assertNotEqual(self.ok(self.house.ledger.stored()), 0)
+        self.pass_time(3 * TTL)
+        self.assertEqual(self.house.paths(), [])
+        self.ok(self.house.scheduler.stopService())

@@ -249,16 +249,6 @@ class LocalTests(RouterCase):
         self.assertEqual(uses["team/b"], NEVER)
         self.assertLess(uses["corp/org/app"], NEVER)
 
-    def test_became_cached(self) -> None:
-        """What an earlier configuration had as local begins its life at a restart."""
-        house = TestHouse(table=table())
-        key = EntryKey(RepositoryName("corp/a"), Kind.TAG, "v1")
-        house.ledger.add(Entry(key, 0, NEVER))
-        house.scheduler.startService()
-        self.addCleanup(house.scheduler.stopService)
-        (entry,) = self.successResultOf(house.ledger.entries())
-        self.assertEqual(entry.last_use, house.clock.seconds())
-
     def test_became_local(self) -> None:
         """What an earlier configuration cached stays when it is local now."""
         house = TestHouse(table=table())

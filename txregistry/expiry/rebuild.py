@@ -16,13 +16,10 @@ from txregistry.interfaces.driver import DriverError, IStorageDriver, PathNotFou
 from txregistry.interfaces.expiry import (
     NEVER,
     Entry,
-    EntryKey,
     IInventory,
     ILedger,
-    Kind,
 )
 from txregistry.interfaces.fills import IPartialBlobs
-from txregistry.spec.reference import RepositoryName
 
 #: Seconds after which partial blobs that no request resumed are deleted, and damaged
 #: content: the upstream has another copy.
@@ -30,9 +27,6 @@ PARTIAL_SECONDS = 24 * 3600.0
 
 #: Seconds for which content without a link is left alone.
 ORPHAN_SECONDS = 3600.0
-
-#: Comes before all that is used for ever.
-_LAST = Entry(EntryKey(RepositoryName(""), Kind.BLOB, ""), 0, NEVER)
 
 #: Comes after all digests.
 _NOTHING = ("~", 0)
@@ -80,7 +74,6 @@ class Rebuild:
         await self._import_state()
         began = self._clock.seconds()
         await self._record_links()
-        await self._age_former_locals()
         try:
             await self._measure(began)
             await self._sweep()
@@ -113,22 +106,6 @@ class Rebuild:
             attrs.evolve(entry, last_use=now) for entry in batch if entry not in local
         ]
         await self._ledger.restore(entries=rest)
-
-    @deferred
-    async def _age_former_locals(self) -> None:
-        """Let what was local until a restart begin its life as cached content."""
-        after: Entry | None = _LAST
-        while after is not None:
-            page = await self._ledger.due(cutoff=float("inf"), limit=BATCH, after=after)
-            cached = [x for x in page if not self._plan.is_kept(x.key.repository)]
-            for entry in cached:
-                self._ledger.forget(entry.key)
-            # A use in the same batch could not be earlier than the one before.
-            await self._ledger.flush()
-            now = self._clock.seconds()
-            for entry in cached:
-                self._ledger.add(attrs.evolve(entry, last_use=now))
-            after = page[-1] if page else None
 
     @deferred
     async def _measure(self, began: float) -> None:

@@ -74,11 +74,13 @@ class IManifestStore(IManifestService):
     def delete(digest: Digest) -> Deferred[Tags]:
         """Unlink a manifest from this repository, and the tags that stand for it.
 
-        Its data stays. The first link to be removed shows whether the storage takes
+        Its data stays. A cache of descriptors that others believe has to forget it
+        first; then the first link to be removed shows whether the storage takes
         changes.
 
         :return: fires with the tags that are gone. Fails with ``ManifestUnknown``; with
-            a ``DriverError`` if nothing is gone, and later with ``PartlyDeleted``.
+            ``Unavailable`` or a ``DriverError`` if nothing is gone, and later with
+            ``PartlyDeleted``.
         """
 
     def collect(digest: Digest, since: float) -> Deferred[bool]:

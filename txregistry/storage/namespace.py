@@ -126,11 +126,13 @@ class LocalNamespace:
         signatures = LinkedSignatures(
             name, self._driver, self._content, self._keeps_signatures
         )
+        descriptors = self._descriptors(name)
         manifests = LinkedManifests(
             name,
             self._driver,
             self._content,
             self._caches.manifests,
+            descriptors,
             tags,
             signatures,
             self._reconciler,
@@ -139,7 +141,7 @@ class LocalNamespace:
         referrers = IndexedReferrers(
             name, self._names, tags, manifests, self._tagged_lists
         )
-        blobs = self._compose_blobs(name)
+        blobs = self._compose_blobs(name, descriptors)
         return LocalRepository(name, blobs, manifests, tags, referrers, signatures)
 
     def _uploads(
@@ -156,8 +158,9 @@ class LocalNamespace:
         )
         return UploadSessions(context, self._sessions)
 
-    def _compose_blobs(self, name: RepositoryName) -> LinkedBlobs:
-        descriptors = self._descriptors(name)
+    def _compose_blobs(
+        self, name: RepositoryName, descriptors: IBlobDescriptorService
+    ) -> LinkedBlobs:
         parts = (
             name,
             Links(self._driver),

@@ -30,7 +30,8 @@ from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, Unavailable
-from txregistry.spec.reference import RepositoryName
+from txregistry.spec.manifest.parse import parse
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.caches import redis_descriptors
 from txregistry.storage.caches.descriptors import (
     SharedStatter,
@@ -46,6 +47,7 @@ from txregistry.testing.descriptors import (
     descriptor_cache_suite,
 )
 from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import image_manifest
 
 
 def in_redis(case: RedisTests) -> IDescriptorCache:
@@ -382,6 +384,39 @@ class BelievedTests(Deletions, RepositoryCase):
             with patch.object(type(self.driver), method, self.last(method)):
                 self.failureResultOf(asks(DIGEST), BlobUnknown)
             self.assertEqual(self.house.descriptors.owes, 1)
+
+    def tagged(self) -> Any:
+        """Give a manifest with a tag, which Docker's registry has asked for as well."""
+        found = self.successResultOf(self.house.local.repository(RepositoryName("a")))
+        self.manifests, self.tags = found.manifests, found.tags
+        manifest = parse(image_manifest())
+        self.successResultOf(self.manifests.put(manifest=manifest, tags=[Tag("t")]))
+        remembered = self.house.descriptors.repository(name=RepositoryName("a"))
+        done = remembered.set_descriptor(
+            digest=manifest.digest, descriptor=manifest.descriptor
+        )
+        self.successResultOf(done)
+        self.successResultOf(self.blobs.stat(manifest.digest))
+        return manifest.digest
+
+    def test_manifest(self) -> None:
+        """One that another registry remembers as a blob goes from the cache, too."""
+        digest = self.tagged()
+        self.successResultOf(self.manifests.delete(digest=digest))
+        self.failureResultOf(self.blobs.stat(digest), BlobUnknown)
+
+    def test_manifest_without_redis(self) -> None:
+        """While redis is away all of it stays; only a collection does not wait."""
+        digest = self.tagged()
+        self.redis.factory.size = 0
+        self.failureResultOf(self.manifests.delete(digest=digest), Unavailable)
+        self.assertTrue(self.successResultOf(self.manifests.exists(digest=digest)))
+        self.assertEqual(self.successResultOf(self.tags.list()), [Tag("t")])
+        self.clock.advance(1e6)
+        done = self.manifests.collect(digest=digest, since=self.clock.seconds())
+        self.assertTrue(self.successResultOf(done))
+        self.assertEqual(self.successResultOf(self.tags.lookup(digest=digest)), [])
+        self.assertEqual(self.house.descriptors.owes, 1)
 
     def last(self, method: str):
         """Give a method of the driver that redis does not outlive."""

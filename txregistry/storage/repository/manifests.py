@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -11,6 +12,7 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
+from txregistry.interfaces.blobs import IBlobDescriptorService
 from txregistry.interfaces.driver import (
     Change,
     DriverError,
@@ -25,7 +27,7 @@ from txregistry.interfaces.tags import ITagStore, Tags
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import CANONICAL, Digest
-from txregistry.spec.errors import ManifestInvalid, ManifestUnknown
+from txregistry.spec.errors import ManifestInvalid, ManifestUnknown, Unavailable
 from txregistry.spec.manifest import jws, lenient
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
@@ -53,6 +55,7 @@ class LinkedManifests:
     _driver: IStorageDriver
     _content: Content
     _cache: RepositoryCache[Manifest]
+    _descriptors: IBlobDescriptorService
     _tags: ITagStore
     _signatures: ISignatureService
     _reconciler: Reconciler
@@ -186,16 +189,24 @@ class LinkedManifests:
     async def _collect(self, digest: Digest, since: float) -> bool:
         if self._content.pins.spares(digest, since):
             return False
-        try:
-            await self._delete(digest)
-        except ManifestUnknown:
+        if await self._link(digest) is None:
             return False
+        with suppress(Unavailable):  # which is told later
+            await self._descriptors.clear(digest=digest)
+        await self._delete_linked(digest)
         return True
 
     @deferred
     async def _delete(self, digest: Digest) -> Tags:
         if await self._link(digest) is None:
             raise ManifestUnknown(str(digest))
+        # Docker's registry remembers manifests as blobs, in a cache that is believed.
+        # While it is away nothing is deleted.
+        await self._descriptors.clear(digest=digest)
+        return await self._delete_linked(digest)
+
+    @deferred
+    async def _delete_linked(self, digest: Digest) -> Tags:
         untagged: Tags = []
         try:
             await self._remove(digest, untagged)

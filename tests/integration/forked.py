@@ -111,12 +111,12 @@ def shared_forkserver() -> Forkserver:
     return _shared[0]
 
 
-def is_forked(program: str) -> bool:
-    """Tell whether a path is that of one of the programs, of this environment."""
-    path = Path(program)
-    return (
-        path.name in forkserver.PROGRAMS and path.parent == Path(sys.executable).parent
-    )
+def can_fork(program: str, env: Mapping[str, str]) -> bool:
+    """Tell whether it is one of the programs, and finds the modules that we find."""
+    path, name = Path(program), "PYTHONPATH"
+    is_ours = path.parent == Path(sys.executable).parent
+    is_known = path.name in forkserver.PROGRAMS
+    return is_ours and is_known and env.get(name) == os.environ.get(name)
 
 
 async def finished(

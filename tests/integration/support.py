@@ -28,7 +28,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from twisted.web.client import Agent, ResponseNeverReceived
 from twisted.web.server import Site
 
-from tests.integration.forked import finished, is_forked, shared_forkserver
+from tests.integration.forked import can_fork, finished, shared_forkserver
 from txregistry.testing.upstream import FakeUpstream
 
 TWISTD = str(Path(sys.executable).parent / "twistd")
@@ -143,6 +143,8 @@ async def start_daemon(
     By :func:`start` it takes three times as much CPU time: for what is about the start.
     """
     output, full = Output(), {**os.environ, **(env or {})}
+    if not can_fork(TWISTD, full):
+        return start(TWISTD, *arguments, env=env, cwd=cwd)
     server = shared_forkserver()
     return Process(output, await server.fork(output, (TWISTD, *arguments), full, cwd))
 
@@ -175,7 +177,7 @@ async def _finished(
     argv: tuple[str, ...], env: dict[str, str] | None
 ) -> tuple[str, str]:
     full = {**os.environ, **(env or {})}
-    if is_forked(argv[0]):
+    if can_fork(argv[0], full):
         out, err, code = await finished(argv, full)
     else:
         out, err, code = await getProcessOutputAndValue(argv[0], argv[1:], full)

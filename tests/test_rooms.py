@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -130,6 +129,7 @@ def is_ours(module: str) -> bool:
     return module.split(".", maxsplit=1)[0] == "txregistry"
 
 
+@cache
 def path_of(module: str) -> Path | None:
     """Give the file of a module of ours."""
     place = HOUSE.joinpath(*module.split(".")[1:])
@@ -318,10 +318,30 @@ def inherited(kind: type) -> set[str]:
 @cache
 def assigned(base: type) -> set[str]:
     """Give the names that the methods of a class assign to."""
+    node = classes(base.__module__).get(base.__qualname__)
+    return set() if node is None else defined(node)
+
+
+@cache
+def classes(module: str) -> dict[str, ast.ClassDef]:
+    """Give the classes of a module by their qualified names, outside of functions.
+
+    ``inspect.getsource`` reads the whole module for each of them.
+    """
     try:
-        return defined(ast.parse(textwrap.dedent(inspect.getsource(base))))
+        tree = ast.parse(inspect.getsource(import_module(module)))
     except (OSError, TypeError):
-        return set()  # it is not written in Python
+        return {}  # it is not written in Python
+    return dict(classes_in(tree.body, ""))
+
+
+def classes_in(body: list[ast.stmt], outer: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield f"{outer}{node.name}", node
+            yield from classes_in(node.body, f"{outer}{node.name}.")
+        elif isinstance(node, ast.If | ast.Try):
+            yield from classes_in([*node.body, *node.orelse], outer)
 
 
 class PrivateNameTests(SynchronousTestCase):

@@ -13,6 +13,7 @@ the other end of the socket is closed.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -70,6 +71,8 @@ def load(program: str) -> None:
     """Import what a program imports, for all that are forked from now on."""
     for place in PROGRAMS[program]:
         import_module(place.partition(":")[0])
+    # A collection in what is forked would copy each page of it.
+    gc.freeze()
 
 
 def serve(requests: socket.socket) -> tuple[Request, list[int]] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -23,6 +24,7 @@ from txregistry.admin.commands import (
     OfflineCommand,
     PinCommand,
     PinsCommand,
+    StatusCommand,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
@@ -38,6 +40,7 @@ from txregistry.interfaces.eviction import (
     Stays,
 )
 from txregistry.interfaces.expiry import Stored
+from txregistry.interfaces.overview import DownloadOverview, Overview, UpstreamOverview
 from txregistry.interfaces.scrub import (
     IScrubber,
     ScrubFinding,
@@ -113,6 +116,22 @@ class OfflineTests(SynchronousTestCase):
         for word in ("on", 1, []):
             self.failureResultOf(self.ask(on=word), CommandRefused)
         self.assertFalse(self.switch.is_on)
+
+
+class StatusTests(SynchronousTestCase):
+    """The ``status`` command."""
+
+    def test_report(self) -> None:
+        """What was seen, as JSON."""
+        upstream = UpstreamOverview("x", "https://x", 0.0, 1, 2, 3, 4, 5)
+        download = DownloadOverview("sha256:1", "x", None, 7, 8.0)
+        seen = Overview(True, (upstream,), (download,))
+        command = StatusCommand(Mock(look=lambda: succeed(seen)))
+        report = self.successResultOf(command.run(Requester("root"), {}, print))
+        found = json.loads(json.dumps(report))
+        self.assertTrue(found["offline"])
+        self.assertEqual(found["upstreams"][0]["served_bytes"], 5)
+        self.assertEqual(found["downloads"][0]["size"], None)
 
 
 class HealthTests(SynchronousTestCase):

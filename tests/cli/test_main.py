@@ -21,6 +21,7 @@ class MainTests(SynchronousTestCase):
     def test_commands(self) -> None:
         """Each command is there by its name, with a sentence about it."""
         expected = {"adopt", "config", "garbage-collect", "health", "reload", "verify"}
+        expected |= {"offline", "pin", "status", "unpin"}
         expected |= {"client-config", "explain", "purge", "ready", "refresh", "warm"}
         context = Context(main)
         self.assertEqual(set(main.list_commands(context)), expected)

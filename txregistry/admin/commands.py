@@ -21,6 +21,7 @@ from txregistry.interfaces.collection import (
 )
 from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
+from txregistry.interfaces.overview import IOverlook
 from txregistry.interfaces.reload import IReloader, ReloadRefused
 from txregistry.interfaces.scrub import (
     IScrubber,
@@ -242,6 +243,20 @@ class HealthCommand:
     ) -> dict[str, Any]:
         """Tell what is wrong."""
         return {"problems": dict(await self._problems()), "notes": dict(self._notes())}
+
+
+@attrs.frozen
+class StatusCommand:
+    """``status``: no options; the report is an :class:`Overview`."""
+
+    _overlook: IOverlook
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Look for a second."""
+        return attrs.asdict(await self._overlook.look())
 
 
 @attrs.frozen

@@ -47,6 +47,7 @@ class Current:
 
     namespace: INamespace
     table: UpstreamTable
+    upstreams: Mapping[str, CachedUpstream]
 
 
 @attrs.frozen
@@ -137,7 +138,7 @@ def build_cache(
         _adopt(services, upstream)
     keys = UpstreamKeys(local.driver, frozenset(proxy.upstreams), bool(proxy.remoteurl))
     keys.setServiceParent(services)
-    current = Current(*_namespace(proxy, shared, upstreams))
+    current = Current(*_namespace(proxy, shared, upstreams), upstreams)
     return Cache(current.namespace, upstreams, shared, services, keys, current)
 
 
@@ -213,6 +214,7 @@ class NextCache:
             _adopt(self.cache.services, cached)
         current = self.cache.current
         current.namespace, current.table = self.cache.namespace, self.table
+        current.upstreams = self.cache.upstreams
         keys = set(self.cache.upstreams)
         self.cache.keys.follow(keys - {DEFAULT}, DEFAULT in keys)
 

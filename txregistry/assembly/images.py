@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from txregistry.assembly.caches import Cache
 from txregistry.assembly.context import Context
 from txregistry.assembly.expiry import Expiry
+from txregistry.assembly.overview import Overlook
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.flow.disk import Disk
 from txregistry.images.keeper import Images
@@ -16,6 +17,7 @@ from txregistry.images.purge import Purger
 from txregistry.images.schedule import WarmPlan, WarmSchedule, images_in
 from txregistry.images.warm import Warmer
 from txregistry.interfaces.images import IImages
+from txregistry.interfaces.overview import IOverlook
 from txregistry.proxy.fills import written
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
@@ -46,6 +48,12 @@ def build_warming(context: Context, images: IImages, disk: Disk) -> WarmSchedule
         return disk.run(lambda: images_in(Path(path).read_text("utf-8", "replace")))
 
     return WarmSchedule(images, warm_plan(context), read_list, context.reactor)
+
+
+def build_overlook(context: Context, cache: Cache) -> IOverlook:
+    """Build what looks at a cache."""
+    current, offline = cache.current, cache.shared.offline
+    return Overlook(lambda: current.upstreams, offline, context.reactor)
 
 
 def build_images(

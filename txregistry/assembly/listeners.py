@@ -21,6 +21,7 @@ from txregistry.admin.commands import (
     PinCommand,
     PinsCommand,
     ReloadCommand,
+    StatusCommand,
     VerifyCommand,
 )
 from txregistry.admin.control import ControlFactory
@@ -60,6 +61,7 @@ from txregistry.interfaces.images import IImages
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.interfaces.offline import IOfflineSwitch
+from txregistry.interfaces.overview import IOverlook
 from txregistry.interfaces.reload import IReloader
 from txregistry.interfaces.scrub import IScrubber
 from txregistry.observe.access import make_access_log
@@ -109,6 +111,7 @@ class Backend:
     :ivar scrubber: verifies what is stored, for the control socket.
     :ivar images: those of a cache, likewise; ``None`` for a registry.
     :ivar offline: has no upstream asked; ``None`` for a registry.
+    :ivar overlook: looks at a cache; ``None`` for a registry.
     """
 
     namespace: INamespace
@@ -125,6 +128,7 @@ class Backend:
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
     images: IImages | None = None
     offline: IOfflineSwitch | None = None
+    overlook: IOverlook | None = None
 
 
 def build_listeners(
@@ -232,6 +236,8 @@ def _commands(
         commands["collect"] = CollectCommand(collector)
     if backend.offline is not None:
         commands["offline"] = OfflineCommand(switch)
+    if backend.overlook is not None:
+        commands["status"] = StatusCommand(backend.overlook)
     if backend.room is not None:
         commands["disk"] = DiskCommand(backend.room)
         commands["pin"] = PinCommand(backend.pins.pin)

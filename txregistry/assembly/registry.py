@@ -39,6 +39,7 @@ from txregistry.daemon.systemd import Manager
 from txregistry.eviction.room import Room
 from txregistry.flow.disk import DiskPool
 from txregistry.interfaces.images import IImages
+from txregistry.interfaces.overview import IOverlook
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurging
@@ -106,6 +107,7 @@ def build_registry(
         pins.listed,
         images=_images(context, storage, cache, expiry),
         offline=None if cache is None else cache.shared.offline,
+        overlook=_overlook(context, cache),
     )
     warming = _warming(context, backend.images, reading := _reading_disk(context))
     manager = Manager.of(context.environment, os.getpid())
@@ -175,6 +177,14 @@ def _images(
     from txregistry.assembly.images import build_images
 
     return build_images(context, storage.local, cache, expiry)
+
+
+def _overlook(context: Context, cache: Cache | None) -> IOverlook | None:
+    if cache is None:
+        return None
+    from txregistry.assembly.images import build_overlook
+
+    return build_overlook(context, cache)
 
 
 def _warming(

@@ -96,6 +96,18 @@ class UpstreamFamilies:
             for kind in _KINDS
         }
 
+    def totals(self, label: str) -> dict[Count, float]:
+        """Return the sums of one upstream's counters."""
+        return {
+            what: sum(
+                sample.value
+                for metric in family.collect()
+                for sample in metric.samples
+                if sample.name.endswith("_total") and sample.labels["upstream"] == label
+            )
+            for what, family in self.counters.items()
+        }
+
     def remove(self, label: str) -> None:
         """Forget what was counted of one upstream."""
         for family in self.counters.values():
@@ -136,6 +148,10 @@ class UpstreamMeter:
             self.retire()
             self._label, self._counts = label, self._families.labelled(label)
             self._is_retired = False
+
+    def totals(self) -> dict[Count, float]:
+        """Return what was counted so far, of all kinds of content together."""
+        return self._families.totals(self._label)
 
     def retire(self) -> None:
         """Take the upstream out of the metrics: it is no longer configured."""

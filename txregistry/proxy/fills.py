@@ -72,6 +72,11 @@ class Fills(Service):
     _claims: IDownloadClaims = attrs.field(factory=OneNode)
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
+    @property
+    def under_way(self) -> list[Fill]:
+        """Return the current fills of this upstream."""
+        return [self._fills[digest] for digest in self._running]
+
     def find(self, digest: Digest) -> Fill | None:
         """Return the current fill of a digest, if there is one."""
         return self._fills.get(digest)

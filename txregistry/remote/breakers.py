@@ -97,6 +97,11 @@ class OriginBreaker:
     _others: Circuits = attrs.field(factory=Circuits)
     _probes: Flights[Origin, bool] = attrs.field(factory=Flights)
 
+    @property
+    def paused_seconds(self) -> float:
+        """Return the seconds until the upstream is asked again; 0 if it is asked."""
+        return self._circuit.retry_after(self._clock.seconds())
+
     def request(
         self,
         method: bytes,

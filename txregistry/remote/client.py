@@ -72,6 +72,7 @@ class UpstreamAgents:
     :ivar url: the base URL, without a trailing slash; it may have a path.
     :ivar head_support: which repositories do not answer HEAD.
     :ivar missing: what the upstream has lately said it does not have.
+    :ivar breaker: pauses the upstream while it cannot be reached.
     """
 
     url: str
@@ -80,6 +81,7 @@ class UpstreamAgents:
     limits: Limits
     head_support: HeadSupport
     missing: MissingPaths
+    breaker: OriginBreaker
 
 
 @attrs.define(eq=False)
@@ -97,6 +99,11 @@ class UpstreamClient:
     def use(self, agents: UpstreamAgents) -> None:
         """Send new requests through other agents; current ones are not affected."""
         self._agents = agents
+
+    @property
+    def paused_seconds(self) -> float:
+        """Return the seconds until the upstream is asked again; 0 if it is asked."""
+        return self._agents.breaker.paused_seconds
 
     @property
     def url(self) -> str:
@@ -245,4 +252,5 @@ def make_agents(
         limits,
         HeadSupport(clock),
         MissingPaths(limits.negative, clock),
+        guarded,
     )

@@ -1,0 +1,67 @@
+"""Contract for a look at a running cache: its upstreams, and what it downloads."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+
+@attrs.frozen
+class UpstreamOverview:
+    """How one upstream is, and what was done for it since the start.
+
+    :ivar name: as in metrics: its key, or the host of the default one.
+    :ivar paused_seconds: until it is asked again, as it could not be reached; 0 while
+        it is asked as usual.
+    :ivar requests: of clients, for blobs, manifests and tags.
+    :ivar hits: those that were answered without it.
+    :ivar stale: those that it should have confirmed, and could not.
+    :ivar pulled_bytes: that came from it.
+    :ivar served_bytes: of blobs that clients got.
+    """
+
+    name: str
+    url: str
+    paused_seconds: float
+    requests: int
+    hits: int
+    stale: int
+    pulled_bytes: int
+    served_bytes: int
+
+
+@attrs.frozen
+class DownloadOverview:
+    """One download under way.
+
+    :ivar upstream: from which it comes, as in metrics.
+    :ivar size: in bytes; ``None`` if the upstream did not say.
+    :ivar done: bytes that are here.
+    :ivar rate: bytes per second, within the last second.
+    """
+
+    digest: str
+    upstream: str
+    size: int | None
+    done: int
+    rate: float
+
+
+@attrs.frozen
+class Overview:
+    """A whole cache.
+
+    :ivar offline: no upstream is asked.
+    """
+
+    offline: bool
+    upstreams: tuple[UpstreamOverview, ...]
+    downloads: tuple[DownloadOverview, ...]
+
+
+class IOverlook(Interface):
+    """Looks at a cache, and changes nothing."""
+
+    def look() -> Deferred[Overview]:
+        """Fire after a second, in which the rates of downloads are measured."""

@@ -30,6 +30,7 @@ WHOLE = {
     "proxy/test_nodes.py",
     "proxy/test_renewed.py",
     "proxy/test_status.py",
+    "proxy/test_year.py",
     "storage/index/test_index_threads.py",
     "storage/test_foreign.py",
     "storage/test_shared.py",

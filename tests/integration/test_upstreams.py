@@ -142,6 +142,16 @@ class UpstreamsTests(IntegrationCase):
         skopeo = Skopeo(self, Door(cache.host))
         for key, digest in self.digests.items():
             self.assertEqual(await skopeo.pull(PATHS[key]), digest)
+        status = json.loads(await self.tell("status", "--json"))
+        self.assertEqual(
+            {item["name"] for item in status["upstreams"][1:]},
+            {"token.example", "corp"},
+        )
+        self.assertGreater(status["disk"]["usage"]["stored"], 3 * 200_000)
+        self.assertIn("no upstream", await self.tell("offline", "on"))
+        self.assertEqual(await self.tell("pin", "corp/**"), "corp/**: pinned\n")
+        self.assertEqual(await self.tell("pin"), "corp/**\n")
+        self.assertIn("unpinned", await self.tell("unpin", "corp/**"))
         await self.tell("purge", "--upstream", "corp")
         self.assertIn("not here", await self.fails("explain", names[2]))
         self.assertIn("corp", await self.fails("refresh", names[2]))

@@ -61,12 +61,6 @@ def plain_failures() -> None:
     replace(module, "failed", fail)
 
 
-def plain_writes() -> None:
-    import txregistry.speed.eager_write as module
-
-    replace(module, "send_now", lambda transport, data: transport.write(data))
-
-
 def plain_routes() -> None:
     import txregistry.web.router as module
 

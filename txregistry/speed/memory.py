@@ -16,7 +16,8 @@ def tune_gc() -> None:
     """Exclude long-lived objects from the cycle collector.
 
     Everything built so far lives as long as the process, and a request leaves few
-    cycles: a scan every 700 objects takes a tenth of the CPU.
+    cycles. A full scan of the 95,000 objects of a daemon takes 50 to 200 ms, in which
+    nobody is served; of what is made after this it takes less than one.
     """
     gc.collect()
     gc.freeze()

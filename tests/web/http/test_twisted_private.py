@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,10 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Server
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,9 +27,60 @@ from txregistry.web.http.twisted_private import (
     OpenH2Connection,
     OpenRequest,
     connection_of,
+    count_unsent,
     request_of,
     send_continue,
+    unsent_bytes,
 )
+
+
+class IdleReactor:
+    """Takes those who want to read and write, and does nothing for them."""
+
+    def _take(self, other: object) -> None:
+        return None
+
+    addReader = addWriter = removeReader = removeWriter = _take
+
+
+class TransportTests(SynchronousTestCase):
+    """A transport over a pair of sockets."""
+
+    def setUp(self) -> None:
+        ours, self.theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(self.theirs.close)
+        ours.setblocking(False)
+        reactor: Any = IdleReactor()
+        address: Any = ("127.0.0.1", 1)
+        server: Any = None
+        self.transport: Any = Server(ours, Protocol(), address, server, 1, reactor)
+        self.transport.protocol.makeConnection(self.transport)
+
+    def test_tls(self) -> None:
+        """With TLS, which may begin later, it cannot be told what was taken."""
+        self.transport.write(b"first")
+        self.assertEqual(count_unsent(self.transport), 5)
+        self.transport.startTLS(CertificateOptions())
+        self.assertEqual(count_unsent(self.transport), 0)
+        self.assertEqual(count_unsent(StringTransport()), 0)
+
+    def test_what_waits(self) -> None:
+        """What is written waits, and is counted."""
+        self.assertEqual(unsent_bytes(self.transport), 0)
+        self.transport.write(b"first")
+        self.transport.writeSequence([b", ", b"next"])
+        self.assertEqual(unsent_bytes(self.transport), 11)
+        self.transport.doWrite()
+        self.assertEqual(unsent_bytes(self.transport), 0)
+
+    def test_what_is_left(self) -> None:
+        """What the kernel has taken of a piece is not counted any more."""
+        size = 8 * 1024 * 1024
+        self.transport.write(bytes(size))
+        self.transport.doWrite()
+        left = unsent_bytes(self.transport)
+        self.assertTrue(0 < left < size)
 
 
 class Request(OpenRequest):

@@ -11,11 +11,10 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.buffer_budget import BODIES
-from txregistry.speed.eager_write import count_unsent, send_now
 from txregistry.web.http.connections import SiteContext, set_socket_timeouts
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.steps import Steps
-from txregistry.web.http.twisted_private import OpenChannel
+from txregistry.web.http.twisted_private import OpenChannel, count_unsent
 
 #: Bytes per read outside of bodies, and of unsent answers before reading stops.
 HEAD_READ_BYTES = 64 * 1024
@@ -154,10 +153,7 @@ class RegistryChannel(OpenChannel):
     def write(self, data: bytes) -> None:
         """Send bytes of an answer, after its head."""
         head, self._unsent_head = self._unsent_head, b""
-        if head:
-            send_now(self.transport, head + data)
-        else:
-            super().write(data)
+        super().write(head + data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Send bytes of an answer, after its head."""

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 
-from txregistry.speed.twisted_private import unsent_bytes
+from txregistry.web.http.twisted_private import unsent_bytes
 
 #: Seconds between two checks of a closing connection. A client has this long to stop
 #: sending, or to answer the end of TLS.

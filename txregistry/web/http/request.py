@@ -33,12 +33,11 @@ from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_tr
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.tracing import ISpan, current_span
 from txregistry.spec.peers import client_key
-from txregistry.speed.twisted_private import is_plain_tcp
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES, BodyRequest
 from txregistry.web.http.channels import RegistryChannel
 from txregistry.web.http.connections import SiteContext, expects_continue
 from txregistry.web.http.tracing import begin_span
-from txregistry.web.http.twisted_private import H2Stream, connection_of
+from txregistry.web.http.twisted_private import H2Stream, connection_of, is_plain_tcp
 
 _NO_BODY = (204, 304)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web._http2 import H2Connection, H2Stream
 from twisted.web.http import HTTPChannel
@@ -26,8 +28,11 @@ __all__ = [
     "OpenH2Connection",
     "OpenRequest",
     "connection_of",
+    "count_unsent",
+    "is_plain_tcp",
     "request_of",
     "send_continue",
+    "unsent_bytes",
 ]
 
 # Most of these are only set or overridden, so that nothing else fails when they go.
@@ -38,6 +43,8 @@ require_names(HTTPChannel, "rawDataReceived", "writeHeaders", "checkPersistence"
 require_names(HTTPChannel, "_waitingForTransport", "_savedTimeOut")
 require_names(HTTPChannel, "_respondToBadRequestAndDisconnect", "_send100Continue")
 require_names(HTTPChannel(), "_handlingRequest", "_dataBuffer")
+require_names(Connection, "TLS")
+require_names(FileDescriptor(), "dataBuffer", "offset", "_tempDataLen")
 require_names(Request, "gotLength", "handleContentChunk", "requestReceived")
 require_names(Request, "process", "parseCookies", "_disconnected")
 require_names(H2Stream, "_send100Continue")
@@ -218,3 +225,22 @@ def connection_of(channel: Any) -> Any:
 def send_continue(channel: Any) -> None:
     """Send 100 Continue on a connection or a stream."""
     channel._send100Continue()
+
+
+def is_plain_tcp(transport: Any) -> bool:
+    """Tell whether bytes go as they are given, and to a TCP socket."""
+    return isinstance(transport, Connection) and not transport.TLS
+
+
+def unsent_bytes(transport: FileDescriptor) -> int:
+    """Count the bytes that a transport was given, and the kernel has not taken."""
+    waiting: Any = transport
+    return int(len(waiting.dataBuffer) - waiting.offset + waiting._tempDataLen)
+
+
+def count_unsent(transport: Any) -> int:
+    """Count the bytes that a transport was given, and the kernel has not taken.
+
+    Where they are coded on their way it cannot be told, and counts as none.
+    """
+    return unsent_bytes(transport) if is_plain_tcp(transport) else 0

@@ -36,11 +36,22 @@ AT_ONCE = (os.cpu_count() or 2) + 1
 #: all others wait for the last one.
 UNIT_BYTES, INTEGRATION_BYTES = 240_000, 20_000
 
-#: Tests that try much of the same, or compare how long something takes. What they cover
-#: is covered by others; to measure it makes them half as long again, or wrong.
+#: Tests that try much of the same, compare how long something takes, or read modules
+#: rather than run them. What they cover is covered by others; to measure it makes them
+#: half as long again, or wrong.
 UNMEASURED = (
+    "config/test_schema.py",
+    "config/test_shapes.py",
     "hostile/*",
+    "storagedriver/filesystem/journal/test_records.py",
     "storagedriver/filesystem/test_power.py",
+    "test_docs.py",
+    "test_light.py",
+    "test_log_*.py",
+    "test_mirror.py",
+    "test_packaging.py",
+    "test_pages.py",
+    "test_rooms.py",
     "web/test_malformed.py",
     "web/test_*_model.py",
 )

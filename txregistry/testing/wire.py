@@ -33,7 +33,7 @@ _MANY_ROUNDS = 100_000
 _PIECE = 65_536
 
 
-class _ClientTransport(iosim.FakeTransport):
+class ClientTransport(iosim.FakeTransport):
     """The client's end of a connection, which can be paused.
 
     What arrives meanwhile, the end included, waits until it goes on.
@@ -146,7 +146,7 @@ class Wire:
             server,
             iosim.FakeTransport(server, isServer=True),
             client,
-            _ClientTransport(client),
+            ClientTransport(client),
         )
         self._pumps.append(pump)
         connected: Deferred[IProtocol] = Deferred()

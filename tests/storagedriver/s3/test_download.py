@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.interfaces import IConsumer
-from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
 from tests.storagedriver.s3.case import CONTENT, ContentCase
@@ -38,24 +37,19 @@ class DownloadTests(ContentCase):
 
     def test_pauses(self) -> None:
         """A consumer that is full stops the reading of the socket until it says so."""
-        told: list[str] = []
-        for name in ("pause", "resume"):
-            self.patch(
-                FakeTransport,
-                f"{name}Producing",
-                lambda _, name=name: told.append(name),
-            )
-        self.store.hold = 100_000
         consumer, reader = Slow(), self.open()
         done = reader.read(consumer)
         self.place.pump()
-        told.remove("resume")  # as a body begins
-        self.assertEqual(len(consumer.content), 100_000)
-        self.assertEqual(set(told), {"pause"})
+        read = len(consumer.content)
+        # Twisted reads once more after a body has begun.
+        self.assertTrue(0 < read <= 2 * 65_536, read)
         self.clock.advance(3600)  # the store may wait, as the client does
+        self.place.pump()
+        self.assertEqual(len(consumer.content), read)
         self.assertNoResult(done)
+        consumer.full = False
         consumer.producer.resumeProducing()
-        self.store.go_on()
+        self.place.pump()
         self.ok(done)
         self.assertTrue(consumer.content == CONTENT)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -196,6 +196,14 @@ class OfflineTests(CachedCase):
         self.assertEqual(list(self.health()), ["offline"])
         self.assertEqual(self.metric(), 1)
 
+    def test_mirrors(self) -> None:
+        """They are asked nothing either."""
+        self.begin(offline=True, mirrors=["http://mirror.example"])
+        self.assertEqual(self.status(TAG), 503)
+        self.assertEqual(self.upstream.asked, [])
+        self.change(mirrors=["http://mirror.example"])
+        self.assertEqual(self.status(TAG), 200)
+
     def test_reload(self) -> None:
         """The key is live both ways."""
         self.begin()

@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.flow.shared_rate import SharedRate
+from txregistry.flow.shared_rate import MAX_PIECE_BYTES, MIN_PIECE_BYTES, SharedRate
+from txregistry.interfaces.fills import IBoundedProducer
 from txregistry.proxy.pacing import PacedBody
 from txregistry.testing.house import Got, TestHouse
 
@@ -81,6 +83,28 @@ class PacedBodyTests(SynchronousTestCase):
             self.assertEqual(self.producer.told, ["pause"])
             self.consumed.resumeProducing()
             self.assertEqual(self.producer.told, ["pause", "resume"])
+
+    def test_pieces(self) -> None:
+        """Where the rate is low they are small, and it is told once."""
+        told: list[int] = []
+
+        @implementer(IBoundedProducer)
+        class Bounded(Producer):
+            def read_at_most(self, size: int) -> None:
+                told.append(size)
+
+        rate = SharedRate(self.clock, 200_000.0)
+        body = PacedBody(rate, self.held.append)
+        body.around(Bounded())
+        body.received(1)
+        self.assertEqual(told, [10_000])
+        for other in (100.0, 0.0):
+            rate.follow(other)
+            body.received(1)
+        self.assertEqual(told, [10_000, MIN_PIECE_BYTES, MAX_PIECE_BYTES])
+        unlimited = PacedBody(SharedRate(self.clock), self.held.append)
+        unlimited.around(Bounded())
+        self.assertEqual(len(told), 3)
 
     def test_end(self) -> None:
         """The end of a body that is held leaves nothing."""

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IProducer, IPushProducer
 from zope.interface import implementer
 
 from txregistry.flow.demand import SOMEBODY, Demand
-from txregistry.flow.shared_rate import RateStream, SharedRate
+from txregistry.flow.shared_rate import MAX_PIECE_BYTES, RateStream, SharedRate
+from txregistry.interfaces.fills import IBoundedProducer
 
 
 @implementer(IPushProducer)
@@ -31,6 +32,7 @@ class PacedBody:
     _producer: IPushProducer | None = None
     _is_paused: bool = False
     _is_held: bool = False
+    _piece_bytes: int = MAX_PIECE_BYTES
     _stream: RateStream = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -39,10 +41,12 @@ class PacedBody:
     def around(self, producer: IProducer) -> IPushProducer:
         """Take the producer of the body; return what its consumer is to pause."""
         self._producer = cast(IPushProducer, producer)
+        self._bound()
         return self
 
     def received(self, size: int) -> None:
         """Report bytes of the body."""
+        self._bound()
         self._stream.received(size)
 
     def close(self) -> None:
@@ -68,6 +72,14 @@ class PacedBody:
         """Stop, for the consumer."""
         if self._producer is not None:
             self._producer.stopProducing()
+
+    def _bound(self) -> None:
+        """Have the body come in pieces of which several streams can take turns."""
+        size = self._stream.piece_bytes
+        bounded = IBoundedProducer.providedBy(self._producer)
+        if bounded and size != self._piece_bytes:
+            self._piece_bytes = size
+            cast(IBoundedProducer, self._producer).read_at_most(size)
 
     def _hold(self) -> None:
         self._is_held = True

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from txregistry.flow.shared_rate import MAX_PIECE_BYTES, MIN_PIECE_BYTES, SharedRate
 from txregistry.interfaces.fills import IBoundedProducer
-from txregistry.proxy.pacing import PacedBody
+from txregistry.proxy.pacing import PacedBody, PacedConsumer, read_paced
 from txregistry.testing.house import Got, TestHouse
 
 
@@ -112,6 +113,34 @@ class PacedBodyTests(SynchronousTestCase):
         self.body.close()
         self.assertEqual(self.held, [True, False])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class PacedConsumerTests(SynchronousTestCase):
+    """What a client reads of an upstream, at a rate."""
+
+    def test_read(self) -> None:
+        """Its consumer sees all, and both hold the producer back."""
+        clock, consumer, producer = Clock(), StringTransport(), Producer()
+
+        class Reader:
+            def read(self, consumer: IConsumer, offset: int, size: int) -> object:
+                consumer.registerProducer(producer, True)
+                for _ in range(2):
+                    consumer.write(b"x" * 60)
+                self.ends: Deferred[None] = Deferred()
+                return self.ends.addBoth(lambda _: consumer.unregisterProducer())
+
+        reader = Reader()
+        done = read_paced(reader, SharedRate(clock, 100.0), consumer, 0, None)
+        self.assertEqual(consumer.value(), b"x" * 120)
+        self.assertEqual(producer.told, ["pause"])
+        clock.advance(1.0)
+        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertTrue(verifyObject(IConsumer, PacedConsumer(consumer, None)))
+        reader.ends.callback(None)
+        self.successResultOf(done)
+        self.assertIsNone(consumer.producer)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class CacheTests(SynchronousTestCase):

@@ -285,7 +285,9 @@ class Fills(Service):
         The caller has found out that the blob cannot be stored.
         """
         context = self._context
-        found = BlobSource(source, context.meter, context.clock, context.jitter)
+        found = BlobSource(
+            source, context.meter, context.clock, context.jitter, context.rate
+        )
         return await open_passed(found, Descriptor(digest, None))
 
     @deferred

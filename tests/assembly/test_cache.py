@@ -152,6 +152,19 @@ class CacheTests(CachedCase):
         self.pump()
         self.assertEqual(len(self.successResultOf(done)), 400_000)
 
+    def test_ratelimit_of_a_mirror(self) -> None:
+        """What a mirror says of its own limits is not taken for the upstream's."""
+        self.begin(tagttl="0s", mirrors=["http://mirror.example"])
+        self.pump()  # we log in at the upstream
+        self.upstream.headers = {"ratelimit-limit": "100", "ratelimit-remaining": "1"}
+        self.assertEqual(self.status(TAG), 200)
+        self.assertTrue(self.upstream.asked)
+        registry = self.context.metrics.registry
+        labels = {"upstream": "upstream.example"}
+        found = registry.get_sample_value("registry_proxy_ratelimit_remaining", labels)
+        self.assertIsNone(found)
+        self.assertEqual(self.spared(), 0)
+
     def spared(self) -> int:
         """Ask twice; count those that the upstream is not asked for."""
         before = self.upstream.count("HEAD", TAG)
@@ -195,6 +208,14 @@ class OfflineTests(CachedCase):
         self.assertEqual(self.upstream.asked, [])
         self.assertEqual(list(self.health()), ["offline"])
         self.assertEqual(self.metric(), 1)
+
+    def test_mirrors(self) -> None:
+        """They are asked nothing either."""
+        self.begin(offline=True, mirrors=["http://mirror.example"])
+        self.assertEqual(self.status(TAG), 503)
+        self.assertEqual(self.upstream.asked, [])
+        self.change(mirrors=["http://mirror.example"])
+        self.assertEqual(self.status(TAG), 200)
 
     def test_reload(self) -> None:
         """The key is live both ways."""

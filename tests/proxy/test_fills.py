@@ -192,6 +192,17 @@ class FetchTests(SynchronousTestCase):
         self.assertEqual(self.house.settle(refused).status, 403)
         self.house.settle(fetched)
 
+    def test_breaks_off(self) -> None:
+        """It is resumed as often as it moves; content that is wrong is not."""
+        digest = self.blob(2_000_000)
+        self.upstream.rate = 0
+        self.upstream.faults.append(Fault("/blobs/", times=99, cut_after=70_000))
+        self.house.settle(self.fetch(digest))
+        self.assertGreater(self.gets(digest), 20)
+        self.upstream.faults[:] = [Fault("/blobs/", times=99, corrupt=1000)]
+        self.assertRaises(UpstreamFailed, self.house.settle, self.fetch(self.blob()))
+        self.assertEqual(self.upstream.faults[0].times, 98)
+
     def test_gives_way(self) -> None:
         """A client's download takes its place, and it goes on afterwards."""
         for limits in ({"fills": 1}, {"connections": 2}, {"connections": 1}):

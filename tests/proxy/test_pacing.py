@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.flow.shared_rate import SharedRate
-from txregistry.proxy.pacing import PacedBody
+from txregistry.flow.shared_rate import MAX_PIECE_BYTES, MIN_PIECE_BYTES, SharedRate
+from txregistry.interfaces.fills import IBoundedProducer
+from txregistry.proxy.pacing import PacedBody, PacedConsumer, read_paced
 from txregistry.testing.house import Got, TestHouse
 
 
@@ -82,12 +85,62 @@ class PacedBodyTests(SynchronousTestCase):
             self.consumed.resumeProducing()
             self.assertEqual(self.producer.told, ["pause", "resume"])
 
+    def test_pieces(self) -> None:
+        """Where the rate is low they are small, and it is told once."""
+        told: list[int] = []
+
+        @implementer(IBoundedProducer)
+        class Bounded(Producer):
+            def read_at_most(self, size: int) -> None:
+                told.append(size)
+
+        rate = SharedRate(self.clock, 200_000.0)
+        body = PacedBody(rate, self.held.append)
+        body.around(Bounded())
+        body.received(1)
+        self.assertEqual(told, [10_000])
+        for other in (100.0, 0.0):
+            rate.follow(other)
+            body.received(1)
+        self.assertEqual(told, [10_000, MIN_PIECE_BYTES, MAX_PIECE_BYTES])
+        unlimited = PacedBody(SharedRate(self.clock), self.held.append)
+        unlimited.around(Bounded())
+        self.assertEqual(len(told), 3)
+
     def test_end(self) -> None:
         """The end of a body that is held leaves nothing."""
         self.exceed()
         self.body.close()
         self.assertEqual(self.held, [True, False])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class PacedConsumerTests(SynchronousTestCase):
+    """What a client reads of an upstream, at a rate."""
+
+    def test_read(self) -> None:
+        """Its consumer sees all, and both hold the producer back."""
+        clock, consumer, producer = Clock(), StringTransport(), Producer()
+
+        class Reader:
+            def read(self, consumer: IConsumer, offset: int, size: int) -> object:
+                consumer.registerProducer(producer, True)
+                for _ in range(2):
+                    consumer.write(b"x" * 60)
+                self.ends: Deferred[None] = Deferred()
+                return self.ends.addBoth(lambda _: consumer.unregisterProducer())
+
+        reader = Reader()
+        done = read_paced(reader, SharedRate(clock, 100.0), consumer, 0, None)
+        self.assertEqual(consumer.value(), b"x" * 120)
+        self.assertEqual(producer.told, ["pause"])
+        clock.advance(1.0)
+        self.assertEqual(producer.told, ["pause", "resume"])
+        self.assertTrue(verifyObject(IConsumer, PacedConsumer(consumer, None)))
+        reader.ends.callback(None)
+        self.successResultOf(done)
+        self.assertIsNone(consumer.producer)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class CacheTests(SynchronousTestCase):

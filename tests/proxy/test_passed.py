@@ -59,6 +59,19 @@ class PassedTests(FullCase):
         self.assertEqual(self.house.paths(), [])
         self.assertEqual(self.unstored(), 4)
 
+    def test_rate(self) -> None:
+        """What is passed shares the rate of the upstream with downloads."""
+        self.driver.room = 0
+        self.house.fills.limit(90.0, 32, SIZE / 5)
+        for asked in ({}, {"Range": "bytes=0-799999"}):
+            began = self.house.clock.seconds()
+            got = self.house.get(self.path, **asked)
+            self.assertEqual(got.body, self.content[: len(got.body)])
+            took = self.house.clock.seconds() - began
+            self.assertGreater(took, 0.8 * 5 * len(got.body) / SIZE)
+            self.assertLess(took, 1.2 * 5 * len(got.body) / SIZE)
+        self.house.fills.limit(90.0, 32)
+
     def test_full_in_the_middle(self) -> None:
         """A client goes on where the disk stopped, and only the rest is asked for."""
         self.upstream.rate = SIZE // 2

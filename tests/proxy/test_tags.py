@@ -9,8 +9,10 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec import mediatypes
+from txregistry.spec.errors import ManifestUnknown
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.onerror import DEFAULTS, ErrorPolicy
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
@@ -343,6 +345,20 @@ class OnErrorTests(TagCase):
         self.digest()
         self.lose_upstream()
         self.assertEqual(self.digest(), str(self.first))
+
+    def test_refreshed(self) -> None:
+        """Who asks for a tag anew is told, and a tag that is kept is kept."""
+        for action, left in (("stale", 200), ("obey", 502)):
+            self.use(self.make(**{"404": action}))
+            self.digest()
+            self.answer(404)
+            found = self.house.proxy.repository(RepositoryName.parse("lib/x"))
+            tags = self.house.settle(found).tags
+            refreshed = tags.refresh(tag=Tag.parse("v1"))
+            self.assertRaises(ManifestUnknown, self.house.settle, refreshed)
+            self.lose_upstream()
+            self.house.clock.advance(61)
+            self.assertEqual(self.house.get(TAG).status, left)
 
     def test_nothing_cached(self) -> None:
         """There is nothing to serve in place of the error."""

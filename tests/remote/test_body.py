@@ -12,9 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface.verify import verifyObject
 
 from tests.remote.answering import Answer
 from txregistry.flow.streams import ConsumerStopped
+from txregistry.interfaces.fills import IBoundedProducer
 from txregistry.remote.body import (
     COLLECT_SECONDS,
     MAX_LENGTH,
@@ -123,6 +125,16 @@ class DeliverTests(BodyCase):
         self.assertNoResult(done)
         producer.resumeProducing()
         self.assertFalse(self.response.paused)
+        self.response.end()
+        self.successResultOf(done)
+
+    def test_smaller_pieces(self) -> None:
+        """A consumer may have the connection read less at once."""
+        done = self.deliver()
+        producer = self.consumer.producer
+        self.assertTrue(verifyObject(IBoundedProducer, producer))
+        producer.read_at_most(4096)
+        self.assertEqual(self.response.bufferSize, 4096)
         self.response.end()
         self.successResultOf(done)
 

@@ -188,8 +188,8 @@ def _remote(
         mirror = attrs.evolve(
             settings, remoteurl=url, username="", password="", exec=Exec()
         )
-        limit = RateLimit(context.reactor, meter, _rate_policy(settings))
-        agents, _ = _agents(context, mirror, anonymous, meter, offline, limit)
+        # What a mirror permits says nothing of what the upstream does.
+        agents, _ = _agents(context, mirror, anonymous, meter, offline)
         client = UpstreamClient(agents, context.reactor, offline)
         mirrors.append(RemoteNamespace(client, names.at_upstream))
     return MirroredNamespace([*mirrors, upstream])
@@ -201,7 +201,7 @@ def _agents(
     files: TlsFiles,
     meter: IMeter,
     offline: OfflineSwitch,
-    rate_limit: RateLimit,
+    rate_limit: RateLimit | None = None,
 ) -> tuple[UpstreamAgents, KeepAlivePool]:
     pool = KeepAlivePool(context.reactor, proxy.maxconnections)
     agents = upstream_agents(

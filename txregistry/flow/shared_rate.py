@@ -18,6 +18,11 @@ from txregistry.flow.demand import SOMEBODY, Demand
 #: Seconds of the rate that may be received at once after a pause.
 BURST_SECONDS = 0.25
 
+#: Seconds of the rate that one stream receives at once, and its bounds in bytes.
+PIECE_SECONDS = 0.05
+MIN_PIECE_BYTES = 4 * 1024
+MAX_PIECE_BYTES = 1024 * 1024
+
 #: A remainder, in bytes, that counts as nothing: time is not exact.
 _NOTHING = 1e-3
 
@@ -60,6 +65,18 @@ class SharedRate:
         self._rate = rate
         self._tokens = min(self._tokens, self._burst)
         self._serve()
+
+    @property
+    def piece_bytes(self) -> int:
+        """Return the bytes that a stream is to receive at once.
+
+        Larger pieces would let one stream run ahead of the others, and of the rate.
+        """
+        if not self._rate:
+            return MAX_PIECE_BYTES
+        return min(
+            MAX_PIECE_BYTES, max(MIN_PIECE_BYTES, int(self._rate * PIECE_SECONDS))
+        )
 
     @property
     def waiting(self) -> int:
@@ -151,6 +168,11 @@ class RateStream:
     def received(self, size: int) -> None:
         """Report bytes; the stream is held back if they are more than its share."""
         self._rate.received(self, size)
+
+    @property
+    def piece_bytes(self) -> int:
+        """Return the bytes that it is to receive at once."""
+        return self._rate.piece_bytes
 
     def close(self) -> None:
         """Leave; must be called once, at the end of the stream."""

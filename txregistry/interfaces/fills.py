@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import Attribute, Interface
 
 from txregistry.interfaces.blobs import IBlobWriter
@@ -81,6 +82,13 @@ class IPartialBlobs(Interface):
 
     def purge(before: float) -> Deferred[None]:
         """Delete partials that nobody has open and nobody wrote to since a time."""
+
+
+class IBoundedProducer(IPushProducer):
+    """A producer that can be had to produce smaller pieces."""
+
+    def read_at_most(size: int) -> None:
+        """Produce at most so many bytes at once from now on, as far as possible."""
 
 
 class IDownloadClaims(Interface):

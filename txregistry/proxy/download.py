@@ -106,7 +106,9 @@ class Download:
     def blob_source(self) -> BlobSource:
         """Return where it comes from, for whoever gets it without a file."""
         context = self._context
-        return BlobSource(self._source, context.meter, context.clock, context.jitter)
+        return BlobSource(
+            self._source, context.meter, context.clock, context.jitter, context.rate
+        )
 
     @deferred
     async def fetch(self) -> None:

@@ -31,7 +31,7 @@ from txregistry.proxy.download import Download
 from txregistry.proxy.follower import Follower
 from txregistry.proxy.passed import Passage
 from txregistry.proxy.passing import RETRY_SECONDS
-from txregistry.proxy.state import FillState
+from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
@@ -61,6 +61,7 @@ class Fill:
 
     :ivar confirmed: the repositories whose access the upstream has confirmed.
     :ivar gave_way: it was ended for one that a client waits for, and can be resumed.
+    :ivar broke_off: it has failed for now, after bytes have come that are kept.
     :param adopt: links the finished blob into a repository.
     """
 
@@ -73,6 +74,7 @@ class Fill:
     _followers: int = 0
     _has_ended: bool = False
     gave_way: bool = False
+    broke_off: bool = False
     _log = Logger()
 
     @property
@@ -109,6 +111,8 @@ class Fill:
         except Exception as failed:
             error = _explained(failed)
             self._report(error)
+            new = self.state.written - self._download.resumed_at
+            self.broke_off = keeps_partial(error, new)
             self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:

@@ -145,8 +145,8 @@ class Fills(Service):
         """Have a blob downloaded that no client waits for.
 
         It waits until no client's download does, has what these leave of the rate, and
-        gives its place to one that needs it; then it waits again, and is resumed. Such
-        downloads use at most half of the connections.
+        gives its place to one that needs it; then it waits again, and is resumed, as it
+        is when it breaks off. Such downloads use at most half of the connections.
 
         :param source: where to download from, if no fill is under way.
         :return: fires when a fill has ended, or that of another node: the caller looks
@@ -161,7 +161,8 @@ class Fills(Service):
             joined = self._fills.get(digest)
             fill = joined or self._start(name, digest, source, adopt, Demand())
             await self._end_of(fill)
-            if not fill.gave_way:
+            # On a bad link it goes on as long as it moves.
+            if not (fill.gave_way or (joined is None and fill.broke_off)):
                 break
         # Another repository may have been refused it, which is no answer for this one.
         if joined is None and fill.failure is not None:
@@ -284,7 +285,9 @@ class Fills(Service):
         The caller has found out that the blob cannot be stored.
         """
         context = self._context
-        found = BlobSource(source, context.meter, context.clock, context.jitter)
+        found = BlobSource(
+            source, context.meter, context.clock, context.jitter, context.rate
+        )
         return await open_passed(found, Descriptor(digest, None))
 
     @deferred

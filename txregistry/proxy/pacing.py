@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import cast
 
 import attrs
-from twisted.internet.interfaces import IProducer, IPushProducer
+from twisted.internet.interfaces import IConsumer, IProducer, IPushProducer
 from zope.interface import implementer
 
+from txregistry.flow.deferred import deferred
 from txregistry.flow.demand import SOMEBODY, Demand
-from txregistry.flow.shared_rate import RateStream, SharedRate
+from txregistry.flow.shared_rate import MAX_PIECE_BYTES, RateStream, SharedRate
+from txregistry.interfaces.files import IFileReader
+from txregistry.interfaces.fills import IBoundedProducer
 
 
 @implementer(IPushProducer)
@@ -31,6 +34,7 @@ class PacedBody:
     _producer: IPushProducer | None = None
     _is_paused: bool = False
     _is_held: bool = False
+    _piece_bytes: int = MAX_PIECE_BYTES
     _stream: RateStream = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -39,10 +43,12 @@ class PacedBody:
     def around(self, producer: IProducer) -> IPushProducer:
         """Take the producer of the body; return what its consumer is to pause."""
         self._producer = cast(IPushProducer, producer)
+        self._bound()
         return self
 
     def received(self, size: int) -> None:
         """Report bytes of the body."""
+        self._bound()
         self._stream.received(size)
 
     def close(self) -> None:
@@ -69,6 +75,14 @@ class PacedBody:
         if self._producer is not None:
             self._producer.stopProducing()
 
+    def _bound(self) -> None:
+        """Have the body come in pieces of which several streams can take turns."""
+        size = self._stream.piece_bytes
+        bounded = IBoundedProducer.providedBy(self._producer)
+        if bounded and size != self._piece_bytes:
+            self._piece_bytes = size
+            cast(IBoundedProducer, self._producer).read_at_most(size)
+
     def _hold(self) -> None:
         self._is_held = True
         self._on_hold(True)
@@ -80,3 +94,53 @@ class PacedBody:
         self._on_hold(False)
         if not self._is_paused and self._producer is not None:
             self._producer.resumeProducing()
+
+
+@implementer(IConsumer)
+@attrs.define(eq=False)
+class PacedConsumer:
+    """A consumer whose producer is held back by a shared rate as well.
+
+    :param consumer: pauses the producer itself when it has enough.
+    """
+
+    _consumer: IConsumer
+    _pace: PacedBody
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Take a producer."""
+        self._consumer.registerProducer(self._pace.around(producer), streaming)
+
+    def unregisterProducer(self) -> None:
+        """Let the producer go."""
+        self._consumer.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+        self._consumer.write(data)
+        self._pace.received(len(data))
+
+
+@deferred
+async def read_paced(
+    reader: IFileReader,
+    rate: SharedRate,
+    consumer: IConsumer,
+    offset: int,
+    size: int | None,
+) -> None:
+    """Read the body of an upstream for a client, at a shared rate.
+
+    :param size: in bytes; ``None`` for all until the end.
+    :return: fires and fails as the read.
+    """
+    pace = PacedBody(rate, _hold_nothing)
+    paced = PacedConsumer(consumer, pace)
+    try:
+        await reader.read(consumer=paced, offset=offset, size=size)
+    finally:
+        pace.close()
+
+
+def _hold_nothing(_: bool) -> None:
+    """Hold nothing else back."""

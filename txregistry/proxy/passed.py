@@ -22,6 +22,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.producer_relay import ProducerRelay
 from txregistry.flow.retry import backoff
+from txregistry.flow.shared_rate import SharedRate
 from txregistry.flow.streams import ShortRead
 from txregistry.interfaces.blobs import (
     IBlobReader,
@@ -32,6 +33,7 @@ from txregistry.interfaces.blobs import (
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader, IStoredFile
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.proxy.pacing import read_paced
 from txregistry.proxy.state import HELD_BACK_BYTES, FillState
 from txregistry.proxy.verified_window import VerifiedWindow
 from txregistry.spec.descriptor import Descriptor
@@ -44,12 +46,14 @@ class BlobSource:
     """Where a blob that is not stored comes from, and how patiently.
 
     :ivar jitter: gives 0 to 1, by which waits before a retry differ.
+    :ivar rate: at which bodies are received, with those of downloads.
     """
 
     blobs: IBlobService
     meter: IMeter
     clock: IReactorTime
     jitter: Callable[[], float]
+    rate: SharedRate
 
 
 @attrs.define(eq=False)
@@ -96,7 +100,8 @@ class Passage:
     async def _send_range(self, consumer: IConsumer, offset: int, end: int) -> None:
         reader = await self._open(offset)
         try:
-            await reader.read(consumer=consumer, offset=offset, size=end - offset)
+            rate = self._origin.rate
+            await read_paced(reader, rate, consumer, offset, end - offset)
         finally:
             reader.close()
 
@@ -146,7 +151,7 @@ class Passage:
         reader = await self._open(before)
         try:
             window.begin(reader.start)
-            await reader.read(consumer=window, offset=reader.start)
+            await read_paced(reader, self._origin.rate, window, reader.start, None)
         finally:
             reader.close()
             received = window.received - before

@@ -93,8 +93,9 @@ class ProxyTags:
         """Ask the upstream what a tag stands for; see :class:`IConfirmedTags`."""
         try:
             answer = await self._remote.resolve(tag=tag)
-        except ManifestUnknown:
-            await self._delete(tag)
+        except ManifestUnknown as error:
+            if not self._serves_stale(error):
+                await self._delete(tag)
             raise
         return await self._record_answer(tag, answer)
 

@@ -23,7 +23,9 @@ from zope.interface import implementer
 from txregistry.flow.collected import BodyCollector, BodyCut
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import ConsumerStopped, TooLong, Watchdog
+from txregistry.interfaces.fills import IBoundedProducer
 from txregistry.remote.answers import parse_date, parse_retry_after
+from txregistry.remote.twisted_private import read_at_once
 from txregistry.spec.errors import UpstreamFailed, UpstreamTimeout
 
 #: Largest ``Content-Length`` that is accepted, in bytes; a larger one is ignored.
@@ -40,7 +42,7 @@ class UpstreamBodyBroken(UpstreamFailed):
     """A body ended early."""
 
 
-@implementer(IPushProducer)
+@implementer(IBoundedProducer)
 @attrs.define(eq=False, slots=False)
 class BodyProducer(Protocol):
     """Push a response body into a consumer.
@@ -110,6 +112,10 @@ class BodyProducer(Protocol):
         """Close the connection; ``done`` fails with ``ConsumerStopped``."""
         self._finish(Failure(ConsumerStopped()))
         self._close()
+
+    def read_at_most(self, size: int) -> None:
+        """Read smaller pieces; see :class:`IBoundedProducer`."""
+        read_at_once(self.transport, size)
 
     @property
     def _producer(self) -> IPushProducer:

@@ -19,12 +19,31 @@ from twisted.web.http import _ChunkedTransferDecoder as ChunkedDecoder
 
 from txregistry.private_names import require_names
 
-__all__ = ["AnswerParser", "ChunkedDecoder", "ParseError", "parse_answers_with"]
+__all__ = [
+    "AnswerParser",
+    "ChunkedDecoder",
+    "ParseError",
+    "parse_answers_with",
+    "read_at_once",
+]
 
 require_names(HTTPClientParser, "MAX_LENGTH", "lineReceived", "rawDataReceived")
 require_names(HTTPClientParser, "switchToBodyMode", "_transferDecoders")
 require_names(ChunkedDecoder, "dataReceived")
 require_names(TransportProxyProducer(None), "_producer")
+
+
+def read_at_once(transport: Any, size: int) -> None:
+    """Set the bytes per read of the socket under the transport of a response.
+
+    Does nothing if the response was cancelled.
+    """
+    if isinstance(transport, TransportProxyProducer):
+        transport = transport._producer
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    if transport is not None:
+        transport.bufferSize = size
 
 
 class AnswerParser(HTTPClientParser):
@@ -40,13 +59,7 @@ class AnswerParser(HTTPClientParser):
 
         Does nothing if the response was cancelled.
         """
-        transport: Any = self.transport
-        if isinstance(transport, TransportProxyProducer):
-            transport = transport._producer
-        while isinstance(transport, TLSMemoryBIOProtocol):
-            transport = transport.transport
-        if transport is not None:
-            transport.bufferSize = size
+        read_at_once(self.transport, size)
 
 
 def parse_answers_with(parser: type[AnswerParser]) -> None:

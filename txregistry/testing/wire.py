@@ -29,15 +29,15 @@ from txregistry.speed.failures import failed
 _MANY_ROUNDS = 100_000
 
 
-#: Most bytes that a client reads at once, as from a socket.
-_PIECE = 65_536
-
-
 class ClientTransport(iosim.FakeTransport):
     """The client's end of a connection, which can be paused.
 
     What arrives meanwhile, the end included, waits until it goes on.
+
+    :ivar bufferSize: most bytes that it delivers at once, as a socket does.
     """
+
+    bufferSize = 65_536
 
     def __init__(self, protocol: Any) -> None:
         super().__init__(protocol, isServer=False)
@@ -75,8 +75,8 @@ class ClientTransport(iosim.FakeTransport):
         if self._is_paused or not self.is_waiting:
             return False
         while self._arrived and not self._is_paused:
-            piece = bytes(self._arrived[:_PIECE])
-            del self._arrived[:_PIECE]
+            piece = bytes(self._arrived[: self.bufferSize])
+            del self._arrived[: len(piece)]
             self.protocol.dataReceived(piece)
         if self._has_ended and not self._is_paused:
             self._has_ended = False

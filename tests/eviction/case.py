@@ -49,7 +49,7 @@ class RoomCase(SynchronousTestCase):
         self.house.settle(self.house.room.stopService())
         self.house.settle(self.house.scheduler.stopService())
         self.assertFalse(self.house.fills._fills)
-        self.assertEqual(self.house.room._reservations._open, {})
+        self.assertEqual(self.house.room._reservations._open, set())
 
     def offer(self, size: int = SIZE, name: str = "a") -> Digest:
         content = os.urandom(size)

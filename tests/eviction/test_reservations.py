@@ -55,5 +55,14 @@ class ReservationsTests(SynchronousTestCase):
     def test_found(self) -> None:
         """What is on the disk counts once."""
         self.make(ONE, 100)
-        self.all.found({ONE: 10, TWO: 7})
+        self.all.found({ONE: 10, TWO: 7}, set())
         self.assertEqual((self.all.reserved, self.all.idle), (100, {TWO: 7}))
+        self.all.found({}, {TWO})
+        self.assertEqual(self.all.idle, {})
+
+    def test_left_during_the_search(self) -> None:
+        """What was left while others were looked for is not forgotten."""
+        one = self.make(ONE, 100)
+        one.release(kept=60)
+        self.all.found({}, set())
+        self.assertEqual(self.all.idle, {ONE: 60})

@@ -100,6 +100,23 @@ class SizeTests(RoomCase):
         self.pull(another)
         self.assertTrue(self.is_stored(another))
 
+    def test_followers(self) -> None:
+        """So does what a client still reads from the file of its download."""
+        blob, name = self.offer(), RepositoryName("a")
+        found = self.house.settle(self.house.proxy.repository(name))
+        reader = self.house.settle(found.blobs.open(digest=blob))
+        for _ in range(5):
+            self.house.pump()
+            self.house.clock.advance(1)
+        self.assertTrue(self.is_stored(blob))
+        for _ in range(6):
+            self.pull(self.offer())
+        self.assertTrue(self.is_stored(blob))
+        reader.close()
+        for _ in range(6):
+            self.pull(self.offer())
+        self.assertFalse(self.is_stored(blob))
+
     def test_side_by_side(self) -> None:
         """Downloads that run together have room together, or are passed through."""
         self.house.upstream.rate = SIZE

@@ -106,6 +106,26 @@ class LedgerFileTests(SynchronousTestCase):
         written.restore()
         self.assertEqual(self.successResultOf(self.ledger.stored()), 1)
 
+    def test_sum_on_a_full_disk(self) -> None:
+        """What could not be written counts all the same, each content once."""
+        kept, gone, new = (str(Digest.of(x)) for x in (b"1", b"2", b"3"))
+        for reference in (kept, gone):
+            self.ledger.add(Entry(self.key(reference), 100, 1.0))
+        self.successResultOf(self.ledger.flush())
+
+        def refuse(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        patched = self.patch(ledger_sqlite, "_write", refuse)
+        self.ledger.forget(self.key(gone))
+        self.ledger.add(Entry(self.key(kept, "b"), 100, 2.0))
+        self.ledger.add(Entry(self.key(new), 7, 2.0))
+        self.ledger.add(Entry(self.key(new, "b"), 7, 2.0))
+        self.ledger.add(Entry(EntryKey(RepositoryName("a"), Kind.TAG, "v1"), 9, 2.0))
+        for _ in range(2):
+            self.assertEqual(self.successResultOf(self.ledger.stored()), 107)
+            patched.restore()
+
     def test_a_file_without_accounts(self) -> None:
         """The file of an earlier release is counted when it is opened."""
         self.add("x", 1.0)

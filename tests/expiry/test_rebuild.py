@@ -36,6 +36,15 @@ class RebuildTests(ExpiryCase):
         self.assertTrue(self.is_stored(young))
         self.assertTrue(self.is_stored(self.blob))
 
+    def test_orphans_of_an_earlier_process(self) -> None:
+        """What a crash left without a link a moment ago goes at the next start."""
+        left = Digest.of(b"left")
+        self.ok(self.house.driver.put(layout.blob_data(left), b"left"))
+        self.house.clock.advance(1)
+        again = TestHouse(clock=self.house.clock, driver=self.house.driver, ttl=TTL)
+        self.ok(again.rebuild.run())
+        self.assertFalse(self.is_stored(left))
+
     def test_what_came_without_a_ledger_begins_its_life(self) -> None:
         """A tree that the ledger does not know is recorded, and expires in its time."""
         self.house.get(self.target)

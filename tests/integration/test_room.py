@@ -25,6 +25,9 @@ MIB = 1024 * 1024
 #: Of the file system, of the cache, and what stays free.
 DISK, CAP, FREE = 112 * MIB, 40 * MIB, 16 * MIB
 
+#: Links and the last pages of files, and one blob whose last reader is leaving.
+MORE = MIB + 4 * MIB
+
 #: Sizes of blobs.
 SMALLEST, LARGEST = MIB, 4 * MIB
 
@@ -84,8 +87,23 @@ class RoomTests(IntegrationCase):
         return await self.cache(url, port=port, merge={"cache": section}, tagttl="1h")
 
     def taken(self) -> int:
-        """Count what lies in the cache, downloads included."""
-        return self.below(layout.FILLS) + self.stored()
+        """Count what lies in the cache, downloads included.
+
+        The file system tells it for one moment: who walks through the tree meets what
+        came while it was walked beside what went. Journals and databases may change
+        between the two questions, but hardly twice.
+        """
+        return min(self.taken_once(), self.taken_once())
+
+    def taken_once(self) -> int:
+        found = os.statvfs(self.place)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        others = [self.place / "ballast", *self.place.glob("txregistry/*")]
+        others += self.place.glob("txregistry/journal/*")
+        for path in others:
+            with contextlib.suppress(OSError):
+                used -= path.lstat().st_blocks * 512
+        return used
 
     def stored(self) -> int:
         """Count what lies in the cache."""
@@ -169,16 +187,16 @@ class RoomTests(IntegrationCase):
             await sleep(0.1)
         raise AssertionError(f"{self.free()} bytes are free: {cache.process.text()}")
 
-    async def measured(self, cache: Registry, expected: int) -> None:
+    async def measured(self, cache: Registry) -> None:
         """Wait until the metrics have what lies on the disk."""
         found = -1.0
         for _ in range(100):
             with contextlib.suppress(AssertionError):  # not measured yet
                 found = await self.metric(cache, "registry_proxy_disk_stored_bytes")
-            if found == expected:
+            if found == self.stored():
                 return
             await sleep(0.1)
-        self.assertEqual(found, expected)
+        self.assertEqual(found, self.stored())
 
     def is_stored(self, content: bytes) -> bool:
         name = sha256(content).hexdigest()
@@ -203,11 +221,11 @@ class RoomTests(IntegrationCase):
         await self.pull_pinned()
         await self.churn()
         self.assertEqual(self.pulls, CLIENTS * PULLS + 2)
-        self.assertLessEqual(self.most, CAP)
+        self.assertLessEqual(self.most, CAP + MORE)
         await self.settled(cache)
         self.assertTrue(all(map(self.is_stored, self.layers)))
         self.assertGreater(await self.made_room(cache), 0)
-        await self.measured(cache, self.stored())
+        await self.measured(cache)
         await self.killed(cache, url)
 
     async def made_room(self, cache: Registry) -> float:
@@ -221,13 +239,12 @@ class RoomTests(IntegrationCase):
         await cache.process.end("KILL")
         for done in pulling:
             await done.addErrback(lambda _: None)
-        left = self.stored()
         cache = await self.start(url, cache.port)
-        await self.measured(cache, left)
-        self.assertLessEqual(self.taken(), CAP)
+        await self.measured(cache)
+        self.assertLessEqual(self.taken(), CAP + MORE)
         await self.pull_pinned()
         self.most = 0
         await gatherResults([self.client(200 + number) for number in range(2)])
-        self.assertLessEqual(self.most, CAP)
+        self.assertLessEqual(self.most, CAP + MORE)
         await cache.process.end()
         self.assertNotIn("Traceback", cache.process.text())

@@ -59,7 +59,12 @@ class Evictor:
             if not await self._ledger.claim(entry=entry):
                 return 0  # used since: the repositories before have to ask for it
             await self._unlink(entry, digest)
-        if not await self._content.collect(digest=digest):
+        try:
+            is_gone = await self._content.collect(digest=digest)
+        except BaseException:
+            self._keep(entries)
+            raise
+        if not is_gone:
             self._keep(entries)
             return 0
         self._count(entries, stored.size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -56,35 +56,38 @@ class Reservations:
     """
 
     idle: dict[Digest, int] = attrs.field(factory=dict)
-    _open: dict[Digest, Reservation] = attrs.field(factory=dict)
+    _open: set[Reservation] = attrs.field(factory=set)
 
     def holds(self, digest: Digest) -> bool:
         """Tell whether a download of a digest is under way."""
-        return digest in self._open
+        return any(reservation.digest == digest for reservation in self._open)
 
     def add(self, reservation: Reservation) -> None:
         """Record a download that begins, perhaps with an earlier part."""
         self.idle.pop(reservation.digest, None)
-        self._open[reservation.digest] = reservation
+        self._open.add(reservation)
 
     def remove(self, reservation: Reservation, kept: int) -> None:
         """Record a download that has ended."""
-        self._open.pop(reservation.digest, None)
+        self._open.discard(reservation)
         if kept:
             self.idle[reservation.digest] = kept
 
-    def found(self, sizes: dict[Digest, int]) -> None:
-        """Take over what was found on the disk beside the downloads under way."""
-        self.idle = {
-            digest: size for digest, size in sizes.items() if not self.holds(digest)
-        }
+    def found(self, sizes: dict[Digest, int], before: Collection[Digest]) -> None:
+        """Take over what was found on the disk beside the downloads under way.
+
+        :param before: what was known when the search began; the rest came since.
+        """
+        since = {x: size for x, size in self.idle.items() if x not in before}
+        there = {x: size for x, size in sizes.items() if not self.holds(x)}
+        self.idle = there | since
 
     @property
     def reserved(self) -> int:
         """Return the bytes of all downloads under way."""
-        return sum(reservation.size for reservation in self._open.values())
+        return sum(reservation.size for reservation in self._open)
 
     @property
     def unwritten(self) -> int:
         """Return those of them that are still to come."""
-        return sum(reservation.unwritten for reservation in self._open.values())
+        return sum(reservation.unwritten for reservation in self._open)

@@ -116,13 +116,13 @@ class Room(Service):
     async def reserve(self, digest: Digest, size: int) -> IReservation:
         """Fire with room for a download; see :class:`IRoom`."""
         made = Reservation(digest, size, self._grow, self._reservations.remove)
-        idle = self._reservations.idle.get(digest, 0)
-
-        def admit() -> Deferred[None]:
-            return self._admit(made, size - idle, size)
-
-        await self._turn.run(admit)
+        await self._turn.run(lambda: self._admit_new(made))
         return made
+
+    def _admit_new(self, reservation: Reservation) -> Deferred[None]:
+        # A part of an earlier download counts already, unless it has gone meanwhile.
+        idle = self._reservations.idle.get(reservation.digest, 0)
+        return self._admit(reservation, reservation.size - idle, reservation.size)
 
     def _grow(self, reservation: Reservation, size: int) -> Deferred[None]:
         more = size - reservation.size
@@ -179,8 +179,10 @@ class Room(Service):
     async def _look(self) -> bool:
         """Make room for a while; fire with whether there is more to delete."""
         if self._looks % _LOOKS_PER_SCAN == 0:
+            before = frozenset(self._reservations.idle)
             found = await self._partials.found()
-            self._reservations.found({part.digest: part.size for part in found})
+            sizes = {part.digest: part.size for part in found}
+            self._reservations.found(sizes, before)
         self._looks += 1
         usage = await self._measure()
         shortage, is_more = self._plan.shortage(usage), False
@@ -281,8 +283,8 @@ class Room(Service):
         for digest in list(idle):
             if freed >= size:
                 break
-            freed += idle.pop(digest)
-            await self._partials.discard(digest=digest)
+            if await self._partials.discard(digest=digest):
+                freed += idle.pop(digest, 0)
         return freed
 
     @deferred

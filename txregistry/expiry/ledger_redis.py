@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from txregistry.expiry import redis_accounts as accounts
 from txregistry.expiry import redis_scripts as scripts
 from txregistry.expiry.batch import Batch
 from txregistry.expiry.redis_scripts import Words, member
@@ -137,7 +138,7 @@ class RedisLedger:
     async def stored(self) -> int:
         """Fire with the bytes of all content, of all nodes."""
         await self.flush()
-        (found,) = await self._run(scripts.STORED)
+        (found,) = await self._run(accounts.STORED)
         return int(found)
 
     @deferred
@@ -146,7 +147,7 @@ class RedisLedger:
         await self.flush()
         last = ("-1", "") if after is None else (repr(after.last_use), after.reference)
         count = str(min(limit, _PAGE))
-        return scripts.read_stored(await self._run(scripts.COLDEST, *last, count))
+        return scripts.read_stored(await self._run(accounts.COLDEST, *last, count))
 
     @deferred
     async def held(self, digest: Digest) -> list[Entry]:
@@ -155,7 +156,7 @@ class RedisLedger:
         found: list[Entry] = []
         while True:
             at, count = str(len(found)), str(_PAGE)
-            words = await self._run(scripts.HELD, str(digest), at, count)
+            words = await self._run(accounts.HELD, str(digest), at, count)
             found += _entries(words)
             if len(words) < 3 * _PAGE:
                 return found
@@ -165,7 +166,7 @@ class RedisLedger:
         """Fire with a page of all content, by digest, at most 120."""
         await self.flush()
         count = str(min(limit, _PAGE))
-        return scripts.read_stored(await self._run(scripts.CONTENTS, after, count))
+        return scripts.read_stored(await self._run(accounts.CONTENTS, after, count))
 
     @deferred
     async def measured(self, sizes: Mapping[str, int], before: float) -> None:
@@ -173,7 +174,7 @@ class RedisLedger:
         rest = iter([(reference, str(size)) for reference, size in sizes.items()])
         while some := list(islice(rest, _OPERATIONS)):
             words = [word for pair in some for word in pair]
-            await self._run(scripts.MEASURED, repr(before), *words)
+            await self._run(accounts.MEASURED, repr(before), *words)
 
     @deferred
     async def confirmed_at(self, key: EntryKey, what: str) -> float | None:

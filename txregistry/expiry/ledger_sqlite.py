@@ -165,9 +165,12 @@ class SqliteLedger:
 
     @deferred
     async def stored(self) -> int:
-        """Fire with the bytes of all content."""
-        row: tuple[int] = await self._read(lambda db: db.execute(_STORED).fetchone())
-        return row[0]
+        """Fire with the bytes of all content, be it recorded in memory only."""
+        try:
+            return await self._ask(_sum)
+        except sqlite3.OperationalError:
+            batch = attrs.evolve(self._batch)
+            return await self._database.run(lambda db: _sum(db) + _change(db, batch))
 
     @deferred
     async def coldest(self, after: Stored | None, limit: int) -> list[Stored]:
@@ -258,6 +261,29 @@ class SqliteLedger:
             batch.before(self._batch)
             self._batch = batch
             raise
+
+
+def _sum(db: sqlite3.Connection) -> int:
+    row: tuple[int] = db.execute(_STORED).fetchone()
+    return row[0]
+
+
+def _change(db: sqlite3.Connection, batch: Batch) -> int:
+    """Tell by how much the sum will change when a batch is written."""
+    change = 0
+    for reference in {key.reference for key in (*batch.added, *batch.forgotten)}:
+        written = _entries(db.execute(_HELD, (reference,)))
+        held = batch.applied_to(written, reference)
+        change += _counted(held) - _counted(written)
+    return change
+
+
+def _counted(entries: list[Entry]) -> int:
+    """Tell what content counts for that is held so."""
+    held = [entry for entry in entries if entry.key.kind is not Kind.TAG]
+    if any(entry.last_use >= NEVER for entry in held):
+        return 0
+    return max((entry.size for entry in held), default=0)
 
 
 def _claim(db: sqlite3.Connection, entry: Entry) -> bool:

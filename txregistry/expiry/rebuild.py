@@ -53,7 +53,11 @@ class Rebuild:
     _partials: IPartialBlobs
     _plan: ExpiryPlan
     _clock: IReactorTime
+    _began_at: float = attrs.field(init=False)
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._began_at = self._clock.seconds()
 
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan."""
@@ -130,11 +134,14 @@ class Rebuild:
 
     @deferred
     async def _sweep(self) -> None:
-        """Delete content that a crash left between unlink and delete.
+        """Delete content that a crash left without a link.
 
-        Young content may be about to get its first link.
+        Young content may be about to get its first one, but for that from before this
+        process where no other one stores anything.
         """
         before = self._clock.seconds() - ORPHAN_SECONDS
+        if not self._driver.is_shared:
+            before = max(before, self._began_at)
         async for digest in self._inventory.orphans(before=before):
             if await self._content.collect(digest=digest):
                 self._log.info(

@@ -64,8 +64,8 @@ end
 local begun = redis.pcall('GET', epoch)
 """
 
-#: Then the arguments in order.
-_HEAD = (
+#: What each script begins with; then the arguments in order.
+HEAD = (
     _EPOCH
     + """
 if begun ~= ARGV[1] or not is_of_this_run(begun) or not is_whole() then
@@ -165,7 +165,7 @@ return begun
 #: Then operations: a letter with its member, and for ``a`` and ``r`` size and last use,
 #: for ``t`` the last use, for ``c`` the time and what was confirmed.
 WRITE = (
-    _HEAD
+    HEAD
     + """
 local at = 2
 local function word() at = at + 1; return ARGV[at - 1] end
@@ -211,7 +211,7 @@ return {'done'}
 #: Give back what dead processes had claimed; then members, last uses and sizes, perhaps
 #: of those that follow a member last used at a time.
 DUE = (
-    _HEAD
+    HEAD
     + """
 for _, member in ipairs(
     redis.call('ZRANGEBYSCORE', claims, '-inf', now(), 'LIMIT', 0, 100)) do
@@ -252,7 +252,7 @@ return {'done', ARGV[2], use, redis.call('HGET', sizes, ARGV[2]) or '0'}
 
 #: Claim a member last used at a time, for some seconds.
 CLAIM = (
-    _HEAD
+    HEAD
     + """
 local member, use = ARGV[2], redis.call('ZSCORE', uses, ARGV[2])
 if not use or tonumber(use) > tonumber(ARGV[3]) then return {'done', '0'} end
@@ -268,7 +268,7 @@ return {'done', '1'}
 
 #: Forget a claim that has not come back meanwhile.
 FINISH = (
-    _HEAD
+    HEAD
     + """
 if redis.call('HEXISTS', claimed, ARGV[2]) == 1 then
   unclaim(ARGV[2])
@@ -280,7 +280,7 @@ return {'done'}
 
 #: Give the members of a reference, from a position on.
 HOLDERS = (
-    _HEAD
+    HEAD
     + """
 return {'done', unpack(holders_of(ARGV[2], ARGV[3], ARGV[4]))}
 """
@@ -288,7 +288,7 @@ return {'done', unpack(holders_of(ARGV[2], ARGV[3], ARGV[4]))}
 
 #: Give when something was confirmed, and what of it.
 CONFIRMED = (
-    _HEAD
+    HEAD
     + """
 return {'done', redis.call('HGET', confirmed, fact(ARGV[2]))}
 """
@@ -296,7 +296,7 @@ return {'done', redis.call('HGET', confirmed, fact(ARGV[2]))}
 
 #: Give members with last uses and sizes, by their rank.
 PAGE = (
-    _HEAD
+    HEAD
     + """
 local found = redis.call('ZRANGE', uses, ARGV[2], ARGV[3], 'WITHSCORES')
 local answer = {'done'}
@@ -306,96 +306,6 @@ for i = 1, #found, 2 do
   table.insert(answer, redis.call('HGET', sizes, found[i]) or '0')
 end
 return answer
-"""
-)
-
-#: Give the sum of the sizes.
-STORED = _HEAD + "return {'done', redis.call('GET', stored)}"
-
-#: Give the members of a reference from a position on, with last uses and sizes.
-HELD = (
-    _HEAD
-    + """
-local answer = {'done'}
-for _, found in ipairs(holders_of(ARGV[2], ARGV[3], ARGV[4])) do
-  local member = member_of(found)
-  table.insert(answer, member)
-  table.insert(answer, redis.call('ZSCORE', uses, member))
-  table.insert(answer, redis.call('HGET', sizes, member) or '0')
-end
-return answer
-"""
-)
-
-#: Give blobs with sizes and last uses, from a last use and reference on. What was used
-#: at the same time as the last one is in the order of references.
-COLDEST = (
-    _HEAD
-    + """
-local answer, wanted, at = {'done'}, tonumber(ARGV[4]), 0
-local function is_manifest(reference)
-  for _, found in ipairs(holders_of(reference, 0, -1)) do
-    local _, kind = member_of(found)
-    if kind == 'manifest' then return true end
-  end
-end
-while #answer < 3 * wanted do
-  local found = redis.call('ZRANGEBYSCORE', contents, ARGV[2], '(1e15',
-                           'WITHSCORES', 'LIMIT', at, wanted)
-  for i = 1, #found, 2 do
-    local reference, use = found[i], found[i + 1]
-    local size = redis.call('HGET', lengths, reference)
-    local is_new = tonumber(use) > tonumber(ARGV[2]) or reference > ARGV[3]
-    if #answer < 3 * wanted and is_new and size ~= '0'
-        and not is_manifest(reference) then
-      table.insert(answer, reference)
-      table.insert(answer, size)
-      table.insert(answer, use)
-    end
-  end
-  if #found < 2 * wanted then break end
-  at = at + wanted
-end
-return answer
-"""
-)
-
-#: Give content with sizes and last uses, by reference from one on.
-CONTENTS = (
-    _HEAD
-    + """
-local answer, last, wanted = {'done'}, ARGV[2], tonumber(ARGV[3])
-local from = last == '' and '-' or '(' .. last .. '!'
-while #answer < 3 * wanted do
-  local found = redis.call('ZRANGEBYLEX', refs, from, '+', 'LIMIT', 0, 100)
-  for _, line in ipairs(found) do
-    local reference = string.match(line, '^%S+')
-    local use = redis.call('ZSCORE', contents, reference)
-    if use and reference ~= last and #answer < 3 * wanted then
-      table.insert(answer, reference)
-      table.insert(answer, redis.call('HGET', lengths, reference))
-      table.insert(answer, use)
-    end
-    last = reference
-  end
-  if #found < 100 then break end
-  from = '(' .. last .. '!'
-end
-return answer
-"""
-)
-
-#: Correct sizes of what was not used since a time; then references with their sizes.
-MEASURED = (
-    _HEAD
-    + """
-for i = 3, #ARGV, 2 do
-  local use = redis.call('ZSCORE', contents, ARGV[i])
-  if use and tonumber(use) < tonumber(ARGV[2]) then
-    account(ARGV[i], ARGV[i + 1], use)
-  end
-end
-return {'done'}
 """
 )
 

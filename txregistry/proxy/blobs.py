@@ -175,12 +175,9 @@ class ProxyBlobs:
         )
         self._cache.rights.record(key)
         local = cast(IBlobIngester, self._local)
-        try:
-            linked = await local.create(mount=BlobMount(descriptor.digest))
-        except DriverError:
-            self._cache.usage.forget(key)
-            await self._cache.content.collect(digest=descriptor.digest)
-            raise
+        # If the disk refuses the link, the entry stays: content that nobody links has
+        # to be counted, and goes by it.
+        linked = await local.create(mount=BlobMount(descriptor.digest))
         if not isinstance(linked, Descriptor):
             self._cache.usage.forget(key)
             await linked.cancel()

@@ -116,10 +116,11 @@ class Fill:
             self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:
-            self._download.release()
             self._meter.fills(-1)
             self._has_ended = True
             self._close_unread()
+            if not (self.has_failed and self._followers):
+                self._download.release()
 
     def _report(self, error: Exception) -> None:
         if isinstance(error, CacheFull):
@@ -227,6 +228,8 @@ class Fill:
         file = self._download.file
         if self._has_ended and not self._followers and file is not None:
             file.close()
+            # Of a failed one the file was deleted, and took its room until now.
+            self._download.release()
 
     @deferred
     async def _store(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
-import treq
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -79,6 +78,7 @@ from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import PendingUploads
 from txregistry.storagedriver.inmemory import MemoryDriver
+from txregistry.testing.answers import Got, read_answer
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
@@ -110,25 +110,6 @@ class Recorder:
     def ended(self, exchange: Exchange) -> None:
         """Remember one."""
         self.exchanges.append(exchange)
-
-
-@attrs.define(eq=False)
-class Got:
-    """What a client got: a status, headers, and a body, whole or not.
-
-    :ivar length: the announced length, if there was one.
-    """
-
-    status: int
-    headers: Any
-    body: bytes
-    length: object
-    broken: bool = False
-
-    def header(self, name: str) -> str | None:
-        """Give a header's last value."""
-        values = self.headers.getRawHeaders(name)
-        return values[-1] if values else None
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -386,7 +367,7 @@ class TestHouse:
             unbuffered=True,
             allow_redirects=False,
         )
-        return asked.addCallback(_read)
+        return asked.addCallback(read_answer)
 
     def send(
         self, method: str, path: str, body: bytes | None = None, **headers: str
@@ -405,7 +386,7 @@ class TestHouse:
             unbuffered=True,
             allow_redirects=False,
         )
-        got: Got = self.settle(asked.addCallback(_read))
+        got: Got = self.settle(asked.addCallback(read_answer))
         return got
 
     def get(self, path: str, **headers: str) -> Got:
@@ -424,18 +405,3 @@ class TestHouse:
     def count(self, name: str, **labels: str) -> float:
         """Read a metric; 0 if nobody has set it."""
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
-
-
-def _read(response: Any) -> Deferred[Got]:
-    chunks: list[bytes] = []
-
-    def whole(_: None) -> Got:
-        body = b"".join(chunks)
-        return Got(response.code, response.headers, body, response.length)
-
-    def broken(failure: Failure) -> Got:
-        body = b"".join(chunks)
-        return Got(response.code, response.headers, body, response.length, True)
-
-    done: Deferred[None] = treq.collect(response, chunks.append)
-    return done.addCallbacks(whole, broken)

@@ -7,6 +7,7 @@ import json
 from zope.interface.verify import verifyObject
 
 from tests.storage.test_namespace import StorageCase
+from txregistry.interfaces.driver import DriverError, PathNotFound
 from txregistry.interfaces.fills import FillCheckpoint, IPartialBlob
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -98,3 +99,33 @@ class PartialTests(StorageCase):
         self.assertTrue(self.ok(self.house.partials.discard(digest=digest)))
         self.assertFalse(self.ok(self.house.partials.discard(digest=digest)))
         self.assertEqual(self.house.paths(), [])
+
+    def test_readers_hold_a_lease(self) -> None:
+        """Who reads the growing file holds what is stored of it, to the end."""
+        digest, leases = Digest.of(b"x"), self.house.content.leases
+        partial = self.open(digest)
+        partial.write(b"x")
+        file = self.ok(partial.reader())
+        self.assertTrue(leases.held(digest))
+        self.ok(partial.commit(provisional=Descriptor(digest, 1)))
+        self.assertTrue(leases.held(digest))
+        file.close()
+        self.assertFalse(leases.held(digest))
+        self.failureResultOf(partial.reader(), PathNotFound)
+        self.assertFalse(leases.held(digest))
+
+    def test_leftovers_that_cannot_be_deleted(self) -> None:
+        """What is stored is stored, although its state cannot be deleted."""
+        digest = Digest.of(b"x")
+        partial = self.open(digest)
+        partial.write(b"x")
+
+        def refuse(path: str, durable: bool = True) -> None:
+            raise DriverError("inmemory", path, "no space left")
+
+        self.patch(
+            type(self.house.driver), "delete", lambda _, path, **how: refuse(path)
+        )
+        found = self.ok(partial.commit(provisional=Descriptor(digest, 1)))
+        self.assertEqual(found.digest, digest)
+        self.assertTrue(self.exists(layout.blob_data(digest)))

@@ -14,10 +14,12 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import ShortRead
+from txregistry.flow.wrapper import Wrapper
 from txregistry.interfaces.driver import (
     DriverError,
     InvalidOffset,
@@ -42,6 +44,19 @@ from txregistry.storage.uploads.hashing import hash_file
 from txregistry.storage.uploads.upload_writer import UploadWriter
 
 
+class LeasedFile(Wrapper):
+    """An open file; closing it ends a lease."""
+
+    def __init__(self, file: IStoredFile, release: Callable[[], None]) -> None:
+        super().__init__(file)
+        self._release = release
+
+    def close(self) -> None:
+        """Close the file and give up the lease."""
+        self.wrapped.close()
+        self._release()
+
+
 @implementer(IPartialBlob)
 @attrs.define(eq=False, kw_only=True)
 class PartialBlob(UploadWriter):
@@ -55,6 +70,7 @@ class PartialBlob(UploadWriter):
     _content: Content
     _closed: Callable[[], None]
     _is_whole: bool = False
+    _log = Logger()
 
     @deferred
     async def checkpoint(self, state: FillCheckpoint) -> None:
@@ -62,9 +78,19 @@ class PartialBlob(UploadWriter):
         await self.file.flush(durable=True)
         await self._record(state)
 
-    def reader(self) -> Deferred[IStoredFile]:
-        """Open the growing file."""
-        return self._arrivals.files.reader(layout.fill_data(self._digest))
+    @deferred
+    async def reader(self) -> IStoredFile:
+        """Open the growing file, under a lease of what will be stored of it.
+
+        Whoever reads it goes on when it is at its place: it takes room until then.
+        """
+        release = self._content.leases.take(self._digest)
+        try:
+            file = await self._arrivals.files.reader(layout.fill_data(self._digest))
+        except BaseException:
+            release()
+            raise
+        return LeasedFile(file, release)  # type: ignore[return-value]
 
     def _record(self, state: FillCheckpoint) -> Deferred[None]:
         path = layout.fill_state(self._digest)
@@ -98,7 +124,13 @@ class PartialBlob(UploadWriter):
             await self._record(FillCheckpoint(self.size, self.size, None))
             self._is_whole = True
         await self._content.locks.run(self._digest, self._store)
-        await self._forget()
+        try:
+            await self._forget()
+        except DriverError as error:
+            # It is stored, and has to be linked: nobody else would know of it.
+            self._log.warn(
+                "what is left of a download stays: {error}", error=str(error)
+            )
         return Descriptor(self._digest, self.size)
 
     @deferred

@@ -242,7 +242,7 @@ return answer
 
 #: A member with its last use and size; nothing if it is not there.
 FIND = (
-    _HEAD
+    HEAD
     + """
 local use = redis.call('ZSCORE', uses, ARGV[2])
 if not use then return {'done'} end

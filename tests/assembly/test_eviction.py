@@ -15,6 +15,7 @@ from txregistry.assembly.eviction import (
 )
 from txregistry.config.cache import CacheSection
 from txregistry.eviction.plan import SpacePlan
+from txregistry.spec.reference import RepositoryName
 from txregistry.spec.space import MinFree
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import TestHouse
@@ -64,6 +65,15 @@ class DaemonTests(DaemonCase):
             if type(service).__name__ == "Room"
         )
         return found
+
+    def test_pins_of_a_new_upstream(self) -> None:
+        """Pins mean what clients call repositories now."""
+        pins = {"pin": ["r.example/a:*"]}
+        self.start(proxy=CACHE, cache=pins)
+        upstreams = {"corp": {"remoteurl": "http://x.example", "hosts": ["r.example"]}}
+        self.reload(proxy={**CACHE, "upstreams": upstreams}, cache=pins)
+        closure = self.room()._candidates._pinned._closure
+        self.assertIn("r.example/a", closure._called(RepositoryName("corp/a")))
 
     def test_reload(self) -> None:
         """Changed limits, pins and what a full disk means are live."""

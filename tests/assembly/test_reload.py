@@ -238,6 +238,15 @@ class RegistryTests(DaemonCase):
             report.problems, ("proxy.exec.command: excludes proxy.username",)
         )
 
+    def test_local_waits_alone(self) -> None:
+        """A key of ``proxy`` that needs a restart holds no other one back."""
+        self.start(proxy=CACHE)
+        changed = {**CACHE, "local": ["team/**"], "upstreams": {"corp.example": {}}}
+        report = self.reload(proxy=changed)
+        self.assertEqual([*report.restart], ["proxy.local"])
+        self.assertIn("proxy.upstreams", report.changed)
+        self.assertIn("corp.example", self.context.metrics.exposition().decode())
+
     def test_restart(self) -> None:
         """Each time it is told what waits; back again, nothing waits."""
         self.start()

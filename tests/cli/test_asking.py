@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from tests.cli.control import answering
 from tests.cli.images import AskingCase
+from txregistry.cli import asking as module
 from txregistry.cli.asking import human_size
 
 READY = {"images": [{"image": "a:latest", "lacks": ""}]}
@@ -24,6 +26,21 @@ class AskingTests(AskingCase):
         self.assertEqual(self.options()["images"], ["a", "b:v1", "c"])
         self.answered(READY, "ready", "--file", "-", input="d\n")
         self.assertEqual(self.options()["images"], ["d"])
+
+    def test_many(self) -> None:
+        """A long list is asked for in parts, and reported as one."""
+        asked: list[int] = []
+
+        def answer(file: str, command: str, options: Any, *_: object) -> Any:
+            asked.append(len(options["images"]))
+            reports = [{"image": image, "lacks": ""} for image in options["images"]]
+            return {"images": reports}
+
+        self.patch(module, "asked", answer)
+        names = [f"a{number}" for number in range(250)]
+        result = self.run_command("ready", "-c", self.config, *names)
+        self.assertEqual(asked, [100, 100, 50])
+        self.assertEqual(len(result.output.splitlines()), 250)
 
     def test_no_images(self) -> None:
         """Without any it is a wrong command line."""

@@ -37,6 +37,17 @@ class ClientConfigTests(SynchronousTestCase):
         (found,) = json.loads(result.output)
         self.assertIn('location = "c.example/ghcr.io"', found["text"])
 
+    def test_json_of_docker(self) -> None:
+        """What is printed is a file that dockerd reads; what it needs else is said."""
+        proxy = {"remoteurl": "https://registry-1.docker.io"}
+        arguments = ("docker", "--url", "https://c.example", "--ca", "/etc/ca.pem")
+        result = self.run_command(*arguments, proxy=proxy)
+        found = json.loads(result.stdout)
+        self.assertEqual(found, {"registry-mirrors": ["https://c.example"]})
+        self.assertIn("# /etc/docker/daemon.json\n", result.stderr)
+        place = "copy /etc/ca.pem to /etc/docker/certs.d/c.example/ca.crt"
+        self.assertIn(place, result.stderr)
+
     def test_refused(self) -> None:
         """A registry, or a client that cannot use the cache."""
         result = self.run_command("containerd")

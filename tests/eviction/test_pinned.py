@@ -20,6 +20,9 @@ DIGEST = Digest.of(b"x")
 class Source:
     """A closure and a list of pins."""
 
+    def follow(self, called: object) -> None:
+        """Names do not matter here."""
+
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.listed: tuple[str, ...] = ()
@@ -77,7 +80,7 @@ class PinnedTests(SynchronousTestCase):
         """Pins of the configuration and of an administrator count."""
         self.renew()
         self.assertFalse(self.pinned.holds(str(DIGEST)))
-        self.pinned.follow((ImagePattern.parse("a"),))
+        self.pinned.follow((ImagePattern.parse("a"),), lambda name: [name.text])
         self.source.listed = ("b:v1",)
         self.renew()
         self.assertEqual(self.source.asked[-1], ["a", "b:v1"])

@@ -47,3 +47,22 @@ class RefreshTests(ImagesCase):
         """A digest, or a local repository, has nobody to be asked."""
         for name in (f"corp/org/app@{Digest.of(b'x')}", "team/a:v1"):
             self.assertRaises(ImagesRefused, self.refresh, name)
+
+
+class LacksTests(ImagesCase):
+    """What a pull would lack."""
+
+    def lacks(self, name: str) -> str:
+        image = self.images.named(name)
+        return self.house.settle(self.images.lacks(image, ()))
+
+    def test_ready(self) -> None:
+        """Nothing, once it is here."""
+        self.put_image("corp")
+        self.assertEqual(self.lacks(CORP), "not here")
+        self.warm(CORP)
+        self.assertEqual(self.lacks(CORP), "")
+
+    def test_denied(self) -> None:
+        """What a rule refuses cannot be pulled, wherever it is."""
+        self.assertIn("deny: secret/**", self.lacks("ghcr.io/secret/a:v1"))

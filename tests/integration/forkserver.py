@@ -83,6 +83,9 @@ def serve(requests: socket.socket) -> tuple[Request, list[int]] | None:
     """
     woken, wake = socket.socketpair()
     wake.setblocking(False)
+    # Who runs tests in the background ignores these; processes of Twisted do not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno())
     told: dict[int, int] = {}

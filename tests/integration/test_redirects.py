@@ -15,6 +15,7 @@ from tests.integration.support import (
     require,
     sleep,
     start,
+    until,
     which,
 )
 from tests.integration.test_clients import MULTI, SINGLE, Clients, PullCase
@@ -61,6 +62,8 @@ class RedirectTests(PullCase):
         first = Clients(self, cache)
         self.assertEqual(await first.skopeo(SINGLE), expected[0])
         self.assertEqual(await first.skopeo(MULTI, "--all"), expected[1])
+        # Three blobs of one platform, and three and two of two; the log comes after.
+        await until(lambda: len(self.log(cache)) >= 8)
         filled = self.log(cache)
         self.assertGreaterEqual(len([line for line in filled if '" 200 ' in line]), 3)
         await upstream.process.end()

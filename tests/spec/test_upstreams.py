@@ -193,3 +193,27 @@ class CalledTests(SynchronousTestCase):
             ["corp/base", "registry.corp.example:5000/base", "corp/base"],
         )
         self.assertEqual(self.called("team/app"), ["team/app"])
+
+
+class AmbiguousTests(SynchronousTestCase):
+    """Hosts that several upstreams have, or none."""
+
+    def test_two_accounts(self) -> None:
+        """A host of two is the name of none of them, unless one lists it."""
+        one = UpstreamNames("one", ("r.example", "one"), listed=("one",))
+        two = UpstreamNames("two", ("r.example", "two"), listed=("two",))
+        table = UpstreamTable(None, {"one": one, "two": two})
+        self.assertRaises(NameUnknown, table.find, "r.example", name("a"))
+        self.assertEqual(table.find("two", name("a")).name.text, "two/a")
+        listing = UpstreamNames("one", ("r.example", "one"), listed=("r.example",))
+        table = UpstreamTable(None, {"one": listing, "two": two})
+        self.assertEqual(table.find("r.example", name("a")).name.text, "one/a")
+
+    def test_only_hub(self) -> None:
+        """Docker Hub alone is not taken for another registry; another one may be."""
+        table = UpstreamTable(HUB_NAMES)
+        self.assertEqual(table.find("docker.io", name("a")).name.text, "library/a")
+        self.assertRaises(NameUnknown, table.find, "ghcr.io", name("org/app"))
+        table = UpstreamTable(UpstreamNames(DEFAULT, ("mirror.example",)))
+        named = table.find("docker.io", name("org/app"))
+        self.assertEqual((named.name.text, named.host), ("org/app", "docker.io"))

@@ -87,6 +87,11 @@ class ControlProtocol(LineOnlyReceiver):
         elif _is_stop(line):
             self._answering.cancel()
 
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a question that is too long."""
+        self._say({"error": f"the question is longer than {MAX_QUESTION} bytes"})
+        cast(ITransport, self.transport).loseConnection()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop the command: the client has left."""
         self._asked()

@@ -24,6 +24,7 @@ from txregistry.assembly.loading import load
 from txregistry.assembly.notifications import settings_of_endpoints
 from txregistry.assembly.scrub import scrub_plan
 from txregistry.assembly.settings import offers_http2, purge_plan
+from txregistry.assembly.upstreams import upstream_table
 from txregistry.auth.maker import make_controller
 from txregistry.config.check import check
 from txregistry.config.keypaths import is_within
@@ -100,12 +101,18 @@ def _waits(changes: Changes, section: str) -> bool:
 
 
 def _upstreams(config: Config, changes: Changes) -> Files | None:
-    if not config.proxy.is_cache or _waits(changes, "proxy"):
+    if not config.proxy.is_cache or _changes_kind(changes):
         return None
     # A cache has imported it at the start.
     from txregistry.assembly.caches import read_files
 
     return read_files(config.proxy)
+
+
+def _changes_kind(changes: Changes) -> bool:
+    """Tell if a registry is to become a cache, or a cache a registry: all waits."""
+    needed = {item.key for item in changes.restart if is_within(item.key, "proxy")}
+    return bool(needed - {"proxy.local"})
 
 
 def _certificates(config: Config, changes: Changes) -> Certificates | None:
@@ -266,7 +273,8 @@ class Running:
         parts = self._parts
         local = parts.backend.local
         parts.expiry.scheduler.follow(expiry_plan(context.config.proxy, local))
-        parts.pinned.follow(read_pins(context.config.cache.pin))
+        table = upstream_table(context.config.proxy)
+        parts.pinned.follow(read_pins(context.config.cache.pin), table.called)
         if parts.room is not None:
             plan = space_plan(context.config.cache, local)
             parts.room.follow(plan, context.metrics.meter_of)

@@ -61,8 +61,13 @@ def names_of(key: str, upstream: Upstream) -> UpstreamNames:
 
     :param upstream: with its URL.
     """
+    listed = tuple(host.lower() for host in (*upstream.hosts, key) if host)
     return UpstreamNames(
-        key, _hosts(key, upstream), _globs(upstream.allow), _globs(upstream.deny)
+        key,
+        _hosts(key, upstream),
+        _globs(upstream.allow),
+        _globs(upstream.deny),
+        listed,
     )
 
 

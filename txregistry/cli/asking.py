@@ -14,6 +14,9 @@ from txregistry.cli.exits import fail
 from txregistry.cli.places import place_of, usable
 from txregistry.config.model import Config
 
+#: Images in one question, of at most 64 KiB; a name has up to 512 characters.
+IMAGES_AT_ONCE = 100
+
 #: Adds ``-c FILE``.
 config_option = click.option(
     "-c",
@@ -95,6 +98,26 @@ _NO_SOCKET = (
     "one without a directory of its own (storage.statedirectory, or STATE_DIRECTORY)"
     " has no control socket"
 )
+
+
+def asked_of_images(
+    file: str | None,
+    command: str,
+    images: Sequence[str],
+    options: Mapping[str, Any],
+    as_json: bool,
+    tell: TellMade = lambda made: None,
+) -> dict[str, Any]:
+    """Have a daemon do a command for each image; give all its reports as one.
+
+    A long list is asked for in parts, as a question has a limit.
+    """
+    reports: list[Any] = []
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        part = list(images[start : start + IMAGES_AT_ONCE])
+        report = asked(file, command, {**options, "images": part}, as_json, tell)
+        reports += report["images"]
+    return {"images": reports}
 
 
 def human_size(size: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Iterator
 
 import attrs
 import click
@@ -33,7 +34,7 @@ def client_config(
 ) -> None:
     """Print the files that lead CLIENT to a cache, for all its upstreams.
 
-    Each begins with its path in a comment.
+    Each has its path in a comment before it.
     """
     config = config_of(file, as_json)
     if not config.proxy.is_cache:
@@ -50,7 +51,18 @@ def client_config(
         click.echo(json.dumps([attrs.asdict(item) for item in files], indent=2))
         return
     for item in files:
-        click.echo(f"# {item.path}\n{item.text}")
+        # JSON has no comments.
+        click.echo(f"# {item.path}", err=item.path.endswith(".json"))
+        click.echo(item.text)
+    for line in remarks(client, address.host, ca):
+        click.echo(f"# {line}", err=True)
+
+
+def remarks(client: str, host: str, ca: str) -> Iterator[str]:
+    """Say where a client that has no setting for it looks for an authority (pure)."""
+    places = {"docker": "/etc/docker/certs.d", "podman": "/etc/containers/certs.d"}
+    if ca and client in places:
+        yield f"copy {ca} to {places[client]}/{host}/ca.crt"
 
 
 def reached_at(http: Http) -> str:

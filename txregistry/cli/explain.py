@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import click
 
 from txregistry.cli.asking import (
-    asked,
+    asked_of_images,
     config_option,
     each_line,
     human_size,
@@ -36,8 +36,8 @@ def explain(
 
     No upstream is asked, and nothing counts as used.
     """
-    options = {"images": named_images(images, lists)}
-    report = asked(file, "explain", options, as_json)
+    wanted = named_images(images, lists)
+    report = asked_of_images(file, "explain", wanted, {}, as_json)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:

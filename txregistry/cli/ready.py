@@ -8,7 +8,7 @@ from typing import TextIO
 import click
 
 from txregistry.cli.asking import (
-    asked,
+    asked_of_images,
     config_option,
     image_arguments,
     named_images,
@@ -35,8 +35,8 @@ def ready(
     Without --platform an image has to be complete for each platform of which something
     is here. Ends with 1, and says what is missing, if a pull would fail.
     """
-    options = {"images": named_images(images, lists), "platforms": list(platforms)}
-    report = asked(file, "ready", options, as_json)
+    wanted, options = named_images(images, lists), {"platforms": list(platforms)}
+    report = asked_of_images(file, "ready", wanted, options, as_json)
     lacking = [image for image in report["images"] if image["lacks"]]
     if as_json:
         click.echo(json.dumps(report, indent=2))

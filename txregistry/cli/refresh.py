@@ -7,7 +7,12 @@ from typing import TextIO
 
 import click
 
-from txregistry.cli.asking import asked, config_option, image_arguments, named_images
+from txregistry.cli.asking import (
+    asked_of_images,
+    config_option,
+    image_arguments,
+    named_images,
+)
 from txregistry.cli.exits import epilog
 from txregistry.cli.options import as_json_option
 
@@ -26,8 +31,8 @@ def refresh(
 
     Its manifest is fetched, and nothing else; warm fetches all.
     """
-    options = {"images": named_images(images, lists)}
-    report = asked(file, "refresh", options, as_json)
+    wanted = named_images(images, lists)
+    report = asked_of_images(file, "refresh", wanted, {}, as_json)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import click
 
 from txregistry.cli.asking import (
-    asked,
+    asked_of_images,
     config_option,
     human_size,
     image_arguments,
@@ -41,9 +41,9 @@ def warm(
     platforms are fetched unless some are named. What was interrupted goes on where it
     was.
     """
-    options = {"images": named_images(images, lists), "platforms": list(platforms)}
+    wanted, options = named_images(images, lists), {"platforms": list(platforms)}
     with _Bars(quiet or as_json or not sys.stderr.isatty()) as bars:
-        report = asked(file, "warm", options, as_json, bars.tell)
+        report = asked_of_images(file, "warm", wanted, options, as_json, bars.tell)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:

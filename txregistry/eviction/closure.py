@@ -62,6 +62,10 @@ class Closure:
     _called: Called
     _clock: IReactorTime
 
+    def follow(self, called: Called) -> None:
+        """Use other names of repositories."""
+        self._called = called
+
     @deferred
     async def of(self, patterns: Sequence[ImagePattern]) -> NeededContent:
         """Fire with all that is needed; fails with a ``DriverError``."""

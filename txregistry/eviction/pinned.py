@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txregistry.eviction.closure import Closure, NeededContent
+from txregistry.eviction.closure import Called, Closure, NeededContent
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.eviction import IPinList, IPinned
@@ -41,9 +41,13 @@ class PinnedImages:
     _turn: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
-    def follow(self, patterns: Sequence[ImagePattern]) -> None:
-        """Use other patterns of the configuration, from the next look on."""
+    def follow(self, patterns: Sequence[ImagePattern], called: Called) -> None:
+        """Use other patterns of the configuration, from the next look on.
+
+        :param called: gives the names of a stored repository.
+        """
         self._configured = patterns
+        self._closure.follow(called)
         self.changed()
 
     def changed(self) -> None:

@@ -26,7 +26,7 @@ from txregistry.interfaces.images import (
 from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import ManifestUnknown, RegistryError
+from txregistry.spec.errors import Denied, ManifestUnknown, RegistryError
 from txregistry.spec.imagename import ImageName, find_repository
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
@@ -124,6 +124,12 @@ class Images:
     @deferred
     async def lacks(self, image: ImageName, platforms: Sequence[WantedPlatform]) -> str:
         """Tell what a pull would lack; see :class:`IImages`."""
+        upstream = self._upstreams().upstream_of(image.repository)
+        if upstream is not None:
+            try:
+                upstream.check(upstream.at_upstream(image.repository))
+            except Denied as error:
+                return described(error)
         report = await self.explain(image)
         return why_not_ready(report, platforms, self._clock.seconds())
 

@@ -9,6 +9,7 @@ is unknown.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
@@ -34,12 +35,14 @@ class UpstreamNames:
     :ivar hosts: what clients call it, in lower case, its usual name first.
     :ivar allow: if there are any, only names that match one are cached.
     :ivar deny: names that match one are not.
+    :ivar listed: those of its hosts that are its own, whoever has them by its URL.
     """
 
     key: str
     hosts: tuple[str, ...]
     allow: tuple[Glob, ...] = ()
     deny: tuple[Glob, ...] = ()
+    listed: tuple[str, ...] = ()
     is_hub: bool = attrs.field(init=False)
 
     @is_hub.default
@@ -120,7 +123,11 @@ class UpstreamTable:
     @_by_host.default
     def _index(self) -> Mapping[str, UpstreamNames]:
         every = [*([self.default] if self.default else []), *self.upstreams.values()]
-        found = {host: names for names in every for host in names.hosts}
+        count = Counter(host for names in every for host in set(names.hosts))
+        # What several have by their URLs, such as two accounts at one registry, is
+        # the name of none of them.
+        found = {h: names for names in every for h in names.hosts if count[h] == 1}
+        found |= {host: names for names in every for host in names.listed}
         return {**found, **self.upstreams}
 
     def find(self, namespace: str | None, name: RepositoryName) -> Named:
@@ -162,9 +169,11 @@ class UpstreamTable:
         return iter((name.text,)) if upstream is None else upstream.called(name)
 
     def _in_namespace(self, namespace: str, name: RepositoryName) -> Named:
-        if not self.upstreams and self.default is not None:
-            # Clients may be configured with any name for the only upstream.
-            return attrs.evolve(self._at(self.default, name), host=namespace)
+        only = None if self.upstreams else self.default
+        if only is not None and not only.is_hub:
+            # Clients may be configured with any name for the only upstream, but what
+            # is Docker Hub is not taken for another registry.
+            return attrs.evolve(self._at(only, name), host=namespace)
         upstream = self._by_host.get(namespace.lower())
         if upstream is None:
             raise _unknown(namespace)

@@ -35,3 +35,14 @@ class PassingTests(SynchronousTestCase):
             "registry_proxy_unstored_total", labels
         )
         self.assertEqual(count, 100)
+
+    def test_clock_set_back(self) -> None:
+        """A clock that is set back by an hour silences nothing for that hour."""
+        events: list[dict] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        metrics, passing = Metrics("u"), Passing()
+        for now in (10_000.0, 6_400.0, 6_401.0):
+            passing.tell(metrics, "blob", OSError("full"), now)
+        warnings = [x for x in events if x["log_level"] is LogLevel.warn]
+        self.assertEqual([x["count"] for x in warnings], [1, 1])

@@ -52,7 +52,8 @@ class Passing:
         """
         meter.count(Count.UNSTORED, kind)
         self._untold += 1
-        if now - self._told_at < WARNING_SECONDS:
+        # A clock that is set back silences nothing.
+        if 0 <= now - self._told_at < WARNING_SECONDS:
             return
         self._log.warn(
             "not stored, and {fate}: {count} since the last warning, the last one a"

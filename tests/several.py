@@ -36,6 +36,7 @@ class Several:
     house: TestHouse = attrs.field(factory=lambda: TestHouse(table=table()))
     houses: dict[str, TestHouse] = attrs.field(factory=dict)
     running: RunningFills = attrs.field(factory=dict)
+    fills: dict[str, Fills] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         house = self.house
@@ -59,7 +60,7 @@ class Several:
         downloads = DownloadContext(
             house.partials, house.clock, lambda: 0.5, meter, SharedRate(house.clock)
         )
-        fills = Fills(downloads, fills=self.running)
+        fills = self.fills[key] = Fills(downloads, fills=self.running)
         fills.startService()
         remote = RemoteNamespace(other.client, names.at_upstream)
         return assemble_cache(

@@ -152,6 +152,50 @@ class UpstreamTests(RouterCase):
         self.assertEqual(names, sorted(PATHS.values()))
 
 
+class ForgottenTests(RouterCase):
+    """One upstream is another one, or has other credentials, during a download."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.content = os.urandom(500_000)
+        for key in ("ghcr.io", "corp"):
+            self.several.upstream(key).rate = 250_000
+            self.digest = self.several.upstream(key).add_blob("org/app", self.content)
+
+    def begin(self, key: str):
+        path = f"/v2/{PATHS[key]}/blobs/{self.digest}"
+        done = self.several.house.ask("GET", path)
+        self.pass_time()
+        return done
+
+    def pass_time(self) -> None:
+        for _ in range(10):
+            self.several.house.pump()
+            self.several.house.clock.advance(0.05)
+
+    def holders(self, forgotten: str) -> set[str]:
+        """Download for two upstreams, forget what one confirmed; give who has it."""
+        asked = [self.begin("ghcr.io"), self.begin("corp")]
+        self.several.fills[forgotten].forget()
+        for done in asked:
+            self.assertEqual(self.several.house.settle(done).body, self.content)
+        self.pass_time()
+        entries = self.several.house.settle(self.several.house.ledger.entries())
+        return {entry.key.repository.text for entry in entries}
+
+    def test_who_began_it(self) -> None:
+        """What another upstream has confirmed stays."""
+        self.assertEqual(self.holders("ghcr.io"), {PATHS["corp"]})
+
+    def test_who_joined_it(self) -> None:
+        """What it has confirmed of the downloads of another one is forgotten."""
+        self.assertEqual(self.holders("corp"), {PATHS["ghcr.io"]})
+
+    def test_a_third_one(self) -> None:
+        """One that has nothing to do with it changes nothing."""
+        self.assertEqual(self.holders(DEFAULT), {PATHS["ghcr.io"], PATHS["corp"]})
+
+
 class LocalTests(RouterCase):
     """Repositories that belong to no upstream."""
 

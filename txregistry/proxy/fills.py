@@ -100,11 +100,12 @@ class Fills(Service):
     def forget(self) -> None:
         """Forget what the upstream has confirmed: it, or the credentials, changed.
 
-        Current fills continue, but a request that joins one is confirmed anew.
+        Current fills continue, but a request that joins one is confirmed anew. What
+        other upstreams have confirmed stays.
         """
         self.sizes, self._access = ClaimedSizes(), Flights()
         for fill in self._fills.values():
-            fill.confirmed.clear()
+            fill.forget(self)
 
     @deferred
     async def join(
@@ -134,7 +135,7 @@ class Fills(Service):
         await self.confirm(name, digest, source)
         if self._fills.get(digest) is not fill or self._access is not asked:
             return None
-        fill.confirmed.add(name)
+        fill.confirmed[name] = self
         return await self._follow_existing(fill)
 
     @unawaited
@@ -320,7 +321,8 @@ class Fills(Service):
             FillState(expected=self.sizes.take(name, digest)),
             demand=demand,
         )
-        fill = Fill({name}, download, adopt, self._context.clock, self._context.meter)
+        context, confirmed = self._context, dict[RepositoryName, object]({name: self})
+        fill = Fill(confirmed, download, adopt, context.clock, context.meter)
         self._fills[digest] = fill
         self._claims.hold(digest=digest)
         work = named(f"fill:{digest}", lambda: self._run(fill))()

@@ -119,10 +119,9 @@ class Fills(Service):
             if another node has ended its fill: then the caller looks again. Fails as
             the upstream does.
         """
-        if digest not in self._fills and not await self._claims.acquire(digest=digest):
+        if not await self._await_turn(name, digest):
             self._context.meter.count(Count.COALESCED, "blob")
             return None
-        await self._wait_for_slot(name, digest)
         fill = self._fills.get(digest)
         if fill is None:
             return await self._start_awaited(name, digest, source, adopt)
@@ -155,10 +154,8 @@ class Fills(Service):
             nobody else wants it; what has come is kept.
         """
         while True:
-            if digest not in self._fills:
-                if not await self._claims.acquire(digest=digest):
-                    return
-                await self._wait_for_slot(name, digest)
+            if not await self._await_turn(name, digest):
+                return
             joined = self._fills.get(digest)
             fill = joined or self._start(name, digest, source, adopt, Demand())
             await self._end_of(fill)
@@ -200,6 +197,28 @@ class Fills(Service):
             if len(self._running) > self._large_connections:
                 self._cancel_unwatched()
         return await following
+
+    @deferred
+    async def _await_turn(self, name: RepositoryName, digest: Digest) -> bool:
+        """Wait until a download is under way, or may begin.
+
+        :return: fires with false if another node has ended its own.
+        """
+        if digest in self._fills:
+            return True
+        if not await self._claims.acquire(digest=digest):
+            return False
+        try:
+            await self._wait_for_slot(name, digest)
+        except BaseException:
+            self._give_claim_back(digest)
+            raise
+        return True
+
+    def _give_claim_back(self, digest: Digest) -> None:
+        """Let other nodes download what nobody here will."""
+        if digest not in self._fills and digest not in self._queue:
+            self._claims.release(digest=digest)
 
     @deferred
     async def _wait_for_slot(self, name: RepositoryName, digest: Digest) -> None:
@@ -311,9 +330,11 @@ class Fills(Service):
         adopt: Adopt,
         demand: Demand,
     ) -> Fill:
-        if not self.running:
-            raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
-        self._expect_room()
+        try:
+            self._check_may_start()
+        except RegistryError:
+            self._give_claim_back(digest)
+            raise
         download = Download(
             digest,
             source,
@@ -332,11 +353,14 @@ class Fills(Service):
         self._queue.wake(digest)
         return fill
 
-    def _expect_room(self) -> None:
-        """Begin no download whose bytes the disk would refuse.
+    def _check_may_start(self) -> None:
+        """Begin no download that nobody would end, or whose bytes the disk refuses.
 
-        :raise CacheFull: it has done so a moment ago.
+        :raise UpstreamUnavailable: this service has stopped.
+        :raise CacheFull: the disk has refused some a moment ago.
         """
+        if not self.running:
+            raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
         context, now = self._context, self._context.clock.seconds()
         if context.passing.expects_refusal(now):
             error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)

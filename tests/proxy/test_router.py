@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 
 from tests.several import Several, table
 from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
-from txregistry.interfaces.namespace import IBlobFinder, INamespace
+from txregistry.interfaces.namespace import IBlobFinder, INamespace, ITagAnswers
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_MANIFEST
 from txregistry.spec.reference import RepositoryName
@@ -51,6 +51,7 @@ class UpstreamTests(RouterCase):
         """It is a namespace that finds blobs."""
         verifyObject(INamespace, self.several.house.proxy)
         verifyObject(IBlobFinder, self.several.house.proxy)
+        verifyObject(ITagAnswers, self.several.house.proxy)
 
     def test_each_is_asked_for_its_own(self) -> None:
         """One name at three upstreams is three repositories."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from txregistry.assembly.cache import assemble_cache
+from txregistry.assembly.upstreams import Owners
 from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills, RunningFills
@@ -72,6 +73,7 @@ class Several:
             house.clock,
             house.recheck,
             key,
+            is_ours=Owners(house.table).of(key),
         )
 
     def upstream(self, key: str) -> FakeUpstream:

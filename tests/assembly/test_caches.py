@@ -102,6 +102,8 @@ class NextTests(CachesCase):
         )
         self.assertNotIn(cache.upstreams["two.example"].preload, changed.services)
         self.successResultOf(self.repository(changed, "three.example/a"))
+        is_of_three = cache.shared.owners.of("three.example")
+        self.assertTrue(is_of_three(RepositoryName.parse("three.example/a")))
         # What was of an upstream is of the default one now.
         gone = self.successResultOf(self.repository(changed, "two.example/a"))
         self.assertIsNotNone(gone)

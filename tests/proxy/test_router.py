@@ -43,6 +43,20 @@ class RouterCase(SynchronousTestCase):
     def asked(self) -> list[int]:
         return [len(self.several.upstream(key).asked) for key in KEYS]
 
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str):
+        house = self.several.house
+        house.registry_wire, kept = house.wire, house.registry_wire
+        try:
+            return house.send(method, path, body, **headers)
+        finally:
+            house.registry_wire = kept
+
+    def push(self, name: str, content: bytes) -> Digest:
+        digest = Digest.of(content)
+        got = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", content)
+        self.assertEqual(got.status, 201, got.body)
+        return digest
+
 
 class UpstreamTests(RouterCase):
     """Who is asked for what."""
@@ -153,6 +167,55 @@ class UpstreamTests(RouterCase):
         self.assertEqual(names, sorted(PATHS.values()))
 
 
+class OutageTests(RouterCase):
+    """One upstream is down, and its manifests name what others have."""
+
+    path = "/v2/ghcr.io/org/app"
+
+    def name(self, *digests: Digest) -> None:
+        """Have a manifest of the upstream here that names content as blobs."""
+        manifests = [image_manifest(digest) for digest in digests]
+        for number, manifest in enumerate(manifests):
+            tag = f"names{number}"
+            self.several.upstream("ghcr.io").add_manifest("org/app", manifest, tag)
+            got = self.several.get(f"{self.path}/manifests/{tag}")
+            self.assertEqual(got.status, 200)
+
+    def break_down(self) -> None:
+        faults = self.several.upstream("ghcr.io").faults
+        faults.append(Fault("/v2/", times=10**6, status=503))
+
+    def status(self, part: str) -> int:
+        self.several.house.clock.advance(60)
+        return self.several.get(f"{self.path}/{part}").status
+
+    def test_blobs(self) -> None:
+        """What it has given to a repository others get; nothing else is linked."""
+        own = self.several.upstream("ghcr.io").add_blob("org/base", b"own")
+        self.assertEqual(
+            self.several.get(f"/v2/ghcr.io/org/base/blobs/{own}").body, b"own"
+        )
+        self.assertEqual(self.blob("corp").status, 200)
+        foreign, local = self.digests["corp"], self.push("team/a", b"secret")
+        self.name(own, foreign, local)
+        self.break_down()
+        self.assertEqual(self.status(f"blobs/{own}"), 200)
+        for digest in (foreign, local):
+            self.assertIn(self.status(f"blobs/{digest}"), (502, 503))
+
+    def test_manifests(self) -> None:
+        """Likewise for the manifests that an index names."""
+        own = image_manifest(note="own")
+        digest = self.several.upstream("ghcr.io").add_manifest("org/base", own, "v1")
+        self.several.get("/v2/ghcr.io/org/base/manifests/v1")
+        self.several.get("/v2/corp/org/app/manifests/v1")
+        foreign = Digest.of(image_manifest(note="at corp"))
+        self.name(digest, foreign)
+        self.break_down()
+        self.assertEqual(self.status(f"manifests/{digest}"), 200)
+        self.assertIn(self.status(f"manifests/{foreign}"), (502, 503))
+
+
 class ForgottenTests(RouterCase):
     """One upstream is another one, or has other credentials, during a download."""
 
@@ -199,20 +262,6 @@ class ForgottenTests(RouterCase):
 
 class LocalTests(RouterCase):
     """Repositories that belong to no upstream."""
-
-    def send(self, method: str, path: str, body: bytes = b"", **headers: str):
-        house = self.several.house
-        house.registry_wire, kept = house.wire, house.registry_wire
-        try:
-            return house.send(method, path, body, **headers)
-        finally:
-            house.registry_wire = kept
-
-    def push(self, name: str, content: bytes) -> Digest:
-        digest = Digest.of(content)
-        got = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", content)
-        self.assertEqual(got.status, 201, got.body)
-        return digest
 
     def test_push_and_delete(self) -> None:
         """They are as in a registry, and no upstream hears of them."""

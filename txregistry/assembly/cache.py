@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.assembly.context import Context
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstream import upstream_agents
-from txregistry.assembly.upstreams import label_of
+from txregistry.assembly.upstreams import Owners, label_of
 from txregistry.config.proxy import Exec, Upstream
 from txregistry.daemon.preload import Preload
 from txregistry.flow.shared_rate import SharedRate
@@ -22,7 +22,7 @@ from txregistry.interfaces.observe import IMeter
 from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
-from txregistry.proxy.context import make_cache_context
+from txregistry.proxy.context import IsOurs, all_are_ours, make_cache_context
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.fills import Fills, RunningFills
@@ -76,6 +76,7 @@ class CachedUpstream:
 class Shared:
     """What all upstreams of a cache share.
 
+    :ivar owners: tells which of them a stored repository is of.
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
     :ivar offline: whether any of them may be asked.
@@ -84,6 +85,7 @@ class Shared:
     """
 
     local: LocalRegistry
+    owners: Owners
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
     offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
@@ -102,6 +104,7 @@ def assemble_cache(
     upstream: str = "",
     behind: Behind | None = None,
     rate_limit: RateLimit | None = None,
+    is_ours: IsOurs = all_are_ours,
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
@@ -111,12 +114,14 @@ def assemble_cache(
         policy,
         ledger,
         ledger,
+        ledger,
         metrics,
         clock,
         recheck_seconds,
         upstream,
         behind,
         rate_limit,
+        is_ours,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -152,6 +157,7 @@ def build_upstream(
         _mark(settings),
         behind,
         limit,
+        shared.owners.of(names.key),
     )
     preload = Preload(client, pool, _uses_credentials(settings))
     return CachedUpstream(

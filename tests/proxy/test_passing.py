@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.observe.metrics import Metrics
 from txregistry.proxy.passing import WARNING_SECONDS, Passing
+from txregistry.spec.errors import CacheFull
 
 
 class PassingTests(SynchronousTestCase):
@@ -19,6 +20,19 @@ class PassingTests(SynchronousTestCase):
         passing.refused(100.0)
         expected = [passing.expects_refusal(at) for at in (100.0, 104.9, 105.0, 99.0)]
         self.assertEqual(expected, [True, True, False, False])
+
+    def test_check(self) -> None:
+        """Nothing begins for a moment after a refusal; what does not is counted."""
+        metrics, passing = Metrics("u"), Passing()
+        passing.check(metrics, 100.0)
+        passing.refused(100.0)
+        self.assertRaises(CacheFull, passing.check, metrics, 101.0)
+        passing.check(metrics, 105.0)
+        labels = {"type": "blob", "upstream": "u"}
+        count = metrics.registry.get_sample_value(
+            "registry_proxy_unstored_total", labels
+        )
+        self.assertEqual(count, 1)
 
     def test_tell(self) -> None:
         """However much is not stored, the log gets a line a minute."""

@@ -20,13 +20,13 @@ from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.fill import Fill
-from txregistry.proxy.passed import BlobSource, open_passed
-from txregistry.proxy.passing import RETRY_SECONDS, Passing
+from txregistry.proxy.passed import open_passed
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import CacheFull, RegistryError, UpstreamUnavailable
+from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
 #: Concurrent downloads.
@@ -70,6 +70,7 @@ class Fills(Service):
     _fetchers: dict[Digest, int] = attrs.field(factory=dict)
     _tracer: ITracer | None = None
     _claims: IDownloadClaims = attrs.field(factory=OneNode)
+    _is_retired: bool = False
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     @property
@@ -96,6 +97,16 @@ class Fills(Service):
         self._context = attrs.evolve(self._context, stall_seconds=stall_seconds)
         self._max_fills, self._connections = max_fills, connections
         self._wake_waiting()
+
+    def retire(self) -> None:
+        """Leave the parent service when the last fill has ended; begin none then."""
+        self._is_retired = True
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        is_busy = self._running or self._promised or self._queue
+        if self._is_retired and not is_busy and self.parent is not None:
+            self.disownServiceParent()
 
     def forget(self) -> None:
         """Forget what the upstream has confirmed: it, or the credentials, changed.
@@ -219,6 +230,7 @@ class Fills(Service):
         """Let other nodes download what nobody here will."""
         if digest not in self._fills and digest not in self._queue:
             self._claims.release(digest=digest)
+        self._leave_if_idle()
 
     @deferred
     async def _wait_for_slot(self, name: RepositoryName, digest: Digest) -> None:
@@ -304,10 +316,7 @@ class Fills(Service):
 
         The caller has found out that the blob cannot be stored.
         """
-        context = self._context
-        found = BlobSource(
-            source, context.meter, context.clock, context.jitter, context.rate
-        )
+        found = self._context.source_of(source)
         return await open_passed(found, Descriptor(digest, None))
 
     @deferred
@@ -361,11 +370,7 @@ class Fills(Service):
         """
         if not self.running:
             raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
-        context, now = self._context, self._context.clock.seconds()
-        if context.passing.expects_refusal(now):
-            error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)
-            context.passing.tell(context.meter, "blob", error, now)
-            raise error
+        self.passing.check(self._context.meter, self._context.clock.seconds())
 
     def _run(self, fill: Fill) -> Deferred[None]:
         current_demand.set(fill.demand)
@@ -386,6 +391,7 @@ class Fills(Service):
         self._claims.release(digest=digest)
         self._fills.pop(digest).notify_ended()
         self._wake_waiting()
+        self._leave_if_idle()
 
     def _wake_waiting(self) -> None:
         # A woken waiter begins as soon as it is back, or has left.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from txregistry.assembly.cache import assemble_cache
+from txregistry.assembly.upstreams import Owners
 from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills, RunningFills
@@ -36,6 +37,7 @@ class Several:
     house: TestHouse = attrs.field(factory=lambda: TestHouse(table=table()))
     houses: dict[str, TestHouse] = attrs.field(factory=dict)
     running: RunningFills = attrs.field(factory=dict)
+    fills: dict[str, Fills] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         house = self.house
@@ -59,7 +61,7 @@ class Several:
         downloads = DownloadContext(
             house.partials, house.clock, lambda: 0.5, meter, SharedRate(house.clock)
         )
-        fills = Fills(downloads, fills=self.running)
+        fills = self.fills[key] = Fills(downloads, fills=self.running)
         fills.startService()
         remote = RemoteNamespace(other.client, names.at_upstream)
         return assemble_cache(
@@ -71,6 +73,7 @@ class Several:
             house.clock,
             house.recheck,
             key,
+            is_ours=Owners(house.table).of(key),
         )
 
     def upstream(self, key: str) -> FakeUpstream:

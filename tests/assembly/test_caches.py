@@ -102,9 +102,26 @@ class NextTests(CachesCase):
         )
         self.assertNotIn(cache.upstreams["two.example"].preload, changed.services)
         self.successResultOf(self.repository(changed, "three.example/a"))
+        is_of_three = cache.shared.owners.of("three.example")
+        self.assertTrue(is_of_three(RepositoryName.parse("three.example/a")))
         # What was of an upstream is of the default one now.
         gone = self.successResultOf(self.repository(changed, "two.example/a"))
         self.assertIsNotNone(gone)
+
+    def test_nothing_is_left_of_removed_ones(self) -> None:
+        """However often an upstream comes and goes."""
+        one = {"remoteurl": "http://one.example"}
+        cache = self.cache(**one)
+        before = list(cache.services)
+        for _ in range(3):
+            mirrors = ["http://mirror.example"]
+            cache = self.changed(
+                cache, **one, upstreams={"two.example": {"mirrors": mirrors}}
+            )
+            (pool,) = cache.upstreams["two.example"].mirrors
+            cache = self.changed(cache, **one)
+            self.assertFalse(pool.persistent)
+        self.assertEqual(list(cache.services), before)
 
     def test_metrics_of_a_removed_one(self) -> None:
         """They end, so that nobody takes it for one that is idle."""
@@ -141,7 +158,10 @@ class NextTests(CachesCase):
         self.assertIs(sources[-1]._client, cache.upstreams[DEFAULT].client)
         same = self.changed(changed, **login, mirrors=mirrors)
         self.assertIs(self.remote(same), self.remote(changed))
+        pools = same.upstreams[DEFAULT].mirrors
+        self.assertEqual([pool.persistent for pool in pools], [True, True])
         self.assertIsInstance(self.remote(self.changed(same, **login)), RemoteNamespace)
+        self.assertEqual([pool.persistent for pool in pools], [False, False])
 
     def remote(self, cache: Cache):
         return cache.upstreams[DEFAULT].namespace._remote

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.assembly.upstreams import (
+    Owners,
     label_of,
     names_of,
     upstream_table,
@@ -107,3 +108,19 @@ class UpstreamsTests(SynchronousTestCase):
         self.assertTrue(table.is_local(RepositoryName.parse("team/a")))
         self.assertFalse(table.is_local_only)
         self.assertTrue(upstream_table(proxy()).is_local_only)
+
+
+class OwnersTests(SynchronousTestCase):
+    """Whose a stored repository is."""
+
+    def test_of(self) -> None:
+        """It is of one upstream, or of none; a reload changes that for who asks."""
+        section = {"remoteurl": "https://hub.example", "local": ["team/**"]}
+        owners = Owners(upstream_table(proxy(**section)))
+        mine, others = owners.of(DEFAULT), owners.of("ghcr.io")
+        names = [RepositoryName.parse(x) for x in ("a/b", "ghcr.io/a", "team/a")]
+        self.assertEqual([mine(name) for name in names], [True, True, False])
+        self.assertEqual([others(name) for name in names], [False, False, False])
+        owners.table = upstream_table(proxy(upstreams={"ghcr.io": {}}, **section))
+        self.assertEqual([mine(name) for name in names], [True, False, False])
+        self.assertEqual([others(name) for name in names], [False, True, False])

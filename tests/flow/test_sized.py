@@ -35,6 +35,15 @@ class SizedTests(SynchronousTestCase):
         cache.put("a", 2, 1000)
         self.assertEqual((cache.get("a"), cache.used_bytes, len(cache)), (None, 0, 0))
 
+    def test_some_go(self) -> None:
+        """Those of some keys go, and no others."""
+        cache: SizedCache[str, int] = SizedCache(10_000)
+        for key in "abc":
+            cache.put(key, 1, 100)
+        cache.pop_where(lambda key: key in "ac")
+        self.assertEqual([cache.get(key) for key in "abc"], [None, 1, None])
+        self.assertEqual(cache.used_bytes, OVERHEAD_BYTES + 100)
+
     @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4000))))
     def test_budget(self, kept: list[tuple[str, int]]) -> None:
         """Whatever is kept and forgotten, the sum is right and within the budget."""

@@ -8,6 +8,7 @@ from txregistry.interfaces.images import ImagesRefused, PurgedImages
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
+from txregistry.testing.upstream import Fault
 
 CORP = "corp/org/app:v1"
 
@@ -93,6 +94,28 @@ class PurgeTests(ImagesCase):
         release()
         (entry,) = self.successResultOf(self.house.ledger.entries())
         self.assertEqual(entry.key, EntryKey(entry.key.repository, Kind.BLOB, layer))
+
+    def test_answers_go_as_well(self) -> None:
+        """In an outage HEAD by tag says no more than GET; other answers stay."""
+        keys = ("corp", "ghcr.io", "")
+        for key in keys:
+            self.put_image(key)
+        names = (CORP, "ghcr.io/org/app:v1", "org/app:v1")
+        purges = (
+            lambda: self.images.purge(self.images.named(names[0])),
+            lambda: self.images.purge_upstream("ghcr.io"),
+            lambda: self.images.purge_repository(RepositoryName("org/app")),
+        )
+        for name in names:
+            self.warm(name)
+        for key in keys:
+            self.several.upstream(key).faults.append(Fault("/v2/", 10**6, status=503))
+        paths = [f"/v2/{name.replace(':', '/manifests/')}" for name in names]
+        for number, purge in enumerate(purges):
+            for path in paths[number:]:
+                self.assertEqual(self.house.head(path).status, 200)
+            self.house.settle(purge())
+            self.assertIn(self.house.head(paths[number]).status, (502, 503))
 
     def test_refused(self) -> None:
         """Local repositories are changed by their clients; keys have to exist."""

@@ -6,7 +6,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import capturedLogs, formatEvent
 
 from tests.images.cases import ImagesCase
+from txregistry.images.keeper import Images
 from txregistry.images.schedule import WarmPlan, WarmSchedule, images_in
+from txregistry.interfaces.driver import DriverError
 from txregistry.spec.platforms import WantedPlatform
 
 CORP = "corp/org/app:v1"
@@ -81,6 +83,26 @@ class ScheduleTests(ImagesCase):
         self.assertIn("NONSENSE is not warm", nonsense)
         self.assertEqual(done, "warmed: 11 parts fetched, 2 images failed")
         self.assertTrue(self.is_here(CORP))
+
+    def test_faults_of_one(self) -> None:
+        """Whatever an image fails with, those after it are warmed."""
+        faults = {
+            "corp/org/full:v1": DriverError("memory", "/x", "no room"),
+            "corp/org/odd:v1": KeyError("a mistake"),
+        }
+        warm = self.images.warm
+
+        def failing(image, platforms, tell):
+            fault = faults.get(str(image))
+            return fail(fault) if fault else warm(image, platforms, tell)
+
+        self.patch(Images, "warm", lambda _, **named: failing(**named))
+        self.start(images=(*faults, CORP))
+        told = self.pass_time(100)
+        self.assertIn("corp/org/full:v1 is not warm: memory: /x: no room", told)
+        self.assertEqual(told[-1], "warmed: 11 parts fetched, 2 images failed")
+        self.assertTrue(self.is_here(CORP))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_another_plan(self) -> None:
         """It begins anew, or ends."""

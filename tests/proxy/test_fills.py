@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -71,6 +72,31 @@ class FillsTests(SynchronousTestCase):
         found = RepositoryName.parse(name)
         blobs = self.house.settle(self.house.proxy.repository(found)).blobs
         return blobs.open(digest=self.digest)
+
+    def test_retired(self) -> None:
+        """It leaves its parent with the last download, those that wait included."""
+        parent = MultiService()
+        self.fills.setServiceParent(parent)
+        self.fills.limit(90.0, 1)
+        other = self.upstream.add_blob("lib/x", b"other")
+        asked = [
+            self.house.ask("GET", f"/v2/lib/x/blobs/{digest}")
+            for digest in (self.digest, other)
+        ]
+        self.house.pump()
+        self.fills.retire()
+        self.assertEqual(list(parent), [self.fills])
+        for done in asked:
+            self.assertEqual(self.house.settle(done).status, 200)
+        self.house.clock.advance(1)
+        self.assertEqual(list(parent), [])
+
+    def test_retired_while_idle(self) -> None:
+        """Without downloads it leaves at once."""
+        parent = MultiService()
+        self.fills.setServiceParent(parent)
+        self.fills.retire()
+        self.assertEqual(list(parent), [])
 
     def test_joined(self) -> None:
         """Whoever comes later follows the same download."""

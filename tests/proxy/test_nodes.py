@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from fakeredis import FakeServer
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +15,7 @@ from txregistry.eviction.plan import SpacePlan
 from txregistry.expiry.ledger_redis import RedisLedger
 from txregistry.proxy.redis_claims import CLAIM_SECONDS, WAIT_SECONDS, RedisClaims
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
 from txregistry.storagedriver.inmemory import MemoryDriver
 from txregistry.testing.house import Got, TestHouse
@@ -146,6 +147,42 @@ class NodesTests(SynchronousTestCase):
         asked = self.ask(self.there)
         self.pass_time(WAIT_SECONDS + 5)
         self.assertEqual(self.successResultOf(asked).body, self.content)
+
+    def claimed(self) -> list[bytes]:
+        client = ScriptedRedis(self.clock, self.server).connected.handler.client
+        return client.keys("*download*")
+
+    def test_a_disk_that_refuses(self) -> None:
+        """A node that cannot store it holds no other one up."""
+        self.here.fills.passing.is_allowed = False
+        self.here.fills.passing.refused(self.clock.seconds())
+        refused = self.ask(self.here)
+        self.pass_time(0.1)
+        self.assertEqual(self.successResultOf(refused).status, 503)
+        self.assertEqual(self.claimed(), [])
+        asked = self.ask(self.there)
+        self.pass_time(5)
+        self.assertEqual(self.successResultOf(asked).body, self.content)
+
+    def test_clients_that_leave(self) -> None:
+        """A claim goes back when the last client that waited for its turn has left."""
+        fills, name = self.here.fills, RepositoryName.parse("a")
+        fills.limit(90.0, 1)
+        other = self.here.upstream.add_blob("a", os.urandom(SIZE))
+        busy = self.here.ask("GET", f"/v2/a/blobs/{other}")
+        self.pass_time(0.1)
+        blobs = self.here.settle(self.here.proxy.repository(name)).blobs
+        waiting = [blobs.open(digest=self.digest) for _ in range(2)]
+        for done in waiting:
+            self.pass_time(0.1)
+            self.assertEqual(len(self.claimed()), 2)
+            done.cancel()
+            self.failureResultOf(done, CancelledError)
+        self.pass_time(0.1)
+        self.assertEqual(len(self.claimed()), 1)
+        self.pass_time(5)
+        self.assertEqual(self.successResultOf(busy).status, 200)
+        self.assertEqual(self.claimed(), [])
 
     def test_redis_away(self) -> None:
         """Each node goes on alone, and no pull fails."""

@@ -165,6 +165,24 @@ class RedisClaimsTests(SynchronousTestCase):
         self.clock.advance(RENEW_SECONDS)
         self.there.release(digest=DIGEST)
 
+    def test_who_leaves_before_redis_has_answered(self) -> None:
+        """What redis was told by then is taken back, unless it is held."""
+        take = RedisClaims._take
+
+        def unanswered(claims: RedisClaims, digest: Digest) -> Deferred[bool]:
+            self.assertTrue(self.may(take(claims, digest)))
+            return Deferred()
+
+        self.here.hold(digest=OTHER)
+        patched = self.patch(RedisClaims, "_take", unanswered)
+        for digest in (DIGEST, OTHER):
+            acquiring = self.here.acquire(digest=digest)
+            acquiring.cancel()
+            self.failureResultOf(acquiring)
+        patched.restore()
+        self.assertTrue(self.may(self.there.acquire(digest=DIGEST)))
+        self.assertNoResult(self.there.acquire(digest=OTHER))
+
     def test_who_leaves(self) -> None:
         """A wait that is cancelled leaves no timer behind."""
         self.assertTrue(self.may(self.here.acquire(digest=DIGEST)))

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
+from txregistry.storage.tree import layout
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import Fault
@@ -96,6 +97,23 @@ class FillsTests(RenewedCase):
         self.upstream.faults.append(Fault("/blobs/", times=2, status=403))
         self.assertEqual(self.house.settle(self.blob()).status, 403)
         self.assertEqual(self.house.settle(before).body, self.content)
+
+    def test_nobody_may_have_it_any_more(self) -> None:
+        """What ends after that is not stored; who asks next resumes it, with access."""
+        before = self.blob()
+        self.pass_time(0.5)
+        self.renew(is_same=False)
+        self.assertEqual(self.house.settle(before).body, self.content)
+        self.pass_time(0.5)
+        stored = [path for path in self.house.paths() if path.startswith(layout.BLOBS)]
+        self.assertEqual(stored, [])
+        self.assertIsNone(self.house.fills.find(self.digest))
+        self.assertEqual(self.house.settle(self.blob()).body, self.content)
+        self.assertEqual(self.asked("GET", "/blobs/"), 1)
+        self.assertEqual(self.asked("HEAD", "/blobs/"), 1)
+        self.pass_time(0.5)
+        entries = self.house.settle(self.house.ledger.entries())
+        self.assertEqual([entry.key.reference for entry in entries], [str(self.digest)])
 
     def test_question_of_before_counts_for_nobody(self) -> None:
         """What the old upstream says of a repository after the change is forgotten."""

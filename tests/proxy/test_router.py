@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 
 from tests.several import Several, table
 from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
-from txregistry.interfaces.namespace import IBlobFinder, INamespace
+from txregistry.interfaces.namespace import IBlobFinder, INamespace, ITagAnswers
 from txregistry.spec.digest import Digest
 from txregistry.spec.mediatypes import OCI_MANIFEST
 from txregistry.spec.reference import RepositoryName
@@ -43,6 +43,20 @@ class RouterCase(SynchronousTestCase):
     def asked(self) -> list[int]:
         return [len(self.several.upstream(key).asked) for key in KEYS]
 
+    def send(self, method: str, path: str, body: bytes = b"", **headers: str):
+        house = self.several.house
+        house.registry_wire, kept = house.wire, house.registry_wire
+        try:
+            return house.send(method, path, body, **headers)
+        finally:
+            house.registry_wire = kept
+
+    def push(self, name: str, content: bytes) -> Digest:
+        digest = Digest.of(content)
+        got = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", content)
+        self.assertEqual(got.status, 201, got.body)
+        return digest
+
 
 class UpstreamTests(RouterCase):
     """Who is asked for what."""
@@ -51,6 +65,7 @@ class UpstreamTests(RouterCase):
         """It is a namespace that finds blobs."""
         verifyObject(INamespace, self.several.house.proxy)
         verifyObject(IBlobFinder, self.several.house.proxy)
+        verifyObject(ITagAnswers, self.several.house.proxy)
 
     def test_each_is_asked_for_its_own(self) -> None:
         """One name at three upstreams is three repositories."""
@@ -152,22 +167,101 @@ class UpstreamTests(RouterCase):
         self.assertEqual(names, sorted(PATHS.values()))
 
 
+class OutageTests(RouterCase):
+    """One upstream is down, and its manifests name what others have."""
+
+    path = "/v2/ghcr.io/org/app"
+
+    def name(self, *digests: Digest) -> None:
+        """Have a manifest of the upstream here that names content as blobs."""
+        manifests = [image_manifest(digest) for digest in digests]
+        for number, manifest in enumerate(manifests):
+            tag = f"names{number}"
+            self.several.upstream("ghcr.io").add_manifest("org/app", manifest, tag)
+            got = self.several.get(f"{self.path}/manifests/{tag}")
+            self.assertEqual(got.status, 200)
+
+    def break_down(self) -> None:
+        faults = self.several.upstream("ghcr.io").faults
+        faults.append(Fault("/v2/", times=10**6, status=503))
+
+    def status(self, part: str) -> int:
+        self.several.house.clock.advance(60)
+        return self.several.get(f"{self.path}/{part}").status
+
+    def test_blobs(self) -> None:
+        """What it has given to a repository others get; nothing else is linked."""
+        own = self.several.upstream("ghcr.io").add_blob("org/base", b"own")
+        self.assertEqual(
+            self.several.get(f"/v2/ghcr.io/org/base/blobs/{own}").body, b"own"
+        )
+        self.assertEqual(self.blob("corp").status, 200)
+        foreign, local = self.digests["corp"], self.push("team/a", b"secret")
+        self.name(own, foreign, local)
+        self.break_down()
+        self.assertEqual(self.status(f"blobs/{own}"), 200)
+        for digest in (foreign, local):
+            self.assertIn(self.status(f"blobs/{digest}"), (502, 503))
+
+    def test_manifests(self) -> None:
+        """Likewise for the manifests that an index names."""
+        own = image_manifest(note="own")
+        digest = self.several.upstream("ghcr.io").add_manifest("org/base", own, "v1")
+        self.several.get("/v2/ghcr.io/org/base/manifests/v1")
+        self.several.get("/v2/corp/org/app/manifests/v1")
+        foreign = Digest.of(image_manifest(note="at corp"))
+        self.name(digest, foreign)
+        self.break_down()
+        self.assertEqual(self.status(f"manifests/{digest}"), 200)
+        self.assertIn(self.status(f"manifests/{foreign}"), (502, 503))
+
+
+class ForgottenTests(RouterCase):
+    """One upstream is another one, or has other credentials, during a download."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.content = os.urandom(500_000)
+        for key in ("ghcr.io", "corp"):
+            self.several.upstream(key).rate = 250_000
+            self.digest = self.several.upstream(key).add_blob("org/app", self.content)
+
+    def begin(self, key: str):
+        path = f"/v2/{PATHS[key]}/blobs/{self.digest}"
+        done = self.several.house.ask("GET", path)
+        self.pass_time()
+        return done
+
+    def pass_time(self) -> None:
+        for _ in range(10):
+            self.several.house.pump()
+            self.several.house.clock.advance(0.05)
+
+    def holders(self, forgotten: str) -> set[str]:
+        """Download for two upstreams, forget what one confirmed; give who has it."""
+        asked = [self.begin("ghcr.io"), self.begin("corp")]
+        self.several.fills[forgotten].forget()
+        for done in asked:
+            self.assertEqual(self.several.house.settle(done).body, self.content)
+        self.pass_time()
+        entries = self.several.house.settle(self.several.house.ledger.entries())
+        return {entry.key.repository.text for entry in entries}
+
+    def test_who_began_it(self) -> None:
+        """What another upstream has confirmed stays."""
+        self.assertEqual(self.holders("ghcr.io"), {PATHS["corp"]})
+
+    def test_who_joined_it(self) -> None:
+        """What it has confirmed of the downloads of another one is forgotten."""
+        self.assertEqual(self.holders("corp"), {PATHS["ghcr.io"]})
+
+    def test_a_third_one(self) -> None:
+        """One that has nothing to do with it changes nothing."""
+        self.assertEqual(self.holders(DEFAULT), {PATHS["ghcr.io"], PATHS["corp"]})
+
+
 class LocalTests(RouterCase):
     """Repositories that belong to no upstream."""
-
-    def send(self, method: str, path: str, body: bytes = b"", **headers: str):
-        house = self.several.house
-        house.registry_wire, kept = house.wire, house.registry_wire
-        try:
-            return house.send(method, path, body, **headers)
-        finally:
-            house.registry_wire = kept
-
-    def push(self, name: str, content: bytes) -> Digest:
-        digest = Digest.of(content)
-        got = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", content)
-        self.assertEqual(got.status, 201, got.body)
-        return digest
 
     def test_push_and_delete(self) -> None:
         """They are as in a registry, and no upstream hears of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.namespaces import Remote
@@ -11,6 +12,7 @@ from txregistry.flow.shared_rate import SharedRate
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.fills import Fills
 from txregistry.remote.mirrors import MirroredNamespace
+from txregistry.remote.missing import MissingPaths
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown, UpstreamFailed
 from txregistry.spec.reference import RepositoryName, Tag
@@ -94,6 +96,24 @@ class OrderTests(SynchronousTestCase):
         first, second, upstream = self.asked()
         self.assertGreater(first, 7)
         self.assertEqual((second, upstream), (0, 0))
+
+    def test_asked_anew(self) -> None:
+        """A tag that all lacked a moment ago is asked of all again."""
+        tags, tag = self.repository.tags, Tag("v2")
+        for house in self.houses:
+            agents = house.client._agents
+            house.client.use(
+                attrs.evolve(agents, missing=MissingPaths(10.0, house.clock))
+            )
+        for _ in range(2):
+            self.assertRaises(
+                ManifestUnknown, lambda: self.settle(tags.resolve(tag=tag))
+            )
+        before = self.asked()
+        tags.forget_missing(tag=tag)
+        digest = self.upstreams[0].add_manifest("a", MANIFEST, "v2")
+        self.assertEqual(self.settle(tags.resolve(tag=tag)).digest, digest)
+        self.assertGreater(self.asked()[0], before[0])
 
     def test_next(self) -> None:
         """Whatever ails it, the next one is asked."""

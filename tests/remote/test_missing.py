@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.remote.client import Limits
 from txregistry.remote.missing import MAX_BYTES, MissingPaths
 from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
@@ -52,6 +53,14 @@ class PathsTests(SynchronousTestCase):
         off = MissingPaths(0.0, self.clock)
         off.remember("GET", PATH)
         self.assertEqual((len(self.paths), len(off)), (0, 0))
+
+    def test_forgotten(self) -> None:
+        """One path is asked for again, and no other."""
+        for path in (PATH, f"{PATH}c"):
+            self.paths.remember("GET", path)
+        self.paths.forget(PATH)
+        self.assertFalse(self.paths.has(PATH))
+        self.assertTrue(self.paths.has(f"{PATH}c"))
 
     def test_clock_is_set_back(self) -> None:
         """An answer from the future does not count for longer."""
@@ -122,6 +131,20 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(self.house.get("/v2/lib/x/manifests/v2").status, 404)
         self.house.clock.advance(10)
         self.assertEqual(self.house.get("/v2/lib/x/manifests/v2").status, 200)
+
+    def test_refreshed(self) -> None:
+        """Who asks for a tag anew does not get what was remembered."""
+        self.use(10.0)
+        path = "/v2/lib/x/manifests/v2"
+        self.assertEqual(self.house.get(path).status, 404)
+        digest = self.house.upstream.add_manifest(
+            "lib/x", image_manifest(note="2"), "v2"
+        )
+        name = RepositoryName.parse("lib/x")
+        repository = self.house.settle(self.house.proxy.repository(name=name))
+        found = self.house.settle(repository.tags.refresh(tag=Tag("v2")))
+        self.assertEqual(found.digest, digest)
+        self.assertEqual(self.house.get(path).status, 200)
 
     def test_other_errors(self) -> None:
         """Only an answer is remembered that something is missing."""

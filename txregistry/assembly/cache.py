@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import attrs
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
@@ -11,7 +9,15 @@ from twisted.internet.interfaces import IReactorTime
 from txregistry.assembly.context import Context
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.upstream import upstream_agents
-from txregistry.assembly.upstreams import label_of
+from txregistry.assembly.upstream_settings import (
+    asked_by,
+    identity_of,
+    mark_of,
+    rate_policy,
+    tag_policy,
+    uses_credentials,
+)
+from txregistry.assembly.upstreams import Owners, label_of
 from txregistry.config.proxy import Exec, Upstream
 from txregistry.daemon.preload import Preload
 from txregistry.flow.shared_rate import SharedRate
@@ -22,7 +28,7 @@ from txregistry.interfaces.observe import IMeter
 from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
-from txregistry.proxy.context import make_cache_context
+from txregistry.proxy.context import IsOurs, all_are_ours, make_cache_context
 from txregistry.proxy.download import DownloadContext
 from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.fills import Fills, RunningFills
@@ -36,9 +42,10 @@ from txregistry.remote.offline import OfflineSwitch
 from txregistry.remote.ratelimit import RateLimit
 from txregistry.remote.transport import TlsFiles
 from txregistry.spec.freshness import TagPolicy
-from txregistry.spec.onerror import ErrorPolicy
-from txregistry.spec.ratelimit import RatePolicy, parse_percent
 from txregistry.spec.upstreams import UpstreamNames
+
+#: The connections to the mirrors of an upstream.
+Pools = tuple[KeepAlivePool, ...]
 
 
 @attrs.frozen
@@ -46,6 +53,7 @@ class CachedUpstream:
     """The cache of one upstream, and its parts that a reload keeps.
 
     :ivar settings: with its URL.
+    :ivar mirrors: the connections to its mirrors.
     :ivar files: those of its ``tls``.
     """
 
@@ -59,6 +67,7 @@ class CachedUpstream:
     behind: Behind
     rate_limit: RateLimit
     meter: UpstreamMeter
+    mirrors: Pools = ()
 
     @property
     def services(self) -> tuple[IService, ...]:
@@ -70,12 +79,15 @@ class CachedUpstream:
         self.preload.disownServiceParent()
         self.meter.retire()
         self.behind.disownServiceParent()
+        self.fills.retire()
+        _retire(self.mirrors)
 
 
 @attrs.frozen
 class Shared:
     """What all upstreams of a cache share.
 
+    :ivar owners: tells which of them a stored repository is of.
     :ivar claims: of downloads, where other nodes fill the same storage.
     :ivar running: all fills, so that one blob is downloaded once.
     :ivar offline: whether any of them may be asked.
@@ -84,6 +96,7 @@ class Shared:
     """
 
     local: LocalRegistry
+    owners: Owners
     claims: IDownloadClaims = attrs.field(factory=OneNode)
     running: RunningFills = attrs.field(factory=dict)
     offline: OfflineSwitch = attrs.field(factory=OfflineSwitch)
@@ -102,6 +115,7 @@ def assemble_cache(
     upstream: str = "",
     behind: Behind | None = None,
     rate_limit: RateLimit | None = None,
+    is_ours: IsOurs = all_are_ours,
 ) -> ProxyNamespace:
     """Put a local registry in front of an upstream."""
     ledger = local.databases.ledger
@@ -111,12 +125,14 @@ def assemble_cache(
         policy,
         ledger,
         ledger,
+        ledger,
         metrics,
         clock,
         recheck_seconds,
         upstream,
         behind,
         rate_limit,
+        is_ours,
     )
     return ProxyNamespace(local.namespace, remote, context)
 
@@ -137,23 +153,27 @@ def build_upstream(
     label = label_of(names.key, settings)
     meter = context.metrics.of_upstream(names.key, label)
     meter.rename(label)
-    limit = RateLimit(context.reactor, meter, _rate_policy(settings))
+    limit = RateLimit(context.reactor, meter, rate_policy(settings))
     agents, pool = _agents(context, settings, files, meter, shared.offline, limit)
     client = UpstreamClient(agents, context.reactor, shared.offline)
     fills, behind = _fills(context, settings, shared, meter), Behind()
+    remote, mirrors = _remote(
+        context, names, settings, files, client, meter, shared.offline
+    )
     namespace = assemble_cache(
         shared.local,
-        _remote(context, names, settings, files, client, meter, shared.offline),
+        remote,
         fills,
-        _policy(settings),
+        tag_policy(settings),
         meter,
         context.clock,
         settings.recheck,
-        _mark(settings),
+        mark_of(settings),
         behind,
         limit,
+        shared.owners.of(names.key),
     )
-    preload = Preload(client, pool, _uses_credentials(settings))
+    preload = Preload(client, pool, uses_credentials(settings))
     return CachedUpstream(
         names,
         settings,
@@ -165,7 +185,13 @@ def build_upstream(
         behind,
         limit,
         meter,
+        mirrors,
     )
+
+
+def _retire(pools: Pools) -> None:
+    for pool in pools:
+        pool.retire()
 
 
 def _remote(
@@ -176,23 +202,24 @@ def _remote(
     client: UpstreamClient,
     meter: IMeter,
     offline: OfflineSwitch,
-) -> INamespace:
-    """Put its mirrors before an upstream, if it has some."""
+) -> tuple[INamespace, Pools]:
+    """Put its mirrors before an upstream, if it has some; give their connections."""
     upstream = RemoteNamespace(client, names.at_upstream)
     if not settings.mirrors:
-        return upstream
+        return upstream, ()
     # Nobody but the upstream itself is told who we are.
     anonymous = attrs.evolve(files, certificate=b"", key=b"")
-    mirrors = []
+    mirrors, pools = [], []
     for url in settings.mirrors:
         mirror = attrs.evolve(
             settings, remoteurl=url, username="", password="", exec=Exec()
         )
         # What a mirror permits says nothing of what the upstream does.
-        agents, _ = _agents(context, mirror, anonymous, meter, offline)
+        agents, pool = _agents(context, mirror, anonymous, meter, offline)
         client = UpstreamClient(agents, context.reactor, offline)
         mirrors.append(RemoteNamespace(client, names.at_upstream))
-    return MirroredNamespace([*mirrors, upstream])
+        pools.append(pool)
+    return MirroredNamespace([*mirrors, upstream]), tuple(pools)
 
 
 def _agents(
@@ -240,24 +267,6 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
     )
 
 
-def _policy(proxy: Upstream) -> TagPolicy:
-    behind = proxy.revalidate == "behind"
-    return TagPolicy(
-        proxy.tagttl,
-        proxy.maxstale,
-        ErrorPolicy.of(proxy.onerror),
-        proxy.stalewhile if behind else None,
-    )
-
-
-def _rate_policy(proxy: Upstream) -> RatePolicy:
-    return RatePolicy(parse_percent(proxy.ratelimit.reserve))
-
-
-def _uses_credentials(proxy: Upstream) -> bool:
-    return bool(proxy.username or proxy.exec.command)
-
-
 @attrs.frozen
 class NextUpstream:
     """A cached upstream with other settings, ready for :meth:`begin`.
@@ -265,11 +274,13 @@ class NextUpstream:
     :ivar agents: new agents of the client, with their pool; ``None`` to keep the
         current ones.
     :ivar is_same: upstream and credentials are unchanged.
+    :ivar retired: connections to mirrors that nobody uses from then on.
     """
 
     cache: CachedUpstream
     agents: tuple[UpstreamAgents, KeepAlivePool] | None = None
     is_same: bool = True
+    retired: Pools = ()
 
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
@@ -278,11 +289,12 @@ class NextUpstream:
         cache.fills.limit(
             proxy.stalltimeout, proxy.maxfills, proxy.maxrate, proxy.maxconnections
         )
-        cache.rate_limit.follow(_rate_policy(proxy))
+        cache.rate_limit.follow(rate_policy(proxy))
         if self.agents is not None:
             agents, pool = self.agents
             cache.client.use(agents)
-            cache.preload.renew(pool, _uses_credentials(proxy))
+            cache.preload.renew(pool, uses_credentials(proxy))
+        _retire(self.retired)
         if not self.is_same:
             cache.fills.forget()
             cache.behind.forget()
@@ -308,66 +320,35 @@ def next_upstream(
     before = cache.settings
     # The credentials of a helper may have changed although the configuration has not.
     same_agents = (
-        _asked_by(settings) == _asked_by(before)
+        asked_by(settings) == asked_by(before)
         and files == cache.files
         and not settings.exec.command
     )
     if settings == before and names == cache.names and same_agents:
         return NextUpstream(cache)
-    is_same = _identity(settings) == _identity(before) and files == cache.files
-    policy = _policy(settings)
-    remote = None
+    is_same = identity_of(settings) == identity_of(before) and files == cache.files
+    policy = tag_policy(settings)
+    remote, mirrors, retired = None, cache.mirrors, Pools()
     if not same_agents and (settings.mirrors or before.mirrors):
-        remote = _remote(
+        retired = mirrors
+        remote, mirrors = _remote(
             context, names, settings, files, cache.client, cache.meter, offline
         )
     namespace = cache.namespace.renewed(
-        policy, settings.recheck, is_same, _mark(settings), remote
+        policy, settings.recheck, is_same, mark_of(settings), remote
     )
     return NextUpstream(
         attrs.evolve(
-            cache, names=names, settings=settings, namespace=namespace, files=files
+            cache,
+            names=names,
+            settings=settings,
+            namespace=namespace,
+            files=files,
+            mirrors=mirrors,
         ),
         None
         if same_agents
         else _agents(context, settings, files, cache.meter, offline, cache.rate_limit),
         is_same,
+        retired,
     )
-
-
-def _asked_by(proxy: Upstream) -> tuple[object, ...]:
-    """Return the settings that the agents use."""
-    found = attrs.asdict(proxy, recurse=False)
-    return tuple(value for name, value in found.items() if name not in _NOT_ASKED_BY)
-
-
-#: Settings that the agents do not use.
-_NOT_ASKED_BY = frozenset(
-    (
-        "ttl",
-        "tagttl",
-        "maxstale",
-        "revalidate",
-        "stalewhile",
-        "onerror",
-        "ratelimit",
-        "recheck",
-        "stalltimeout",
-        "maxfills",
-        "maxrate",
-        "hosts",
-        "allow",
-        "deny",
-        "cachewritetimeout",
-    )
-)
-
-
-def _mark(proxy: Upstream) -> str:
-    """Give a short text for an upstream and its user, the same at each process."""
-    whose = repr((proxy.remoteurl, proxy.username, proxy.exec.command))
-    return hashlib.sha256(whose.encode("utf-8")).hexdigest()[:16]
-
-
-def _identity(proxy: Upstream) -> tuple[object, ...]:
-    return proxy.remoteurl, proxy.username, proxy.password, proxy.exec

@@ -18,7 +18,7 @@ from txregistry.assembly.cache import (
 from txregistry.assembly.context import Context
 from txregistry.assembly.pemfiles import read_tls_files
 from txregistry.assembly.storage import LocalRegistry
-from txregistry.assembly.upstreams import names_of, upstream_table, upstreams_of
+from txregistry.assembly.upstreams import Owners, names_of, upstream_table, upstreams_of
 from txregistry.config.cache import CacheSection
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.upstreams import UpstreamKeys
@@ -126,7 +126,8 @@ def build_cache(
     proxy = context.config.proxy
     offline = OfflineSwitch(proxy.offline, context.metrics.offline)
     claims = _claims(context, local, redis, services)
-    shared = Shared(local, claims, offline=offline, room=room, passing=passing)
+    owners = Owners(upstream_table(proxy))
+    shared = Shared(local, owners, claims, offline=offline, room=room, passing=passing)
     files = read_files(proxy)
     upstreams = {
         key: build_upstream(context, names_of(key, settings), settings, found, shared)
@@ -205,6 +206,7 @@ class NextCache:
     def begin(self) -> None:
         """Apply the settings; current fills continue."""
         self.cache.shared.offline.follow(self.offline)
+        self.cache.shared.owners.table = self.table
         self.cache.shared.passing.is_allowed = self.passes_through
         for upstream in self.changed:
             upstream.begin()

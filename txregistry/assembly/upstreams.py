@@ -56,6 +56,24 @@ def local_in(table: UpstreamTable) -> Callable[[RepositoryName], bool]:
     return table.is_local if table.local else nobody
 
 
+@attrs.define
+class Owners:
+    """Tells which upstream a stored repository is of.
+
+    :ivar table: of all upstreams, which a reload replaces.
+    """
+
+    table: UpstreamTable
+
+    def of(self, key: str) -> Callable[[RepositoryName], bool]:
+        """Give what tells which stored repositories are of one upstream."""
+        return lambda name: self._is_of(key, name)
+
+    def _is_of(self, key: str, name: RepositoryName) -> bool:
+        upstream = self.table.upstream_of(name)
+        return upstream is not None and upstream.key == key
+
+
 def names_of(key: str, upstream: Upstream) -> UpstreamNames:
     """Give what an upstream is called.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 import attrs
@@ -50,6 +50,11 @@ class SizedCache(Generic[K, V]):
     def pop(self, key: K) -> V | None:
         """Remove and return a value; ``None`` if there is none."""
         return self._values.pop(key)
+
+    def pop_where(self, is_meant: Callable[[K], bool]) -> None:
+        """Remove the values of some keys; looks at all of them."""
+        for key in [key for key, _ in self._values.items() if is_meant(key)]:
+            self.pop(key)
 
     def clear(self) -> None:
         """Remove all values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -23,7 +24,7 @@ from txregistry.interfaces.images import (
     TellWarm,
     WarmReport,
 )
-from txregistry.interfaces.namespace import INamespace
+from txregistry.interfaces.namespace import INamespace, ITagAnswers
 from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Denied, ManifestUnknown, RegistryError
@@ -31,6 +32,9 @@ from txregistry.spec.imagename import ImageName, find_repository
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import UpstreamTable
+
+#: Tells whether a repository is one of those that are purged.
+IsMeant = Callable[[RepositoryName], bool]
 
 #: Gives when content of a repository that was last used at a time expires.
 ExpiryOf = Callable[[RepositoryName, float], float | None]
@@ -149,21 +153,40 @@ class Images:
 
     def purge(self, image: ImageName) -> Deferred[PurgedImages]:
         """Remove an image; see :class:`IImages`."""
-        self._check_cached(image.repository)
-        return self._purger.purge(image)
+        name = image.repository
+        self._check_cached(name)
+        return self._purged(self._purger.purge(image), lambda found: found == name)
 
     def purge_repository(self, name: RepositoryName) -> Deferred[PurgedImages]:
         """Remove a repository; see :class:`IImages`."""
         self._check_cached(name)
-        return self._purger.purge_under(name.text, lambda found: found == name)
+        return self._purge_under(name.text, lambda found: found == name)
 
     def purge_upstream(self, key: str) -> Deferred[PurgedImages]:
         """Remove all of an upstream; see :class:`IImages`."""
-        if key not in self._upstreams().upstreams:
-            known = ", ".join(sorted(self._upstreams().upstreams)) or "none"
+        upstreams = self._upstreams()
+        upstream = upstreams.upstreams.get(key)
+        if upstream is None:
+            known = ", ".join(sorted(upstreams.upstreams)) or "none"
             raise ImagesRefused(f"{key!r} is no key of proxy.upstreams ({known})")
-        is_local = self._upstreams().is_local
-        return self._purger.purge_under(key, lambda found: not is_local(found))
+        return self._purge_under(
+            key, lambda found: upstreams.upstream_of(found) is upstream
+        )
+
+    def _purge_under(self, name: str, is_meant: IsMeant) -> Deferred[PurgedImages]:
+        return self._purged(self._purger.purge_under(name, is_meant), is_meant)
+
+    @deferred
+    async def _purged(
+        self, work: Deferred[PurgedImages], is_meant: IsMeant
+    ) -> PurgedImages:
+        """Purge, then forget what tags stood for: it is not here any more."""
+        try:
+            return await work
+        finally:
+            namespace = self._namespace()
+            if ITagAnswers.providedBy(namespace):
+                cast(ITagAnswers, namespace).forget_answers(is_meant)
 
     def _check_cached(self, name: RepositoryName) -> None:
         if self._upstreams().is_local(name):

@@ -13,7 +13,13 @@ from twisted.logger import Logger
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.images import IImages, ImagesRefused, WarmProgress
+from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.images import (
+    IImages,
+    ImagesRefused,
+    WarmProgress,
+    WarmReport,
+)
 from txregistry.spec.platforms import WantedPlatform
 
 
@@ -107,18 +113,10 @@ class WarmSchedule(Service):
     async def _round(self, plan: WarmPlan) -> None:
         fetched = failed = 0
         for text in [*plan.images, *await self._listed(plan.path)]:
-            try:
-                report = await self._images.warm(
-                    image=self._images.named(text),
-                    platforms=plan.platforms,
-                    tell=_tell_nobody,
-                )
-            except ImagesRefused as error:
-                failures = [str(error)]
-            else:
-                failures, fetched = report.failures, fetched + report.fetched
-            failed += bool(failures)
-            for failure in failures[:1]:
+            report = await self._warm(text, plan.platforms)
+            fetched += report.fetched
+            failed += bool(report.failures)
+            for failure in report.failures[:1]:
                 self._log.warn(
                     "{image} is not warm: {failure}", image=text, failure=failure
                 )
@@ -127,6 +125,23 @@ class WarmSchedule(Service):
             fetched=fetched,
             failed=failed,
         )
+
+    @deferred
+    async def _warm(
+        self, text: str, platforms: tuple[WantedPlatform, ...]
+    ) -> WarmReport:
+        """Warm one image; whatever it fails with keeps no other one back."""
+        try:
+            return await self._images.warm(
+                image=self._images.named(text), platforms=platforms, tell=_tell_nobody
+            )
+        except CancelledError:
+            raise
+        except (ImagesRefused, DriverError) as error:
+            return WarmReport(text, failures=[str(error)])
+        except Exception as error:
+            self._log.failure("warming {image} failed", image=text)
+            return WarmReport(text, failures=[repr(error)])
 
     @deferred
     async def _listed(self, path: str) -> list[str]:

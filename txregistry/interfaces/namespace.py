@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -63,4 +63,14 @@ class IBlobFinder(Interface):
 
         :param candidates: where to look; ``None`` for anywhere, which is a bounded
             look and may not find it.
+        """
+
+
+class ITagAnswers(Interface):
+    """Optional: remembers for a while what an upstream answered about tags."""
+
+    def forget_answers(is_meant: Callable[[RepositoryName], bool]) -> None:
+        """Have the upstream asked anew about all tags of some repositories.
+
+        :param is_meant: tells of a stored name whether it is one of them.
         """

@@ -54,7 +54,7 @@ class IConfirmedTags(ITagService):
         """Fire with the times of a stored tag; fails with ``ManifestUnknown``."""
 
     def refresh(tag: Tag) -> Deferred[Descriptor]:
-        """Ask the upstream what a tag stands for, however fresh it is.
+        """Ask the upstream what a tag stands for, whatever is remembered of it.
 
         Fails with ``ManifestUnknown``, or as the upstream does.
         """
@@ -82,6 +82,9 @@ class IRemoteTags(ITagService):
 
     def fetch(tag: Tag) -> Deferred[Manifest]:
         """Fire with the manifest that a tag stands for now; fails as ``resolve``."""
+
+    def forget_missing(tag: Tag) -> None:
+        """Ask for a tag next time, also if it was missing a short time ago."""
 
 
 class ITagStore(ITagService):

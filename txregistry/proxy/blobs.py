@@ -199,8 +199,10 @@ class ProxyBlobs:
     async def _confirm(self, digest: Digest) -> int | None:
         """Check that the upstream lets this repository have stored content.
 
-        While the upstream is down, a manifest of this repository that names the content
-        is enough: it was fetched under the upstream's access.
+        While the upstream is down, it is enough that a manifest of this repository
+        names the content, and that this upstream has given it to some repository.
+        Manifests alone prove nothing: whoever pushes one to the upstream may name any
+        digest in it, also of content that only others may have.
 
         :return: fires with the size that the upstream claims, unverified.
         """
@@ -208,9 +210,15 @@ class ProxyBlobs:
             seen = await self._cache.fills.confirm(self._name, digest, self._remote)
             return seen.size
         except RegistryError as error:
-            if not is_outage(error) or not await self._manifests.names(digest=digest):
+            if not is_outage(error) or not await self._was_given(digest):
                 raise
         return None
+
+    @deferred
+    async def _was_given(self, digest: Digest) -> bool:
+        if not await self._manifests.names(digest=digest):
+            return False
+        return await self._cache.has_been_given(digest)
 
     @deferred
     async def _open_or_pass(self, digest: Digest, attempt: int) -> IBlobReader | None:

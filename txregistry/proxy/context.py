@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from txregistry.interfaces.blobs import IContent
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import IContent, ILinkIndex
 from txregistry.interfaces.driver import DriverError, refused_by_disk
-from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage
+from txregistry.interfaces.expiry import EntryKey, ITagMemory, IUsage, LedgerAway
 from txregistry.interfaces.observe import IMeter
 from txregistry.interfaces.ratelimit import IRateLimit
 from txregistry.proxy.behind import Behind
@@ -20,6 +23,15 @@ from txregistry.proxy.tag_answers import TagAnswers, make_tag_answers
 from txregistry.proxy.tag_lists import TagLists
 from txregistry.spec.digest import Digest
 from txregistry.spec.freshness import TagPolicy
+from txregistry.spec.reference import RepositoryName
+
+#: Tells whether a stored repository is of one upstream.
+IsOurs = Callable[[RepositoryName], bool]
+
+
+def all_are_ours(name: RepositoryName) -> bool:
+    """Tell that a repository is of the upstream: there is no other one."""
+    return True
 
 
 @implementer(IRateLimit)
@@ -42,6 +54,7 @@ class CacheContext:
     :ivar policy: how long an answer about a tag is fresh, and may be stale.
     :ivar usage: records uses, for expiry.
     :ivar confirmations: when tags were last confirmed, across restarts.
+    :ivar index: which repositories have content, of all upstreams.
     :ivar started_at: when this cache began, in seconds since the epoch.
     :ivar rights: whether the upstream still gives what is stored.
     :ivar pending: tags that wait for their manifest.
@@ -50,6 +63,7 @@ class CacheContext:
     :ivar upstream: which one it is, for what several processes and reloads remember.
     :ivar behind: asks the upstream behind answers.
     :ivar rate_limit: spares the upstream questions that can be done without.
+    :ivar is_ours: tells which stored repositories are of this upstream.
     """
 
     content: IContent
@@ -57,6 +71,7 @@ class CacheContext:
     policy: TagPolicy
     usage: IUsage
     confirmations: ITagMemory
+    index: ILinkIndex
     meter: IMeter
     clock: IReactorTime
     started_at: float
@@ -67,6 +82,20 @@ class CacheContext:
     upstream: str = ""
     behind: Behind = attrs.field(factory=Behind)
     rate_limit: IRateLimit = attrs.field(factory=Unlimited)
+    is_ours: IsOurs = all_are_ours
+
+    @deferred
+    async def has_been_given(self, digest: Digest) -> bool:
+        """Fire with whether a repository of this upstream holds some content.
+
+        Content that only local repositories or those of other upstreams hold says
+        nothing of this one. It fires with false also while the ledger is away.
+        """
+        try:
+            holders = await self.index.holders(digest=digest)
+        except LedgerAway:
+            return False
+        return any(map(self.is_ours, holders))
 
     def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
         """Remember that the upstream's tag is this manifest now."""
@@ -109,12 +138,15 @@ def renewed_context(
         policy,
         context.usage,
         context.confirmations,
+        context.index,
         context.meter,
         context.clock,
         recheck_seconds,
         upstream,
+        context.behind,
+        context.rate_limit,
+        context.is_ours,
     )
-    fresh = attrs.evolve(fresh, behind=context.behind, rate_limit=context.rate_limit)
     if not is_same:
         return fresh
     return attrs.evolve(
@@ -131,12 +163,14 @@ def make_cache_context(
     policy: TagPolicy,
     usage: IUsage,
     confirmations: ITagMemory,
+    index: ILinkIndex,
     meter: IMeter,
     clock: IReactorTime,
     recheck_seconds: float,
     upstream: str = "",
     behind: Behind | None = None,
     rate_limit: IRateLimit | None = None,
+    is_ours: IsOurs = all_are_ours,
 ) -> CacheContext:
     """Make the state of a new cache.
 
@@ -145,6 +179,7 @@ def make_cache_context(
     :param upstream: which one it is.
     :param behind: asks it behind answers; its owner starts and stops it.
     :param rate_limit: of the upstream, if that is known.
+    :param is_ours: tells which stored repositories are of it.
     """
     return CacheContext(
         content,
@@ -152,6 +187,7 @@ def make_cache_context(
         policy,
         usage,
         confirmations,
+        index,
         meter,
         clock,
         clock.seconds(),
@@ -160,4 +196,5 @@ def make_cache_context(
         upstream=upstream,
         behind=Behind() if behind is None else behind,
         rate_limit=Unlimited() if rate_limit is None else rate_limit,
+        is_ours=is_ours,
     )

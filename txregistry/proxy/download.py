@@ -67,6 +67,10 @@ class DownloadContext:
     passing: Passing = attrs.field(factory=Passing)
     room: IRoom = attrs.field(factory=EndlessRoom)
 
+    def source_of(self, blobs: IBlobService) -> BlobSource:
+        """Give where blobs come from, for whoever gets them without a file."""
+        return BlobSource(blobs, self.meter, self.clock, self.jitter, self.rate)
+
 
 @attrs.define(eq=False)
 class Download:
@@ -105,10 +109,7 @@ class Download:
     @property
     def blob_source(self) -> BlobSource:
         """Return where it comes from, for whoever gets it without a file."""
-        context = self._context
-        return BlobSource(
-            self._source, context.meter, context.clock, context.jitter, context.rate
-        )
+        return self._context.source_of(self._source)
 
     @deferred
     async def fetch(self) -> None:

@@ -59,13 +59,14 @@ def _explained(error: Exception) -> Exception:
 class Fill:
     """One download; see Note [Fill and followers].
 
-    :ivar confirmed: the repositories whose access the upstream has confirmed.
+    :ivar confirmed: the repositories whose access an upstream has confirmed, and the
+        fills of that upstream.
     :ivar gave_way: it was ended for one that a client waits for, and can be resumed.
     :ivar broke_off: it has failed for now, after bytes have come that are kept.
     :param adopt: links the finished blob into a repository.
     """
 
-    confirmed: set[RepositoryName]
+    confirmed: dict[RepositoryName, object]
     _download: Download
     _adopt: Callable[[RepositoryName, Descriptor], Deferred[None]]
     _clock: IReactorTime
@@ -161,6 +162,16 @@ class Fill:
         """Return whether no client waits for it, and bytes are missing."""
         return not self.state.verified and not self.demand.is_awaited
 
+    def forget(self, by: object) -> None:
+        """Forget what one upstream has confirmed.
+
+        :param by: the fills of that upstream.
+        """
+        kept = {
+            name: fills for name, fills in self.confirmed.items() if fills is not by
+        }
+        self.confirmed = kept
+
     def ended(self) -> Deferred[None]:
         """Wait until it has ended and cleaned up; never fails."""
         return self._end_waiters.wait()
@@ -233,10 +244,19 @@ class Fill:
 
     @deferred
     async def _store(self) -> None:
-        """Commit the blob, and link it in every confirmed repository."""
+        """Commit the blob, and link it in every confirmed repository.
+
+        If there is none any more it is kept as a partial blob: who asks next resumes
+        it, which asks the upstream for access. Stored, no ledger would know of it.
+        """
+        confirmed = set(self.confirmed)
+        if not confirmed:
+            await self._download.keep()
+            return
         descriptor = await self._download.commit()
         linked: set[RepositoryName] = set()
-        while missing := self.confirmed - linked:
+        # Those that were confirmed when it was stored have it, whatever came since.
+        while missing := (confirmed | self.confirmed.keys()) - linked:
             for name in sorted(missing):
                 await self._adopt(name, descriptor)
                 linked.add(name)

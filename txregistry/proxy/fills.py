@@ -20,13 +20,13 @@ from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import Download, DownloadContext
 from txregistry.proxy.fill import Fill
-from txregistry.proxy.passed import BlobSource, open_passed
-from txregistry.proxy.passing import RETRY_SECONDS, Passing
+from txregistry.proxy.passed import open_passed
+from txregistry.proxy.passing import Passing
 from txregistry.proxy.state import FillState
 from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import CacheFull, RegistryError, UpstreamUnavailable
+from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 
 #: Concurrent downloads.
@@ -70,6 +70,7 @@ class Fills(Service):
     _fetchers: dict[Digest, int] = attrs.field(factory=dict)
     _tracer: ITracer | None = None
     _claims: IDownloadClaims = attrs.field(factory=OneNode)
+    _is_retired: bool = False
     sizes: ClaimedSizes = attrs.field(factory=ClaimedSizes)
 
     @property
@@ -97,14 +98,25 @@ class Fills(Service):
         self._max_fills, self._connections = max_fills, connections
         self._wake_waiting()
 
+    def retire(self) -> None:
+        """Leave the parent service when the last fill has ended; begin none then."""
+        self._is_retired = True
+        self._leave_if_idle()
+
+    def _leave_if_idle(self) -> None:
+        is_busy = self._running or self._promised or self._queue
+        if self._is_retired and not is_busy and self.parent is not None:
+            self.disownServiceParent()
+
     def forget(self) -> None:
         """Forget what the upstream has confirmed: it, or the credentials, changed.
 
-        Current fills continue, but a request that joins one is confirmed anew.
+        Current fills continue, but a request that joins one is confirmed anew. What
+        other upstreams have confirmed stays.
         """
         self.sizes, self._access = ClaimedSizes(), Flights()
         for fill in self._fills.values():
-            fill.confirmed.clear()
+            fill.forget(self)
 
     @deferred
     async def join(
@@ -118,10 +130,9 @@ class Fills(Service):
             if another node has ended its fill: then the caller looks again. Fails as
             the upstream does.
         """
-        if digest not in self._fills and not await self._claims.acquire(digest=digest):
+        if not await self._await_turn(name, digest):
             self._context.meter.count(Count.COALESCED, "blob")
             return None
-        await self._wait_for_slot(name, digest)
         fill = self._fills.get(digest)
         if fill is None:
             return await self._start_awaited(name, digest, source, adopt)
@@ -134,7 +145,7 @@ class Fills(Service):
         await self.confirm(name, digest, source)
         if self._fills.get(digest) is not fill or self._access is not asked:
             return None
-        fill.confirmed.add(name)
+        fill.confirmed[name] = self
         return await self._follow_existing(fill)
 
     @unawaited
@@ -154,10 +165,8 @@ class Fills(Service):
             nobody else wants it; what has come is kept.
         """
         while True:
-            if digest not in self._fills:
-                if not await self._claims.acquire(digest=digest):
-                    return
-                await self._wait_for_slot(name, digest)
+            if not await self._await_turn(name, digest):
+                return
             joined = self._fills.get(digest)
             fill = joined or self._start(name, digest, source, adopt, Demand())
             await self._end_of(fill)
@@ -199,6 +208,29 @@ class Fills(Service):
             if len(self._running) > self._large_connections:
                 self._cancel_unwatched()
         return await following
+
+    @deferred
+    async def _await_turn(self, name: RepositoryName, digest: Digest) -> bool:
+        """Wait until a download is under way, or may begin.
+
+        :return: fires with false if another node has ended its own.
+        """
+        if digest in self._fills:
+            return True
+        if not await self._claims.acquire(digest=digest):
+            return False
+        try:
+            await self._wait_for_slot(name, digest)
+        except BaseException:
+            self._give_claim_back(digest)
+            raise
+        return True
+
+    def _give_claim_back(self, digest: Digest) -> None:
+        """Let other nodes download what nobody here will."""
+        if digest not in self._fills and digest not in self._queue:
+            self._claims.release(digest=digest)
+        self._leave_if_idle()
 
     @deferred
     async def _wait_for_slot(self, name: RepositoryName, digest: Digest) -> None:
@@ -284,10 +316,7 @@ class Fills(Service):
 
         The caller has found out that the blob cannot be stored.
         """
-        context = self._context
-        found = BlobSource(
-            source, context.meter, context.clock, context.jitter, context.rate
-        )
+        found = self._context.source_of(source)
         return await open_passed(found, Descriptor(digest, None))
 
     @deferred
@@ -310,9 +339,11 @@ class Fills(Service):
         adopt: Adopt,
         demand: Demand,
     ) -> Fill:
-        if not self.running:
-            raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
-        self._expect_room()
+        try:
+            self._check_may_start()
+        except RegistryError:
+            self._give_claim_back(digest)
+            raise
         download = Download(
             digest,
             source,
@@ -320,7 +351,8 @@ class Fills(Service):
             FillState(expected=self.sizes.take(name, digest)),
             demand=demand,
         )
-        fill = Fill({name}, download, adopt, self._context.clock, self._context.meter)
+        context, confirmed = self._context, dict[RepositoryName, object]({name: self})
+        fill = Fill(confirmed, download, adopt, context.clock, context.meter)
         self._fills[digest] = fill
         self._claims.hold(digest=digest)
         work = named(f"fill:{digest}", lambda: self._run(fill))()
@@ -330,16 +362,15 @@ class Fills(Service):
         self._queue.wake(digest)
         return fill
 
-    def _expect_room(self) -> None:
-        """Begin no download whose bytes the disk would refuse.
+    def _check_may_start(self) -> None:
+        """Begin no download that nobody would end, or whose bytes the disk refuses.
 
-        :raise CacheFull: it has done so a moment ago.
+        :raise UpstreamUnavailable: this service has stopped.
+        :raise CacheFull: the disk has refused some a moment ago.
         """
-        context, now = self._context, self._context.clock.seconds()
-        if context.passing.expects_refusal(now):
-            error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)
-            context.passing.tell(context.meter, "blob", error, now)
-            raise error
+        if not self.running:
+            raise UpstreamUnavailable({"reason": "shutting down"}, 1.0)
+        self.passing.check(self._context.meter, self._context.clock.seconds())
 
     def _run(self, fill: Fill) -> Deferred[None]:
         current_demand.set(fill.demand)
@@ -360,6 +391,7 @@ class Fills(Service):
         self._claims.release(digest=digest)
         self._fills.pop(digest).notify_ended()
         self._wake_waiting()
+        self._leave_if_idle()
 
     def _wake_waiting(self) -> None:
         # A woken waiter begins as soon as it is back, or has left.

@@ -132,13 +132,18 @@ class ProxyManifests:
 
     @deferred
     async def _has_access(self, digest: Digest) -> bool:
-        """Fire with whether this repository may have what another one fetched."""
+        """Fire with whether this repository may have what another one fetched.
+
+        While the upstream is down, the conditions are those for blobs.
+        """
         try:
             return await self._remote.exists(digest=digest)
         except RegistryError as error:
-            if is_outage(error) and await self._local.names(digest=digest):
-                return True
-            raise
+            if not is_outage(error) or not await self._local.names(digest=digest):
+                raise
+            if not await self._cache.has_been_given(digest):
+                raise
+            return True
 
     def _record(self, manifest: Manifest) -> None:
         size, now = len(manifest.content), self._cache.clock.seconds()

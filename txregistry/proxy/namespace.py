@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -13,7 +14,7 @@ from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.interfaces.blobs import IBlobLocator
 from txregistry.interfaces.manifests import IManifestStore
-from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.interfaces.namespace import INamespace, IRepository, ITagAnswers
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import LocatedProxyBlobs, ProxyBlobs
 from txregistry.proxy.context import CacheContext, renewed_context
@@ -44,7 +45,7 @@ class ProxyRepository:
     referrers: ProxyReferrers
 
 
-@implementer(INamespace)
+@implementer(INamespace, ITagAnswers)
 @attrs.define(eq=False)
 class ProxyNamespace:
     """Local storage in front of an upstream."""
@@ -89,6 +90,10 @@ class ProxyNamespace:
     ) -> Deferred[list[RepositoryName]]:
         """Fire with the repositories that have stored content."""
         return self._local.repositories(after=after, limit=limit)
+
+    def forget_answers(self, is_meant: Callable[[RepositoryName], bool]) -> None:
+        """Forget answers about tags; see :class:`ITagAnswers`."""
+        self._cache.answers.pop_where(lambda key: is_meant(key[0]))
 
     @deferred
     async def _make(self, name: RepositoryName) -> IRepository:

@@ -8,6 +8,7 @@ import attrs
 from twisted.logger import Logger
 
 from txregistry.interfaces.observe import Count, IMeter
+from txregistry.spec.errors import CacheFull
 
 #: Seconds after which a client may try again.
 RETRY_SECONDS = 30.0
@@ -44,6 +45,17 @@ class Passing:
         """Tell whether the disk has refused something a moment ago."""
         return 0 <= now - self._refused_at < REFUSED_SECONDS
 
+    def check(self, meter: IMeter, now: float) -> None:
+        """Let no download begin whose bytes the disk would refuse.
+
+        :param now: in seconds.
+        :raise CacheFull: the disk has refused something a moment ago.
+        """
+        if self.expects_refusal(now):
+            error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)
+            self.tell(meter, "blob", error, now)
+            raise error
+
     def tell(self, meter: IMeter, kind: str, why: BaseException, now: float) -> None:
         """Count something that was not stored; warn, once a minute.
 
@@ -52,7 +64,8 @@ class Passing:
         """
         meter.count(Count.UNSTORED, kind)
         self._untold += 1
-        if now - self._told_at < WARNING_SECONDS:
+        # A clock that is set back silences nothing.
+        if 0 <= now - self._told_at < WARNING_SECONDS:
             return
         self._log.warn(
             "not stored, and {fate}: {count} since the last warning, the last one a"

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -100,7 +100,13 @@ class RedisClaims(Service):
     @deferred
     async def _acquire(self, digest: Digest) -> bool:
         until, pause = self._clock.seconds() + WAIT_SECONDS, _FIRST_LOOK
-        is_first = await self._take(digest)
+        try:
+            is_first = await self._take(digest)
+        except CancelledError:
+            # Redis may have been told already.
+            if digest not in self._held:
+                self._give_back(digest)
+            raise
         while not is_first and self._clock.seconds() < until:
             await deferLater(self._clock, pause)
             if await self._is_free(digest):

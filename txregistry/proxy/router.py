@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from txregistry.interfaces.namespace import IBlobFinder, INamespace, IRepository
+from txregistry.interfaces.namespace import (
+    IBlobFinder,
+    INamespace,
+    IRepository,
+    ITagAnswers,
+)
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import NameUnknown, RegistryError
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import UpstreamTable
 
 
-@implementer(INamespace, IBlobFinder)
+@implementer(INamespace, IBlobFinder, ITagAnswers)
 @attrs.frozen(eq=False)
 class UpstreamRouter:
     """Gives each repository by the upstream that it is of, or as a local one.
@@ -58,6 +63,12 @@ class UpstreamRouter:
             return succeed(None)
         finder = cast(IBlobFinder, self._local)
         return finder.holder(digest=digest, candidates=candidates)
+
+    def forget_answers(self, is_meant: Callable[[RepositoryName], bool]) -> None:
+        """Forget answers about tags; see :class:`ITagAnswers`."""
+        for cache in self._caches.values():
+            if ITagAnswers.providedBy(cache):
+                cast(ITagAnswers, cache).forget_answers(is_meant)
 
     def _beside(self, name: RepositoryName) -> Deferred[IRepository]:
         """Fire with a local repository."""

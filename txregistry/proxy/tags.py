@@ -91,6 +91,7 @@ class ProxyTags:
     @deferred
     async def refresh(self, tag: Tag) -> Descriptor:
         """Ask the upstream what a tag stands for; see :class:`IConfirmedTags`."""
+        self._remote.forget_missing(tag=tag)
         try:
             answer = await self._remote.resolve(tag=tag)
         except ManifestUnknown as error:

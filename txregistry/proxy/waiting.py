@@ -39,6 +39,9 @@ class WaitingBlobs:
     def __bool__(self) -> bool:
         return bool(self._waiters)
 
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._waiters
+
     @property
     def is_awaited(self) -> bool:
         """Whether a client waits for the next blob."""

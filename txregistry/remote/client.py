@@ -115,6 +115,10 @@ class UpstreamClient:
         """Return which repositories do not answer HEAD."""
         return self._agents.head_support
 
+    def forget_missing(self, path: str) -> None:
+        """Ask for a path next time, also if it was missing a short time ago."""
+        self._agents.missing.forget(path)
+
     def parse_long(
         self, read: Callable[[bytes, Turns], Coroutine[Any, Any, T]], body: bytes
     ) -> Deferred[T]:

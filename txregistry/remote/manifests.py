@@ -114,6 +114,10 @@ class RemoteManifests:
         self._client.head_support.get_answered(self._name)
         return response
 
+    def forget_missing(self, reference: str) -> None:
+        """Ask for a manifest next time, also if it was missing a short time ago."""
+        self._client.forget_missing(self._path(reference))
+
     def _read(
         self, content: bytes, kind: str | None, expected: Digest | None
     ) -> Manifest:

@@ -157,6 +157,11 @@ class MirroredTags:
         )
         return found
 
+    def forget_missing(self, tag: Tag) -> None:
+        """Ask each source for a tag next time; see :class:`IRemoteTags`."""
+        for source in self._sources:
+            source.forget_missing(tag=tag)
+
     @deferred
     async def fetch(self, tag: Tag) -> Manifest:
         """Fire with a tag's manifest."""

@@ -51,5 +51,9 @@ class MissingPaths:
         self._until.pop(path)
         return False
 
+    def forget(self, path: str) -> None:
+        """Have a path asked for anew."""
+        self._until.pop(path)
+
     def __len__(self) -> int:
         return len(self._until)

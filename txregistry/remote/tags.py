@@ -66,6 +66,10 @@ class RemoteTags:
             found = _descriptor(response)
         return await self.fetch(tag=tag) if found is None else found
 
+    def forget_missing(self, tag: Tag) -> None:
+        """Ask for a tag next time; see :class:`IRemoteTags`."""
+        self._manifests.forget_missing(str(tag))
+
     def fetch(self, tag: Tag) -> Deferred[Manifest]:
         """Fire with a tag's manifest, by GET; see :meth:`RemoteManifests.fetch`."""
         return self._manifests.fetch(str(tag), None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from sqlite3 import OperationalError
 
 import attrs
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.expiry import NEVER, EntryKey, Kind
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.globs import Glob
 from txregistry.spec.manifest import lenient
@@ -78,6 +81,19 @@ class HouseTests(SynchronousTestCase):
         self.ok(self.local().blobs.delete(digest=self.blob))
         self.assertEqual(self.ok(self.house.ledger.holders(digest=self.blob)), set())
         self.ok(self.house.scheduler.stopService())
+
+    def test_database_that_refuses(self) -> None:
+        """A link that was made is held, whatever of its push fails afterwards."""
+        integrity = type(self.house.content.integrity)
+        refused = fail(OperationalError("database or disk is full"))
+        self.patch(integrity, "record_what_is_there", lambda *_: refused)
+        writer = self.ok(self.local().blobs.create())
+        writer.write(self.content)
+        wanted = Descriptor(self.blob, len(self.content))
+        self.failureResultOf(writer.commit(provisional=wanted), OperationalError)
+        self.assertIn(layout.layer_link(LOCAL, self.blob), self.house.paths())
+        self.assertEqual(self.ok(self.house.ledger.holders(digest=self.blob)), {LOCAL})
+        self.ok(writer.close())
 
     def test_pushes_stay(self) -> None:
         """A manifest and its tags do not expire, nor after a restart."""

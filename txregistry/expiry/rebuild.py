@@ -54,6 +54,7 @@ class Rebuild:
     _plan: ExpiryPlan
     _clock: IReactorTime
     _began_at: float = attrs.field(init=False)
+    _recorded_generation: int | None = None
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -62,6 +63,14 @@ class Rebuild:
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan."""
         self._plan = plan
+
+    def knows_links(self) -> bool:
+        """Tell whether the ledger has all links of the tree.
+
+        Not before the first scan: the last process may have been killed before it wrote
+        what it knew. Not while others have ledgers of their own, either.
+        """
+        return self._recorded_generation == self._ledger.generation
 
     @deferred
     async def run(self) -> None:
@@ -75,9 +84,12 @@ class Rebuild:
             return
         # A ledger that is away, or begins anew, does so before the scan.
         await self._ledger.restore(entries=[])
+        generation = self._ledger.generation
         await self._import_state()
         began = self._clock.seconds()
         await self._record_links()
+        self._ledger.scanned(generation)
+        self._recorded_generation = generation
         try:
             await self._measure(began)
             await self._sweep()

@@ -255,7 +255,8 @@ class IContent(IBlobStatter):
     def collect(digest: Digest) -> Deferred[bool]:
         """Delete content that no repository links and nobody reads.
 
-        Descriptor caches are cleared first.
+        Descriptor caches are cleared first. None is deleted while it is not known who
+        links what: a cache finds that out by a scan of the tree.
 
         :return: fires with whether it was deleted.
         """

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.blobs import BlobMount
-from txregistry.interfaces.expiry import NEVER, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.globs import Glob
@@ -81,6 +81,21 @@ class HouseTests(SynchronousTestCase):
         self.ok(self.local().blobs.delete(digest=self.blob))
         self.assertEqual(self.ok(self.house.ledger.holders(digest=self.blob)), set())
         self.ok(self.house.scheduler.stopService())
+
+    def test_ledger_that_was_lost(self) -> None:
+        """What only a local repository links stays also before it is recorded again."""
+        self.house.get(f"/v2/lib/a/blobs/{self.blob}")
+        mount = BlobMount(self.blob, RepositoryName("lib/a"))
+        self.ok(self.local().blobs.create(mount=mount))
+        self.house = house = TestHouse(
+            ttl=TTL, table=TABLE, clock=self.house.clock, driver=self.house.driver
+        )
+        key = EntryKey(RepositoryName("lib/a"), Kind.BLOB, str(self.blob))
+        expire = house.scheduler._reaper.functions()[Kind.BLOB]
+        self.ok(expire(Entry(key, 5000, 0.0)))
+        link = layout.layer_link(RepositoryName("lib/a"), self.blob)
+        self.assertNotIn(link, house.paths())
+        self.assertTrue(self.is_stored(self.blob))
 
     def test_database_that_refuses(self) -> None:
         """A link that was made is held, whatever of its push fails afterwards."""

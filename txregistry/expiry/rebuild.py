@@ -18,6 +18,8 @@ from txregistry.interfaces.expiry import (
     Entry,
     IInventory,
     ILedger,
+    IUsage,
+    Kind,
 )
 from txregistry.interfaces.fills import IPartialBlobs
 
@@ -30,6 +32,14 @@ ORPHAN_SECONDS = 3600.0
 
 #: Comes after all digests.
 _NOTHING = ("~", 0)
+
+
+def keep_for_ever(ledger: IUsage, entry: Entry) -> None:
+    """Record what a local repository has: links never end, tags hold no content."""
+    if entry.key.kind is Kind.TAG:
+        ledger.forget(entry.key)
+    else:
+        ledger.add(attrs.evolve(entry, last_use=NEVER))
 
 
 async def _next(found: AsyncIterator[tuple[str, int]]) -> tuple[str, int]:
@@ -116,7 +126,7 @@ class Rebuild:
         local = [entry for entry in batch if self._plan.is_kept(entry.key.repository)]
         for entry in local:
             # What was of an upstream until a restart is used for ever from now on.
-            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
+            keep_for_ever(self._ledger, entry)
         now = self._clock.seconds()
         rest = [
             attrs.evolve(entry, last_use=now) for entry in batch if entry not in local

@@ -130,6 +130,9 @@ class HouseTests(SynchronousTestCase):
             )
             self.assertTrue(self.is_stored(manifest.digest))
             self.assertEqual(self.ok(self.house.ledger.stored()), 0)
+            # A tag holds nothing, and nobody would forget the row of one that went.
+            kinds = {entry.key.kind for entry in self.ok(self.house.ledger.entries())}
+            self.assertEqual(kinds, {Kind.MANIFEST})
             self.ok(self.house.rebuild.export_state())
             self.ok(self.house.scheduler.stopService())
         self.ok(self.local().manifests.delete(digest=manifest.digest))

@@ -2,7 +2,8 @@
 
 A cache deletes content that no repository of an upstream uses any more, if the ledger
 knows no other holder. Repositories that are pushed to (``proxy.local``) may link the
-same content, so each of their links is recorded as one whose last use never ends.
+same content, so each of their links is recorded as one whose last use never ends. Of
+their tags nothing is recorded: a tag holds no content by itself.
 """
 
 from __future__ import annotations

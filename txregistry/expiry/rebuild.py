@@ -180,7 +180,10 @@ class Rebuild:
 
     @deferred
     async def purge_partials(self) -> None:
-        """Delete old partial blobs, and damaged content."""
+        """Delete old partial blobs, and damaged content that an upstream has.
+
+        Fails as the ledger does.
+        """
         before = self._clock.seconds() - PARTIAL_SECONDS
         await self._partials.purge(before=before)
         await self._content.purge_damaged(before=before)

@@ -90,7 +90,8 @@ class ExpiryScheduler(Service):
     async def tick(self) -> None:
         """Do one round; never fails, as that would end the loop."""
         with self._log.failuresHandled("expiry failed, next try at the next tick"):
-            with self._log.failuresHandled("leftovers are not deleted"):
+            told = self._log.failuresHandled("leftovers are not deleted")
+            with told, suppress(LedgerAway):
                 await self._rebuild.purge_partials()
             with suppress(LedgerAway):  # told by who asked; it will be back
                 await self._round()

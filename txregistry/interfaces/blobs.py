@@ -249,6 +249,9 @@ class IContent(IBlobStatter):
     def purge_damaged(before: float) -> Deferred[None]:
         """Delete damaged content that was set aside before a time.
 
+        What a repository holds that no upstream has stays, and everything as long as it
+        is not known who links what. Fails as a ledger does.
+
         :param before: seconds since the epoch.
         """
 

@@ -8,7 +8,7 @@ their tags nothing is recorded: a tag holds no content by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -30,6 +30,10 @@ class LocalLinks:
 
     _usage: IUsage
     _is_local: Callable[[RepositoryName], bool] = nobody
+
+    def holds(self, holders: Iterable[RepositoryName]) -> bool:
+        """Tell whether one of some repositories is local."""
+        return any(map(self._is_local, holders))
 
     def made(self, key: EntryKey) -> None:
         """Record that a repository links content; its size is known to others."""

@@ -272,9 +272,19 @@ class Content:
         if not verified:
             raise Unavailable("the content does not match its digest")
 
-    def purge_damaged(self, before: float) -> Deferred[None]:
-        """Delete damaged content that was set aside before a time."""
-        return self.damage.purge(before)
+    @deferred
+    async def purge_damaged(self, before: float) -> None:
+        """Delete damaged content that was set aside before a time.
+
+        What a local repository holds stays: no upstream has another copy.
+        """
+        if self.knows_links():
+            await self.damage.purge(before, self._is_only_here)
+
+    @deferred
+    async def _is_only_here(self, digest: Digest) -> bool:
+        holders = await self._index.holders(digest=digest)
+        return self._local.holds(holders) or not self.knows_links()
 
     def collect(self, digest: Digest) -> Deferred[bool]:
         """Delete content that has no link and no reader; none while links are unknown.

@@ -90,6 +90,12 @@ class LedgerTests(SynchronousTestCase):
             (told,) = self.stop()
             self.assertIn("no scheduler state written", told)
 
+    def test_state_that_cannot_be_made(self) -> None:
+        """The file is closed also if the export fails as nobody expects."""
+        self.rebuild.export_state.return_value = fail(ValueError("no such time"))
+        self.failureResultOf(self.service.stopService(), ValueError)
+        self.ledger.close.assert_called_once_with()
+
     def test_not_saved(self) -> None:
         """That the last uses are lost is told."""
         self.ledger.close.return_value = fail(OperationalError("full"))

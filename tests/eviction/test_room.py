@@ -178,6 +178,29 @@ class SizeTests(RoomCase):
         self.assertNotIn(layout.fill_data(large), self.house.paths())
         self.assertEqual(self.house.room._reservations.idle, {})
 
+    def test_own_part(self) -> None:
+        """No room is made of the part of the blob that asks for it."""
+        large, room = self.leave_a_part(), self.house.room
+        room.follow(SpacePlan(300_000), room._evictor.meter_of)
+        cached = self.offer(50_000)
+        self.pull(cached)
+        release = self.house.content.leases.take(cached)
+        self.failureResultOf(room.reserve(digest=large, size=280_000), CacheFull)
+        self.assertIn(layout.fill_data(large), self.house.paths())
+        made = self.successResultOf(room.reserve(digest=large, size=250_000))
+        self.assertEqual(self.taken() + room._reservations.reserved, 300_000)
+        made.release(0)
+        release()
+
+    def test_part_of_another(self) -> None:
+        """What somebody has open is no room: nothing is admitted on it."""
+        large, room = self.leave_a_part(), self.house.room
+        part = self.successResultOf(self.house.partials.open(digest=large))
+        one = Digest.of(b"another")
+        self.failureResultOf(room.reserve(digest=one, size=SIZE), CacheFull)
+        self.assertEqual(room._reservations.idle, {large: 200_000})
+        self.successResultOf(part.cancel())
+
     def test_before_the_scan(self) -> None:
         """Nothing goes before it is known who links what."""
         blobs = [self.offer() for _ in range(6)]

@@ -171,7 +171,12 @@ class NodesTests(SynchronousTestCase):
         for _ in range(2):
             self.failureResultOf(self.ledger.holders(digest), LedgerAway)
         self.assertEqual(self.ledger.generation, 1)
+        self.successResultOf(self.ledger.restore([]))
         self.successResultOf(self.ledger.restore([entry]))
+        self.failureResultOf(self.ledger.holders(digest), LedgerAway)
+        self.ledger.scanned(0)
+        self.failureResultOf(self.ledger.holders(digest), LedgerAway)
+        self.ledger.scanned(1)
         self.assertEqual(len(self.successResultOf(self.ledger.holders(digest))), 1)
 
     def test_a_part_is_lost(self) -> None:
@@ -182,7 +187,7 @@ class NodesTests(SynchronousTestCase):
             entry = self.add(reference="claimed")
             self.ledger.confirm(entry.key, 1.0, "it")
             self.assertTrue(self.successResultOf(self.ledger.claim(entry)))
-            self.successResultOf(self.ledger.restore([]))
+            self.ledger.scanned(self.ledger.generation)
             self.raw().delete(name)
             if name == KEYS[-1]:  # the upstream is asked again, no more
                 self.successResultOf(self.ledger.holders(digest))

@@ -10,7 +10,7 @@ from txregistry.expiry import ledger_sqlite
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.database import Database
 from txregistry.flow.disk import InlineDisk
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import Entry, EntryKey, Kind, LedgerAway
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.testing.ledgers import ledger_suite
@@ -154,6 +154,10 @@ class LedgerFileTests(SynchronousTestCase):
         self.assertEqual(self.ledger.generation, 1)
         with open(self.path + ".corrupt", "rb") as file:
             self.assertTrue(file.read().startswith(b"this is no database"))
+        digest = Digest.of(b"x")
+        self.failureResultOf(self.ledger.holders(digest), LedgerAway)
+        self.ledger.scanned(self.ledger.generation)
+        self.assertEqual(self.successResultOf(self.ledger.holders(digest)), set())
 
     def test_what_could_not_be_written_is_kept(self) -> None:
         """After a failed write the batch is written with the next one."""

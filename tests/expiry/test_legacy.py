@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.expiry.legacy import read_state, write_state
 from txregistry.expiry.plan import ExpiryPlan
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 
@@ -91,6 +92,11 @@ class WriteTests(SynchronousTestCase):
         """The Go registry has no entries for tags."""
         tag = Entry(EntryKey(RepositoryName("a"), Kind.TAG, "latest"), 0, 0.0)
         self.assertEqual(write_state([tag], PLAN), b"{}")
+
+    def test_what_never_expires_is_left_out(self) -> None:
+        """A row of a repository that was local has no time that could be written."""
+        kept = attrs.evolve(blob(0.0), last_use=NEVER)
+        self.assertEqual(write_state([kept], PLAN), b"{}")
 
     def test_round_trip(self) -> None:
         """What is written is read again as it was."""

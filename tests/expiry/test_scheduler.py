@@ -39,6 +39,24 @@ class SchedulerTests(ExpiryCase):
         self.assertNotIn(layout.blob_data(self.blob), self.house.paths())
         self.assertTrue(self.flushLoggedErrors(DriverError))
 
+    def test_leftovers_of_unknown_holders(self) -> None:
+        """A ledger that is away is told by its client, not at each tick."""
+        damaged = Digest.of(b"damaged")
+        self.ok(self.house.driver.put(layout.damaged(damaged, 1), b"x"))
+        asked: list[object] = []
+
+        def refuse(_: object, digest: Digest) -> Deferred[None]:
+            asked.append(digest)
+            return fail(LedgerAway("redis does not answer"))
+
+        patched = self.patch(SqliteLedger, "holders", refuse)
+        self.ok(self.house.scheduler.tick())
+        self.assertEqual(asked, [damaged])
+        self.assertEqual(self.flushLoggedErrors(), [])
+        patched.restore()
+        self.ok(self.house.scheduler.tick())
+        self.assertNotIn(layout.damaged(damaged, 1), self.house.paths())
+
     def test_a_ledger_that_goes_away(self) -> None:
         """It ends the round, which its client has told; all goes when it is back."""
         other = self.house.upstream.add_blob("a", b"other")

@@ -28,6 +28,7 @@ class ImagesCase(SynchronousTestCase):
         self.several = Several()
         self.house = house = self.several.house
         self.told: list[WarmProgress] = []
+        house.settle(house.rebuild.run())
         inventory = Inventory(house.driver, house.content)
         remove = house.scheduler._reaper.functions()
         self.images = Images(
@@ -40,12 +41,15 @@ class ImagesCase(SynchronousTestCase):
                 lambda digest: written(self.several.running, digest),
                 house.clock,
             ),
-            Purger(house.local, inventory, house.ledger, remove),
+            Purger(house.local, inventory, house.ledger, remove, self.is_ready),
             house.ledger,
             lambda name, last_use: last_use + house.ttl,
             house.clock,
         )
         self.shared = os.urandom(3000)
+
+    def is_ready(self) -> bool:
+        return self.house.rebuild.knows_links()
 
     def put_image(self, key: str, tag: str = "v1", size: int = 2000) -> Digest:
         """Let an upstream have an index of images, one for each platform."""

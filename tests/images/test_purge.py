@@ -117,6 +117,24 @@ class PurgeTests(ImagesCase):
             self.house.settle(purge())
             self.assertIn(self.house.head(paths[number]).status, (502, 503))
 
+    def test_before_the_scan(self) -> None:
+        """Nothing goes before it is known who links what, and the answer says so."""
+        self.put_image("corp")
+        self.warm(CORP)
+        stored = self.stored()
+        self.house.rebuild._recorded_generation = None
+        name = RepositoryName("corp/org/app")
+        for purge in (
+            lambda: self.images.purge(self.images.named(CORP)),
+            lambda: self.images.purge_repository(name),
+            lambda: self.images.purge_upstream("corp"),
+        ):
+            refused = self.failureResultOf(purge(), ImagesRefused)
+            self.assertIn("being scanned, try again", str(refused.value))
+        self.assertEqual(self.stored(), stored)
+        self.house.settle(self.house.rebuild.run())
+        self.assertEqual(self.purge(CORP), PurgedImages(1, 4, 7))
+
     def test_refused(self) -> None:
         """Local repositories are changed by their clients; keys have to exist."""
         self.assertRaises(ImagesRefused, self.purge, "team/a:v1")

@@ -344,16 +344,21 @@ class LocalTests(RouterCase):
         self.assertLess(uses["corp/org/app"], NEVER)
 
     def test_became_local(self) -> None:
-        """What an earlier configuration cached stays when it is local now."""
+        """What an earlier configuration cached stays when it is local now.
+
+        Its tags are not recorded any more.
+        """
         house = TestHouse(table=table())
-        key = EntryKey(RepositoryName("team/a"), Kind.TAG, "v1")
+        name = RepositoryName("team/a")
+        blob = EntryKey(name, Kind.BLOB, str(Digest.of(b"x")))
         house.scheduler.startService()
         self.addCleanup(house.scheduler.stopService)
-        house.ledger.add(Entry(key, 0, house.clock.seconds()))
+        for key in (blob, EntryKey(name, Kind.TAG, "v1")):
+            house.ledger.add(Entry(key, 0, house.clock.seconds()))
         for _ in range(70):
             house.clock.advance(60)
         (entry,) = self.successResultOf(house.ledger.entries())
-        self.assertEqual(entry.last_use, NEVER)
+        self.assertEqual((entry.key, entry.last_use), (blob, NEVER))
         self.assertEqual(
             house.count(
                 "registry_proxy_evicted_total", type="tag", upstream="upstream.example"

@@ -99,6 +99,9 @@ def assemble_expiry(
         plan,
         clock,
     )
+    # Without repositories of its own all that a cache has can be fetched again.
+    if knows_uses(local) or local.is_local is not None:
+        local.content.knows_links = rebuild.knows_links
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
     scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild, pinned)

@@ -71,6 +71,11 @@ class Ledger(Service):
             await self._rebuild.export_state()
         except (DriverError, LedgerAway, sqlite3.Error) as error:
             self._log.warn("no scheduler state written: {error}", error=str(error))
+        finally:
+            await self._close()
+
+    @deferred
+    async def _close(self) -> None:
         try:
             await self._ledger.close()
         except (LedgerAway, sqlite3.Error) as error:

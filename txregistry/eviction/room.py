@@ -134,12 +134,12 @@ class Room(Service):
 
         :param more: bytes that are not counted yet.
         """
-        await self._make_room_for(more, size)
+        await self._make_room_for(more, size, reservation.digest)
         reservation.size = max(size, reservation.size)
         self._reservations.add(reservation)
 
     @deferred
-    async def _make_room_for(self, more: int, size: int) -> None:
+    async def _make_room_for(self, more: int, size: int, asking: Digest) -> None:
         if not self._plan.has_limits:
             return
         usage = await self._measure()
@@ -149,19 +149,25 @@ class Room(Service):
             shortage = self._plan.shortage(usage, more)
             if shortage is None:
                 return
-            if not await self._try_to_free(shortage):
+            if not await self._try_to_free(shortage, asking):
                 break
             usage = await self._measure()
         if self._plan.shortage(usage, more) is not None:
             raise _no_room(size)
 
     @deferred
-    async def _try_to_free(self, shortage: Shortage) -> bool:
-        """Fire with whether there was enough that may go, and that was deleted."""
+    async def _try_to_free(self, shortage: Shortage, asking: Digest) -> bool:
+        """Fire with whether there was enough that may go, and that was deleted.
+
+        :param asking: the digest to be stored. A part of it counts as the beginning of
+            its download, so that it stays.
+        """
+        if not self._is_ready():
+            return False
         try:
-            if not self._is_ready() or not await self._can_free(shortage.size):
+            if not await self._can_free(shortage.size, asking):
                 return False
-            await self._free(shortage, _WAIT_SECONDS)
+            await self._free(shortage, _WAIT_SECONDS, asking)
         except (LedgerAway, sqlite3.Error, DriverError) as error:
             self._log.warn("no room can be made: {error}", error=str(error))
             return False
@@ -214,9 +220,10 @@ class Room(Service):
             return None  # whoever writes is told
 
     @deferred
-    async def _can_free(self, size: int) -> bool:
+    async def _can_free(self, size: int, asking: Digest) -> bool:
         """Fire with whether so many bytes could go, and delete nothing."""
-        found = sum(self._reservations.idle.values())
+        idle = self._reservations.idle
+        found = sum(idle.values()) - idle.get(asking, 0)
         last = await self._candidates.start()
         while found < size:
             page = await self._candidates.page(last)
@@ -227,9 +234,12 @@ class Room(Service):
         return True
 
     @deferred
-    async def _free(self, shortage: Shortage, seconds: float) -> bool:
+    async def _free(
+        self, shortage: Shortage, seconds: float, asking: Digest | None = None
+    ) -> bool:
         """Delete until so many bytes are free, or nothing is left that may go.
 
+        :param asking: a part of this digest stays.
         :return: fires with whether the time was over before.
         """
         until, freed = self._clock.seconds() + seconds, 0
@@ -237,7 +247,7 @@ class Room(Service):
         while freed < shortage.size and self._clock.seconds() < until:
             page = await self._candidates.page(last)
             if page.last is None:
-                freed += await self._drop_parts(shortage.size - freed)
+                freed += await self._drop_parts(shortage.size - freed, asking)
                 break
             last, only_kept = page.last, only_kept and not page.going
             if only_kept:
@@ -277,13 +287,13 @@ class Room(Service):
             return 0
 
     @deferred
-    async def _drop_parts(self, size: int) -> int:
-        """Delete parts of blobs, the oldest first."""
+    async def _drop_parts(self, size: int, asking: Digest | None) -> int:
+        """Delete parts of blobs, the oldest first; what somebody has open stays."""
         freed, idle = 0, self._reservations.idle
         for digest in list(idle):
             if freed >= size:
                 break
-            if await self._partials.discard(digest=digest):
+            if digest != asking and await self._partials.discard(digest=digest):
                 freed += idle.pop(digest, 0)
         return freed
 

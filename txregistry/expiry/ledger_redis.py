@@ -61,7 +61,7 @@ class RedisLedger:
 
     :ivar generation: grows when redis has lost records, or this process some of
         those that waited; see Note [Epoch] in :mod:`txregistry.expiry.redis_scripts`.
-        Nobody is told who holds what then, until what the tree has is restored.
+        Nobody is told who holds what then, until all that the tree has is restored.
     """
 
     _redis: Redis
@@ -71,7 +71,7 @@ class RedisLedger:
     _epoch: str = ""
     _batch: Batch = attrs.field(factory=Batch)
     _lost_some: bool = False
-    _is_whole: bool = True
+    _scanned_generation: int = 0
     _timer: IDelayedCall | None = None
     _writing: DeferredLock = attrs.field(factory=DeferredLock)
     _closed: bool = False
@@ -128,7 +128,7 @@ class RedisLedger:
         while True:
             at, count = str(len(found)), str(_PAGE)
             page = await self._run(scripts.HOLDERS, str(digest), at, count)
-            if not self._is_whole:
+            if self._scanned_generation != self.generation:
                 raise LedgerAway("the tree was not scanned yet")
             found += page
             if len(page) < _PAGE:
@@ -196,7 +196,10 @@ class RedisLedger:
         if not entries:
             await self._run(scripts.WRITE, again=True)
         await self._write(scripts.restoring(entries))
-        self._is_whole = True
+
+    def scanned(self, generation: int) -> None:
+        """Believe in what is recorded."""
+        self._scanned_generation = generation
 
     @deferred
     async def entries(self) -> list[Entry]:
@@ -300,7 +303,6 @@ class RedisLedger:
 
     def _lose(self) -> None:
         self.generation += 1
-        self._is_whole = False
 
     @deferred
     async def _adopt(self) -> None:

@@ -31,6 +31,7 @@ from txregistry.interfaces.expiry import (
     EntryKey,
     ILedger,
     Kind,
+    LedgerAway,
     Stored,
 )
 from txregistry.spec.digest import Digest
@@ -102,6 +103,7 @@ class SqliteLedger:
     is_shared: bool = False
     _database: Database = attrs.field(init=False)
     _batch: Batch = attrs.field(factory=Batch)
+    _scanned_generation: int = 0
 
     def __attrs_post_init__(self) -> None:
         self._database = Database(self._path, self._disk, SCHEMA, _VERSION)
@@ -160,6 +162,8 @@ class SqliteLedger:
         """Fire with the repositories that hold some content."""
         bound = (str(digest),)
         found = await self._read(lambda db: _entries(db.execute(_HOLDERS, bound)))
+        if self._scanned_generation != self.generation:
+            raise LedgerAway("the tree was not scanned yet")
         held = self._batch.applied_to(found, str(digest))
         return frozenset(entry.key.repository for entry in held)
 
@@ -215,6 +219,10 @@ class SqliteLedger:
         """Record entries that are not known yet."""
         rows = [_row(entry) for entry in entries]
         await self._ask(lambda db: db.executemany(_INSERT, rows))
+
+    def scanned(self, generation: int) -> None:
+        """Believe in what is recorded."""
+        self._scanned_generation = generation
 
     @deferred
     async def entries(self) -> list[Entry]:

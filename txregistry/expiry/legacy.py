@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from txregistry.expiry.plan import ExpiryPlan
 from txregistry.flow.rfc3339 import read_time, write_time
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
 from txregistry.spec.reference import RepositoryName
@@ -49,11 +49,16 @@ def _read(key: str, value: object, plan: ExpiryPlan) -> Entry | None:
 
 
 def write_state(entries: Iterable[Entry], plan: ExpiryPlan) -> bytes:
-    """Write the blobs and manifests that expire as a state file."""
+    """Write the blobs and manifests that expire as a state file.
+
+    Left out is what a local repository held: it is recorded with a last use that never
+    comes, also where the repository has been an upstream's since.
+    """
     document = {}
     for entry in entries:
         name = entry.key.repository
-        if entry.key.kind in _TYPES and plan.ttl_of(name) > 0:
+        expires = entry.last_use < NEVER and plan.ttl_of(name) > 0
+        if entry.key.kind in _TYPES and expires:
             expiry = plan.expiry(name, entry.last_use)
             key = f"{name}@{entry.key.reference}"
             document[key] = {

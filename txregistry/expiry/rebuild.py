@@ -18,6 +18,8 @@ from txregistry.interfaces.expiry import (
     Entry,
     IInventory,
     ILedger,
+    IUsage,
+    Kind,
 )
 from txregistry.interfaces.fills import IPartialBlobs
 
@@ -30,6 +32,14 @@ ORPHAN_SECONDS = 3600.0
 
 #: Comes after all digests.
 _NOTHING = ("~", 0)
+
+
+def keep_for_ever(ledger: IUsage, entry: Entry) -> None:
+    """Record what a local repository has: links never end, tags hold no content."""
+    if entry.key.kind is Kind.TAG:
+        ledger.forget(entry.key)
+    else:
+        ledger.add(attrs.evolve(entry, last_use=NEVER))
 
 
 async def _next(found: AsyncIterator[tuple[str, int]]) -> tuple[str, int]:
@@ -54,6 +64,7 @@ class Rebuild:
     _plan: ExpiryPlan
     _clock: IReactorTime
     _began_at: float = attrs.field(init=False)
+    _recorded_generation: int | None = None
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -62,6 +73,14 @@ class Rebuild:
     def follow(self, plan: ExpiryPlan) -> None:
         """Use another plan."""
         self._plan = plan
+
+    def knows_links(self) -> bool:
+        """Tell whether the ledger has all links of the tree.
+
+        Not before the first scan: the last process may have been killed before it wrote
+        what it knew. Not while others have ledgers of their own, either.
+        """
+        return self._recorded_generation == self._ledger.generation
 
     @deferred
     async def run(self) -> None:
@@ -75,9 +94,12 @@ class Rebuild:
             return
         # A ledger that is away, or begins anew, does so before the scan.
         await self._ledger.restore(entries=[])
+        generation = self._ledger.generation
         await self._import_state()
         began = self._clock.seconds()
         await self._record_links()
+        self._ledger.scanned(generation)
+        self._recorded_generation = generation
         try:
             await self._measure(began)
             await self._sweep()
@@ -104,7 +126,7 @@ class Rebuild:
         local = [entry for entry in batch if self._plan.is_kept(entry.key.repository)]
         for entry in local:
             # What was of an upstream until a restart is used for ever from now on.
-            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
+            keep_for_ever(self._ledger, entry)
         now = self._clock.seconds()
         rest = [
             attrs.evolve(entry, last_use=now) for entry in batch if entry not in local
@@ -158,7 +180,10 @@ class Rebuild:
 
     @deferred
     async def purge_partials(self) -> None:
-        """Delete old partial blobs, and damaged content."""
+        """Delete old partial blobs, and damaged content that an upstream has.
+
+        Fails as the ledger does.
+        """
         before = self._clock.seconds() - PARTIAL_SECONDS
         await self._partials.purge(before=before)
         await self._content.purge_damaged(before=before)

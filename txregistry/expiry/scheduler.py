@@ -15,11 +15,11 @@ from twisted.python.failure import Failure
 
 from txregistry.expiry.plan import BATCH, TICK_SECONDS, ExpiryPlan
 from txregistry.expiry.reaper import Expire, Reaper
-from txregistry.expiry.rebuild import Rebuild
+from txregistry.expiry.rebuild import Rebuild, keep_for_ever
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.eviction import IPinned
-from txregistry.interfaces.expiry import NEVER, Entry, IExpiryLedger, Kind, LedgerAway
+from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
 
 @attrs.define(eq=False, slots=False)
@@ -90,7 +90,8 @@ class ExpiryScheduler(Service):
     async def tick(self) -> None:
         """Do one round; never fails, as that would end the loop."""
         with self._log.failuresHandled("expiry failed, next try at the next tick"):
-            with self._log.failuresHandled("leftovers are not deleted"):
+            told = self._log.failuresHandled("leftovers are not deleted")
+            with told, suppress(LedgerAway):
                 await self._rebuild.purge_partials()
             with suppress(LedgerAway):  # told by who asked; it will be back
                 await self._round()
@@ -127,7 +128,7 @@ class ExpiryScheduler(Service):
         """Expire an entry if it is due; what lives longer is passed over."""
         if self._plan.is_kept(entry.key.repository):
             # Its repository is local now.
-            self._ledger.add(attrs.evolve(entry, last_use=NEVER))
+            keep_for_ever(self._ledger, entry)
         elif self._plan.is_due(entry, self._clock.seconds()):
             await self._expire(entry)
         else:

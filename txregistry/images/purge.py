@@ -29,17 +29,22 @@ Remove = Callable[[Entry], Deferred[None]]
 class Purger:
     """Removes what is cached, as if it had expired.
 
-    What is being read is deleted when nobody reads it any more.
+    What is being read is deleted when nobody reads it any more. Everything fails with
+    :class:`ImagesRefused` until the tree was scanned: who links what is not known.
+
+    :param is_ready: tells whether the tree was scanned.
     """
 
     _local: INamespace
     _inventory: IInventory
     _usage: IUsage
     _remove: Mapping[Kind, Remove]
+    _is_ready: Callable[[], bool]
 
     @deferred
     async def purge(self, image: ImageName) -> PurgedImages:
         """Remove an image; see :class:`IImages`."""
+        self._check_ready()
         repository = await self._local.repository(name=image.repository)
         top = await stored_digest(repository, image)
         if top is None or not await repository.manifests.exists(digest=top):
@@ -64,6 +69,7 @@ class Purger:
 
         Fails with :class:`ImagesRefused` if nothing is there.
         """
+        self._check_ready()
         counts: Counter[Kind] = Counter()
         entries: list[Entry] = []
         async for entry in self._inventory.found(under=name):
@@ -76,6 +82,10 @@ class Purger:
         if not counts:
             raise ImagesRefused(f"nothing of {name} is here")
         return _report(counts)
+
+    def _check_ready(self) -> None:
+        if not self._is_ready():
+            raise ImagesRefused("the tree is being scanned, try again soon")
 
     @deferred
     async def _remove_all(self, entries: list[Entry], counts: Counter[Kind]) -> None:

@@ -249,13 +249,17 @@ class IContent(IBlobStatter):
     def purge_damaged(before: float) -> Deferred[None]:
         """Delete damaged content that was set aside before a time.
 
+        What a repository holds that no upstream has stays, and everything as long as it
+        is not known who links what. Fails as a ledger does.
+
         :param before: seconds since the epoch.
         """
 
     def collect(digest: Digest) -> Deferred[bool]:
         """Delete content that no repository links and nobody reads.
 
-        Descriptor caches are cleared first.
+        Descriptor caches are cleared first. None is deleted while it is not known who
+        links what: a cache finds that out by a scan of the tree.
 
         :return: fires with whether it was deleted.
         """

@@ -122,6 +122,16 @@ class IExpiryLedger(IUsage):
         it was :data:`NEVER`. Without any it fails all the same if the ledger is away.
         """
 
+    def scanned(generation: int) -> None:
+        """Believe in what is recorded: all links of the tree were restored.
+
+        Who asks for the holders of content of a ledger that has lost records fails
+        with ``LedgerAway`` until then.
+
+        :param generation: of the ledger when the scan began. If it has grown since,
+            there has to be another scan.
+        """
+
     def entries() -> Deferred[list[Entry]]:
         """Fire with everything that is recorded."""
 

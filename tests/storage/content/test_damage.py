@@ -8,18 +8,22 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.blobs import BlobMount
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec.digest import Digest, IncrementalHash
+from txregistry.spec.globs import Glob
+from txregistry.spec.reference import RepositoryName
 from txregistry.storage.content import store as contents
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.tree import layout
 from txregistry.storagedriver.inmemory import MemoryDriver, MemoryReader
-from txregistry.testing.house import TestHouse
+from txregistry.testing.house import ONE_UPSTREAM, TestHouse
 
 SIZE = 300_000
 
@@ -407,6 +411,36 @@ class LargeTests(RegistryTests):
         self.assertEqual(self.hashed, 1)
 
 
+class LocalTests(DamageCase):
+    """A cache with local repositories."""
+
+    def setUp(self) -> None:
+        table = attrs.evolve(ONE_UPSTREAM, local=(Glob.parse("team/**"),))
+        self.house = TestHouse(table=table)
+        self.content = os.urandom(SIZE)
+        self.digest = self.house.upstream.add_blob("lib/x", self.content)
+        self.assertEqual(self.house.get(f"/v2/lib/x/blobs/{self.digest}").status, 200)
+
+    def local(self) -> Any:
+        name = RepositoryName("team/app")
+        return self.successResultOf(self.house.local.repository(name)).blobs
+
+    def test_no_other_copy(self) -> None:
+        """What a local repository holds is kept, as a registry keeps it."""
+        mount = BlobMount(self.digest, RepositoryName("lib/x"))
+        self.successResultOf(self.local().create(mount=mount))
+        self.house.settle(self.house.rebuild.run())
+        self.put(b"x" * SIZE)
+        self.house.get(f"/v2/lib/x/blobs/{self.digest}")
+        for _ in range(3):
+            self.house.clock.advance(25 * 3600)
+            self.house.settle(self.house.rebuild.purge_partials())
+            self.assert_aside(b"x" * SIZE)
+        self.successResultOf(self.local().delete(digest=self.digest))
+        self.house.settle(self.house.rebuild.purge_partials())
+        self.assertEqual(self.aside(), [])
+
+
 class CacheTests(DamageCase):
     """A cache, which has an upstream."""
 
@@ -469,10 +503,22 @@ class CacheTests(DamageCase):
         """What was set aside is deleted after a day, as the upstream has it."""
         self.put(b"x" * SIZE)
         self.house.get(self.path)
+        self.house.settle(self.house.rebuild.run())
         for hours, left in ((23, 1), (2, 0)):
             self.house.clock.advance(hours * 3600)
             self.house.settle(self.house.rebuild.purge_partials())
             self.assertEqual(len(self.aside()), left, hours)
+
+    def test_links_that_are_not_known(self) -> None:
+        """Nothing of it is deleted before the tree was scanned."""
+        self.put(b"x" * SIZE)
+        self.house.get(self.path)
+        self.house.clock.advance(25 * 3600)
+        self.house.settle(self.house.rebuild.purge_partials())
+        self.assertEqual(len(self.aside()), 1)
+        self.house.settle(self.house.rebuild.run())
+        self.house.settle(self.house.rebuild.purge_partials())
+        self.assertEqual(self.aside(), [])
 
     def test_look_at_the_tree(self) -> None:
         """A look at the whole tree, as at a start, reads no content."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from sqlite3 import OperationalError
 
 import attrs
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.blobs import BlobMount
-from txregistry.interfaces.expiry import NEVER, EntryKey, Kind
+from txregistry.interfaces.expiry import NEVER, Entry, EntryKey, Kind
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.globs import Glob
 from txregistry.spec.manifest import lenient
@@ -79,6 +82,34 @@ class HouseTests(SynchronousTestCase):
         self.assertEqual(self.ok(self.house.ledger.holders(digest=self.blob)), set())
         self.ok(self.house.scheduler.stopService())
 
+    def test_ledger_that_was_lost(self) -> None:
+        """What only a local repository links stays also before it is recorded again."""
+        self.house.get(f"/v2/lib/a/blobs/{self.blob}")
+        mount = BlobMount(self.blob, RepositoryName("lib/a"))
+        self.ok(self.local().blobs.create(mount=mount))
+        self.house = house = TestHouse(
+            ttl=TTL, table=TABLE, clock=self.house.clock, driver=self.house.driver
+        )
+        key = EntryKey(RepositoryName("lib/a"), Kind.BLOB, str(self.blob))
+        expire = house.scheduler._reaper.functions()[Kind.BLOB]
+        self.ok(expire(Entry(key, 5000, 0.0)))
+        link = layout.layer_link(RepositoryName("lib/a"), self.blob)
+        self.assertNotIn(link, house.paths())
+        self.assertTrue(self.is_stored(self.blob))
+
+    def test_database_that_refuses(self) -> None:
+        """A link that was made is held, whatever of its push fails afterwards."""
+        integrity = type(self.house.content.integrity)
+        refused = fail(OperationalError("database or disk is full"))
+        self.patch(integrity, "record_what_is_there", lambda *_: refused)
+        writer = self.ok(self.local().blobs.create())
+        writer.write(self.content)
+        wanted = Descriptor(self.blob, len(self.content))
+        self.failureResultOf(writer.commit(provisional=wanted), OperationalError)
+        self.assertIn(layout.layer_link(LOCAL, self.blob), self.house.paths())
+        self.assertEqual(self.ok(self.house.ledger.holders(digest=self.blob)), {LOCAL})
+        self.ok(writer.close())
+
     def test_pushes_stay(self) -> None:
         """A manifest and its tags do not expire, nor after a restart."""
         manifest = lenient.read(image_manifest())
@@ -99,6 +130,9 @@ class HouseTests(SynchronousTestCase):
             )
             self.assertTrue(self.is_stored(manifest.digest))
             self.assertEqual(self.ok(self.house.ledger.stored()), 0)
+            # A tag holds nothing, and nobody would forget the row of one that went.
+            kinds = {entry.key.kind for entry in self.ok(self.house.ledger.entries())}
+            self.assertEqual(kinds, {Kind.MANIFEST})
             self.ok(self.house.rebuild.export_state())
             self.ok(self.house.scheduler.stopService())
         self.ok(self.local().manifests.delete(digest=manifest.digest))

@@ -59,8 +59,20 @@ class ContentTests(SynchronousTestCase):
         self.assertFalse(self.content.leases.held(DIGEST))
         self.flushLoggedErrors()
 
+    def test_links_that_are_not_known(self) -> None:
+        """Nothing is collected before the tree was scanned, or after a loss."""
+        self.put()
+        collect = self.content.collect
+        self.assertFalse(self.successResultOf(collect(digest=DIGEST)))
+        self.successResultOf(self.house.rebuild.run())
+        self.house.rebuild._recorded_generation = self.house.ledger.generation - 1
+        self.assertFalse(self.successResultOf(collect(digest=DIGEST)))
+        self.successResultOf(self.house.rebuild.run())
+        self.assertTrue(self.successResultOf(collect(digest=DIGEST)))
+
     def test_collected(self) -> None:
         """Content goes unless somebody reads it."""
+        self.successResultOf(self.house.rebuild.run())
         self.put()
         reader = self.successResultOf(self.content.open(digest=DIGEST))
         self.assertFalse(self.successResultOf(self.content.collect(digest=DIGEST)))

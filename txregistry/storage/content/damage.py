@@ -13,7 +13,7 @@ and would take the move as soon as it is back.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 
 import attrs
@@ -42,6 +42,9 @@ from txregistry.storage.tree.probe import probe
 
 #: Damaged files that could not be moved; each is logged once.
 _MAX_TOLD = 1000
+
+#: Fires with whether what was set aside of a digest stays.
+IsSpared = Callable[[Digest], Deferred[bool]]
 
 
 @attrs.define(eq=False)
@@ -132,16 +135,20 @@ class Damage:
         found = set()
         for algorithm in HEX_LENGTHS:
             for path in await self._kept(algorithm):
-                digits = posixpath.basename(path).partition(".")[0]
-                found.add(Digest(algorithm, digits))
+                found.add(_digest_of(algorithm, path))
         return found
 
     @deferred
-    async def purge(self, before: float) -> None:
-        """Delete what was set aside before a time, in seconds since the epoch."""
+    async def purge(self, before: float, is_spared: IsSpared) -> None:
+        """Delete what was set aside before a time, in seconds since the epoch.
+
+        :param is_spared: is asked of each digest; fails as the ledger does.
+        """
         for algorithm in HEX_LENGTHS:
             for path in await self._kept(algorithm):
-                if layout.damaged_at(path) < before:
+                if layout.damaged_at(path) >= before:
+                    continue
+                if not await is_spared(_digest_of(algorithm, path)):
                     await self._driver.delete(path=path, durable=False)
 
     @deferred
@@ -224,6 +231,10 @@ class Damage:
         self._log.failure(
             "cannot look at damaged content {digest}", failure, digest=str(digest)
         )
+
+
+def _digest_of(algorithm: str, path: str) -> Digest:
+    return Digest(algorithm, posixpath.basename(path).partition(".")[0])
 
 
 def _what(lost: str) -> dict[str, str]:

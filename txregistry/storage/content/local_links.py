@@ -2,12 +2,13 @@
 
 A cache deletes content that no repository of an upstream uses any more, if the ledger
 knows no other holder. Repositories that are pushed to (``proxy.local``) may link the
-same content, so each of their links is recorded as one whose last use never ends.
+same content, so each of their links is recorded as one whose last use never ends. Of
+their tags nothing is recorded: a tag holds no content by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -29,6 +30,10 @@ class LocalLinks:
 
     _usage: IUsage
     _is_local: Callable[[RepositoryName], bool] = nobody
+
+    def holds(self, holders: Iterable[RepositoryName]) -> bool:
+        """Tell whether one of some repositories is local."""
+        return any(map(self._is_local, holders))
 
     def made(self, key: EntryKey) -> None:
         """Record that a repository links content; its size is known to others."""

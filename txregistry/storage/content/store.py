@@ -47,6 +47,10 @@ VERIFIED_FIRST_BYTES = 256 * 1024 * 1024
 _RACES = 4
 
 
+def _always() -> bool:
+    return True
+
+
 @implementer(IBlobReader)
 @attrs.define(eq=False)
 class StoredBlob:
@@ -101,6 +105,9 @@ class Content:
 
     Content that does not match its digest counts as missing; see Note [Verified
     content] in :mod:`txregistry.storage.content.integrity`.
+
+    :ivar knows_links: tells whether the index has all links. Content is collected only
+        then.
     """
 
     _driver: IStorageDriver
@@ -112,6 +119,7 @@ class Content:
     locks: KeyedLocks[Digest]
     _local: LocalLinks
     leases: Leases = attrs.field(factory=Leases)
+    knows_links: Callable[[], bool] = _always
 
     @deferred
     async def verify(self, digest: Digest) -> bool:
@@ -264,12 +272,25 @@ class Content:
         if not verified:
             raise Unavailable("the content does not match its digest")
 
-    def purge_damaged(self, before: float) -> Deferred[None]:
-        """Delete damaged content that was set aside before a time."""
-        return self.damage.purge(before)
+    @deferred
+    async def purge_damaged(self, before: float) -> None:
+        """Delete damaged content that was set aside before a time.
+
+        What a local repository holds stays: no upstream has another copy.
+        """
+        if self.knows_links():
+            await self.damage.purge(before, self._is_only_here)
+
+    @deferred
+    async def _is_only_here(self, digest: Digest) -> bool:
+        holders = await self._index.holders(digest=digest)
+        return self._local.holds(holders) or not self.knows_links()
 
     def collect(self, digest: Digest) -> Deferred[bool]:
-        """Delete content that has no link and no reader."""
+        """Delete content that has no link and no reader; none while links are unknown.
+
+        What stays then is found at the end of the scan that makes them known.
+        """
         return self.locks.run(digest, lambda: self._collect(digest))
 
     def pin(self, digest: Digest) -> None:
@@ -312,7 +333,8 @@ class Content:
     @deferred
     async def _collect(self, digest: Digest) -> bool:
         holders = await self._index.holders(digest=digest)
-        if holders or self.leases.held(digest):
+        # Asked last: the question may have shown that the index has lost links.
+        if holders or self.leases.held(digest) or not self.knows_links():
             return False
         return await self._delete(digest)
 

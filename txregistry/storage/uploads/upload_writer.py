@@ -206,9 +206,10 @@ class Upload(UploadWriter):
                 RemoveTree(layout.upload(self._context.name, self.upload_id))
             )
         await self._context.driver.apply(changes=changes)
-        await self._context.content.integrity.record_what_is_there(canonical.digest)
+        # At once: whatever fails next, the ledger has to know of the link.
         key = EntryKey(self._context.name, Kind.BLOB, str(canonical.digest))
         self._context.content.linked(key, canonical.digest)
+        await self._context.content.integrity.record_what_is_there(canonical.digest)
         # A manifest that refers to it usually comes next.
         await self._context.descriptors.set_descriptor(
             digest=alias, descriptor=canonical

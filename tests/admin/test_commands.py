@@ -279,7 +279,7 @@ class DiskTests(SynchronousTestCase):
     def test_pin(self) -> None:
         """A change is told, and what is malformed refused."""
 
-        def change(pattern: str) -> Deferred[bool]:
+        def change(who: Requester, pattern: str) -> Deferred[bool]:
             if not pattern:
                 return failed(ValueError("is empty"))
             return succeed(pattern == "new")

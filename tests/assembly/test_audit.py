@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 from tests.web.test_audit import Trail
 from txregistry.assembly.audit import (
     AuditedCollector,
+    AuditedPins,
     AuditedPurger,
     AuditedScrubber,
     AuditedSwitch,
@@ -25,6 +26,7 @@ from txregistry.interfaces.collection import (
     CollectReport,
     ICollector,
 )
+from txregistry.interfaces.eviction import IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
     IScrubber,
@@ -77,6 +79,70 @@ class OfflineTests(SynchronousTestCase):
         self.assertFalse(switch.is_on)
         told = [(entry.action, entry.who, entry.detail) for entry in trail.entries]
         self.assertEqual(told, [("offline", "root", "on"), ("offline", "root", "off")])
+
+
+@implementer(IPinList)
+class FakePins:
+    """A list that nobody stores."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def patterns(self) -> Deferred[Any]:
+        """Fire with all."""
+        return succeed(list(self.found))
+
+    def pin(self, pattern: str) -> Deferred[bool]:
+        """Add one that is not empty."""
+        if not pattern:
+            return fail(ValueError("is empty"))
+        is_new = pattern not in self.found
+        self.found += [pattern] * is_new
+        return succeed(is_new)
+
+    def unpin(self, pattern: str) -> Deferred[bool]:
+        """Remove one."""
+        was_there = pattern in self.found
+        if was_there:
+            self.found.remove(pattern)
+        return succeed(was_there)
+
+
+class PinTests(SynchronousTestCase):
+    """Who has pinned images."""
+
+    def setUp(self) -> None:
+        self.trail, self.inner = Trail(), FakePins()
+        self.pins = AuditedPins(self.inner, self.trail, WHO)
+
+    def test_interface(self) -> None:
+        """It is a list of pins, with what the one inside has."""
+        self.assertTrue(verifyObject(IPinList, self.pins))
+        self.assertTrue(verifyObject(IPinList, self.inner))
+        self.inner.found.append("a")
+        self.assertEqual(self.successResultOf(self.pins.patterns()), ["a"])
+
+    def test_changes(self) -> None:
+        """Each change is recorded, and what changes nothing is not."""
+        pins = self.pins
+        done = [pins.pin("a"), pins.pin("a"), pins.unpin("a"), pins.unpin("a")]
+        found = [self.successResultOf(one) for one in done]
+        self.assertEqual(found, [True, False, True, False])
+        told = [recorded("pin", "done", "a"), recorded("unpin", "done", "a")]
+        self.assertEqual(self.trail.entries, told)
+
+    def test_failures(self) -> None:
+        """One that is refused, or fails, is recorded with why."""
+        self.failureResultOf(self.pins.pin(""), ValueError)
+        self.patch(self.inner, "unpin", lambda pattern: fail(OSError("full")))
+        self.failureResultOf(self.pins.unpin("a"), OSError)
+        self.assertEqual(
+            self.trail.entries,
+            [
+                recorded("pin", "REFUSED", ": is empty"),
+                recorded("unpin", "FAILED", "a: full"),
+            ],
+        )
 
 
 def recorded(action: str, outcome: str, detail: str) -> AuditEntry:

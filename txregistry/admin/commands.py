@@ -195,10 +195,10 @@ class PinCommand:
 
     Options: ``pattern``. The report says whether anything has ``changed``.
 
-    :ivar change: of the list of pins.
+    :ivar change: of the list of pins, by whoever asks.
     """
 
-    _change: Callable[[str], Deferred[bool]]
+    _change: Callable[[Requester, str], Deferred[bool]]
 
     @deferred
     async def run(
@@ -206,7 +206,7 @@ class PinCommand:
     ) -> dict[str, Any]:
         """Change the list."""
         try:
-            changed = await self._change(str(options.get("pattern") or ""))
+            changed = await self._change(who, str(options.get("pattern") or ""))
         except ValueError as error:
             raise CommandRefused(f"pattern: {error}") from error
         return {"changed": changed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -26,6 +26,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.eviction import IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
     IScrubber,
@@ -119,6 +120,43 @@ class AuditedSwitch:
         changed: bool = self._switch.switch(on=on)
         if changed:
             _record(self._audit, "offline", self._who, DONE, "on" if on else "off")
+        return changed
+
+
+@implementer(IPinList)
+@attrs.define(eq=False)
+class AuditedPins:
+    """Pins and unpins, and records it with who asked."""
+
+    _pins: IPinList
+    _audit: IAudit
+    _who: Requester
+
+    def patterns(self) -> Deferred[Sequence[str]]:
+        """Fire with all patterns; see :class:`IPinList`."""
+        return self._pins.patterns()
+
+    def pin(self, pattern: str) -> Deferred[bool]:
+        """Pin; see :class:`IPinList`. What changes nothing is not recorded."""
+        return self._recorded("pin", pattern, self._pins.pin(pattern=pattern))
+
+    def unpin(self, pattern: str) -> Deferred[bool]:
+        """Unpin; likewise."""
+        return self._recorded("unpin", pattern, self._pins.unpin(pattern=pattern))
+
+    @deferred
+    async def _recorded(
+        self, action: str, pattern: str, change: Deferred[bool]
+    ) -> bool:
+        try:
+            changed = await change
+        except Exception as error:
+            outcome, why = _failure(error, ValueError)
+            detail = f"{pattern}: {why}" if why else pattern
+            _record(self._audit, action, self._who, outcome, detail)
+            raise
+        if changed:
+            _record(self._audit, action, self._who, DONE, pattern)
         return changed
 
 

@@ -35,6 +35,7 @@ from txregistry.admin.images import (
 )
 from txregistry.assembly.audit import (
     AuditedCollector,
+    AuditedPins,
     AuditedScrubber,
     AuditedSwitch,
 )
@@ -225,6 +226,9 @@ def _commands(
         assert backend.offline is not None
         return AuditedSwitch(backend.offline, audit, who)
 
+    def pins(who: Requester) -> IPinList:
+        return AuditedPins(backend.pins, audit, who)
+
     well = diagnosis(backend)
     commands: dict[str, Command] = {
         "health": HealthCommand(well.problems, well.notes),
@@ -240,8 +244,8 @@ def _commands(
         commands["status"] = StatusCommand(backend.overlook)
     if backend.room is not None:
         commands["disk"] = DiskCommand(backend.room)
-        commands["pin"] = PinCommand(backend.pins.pin)
-        commands["unpin"] = PinCommand(backend.pins.unpin)
+        commands["pin"] = PinCommand(lambda who, new: pins(who).pin(pattern=new))
+        commands["unpin"] = PinCommand(lambda who, old: pins(who).unpin(pattern=old))
         commands["pins"] = PinsCommand(backend.pins)
     return commands
 

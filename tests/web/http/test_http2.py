@@ -22,6 +22,7 @@ from h2.exceptions import StreamClosedError
 from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
+from txregistry.flow.streams import HELD
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.web.http.connections import ChannelLimits
@@ -270,9 +271,16 @@ class CleartextHttp2Tests(LimitCase):
         self.assertEqual(client.settle(other).status, 200)
 
     def test_client_that_does_not_read(self) -> None:
-        """A client whose window is full is waited for, not asked again and again."""
-        self.fill_window(300_000)
+        """A client whose window is full is waited for, not asked again and again.
+
+        What was read for it counts as held until it hangs up.
+        """
+        before = HELD.held
+        client, _, _ = self.fill_window(300_000)
         self.assertEqual(self.clock.busy(), [])
+        self.assertGreater(HELD.held, before)
+        client.hang_up()
+        self.assertEqual(HELD.held, before)
 
     def test_client_that_reads_again(self) -> None:
         """When there is room in the window again, the answer goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.images import closure
 from txregistry.images.closure import ImagePart, blobs_of, walk_image
 from txregistry.spec import mediatypes
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
 from txregistry.spec.manifest.model import Manifest
@@ -44,9 +46,10 @@ class ClosureTests(SynchronousTestCase):
         found = self.known.get(digest)
         return fail(ManifestUnknown()) if found is None else succeed(found)
 
-    def parts(self, top: Digest) -> list[ImagePart]:
+    def parts(self, top: Digest, referrers: Any = None) -> list[ImagePart]:
         async def walk() -> list[ImagePart]:
-            return [part async for part in walk_image(self.get, top)]
+            walked = walk_image(self.get, top, (), referrers)
+            return [part async for part in walked]
 
         return self.successResultOf(Deferred.fromCoroutine(walk()))
 
@@ -64,6 +67,19 @@ class ClosureTests(SynchronousTestCase):
         _, part = self.parts(self.index(gone))
         self.assertEqual((part.descriptor.digest, part.manifest), (gone, None))
         self.assertFalse(part.is_index)
+
+    def test_referrers(self) -> None:
+        """Those of each manifest come after its children, and theirs as well."""
+        image = self.image(described(Digest.of(b"layer")))
+        top = self.index(image)
+        sbom, signature = self.image(described(Digest.of(b"sbom"))), self.image()
+        refer = {image: [sbom, signature], sbom: [signature], signature: [image]}
+
+        def referrers(digest: Digest) -> Deferred[list[Descriptor]]:
+            return succeed([Descriptor(one, 1) for one in refer.get(digest, [])])
+
+        found = [part.descriptor.digest for part in self.parts(top, referrers)]
+        self.assertEqual(found, [top, image, sbom, signature])
 
     def test_bound(self) -> None:
         """Of an index of very many, the first ones are visited."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.images.cases import ImagesCase
 from txregistry.interfaces.images import PartState
+from txregistry.spec import mediatypes
 from txregistry.testing.upstream import Fault
 
 CORP = "corp/org/app:v1"
@@ -49,6 +52,44 @@ class WarmTests(ImagesCase):
         self.house.clock.advance(3600)
         got = self.several.get("/v2/corp/org/app/manifests/v1")
         self.assertEqual(got.status, 200)
+
+    def test_referrers(self) -> None:
+        """A signature of a platform's manifest comes, and is listed in an outage."""
+        self.put_image("corp")
+        child = self.warm(CORP, "linux/amd64")
+        upstream = self.several.upstream("corp")
+        subject = self.explain(CORP).platforms[0].digest
+        blob = upstream.add_blob("org/app", b"signed")
+        part = {"mediaType": "application/x", "digest": str(blob), "size": 6}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": mediatypes.OCI_MANIFEST,
+            "artifactType": "application/x-signature",
+            "config": part,
+            "layers": [part],
+            "subject": {**part, "digest": subject},
+        }
+        signature = upstream.add_manifest("org/app", json.dumps(manifest).encode())
+        self.house.clock.advance(3600)
+        report = self.warm(CORP, "linux/amd64")
+        self.assertEqual((report.parts, report.fetched), (child.parts + 2, 2))
+        upstream.faults.append(Fault("/v2/", 10**6, status=503))
+        self.house.clock.advance(3600)
+        got = self.several.get(f"/v2/corp/org/app/referrers/{subject}")
+        (listed,) = json.loads(got.body)["manifests"]
+        self.assertEqual(listed["digest"], str(signature))
+        got = self.several.get(f"/v2/corp/org/app/manifests/{signature}")
+        self.assertEqual(got.status, 200)
+
+    def test_referrers_that_cannot_be_listed(self) -> None:
+        """That is told, and all else comes."""
+        self.put_image("corp")
+        upstream = self.several.upstream("corp")
+        upstream.faults.append(Fault("/referrers/", 10**6, status=503))
+        report = self.warm(CORP, "linux/amd64")
+        self.assertEqual((report.parts, report.fetched), (5, 5))
+        self.assertEqual(len(report.failures), 2)
+        self.assertIn("its referrers: ", report.failures[0])
 
     def test_progress(self) -> None:
         """Each blob waits, is fetched, and is here; with its bytes so far."""

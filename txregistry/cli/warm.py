@@ -38,8 +38,8 @@ def warm(
     """Have a cache fetch all of each IMAGE that it lacks.
 
     Images are named as clients pull them. The tag is asked for anew; of an index all
-    platforms are fetched unless some are named. What was interrupted goes on where it
-    was.
+    platforms are fetched unless some are named. Signatures and all else that refers to
+    it come as well. What was interrupted goes on where it was.
     """
     wanted, options = named_images(images, lists), {"platforms": list(platforms)}
     with _Bars(quiet or as_json or not sys.stderr.isatty()) as bars:

@@ -17,6 +17,9 @@ from txregistry.spec.platforms import WantedPlatform, platform_text, wanted_chil
 #: Fires with a manifest, or fails with ``ManifestUnknown``.
 GetManifest = Callable[[Digest], Deferred[Manifest]]
 
+#: Fires with the manifests that refer to one.
+ListReferrers = Callable[[Digest], Deferred[Sequence[Descriptor]]]
+
 #: Manifests of one image that are looked at: an index may name ten thousands.
 MAX_MANIFESTS = 1000
 
@@ -43,7 +46,10 @@ class ImagePart:
 
 
 async def walk_image(
-    get: GetManifest, top: Digest, wanted: Sequence[WantedPlatform] = ()
+    get: GetManifest,
+    top: Digest,
+    wanted: Sequence[WantedPlatform] = (),
+    referrers: ListReferrers | None = None,
 ) -> AsyncIterator[ImagePart]:
     """Visit the manifests of an image, parents first, each once.
 
@@ -51,18 +57,32 @@ async def walk_image(
     manifests that are unknown, which are visited without their content.
 
     :param wanted: platforms of which children of an index are visited; none for all.
+    :param referrers: lists those of each manifest that is visited, which are visited
+        as well, after its children; none of them without it.
     """
     waiting, seen = [(Descriptor(top, None), "")], {top}
     while waiting:
         descriptor, platform = waiting.pop(0)
         part = await _part(get, descriptor, platform)
         yield part
-        if part.manifest is None or not part.is_index:
-            continue
-        for child in wanted_children(part.manifest.references, wanted):
+        for child in await _named(part, wanted, referrers):
             if child.digest not in seen and len(seen) < MAX_MANIFESTS:
                 seen.add(child.digest)
                 waiting.append((child, platform_text(child) or platform))
+
+
+async def _named(
+    part: ImagePart,
+    wanted: Sequence[WantedPlatform],
+    referrers: ListReferrers | None,
+) -> list[Descriptor]:
+    """Return the manifests to be visited because of one."""
+    if part.manifest is None:
+        return []
+    named = wanted_children(part.manifest.references, wanted) if part.is_index else []
+    if referrers is not None:
+        named += await referrers(part.descriptor.digest)
+    return named
 
 
 async def _part(get: GetManifest, descriptor: Descriptor, platform: str) -> ImagePart:

@@ -114,7 +114,9 @@ class _Warming:
         """Fetch the manifests, then the blobs."""
         blobs: dict[Digest, Descriptor] = {}
         try:
-            async for part in walk_image(self._have_manifest, top, platforms):
+            async for part in walk_image(
+                self._have_manifest, top, platforms, self._referrers
+            ):
                 self._count(part)
                 blobs.update((blob.digest, blob) for blob in part.blobs)
         except RegistryError as error:
@@ -131,6 +133,17 @@ class _Warming:
         manifest = await self._cached.manifests.get(digest=digest)
         self._report.fetched += not was_here
         return manifest
+
+    @deferred
+    async def _referrers(self, digest: Digest) -> Sequence[Descriptor]:
+        """List signatures and the like; that it cannot be done is reported."""
+        try:
+            found = await self._cached.referrers.list(digest=digest)
+        except RegistryError as error:
+            failure = f"{digest}: its referrers: {described(error)}"
+            self._report.failures.append(failure)
+            return []
+        return [referrer.descriptor for referrer in found]
 
     def _count(self, part: ImagePart) -> None:
         self._report.parts += 1

@@ -45,7 +45,8 @@ class WarmReport:
     """What a warming did for one image.
 
     :ivar digest: of the manifest on top; empty if it could not be had.
-    :ivar parts: manifests and blobs of the image, for the platforms that were wanted.
+    :ivar parts: manifests and blobs of the image, for the platforms that were wanted,
+        and of what refers to it, such as signatures.
     :ivar fetched: how many of them were not here before.
     :ivar fetched_bytes: of blobs that were not here before.
     :ivar failures: one line for each part that could not be had.
@@ -142,7 +143,9 @@ class IImages(Interface):
     def warm(
         image: ImageName, platforms: Sequence[WantedPlatform], tell: TellWarm
     ) -> Deferred[WarmReport]:
-        """Fetch all of an image that is not here; the tag is asked for anew.
+        """Fetch all of an image that is not here, with what refers to its manifests.
+
+        The tag is asked for anew.
 
         :param platforms: of an index; none for all.
         :return: fires with a report also if parts of it failed. Cancelling leaves what

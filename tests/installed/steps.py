@@ -8,21 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.installed.images import MIB, Images, Pulls
+from tests.installed.full_disk import STATE, FullDisk
+from tests.installed.images import Images, Pulls
 from tests.installed.machine import UPSTREAM, Machine, Upstream
 from tests.installed.shell import check, run, until
 from tests.installed.trees import HIGHER, PACKAGES
-
-STATE = "/var/lib/txregistry"
 
 #: As ``systemd-analyze security`` counts.
 MOST_EXPOSURE = 2.0
 
 #: Seconds after which the watchdog may have acted: its time, and that of the signal.
 WATCHDOG_SECONDS = 90
-
-#: Of the file system that is filled.
-SMALL = 64 * MIB
 
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 
@@ -226,38 +222,9 @@ class Steps:
 
     def full_disk(self) -> str:
         """Fill a small state directory, and make room again."""
-        sh = self.machine.sh
-        sh("systemctl stop txregistry.socket txregistry.service")
-        sh(f"mount -t tmpfs -o size={SMALL},mode=0750 tmpfs {STATE}")
-        sh(f"chown txregistry: {STATE}; systemctl start txregistry.socket txregistry")
-        self.images.pull("small")
-        sh(f"head -c {SMALL} /dev/zero > {STATE}/filler || true")
-        told = self._refusals()
-        self.images.pull("small")
-        check(self.machine.show("ActiveState") == "active", "it ended")
-        sh(f"rm {STATE}/filler")
-        until("it caches again", self._caches)
-        sh("systemctl stop txregistry.socket txregistry.service")
-        sh(f"umount {STATE}; systemctl start txregistry.socket txregistry")
+        told = FullDisk(self.machine, self.images).run()
         self._check_running()
         return told
-
-    def _refusals(self) -> str:
-        """Ask for what there is no room for; give how that went."""
-        told = self.images.curl(self.images.blob("large"), "-w", " %{http_code}")
-        check(
-            "UNAVAILABLE" in told and told.endswith(" 503"), f"it says: {told[-200:]}"
-        )
-        lines = self.machine.journal("-o", "cat", "-n", "200").splitlines()
-        said = [line for line in lines if "No space left" in line]
-        check(said, "the log does not tell why")
-        return f"503, and the log: {said[-1]!r}; cached pulls go on, caches again"
-
-    def _caches(self) -> bool:
-        path = self.images.blob("medium")
-        self.images.curl(path, "-o", "/dev/null")
-        told = self.images.curl(path, "-o", "/dev/null", "-D", "-")
-        return "200" in told.splitlines()[0] and "; hit" in told
 
     def reinstall(self) -> str:
         """Remove, and install again: the cache is still warm."""

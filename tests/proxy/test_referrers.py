@@ -8,6 +8,7 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.spec.digest import Digest
+from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.manifest.parse import parse
 from txregistry.testing.house import Got, TestHouse
 from txregistry.testing.repositories import image_manifest
@@ -20,7 +21,10 @@ class ReferrerCase(SynchronousTestCase):
     """A cache in front of an upstream that has a signature."""
 
     def setUp(self) -> None:
-        self.house = TestHouse()
+        self.use(TestHouse())
+
+    def use(self, house: TestHouse) -> None:
+        self.house = house
         content = image_manifest(subject=SUBJECT, artifact_type="x/signature")
         self.signature = str(self.house.upstream.add_manifest("a/b", content))
         self.manifest = parse(content)
@@ -66,6 +70,25 @@ class ReferrerTests(ReferrerCase):
 
     def test_outage_without_a_list(self) -> None:
         """A failure is a failure: an empty list would say that nothing is signed."""
+        self.house.upstream_wire.refused = Refused()
+        self.assertEqual(self.get().status, 502)
+
+    def test_outage_with_stored_ones(self) -> None:
+        """Without a list, what is stored is listed and marked as stale."""
+        path = f"/v2/a/b/manifests/{self.signature}"
+        self.assertEqual(self.house.get(path).status, 200)
+        self.house.upstream_wire.refused = Refused()
+        got = self.get()
+        self.assertEqual(self.listed(got), [self.signature])
+        self.assertIn("110", got.header("Warning"))
+        self.assertEqual(got.header("Age"), "60")
+        self.assertIn("fwd=stale", got.header("Cache-Status"))
+        self.assertEqual(self.listed(self.get("?artifactType=x/other")), [])
+
+    def test_outage_with_stored_ones_of_unknown_age(self) -> None:
+        """Where stale answers have a limit they are not listed."""
+        self.use(TestHouse(policy=TagPolicy(60.0, 3600.0)))
+        self.house.get(f"/v2/a/b/manifests/{self.signature}")
         self.house.upstream_wire.refused = Refused()
         self.assertEqual(self.get().status, 502)
 

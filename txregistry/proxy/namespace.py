@@ -118,7 +118,12 @@ class ProxyNamespace:
                 cache,
             ),
             ProxyReferrers(
-                name, remote.referrers, self._lists, cache.policy, cache.clock
+                name,
+                local.referrers,
+                remote.referrers,
+                self._lists,
+                cache.policy,
+                cache.clock,
             ),
         )
         self._repositories.put(name, found)

@@ -16,6 +16,9 @@ from txregistry.spec.errors import RegistryError
 from txregistry.spec.freshness import Freshness, TagPolicy
 from txregistry.spec.reference import RepositoryName
 
+#: Stored manifests that a list is made of in an outage, at most.
+MAX_STORED = 10_000
+
 #: Bytes of memory for the lists of all repositories together.
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -42,11 +45,14 @@ def make_referrer_memory() -> ReferrerMemory:
 class ProxyReferrers:
     """Lists of the upstream, cached as long as tags are.
 
-    In an outage an older list is served as stale. Without one the request fails, as an
-    empty list would mean that there are no signatures.
+    In an outage an older list is served as stale. Without one, as after a restart, what
+    is stored is listed, unless stale answers have a limit of time: then nothing says
+    how old this one is. The request fails if nothing is stored either, as an empty list
+    would mean that there are no signatures.
     """
 
     _name: RepositoryName
+    _local: IReferrerService
     _remote: IReferrerService
     _memory: ReferrerMemory
     _policy: TagPolicy
@@ -85,13 +91,24 @@ class ProxyReferrers:
         try:
             return await self._flights.join(digest, lambda: self._request(digest))
         except RegistryError as error:
-            if not seen or not self._policy.errors.serves_stale(error):
+            if not self._policy.errors.serves_stale(error):
                 raise
-            if not self._policy.may_serve_stale(seen.confirmed_at, now):
+            last = seen or await self._stored(digest, now)
+            if not last or not self._policy.may_serve_stale(last.confirmed_at, now):
                 raise
             status.hit, status.forward = True, "stale"
-            status.stale_seconds = now - seen.confirmed_at
-            return seen.referrers
+            status.stale_seconds = now - last.confirmed_at
+            return last.referrers
+
+    @deferred
+    async def _stored(self, digest: Digest, now: float) -> SeenReferrers | None:
+        """List what is stored, as if it were confirmed until it had to be again."""
+        if self._policy.max_stale_seconds is not None:
+            return None
+        found = await self._local.list(digest=digest, limit=MAX_STORED)
+        if not found:
+            return None
+        return SeenReferrers(found, now - self._policy.fresh_seconds)
 
     @deferred
     async def _request(self, digest: Digest) -> Referrers:

@@ -7,6 +7,7 @@ from txregistry.assembly.eviction import assemble_pins
 from txregistry.assembly.expiry import assemble_expiry, expiry_plan
 from txregistry.assembly.images import build_images
 from txregistry.interfaces.images import ImagesRefused
+from txregistry.observe.answers import LastAnswers
 from txregistry.spec.reference import RepositoryName
 
 
@@ -22,7 +23,13 @@ class BuildTests(CachesCase):
         self.expiry = assemble_expiry(
             self.stored, plan, context.metrics, context.clock, pins.pinned
         )
-        self.images = build_images(context, self.stored, self.caches, self.expiry)
+        self.images = build_images(
+            context,
+            self.stored,
+            self.caches,
+            self.expiry,
+            LastAnswers(context.clock),
+        )
 
     def test_reload(self) -> None:
         """Names are those of the current upstreams."""

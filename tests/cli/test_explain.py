@@ -18,6 +18,7 @@ NOTHING = {
     "last_use": None,
     "expires_at": None,
     "is_local": False,
+    "answer": None,
 }
 AMD = {"platform": "linux/amd64", "digest": "sha256:a", "bytes": 5_000, "missing": []}
 ARM = {**AMD, "platform": "linux/arm64", "missing": ["sha256:x", "sha256:y"]}
@@ -43,6 +44,15 @@ class ExplainTests(AskingCase):
         self.assertEqual(
             result.output, "corp/a:v1\n  upstream:   corp.example\n  not here\n"
         )
+
+    def test_last_answer(self) -> None:
+        """Its status, its time, and why; also of what is not here."""
+        answer = {"at": 880.0, "status": 200, "cache_status": "txregistry; fwd=miss"}
+        told = "  last answer: 200, 2m ago (txregistry; fwd=miss)"
+        self.assertIn(told, [*explained({**HERE, "answer": answer}, 1000.0)])
+        answer = {"at": 1000.0, "status": 403, "cache_status": ""}
+        told = "  last answer: 403, now (nothing was looked up)"
+        self.assertIn(told, [*explained({**NOTHING, "answer": answer}, 1000.0)])
 
     def test_here(self) -> None:
         """Each platform has a line, each time says how long it is."""

@@ -12,6 +12,7 @@ from txregistry.images.keeper import Images
 from txregistry.images.purge import Purger
 from txregistry.images.warm import Warmer
 from txregistry.interfaces.images import WarmProgress
+from txregistry.observe.answers import LastAnswers
 from txregistry.proxy.fills import written
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
@@ -28,6 +29,7 @@ class ImagesCase(SynchronousTestCase):
         self.several = Several()
         self.house = house = self.several.house
         self.told: list[WarmProgress] = []
+        self.answers = LastAnswers(house.clock)
         house.settle(house.rebuild.run())
         inventory = Inventory(house.driver, house.content)
         remove = house.scheduler._reaper.functions()
@@ -44,6 +46,7 @@ class ImagesCase(SynchronousTestCase):
             Purger(house.local, inventory, house.ledger, remove, self.is_ready),
             house.ledger,
             lambda name, last_use: last_use + house.ttl,
+            self.answers,
             house.clock,
         )
         self.shared = os.urandom(3000)

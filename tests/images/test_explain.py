@@ -40,6 +40,25 @@ class ExplainTests(ImagesCase):
         self.assertEqual(report.upstream, "corp.example:5000")
         self.assertEqual(self.asked("corp"), 0)
 
+    def test_last_answer(self) -> None:
+        """It is the last one of all names that clients have for the image."""
+        self.put_image("corp")
+        self.assertIsNone(self.explain(CORP).answer)
+        for path in (
+            "corp/org/app/manifests/v1",
+            "org/app/manifests/v1?ns=corp.example:5000",
+            "corp/org/other/manifests/v1",
+        ):
+            self.several.get(f"/v2/{path}")
+            self.house.clock.advance(10)
+        for exchange in self.house.recorder.exchanges:
+            self.answers.ended(exchange)
+        answer = self.explain(CORP).answer
+        self.assertEqual((answer.status, answer.cache_status), (200, "txregistry; hit"))
+        other = self.explain("corp/org/other:v1").answer
+        self.assertEqual(other.status, 404)
+        self.assertIn("fwd=miss", other.cache_status)
+
     def test_by_platform(self) -> None:
         """Each platform has what is missing, its size, and is complete or not."""
         top = self.put_image("corp")

@@ -16,6 +16,7 @@ from txregistry.images.keeper import Images
 from txregistry.images.purge import Purger
 from txregistry.images.schedule import WarmPlan, WarmSchedule, images_in
 from txregistry.images.warm import Warmer
+from txregistry.interfaces.answers import IAnswers
 from txregistry.interfaces.images import IImages
 from txregistry.interfaces.overview import IOverlook
 from txregistry.proxy.fills import written
@@ -57,9 +58,16 @@ def build_overlook(context: Context, cache: Cache) -> IOverlook:
 
 
 def build_images(
-    context: Context, local: LocalRegistry, cache: Cache, expiry: Expiry
+    context: Context,
+    local: LocalRegistry,
+    cache: Cache,
+    expiry: Expiry,
+    answers: IAnswers,
 ) -> IImages:
-    """Build what warms, explains and purges the images of a cache."""
+    """Build what warms, explains and purges the images of a cache.
+
+    :param answers: what clients were told.
+    """
     current, ledger = cache.current, local.databases.ledger
     scheduler = expiry.scheduler
 
@@ -86,5 +94,6 @@ def build_images(
         ),
         ledger,
         expiry_of,
+        answers,
         context.clock,
     )

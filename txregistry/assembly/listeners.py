@@ -113,6 +113,7 @@ class Backend:
     :ivar images: those of a cache, likewise; ``None`` for a registry.
     :ivar offline: has no upstream asked; ``None`` for a registry.
     :ivar overlook: looks at a cache; ``None`` for a registry.
+    :ivar answers: remembers what clients are told; ``None`` for a registry.
     """
 
     namespace: INamespace
@@ -130,6 +131,7 @@ class Backend:
     images: IImages | None = None
     offline: IOfflineSwitch | None = None
     overlook: IOverlook | None = None
+    answers: IExchangeObserver | None = None
 
 
 def build_listeners(
@@ -185,6 +187,8 @@ def _observers(context: Context, backend: Backend) -> Observers:
     if not log.accesslog.disabled:
         lines, clock = backend.access_log, context.clock
         observers += (make_access_log(log.formatter, log.fields, lines, clock),)
+    if backend.answers is not None:
+        observers += (backend.answers,)
     return Observers(observers)
 
 

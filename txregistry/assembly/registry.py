@@ -38,9 +38,11 @@ from txregistry.daemon.supervision import Supervision
 from txregistry.daemon.systemd import Manager
 from txregistry.eviction.room import Room
 from txregistry.flow.disk import DiskPool
+from txregistry.interfaces.answers import IAnswers
 from txregistry.interfaces.images import IImages
 from txregistry.interfaces.overview import IOverlook
 from txregistry.interfaces.reload import IReloader
+from txregistry.observe.answers import LastAnswers
 from txregistry.observe.outlet import ILines
 from txregistry.storage.uploads.purge import UploadPurging
 
@@ -91,6 +93,7 @@ def build_registry(
     scrub = build_scrub(context, local, healer)
     health = build_health(context, local.driver)
     notifications = build_notifications(context)
+    answers = LastAnswers(context.clock)
     backend = Backend(
         storage.middleware.around_namespace(
             local.namespace if cache is None else cache.namespace
@@ -105,7 +108,9 @@ def build_registry(
         scrub,
         room,
         pins.listed,
-        images=_images(context, storage, cache, expiry),
+        images=_images(context, storage, cache, expiry, answers),
+        # A registry tells every client what is stored: there is nothing to explain.
+        answers=None if cache is None else answers,
         offline=None if cache is None else cache.shared.offline,
         overlook=_overlook(context, cache),
     )
@@ -170,13 +175,17 @@ def _cache(context: Context, storage: StorageParts, room: Room) -> Cache:
 
 
 def _images(
-    context: Context, storage: StorageParts, cache: Cache | None, expiry: Expiry
+    context: Context,
+    storage: StorageParts,
+    cache: Cache | None,
+    expiry: Expiry,
+    answers: IAnswers,
 ) -> IImages | None:
     if cache is None:
         return None
     from txregistry.assembly.images import build_images
 
-    return build_images(context, storage.local, cache, expiry)
+    return build_images(context, storage.local, cache, expiry, answers)
 
 
 def _overlook(context: Context, cache: Cache | None) -> IOverlook | None:

@@ -52,6 +52,8 @@ def explained(image: Mapping[str, Any], now: float) -> Iterator[str]:
     yield image["image"]
     whose = "local" if image["is_local"] else image["upstream"]
     yield f"  upstream:   {whose}"
+    if image["answer"] is not None:
+        yield f"  last answer: {_told(image['answer'], now)}"
     if not image["digest"]:
         yield "  not here"
         return
@@ -77,6 +79,11 @@ def completeness(platform: Mapping[str, Any]) -> str:
         return "not here"
     size = human_size(platform["bytes"])
     return f"{len(missing)} blobs missing of {size}" if missing else f"complete, {size}"
+
+
+def _told(answer: Mapping[str, Any], now: float) -> str:
+    why = answer["cache_status"] or "nothing was looked up"
+    return f"{answer['status']}, {_ago(answer['at'], now)} ({why})"
 
 
 def _ago(at: float, now: float) -> str:

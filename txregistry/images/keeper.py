@@ -15,6 +15,7 @@ from txregistry.images.explain import stored_digest, stored_platforms
 from txregistry.images.purge import Purger
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import Warmer, described, resolve
+from txregistry.interfaces.answers import IAnswers, LastAnswer
 from txregistry.interfaces.expiry import EntryKey, IExpiryLedger, Kind
 from txregistry.interfaces.images import (
     IImages,
@@ -29,6 +30,7 @@ from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Denied, ManifestUnknown, RegistryError
 from txregistry.spec.imagename import ImageName, find_repository
+from txregistry.spec.manifest_uri import manifest_in
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
 from txregistry.spec.upstreams import UpstreamTable
@@ -48,6 +50,7 @@ class Images:
     :param namespace: gives that of the cache, which a reload changes.
     :param upstreams: likewise.
     :param local: what is stored.
+    :param answers: what clients were told.
     """
 
     _namespace: Callable[[], INamespace]
@@ -57,6 +60,7 @@ class Images:
     _purger: Purger
     _ledger: IExpiryLedger
     _expiry_of: ExpiryOf
+    _answers: IAnswers
     _clock: IReactorTime
 
     def named(self, text: str) -> ImageName:
@@ -88,6 +92,7 @@ class Images:
             str(image),
             "" if upstream is None else upstream.hosts[0],
             is_local=upstream is None,
+            answer=self._answer(image),
         )
         top = await stored_digest(stored, image)
         if top is None or not await stored.manifests.exists(digest=top):
@@ -97,6 +102,16 @@ class Images:
         if upstream is None:
             return report
         return await self._with_times(image, top, report)
+
+    def _answer(self, image: ImageName) -> LastAnswer | None:
+        """Find what the last client was told, by whichever name it asked."""
+        reference, upstreams = str(image.tag or image.digest), self._upstreams()
+        meant, last = (image.repository.text, reference), None
+        # A colon may be percent-encoded.
+        for uri, answer in self._answers.answers(reference.rpartition(":")[2]):
+            if manifest_in(uri, upstreams) == meant:
+                last = answer
+        return last
 
     @deferred
     async def _with_times(

@@ -9,6 +9,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from txregistry.interfaces.answers import LastAnswer
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
@@ -97,6 +98,8 @@ class ImageReport:
     :ivar expires_at: when the manifest on top goes if it is not used; ``None`` for
         never.
     :ivar is_local: it is of a local repository.
+    :ivar answer: what the last client was told that asked for this tag or digest;
+        ``None`` if nobody did, or that is forgotten.
     """
 
     image: str
@@ -109,6 +112,7 @@ class ImageReport:
     last_use: float | None = None
     expires_at: float | None = None
     is_local: bool = False
+    answer: LastAnswer | None = None
 
 
 @attrs.frozen

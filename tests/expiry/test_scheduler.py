@@ -12,7 +12,7 @@ from tests.expiry.test_expiry import TTL, ExpiryCase
 from txregistry.expiry import scheduler as module
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
-from txregistry.expiry.scheduler import ExpiryScheduler
+from txregistry.expiry.scheduler import RETRY_SECONDS, ExpiryScheduler
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Kind, LedgerAway
 from txregistry.spec.digest import Digest
@@ -95,6 +95,41 @@ class SchedulerTests(ExpiryCase):
             patched.restore()
             self.pass_time(100)
             self.assertEqual(self.house.scheduler._rebuilt_generation, 0)
+
+    def test_scan_that_fails(self) -> None:
+        """It is told once and tried again soon: no room is made before it succeeds."""
+        self.house.get(self.target)
+        self.ok(self.house.ledger.flush())
+
+        def full(*_: object, **__: object) -> Deferred[None]:
+            return fail(OSError("No space left on device"))
+
+        scheduler = self.house.scheduler
+        patched = self.patch(SqliteLedger, "restore", full)
+        scheduler._rebuilt_generation = None
+        scheduler._scan_again()
+        self.house.pump()
+        self.house.clock.advance(RETRY_SECONDS)
+        self.house.pump()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        patched.restore()
+        self.assertFalse(scheduler.is_ready)
+        self.house.clock.advance(RETRY_SECONDS)
+        self.house.pump()
+        self.assertTrue(scheduler.is_ready)
+
+    def test_stopped_after_a_scan_that_failed(self) -> None:
+        """Nothing is tried again then."""
+        self.patch(SqliteLedger, "restore", lambda *_, **__: fail(OSError("full")))
+        scheduler = self.house.scheduler
+        scheduler._rebuilt_generation = None
+        scheduler._scan_again()
+        self.house.pump()
+        self.successResultOf(scheduler.stopService())
+        self.house.clock.advance(RETRY_SECONDS)
+        self.house.pump()
+        self.assertFalse(scheduler.is_ready)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_changed_ttl_holds_for_what_is_there(self) -> None:
         """A shorter time to live applies at once to everything."""

@@ -224,7 +224,7 @@ class RoomTests(IntegrationCase):
         self.assertLessEqual(self.most, CAP + MORE)
         await self.settled(cache)
         self.assertTrue(all(map(self.is_stored, self.layers)))
-        self.assertGreater(await self.made_room(cache), 0)
+        self.assertGreater(await self.made_room(cache), 0, cache.process.text())
         await self.measured(cache)
         await self.killed(cache, url)
 

@@ -18,8 +18,13 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild, keep_for_ever
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import Watchdog
 from txregistry.interfaces.eviction import IPinned
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
+
+#: Seconds after which a scan that failed is tried again: until one has succeeded
+#: nothing is deleted, not even to make room.
+RETRY_SECONDS = 10.0
 
 
 @attrs.define(eq=False, slots=False)
@@ -38,6 +43,7 @@ class ExpiryScheduler(Service):
     _pinned: IPinned
     _functions: Mapping[Kind, Expire] = attrs.field(init=False)
     _loop: LoopingCall = attrs.field(init=False)
+    _again: Watchdog = attrs.field(init=False)
     _looping: Deferred[LoopingCall] | None = None
     _rebuilding: Deferred[None] | None = None
     _rebuilt_generation: int | None = None
@@ -49,6 +55,7 @@ class ExpiryScheduler(Service):
         self._functions = self._reaper.functions()
         self._loop = LoopingCall(self.tick)
         self._loop.clock = self._clock
+        self._again = Watchdog(self._clock, RETRY_SECONDS, self._scan_again)
 
     def startService(self) -> None:
         """Start the scan of the tree, and the loop."""
@@ -60,6 +67,7 @@ class ExpiryScheduler(Service):
     async def stopService(self) -> None:
         """Stop; the current entry is finished first."""
         super().stopService()
+        self._again.disarm()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
         if self._loop.running:
@@ -103,8 +111,7 @@ class ExpiryScheduler(Service):
             return
         if self._rebuilt_generation != self._ledger.generation:
             self._start_rebuild()
-            return
-        if self._plan.expires:
+        elif self._plan.expires:
             await self._expire_due()
 
     @deferred
@@ -165,6 +172,11 @@ class ExpiryScheduler(Service):
         last_use = self._plan.last_use(entry.key.repository, soon)
         self._ledger.add(attrs.evolve(entry, last_use=last_use))
 
+    @background("expiry")
+    def _scan_again(self) -> None:
+        if self._rebuilding is None and not self.is_ready:
+            self._start_rebuild()
+
     def _start_rebuild(self) -> None:
         generation = self._ledger.generation
         rebuilding = self._rebuild.run()
@@ -179,9 +191,15 @@ class ExpiryScheduler(Service):
 
     def _not_rebuilt(self, failure: Failure) -> None:
         self._rebuilding = None
+        if failure.check(CancelledError):
+            return
+        self._again.arm()
+        if not self._is_told:
+            self._tell(failure)
+        self._is_told = True
+
+    def _tell(self, failure: Failure) -> None:
         if failure.check(LedgerAway):
-            if not self._is_told:
-                self._log.warn("the tree is scanned once the ledger is back")
-            self._is_told = True
-        elif not failure.check(CancelledError):
-            self._log.failure("could not scan the tree", failure)
+            self._log.warn("the tree is scanned once the ledger is back")
+        else:
+            self._log.failure("could not scan the tree, which is tried again", failure)

@@ -12,6 +12,7 @@ from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
+    PingReceived,
     ResponseReceived,
     StreamEnded,
     StreamReset,
@@ -49,7 +50,7 @@ class H2Client(Line):
         self.h2 = H2Connection(H2Configuration(header_encoding="utf-8"))
         self.streams: dict[int, Stream] = {}
         self.gone: Any = None
-        self.reads = True
+        self.reads, self.pings = True, 0
         super().__init__(house)
         self.h2.initiate_connection()
         self.flush()
@@ -69,6 +70,8 @@ class H2Client(Line):
         stream = self.streams.get(getattr(event, "stream_id", None) or 0)
         if isinstance(event, ConnectionTerminated):
             self.gone = event
+        elif isinstance(event, PingReceived):
+            self.pings += 1
         elif stream is None or isinstance(event, WindowUpdated):
             return
         elif isinstance(event, ResponseReceived):
@@ -298,6 +301,21 @@ class CleartextHttp2Tests(LimitCase):
         self.assertEqual((stream.body, stream.ended), (content, True))
         client.turn(100)
         self.assertTrue(client.closed)
+
+    def test_body_that_ends_after_the_answer(self) -> None:
+        """A client that looks only when something arrives hears of the end."""
+        client = H2Client(self.house)
+        for body, pings in ((b"ab", 1), (b"", 2)):
+            number, stream = client.ask("GET", "/v2/", end=False)
+            client.settle(stream)
+            self.assertEqual((stream.status, stream.ended), (200, True))
+            self.assertEqual(client.pings, pings - 1)
+            client.upload(number, body)
+            client.turn(20)
+            self.assertEqual(client.pings, pings)
+        _, stream = client.ask("GET", "/v2/")
+        self.assertEqual(client.settle(stream).status, 200)
+        self.assertEqual(client.pings, 2)
 
     def test_client_breaks_off(self) -> None:
         """A client that resets its upload leaves nothing running."""

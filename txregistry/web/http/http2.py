@@ -54,6 +54,9 @@ from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import OpenH2Connection, request_of
 from txregistry.web.http.windows import ClosedWindows
 
+#: Of the PING that answers the end of a late body.
+_END_HEARD = b"end seen"
+
 #: Bytes of a frame's payload that every client accepts (RFC 9113, 4.2).
 _FRAME_BYTES = 16 * 1024
 
@@ -307,6 +310,11 @@ class RegistryH2Connection(OpenH2Connection):
 
     def request_ended(self, event: Any) -> None:
         """Process the end of a body, whose request may have been answered already."""
+        if event.stream_id in self._late_bodies.streams:
+            # curl 7.88, which has its answer, looks whether the stream is over when
+            # something arrives, and for nothing else.
+            self.conn.ping(_END_HEARD)
+            self.send_control_frames()
         self._late_bodies.forget(event.stream_id)
         if event.stream_id in self.streams:
             super().request_ended(event)

@@ -59,9 +59,6 @@ _SLICE_SECONDS, _WAIT_SECONDS = 1.0, 10.0
 #: How often room is made for one download, while others use what was to go.
 _ROUNDS = 3
 
-#: Seconds after which a client may try again.
-RETRY_SECONDS = 30.0
-
 
 @implementer(IRoom, IEvictionPlan)
 @attrs.define(eq=False, slots=False)
@@ -319,4 +316,4 @@ class Room(Service):
 
 
 def _no_room(size: int) -> CacheFull:
-    return CacheFull({"reason": "no room can be made", "size": size}, RETRY_SECONDS)
+    return CacheFull({"reason": "no room can be made", "size": size})

@@ -20,7 +20,7 @@ from txregistry.interfaces.blobs import (
     IBlobReader,
     IBlobService,
 )
-from txregistry.interfaces.driver import DriverError, FileRequest, refused_by_disk
+from txregistry.interfaces.driver import DriverError, FileRequest
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
@@ -28,6 +28,7 @@ from txregistry.interfaces.provenance import current_status
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.fills import Adopt
 from txregistry.proxy.outage import is_outage
+from txregistry.proxy.passing import explained
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import (
@@ -261,10 +262,11 @@ class ProxyBlobs:
         try:
             await self.adopt(descriptor)
         except DriverError as error:
-            if not refused_by_disk(error):
+            found = explained(error)
+            if found is error:
                 raise
             self._tell_unstored(error)
-            raise CacheFull({"reason": f"storage: {error.reason}"}) from error
+            raise found from error
         return True
 
     def _tell_unstored(self, error: Exception) -> None:

@@ -25,12 +25,12 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.demand import Demand, current_demand
 from txregistry.flow.waiters import Waiters
 from txregistry.interfaces.blobs import IBlobReader
-from txregistry.interfaces.driver import DriverError, refused_by_disk
+from txregistry.interfaces.driver import refused_by_disk
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.proxy.download import Download
 from txregistry.proxy.follower import Follower
 from txregistry.proxy.passed import Passage
-from txregistry.proxy.passing import RETRY_SECONDS
+from txregistry.proxy.passing import explained
 from txregistry.proxy.state import FillState, keeps_partial
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -44,15 +44,6 @@ from txregistry.spec.errors import (
 from txregistry.spec.reference import RepositoryName
 
 _REFUSALS = frozenset((401, 403, 404))
-
-
-def _explained(error: Exception) -> Exception:
-    """Give an error itself, or that there is no room if the disk refuses."""
-    if not isinstance(error, DriverError) or not refused_by_disk(error):
-        return error
-    found = CacheFull({"reason": f"storage: {error.reason}"}, RETRY_SECONDS)
-    found.__cause__ = error
-    return found
 
 
 @attrs.define(eq=False)
@@ -110,7 +101,7 @@ class Fill:
             self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
             await self._download.keep()
         except Exception as failed:
-            error = _explained(failed)
+            error = explained(failed)
             self._report(error)
             new = self.state.written - self._download.resumed_at
             self.broke_off = keeps_partial(error, new)

@@ -7,11 +7,9 @@ from math import inf
 import attrs
 from twisted.logger import Logger
 
+from txregistry.interfaces.driver import DriverError, refused_by_disk
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.spec.errors import CacheFull
-
-#: Seconds after which a client may try again.
-RETRY_SECONDS = 30.0
 
 #: Seconds for which a disk that has refused something is not tried again: what a fill
 #: downloads until it is refused comes twice.
@@ -19,6 +17,15 @@ REFUSED_SECONDS = 5.0
 
 #: Seconds between two warnings.
 WARNING_SECONDS = 60.0
+
+
+def explained(error: Exception) -> Exception:
+    """Give an error itself, or ``CacheFull`` if it means that the disk refuses."""
+    if not isinstance(error, DriverError) or not refused_by_disk(error):
+        return error
+    found = CacheFull({"reason": f"storage: {error.reason}"})
+    found.__cause__ = error
+    return found
 
 
 @attrs.define(eq=False)
@@ -52,7 +59,7 @@ class Passing:
         :raise CacheFull: the disk has refused something a moment ago.
         """
         if self.expects_refusal(now):
-            error = CacheFull({"reason": "the disk refuses"}, RETRY_SECONDS)
+            error = CacheFull({"reason": "the disk refuses"})
             self.tell(meter, "blob", error, now)
             raise error
 

@@ -141,6 +141,10 @@ class CacheFull(Unavailable):
 
     message = "the cache has no room for it"
 
+    def __init__(self, detail: object = None, retry_after: float | None = 30.0) -> None:
+        # Room is made, and others delete, within seconds.
+        super().__init__(detail, retry_after)
+
 
 class UpstreamUnavailable(Unavailable):
     """The upstream is not asked for now: its circuit breaker is open."""

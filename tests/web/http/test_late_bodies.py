@@ -32,7 +32,8 @@ class LateBodyTests(SynchronousTestCase):
     def test_ended(self) -> None:
         """A body that has ended is not expected, and its stream is not reset."""
         self.bodies.expect(1, 10)
-        self.bodies.forget(1)
-        self.bodies.forget(5)
+        self.assertEqual(
+            [self.bodies.forget(x) for x in (1, 1, 5)], [True, False, False]
+        )
         self.bodies.count(1, 10)
         self.assertEqual((self.reset, self.bodies.streams), ([], []))

@@ -14,7 +14,8 @@ for each frame.
 
 Note [Late bodies]. A request may be answered before its body has arrived. The rest is
 dropped, but acknowledged, to refill the window of the connection, which all streams
-share.
+share. Its end is answered by a PING: curl 7.88, which has its answer, looks only when
+something arrives whether the stream is over.
 
 Note [Signs of life]. For Twisted any received byte resets the idle timeout. Here only
 requests, DATA and sent frames of answers do: PING and SETTINGS would keep a connection
@@ -310,12 +311,9 @@ class RegistryH2Connection(OpenH2Connection):
 
     def request_ended(self, event: Any) -> None:
         """Process the end of a body, whose request may have been answered already."""
-        if event.stream_id in self._late_bodies.streams:
-            # curl 7.88, which has its answer, looks whether the stream is over when
-            # something arrives, and for nothing else.
+        if self._late_bodies.forget(event.stream_id):
             self.conn.ping(_END_HEARD)
             self.send_control_frames()
-        self._late_bodies.forget(event.stream_id)
         if event.stream_id in self.streams:
             super().request_ended(event)
 

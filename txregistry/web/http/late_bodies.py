@@ -39,6 +39,9 @@ class LateBodies:
         else:
             self._reset(stream_id)
 
-    def forget(self, stream_id: int) -> None:
-        """Expect no more of a body: it has ended; ignores an unknown stream."""
-        self._left.pop(stream_id, None)
+    def forget(self, stream_id: int) -> bool:
+        """Expect no more of a body: it has ended.
+
+        :return: whether more was expected.
+        """
+        return self._left.pop(stream_id, None) is not None

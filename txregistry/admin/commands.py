@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from txregistry.admin.values import as_values
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import (
@@ -74,7 +74,7 @@ class CollectCommand:
         """Collect, with progress."""
 
         def progress(made: Progress) -> None:
-            tell(attrs.asdict(made))
+            tell(as_values(made))
 
         wanted = CollectOptions(
             bool(options.get("dry_run")),
@@ -87,7 +87,7 @@ class CollectCommand:
             )
         except CollectionRefused as error:
             raise CommandRefused(str(error)) from error
-        return attrs.asdict(report)
+        return as_values(report)
 
 
 @implementer(ICollector)
@@ -126,14 +126,14 @@ class VerifyCommand:
         """Scrub, with progress; stopping gives a report of what was read."""
 
         def progress(made: ScrubProgress) -> None:
-            tell(attrs.asdict(made))
+            tell(as_values(made))
 
         try:
             wanted = self._read(options)
             report = await self._scrubber_for(who).scrub(options=wanted, tell=progress)
         except (NameInvalid, ScrubRefused) as error:
             raise CommandRefused(str(error)) from error
-        return attrs.asdict(report)
+        return as_values(report)
 
     def _read(self, options: Mapping[str, Any]) -> ScrubOptions:
         names = options.get("repositories") or []
@@ -158,7 +158,7 @@ class ReloadCommand:
     ) -> dict[str, Any]:
         """Reload."""
         try:
-            return attrs.asdict(await self._reloader.reload(who=who))
+            return as_values(await self._reloader.reload(who=who))
         except ReloadRefused as error:
             raise CommandRefused(str(error)) from error
 
@@ -182,11 +182,7 @@ class DiskCommand:
         if not 0 < number <= MAX_CANDIDATES:
             raise CommandRefused(f"number: expected 1 to {MAX_CANDIDATES}")
         preview = await self._plan.preview(number=number)
-        return attrs.asdict(preview, value_serializer=_plain)
-
-
-def _plain(_: object, __: object, value: object) -> object:
-    return value.value if isinstance(value, Enum) else value
+        return as_values(preview)
 
 
 @attrs.frozen
@@ -256,7 +252,7 @@ class StatusCommand:
         self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Look for a second."""
-        return attrs.asdict(await self._overlook.look())
+        return as_values(await self._overlook.look())
 
 
 @attrs.frozen

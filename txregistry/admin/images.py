@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from functools import partial
 from typing import Any
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 
 from txregistry.admin.commands import CommandRefused, Tell
+from txregistry.admin.values import as_values, outcome_of
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.audit import (
-    DONE,
-    FAILED,
-    REFUSED,
-    STOPPED,
-    AuditEntry,
-    IAudit,
-    Requester,
-)
+from txregistry.interfaces.audit import DONE, AuditEntry, IAudit, Requester
 from txregistry.interfaces.images import (
     IImages,
     ImagesRefused,
@@ -54,14 +46,6 @@ def _texts(options: Mapping[str, Any], name: str) -> list[str]:
     return [str(text) for text in found]
 
 
-def _json(value: Any) -> dict[str, Any]:
-    return attrs.asdict(value, value_serializer=_plain)
-
-
-def _plain(instance: Any, field: Any, value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
-
-
 @attrs.frozen
 class NoImages:
     """A command about cached images, at a daemon that has none."""
@@ -89,7 +73,7 @@ class WarmCommand:
         """Warm; the report has one of each image that was begun."""
 
         def progress(made: WarmProgress) -> None:
-            tell(_json(made))
+            tell(as_values(made))
 
         wanted, platforms = _images(self._images, options), _platforms(options)
         reports = []
@@ -97,7 +81,7 @@ class WarmCommand:
             report = await self._images.warm(
                 image=image, platforms=platforms, tell=progress
             )
-            reports.append(_json(report))
+            reports.append(as_values(report))
         return {"images": reports}
 
 
@@ -117,7 +101,7 @@ class ExplainCommand:
 
     @deferred
     async def _explain(self, image: ImageName) -> dict[str, Any]:
-        return _json(await self._images.explain(image=image))
+        return as_values(await self._images.explain(image=image))
 
 
 @attrs.frozen
@@ -153,7 +137,7 @@ class RefreshCommand:
         reports = []
         for image in _images(self._images, options):
             try:
-                reports.append(_json(await self._images.refresh(image=image)))
+                reports.append(as_values(await self._images.refresh(image=image)))
             except ImagesRefused as error:
                 raise CommandRefused(str(error)) from error
         return {"images": reports}
@@ -182,7 +166,7 @@ class PurgeCommand:
                 total.manifests + done.manifests,
                 total.blobs + done.blobs,
             )
-        return _json(total)
+        return as_values(total)
 
     def _work(
         self, options: Mapping[str, Any]
@@ -208,14 +192,10 @@ class PurgeCommand:
         outcome = DONE
         try:
             return await work()
-        except ImagesRefused as error:
-            outcome = REFUSED
-            raise CommandRefused(str(error)) from error
-        except CancelledError:
-            outcome = STOPPED
-            raise
-        except BaseException:
-            outcome = FAILED
+        except BaseException as error:
+            outcome = outcome_of(error, ImagesRefused)
+            if isinstance(error, ImagesRefused):
+                raise CommandRefused(str(error)) from error
             raise
         finally:
             entry = AuditEntry("purge", outcome, who.who, who.peer, detail=what)

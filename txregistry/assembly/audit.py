@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from txregistry.admin.values import outcome_of
 from txregistry.config.model import Log
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import (
     DONE,
-    FAILED,
-    REFUSED,
     STOPPED,
     AuditEntry,
     IAudit,
@@ -162,9 +161,8 @@ class AuditedPins:
 
 def _failure(error: Exception, refusal: type[Exception]) -> tuple[str, str]:
     """Return the outcome and the detail of work that has failed (pure)."""
-    if isinstance(error, CancelledError):
-        return STOPPED, ""
-    return REFUSED if isinstance(error, refusal) else FAILED, str(error)
+    outcome = outcome_of(error, refusal)
+    return outcome, "" if outcome == STOPPED else str(error)
 
 
 def _record(

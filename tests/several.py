@@ -14,7 +14,8 @@ from txregistry.remote.namespace import RemoteNamespace
 from txregistry.spec.gate import Gate
 from txregistry.spec.globs import Glob
 from txregistry.spec.upstreams import DEFAULT, UpstreamNames, UpstreamTable
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.web.http.serving import make_serving

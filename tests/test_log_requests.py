@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.context import in_context, request_id
 from txregistry.interfaces.audit import AuditEntry
 from txregistry.interfaces.driver import DriverError
@@ -28,7 +29,7 @@ from txregistry.observe.audit import AuditLog
 from txregistry.observe.logs import make_observer
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver, MemoryReader
-from txregistry.testing.house import SmallBody, TestHouse
+from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 from txregistry.testing.wire import Wire
 

@@ -19,7 +19,8 @@ from txregistry.auth.maker import make_controller
 from txregistry.flow.disk import InlineDisk
 from txregistry.remote.credentials import Credentials
 from txregistry.spec.gate import Gate
-from txregistry.testing.house import UPSTREAM, Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import UPSTREAM, TestHouse
 from txregistry.testing.upstream import Fault
 
 NOW = 1_700_000_000

@@ -16,7 +16,8 @@ from tests.conformance.form import Case
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.gate import Gate
 from txregistry.spec.manifest.push import PushPolicy
-from txregistry.testing.house import ONE_UPSTREAM, REGISTRY, TestHouse
+from txregistry.testing.conversations import REGISTRY
+from txregistry.testing.house import ONE_UPSTREAM, TestHouse
 
 _LENIENT = PushPolicy(
     allow=(form.ALLOWED_URLS,), deny=(form.DENIED_URLS,), platforms="none"

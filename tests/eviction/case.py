@@ -13,7 +13,8 @@ from txregistry.eviction.plan import SpacePlan
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 SIZE = 1000
 

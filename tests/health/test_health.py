@@ -15,7 +15,8 @@ from txregistry.health.probes import Unhealthy
 from txregistry.notifications.silent import NullSink
 from txregistry.observe.audit import SilentAudit
 from txregistry.spec.gate import Gate
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web.api import Api, ApiSettings
 from txregistry.web.http.serving import make_serving

@@ -13,7 +13,8 @@ from zope.interface import implementer
 from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
 from txregistry.interfaces.driver import IStorageDriver
 from txregistry.spec.digest import Digest
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.web.http.request import RegistryRequest
 
 CONTENT = b"what its owner sends"

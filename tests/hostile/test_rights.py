@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
 

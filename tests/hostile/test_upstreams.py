@@ -18,7 +18,8 @@ from txregistry.remote.body import COLLECT_SECONDS
 from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.ranges import parse_content_range
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 BLOB = "/v2/lib/x/blobs/sha256:" + "a" * 64
 NESTED = b"[" * 100_000

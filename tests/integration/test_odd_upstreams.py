@@ -19,7 +19,7 @@ from tests.tries import tries
 from tests.upstreams.odd import OddUpstream, Place
 from tests.upstreams.test_wire import CASES
 from txregistry.spec.digest import Digest
-from txregistry.testing.house import Got
+from txregistry.testing.answers import Got
 from txregistry.testing.upstream import FakeUpstream
 
 

@@ -15,7 +15,8 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, UpstreamFailed, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.upstream import Fault
 
 

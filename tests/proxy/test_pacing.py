@@ -12,26 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from tests.flow.test_producer_relay import Reading
 from txregistry.flow.shared_rate import MAX_PIECE_BYTES, MIN_PIECE_BYTES, SharedRate
 from txregistry.interfaces.fills import IBoundedProducer
 from txregistry.proxy.pacing import PacedBody, PacedConsumer, read_paced
-from txregistry.testing.house import Got, TestHouse
-
-
-class Producer:
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 
 class PacedBodyTests(SynchronousTestCase):
@@ -41,7 +27,7 @@ class PacedBodyTests(SynchronousTestCase):
         self.clock = Clock()
         self.held: list[bool] = []
         self.body = PacedBody(SharedRate(self.clock, 100.0), self.held.append)
-        self.producer = Producer()
+        self.producer = Reading()
         self.consumed = self.body.around(self.producer)
 
     def exceed(self) -> None:
@@ -90,7 +76,7 @@ class PacedBodyTests(SynchronousTestCase):
         told: list[int] = []
 
         @implementer(IBoundedProducer)
-        class Bounded(Producer):
+        class Bounded(Reading):
             def read_at_most(self, size: int) -> None:
                 told.append(size)
 
@@ -120,7 +106,7 @@ class PacedConsumerTests(SynchronousTestCase):
 
     def test_read(self) -> None:
         """Its consumer sees all, and both hold the producer back."""
-        clock, consumer, producer = Clock(), StringTransport(), Producer()
+        clock, consumer, producer = Clock(), StringTransport(), Reading()
 
         class Reader:
             def read(self, consumer: IConsumer, offset: int, size: int) -> object:

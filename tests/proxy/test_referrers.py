@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.spec.digest import Digest
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.manifest.parse import parse
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 
 SUBJECT = Digest.of(b"subject")

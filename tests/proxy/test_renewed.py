@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.gate import Gate
 from txregistry.storage.tree import layout
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import Fault
 from txregistry.web.http.serving import make_serving

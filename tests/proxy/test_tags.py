@@ -13,7 +13,8 @@ from txregistry.spec.errors import ManifestUnknown
 from txregistry.spec.freshness import TagPolicy
 from txregistry.spec.onerror import DEFAULTS, ErrorPolicy
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
 

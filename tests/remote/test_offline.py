@@ -12,7 +12,8 @@ from txregistry.remote.offline import OfflineAgent, OfflineSwitch
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import UpstreamUnavailable
 from txregistry.spec.freshness import TagPolicy
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 from txregistry.testing.upstream import Fault
 

@@ -23,7 +23,8 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.interfaces.access import Grant, IAccessController, RequestFacts
 from txregistry.spec.errors import Denied
 from txregistry.spec.gate import Gate
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.lingering_close import LINGER_BYTES, LINGER_SECONDS
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.web.http.test_http2 import H2Client, Stream
 from tests.web.raw import Line
 from txregistry.spec.digest import Digest
-from txregistry.testing.house import REGISTRY, TestHouse
+from txregistry.testing.conversations import REGISTRY
+from txregistry.testing.house import TestHouse
 from txregistry.testing.wire import Wire
 from txregistry.web import router
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES

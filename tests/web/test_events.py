@@ -20,7 +20,9 @@ from txregistry.interfaces.events import Action, Event, EventTarget, IEventSink
 from txregistry.spec.gate import Gate
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.tree import layout
-from txregistry.testing.house import REGISTRY, Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.conversations import REGISTRY
+from txregistry.testing.house import TestHouse
 
 CONTENT = b"some content"
 DIGEST = "sha256:" + sha256(CONTENT).hexdigest()

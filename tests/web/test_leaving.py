@@ -17,7 +17,8 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.events import Action, Event, IEventSink
 from txregistry.spec.digest import Digest
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.testing.house import REGISTRY, TestHouse
+from txregistry.testing.conversations import REGISTRY
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 
 OCI = "application/vnd.oci.image.manifest.v1+json"

@@ -13,7 +13,8 @@ from txregistry.spec import mediatypes
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.tree import layout
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 from txregistry.testing.repositories import image_manifest
 
 NAME = RepositoryName("a/b")

@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.web.test_upload_model import budget
 from txregistry.spec import mediatypes
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 ROOT = "/docker/registry/v2/repositories"
 

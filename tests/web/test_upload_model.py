@@ -25,7 +25,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.tries import tries
 from tests.web.raw import Line
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 ROOT = "/docker/registry/v2"
 REPOSITORIES = ("a", "a/b", "other")

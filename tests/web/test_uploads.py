@@ -10,7 +10,8 @@ from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.interfaces.driver import DriverError
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 
 class UploadCase(SynchronousTestCase):

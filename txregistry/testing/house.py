@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
-from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -35,7 +32,6 @@ from txregistry.eviction.room import Room
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.rebuild import Rebuild
 from txregistry.expiry.scheduler import ExpiryScheduler
-from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.disk import InlineDisk
 from txregistry.flow.shared_rate import SharedRate
 from txregistry.health.checks import Health
@@ -78,7 +74,7 @@ from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.uploads.partials import PartialBlobs
 from txregistry.storage.uploads.pending_uploads import PendingUploads
 from txregistry.storagedriver.inmemory import MemoryDriver
-from txregistry.testing.answers import Got, read_answer
+from txregistry.testing.conversations import Conversations
 from txregistry.testing.routes import resource_of
 from txregistry.testing.upstream import FakeUpstream
 from txregistry.testing.wire import Wire
@@ -88,16 +84,10 @@ from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 from txregistry.web.urls import Urls
 
-T = TypeVar("T")
-
 UPSTREAM = "http://upstream.example"
-REGISTRY = "http://registry.example"
 
 #: The upstream as the default one.
 ONE_UPSTREAM = UpstreamTable(UpstreamNames(DEFAULT, ("upstream.example",)))
-
-#: Steps of the clock after which something that has not happened never will.
-_STEPS = 20_000
 
 
 @implementer(IExchangeObserver)
@@ -113,7 +103,7 @@ class Recorder:
 
 
 @attrs.define(eq=False, kw_only=True)
-class TestHouse:
+class TestHouse(Conversations):
     """Everything real but the sockets and the time.
 
     The clock begins long after the epoch, so that nothing passes for fresh by chance.
@@ -332,70 +322,6 @@ class TestHouse:
         """Give what is to happen later, but for writing down what has begun."""
         calls = self.clock.getDelayedCalls()
         return [call for call in calls if call is not self.pending_uploads._timer]
-
-    def pump(self) -> None:
-        """Move all bytes that are waiting, on all wires."""
-        wires = self.wire, self.upstream_wire, self.registry_wire, *self.further_wires
-        while any(wire.pump() for wire in wires):
-            pass
-
-    def settle(self, done: Deferred[T], step: float = 0.05) -> T:
-        """Move bytes and time until a Deferred fires; give its result.
-
-        :raise Exception: what it failed with.
-        """
-        results: list[Any] = []
-        done.addBoth(results.append)
-        for _ in range(_STEPS):
-            self.pump()
-            if results:
-                break
-            self.clock.advance(step)
-        else:
-            raise AssertionError("it never happens")
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]  # type: ignore[no-any-return]
-
-    def ask(self, method: str, path: str, **headers: str) -> Deferred[Got]:
-        """Send a request as a client; fires when the answer has ended."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        asked = HTTPClient(self.wire).request(
-            method,
-            f"http://cache.example{path}",
-            headers=named,  # type: ignore[arg-type]
-            unbuffered=True,
-            allow_redirects=False,
-        )
-        return asked.addCallback(read_answer)
-
-    def send(
-        self, method: str, path: str, body: bytes | None = None, **headers: str
-    ) -> Got:
-        """Send a request to the complete registry, letting time pass as it needs.
-
-        :param path: or the whole URL that an answer gave.
-        """
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path = path.removeprefix(REGISTRY)
-        asked = HTTPClient(self.registry_wire).request(
-            method,
-            f"{REGISTRY}{path}",
-            headers=named,  # type: ignore[arg-type]
-            data=None if body is None else SmallBody(body),
-            unbuffered=True,
-            allow_redirects=False,
-        )
-        got: Got = self.settle(asked.addCallback(read_answer))
-        return got
-
-    def get(self, path: str, **headers: str) -> Got:
-        """Fetch a path, letting as much time pass as it takes."""
-        return self.settle(self.ask("GET", path, **headers))
-
-    def head(self, path: str, **headers: str) -> Got:
-        """Ask for the head of a path."""
-        return self.settle(self.ask("HEAD", path, **headers))
 
     def paths(self) -> list[str]:
         """Give every path of the memory driver."""

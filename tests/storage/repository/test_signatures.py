@@ -22,7 +22,8 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.manifest.push import PushPolicy
 from txregistry.spec.reference import RepositoryName
 from txregistry.storage.tree import layout
-from txregistry.testing.house import Got, TestHouse
+from txregistry.testing.answers import Got
+from txregistry.testing.house import TestHouse
 
 PRETTY = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 LAYER = b"layer"

@@ -52,6 +52,10 @@ class RoomCase(SynchronousTestCase):
         self.assertFalse(self.house.fills._fills)
         self.assertEqual(self.house.room._reservations._open, set())
 
+    def limit(self, plan: SpacePlan) -> None:
+        """Change the limits, as a reload does."""
+        self.house.room.follow(plan, self.house.metrics.meter_of)
+
     def offer(self, size: int = SIZE, name: str = "a") -> Digest:
         content = os.urandom(size)
         digest = self.house.upstream.add_blob(name, content)

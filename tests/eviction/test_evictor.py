@@ -16,7 +16,7 @@ class EvictorTests(RoomCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.evictor = self.house.room._evictor
+        self.evictor = self.house.room._freeing.evictor
         self.blob = self.offer()
         self.house.upstream.add_blob("b", self.contents[self.blob])
         self.pull(self.blob)

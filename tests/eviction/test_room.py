@@ -148,7 +148,7 @@ class SizeTests(RoomCase):
     def leave_a_part(self) -> Digest:
         """Let an outage cut off a blob that fills the cache."""
         large = self.offer(200_000)
-        self.house.room.follow(SpacePlan(200_000), self.house.room._evictor.meter_of)
+        self.limit(SpacePlan(200_000))
         faults = self.house.upstream.faults
         faults.append(Fault(str(large), cut_after=120_000))
         faults.append(Fault(str(large), times=99, status=500))
@@ -181,7 +181,7 @@ class SizeTests(RoomCase):
     def test_own_part(self) -> None:
         """No room is made of the part of the blob that asks for it."""
         large, room = self.leave_a_part(), self.house.room
-        room.follow(SpacePlan(300_000), room._evictor.meter_of)
+        self.limit(SpacePlan(300_000))
         cached = self.offer(50_000)
         self.pull(cached)
         release = self.house.content.leases.take(cached)
@@ -216,7 +216,7 @@ class SizeTests(RoomCase):
         blobs = [self.offer() for _ in range(5)]
         for blob in blobs:
             self.pull(blob)
-        self.house.room.follow(SpacePlan(2 * SIZE), self.house.room._evictor.meter_of)
+        self.limit(SpacePlan(2 * SIZE))
         self.house.clock.advance(5)
         self.assertEqual(self.stored(blobs), [False] * 3 + [True] * 2)
 
@@ -226,7 +226,7 @@ class SizeTests(RoomCase):
         for blob in blobs:
             self.pull(blob)
         room = self.house.room
-        evict, look = type(room._evictor).evict, type(room)._look
+        evict, look = type(room._freeing.evictor).evict, type(room)._look
         steps: list[str] = []
 
         def slow(evictor: Evictor, stored: Stored) -> Deferred[int]:
@@ -238,9 +238,9 @@ class SizeTests(RoomCase):
             steps.append("turn")
             return look(found)
 
-        self.patch(type(room._evictor), "evict", slow)
+        self.patch(type(room._freeing.evictor), "evict", slow)
         self.patch(type(room), "_look", counted)
-        room.follow(SpacePlan(SIZE), room._evictor.meter_of)
+        self.limit(SpacePlan(SIZE))
         self.house.clock.advance(5)
         turn = ["turn", "delete", "delete"]
         self.assertEqual(steps[:6], turn * 2)
@@ -259,7 +259,7 @@ class SizeTests(RoomCase):
         patches = [
             self.patch(ledger_sqlite, name, refuse) for name in ("_claim", "_write")
         ]
-        self.house.room.follow(SpacePlan(3 * SIZE), self.house.room._evictor.meter_of)
+        self.limit(SpacePlan(3 * SIZE))
         self.house.clock.advance(5)
         self.assertLessEqual(sum(self.stored(blobs)), 3)
         for patch in patches:

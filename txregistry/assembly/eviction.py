@@ -15,6 +15,8 @@ from txregistry.config.cache import CacheSection, parse_minfree
 from txregistry.eviction.candidates import Candidates
 from txregistry.eviction.closure import Closure
 from txregistry.eviction.evictor import Evictor, MeterOf
+from txregistry.eviction.freeing import Freeing
+from txregistry.eviction.gauge import Gauge
 from txregistry.eviction.pinlist import PinList
 from txregistry.eviction.pinned import PinnedImages
 from txregistry.eviction.plan import SpacePlan
@@ -109,14 +111,16 @@ def assemble_room(
     """
     ledger, reservations = local.databases.ledger, Reservations()
     leases, driver = local.content.leases, local.driver
+    disk = IDiskSpace(driver) if IDiskSpace.providedBy(driver) else None
+    candidates = Candidates(ledger, leases, pinned, reservations.holds)
+    evictor = Evictor(local.namespace, local.content, ledger, meter_of)
     return Room(
         plan,
         clock,
-        ledger,
-        Candidates(ledger, leases, pinned, reservations.holds),
-        Evictor(local.namespace, local.content, ledger, meter_of),
+        Gauge(ledger, disk, reservations),
+        candidates,
+        Freeing(clock, candidates, evictor, local.partials, reservations),
         local.partials,
-        IDiskSpace(driver) if IDiskSpace.providedBy(driver) else None,
         lambda: scheduler.is_ready,
         gauges,
         reservations,

@@ -8,7 +8,7 @@ import attrs
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import ILeases
-from txregistry.interfaces.eviction import IPinned, Stays
+from txregistry.interfaces.eviction import Candidate, IPinned, Stays
 from txregistry.interfaces.expiry import IAccounts, Stored
 from txregistry.spec.digest import Digest
 
@@ -66,6 +66,17 @@ class Candidates:
         """Fire with what follows some content; fails as the ledger does."""
         found: list[Stored] = await self._accounts.coldest(after=after, limit=limit)
         return CandidatePage(tuple((stored, self.stays(stored)) for stored in found))
+
+    @deferred
+    async def first(self, number: int) -> tuple[Candidate, ...]:
+        """Fire with what would go first, and who has it; fails as the ledger does."""
+        await self.start()
+        found = []
+        for stored, stays in (await self.page(None, number)).found:
+            held = await self._accounts.held(digest=Digest.parse(stored.reference))
+            names = sorted(str(entry.key.repository) for entry in held)
+            found.append(Candidate(stored, tuple(names), stays))
+        return tuple(found)
 
     @deferred
     async def is_going(self, stored: Stored) -> bool:

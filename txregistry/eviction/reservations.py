@@ -83,6 +83,11 @@ class Reservations:
         self.idle = there | since
 
     @property
+    def waiting(self) -> int:
+        """Return the bytes of the parts that wait."""
+        return sum(self.idle.values())
+
+    @property
     def reserved(self) -> int:
         """Return the bytes of all downloads under way."""
         return sum(reservation.size for reservation in self._open)

@@ -18,30 +18,30 @@ from collections.abc import Callable
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.eviction.candidates import Candidates
-from txregistry.eviction.evictor import Evictor, MeterOf
+from txregistry.eviction.evictor import MeterOf
+from txregistry.eviction.freeing import Freeing
+from txregistry.eviction.gauge import Gauge
 from txregistry.eviction.plan import SpacePlan
 from txregistry.eviction.reservations import Reservation, Reservations
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.driver import DiskSpace, DriverError, IDiskSpace
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.eviction import (
-    Candidate,
     EvictionPreview,
     IEvictionPlan,
     IReservation,
     IRoom,
     ISpaceMeter,
     Shortage,
-    SpaceUsage,
 )
-from txregistry.interfaces.expiry import ILedger, LedgerAway, Stored
+from txregistry.interfaces.expiry import LedgerAway
 from txregistry.interfaces.fills import IPartialBlobs
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import CacheFull
@@ -65,23 +65,20 @@ _ROUNDS = 3
 class Room(Service):
     """The room of a cache; see Note [Making room].
 
-    :param disk: knows its file system; ``None`` if the storage is none.
     :param is_ready: tells whether the tree was scanned.
     :param reservations: shared with whoever asks what is being downloaded.
     """
 
     _plan: SpacePlan
     _clock: IReactorTime
-    _ledger: ILedger
+    _gauge: Gauge
     _candidates: Candidates
-    _evictor: Evictor
+    _freeing: Freeing
     _partials: IPartialBlobs
-    _disk: IDiskSpace | None
     _is_ready: Callable[[], bool]
     _meter: ISpaceMeter
     _reservations: Reservations
     _turn: DeferredLock = attrs.field(factory=DeferredLock)
-    _stored: int = 0
     _looks: int = 0
     _loop: LoopingCall = attrs.field(init=False)
     _looping: Deferred[LoopingCall] | None = None
@@ -107,7 +104,7 @@ class Room(Service):
 
     def follow(self, plan: SpacePlan, meter_of: MeterOf) -> None:
         """Use other limits; what is too much goes within seconds."""
-        self._plan, self._evictor.meter_of = plan, meter_of
+        self._plan, self._freeing.evictor.meter_of = plan, meter_of
 
     @deferred
     async def reserve(self, digest: Digest, size: int) -> IReservation:
@@ -139,7 +136,7 @@ class Room(Service):
     async def _make_room_for(self, more: int, size: int, asking: Digest) -> None:
         if not self._plan.has_limits:
             return
-        usage = await self._measure()
+        usage = await self._gauge.measure()
         if not self._plan.may_fit(usage, size):
             raise _no_room(size)
         for _ in range(_ROUNDS):
@@ -148,7 +145,7 @@ class Room(Service):
                 return
             if not await self._try_to_free(shortage, asking):
                 break
-            usage = await self._measure()
+            usage = await self._gauge.measure()
         if self._plan.shortage(usage, more) is not None:
             raise _no_room(size)
 
@@ -162,9 +159,9 @@ class Room(Service):
         if not self._is_ready():
             return False
         try:
-            if not await self._can_free(shortage.size, asking):
+            if not await self._freeing.is_possible(shortage.size, asking):
                 return False
-            await self._free(shortage, _WAIT_SECONDS, asking)
+            await self._freeing.run(shortage, _WAIT_SECONDS, asking)
         except (LedgerAway, sqlite3.Error, DriverError) as error:
             self._log.warn("no room can be made: {error}", error=str(error))
             return False
@@ -187,131 +184,24 @@ class Room(Service):
             sizes = {part.digest: part.size for part in found}
             self._reservations.found(sizes, before)
         self._looks += 1
-        usage = await self._measure()
+        usage = await self._gauge.measure()
         shortage, is_more = self._plan.shortage(usage), False
         if shortage is not None and self.running and self._is_ready():
-            is_more = await self._free(shortage, _SLICE_SECONDS)
-            usage = await self._measure()
+            is_more = await self._freeing.run(shortage, _SLICE_SECONDS)
+            usage = await self._gauge.measure()
         self._meter.measured(usage, self._plan.max_bytes, self._plan.keep_free(usage))
         return is_more
 
     @deferred
-    async def _measure(self) -> SpaceUsage:
-        """Fire with what is taken, as far as it is known."""
-        try:
-            self._stored = await self._ledger.stored()
-        except (LedgerAway, sqlite3.Error):
-            pass  # told by who needs it more; what was known is near enough
-        held = self._reservations
-        idle = sum(held.idle.values())
-        disk = await self._space()
-        return SpaceUsage(self._stored, held.reserved, held.unwritten, idle, disk)
-
-    @deferred
-    async def _space(self) -> DiskSpace | None:
-        if self._disk is None:
-            return None
-        try:
-            return await self._disk.space()
-        except DriverError:
-            return None  # whoever writes is told
-
-    @deferred
-    async def _can_free(self, size: int, asking: Digest) -> bool:
-        """Fire with whether so many bytes could go, and delete nothing."""
-        idle = self._reservations.idle
-        found = sum(idle.values()) - idle.get(asking, 0)
-        last = await self._candidates.start()
-        while found < size:
-            page = await self._candidates.page(last)
-            if page.last is None:
-                return False
-            found += sum(stored.size for stored in page.going)
-            last = page.last
-        return True
-
-    @deferred
-    async def _free(
-        self, shortage: Shortage, seconds: float, asking: Digest | None = None
-    ) -> bool:
-        """Delete until so many bytes are free, or nothing is left that may go.
-
-        :param asking: a part of this digest stays.
-        :return: fires with whether the time was over before.
-        """
-        until, freed = self._clock.seconds() + seconds, 0
-        last, only_kept = await self._candidates.start(), True
-        while freed < shortage.size and self._clock.seconds() < until:
-            page = await self._candidates.page(last)
-            if page.last is None:
-                freed += await self._drop_parts(shortage.size - freed, asking)
-                break
-            last, only_kept = page.last, only_kept and not page.going
-            if only_kept:
-                self._candidates.stay(page.last)
-            freed += await self._evict_some(page.going, shortage.size - freed, until)
-        is_late = freed < shortage.size and self._clock.seconds() >= until
-        self._tell(freed, shortage)
-        return is_late
-
-    def _tell(self, freed: int, shortage: Shortage) -> None:
-        self._log.info(
-            "made room for {limit}: {freed} bytes of {size}",
-            limit=shortage.limit.value,
-            freed=freed,
-            size=shortage.size,
-        )
-
-    @deferred
-    async def _evict_some(self, going: list[Stored], size: int, until: float) -> int:
-        freed = 0
-        for stored in going:
-            if freed >= size or self._clock.seconds() >= until:
-                break
-            freed += await self._evict(stored)
-        return freed
-
-    @deferred
-    async def _evict(self, stored: Stored) -> int:
-        try:
-            if not await self._candidates.is_going(stored):
-                return 0
-            return await self._evictor.evict(stored)
-        except (CancelledError, LedgerAway):
-            raise
-        except Exception:
-            self._log.failure("could not delete {digest}", digest=stored.reference)
-            return 0
-
-    @deferred
-    async def _drop_parts(self, size: int, asking: Digest | None) -> int:
-        """Delete parts of blobs, the oldest first; what somebody has open stays."""
-        freed, idle = 0, self._reservations.idle
-        for digest in list(idle):
-            if freed >= size:
-                break
-            if digest != asking and await self._partials.discard(digest=digest):
-                freed += idle.pop(digest, 0)
-        return freed
-
-    @deferred
     async def preview(self, number: int) -> EvictionPreview:
         """Fire with what would go next; fails as the ledger does."""
-        usage = await self._measure()
-        await self._candidates.start()
-        page = await self._candidates.page(None, number)
-        candidates = []
-        for stored, stays in page.found:
-            digest = Digest.parse(stored.reference)
-            held = await self._ledger.held(digest=digest)
-            names = sorted(str(entry.key.repository) for entry in held)
-            candidates.append(Candidate(stored, tuple(names), stays))
+        usage = await self._gauge.measure()
         return EvictionPreview(
             usage,
             self._plan.max_bytes,
             self._plan.keep_free(usage),
             self._plan.shortage(usage),
-            tuple(candidates),
+            await self._candidates.first(number),
         )
 
 

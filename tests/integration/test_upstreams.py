@@ -142,6 +142,10 @@ class UpstreamsTests(IntegrationCase):
         skopeo = Skopeo(self, Door(cache.host))
         for key, digest in self.digests.items():
             self.assertEqual(await skopeo.pull(PATHS[key]), digest)
+        (known,) = json.loads(await self.tell("explain", "--json", names[1]))["images"]
+        self.assertEqual(known["answer"]["status"], 200)
+        self.assertIn("txregistry; hit", known["answer"]["cache_status"])
+        self.assertIn("last answer: 200", await self.tell("explain", names[1]))
         status = json.loads(await self.tell("status", "--json"))
         self.assertEqual(
             {item["name"] for item in status["upstreams"][1:]},

@@ -9,7 +9,7 @@ from typing import Any
 from tests.cli.control import answering
 from tests.cli.images import AskingCase
 from txregistry.cli import asking as module
-from txregistry.cli.asking import human_size
+from txregistry.cli.asking import human_size, human_span
 
 READY = {"images": [{"image": "a:latest", "lacks": ""}]}
 
@@ -89,3 +89,21 @@ class AskingTests(AskingCase):
             [human_size(size) for size in sizes],
             ["0 B", "999 B", "1 kB", "12.3 MB", "5 GB", "7 TB"],
         )
+
+    def test_spans(self) -> None:
+        """The two largest units, without those of which there is nothing."""
+        for seconds, expected in (
+            (-1, "0s"),
+            (0.4, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (61, "1m1s"),
+            (3600, "1h"),
+            (3661, "1h1m"),
+            (86_400, "1d"),
+            (86_460, "1d"),
+            (90_061, "1d1h"),
+            (604_799, "6d23h"),
+            (31_536_000, "365d"),
+        ):
+            self.assertEqual(human_span(seconds), expected)

@@ -86,7 +86,8 @@ class StatusTests(AskingCase):
         )
         self.assertEqual(shortage, "300 B have to go (cache.maxsize)")
         self.assertIn("222222222222 of corp/app, 5 kB, unused for 10m", going)
-        self.assertTrue(staying.endswith("stays, as it is being read"))
+        self.assertTrue(staying.startswith("stays: "))
+        self.assertTrue(staying.endswith("; it is being read"))
 
     def test_command(self) -> None:
         """Both questions make one report."""

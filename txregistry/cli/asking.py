@@ -129,6 +129,21 @@ def human_size(size: float) -> str:
     return f"{size:.3g} TB"
 
 
+def human_span(seconds: float) -> str:
+    """Write a span of time for people: the two largest units that it has.
+
+    What is no more than a moment is ``0s``.
+    """
+    left, parts = max(0, round(seconds)), list[str]()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if parts or count:
+            parts.append(f"{count}{unit}" if count else "")
+        if len(parts) == 2:
+            break
+    return "".join(parts) or "0s"
+
+
 def each_line(lines: Iterable[str], echo: Callable[[str], None] = click.echo) -> None:
     """Print lines."""
     for line in lines:

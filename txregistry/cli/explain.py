@@ -14,12 +14,12 @@ from txregistry.cli.asking import (
     config_option,
     each_line,
     human_size,
+    human_span,
     image_arguments,
     named_images,
 )
 from txregistry.cli.exits import FAILED, epilog
 from txregistry.cli.options import as_json_option
-from txregistry.config.fields import spoken_duration
 
 
 @click.command(epilog=epilog("explain"))
@@ -88,9 +88,9 @@ def _told(answer: Mapping[str, Any], now: float) -> str:
 
 def _ago(at: float, now: float) -> str:
     past = round(now - at)
-    return f"{spoken_duration(past)} ago" if past > 0 else "now"
+    return f"{human_span(past)} ago" if past > 0 else "now"
 
 
 def _until(at: float, now: float) -> str:
     left = round(at - now)
-    return f"in {spoken_duration(left)}" if left > 0 else "now"
+    return f"in {human_span(left)}" if left > 0 else "now"

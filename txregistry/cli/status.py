@@ -9,10 +9,15 @@ from typing import Any
 
 import click
 
-from txregistry.cli.asking import asked, config_option, each_line, human_size
+from txregistry.cli.asking import (
+    asked,
+    config_option,
+    each_line,
+    human_size,
+    human_span,
+)
 from txregistry.cli.exits import epilog
 from txregistry.cli.options import as_json_option
-from txregistry.config.fields import spoken_duration
 
 #: Content that is shown of what would go next.
 _SHOWN = 3
@@ -60,7 +65,7 @@ def download_lines(downloads: list[Mapping[str, Any]]) -> Iterator[str]:
         whole = "?" if size is None else human_size(size)
         left = ""
         if size is not None and rate:
-            left = f", {spoken_duration(max(1, round((size - done) / rate)))} left"
+            left = f", {human_span(max(1.0, (size - done) / rate))} left"
         yield (
             f"downloading {download['digest'][:19]} of {download['upstream']}:"
             f" {human_size(done)} of {whole}, {human_size(rate)}/s{left}"
@@ -83,17 +88,18 @@ def disk_lines(disk: Mapping[str, Any], now: float) -> Iterator[str]:
         yield f"{human_size(short['size'])} have to go ({short['limit']})"
     if disk["limit"] or disk["keep_free"]:
         for candidate in disk["candidates"]:
-            yield f"next to go: {_candidate(candidate, now)}"
+            yield _candidate(candidate, now)
 
 
 def _candidate(candidate: Mapping[str, Any], now: float) -> str:
     stored = candidate["stored"]
-    unused = spoken_duration(max(0, round(now - stored["last_use"])))
+    unused = human_span(now - stored["last_use"])
     names = ", ".join(candidate["repositories"][:3])
-    stays = f"; stays, as it {candidate['stays']}" if candidate["stays"] else ""
+    stays = candidate["stays"]
     return (
-        f"{stored['reference'][:19]} of {names}, {human_size(stored['size'])},"
-        f" unused for {unused}{stays}"
+        f"{'stays' if stays else 'next to go'}: {stored['reference'][:19]} of {names},"
+        f" {human_size(stored['size'])}, unused for {unused}"
+        + (f"; it {stays}" if stays else "")
     )
 
 

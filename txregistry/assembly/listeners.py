@@ -87,6 +87,8 @@ _NOT_COLLECTED = (
 
 #: Why a registry has no commands for cached images.
 _NO_CACHE = "this daemon caches no upstream (proxy.remoteurl, proxy.upstreams)"
+
+#: The commands that then say so.
 IMAGE_COMMANDS = ("warm", "explain", "ready", "refresh", "purge")
 
 #: What health says of a cache that is offline on purpose.

@@ -123,14 +123,13 @@ class Rebuild:
 
     @deferred
     async def _restore(self, batch: list[Entry]) -> None:
-        local = [entry for entry in batch if self._plan.is_kept(entry.key.repository)]
-        for entry in local:
-            # What was of an upstream until a restart is used for ever from now on.
-            keep_for_ever(self._ledger, entry)
-        now = self._clock.seconds()
-        rest = [
-            attrs.evolve(entry, last_use=now) for entry in batch if entry not in local
-        ]
+        now, rest = self._clock.seconds(), list[Entry]()
+        for entry in batch:
+            if self._plan.is_kept(entry.key.repository):
+                # What was of an upstream until a restart is used for ever from now on.
+                keep_for_ever(self._ledger, entry)
+            else:
+                rest.append(attrs.evolve(entry, last_use=now))
         await self._ledger.restore(entries=rest)
 
     @deferred

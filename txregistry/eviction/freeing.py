@@ -19,7 +19,10 @@ from txregistry.spec.digest import Digest
 
 @attrs.define(eq=False)
 class Freeing:
-    """Deletes blobs in the order of the candidates, then parts of blobs."""
+    """Deletes blobs in the order of the candidates, then parts of blobs.
+
+    :ivar evictor: deletes one blob.
+    """
 
     _clock: IReactorTime
     _candidates: Candidates
@@ -30,7 +33,12 @@ class Freeing:
 
     @deferred
     async def is_possible(self, size: int, asking: Digest) -> bool:
-        """Fire with whether so many bytes could go, and delete nothing."""
+        """Fire with whether so many bytes could go, and delete nothing.
+
+        Fails as the ledger does.
+
+        :param asking: a part of this digest does not count, as it stays.
+        """
         held = self._reservations
         found = held.waiting - held.idle.get(asking, 0)
         last = await self._candidates.start()
@@ -48,8 +56,11 @@ class Freeing:
     ) -> bool:
         """Delete until so many bytes are free, or nothing is left that may go.
 
+        :param seconds: after which no further blob is begun with.
         :param asking: a part of this digest stays.
-        :return: fires with whether the time was over before.
+        :return: fires with whether the time was over before. Fails with ``LedgerAway``,
+            or a ``DriverError`` of the pins; a blob that cannot be deleted is passed
+            over and told of.
         """
         until, freed = self._clock.seconds() + seconds, 0
         last, only_kept = await self._candidates.start(), True

@@ -15,8 +15,11 @@ from txregistry.interfaces.images import WarmProgress
 from txregistry.observe.answers import LastAnswers
 from txregistry.proxy.fills import written
 from txregistry.spec import mediatypes
+from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.manifest.parse import parse
 from txregistry.spec.platforms import WantedPlatform
+from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.content.inventory import Inventory
 
 PLATFORMS = ("linux/amd64", "linux/arm64/v8", "windows/amd64")
@@ -92,6 +95,48 @@ class ImagesCase(SynchronousTestCase):
             "digest": str(digest),
             "size": len(content),
         }
+
+    def put_signature(self, key: str, subject: object) -> Digest:
+        """Let an upstream have a manifest that refers to another one."""
+        upstream = self.several.upstream(key)
+        blob = upstream.add_blob("org/app", b"signed")
+        part = {"mediaType": "application/x", "digest": str(blob), "size": 6}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": mediatypes.OCI_MANIFEST,
+            "artifactType": "application/x-signature",
+            "config": part,
+            "layers": [part],
+            "subject": {**part, "digest": str(subject)},
+        }
+        return upstream.add_manifest("org/app", json.dumps(manifest).encode())
+
+    def push_local(self, name: str, tag: str) -> Digest:
+        """Push an image of one blob into a local repository."""
+        repository = self.stored(name)
+        writer = self.house.settle(repository.blobs.create())
+        writer.write(b"local")
+        blob = Descriptor(Digest.of(b"local"), 5)
+        self.house.settle(writer.commit(blob))
+        part = {"mediaType": "application/x", "digest": str(blob.digest), "size": 5}
+        manifest = parse(
+            json.dumps(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": mediatypes.OCI_MANIFEST,
+                    "config": part,
+                    "layers": [],
+                }
+            ).encode()
+        )
+        self.house.settle(repository.manifests.put(manifest, [Tag.parse(tag)]))
+        return manifest.digest
+
+    def stored(self, name: str):
+        """Give a repository of the storage."""
+        return self.house.settle(
+            self.house.local.repository(RepositoryName.parse(name))
+        )
 
     def warm(self, name: str, *platforms: str):
         image = self.images.named(name)

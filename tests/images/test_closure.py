@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.images import closure
-from txregistry.images.closure import ImagePart, blobs_of, walk_image
+from txregistry.images.closure import ImagePart, walk_image
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
@@ -86,14 +86,3 @@ class ClosureTests(SynchronousTestCase):
         self.patch(closure, "MAX_MANIFESTS", 5)
         top = self.index(*(Digest.of(str(number).encode()) for number in range(50)))
         self.assertEqual(len(self.parts(top)), 5)
-
-    def test_blobs(self) -> None:
-        """Each once; layers that are elsewhere are nobody's business here."""
-        layer, foreign = Digest.of(b"layer"), Digest.of(b"foreign")
-        top = self.image(
-            described(layer),
-            described(layer),
-            described(foreign, mediatypes.DOCKER_FOREIGN_LAYER),
-        )
-        found = [blob.digest for blob in blobs_of(self.known[top])]
-        self.assertEqual(found, [Digest.of(b"config"), layer])

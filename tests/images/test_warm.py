@@ -6,7 +6,6 @@ import json
 
 from tests.images.cases import ImagesCase
 from txregistry.interfaces.images import PartState
-from txregistry.spec import mediatypes
 from txregistry.testing.upstream import Fault
 
 CORP = "corp/org/app:v1"
@@ -59,17 +58,7 @@ class WarmTests(ImagesCase):
         child = self.warm(CORP, "linux/amd64")
         upstream = self.several.upstream("corp")
         subject = self.explain(CORP).platforms[0].digest
-        blob = upstream.add_blob("org/app", b"signed")
-        part = {"mediaType": "application/x", "digest": str(blob), "size": 6}
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": mediatypes.OCI_MANIFEST,
-            "artifactType": "application/x-signature",
-            "config": part,
-            "layers": [part],
-            "subject": {**part, "digest": subject},
-        }
-        signature = upstream.add_manifest("org/app", json.dumps(manifest).encode())
+        signature = self.put_signature("corp", subject)
         self.house.clock.advance(3600)
         report = self.warm(CORP, "linux/amd64")
         self.assertEqual((report.parts, report.fetched), (child.parts + 2, 2))

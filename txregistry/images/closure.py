@@ -11,6 +11,7 @@ from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import ManifestUnknown
+from txregistry.spec.manifest.blobs import blobs_of
 from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.platforms import WantedPlatform, platform_text, wanted_children
 
@@ -90,16 +91,4 @@ async def _part(get: GetManifest, descriptor: Descriptor, platform: str) -> Imag
         manifest = await get(descriptor.digest)
     except ManifestUnknown:
         return ImagePart(descriptor, platform, None)
-    if manifest.media_type in mediatypes.INDEX_TYPES:
-        return ImagePart(manifest.descriptor, platform, manifest)
     return ImagePart(manifest.descriptor, platform, manifest, blobs_of(manifest))
-
-
-def blobs_of(manifest: Manifest) -> tuple[Descriptor, ...]:
-    """Return the blobs of an image, without layers that are not in registries."""
-    found = {
-        item.digest: item
-        for item in manifest.references
-        if item.media_type not in mediatypes.FOREIGN_LAYERS
-    }
-    return tuple(found.values())

@@ -19,12 +19,14 @@ from txregistry.interfaces.blobs import (
     IBlobLocator,
     IBlobReader,
     IBlobService,
+    IBlobWriter,
 )
 from txregistry.interfaces.driver import DriverError, FileRequest
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count, IMeter
 from txregistry.interfaces.provenance import current_status
+from txregistry.interfaces.transfers import IBlobAdopter
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.fills import Adopt
 from txregistry.proxy.outage import is_outage
@@ -76,7 +78,7 @@ class MeteredBlob:
         self._reader.close()
 
 
-@implementer(IBlobService, IBlobFetcher)
+@implementer(IBlobService, IBlobFetcher, IBlobAdopter)
 @attrs.define(eq=False)
 class ProxyBlobs:
     """Blobs that are stored, being filled, or at the upstream."""
@@ -168,13 +170,8 @@ class ProxyBlobs:
 
     @deferred
     async def adopt(self, descriptor: Descriptor) -> None:
-        """Link stored content, and record a use."""
-        key = self._key(descriptor.digest)
-        # The ledger comes first: expiry could delete content that it lacks.
-        self._cache.usage.add(
-            Entry(key, descriptor.size or 0, self._cache.clock.seconds())
-        )
-        self._cache.rights.record(key)
+        """Link stored content, and record a use; see :class:`IBlobAdopter`."""
+        key = self._record(descriptor)
         local = cast(IBlobIngester, self._local)
         # If the disk refuses the link, the entry stays: content that nobody links has
         # to be counted, and goes by it.
@@ -182,6 +179,33 @@ class ProxyBlobs:
         if not isinstance(linked, Descriptor):
             self._cache.usage.forget(key)
             await linked.cancel()
+
+    @deferred
+    async def commit(self, writer: IBlobWriter, descriptor: Descriptor) -> None:
+        """Make what was written a blob; see :class:`IBlobAdopter`."""
+        key = self._record(descriptor)
+        try:
+            await writer.commit(provisional=descriptor)
+        except RegistryError:
+            # It may be here by another way.
+            if not await self._is_stored(descriptor.digest):
+                self._cache.usage.forget(key)
+            raise
+
+    def _record(self, descriptor: Descriptor) -> EntryKey:
+        """Record a use, before the link: expiry could delete what it knows not."""
+        key, now = self._key(descriptor.digest), self._cache.clock.seconds()
+        self._cache.usage.add(Entry(key, descriptor.size or 0, now))
+        self._cache.rights.record(key)
+        return key
+
+    @deferred
+    async def _is_stored(self, digest: Digest) -> bool:
+        try:
+            await self._local.stat(digest=digest)
+        except BlobUnknown:
+            return False
+        return True
 
     @deferred
     async def _stat_elsewhere(self, digest: Digest) -> Descriptor:

@@ -13,6 +13,7 @@ from txregistry.interfaces.manifests import IManifestService, IManifestStore
 from txregistry.interfaces.observe import Count
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import ITagStore
+from txregistry.interfaces.transfers import IManifestAdopter
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.outage import is_outage
 from txregistry.spec.digest import Digest
@@ -21,7 +22,7 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName
 
 
-@implementer(IManifestService)
+@implementer(IManifestService, IManifestAdopter)
 @attrs.define(eq=False)
 class ProxyManifests:
     """Manifests that are stored, or fetched by digest."""
@@ -102,14 +103,22 @@ class ProxyManifests:
             the same.
         """
         self._cache.meter.count(Count.PULLED_BYTES, "manifest", len(manifest.content))
-        self._record(manifest)
         try:
-            await self._local.put(manifest=manifest)
+            await self.adopt(manifest)
         except DriverError as error:
-            self._cache.usage.forget(self._key(manifest.digest))
             self._cache.pass_over("manifest", error)
             return False
         return True
+
+    @deferred
+    async def adopt(self, manifest: Manifest) -> None:
+        """Store a manifest, and record a use; see :class:`IManifestAdopter`."""
+        self._record(manifest)
+        try:
+            await self._local.put(manifest=manifest)
+        except DriverError:
+            self._cache.usage.forget(self._key(manifest.digest))
+            raise
 
     @deferred
     async def _link(self, digest: Digest) -> Manifest | None:

@@ -23,6 +23,7 @@ from txregistry.interfaces.tags import (
     Tags,
     TagTimes,
 )
+from txregistry.interfaces.transfers import ITagAdopter
 from txregistry.proxy.context import CacheContext
 from txregistry.proxy.outage import is_answer
 from txregistry.proxy.tag_answers import SeenTag, remember_answer
@@ -34,7 +35,7 @@ from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
 
-@implementer(IConfirmedTags, ITagFallback)
+@implementer(IConfirmedTags, ITagFallback, ITagAdopter)
 @attrs.define(eq=False)
 class ProxyTags:
     """Tags of the upstream, cached by the policy for tags."""
@@ -99,6 +100,17 @@ class ProxyTags:
                 await self._delete(tag)
             raise
         return await self._record_answer(tag, answer)
+
+    @deferred
+    async def adopt(self, tag: Tag, descriptor: Descriptor) -> None:
+        """Let a tag stand for a stored manifest; see :class:`ITagAdopter`."""
+        self._remote.forget_missing(tag=tag)
+        key, now = self._key(tag), self._cache.clock.seconds()
+        self._cache.pending.discard(self._name, tag)
+        self._cache.usage.add(Entry(key, 0, now))
+        await self._local.tag(tag=tag, descriptor=descriptor)
+        self._cache.confirm_tag(key, descriptor.digest)
+        self._remember(tag, SeenTag(descriptor, now))
 
     @deferred
     async def _at_once(self, tag: Tag, seen: SeenTag, now: float) -> Descriptor | None:

@@ -48,10 +48,15 @@ class ImageName:
         except DigestInvalid as error:
             raise ValueError(f"{text!r}: {digest!r} is no digest") from error
 
-    def __str__(self) -> str:
+    @property
+    def reference(self) -> str:
+        """Return what stands after the repository."""
         tag = "" if self.tag is None else f":{self.tag}"
         digest = "" if self.digest is None else f"@{self.digest}"
-        return f"{self.repository}{tag}{digest}"
+        return f"{tag}{digest}"
+
+    def __str__(self) -> str:
+        return f"{self.repository}{self.reference}"
 
 
 def find_repository(text: str, upstreams: UpstreamTable) -> RepositoryName:

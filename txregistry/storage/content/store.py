@@ -15,7 +15,12 @@ from txregistry.flow.context import in_context
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.keyed_locks import KeyedLocks
-from txregistry.interfaces.blobs import IBlobReader, IContent, ILinkIndex
+from txregistry.interfaces.blobs import (
+    IBlobProvider,
+    IBlobReader,
+    IContent,
+    ILinkIndex,
+)
 from txregistry.interfaces.driver import (
     DriverError,
     IStorageDriver,
@@ -95,7 +100,7 @@ class Seen:
     is_verified: bool
 
 
-@implementer(IContent)
+@implementer(IContent, IBlobProvider)
 @attrs.define(eq=False)
 class Content:
     """Content by digest on a driver.

@@ -90,6 +90,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "tracing": (BELOW, CORE | {"opentelemetry"}),
     "config": ({"spec"}, PURE),
     "adopt": ({"spec", "config", "storage/tree"}, PURE),
+    "ocilayout": ({"spec"}, PURE),
 }
 
 #: Runs what others have put together.

@@ -23,6 +23,7 @@ class MainTests(SynchronousTestCase):
         expected = {"adopt", "config", "garbage-collect", "health", "reload", "verify"}
         expected |= {"offline", "pin", "status", "unpin"}
         expected |= {"client-config", "explain", "purge", "ready", "refresh", "warm"}
+        expected |= {"export", "import"}
         context = Context(main)
         self.assertEqual(set(main.list_commands(context)), expected)
         for name in expected:

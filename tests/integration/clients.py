@@ -54,8 +54,8 @@ class Client:
         prefix = f"{type(self).__name__[:2].lower()}-"
         self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=case.directory))
 
-    def image(self, name: str) -> str:
-        return f"{self.door.host}/{name}:1"
+    def image(self, name: str, tag: str = "1") -> str:
+        return f"{self.door.host}/{name}:{tag}"
 
     def fresh(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.path))
@@ -79,12 +79,12 @@ class Skopeo(Client):
         source = f"docker://{self.image(name)}"
         return await self._copy(source, other, *self.door.flags("src-"), *options)
 
-    async def pull(self, name: str, *options: str) -> str:
+    async def pull(self, name: str, *options: str, tag: str = "1") -> str:
         """Pull and check every blob; give the digest of the manifest on top."""
         path = self.fresh()
         await run(
             *(which("skopeo"), "copy", *self.door.flags("src-"), *options),
-            *(f"docker://{self.image(name)}", f"dir:{path}"),
+            *(f"docker://{self.image(name, tag)}", f"dir:{path}"),
         )
         for file in path.iterdir():
             if len(file.name) == 64:

@@ -13,7 +13,15 @@ from twisted.internet import reactor
 from twisted.web.client import Agent
 from twisted.web.server import Site
 
-from tests.integration.clients import Client, Containerd, Door, Podman, Skopeo, exists
+from tests.integration.clients import (
+    Client,
+    Containerd,
+    Door,
+    Podman,
+    Skopeo,
+    digest_of,
+    exists,
+)
 from tests.integration.images import Layout
 from tests.integration.passwords import write_htpasswd
 from tests.integration.support import (
@@ -160,6 +168,79 @@ class UpstreamsTests(IntegrationCase):
         self.assertIn("not here", await self.fails("explain", names[2]))
         self.assertIn("corp", await self.fails("refresh", names[2]))
 
+    async def test_memory_stick(self) -> None:
+        """What one cache has is carried to another one that no link leads to."""
+        require("skopeo")
+        self.make_images()
+        await self.start_upstreams()
+        await self.start_cache()
+        self.config = str(self.directory / "cache.yml")
+        stick, tar = self.directory / "stick", self.directory / "more.tar"
+        names = [f"{PATHS[key]}:1" for key in HOSTS]
+        self.assertIn("not here", await self.fails("export", names[0], str(stick)))
+        self.assertFalse(stick.exists())
+        await self.tell("warm", *names)
+        written = json.loads(await self.tell("export", "--json", *names, str(stick)))
+        self.assertEqual([item["written"] for item in written["images"]], [4, 3, 3])
+        await self.check_layout(stick, names[1])
+        for process in self.running.values():
+            await process.end()
+        home, away = self.config, await self.start_cache("away")
+        self.config = str(self.directory / "away.yml")
+        taken = json.loads(await self.tell("import", "--json", str(stick)))
+        self.assertEqual([item["sent"] for item in taken["images"]], [3, 2, 2])
+        skopeo = Skopeo(self, Door(away.host))
+        for key, digest in self.digests.items():
+            self.assertEqual(await skopeo.pull(PATHS[key]), digest)
+        self.assertIn("ready", await self.tell("ready", *names))
+        # A second image with a layer that is there already.
+        had = self.directory / "had"
+        had.write_text(await self.tell("export", "--list", *names))
+        self.config = home
+        digest = await self.push_second()
+        await self.tell("warm", f"{NAME}:2")
+        second = ("export", "--json", "--have", str(had), f"{NAME}:2", str(tar))
+        (written,) = json.loads(await self.tell(*second))["images"]
+        self.assertEqual((written["written"], written["there"]), (3, 1))
+        self.config = str(self.directory / "away.yml")
+        self.assertIn("4 parts, 2 sent", await self.tell("import", str(tar)))
+        self.assertEqual(await skopeo.pull(NAME, tag="2"), digest)
+        self.assertIn("0 sent", await self.tell("import", str(tar)))
+        await self.carry_into_registry(stick, tar)
+
+    async def check_layout(self, stick: Path, name: str) -> None:
+        """Read it as others do."""
+        copied = self.directory / "copied"
+        await run(
+            *(which("skopeo"), "copy", f"oci:{stick}:{name}", f"dir:{copied}"),
+        )
+        self.assertEqual(
+            digest_of((copied / "manifest.json").read_bytes()), self.digests["token"]
+        )
+
+    async def push_second(self) -> str:
+        """Give the open upstream a second image."""
+        image = self.layout.image("amd64", self.shared, 300_000)
+        digest = self.layout.tag("second", image, index=False)
+        await self.start_upstream("open")
+        await run(
+            *(which("skopeo"), "copy", "--dest-tls-verify=false"),
+            f"oci:{self.layout.path}:second",
+            f"docker://127.0.0.1:{self.ports['open']}/{NAME}:2",
+        )
+        return digest
+
+    async def carry_into_registry(self, stick: Path, tar: Path) -> None:
+        """A registry takes whole layouts, by whatever name, and no part of one."""
+        registry = await self.daemon("plain")
+        self.config = str(self.directory / "plain.yml")
+        said = await self.fails("import", str(tar))
+        self.assertIn("neither in the layout nor here", said)
+        name = f"{PATHS['corp']}:1"
+        await self.tell("import", "--name", "team/app:7", str(stick), name)
+        skopeo = Skopeo(self, Door(registry.host))
+        self.assertEqual(await skopeo.pull("team/app", tag="7"), self.digests["corp"])
+
     async def tell(self, *words: str) -> str:
         return await output(COMMAND, words[0], "-c", self.config, *words[1:])
 
@@ -248,12 +329,13 @@ class UpstreamsTests(IntegrationCase):
         )
         await registry.process.end()
 
-    async def start_cache(self) -> Registry:
+    async def start_cache(self, name: str = "cache") -> Registry:
         login = {"username": "robot", "password": "s3cret"}
         url = f"http://127.0.0.1:{self.ports['token']}"
         corp = f"https://127.0.0.1:{self.ports['corp']}/base"
         return await self.cache(
             f"http://127.0.0.1:{self.ports['open']}",
+            name,
             tagttl="0s",
             hosts=["docker.io"],
             upstreams={

@@ -3,7 +3,8 @@
 A client sends ``{"command": "collect", "options": {…}}``; the reply is any number of
 ``{"progress": {…}}`` and ``{"alive": true}``, and then ``{"report": {…}}`` or
 ``{"error": "…"}``. Meanwhile the client may send ``{"command": "stop"}``: the command
-ends early, with a report of what was done if it has one.
+ends early, with a report of what was done if it has one. Some commands give or take
+content as well: Note [Bytes between lines] in :mod:`txregistry.admin.content`.
 """
 
 from __future__ import annotations
@@ -28,10 +29,18 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.admin.commands import Command, CommandRefused
+from txregistry.admin.commands import CommandRefused
+from txregistry.admin.content import (
+    AnyCommand,
+    GivingCommand,
+    IncomingContent,
+    TakingCommand,
+    WatchedConsumer,
+)
 from txregistry.admin.requester import peer
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
+from txregistry.interfaces.files import IFileReader
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
@@ -53,8 +62,9 @@ class ControlProtocol(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_QUESTION
 
-    def __init__(self, commands: Mapping[str, Command], clock: IReactorTime) -> None:
+    def __init__(self, commands: Mapping[str, AnyCommand], clock: IReactorTime) -> None:
         self._commands, self._clock = commands, clock
+        self._incoming: IncomingContent | None = None
         self._limit: IDelayedCall | None = None
         self._alive: IDelayedCall | None = None
         self._answering: Deferred[None] | None = None
@@ -78,6 +88,13 @@ class ControlProtocol(LineOnlyReceiver):
         """Stop progress for good."""
         self._is_read = False
 
+    def dataReceived(self, data: bytes) -> None:
+        """Take content that was asked for, and lines otherwise."""
+        if self._incoming is not None:
+            data = self._incoming.received(data)
+        if data:
+            super().dataReceived(data)
+
     def lineReceived(self, line: bytes) -> None:
         """Take the question, or the wish to stop; ignore further questions."""
         if self._answering is None:
@@ -96,6 +113,8 @@ class ControlProtocol(LineOnlyReceiver):
         """Stop the command: the client has left."""
         self._asked()
         self._hide_life()
+        if self._incoming is not None:
+            self._incoming.lost()
         if self._answering is not None:
             self._answering.cancel()
 
@@ -116,6 +135,9 @@ class ControlProtocol(LineOnlyReceiver):
 
     def _give_up(self) -> None:
         self._limit = None
+        self._cut()
+
+    def _cut(self) -> None:
         cast(ITCPTransport, self.transport).abortConnection()
 
     @background("control")
@@ -123,7 +145,7 @@ class ControlProtocol(LineOnlyReceiver):
     async def _answer(self, line: bytes) -> None:
         try:
             command, options = self._read(line)
-            report = await command.run(peer(self.transport), options, self._tell)
+            report = await self._run(command, options)
         except CancelledError:
             self._say({"error": "stopped"})
         except CommandRefused as error:
@@ -138,7 +160,44 @@ class ControlProtocol(LineOnlyReceiver):
         cast(IConsumer, self.transport).unregisterProducer()
         cast(ITransport, self.transport).loseConnection()
 
-    def _read(self, line: bytes) -> tuple[Command, Mapping[str, Any]]:
+    def _run(
+        self, command: AnyCommand, options: Mapping[str, Any]
+    ) -> Deferred[dict[str, Any]]:
+        who = peer(self.transport)
+        if isinstance(command, GivingCommand):
+            return self._give(command.open(who, options))
+        if isinstance(command, TakingCommand):
+            size = command.size_of(options)
+            self._incoming = IncomingContent(
+                size,
+                lambda: self._say({"send": size}),
+                cast(IPushProducer, self.transport),
+                self._clock,
+                self._cut,
+            )
+            return command.take(who, options, self._incoming)
+        return command.run(who, options, self._tell)
+
+    @deferred
+    async def _give(self, opening: Deferred[IFileReader]) -> dict[str, Any]:
+        """Send content; a connection is cut if not all of it can be sent."""
+        reader = await opening
+        transport = cast(IConsumer, self.transport)
+        try:
+            self._hide_life()
+            self._say({"content": reader.size})
+            transport.unregisterProducer()
+            watched = WatchedConsumer(transport, self._clock, self._cut)
+            await reader.read(consumer=watched)
+        except BaseException:
+            self._cut()
+            raise
+        finally:
+            reader.close()
+            transport.registerProducer(self, True)
+        return {}
+
+    def _read(self, line: bytes) -> tuple[AnyCommand, Mapping[str, Any]]:
         question = _question(line)
         name, options = question.get("command"), question.get("options") or {}
         if not isinstance(name, str) or name not in self._commands:
@@ -180,7 +239,7 @@ class ControlFactory(Factory):
     :param commands: by name.
     """
 
-    _commands: Mapping[str, Command]
+    _commands: Mapping[str, AnyCommand]
     _clock: IReactorTime
     noisy = False
 

@@ -22,17 +22,26 @@ from txregistry.interfaces.images import (
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.platforms import WantedPlatform
 
+#: Gives an image as clients name it, or raises ``ImagesRefused``.
+Named = Callable[[str], ImageName]
 
-def _images(images: IImages, options: Mapping[str, Any]) -> list[ImageName]:
-    """Read ``images``: names as clients have them."""
+
+def read_images(named: Named, options: Mapping[str, Any]) -> list[ImageName]:
+    """Read ``images``: names as clients have them.
+
+    :raise CommandRefused: one names none.
+    """
     try:
-        return [images.named(text) for text in _texts(options, "images")]
+        return [named(text) for text in _texts(options, "images")]
     except ImagesRefused as error:
         raise CommandRefused(str(error)) from error
 
 
-def _platforms(options: Mapping[str, Any]) -> list[WantedPlatform]:
-    """Read ``platforms``."""
+def read_platforms(options: Mapping[str, Any]) -> list[WantedPlatform]:
+    """Read ``platforms``.
+
+    :raise CommandRefused: one is malformed.
+    """
     try:
         return [WantedPlatform.parse(text) for text in _texts(options, "platforms")]
     except ValueError as error:
@@ -75,7 +84,10 @@ class WarmCommand:
         def progress(made: WarmProgress) -> None:
             tell(as_values(made))
 
-        wanted, platforms = _images(self._images, options), _platforms(options)
+        wanted, platforms = (
+            read_images(self._images.named, options),
+            read_platforms(options),
+        )
         reports = []
         for image in wanted:
             report = await self._images.warm(
@@ -96,7 +108,7 @@ class ExplainCommand:
         self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Explain."""
-        wanted = _images(self._images, options)
+        wanted = read_images(self._images.named, options)
         return {"images": [await self._explain(image) for image in wanted]}
 
     @deferred
@@ -115,7 +127,10 @@ class ReadyCommand:
         self, who: Requester, options: Mapping[str, Any], tell: Tell
     ) -> dict[str, Any]:
         """Look; an image that lacks nothing has an empty ``lacks``."""
-        wanted, platforms = _images(self._images, options), _platforms(options)
+        wanted, platforms = (
+            read_images(self._images.named, options),
+            read_platforms(options),
+        )
         found = []
         for image in wanted:
             lacks = await self._images.lacks(image=image, platforms=platforms)
@@ -135,7 +150,7 @@ class RefreshCommand:
     ) -> dict[str, Any]:
         """Refresh; the report has what is here of each."""
         reports = []
-        for image in _images(self._images, options):
+        for image in read_images(self._images.named, options):
             try:
                 reports.append(as_values(await self._images.refresh(image=image)))
             except ImagesRefused as error:
@@ -173,7 +188,7 @@ class PurgeCommand:
     ) -> Mapping[str, Callable[[], Deferred[PurgedImages]]]:
         images = self._images
         found: dict[str, Callable[[], Deferred[PurgedImages]]] = {}
-        for image in _images(images, options):
+        for image in read_images(images.named, options):
             found[str(image)] = partial(images.purge, image=image)
         try:
             for text in _texts(options, "repositories"):

@@ -24,6 +24,7 @@ from txregistry.admin.commands import (
     StatusCommand,
     VerifyCommand,
 )
+from txregistry.admin.content import AnyCommand
 from txregistry.admin.control import ControlFactory
 from txregistry.admin.images import (
     ExplainCommand,
@@ -33,6 +34,7 @@ from txregistry.admin.images import (
     RefreshCommand,
     WarmCommand,
 )
+from txregistry.admin.transfers import transfer_commands
 from txregistry.assembly.audit import (
     AuditedCollector,
     AuditedPins,
@@ -43,6 +45,7 @@ from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import control_socket, own_path
 from txregistry.assembly.settings import api_settings, channel_limits, offers_http2
 from txregistry.assembly.storage import LocalRegistry
+from txregistry.assembly.transfers import Transfers
 from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (
     LinkedEndpoint,
@@ -110,6 +113,7 @@ class Backend:
     :ivar deliveries: counts of notifications, for the debug listener.
     :ivar room: on the disk of a cache, for the control socket; ``None`` of a registry.
     :ivar pins: images that are kept there.
+    :ivar transfers: carries images out and in, for the control socket.
     :ivar uploads: counts unfinished uploads.
     :ivar scrubber: verifies what is stored, for the control socket.
     :ivar images: those of a cache, likewise; ``None`` for a registry.
@@ -129,6 +133,7 @@ class Backend:
     scrubber: IScrubber
     room: IEvictionPlan | None
     pins: IPinList
+    transfers: Transfers
     uploads: UploadCounts = attrs.field(factory=UploadCounts)
     images: IImages | None = None
     offline: IOfflineSwitch | None = None
@@ -215,7 +220,7 @@ def _control(
 
 def _commands(
     context: Context, backend: Backend, reloader: IReloader
-) -> dict[str, Command]:
+) -> dict[str, AnyCommand]:
     audit, proxy = context.audit, context.config.proxy
     # A cache need not have what it links: it is fetched when it is asked for.
     has_own = proxy.has_own
@@ -236,12 +241,16 @@ def _commands(
         return AuditedPins(backend.pins, audit, who)
 
     well = diagnosis(backend)
-    commands: dict[str, Command] = {
+    commands: dict[str, AnyCommand] = {
         "health": HealthCommand(well.problems, well.notes),
         "reload": ReloadCommand(reloader),
         "verify": VerifyCommand(scrubber, looks_at_links=has_own),
     }
     commands |= _image_commands(backend.images, audit)
+    carried = backend.transfers
+    commands |= transfer_commands(
+        carried.named, carried.exporter, carried.importer, audit
+    )
     if has_own:
         commands["collect"] = CollectCommand(collector)
     if backend.offline is not None:

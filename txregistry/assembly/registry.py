@@ -26,6 +26,7 @@ from txregistry.assembly.reload import Renewable, Running
 from txregistry.assembly.scrub import build_scrub
 from txregistry.assembly.settings import make_secret, purge_plan
 from txregistry.assembly.storage import LocalRegistry, StorageParts, build_storage
+from txregistry.assembly.transfers import build_transfers
 from txregistry.assembly.upstreams import upstream_table
 from txregistry.config.model import Log
 from txregistry.daemon.databases import Index, Ledger
@@ -108,6 +109,7 @@ def build_registry(
         scrub,
         room,
         pins.listed,
+        build_transfers(config, local, cache, room),
         images=_images(context, storage, cache, expiry, answers),
         # A registry tells every client what is stored: there is nothing to explain.
         answers=None if cache is None else answers,

@@ -267,6 +267,7 @@ class Running:
             references = section.events.includereferences
             settings = settings_of_endpoints(config)
             parts.notifier.renew(settings, references, section.queuelimit)
+        parts.backend.transfers.follow(config)
         parts.registry.drain_seconds = config.http.draintimeout
 
     def _begin_cache(self, context: Context, made: NextCache | None) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
@@ -71,6 +73,47 @@ def named_images(images: Sequence[str], lists: Iterable[TextIO]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+class RunningDaemon:
+    """A daemon that does commands, one connection for each.
+
+    :param path: of its control socket; empty if it has none.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    @contextmanager
+    def connected(self) -> Iterator[socket.socket]:
+        """Connect to it.
+
+        :raise DaemonFailed: it cannot be asked.
+        """
+        connection = connect(self._path)
+        if connection is None:
+            where = f"nobody listens at {self._path}" if self._path else _NO_SOCKET
+            raise DaemonFailed(f"no daemon answers: {where}")
+        with connection:
+            yield connection
+
+    def ask(
+        self,
+        command: str,
+        options: Mapping[str, Any],
+        tell: TellMade = lambda made: None,
+    ) -> dict[str, Any]:
+        """Have it do a command; give its report.
+
+        :raise DaemonFailed: it does not do it.
+        """
+        with self.connected() as connection:
+            return ask(connection, command, options, tell)
+
+
+def daemon_of(file: str | None, as_json: bool) -> RunningDaemon:
+    """Give the daemon of a configuration; ends as :func:`config_of`."""
+    return RunningDaemon(own_path(config_of(file, as_json), "control.sock", ""))
+
+
 def asked(
     file: str | None,
     command: str,
@@ -82,14 +125,8 @@ def asked(
 
     Ends with the status of the failure, and says why, if it does not do it.
     """
-    path = own_path(config_of(file, as_json), "control.sock", "")
     try:
-        connection = connect(path)
-        if connection is None:
-            where = f"nobody listens at {path}" if path else _NO_SOCKET
-            fail(f"no daemon answers: {where}", as_json)
-        with connection:
-            return ask(connection, command, options, tell)
+        return daemon_of(file, as_json).ask(command, options, tell)
     except DaemonFailed as error:
         fail(str(error), as_json, error.status)
 

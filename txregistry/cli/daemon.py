@@ -8,8 +8,8 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
 
 from txregistry.cli.exits import NOT_PERMITTED, CommandFailed
 
@@ -81,15 +81,9 @@ def ask(
 
     :raise DaemonFailed: the command failed.
     """
-    for answer in _answers(connection, {"command": command, "options": options}):
-        if "error" in answer:
-            raise DaemonFailed(str(answer["error"]))
-        if "report" in answer:
-            report: dict[str, Any] = answer["report"]
-            return report
-        if "progress" in answer:
-            tell(answer["progress"])
-    raise DaemonFailed(_ENDED)
+    with _asked(connection, command, options) as lines, _listening(connection):
+        report: dict[str, Any] = _awaited(lines, "report", tell)
+        return report
 
 
 def stop(connection: socket.socket) -> None:
@@ -98,18 +92,116 @@ def stop(connection: socket.socket) -> None:
         connection.sendall(b'{"command": "stop"}\n')
 
 
-def _answers(
-    connection: socket.socket, question: Mapping[str, Any]
-) -> Iterator[Mapping[str, Any]]:
+class GivenContent:
+    """Content that the daemon gives.
+
+    :ivar size: in bytes.
+    """
+
+    def __init__(self, connection: socket.socket, lines: BinaryIO, size: int) -> None:
+        self._connection, self._lines = connection, lines
+        self.size = self._left = size
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to so many bytes; none at the end.
+
+        :raise DaemonFailed: it ends early.
+        """
+        wanted = self._left if size < 0 else min(size, self._left)
+        with _listening(self._connection):
+            data = self._lines.read(wanted)
+        if len(data) < wanted:
+            raise DaemonFailed(_ENDED)
+        self._left -= len(data)
+        return data
+
+
+@contextmanager
+def receive(
+    connection: socket.socket, command: str, options: Mapping[str, Any]
+) -> Iterator[GivenContent]:
+    """Run a command that gives content, all of which is to be read.
+
+    :raise DaemonFailed: the command failed.
+    """
+    with _asked(connection, command, options) as lines:
+        with _listening(connection):
+            size = int(_awaited(lines, "content"))
+        yield GivenContent(connection, lines, size)
+        with _listening(connection):
+            _awaited(lines, "report")
+
+
+def send(
+    connection: socket.socket,
+    command: str,
+    options: Mapping[str, Any],
+    pieces: Iterator[bytes],
+) -> dict[str, Any]:
+    """Run a command that takes content; return its report.
+
+    :param pieces: are read when the daemon wants them.
+    :raise DaemonFailed: the command failed.
+    """
+    with _asked(connection, command, options) as lines:
+        with _listening(connection):
+            _awaited(lines, "send")
+        for piece in pieces:
+            if not _sent(connection, piece):
+                break  # it has said why
+        with _listening(connection):
+            report: dict[str, Any] = _awaited(lines, "report")
+            return report
+
+
+def _sent(connection: socket.socket, piece: bytes) -> bool:
+    """Send a piece; return false if the daemon does not take it."""
     try:
+        connection.sendall(piece)
+    except TimeoutError as error:
+        raise DaemonFailed(_silent(PATIENCE)) from error
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _asked(
+    connection: socket.socket, command: str, options: Mapping[str, Any]
+) -> Iterator[BinaryIO]:
+    """Ask; give the lines of the answer."""
+    question = {"command": command, "options": options}
+    with _listening(connection):
         connection.sendall(json.dumps(question).encode("utf-8") + b"\n")
-        with connection.makefile("rb") as lines:
-            yield from map(_read, lines)
+    with connection.makefile("rb") as lines:
+        yield lines
+
+
+@contextmanager
+def _listening(connection: socket.socket) -> Iterator[None]:
+    """Say what has become of a daemon that does not answer."""
+    try:
+        yield
     except TimeoutError as error:
         raise DaemonFailed(_silent(connection.gettimeout() or 0.0)) from error
     except OSError as error:
         # A killed daemon resets the connection.
         raise DaemonFailed(_ENDED) from error
+
+
+def _awaited(lines: BinaryIO, key: str, tell: TellMade = lambda made: None) -> Any:
+    """Read answers until the one with a key; return what it has.
+
+    :raise DaemonFailed: the command failed.
+    """
+    for answer in map(_read, lines):
+        if "error" in answer:
+            raise DaemonFailed(str(answer["error"]))
+        if key in answer:
+            return answer[key]
+        if "progress" in answer:
+            tell(answer["progress"])
+    raise DaemonFailed(_ENDED)
 
 
 def _read(line: bytes) -> Mapping[str, Any]:

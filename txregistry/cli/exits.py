@@ -39,6 +39,7 @@ STATUSES: Mapping[int, Mapping[str, str]] = {
         "config explain": "There is no such key.",
         "config check": "There are problems.",
         "explain": "It failed, or an image is not here.",
+        "import": "It failed, or some image could not be taken in.",
         "ready": "It failed, or a pull would.",
         "warm": "It failed, or some of it could not be fetched.",
         "verify": "Something is damaged or missing.",

@@ -70,14 +70,14 @@ class Importer:
     :param namespace: gives that of the cache, which a reload changes; of a registry
         the local one.
     :param local: what is stored.
-    :param room: on the disk.
+    :param room: on the disk of a cache; ``None`` for a registry.
     :ivar refusal: why nothing is taken; empty if something is.
     """
 
     _namespace: Callable[[], INamespace]
     _local: INamespace
     _content: IContent
-    _room: IRoom
+    _room: IRoom | None
     refusal: str = ""
 
     @deferred
@@ -96,6 +96,9 @@ class Importer:
         """Store and link a blob; see :class:`IImageImporter`."""
         with _explained(image):
             place = await self._place(image.repository)
+            if self._room is None:
+                await _store_blob(place, blob, body, _count_nothing)
+                return
             room = await self._room.reserve(digest=blob.digest, size=blob.size or 0)
             try:
                 await _store_blob(place, blob, body, lambda size: room.wrote(size=size))
@@ -172,6 +175,10 @@ class Importer:
             return True
         await linked.cancel()
         return False
+
+
+def _count_nothing(size: int) -> None:
+    """Leave written bytes uncounted."""
 
 
 @deferred

@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench bench-s3 soak long versions docs format clean \
-	deb deb-test adopt-test swift-test cephfs-test image image-test
+	deb deb-test adopt-test swift-test cephfs-test drill image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -49,6 +49,7 @@ bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/push.py
 	$(BIN)/python bench/names.py
 	$(BIN)/python bench/processes.py
+	$(BIN)/python bench/ledger.py 100000
 
 # On an object store, a minute or two: Ceph and redis are installed, with all peers.
 bench-s3: $(VENV)/peers $(VENV)/tools
@@ -72,6 +73,12 @@ swift-test: $(VENV)/peers $(VENV)/tools
 		python3-swift memcached
 	TXREGISTRY_INTEGRATION=1 TXREGISTRY_SWIFT=1 $(BIN)/python -m twisted.trial \
 		--temp-directory=_trial_temp/swift tests.integration.test_swift
+
+# A cache of 200 MiB, and clients that pull more than a gigabyte of the two and a half there are,
+# on a disk that others fill: needs root, 4 GiB of memory and some minutes.
+drill: $(VENV)/peers $(VENV)/tools
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_DRILL=5 $(BIN)/python -m twisted.trial \
+		--temp-directory=_trial_temp/drill tests.integration.test_room
 
 # Several processes on CephFS, each at a client of its own; mounted for the tests alone, which
 # needs root and /dev/fuse.

@@ -32,7 +32,7 @@ class RegistryTests(SynchronousTestCase):
         self.assertEqual(image.repository.text, "ghcr.io/org/app")
         plan = self.house.settle(self.made.exporter.plan(image, (), is_partial=True))
         self.assertEqual((plan.image, plan.full_name), ("ghcr.io/org/app:v1", ""))
-        self.assertRaises(ImagesRefused, self.made.named, "h:5000/a")
+        self.assertRaises(ImagesRefused, self.made.named, "org/APP")
 
     def test_read_only(self) -> None:
         """A reload decides whether it takes anything."""

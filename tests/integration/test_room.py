@@ -22,14 +22,17 @@ from txregistry.testing.upstream import FakeUpstream
 
 MIB = 1024 * 1024
 
+#: How many times as large everything is; ``make drill`` says so.
+SCALE = int(os.environ.get("TXREGISTRY_DRILL") or 1)
+
 #: Of the file system, of the cache, and what stays free.
-DISK, CAP, FREE = 112 * MIB, 40 * MIB, 16 * MIB
+DISK, CAP, FREE = 112 * MIB * SCALE, 40 * MIB * SCALE, 16 * MIB * SCALE
+
+#: Sizes of blobs, and how many there are.
+SMALLEST, LARGEST, BLOBS = MIB * SCALE, 4 * MIB * SCALE, 40 * SCALE
 
 #: Links and the last pages of files, and one blob whose last reader is leaving.
-MORE = MIB + 4 * MIB
-
-#: Sizes of blobs.
-SMALLEST, LARGEST = MIB, 4 * MIB
+MORE = MIB + LARGEST
 
 CLIENTS, PULLS = 8, tries(12)
 
@@ -44,7 +47,7 @@ def described(content: bytes, kind: str) -> dict[str, Any]:
 class RoomTests(IntegrationCase):
     """Random pulls, readers that are slow, pins, and ballast that comes and goes."""
 
-    timeout = tries(120)
+    timeout = tries(120) * SCALE
 
     async def mount(self) -> Path:
         """Mount a small file system."""
@@ -64,7 +67,7 @@ class RoomTests(IntegrationCase):
         self.blobs = {
             str(upstream.add_blob("lib/a", content)): content
             for content in (
-                os.urandom(chance.randrange(SMALLEST, LARGEST)) for _ in range(40)
+                os.urandom(chance.randrange(SMALLEST, LARGEST)) for _ in range(BLOBS)
             )
         }
         self.layers = [os.urandom(2 * MIB) for _ in range(2)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from txregistry.cli.blobbars import BlobBars
 from txregistry.ocilayout.layout import ByteSource
 from txregistry.spec.digest import Digest
 
@@ -23,25 +23,8 @@ class ShownSource:
         return data
 
 
-class TransferBars:
+class TransferBars(BlobBars):
     """Shows one bar at a time."""
-
-    def __init__(self, hidden: bool) -> None:
-        self._progress: Any = None
-        if not hidden:
-            # rich is imported for whoever sees it.
-            from txregistry.cli.bars import blob_bars
-
-            self._progress = blob_bars()
-
-    def __enter__(self) -> TransferBars:
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
     @contextmanager
     def shown(

@@ -17,6 +17,7 @@ from txregistry.cli.asking import (
     named_images,
     platform_option,
 )
+from txregistry.cli.blobbars import BlobBars
 from txregistry.cli.exits import FAILED, epilog
 from txregistry.cli.options import as_json_option
 
@@ -68,26 +69,12 @@ def warm_lines(image: Mapping[str, Any]) -> Iterator[str]:
         yield f", {len(image['failures'])} failed"
 
 
-class _Bars:
+class _Bars(BlobBars):
     """A bar for each blob that is being fetched, if there is a terminal."""
 
     def __init__(self, hidden: bool) -> None:
-        self._progress: Any = None
+        super().__init__(hidden)
         self._tasks: dict[str, Any] = {}
-        if not hidden:
-            # rich is imported for whoever sees it.
-            from txregistry.cli.bars import blob_bars
-
-            self._progress = blob_bars()
-
-    def __enter__(self) -> _Bars:
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
 
     def tell(self, made: Mapping[str, Any]) -> None:
         """Show how far a blob has come; one that is here is shown no more."""

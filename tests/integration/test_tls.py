@@ -60,6 +60,7 @@ class TlsCase(IntegrationCase):
         http = {
             "addr": f"127.0.0.1:{port}",
             "debug": {"addr": f"127.0.0.1:{debug_port}"},
+            "http2": {"prefer": True},
             **changes.pop("http", {}),
         }
         if tls is not None:
@@ -140,7 +141,17 @@ class HealthTests(TlsCase):
 class TlsTests(TlsCase):
     """The handshake."""
 
-    async def test_http2_by_default(self) -> None:
+    async def test_http2_where_it_is_needed(self) -> None:
+        """A client that offers both is answered by HTTP/1.1, unless told otherwise."""
+        registry = await self.serve({}, http={"http2": {}})
+        _, said, body = await self.curl("--http2", self.url(registry))
+        self.assertEqual((said[:2], body), (["200", "1.1"], b"{}"))
+        context = self.context()
+        context.set_alpn_protocols(["h2"])
+        chosen = await deferToThread(_chosen, registry.port, context)
+        self.assertEqual(chosen, "h2")
+
+    async def test_http2_preferred(self) -> None:
         """A client that can is answered by HTTP/2, another by HTTP/1.1."""
         registry = await self.serve({})
         _, said, body = await self.curl("--http2", self.url(registry))
@@ -531,6 +542,13 @@ def _send_all(port: int, context: ssl.SSLContext | None, size: int) -> bytes:
             line.sendall(bytes(MIB))
             time.sleep(0.01)
         return line.recv(12)
+
+
+def _chosen(port: int, context: ssl.SSLContext) -> str | None:
+    """Give the protocol that a server chooses."""
+    plain = socket.create_connection(("127.0.0.1", port), 10)
+    with context.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+        return secured.selected_alpn_protocol()
 
 
 def _break_http2(port: int, context: ssl.SSLContext) -> bytes:

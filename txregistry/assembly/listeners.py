@@ -43,7 +43,7 @@ from txregistry.assembly.audit import (
 )
 from txregistry.assembly.context import Context
 from txregistry.assembly.ownpaths import control_socket, own_path
-from txregistry.assembly.settings import api_settings, channel_limits, offers_http2
+from txregistry.assembly.settings import api_settings, channel_limits, http2_choice
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.transfers import Transfers
 from txregistry.daemon.debug import DebugSite, LimitedFactory
@@ -182,7 +182,7 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         http.prefix,
         http.headers,
         channel_limits(context.config),
-        offers_http2(context.config),
+        http2_choice(context.config),
         http.h2c.enabled,
         TrustedProxies.parse(http.trustedproxies),
     )

@@ -23,7 +23,7 @@ from txregistry.assembly.listeners import Backend, build_serving
 from txregistry.assembly.loading import load
 from txregistry.assembly.notifications import settings_of_endpoints
 from txregistry.assembly.scrub import scrub_plan
-from txregistry.assembly.settings import offers_http2, purge_plan
+from txregistry.assembly.settings import http2_choice, purge_plan
 from txregistry.assembly.upstreams import upstream_table
 from txregistry.auth.maker import make_controller
 from txregistry.config.check import check
@@ -118,7 +118,7 @@ def _changes_kind(changes: Changes) -> bool:
 def _certificates(config: Config, changes: Changes) -> Certificates | None:
     if not config.http.tls.certificate or _waits(changes, "http.tls"):
         return None
-    return load_certificates(config.http.tls, offered_protocols(offers_http2(config)))
+    return load_certificates(config.http.tls, offered_protocols(http2_choice(config)))
 
 
 @attrs.frozen
@@ -288,7 +288,7 @@ class Running:
     def _renew_tls(self, config: Config, loaded: Certificates | None) -> list[str]:
         if loaded is None:
             return []
-        tls, protocols = config.http.tls, offered_protocols(offers_http2(config))
+        tls, protocols = config.http.tls, offered_protocols(http2_choice(config))
         changed = []
         for _, endpoint in self._parts.registry.listeners:
             if isinstance(endpoint, TlsEndpoint):

@@ -92,6 +92,10 @@ class Http2:
     """``http.http2``."""
 
     disabled: bool = setting(False, "Disable HTTP/2 over TLS.", "2.6")
+    prefer: bool = setting(
+        False,
+        "Answer clients that offer both by HTTP/2, which costs more CPU than HTTP/1.1.",
+    )
 
 
 @attrs.frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 import attrs
 from twisted.web.resource import IResource
@@ -24,7 +25,7 @@ class Serving:
     :ivar prefix: stripped from the path of every request (``http.prefix``).
     :ivar headers: set on every answer (``http.headers``), by lower-case name; one
         without values removes a default header.
-    :ivar http2: offer HTTP/2 on TLS, by ALPN.
+    :ivar http2: who is answered by HTTP/2 on TLS, by ALPN.
     :ivar cleartext_http2: accept HTTP/2 without TLS, by prior knowledge.
     :ivar proxies: whose ``Forwarded`` and ``X-Forwarded-*`` headers are believed
         (``http.trustedproxies``).
@@ -35,14 +36,31 @@ class Serving:
     prefix: bytes
     headers: Mapping[str, tuple[str, ...]]
     limits: ChannelLimits
-    http2: bool
+    http2: Http2
     cleartext_http2: bool
     proxies: TrustedProxies
 
 
-def offered_protocols(http2: bool) -> Sequence[bytes]:
+class Http2(Enum):
+    """Who is answered by HTTP/2 on TLS: nobody, who has nothing else, or who can."""
+
+    NEVER = "never"
+    NEEDED = "needed"
+    PREFERRED = "preferred"
+
+
+#: ALPN protocols, best first. Clients of a registry move a few large bodies at a time:
+#: the frames and windows of HTTP/2 cost CPU, and give them nothing.
+_PROTOCOLS = {
+    Http2.NEVER: (b"http/1.1",),
+    Http2.NEEDED: (b"http/1.1", b"h2"),
+    Http2.PREFERRED: (b"h2", b"http/1.1"),
+}
+
+
+def offered_protocols(http2: Http2) -> Sequence[bytes]:
     """Return the ALPN protocols to offer on TLS, best first."""
-    return (b"h2", b"http/1.1") if http2 else (b"http/1.1",)
+    return _PROTOCOLS[http2]
 
 
 def make_serving(
@@ -51,7 +69,7 @@ def make_serving(
     prefix: str = "",
     headers: Mapping[str, tuple[str, ...]] | None = None,
     limits: ChannelLimits | None = None,
-    http2: bool = False,
+    http2: Http2 = Http2.NEVER,
     cleartext_http2: bool = False,
     proxies: TrustedProxies | None = None,
 ) -> Serving:

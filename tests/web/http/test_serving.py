@@ -1,0 +1,34 @@
+"""The settings of a site."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txregistry.assembly.settings import http2_choice
+from txregistry.config.read import read_config
+from txregistry.web.http.serving import Http2, offered_protocols
+
+
+class Http2Tests(SynchronousTestCase):
+    """Who is answered by HTTP/2."""
+
+    def test_offered(self) -> None:
+        """The best one comes first: it is chosen where a client offers both."""
+        for http2, expected in (
+            (Http2.NEVER, (b"http/1.1",)),
+            (Http2.NEEDED, (b"http/1.1", b"h2")),
+            (Http2.PREFERRED, (b"h2", b"http/1.1")),
+        ):
+            self.assertEqual(offered_protocols(http2), expected)
+
+    def test_keys(self) -> None:
+        """It is offered with TLS, unless it is disabled, and preferred on demand."""
+        tls = {"certificate": "c.pem", "key": "k.pem"}
+        for http, expected in (
+            ({}, Http2.NEVER),
+            ({"tls": tls}, Http2.NEEDED),
+            ({"tls": tls, "http2": {"prefer": True}}, Http2.PREFERRED),
+            ({"tls": tls, "http2": {"prefer": True, "disabled": True}}, Http2.NEVER),
+        ):
+            mapping = {"version": "0.1", "storage": {"inmemory": {}}, "http": http}
+            self.assertEqual(http2_choice(read_config(mapping)[0]), expected)

@@ -333,7 +333,8 @@ class InstanceTests(SynchronousTestCase):
     def do(self, script: str, *arguments: str) -> list[str]:
         """Run a script as dpkg does; give what was asked of systemd."""
         text = (DEBIAN / f"txregistry.{script}").read_text()
-        text = text.replace("/etc/", f"{self.etc}/").replace("/run/", f"{self.run_}/")
+        # At once: the path of the place may have one of the names in it.
+        text = re.sub("/(etc|run)/", lambda found: f"{self.place}{found[0]}", text)
         path = f"{self.place}/bin:/usr/bin:/bin"
         command = ["/bin/sh", "-c", text, script, *arguments]
         subprocess.run(command, check=True, env={"PATH": path})

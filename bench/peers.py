@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ class Server:
         ours: bool,
         remote: str = "",
         start: Sequence[str] = (TWISTD,),
+        http: dict[str, Any] | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        self.name, self.port = name, free_port()
+        self.name, self.port, self.context = name, free_port(), context
         self.root = directory / name
         config: dict[str, Any] = {
             "version": "0.1",
@@ -48,7 +51,7 @@ class Server:
                 "cache": {"blobdescriptor": "inmemory"},
                 "delete": {"enabled": True},
             },
-            "http": {"addr": f"127.0.0.1:{self.port}"},
+            "http": {"addr": f"127.0.0.1:{self.port}", **(http or {})},
         }
         if remote:
             config["proxy"] = {"remoteurl": remote}
@@ -73,8 +76,12 @@ class Server:
                 time.sleep(0.05)
         raise RuntimeError(f"{self.name} does not answer")
 
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+    def connect(self) -> HTTPConnection:
+        if self.context is not None:
+            return HTTPSConnection(
+                "127.0.0.1", self.port, timeout=120, context=self.context
+            )
+        return HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str

@@ -39,7 +39,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "spec": (set(), PURE | {"re2"}),
     "interfaces": ({"spec"}, CORE),
     "private_names": (set(), set()),
-    "speed": ({"private_names"}, CORE),
+    "speed": ({"private_names"}, CORE | {"OpenSSL"}),
     # OpenSSL for connections that are not verified, of the upstream and of a store.
     "flow": ({"speed"}, CORE | {"sqlite3", "OpenSSL"}),
     "flow/redis": ({"flow", "speed", "private_names"}, CORE | {"txredisapi"}),

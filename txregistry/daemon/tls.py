@@ -24,7 +24,6 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from txregistry.config.ciphers import CIPHER_SUITES
@@ -32,6 +31,7 @@ from txregistry.config.http import Tls
 from txregistry.flow.context import background
 from txregistry.flow.watched import Stamps, file_stamps
 from txregistry.spec.pem import certificates
+from txregistry.speed.tls import TlsFactory, write_in_pieces
 
 _VERSIONS = {
     "tls1.0": TLSVersion.TLSv1_0,
@@ -89,8 +89,8 @@ class TlsEndpoint:
         return done
 
 
-class _TlsFactory(TLSMemoryBIOFactory):
-    """Puts TLS around the protocols of another factory."""
+class _TlsFactory(TlsFactory):
+    """Puts TLS around the protocols of another factory, which may refuse."""
 
     def buildProtocol(self, addr: Any) -> Any:
         """Make a protocol; ``None`` if the other factory refuses."""
@@ -235,6 +235,7 @@ def make_options(tls: Tls, protocols: Sequence[bytes]) -> CertificateOptions:
         **options,
     )
     context = made.getContext()
+    write_in_pieces(context)
     if tls.minimumtls in _WEAK:
         # OpenSSL 3 excludes these versions unless weakness is explicitly allowed.
         context.set_cipher_list(f"{':'.join(names) or 'DEFAULT'}:@SECLEVEL=0".encode())

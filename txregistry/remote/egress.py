@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import (
     IProtocol,
@@ -35,6 +35,7 @@ from txregistry.remote.bypass import Bypass
 from txregistry.remote.origin import Origin
 from txregistry.remote.targets import Targets
 from txregistry.remote.variables import ProxyAddress
+from txregistry.speed.tls import TlsClientEndpoint
 
 #: Longest head of a proxy's response to CONNECT, in bytes.
 _MAX_HEAD_BYTES = 16 * 1024
@@ -153,7 +154,7 @@ class _Tunnels:
         authority = f"[{host}]:{uri.port}" if ":" in host else f"{host}:{uri.port}"
         tunnel = TunnelEndpoint(proxy, authority, self._proxy.authorization)
         creator = self._policy.creatorForNetloc(uri.host, uri.port)
-        return wrapClientTLS(creator, tunnel)
+        return TlsClientEndpoint(creator, tunnel)
 
 
 @implementer(IAgent)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import (
     IProtocol,
@@ -33,6 +33,7 @@ from txregistry.remote.resolving import (
     resolve,
 )
 from txregistry.spec.targets import Reach, TrustedTarget, may_redirect, reach_of
+from txregistry.speed.tls import TlsClientEndpoint
 
 
 @attrs.define(eq=False)
@@ -196,4 +197,5 @@ class CheckedEndpoints:
         )
         if origin.scheme == "http":
             return plain
-        return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), plain)
+        creator = self._policy.creatorForNetloc(uri.host, uri.port)
+        return TlsClientEndpoint(creator, plain)

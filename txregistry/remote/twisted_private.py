@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web import _newclient
 from twisted.web._newclient import (
     HTTPClientParser,
@@ -18,6 +17,7 @@ from twisted.web._newclient import (
 from twisted.web.http import _ChunkedTransferDecoder as ChunkedDecoder
 
 from txregistry.private_names import require_names
+from txregistry.speed import tls
 
 __all__ = [
     "AnswerParser",
@@ -40,10 +40,7 @@ def read_at_once(transport: Any, size: int) -> None:
     """
     if isinstance(transport, TransportProxyProducer):
         transport = transport._producer
-    while isinstance(transport, TLSMemoryBIOProtocol):
-        transport = transport.transport
-    if transport is not None:
-        transport.bufferSize = size
+    tls.read_at_once(transport, size)
 
 
 class AnswerParser(HTTPClientParser):

@@ -8,6 +8,7 @@ from h2.exceptions import ProtocolError
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.web.http.h2_private import (
+    data_frames,
     ignore_content_length,
     is_in_head,
     is_open,
@@ -106,6 +107,30 @@ class StreamTests(Pair):
         ignore_content_length(self.server, 1)
         self.client.send_data(1, b"short", end_stream=True)
         self.pass_on()
+
+    def test_frames(self) -> None:
+        """Frames that are made at once are those that h2 makes one by one."""
+        self.ask(ends=True)
+        self.pass_on()
+        pieces = [b"a" * 10, b"b" * 16_384, b"c"]
+        self.server.send_headers(1, [(":status", "200")])
+        window = self.server.local_flow_control_window(1)
+        self.client.receive_data(data_frames(self.server, 1, pieces[:2]))
+        self.assertEqual(self.server.data_to_send(), b"")
+        self.server.send_data(1, pieces[2])
+        made = data_frames(self.server, 1, pieces)
+        for piece in pieces:
+            self.server.send_data(1, piece)
+        waiting = self.server.data_to_send()
+        self.assertEqual(made[-len(waiting) :], waiting)
+        events = self.client.receive_data(made + waiting)
+        came = b"".join(event.data for event in events)
+        self.assertEqual(came, b"c" + 2 * b"".join(pieces))
+        sent = 3 * sum(map(len, pieces))
+        self.assertEqual(self.server.local_flow_control_window(1), window - sent)
+        self.assertEqual(
+            self.client.streams[1].inbound_flow_control_window, window - sent
+        )
 
     def test_open(self) -> None:
         """A stream is open until both sides have ended it."""

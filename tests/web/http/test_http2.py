@@ -106,7 +106,7 @@ class H2Client(Line):
         """Send a body as the windows allow; say how much of it was sent."""
         at, idle = 0, 0
         stream = self.streams[number]
-        while at < len(content) and idle < 50 and stream.reset is None:
+        while at < len(content) and idle < 200 and stream.reset is None:
             room = min(
                 self.h2.local_flow_control_window(number),
                 self.h2.max_outbound_frame_size,
@@ -168,7 +168,7 @@ class CleartextHttp2Tests(LimitCase):
         digest, _, _ = self.push(client, content)
         client.reads = False
         number, stream = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(100)
+        client.turn(300)
         self.assertEqual(len(stream.body), 65_535)
         return client, number, content
 
@@ -295,11 +295,11 @@ class CleartextHttp2Tests(LimitCase):
         client, number, content = self.fill_window(80_000)
         self.assertEqual(self.site.active, set())
         self.successResultOf(self.site.drain(10.0))
-        client.turn(100)
+        client.turn(300)
         self.assertFalse(client.closed)
         stream = client.read_again(number)
         self.assertEqual((stream.body, stream.ended), (content, True))
-        client.turn(100)
+        client.turn(300)
         self.assertTrue(client.closed)
 
     def test_body_that_ends_after_the_answer(self) -> None:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from txregistry.flow.buffer_budget import BODIES
+from txregistry.speed.tls import read_at_once
 from txregistry.web.http.connections import SiteContext, set_socket_timeouts
 from txregistry.web.http.lingering_close import Closing
 from txregistry.web.http.steps import Steps
@@ -135,8 +136,7 @@ class RegistryChannel(OpenChannel):
 
     def _raise_read_size(self) -> None:
         """Set the size of reads for a body: its share of the memory budget."""
-        transport: Any = self.transport
-        transport.bufferSize = BODIES.share(len(self._site.active))
+        read_at_once(self.transport, BODIES.share(len(self._site.active)))
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
@@ -214,8 +214,7 @@ class RegistryChannel(OpenChannel):
 
     def allContentReceived(self) -> None:
         """Process the end of a body, unless its request has ended already."""
-        transport: Any = self.transport
-        transport.bufferSize = HEAD_READ_BYTES
+        read_at_once(self.transport, HEAD_READ_BYTES)
         if self.requests:
             super().allContentReceived()
 

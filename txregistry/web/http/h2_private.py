@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionInputs, H2Connection
 from h2.frame_buffer import FrameBuffer
+from h2.stream import H2Stream, StreamInputs
 
 from txregistry.private_names import require_names
 
@@ -16,7 +18,11 @@ _BUFFER = "_data" if hasattr(FrameBuffer(), "_data") else "data"
 require_names(FrameBuffer(), _BUFFER, "_headers_buffer", "_preamble_len")
 _probe = H2Connection(H2Configuration(client_side=False))
 require_names(_probe, "incoming_buffer", "streams", "decoder")
-require_names(_probe, "max_inbound_frame_size")
+require_names(_probe, "max_inbound_frame_size", "max_outbound_frame_size")
+require_names(_probe, "state_machine", "outbound_flow_control_window")
+require_names(
+    H2Stream(1, _probe.config, 0, 0), "state_machine", "outbound_flow_control_window"
+)
 require_names(_probe.decoder, "max_header_list_size")
 del _probe
 
@@ -45,6 +51,31 @@ def ignore_content_length(connection: H2Connection, stream_id: int) -> None:
     """
     stream: Any = connection.streams[stream_id]
     stream._expected_content_length = None
+
+
+def data_frames(
+    connection: H2Connection, stream_id: int, pieces: Sequence[bytes]
+) -> bytes:
+    """Return bytes to be sent: what waits to be sent, and DATA, a frame for each piece.
+
+    State and windows are changed once for all. The caller has seen that the window of
+    the stream permits them, and that each fits into a frame.
+    """
+    stream: Any = connection.streams[stream_id]
+    connection.state_machine.process_input(ConnectionInputs.SEND_DATA)
+    stream.state_machine.process_input(StreamInputs.SEND_DATA)
+    size = sum(map(len, pieces))
+    connection.outbound_flow_control_window -= size
+    stream.outbound_flow_control_window -= size
+    return b"".join((connection.data_to_send(), *_framed(stream_id, pieces)))
+
+
+def _framed(stream_id: int, pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Give heads and payloads of DATA (RFC 9113, 4.1 and 6.1), type 0 without flags."""
+    where = b"\0\0" + stream_id.to_bytes(4, "big")
+    for piece in pieces:
+        yield len(piece).to_bytes(3, "big") + where
+        yield piece
 
 
 def is_open(connection: H2Connection, stream_id: int) -> bool:

@@ -10,7 +10,7 @@ Nothing is read ahead for it, and a request that arrives meanwhile opens nothing
 Note [What waits to be sent]. Twisted asks a producer for data until the window is full,
 which may be 2 GiB, even if the connection accepts none. Here a producer is resumed when
 less than a frame is queued. Data is split into frames once: Twisted would copy the rest
-for each frame.
+for each frame, and send one frame in a turn of the reactor. Here many go in one write.
 
 Note [Late bodies]. A request may be answered before its body has arrived. The rest is
 dropped, but acknowledged, to refill the window of the connection, which all streams
@@ -24,6 +24,7 @@ open at no cost. A connection that waits for an answer of ours is not idle.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, cast
 
 from h2.errors import ErrorCodes
@@ -31,9 +32,10 @@ from h2.exceptions import FrameTooLargeError, ProtocolError
 from h2.settings import SettingCodes
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.python.failure import Failure
 
+from txregistry.speed.tls import read_at_once
 from txregistry.web.http.body import Body
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.connections import SiteContext, set_socket_timeouts
@@ -44,6 +46,7 @@ from txregistry.web.http.frames import (
     HeadTimer,
 )
 from txregistry.web.http.h2_private import (
+    data_frames,
     ignore_content_length,
     is_open,
     limit_header_list,
@@ -58,8 +61,13 @@ from txregistry.web.http.windows import ClosedWindows
 #: Of the PING that answers the end of a late body.
 _END_HEARD = b"end seen"
 
-#: Bytes of a frame's payload that every client accepts (RFC 9113, 4.2).
-_FRAME_BYTES = 16 * 1024
+#: Bytes of a frame's payload, if the client accepts that many, and of all frames of a
+#: stream that are sent at once.
+_FRAME_BYTES, _AT_ONCE_BYTES = 64 * 1024, 256 * 1024
+
+#: Bytes of bodies that clients may send before we take them: of each stream, and of all
+#: streams of a connection, which so is all that waits in memory.
+_WINDOW_BYTES = 256 * 1024
 
 #: Seconds between two checks of the rates of all bodies on a connection.
 _RATE_CHECK_SECONDS = 10.0
@@ -104,7 +112,12 @@ class RegistryH2Connection(OpenH2Connection):
             {
                 SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
                 SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
+                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,
             }
+        )
+        # SETTINGS are about streams only (RFC 9113, 6.9.2).
+        self.conn.increment_flow_control_window(
+            _WINDOW_BYTES - self.conn.inbound_flow_control_window
         )
         self.send_control_frames()
 
@@ -255,6 +268,7 @@ class RegistryH2Connection(OpenH2Connection):
             # Twisted assumes that a GET has no body.
             request.gotLength(None)
         if request.body.content_length != 0:
+            read_at_once(self.transport, _WINDOW_BYTES)
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def request_data_received(self, event: Any) -> None:
@@ -343,8 +357,9 @@ class RegistryH2Connection(OpenH2Connection):
 
     def writeDataToStream(self, streamID: int, data: bytes) -> None:
         """Queue bytes of an answer in frames; sent as the window permits."""
-        for start in range(0, len(data), _FRAME_BYTES):
-            super().writeDataToStream(streamID, data[start : start + _FRAME_BYTES])
+        size = min(_FRAME_BYTES, self.conn.max_outbound_frame_size)
+        for start in range(0, len(data), size):
+            super().writeDataToStream(streamID, data[start : start + size])
         if self._window(streamID) <= 0:
             self._windows.mark_closed(streamID)
 
@@ -361,9 +376,29 @@ class RegistryH2Connection(OpenH2Connection):
             if waits and self._window(stream_id) <= 0:
                 self.priority.block(stream_id)
                 self._windows.mark_closed(stream_id)
+        self._send_frames()
         super().send_next_frame(*args)
         for stream in list(self.streams.values()):
             stream.windowUpdated()  # resumes its producer if the queue is short
+
+    def _send_frames(self) -> None:
+        """Send frames of each stream, but for the last one, which Twisted sends."""
+        for stream_id, queue in self.send_queues.items():
+            if self.is_backed_up or not self.is_sending:
+                return
+            pieces = self._take_pieces(queue, self._window(stream_id))
+            if pieces:
+                frames = data_frames(self.conn, stream_id, pieces)
+                cast(ITransport, self.transport).write(frames)
+
+    def _take_pieces(self, queue: deque[Any], window: int) -> list[bytes]:
+        pieces: list[bytes] = []
+        left = min(window, _AT_ONCE_BYTES)
+        longest = self.conn.max_outbound_frame_size
+        while len(queue) > 1 and len(queue[0]) <= min(left, longest):
+            pieces.append(queue.popleft())
+            left -= len(pieces[-1])
+        return pieces
 
     def _resume_opened_streams(self) -> None:
         """Resume the streams whose windows have opened."""

@@ -119,6 +119,11 @@ class OpenH2Connection(H2Connection):
         queues: Mapping[int, Any] = self._outboundStreamQueues
         return queues
 
+    @property
+    def is_sending(self) -> bool:
+        """Tell whether the sending loop has not stopped."""
+        return bool(self._stillProducing)
+
     def stop_sending(self) -> None:
         """Stop the sending loop."""
         self._stillProducing = False

@@ -15,7 +15,7 @@ from txregistry.spec.manifest.push import PushPolicy
 from txregistry.storage.uploads.purge import PurgePlan
 from txregistry.web.api import ApiSettings
 from txregistry.web.http.connections import ChannelLimits
-from txregistry.web.http.serving import Http2
+from txregistry.web.http.serving import Http2Use
 from txregistry.web.urls import Urls
 
 
@@ -98,11 +98,11 @@ def channel_limits(config: Config) -> ChannelLimits:
     )
 
 
-def http2_choice(config: Config) -> Http2:
+def http2_choice(config: Config) -> Http2Use:
     """Tell who is answered by HTTP/2 on TLS."""
     if not config.http.tls.certificate or config.http.http2.disabled:
-        return Http2.NEVER
-    return Http2.PREFERRED if config.http.http2.prefer else Http2.NEEDED
+        return Http2Use.NEVER
+    return Http2Use.PREFERRED if config.http.http2.prefer else Http2Use.NEEDED
 
 
 def purge_plan(config: Config, first_delay: float) -> PurgePlan:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.assembly.settings import http2_choice
 from txregistry.config.read import read_config
-from txregistry.web.http.serving import Http2, offered_protocols
+from txregistry.web.http.serving import Http2Use, offered_protocols
 
 
 class Http2Tests(SynchronousTestCase):
@@ -15,9 +15,9 @@ class Http2Tests(SynchronousTestCase):
     def test_offered(self) -> None:
         """The best one comes first: it is chosen where a client offers both."""
         for http2, expected in (
-            (Http2.NEVER, (b"http/1.1",)),
-            (Http2.NEEDED, (b"http/1.1", b"h2")),
-            (Http2.PREFERRED, (b"h2", b"http/1.1")),
+            (Http2Use.NEVER, (b"http/1.1",)),
+            (Http2Use.NEEDED, (b"http/1.1", b"h2")),
+            (Http2Use.PREFERRED, (b"h2", b"http/1.1")),
         ):
             self.assertEqual(offered_protocols(http2), expected)
 
@@ -25,10 +25,10 @@ class Http2Tests(SynchronousTestCase):
         """It is offered with TLS, unless it is disabled, and preferred on demand."""
         tls = {"certificate": "c.pem", "key": "k.pem"}
         for http, expected in (
-            ({}, Http2.NEVER),
-            ({"tls": tls}, Http2.NEEDED),
-            ({"tls": tls, "http2": {"prefer": True}}, Http2.PREFERRED),
-            ({"tls": tls, "http2": {"prefer": True, "disabled": True}}, Http2.NEVER),
+            ({}, Http2Use.NEVER),
+            ({"tls": tls}, Http2Use.NEEDED),
+            ({"tls": tls, "http2": {"prefer": True}}, Http2Use.PREFERRED),
+            ({"tls": tls, "http2": {"prefer": True, "disabled": True}}, Http2Use.NEVER),
         ):
             mapping = {"version": "0.1", "storage": {"inmemory": {}}, "http": http}
             self.assertEqual(http2_choice(read_config(mapping)[0]), expected)

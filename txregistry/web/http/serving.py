@@ -36,12 +36,12 @@ class Serving:
     prefix: bytes
     headers: Mapping[str, tuple[str, ...]]
     limits: ChannelLimits
-    http2: Http2
+    http2: Http2Use
     cleartext_http2: bool
     proxies: TrustedProxies
 
 
-class Http2(Enum):
+class Http2Use(Enum):
     """Who is answered by HTTP/2 on TLS: nobody, who has nothing else, or who can."""
 
     NEVER = "never"
@@ -52,13 +52,13 @@ class Http2(Enum):
 #: ALPN protocols, best first. Clients of a registry move a few large bodies at a time:
 #: the frames and windows of HTTP/2 cost CPU, and give them nothing.
 _PROTOCOLS = {
-    Http2.NEVER: (b"http/1.1",),
-    Http2.NEEDED: (b"http/1.1", b"h2"),
-    Http2.PREFERRED: (b"h2", b"http/1.1"),
+    Http2Use.NEVER: (b"http/1.1",),
+    Http2Use.NEEDED: (b"http/1.1", b"h2"),
+    Http2Use.PREFERRED: (b"h2", b"http/1.1"),
 }
 
 
-def offered_protocols(http2: Http2) -> Sequence[bytes]:
+def offered_protocols(http2: Http2Use) -> Sequence[bytes]:
     """Return the ALPN protocols to offer on TLS, best first."""
     return _PROTOCOLS[http2]
 
@@ -69,7 +69,7 @@ def make_serving(
     prefix: str = "",
     headers: Mapping[str, tuple[str, ...]] | None = None,
     limits: ChannelLimits | None = None,
-    http2: Http2 = Http2.NEVER,
+    http2: Http2Use = Http2Use.NEVER,
     cleartext_http2: bool = False,
     proxies: TrustedProxies | None = None,
 ) -> Serving:

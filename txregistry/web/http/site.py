@@ -14,7 +14,7 @@ from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.http.serving import Http2, Serving, offered_protocols
+from txregistry.web.http.serving import Http2Use, Serving, offered_protocols
 from txregistry.web.http.tracing import end_span
 from txregistry.web.http.twisted_private import connection_of
 
@@ -62,7 +62,7 @@ class RegistrySite(Site):
         if len(self.channels) >= self.limits.connections:
             return None
         serving = self._serving
-        if serving.http2 is not Http2.NEVER or serving.cleartext_http2:
+        if serving.http2 is not Http2Use.NEVER or serving.cleartext_http2:
             return ChosenProtocol(self, addr, serving.cleartext_http2)
         return self.build_channel(addr, False)
 

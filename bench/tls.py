@@ -122,6 +122,9 @@ def measure(directory: Path, size: int, rounds: int) -> dict[str, dict[str, floa
         for name in ("ours", "theirs")
         for tls in (False, True)
     }
+    path, known = blob(directory, size)
+    for site in sites.values():
+        site.push("http1.1", path, known)
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     try:
         for number in range(rounds + 1):
@@ -131,7 +134,7 @@ def measure(directory: Path, size: int, rounds: int) -> dict[str, dict[str, floa
                     site = sites[name, scheme == "https"]
                     calls = {
                         "push": partial(site.push, way, path, digest),
-                        "pull": partial(site.pull, way, digest),
+                        "pull": partial(site.pull, way, known),
                     }
                     for what, call in calls.items():
                         used = spent(site.server, call) / size * 1e9

@@ -13,7 +13,6 @@ from zope.interface.verify import verifyObject
 
 from txregistry.flow.streams import (
     CHUNK_BYTES,
-    HELD,
     SMALL_CHUNK_BYTES,
     BoundedConsumer,
     ChunkProducer,
@@ -87,18 +86,19 @@ class ProducerTests(SynchronousTestCase):
         self.assertEqual(b"".join(consumer.chunks), self.content)
 
     def test_consumers_that_hold_much(self) -> None:
-        """When consumers that are full hold all that they may, others get less."""
-        held, consumers = HeldBytes(2 * CHUNK_BYTES), [Pausing() for _ in range(3)]
+        """The more is held by consumers that are full, the less others get."""
+        held, consumers = HeldBytes(64 * 64 * 1024), [Pausing() for _ in range(3)]
         reads = [
             ChunkProducer(self.source, consumer, 0, 600_000, held).start()
             for consumer in consumers
         ]
         sizes = [len(consumer.chunks[0]) for consumer in consumers]
-        self.assertEqual(sizes, [CHUNK_BYTES, CHUNK_BYTES, SMALL_CHUNK_BYTES])
+        self.assertEqual(sizes, [65_536, 64_512, 63_504])
+        self.assertEqual(held.held, sum(sizes))
         for read in reads[:2]:
             read.cancel()
             self.failureResultOf(read, CancelledError)
-        self.assertEqual(held.held, SMALL_CHUNK_BYTES)
+        self.assertEqual(held.held, sizes[2])
         while consumers[2].producer is not None:
             consumers[2].producer.resumeProducing()
         self.assertEqual(b"".join(consumers[2].chunks), self.content)
@@ -147,7 +147,8 @@ class ProducerTests(SynchronousTestCase):
 
         consumer = BoundedConsumer(600_000)
         size = CHUNK_BYTES + 5
-        self.successResultOf(ChunkProducer(source, consumer, 7, size).start())
+        producer = ChunkProducer(source, consumer, 7, size, HeldBytes())
+        self.successResultOf(producer.start())
         self.assertEqual(asked, [(7, CHUNK_BYTES), (7 + CHUNK_BYTES, 5)])
         self.assertEqual(consumer.content, self.content[7 : 7 + size])
 
@@ -232,14 +233,14 @@ class ProducerTests(SynchronousTestCase):
 
     def test_after_the_end(self) -> None:
         """Whatever is said to it then is nothing."""
-        consumer = Quiet()
-        producer = ChunkProducer(self.source, consumer, 0, 10)
+        consumer, held = Quiet(), HeldBytes()
+        producer = ChunkProducer(self.source, consumer, 0, 10, held)
         self.successResultOf(producer.start())
         producer.pauseProducing()
         producer.resumeProducing()
         producer.stopProducing()
         self.assertEqual(len(consumer.chunks), 1)
-        self.assertEqual(HELD.held, 0)
+        self.assertEqual(held.held, 0)
 
 
 class BoundedTests(SynchronousTestCase):
@@ -279,9 +280,15 @@ class HeldTests(SynchronousTestCase):
     """How much is read at once."""
 
     def test_chunks(self) -> None:
-        """Less, when as much is held as may be."""
-        held = HeldBytes(100)
-        for size, chunk in ((99, CHUNK_BYTES), (100, SMALL_CHUNK_BYTES)):
+        """Less and less, and always something."""
+        held = HeldBytes(100 * CHUNK_BYTES)
+        for size, chunk in (
+            (0, CHUNK_BYTES),
+            (36 * CHUNK_BYTES, CHUNK_BYTES),
+            (68 * CHUNK_BYTES, CHUNK_BYTES // 2),
+            (100 * CHUNK_BYTES, SMALL_CHUNK_BYTES),
+            (200 * CHUNK_BYTES, SMALL_CHUNK_BYTES),
+        ):
             held.held = size
             self.assertEqual(held.chunk_bytes, chunk)
 

@@ -27,7 +27,7 @@ from txregistry.web.http.body import BodyBroken
 from txregistry.web.http.serving import make_serving
 from txregistry.web.http.site import RegistrySite
 
-CONTENT = os.urandom(300_000)
+CONTENT = os.urandom(700_000)
 DIGEST = Digest.of(CONTENT)
 UPLOAD = f"/v2/a/b/blobs/uploads/?digest={DIGEST}"
 BLOB = f"/v2/a/b/blobs/{DIGEST}"

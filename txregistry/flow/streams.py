@@ -21,15 +21,13 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-#: Bytes per read from a disk and per write to a client: with two chunks in flight,
-#: memory per client stays below a megabyte.
-CHUNK_BYTES = 256 * 1024
+#: Bytes per read from a disk and per write to a client, at most and at least. Large
+#: ones cost less CPU, and a slow client holds one of them in memory.
+CHUNK_BYTES, SMALL_CHUNK_BYTES = 512 * 1024, 16 * 1024
 
-#: Bytes per read while slow consumers hold :data:`MAX_HELD_BYTES` or more.
-SMALL_CHUNK_BYTES = 16 * 1024
-
-#: Bytes held by all paused consumers of the process, beyond which chunks become small.
-MAX_HELD_BYTES = 64 * 1024 * 1024
+#: Bytes that all paused consumers of the process hold, roughly; and the part of what is
+#: left of that which one chunk may be.
+MAX_HELD_BYTES, _SHARE = 32 * 1024 * 1024, 64
 
 ChunkSource = Callable[[int, int], Deferred[bytes]]
 
@@ -51,7 +49,7 @@ class HeldBytes:
     """Counts the bytes that paused consumers have buffered.
 
     Each may hold a chunk for as long as its client needs, and there may be thousands.
-    Above the limit none has to wait for others, but all get smaller chunks.
+    The more they hold, the smaller new chunks are; nobody has to wait for others.
 
     :ivar held: bytes buffered now.
     """
@@ -62,7 +60,8 @@ class HeldBytes:
     @property
     def chunk_bytes(self) -> int:
         """The number of bytes to read at once."""
-        return CHUNK_BYTES if self.held < self._max_bytes_held else SMALL_CHUNK_BYTES
+        share = max(0, self._max_bytes_held - self.held) // _SHARE
+        return max(SMALL_CHUNK_BYTES, min(CHUNK_BYTES, share))
 
 
 #: Shared by all producers: the limit is that of the process.

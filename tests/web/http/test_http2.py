@@ -279,7 +279,7 @@ class CleartextHttp2Tests(LimitCase):
         What was read for it counts as held until it hangs up.
         """
         before = HELD.held
-        client, _, _ = self.fill_window(300_000)
+        client, _, _ = self.fill_window(700_000)
         self.assertEqual(self.clock.busy(), [])
         self.assertGreater(HELD.held, before)
         client.hang_up()
@@ -287,7 +287,7 @@ class CleartextHttp2Tests(LimitCase):
 
     def test_client_that_reads_again(self) -> None:
         """When there is room in the window again, the answer goes on."""
-        client, number, content = self.fill_window(300_000)
+        client, number, content = self.fill_window(700_000)
         self.assertEqual(client.read_again(number).body, content)
 
     def test_drain_with_frames_to_be_sent(self) -> None:

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.flow.sendfile import offer_file
-from txregistry.flow.streams import ChunkProducer, ShortRead
+from txregistry.flow.streams import CHUNK_BYTES, ChunkProducer, ShortRead
 from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.digest import IncrementalHash
 
@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 #: Bytes hashed before other work gets the thread, and bytes per read.
 _HASHED_BYTES, _HASHED_READ = 16 * 1024 * 1024, 1024 * 1024
+
+#: Filled and copied within one call; a new one would be cleared each time.
+_BUFFER = memoryview(bytearray(CHUNK_BYTES))
 
 
 @implementer(IStoredFile)
@@ -61,13 +64,13 @@ class FileReader:
             os.close(descriptor)
 
     def _chunk(self, offset: int, size: int) -> Deferred[bytes]:
-        buffer = bytearray(size)
+        buffer = _BUFFER[:size]
         try:
             count = os.preadv(self._descriptor, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
             # Not in the page cache, or not supported by the file system.
             return self._on_thread(os.pread, size, offset)
-        return succeed(bytes(memoryview(buffer)[:count]))
+        return succeed(bytes(buffer[:count]))
 
     def _warm(self, size: int, offset: int) -> Deferred[None]:
         """Load a part of the file into memory, before the reactor sends it."""

@@ -28,6 +28,27 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(2400):
+        with socket.socket() as probe:
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nobody listens on {port}")
+
+
+def pin(processes: Sequence[int]) -> None:
+    """Have processes run on one core, and this one on another, if there are two."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return
+    os.sched_setaffinity(0, {cores[1]})
+    for process in processes:
+        for task in os.listdir(f"/proc/{process}/task"):
+            os.sched_setaffinity(int(task), {cores[0]})
+
+
 class Server:
     """A registry process under measurement."""
 

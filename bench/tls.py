@@ -2,7 +2,8 @@
 
 CPU of the registry per gigabyte for a GET and for a push of one large blob, by HTTP/1.1
 and by HTTP/2, and over plain TCP beside them; the client is curl, on another core where
-there is one. Each figure is the median of some rounds in which all take turns.
+there is one. What is pulled is in the page cache. Each figure is the median of some
+rounds in which all take turns.
 
 Usage: ``python bench/tls.py [--quick] [--json]``; a minute.
 """
@@ -23,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from peers import MIB, Server
+from peers import MIB, Server, pin
 
 from tests.integration.tls import Authority
 
@@ -48,7 +49,6 @@ class Site:
         self.server = Server(
             directory, name, ours, http=merge, context=context if tls else None
         )
-        pin(self.server.process.pid, 0)
 
     def curl(self, way: str, *options: str) -> str:
         flags = ["--http2" if way == "http2" else "--http1.1"]
@@ -79,13 +79,6 @@ class Site:
 
     def pull(self, way: str, digest: str) -> None:
         self.curl(way, "-o", os.devnull, self.url(f"/v2/bench/a/blobs/{digest}"))
-
-
-def pin(process: int, core: int) -> None:
-    """Have a process run on one core."""
-    if len(os.sched_getaffinity(0)) > 1:
-        for task in os.listdir(f"/proc/{process}/task"):
-            os.sched_setaffinity(int(task), {core})
 
 
 def blob(directory: Path, size: int) -> tuple[Path, str]:
@@ -125,6 +118,7 @@ def measure(directory: Path, size: int, rounds: int) -> dict[str, dict[str, floa
     path, known = blob(directory, size)
     for site in sites.values():
         site.push("http1.1", path, known)
+    pin([site.server.process.pid for site in sites.values()])
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     try:
         for number in range(rounds + 1):

@@ -20,7 +20,11 @@ import yaml
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionLost,
+    ProcessExitedAlready,
+)
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
@@ -114,7 +118,8 @@ class Process:
 
     async def end(self, how: str = "TERM") -> None:
         if self.running:
-            self.transport.signalProcess(how)
+            with suppress(ProcessExitedAlready):  # its end is about to be told
+                self.transport.signalProcess(how)
             await self.output.ended
 
     def resident_bytes(self) -> int:

@@ -15,7 +15,9 @@ for each frame, and send one frame in a turn of the reactor. Here many go in one
 Note [Late bodies]. A request may be answered before its body has arrived. The rest is
 dropped, but acknowledged, to refill the window of the connection, which all streams
 share. Its end is answered by a PING: curl 7.88, which has its answer, looks only when
-something arrives whether the stream is over.
+something arrives whether the stream is over. If the rest is large the stream is reset,
+but not before more of it has come: the same curl loses an answer that it reads together
+with the reset.
 
 Note [Signs of life]. For Twisted any received byte resets the idle timeout. Here only
 requests, DATA and sent frames of answers do: PING and SETTINGS would keep a connection
@@ -24,7 +26,6 @@ open at no cost. A connection that waits for an answer of ours is not idle.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, cast
 
 from h2.errors import ErrorCodes
@@ -37,7 +38,6 @@ from twisted.python.failure import Failure
 
 from txregistry.speed.tls import read_at_once
 from txregistry.web.http.body import Body
-from txregistry.web.http.body_request import MAX_DROPPED_BYTES
 from txregistry.web.http.connections import SiteContext, set_socket_timeouts
 from txregistry.web.http.frames import (
     FRAME_HEAD_BYTES,
@@ -52,22 +52,15 @@ from txregistry.web.http.h2_private import (
     limit_header_list,
     partial_frame,
 )
-from txregistry.web.http.late_bodies import LateBodies
+from txregistry.web.http.late_bodies import LateBodies, dropped_bytes
 from txregistry.web.http.lingering_close import Closing
+from txregistry.web.http.pieces import WINDOW_BYTES, in_pieces, take_pieces
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import OpenH2Connection, request_of
 from txregistry.web.http.windows import ClosedWindows
 
 #: Of the PING that answers the end of a late body.
 _END_HEARD = b"end seen"
-
-#: Bytes of a frame's payload, if the client accepts that many, and of all frames of a
-#: stream that are sent at once.
-_FRAME_BYTES, _AT_ONCE_BYTES = 64 * 1024, 256 * 1024
-
-#: Bytes of bodies that clients may send before we take them: of each stream, and of all
-#: streams of a connection, which so is all that waits in memory.
-_WINDOW_BYTES = 256 * 1024
 
 #: Seconds between two checks of the rates of all bodies on a connection.
 _RATE_CHECK_SECONDS = 10.0
@@ -112,12 +105,12 @@ class RegistryH2Connection(OpenH2Connection):
             {
                 SettingCodes.MAX_HEADER_LIST_SIZE: limits.header_bytes,
                 SettingCodes.MAX_CONCURRENT_STREAMS: limits.streams,
-                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,
+                SettingCodes.INITIAL_WINDOW_SIZE: WINDOW_BYTES,
             }
         )
         # SETTINGS are about streams only (RFC 9113, 6.9.2).
         self.conn.increment_flow_control_window(
-            _WINDOW_BYTES - self.conn.inbound_flow_control_window
+            WINDOW_BYTES - self.conn.inbound_flow_control_window
         )
         self.send_control_frames()
 
@@ -268,7 +261,7 @@ class RegistryH2Connection(OpenH2Connection):
             # Twisted assumes that a GET has no body.
             request.gotLength(None)
         if request.body.content_length != 0:
-            read_at_once(self.transport, _WINDOW_BYTES)
+            read_at_once(self.transport, WINDOW_BYTES)
             request.begin(stream.command, stream.path, b"HTTP/2")
 
     def request_data_received(self, event: Any) -> None:
@@ -302,8 +295,7 @@ class RegistryH2Connection(OpenH2Connection):
         super().request_done(stream_id)
         request.report()
         if not request.body.complete and is_open(self.conn, stream_id):
-            max_bytes = 0 if request.has_large_rest() else MAX_DROPPED_BYTES
-            self._late_bodies.expect(stream_id, max_bytes)
+            self._late_bodies.expect(stream_id, dropped_bytes(request))
         if self._close_after_streams and not self.streams:
             self._close()
 
@@ -357,9 +349,8 @@ class RegistryH2Connection(OpenH2Connection):
 
     def writeDataToStream(self, streamID: int, data: bytes) -> None:
         """Queue bytes of an answer in frames; sent as the window permits."""
-        size = min(_FRAME_BYTES, self.conn.max_outbound_frame_size)
-        for start in range(0, len(data), size):
-            super().writeDataToStream(streamID, data[start : start + size])
+        for piece in in_pieces(data, self.conn.max_outbound_frame_size):
+            super().writeDataToStream(streamID, piece)
         if self._window(streamID) <= 0:
             self._windows.mark_closed(streamID)
 
@@ -386,19 +377,12 @@ class RegistryH2Connection(OpenH2Connection):
         for stream_id, queue in self.send_queues.items():
             if self.is_backed_up or not self.is_sending:
                 return
-            pieces = self._take_pieces(queue, self._window(stream_id))
+            pieces = take_pieces(
+                queue, self._window(stream_id), self.conn.max_outbound_frame_size
+            )
             if pieces:
                 frames = data_frames(self.conn, stream_id, pieces)
                 cast(ITransport, self.transport).write(frames)
-
-    def _take_pieces(self, queue: deque[Any], window: int) -> list[bytes]:
-        pieces: list[bytes] = []
-        left = min(window, _AT_ONCE_BYTES)
-        longest = self.conn.max_outbound_frame_size
-        while len(queue) > 1 and len(queue[0]) <= min(left, longest):
-            pieces.append(queue.popleft())
-            left -= len(pieces[-1])
-        return pieces
 
     def _resume_opened_streams(self) -> None:
         """Resume the streams whose windows have opened."""

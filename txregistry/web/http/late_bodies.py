@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
+
+from txregistry.web.http.body_request import MAX_DROPPED_BYTES
+from txregistry.web.http.connections import expects_continue
+from txregistry.web.http.pieces import WINDOW_BYTES
+
+
+def dropped_bytes(request: Any) -> int:
+    """Return how much is dropped of a body that is late.
+
+    See Note [Late bodies] in :mod:`txregistry.web.http.http2`.
+    """
+    if expects_continue(request):
+        return 0  # its client waits, and sends nothing
+    return WINDOW_BYTES if request.has_large_rest() else MAX_DROPPED_BYTES
 
 
 @attrs.define(eq=False)

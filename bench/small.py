@@ -1,7 +1,7 @@
 """Compare small answers with Debian's docker-registry, and with nginx as the limit.
 
 CPU of the server in microseconds for each answer to a GET or HEAD of a manifest, by tag
-and by digest, and of a blob of 1.5 kB, on one kept connection, all of it in memory.
+and by digest, and of a blob of 1.5 kB, on some kept connections, all of it in memory.
 nginx serves files of the same lengths. Each figure is the median of some rounds in
 which all take turns; the client runs on another core where there is one.
 
@@ -26,6 +26,9 @@ from statistics import median
 from cache import ACCEPT, push_blob, push_image
 from peers import Server, free_port, pin, wait_for
 
+#: Connections that ask at once.
+CONNECTIONS = 16
+
 #: Answers of one round.
 COUNT, QUICK_COUNT, ROUNDS = 2000, 300, 7
 
@@ -43,8 +46,10 @@ class Asker:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb", 64 * 1024)
 
-    def ask(self, request: bytes, has_body: bool) -> None:
+    def ask(self, request: bytes) -> None:
         self.socket.sendall(request)
+
+    def answer(self, request: bytes, has_body: bool) -> None:
         status, length = self.file.readline(), 0
         assert b" 200 " in status, (request, status)
         while (line := self.file.readline()) != b"\r\n":
@@ -136,15 +141,24 @@ def files(nginx: Nginx) -> dict[str, bytes]:
 
 def spent(server: Server | Nginx, asked: bytes, count: int) -> float:
     """Give the CPU microseconds of one answer."""
-    asker, has_body = Asker(server.port), asked.startswith(b"GET")
-    for _ in range(50):
-        asker.ask(asked, has_body)
+    askers = [Asker(server.port) for _ in range(CONNECTIONS)]
+    ask_all(askers, asked, 5)
     before = server.cpu()
-    for _ in range(count):
-        asker.ask(asked, has_body)
+    ask_all(askers, asked, count // CONNECTIONS)
     used = server.cpu() - before
-    asker.close()
-    return used / count * 1e6
+    for asker in askers:
+        asker.close()
+    return used / (count // CONNECTIONS * CONNECTIONS) * 1e6
+
+
+def ask_all(askers: list[Asker], asked: bytes, times: int) -> None:
+    """Ask on all connections, then wait for all answers, and again."""
+    has_body = asked.startswith(b"GET")
+    for _ in range(times):
+        for asker in askers:
+            asker.ask(asked)
+        for asker in askers:
+            asker.answer(asked, has_body)
 
 
 def measure(directory: Path, count: int) -> Figures:

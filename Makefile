@@ -50,6 +50,8 @@ bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/names.py
 	$(BIN)/python bench/processes.py
 	$(BIN)/python bench/ledger.py 100000
+	$(BIN)/python bench/small.py
+	PYTHONPATH=$(CURDIR) $(BIN)/python bench/tls.py
 
 # On an object store, a minute or two: Ceph and redis are installed, with all peers.
 bench-s3: $(VENV)/peers $(VENV)/tools

@@ -13,7 +13,7 @@ from tests.web.http.test_http2 import H2Client
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.digest import Digest
-from txregistry.web.http import body_request, http2, request
+from txregistry.web.http import body_request, late_bodies, request
 from txregistry.web.http.body import Body
 from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.frames import STEP_BYTES
@@ -184,7 +184,7 @@ class SmallFrameTests(LimitCase):
 
     def test_late(self) -> None:
         """Of a body that came too late, frames count as they are on the wire."""
-        self.patch(http2, "MAX_DROPPED_BYTES", DROPPED_BYTES)
+        self.patch(late_bodies, "MAX_DROPPED_BYTES", DROPPED_BYTES)
         self.patch(body_request, "MAX_DROPPED_BYTES", DROPPED_BYTES)
         self.house.controller = SillyAccess("r", "s")
         self.serve()

@@ -24,7 +24,9 @@ class RegistryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.house = TestHouse()
-        self.made = build_transfers(config(False), self.house.stored, None, None)
+        self.made = build_transfers(
+            config(False), self.house.stored, None, None, self.house.clock
+        )
 
     def test_names(self) -> None:
         """A name is that of the repository, whatever host it begins with."""

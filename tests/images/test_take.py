@@ -15,6 +15,7 @@ from tests.images.cases import ImagesCase
 from txregistry.flow.streams import ChunkProducer, ShortRead
 from txregistry.images.take import Importer
 from txregistry.interfaces.expiry import EntryKey, Kind
+from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.interfaces.images import ImagesRefused
 from txregistry.interfaces.transfers import (
     IBlobAdopter,
@@ -61,7 +62,12 @@ class TakeCase(ImagesCase):
         super().setUp()
         house = self.house
         self.importer = Importer(
-            lambda: house.proxy, house.local, house.content, house.room
+            lambda: house.proxy,
+            house.local,
+            house.content,
+            house.room,
+            house.partials,
+            house.clock,
         )
         verifyObject(IImageImporter, self.importer)
         verifyObject(IIncomingBody, Sent(b""))
@@ -267,6 +273,57 @@ class TakeTests(TakeCase):
         self.assertTrue(self.take_all(confirmed_at=now + 1))
         self.assertEqual(self.explain(CORP).digest, str(Digest.of(self.manifest)))
         self.assertTrue(self.take_all(confirmed_at=None))
+
+    def test_newer_export(self) -> None:
+        """What counts is when the upstream was asked, not when somebody imported."""
+        day = 86_400.0
+        now = self.house.clock.seconds()
+        self.assertTrue(self.take_all(confirmed_at=now - 4 * day))
+        self.house.clock.advance(2 * day)
+        other = self.document(
+            mediatypes.OCI_MANIFEST, config=self.described(self.config), layers=[]
+        )
+        self.take_manifest(other)
+        newer, older = now - 3 * day, now - 5 * day
+        top = Digest.of(other)
+        self.assertFalse(self.run_importer("complete", top, older))
+        self.assertTrue(self.run_importer("complete", top, newer))
+        self.assertEqual(self.explain(CORP).confirmed_at, newer)
+        # A clock of the other side that is ahead changes nothing here.
+        self.assertTrue(self.take_all(confirmed_at=now + 100 * day))
+        confirmed_at = self.explain(CORP).confirmed_at
+        self.assertEqual(confirmed_at, self.house.clock.seconds())
+
+    def test_index_without_children(self) -> None:
+        """A manifest that was lost on the way is missed."""
+        children = [self.described(self.manifest, mediatypes.OCI_MANIFEST)]
+        index = self.document(mediatypes.OCI_INDEX, manifests=children)
+        self.take_manifest(index)
+        said = self.refusal("complete", Digest.of(index), None)
+        self.assertIn("no platform of it is here", said)
+        self.assertEqual(self.explain(CORP).digest, "")
+
+    def test_another_digest(self) -> None:
+        """An image that is named by its digest is that one, or is refused."""
+        self.take_all()
+        top = Digest.of(self.manifest)
+        for name in (f"corp/org/app@{top}", f"corp/org/app:v2@{top}"):
+            self.assertTrue(self.run_importer("complete", top, None, image=name))
+        wrong = f"corp/org/app:v3@{Digest.of(b'pinned')}"
+        said = self.refusal("complete", top, None, image=wrong)
+        self.assertIn(f"what was sent is {top}", said)
+        self.assertEqual(self.explain("corp/org/app:v3").digest, "")
+
+    def test_interrupted_download(self) -> None:
+        """The part of a blob that waits to be resumed makes room for all of it."""
+        digest = Digest.of(self.layer)
+        partial = self.house.settle(self.house.partials.open(digest))
+        partial.write(self.layer[:2900])
+        self.house.settle(partial.flush())
+        self.house.settle(partial.checkpoint(FillCheckpoint(2900, 3000, None)))
+        self.house.settle(partial.close())
+        self.take_blob(self.layer)
+        self.assertEqual(self.house.settle(self.house.partials.found()), [])
 
     def test_without_tag(self) -> None:
         """An image by its digest has no tag to be set."""

@@ -109,7 +109,7 @@ def build_registry(
         scrub,
         room,
         pins.listed,
-        build_transfers(config, local, cache, room),
+        build_transfers(config, local, cache, room, context.clock),
         images=_images(context, storage, cache, expiry, answers),
         # A registry tells every client what is stored: there is nothing to explain.
         answers=None if cache is None else answers,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
+from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.config.model import Config
@@ -41,7 +42,11 @@ class Transfers:
 
 
 def build_transfers(
-    config: Config, local: LocalRegistry, cache: Cache | None, room: IRoom | None
+    config: Config,
+    local: LocalRegistry,
+    cache: Cache | None,
+    room: IRoom | None,
+    clock: IReactorTime,
 ) -> Transfers:
     """Build what carries images.
 
@@ -50,10 +55,16 @@ def build_transfers(
     """
     if cache is None:
         table = UpstreamTable()
-        made = _transfers(local, lambda: local.namespace, lambda: table, None)
+        made = _transfers(local, lambda: local.namespace, lambda: table, None, clock)
     else:
         current = cache.current
-        made = _transfers(local, lambda: current.namespace, lambda: current.table, room)
+        made = _transfers(
+            local,
+            lambda: current.namespace,
+            lambda: current.table,
+            room,
+            clock,
+        )
     made.follow(config)
     return made
 
@@ -63,6 +74,7 @@ def _transfers(
     namespace: Callable[[], INamespace],
     upstreams: Callable[[], UpstreamTable],
     room: IRoom | None,
+    clock: IReactorTime,
 ) -> Transfers:
     def named(text: str) -> ImageName:
         try:
@@ -74,5 +86,12 @@ def _transfers(
     return Transfers(
         named,
         Exporter(namespace, upstreams, stored, content),
-        Importer(namespace, stored, content, room),
+        Importer(
+            namespace,
+            stored,
+            content,
+            room,
+            None if room is None else local.partials,
+            clock,
+        ),
     )

@@ -1,9 +1,9 @@
 """Take images in that did not come from their upstreams.
 
 Note [Trusted carrier]. Only who may open the control socket imports. So an upstream is
-not asked whether a repository may have what is imported, and a tag counts as confirmed;
-it is asked about again when that is too old, as for any other. Bytes are trusted by
-nobody: each part has to match its digest.
+not asked whether a repository may have what is imported, and a tag counts as confirmed
+when the exporting cache had it confirmed: it is asked about again, or too old to be
+served, as any other. Bytes are trusted by nobody: each part has to match its digest.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from typing import cast
 
 import attrs
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ShortRead
 from txregistry.images.counted import CountedConsumer
-from txregistry.images.explain import is_here
+from txregistry.images.explain import is_here, stored_platforms
+from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import described
 from txregistry.interfaces.blobs import (
     BlobMount,
@@ -27,7 +29,8 @@ from txregistry.interfaces.blobs import (
     IContent,
 )
 from txregistry.interfaces.eviction import IRoom
-from txregistry.interfaces.images import ImagesRefused
+from txregistry.interfaces.fills import IPartialBlobs
+from txregistry.interfaces.images import ImageReport, ImagesRefused
 from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IConfirmedTags, ITagStore
@@ -71,6 +74,7 @@ class Importer:
         the local one.
     :param local: what is stored.
     :param room: on the disk of a cache; ``None`` for a registry.
+    :param partials: parts of blobs of a cache, likewise.
     :ivar refusal: why nothing is taken; empty if something is.
     """
 
@@ -78,6 +82,8 @@ class Importer:
     _local: INamespace
     _content: IContent
     _room: IRoom | None
+    _partials: IPartialBlobs | None
+    _clock: IReactorTime
     refusal: str = ""
 
     @deferred
@@ -96,6 +102,9 @@ class Importer:
         """Store and link a blob; see :class:`IImageImporter`."""
         with _explained(image):
             place = await self._place(image.repository)
+            if self._partials is not None:
+                # It is of no use any more, and takes room.
+                await self._partials.discard(digest=blob.digest)
             if self._room is None:
                 await _store_blob(place, blob, body, _count_nothing)
                 return
@@ -131,18 +140,18 @@ class Importer:
     ) -> bool:
         """Set the tag of an image; see :class:`IImageImporter`."""
         with _explained(image):
+            if image.digest not in (None, top):
+                raise ImagesRefused(f"what was sent is {top}")
             place = await self._place(image.repository)
             found = await place.stored.manifests.get(digest=top)
+            await _check_whole(place.stored, top)
             if image.tag is None:
                 return True
-            if await _is_later(place, image.tag, top, confirmed_at):
+            now = self._clock.seconds()
+            at = now if confirmed_at is None else min(confirmed_at, now)
+            if await _is_later(place, image.tag, top, at):
                 return False
-            if ITagAdopter.providedBy(place.shown.tags):
-                tags = ITagAdopter(place.shown.tags)
-                await tags.adopt(tag=image.tag, descriptor=found.descriptor)
-            else:
-                store = cast(ITagStore, place.stored.tags)
-                await store.tag(tag=image.tag, descriptor=found.descriptor)
+            await _set_tag(place, image.tag, found.descriptor, at)
             return True
 
     @deferred
@@ -235,11 +244,27 @@ async def _check_blobs(stored: IRepository, manifest: Manifest) -> None:
 
 
 @deferred
-async def _is_later(
-    place: _Place, tag: Tag, top: Digest, confirmed_at: float | None
-) -> bool:
+async def _check_whole(stored: IRepository, top: Digest) -> None:
+    """Check that a pull of what is here would lack nothing."""
+    found = await stored_platforms(stored, top)
+    lacks = why_not_ready(ImageReport("", "", str(top), found), (), 0.0)
+    if lacks:
+        raise ImagesRefused(lacks)
+
+
+@deferred
+async def _set_tag(place: _Place, tag: Tag, found: Descriptor, at: float) -> None:
+    if ITagAdopter.providedBy(place.shown.tags):
+        tags = ITagAdopter(place.shown.tags)
+        await tags.adopt(tag=tag, descriptor=found, confirmed_at=at)
+    else:
+        await cast(ITagStore, place.stored.tags).tag(tag=tag, descriptor=found)
+
+
+@deferred
+async def _is_later(place: _Place, tag: Tag, top: Digest, confirmed_at: float) -> bool:
     """Fire with whether an upstream has said since that a tag is something else."""
-    if confirmed_at is None or not IConfirmedTags.providedBy(place.shown.tags):
+    if not IConfirmedTags.providedBy(place.shown.tags):
         return False
     try:
         stored = await place.stored.tags.get(tag=tag)

@@ -120,12 +120,14 @@ class IImageImporter(Interface):
     def complete(
         image: ImageName, top: Digest, confirmed_at: float | None
     ) -> Deferred[bool]:
-        """Let the tag stand for a manifest that is here, if the image has a tag.
+        """Let the tag stand for an image that is here whole, if it names a tag.
 
-        A cached tag counts as confirmed now.
+        What is here of an index has to be whole, for one platform at least.
 
-        :param confirmed_at: when an upstream said so; a cached tag about which it was
-            asked later stays as it is.
+        :param top: the manifest; the image may not be named by another digest.
+        :param confirmed_at: when an upstream said so, which is what a cached tag counts
+            as from now on; one about which an upstream was asked later stays as it is.
+            ``None`` if that is not known: it counts as said now.
         :return: fires with whether the tag stands for it.
         """
 
@@ -153,8 +155,9 @@ class IManifestAdopter(Interface):
 class ITagAdopter(Interface):
     """Optional: tags of a cache that its upstream was not asked for."""
 
-    def adopt(tag: Tag, descriptor: Descriptor) -> Deferred[None]:
-        """Let a tag stand for a stored manifest, as if the upstream had said so now.
+    def adopt(tag: Tag, descriptor: Descriptor, confirmed_at: float) -> Deferred[None]:
+        """Let a tag stand for a stored manifest, as the upstream has said at a time.
 
-        Fails with a ``DriverError``.
+        :param confirmed_at: in seconds since the epoch.
+        :return: fails with a ``DriverError``.
         """

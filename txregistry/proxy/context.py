@@ -97,9 +97,12 @@ class CacheContext:
             return False
         return any(map(self.is_ours, holders))
 
-    def confirm_tag(self, key: EntryKey, digest: Digest) -> None:
-        """Remember that the upstream's tag is this manifest now."""
-        self.confirmations.confirm(key, self.clock.seconds(), self._what(digest))
+    def confirm_tag(
+        self, key: EntryKey, digest: Digest, at: float | None = None
+    ) -> None:
+        """Remember that the upstream's tag is this manifest now, or was at a time."""
+        when = self.clock.seconds() if at is None else at
+        self.confirmations.confirm(key, when, self._what(digest))
 
     def tag_confirmed_at(self, key: EntryKey, digest: Digest) -> Deferred[float | None]:
         """Fire with when this upstream, at any process, last said so of a tag."""

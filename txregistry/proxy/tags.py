@@ -102,15 +102,17 @@ class ProxyTags:
         return await self._record_answer(tag, answer)
 
     @deferred
-    async def adopt(self, tag: Tag, descriptor: Descriptor) -> None:
+    async def adopt(
+        self, tag: Tag, descriptor: Descriptor, confirmed_at: float
+    ) -> None:
         """Let a tag stand for a stored manifest; see :class:`ITagAdopter`."""
         self._remote.forget_missing(tag=tag)
-        key, now = self._key(tag), self._cache.clock.seconds()
+        key = self._key(tag)
         self._cache.pending.discard(self._name, tag)
-        self._cache.usage.add(Entry(key, 0, now))
+        self._cache.usage.add(Entry(key, 0, self._cache.clock.seconds()))
         await self._local.tag(tag=tag, descriptor=descriptor)
-        self._cache.confirm_tag(key, descriptor.digest)
-        self._remember(tag, SeenTag(descriptor, now))
+        self._cache.confirm_tag(key, descriptor.digest, confirmed_at)
+        self._remember(tag, SeenTag(descriptor, confirmed_at))
 
     @deferred
     async def _at_once(self, tag: Tag, seen: SeenTag, now: float) -> Descriptor | None:

@@ -7,8 +7,9 @@ import json
 
 from tests.cli.carrying import TOP, CarryingCase
 from tests.ocilayout.cases import CONFIG, IMAGE, LAYER
+from txregistry.cli import import_images as importing
 from txregistry.ocilayout.directory import LayoutDirectory
-from txregistry.ocilayout.index import make_entry
+from txregistry.ocilayout.index import LayoutError, make_entry
 from txregistry.ocilayout.layout import path_of
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
@@ -129,6 +130,32 @@ class ImportTests(CarryingCase):
         layout.finish([])
         result = self.carry("import", self.root / "empty")
         self.assertIn("the layout names no image", result.stderr)
+
+    def test_digests(self) -> None:
+        """An image that is named by a digest is that one."""
+        self.write("lib/a:v1")
+        wrong = f"lib/a:v1@{Digest.of(b'x')}"
+        result = self.carry("import", "--name", wrong, self.path)
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn(f"{wrong}: the layout has {TOP}", result.stderr)
+        result = self.carry("import", "--name", f"lib/a@{TOP}", self.path)
+        self.assertEqual(result.exit_code, 0)
+
+    def test_medium_that_fails(self) -> None:
+        """The image that cannot be read is named, and the others come."""
+        self.write("lib/a:v1", "lib/b:v1")
+        self.daemon.lacking = [str(Digest.of(LAYER))]
+        reads: list[object] = []
+
+        def read(source: object, digest: Digest, size: int = 0) -> bytes:
+            reads.append(digest)
+            raise LayoutError(f"{digest} cannot be read: Input/output error")
+
+        self.patch(importing, "read_piece", read)
+        result = self.carry("import", self.path)
+        self.assertEqual((result.exit_code, len(reads)), (1, 2))
+        for name in ("lib/a:v1", "lib/b:v1"):
+            self.assertIn(f"{name}: {Digest.of(LAYER)} cannot be read", result.stderr)
 
     def test_no_layout(self) -> None:
         """It is said what is there instead."""

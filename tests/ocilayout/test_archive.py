@@ -69,6 +69,23 @@ class ArchiveTests(LayoutCase):
             self.assertEqual(layout.entries()[0].name, "lib/a:v1")
             self.assertEqual(len(set(layout.digests())), 3)
 
+    def test_greedy(self) -> None:
+        """Heads that are long, or make no sense, and sparse members are refused."""
+        header = tarfile.TarInfo("x")
+        for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE):
+            header.type, header.size = kind, 2**31
+            self.tar.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+            self.assertRaisesRegex(LayoutError, "too long", ArchiveReader, self.tar)
+        header.type, header.size = tarfile.GNUTYPE_SPARSE, 0
+        self.tar.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+        self.assertRaisesRegex(LayoutError, "sparse", ArchiveReader, self.tar)
+        attributes = {"GNU.sparse.map": "x,y", "GNU.sparse.size": "1"}
+        with tarfile.open(self.tar, "w") as tar:
+            odd = tarfile.TarInfo("odd")
+            odd.pax_headers = attributes
+            tar.addfile(odd)
+        self.assertRaises(LayoutError, ArchiveReader, self.tar)
+
     def test_none(self) -> None:
         """What is no tar, or no layout, or too large, is told."""
         self.write()
@@ -85,7 +102,9 @@ class ArchiveTests(LayoutCase):
         with closing(ArchiveReader(self.tar)) as layout:
             self.assertRaisesRegex(LayoutError, "longer than 100", layout.entries)
         self.patch(archive, "MAX_MEMBERS", 2)
-        self.assertRaisesRegex(LayoutError, "more than 2", ArchiveReader, self.tar)
+        self.assertRaisesRegex(
+            LayoutError, "more than 2 members", ArchiveReader, self.tar
+        )
         self.assertRaisesRegex(
             LayoutError, "is no tar", ArchiveReader, self.root / "none"
         )

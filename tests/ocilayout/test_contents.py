@@ -11,7 +11,11 @@ from tests.ocilayout.cases import (
     document,
 )
 from txregistry.ocilayout import contents
-from txregistry.ocilayout.contents import image_contents, named_entries
+from txregistry.ocilayout.contents import (
+    image_contents,
+    named_entries,
+    referring,
+)
 from txregistry.ocilayout.index import LayoutError, make_entry
 from txregistry.ocilayout.layout import path_of
 from txregistry.spec import mediatypes
@@ -31,8 +35,8 @@ class ContentsTests(LayoutCase):
 
     def test_image(self) -> None:
         """One manifest, and its blobs."""
-        entries = self.layout.entries()
-        found = image_contents(self.layout, entries[0], entries)
+        (entry,) = self.layout.entries()
+        found = image_contents(self.layout, entry, [])
         self.assertEqual(self.digests(found.manifests), [Digest.of(IMAGE)])
         self.assertEqual(found.manifests[0].media_type, mediatypes.OCI_MANIFEST)
         self.assertEqual(
@@ -51,13 +55,30 @@ class ContentsTests(LayoutCase):
         for content in (index, signature, stranger):
             self.add(self.layout, content)
         absent = self.refer_to(CONFIG)
-        entries = [self.entry(index, "a:v1")]
-        entries += [self.entry(item) for item in (signature, stranger, absent)]
-        found = image_contents(self.layout, entries[0], entries)
-        self.assertEqual(
-            self.digests(found.manifests),
-            [Digest.of(IMAGE), Digest.of(index), Digest.of(signature)],
-        )
+        upon_signature = self.refer_to(signature)
+        self.add(self.layout, upon_signature)
+        foreign = self.entry(document("application/vnd.oci.artifact.manifest.v1+json"))
+        self.add(self.layout, document("application/vnd.oci.artifact.manifest.v1+json"))
+        entries = [self.entry(index, "a:v1"), foreign]
+        others = (upon_signature, signature, stranger, absent)
+        entries += [self.entry(item) for item in others]
+        referrers = referring(self.layout, entries)
+        self.assertEqual(len(referrers), 3)
+        found = image_contents(self.layout, entries[0], referrers)
+        expected = [IMAGE, index, signature, upon_signature]
+        self.assertEqual(self.digests(found.manifests), [*map(Digest.of, expected)])
+
+    def test_much_that_refers(self) -> None:
+        """What is too much to be held is left out, and no image fails for it."""
+        self.patch(contents, "MAX_MANIFESTS_BYTES", len(IMAGE) + 10)
+        signature = self.refer_to(IMAGE)
+        self.add(self.layout, signature)
+        self.assertEqual(referring(self.layout, [self.entry(signature)]), [])
+        (entry,) = self.layout.entries()
+        image_contents(self.layout, entry, [])
+        self.patch(contents, "MAX_MANIFESTS_BYTES", len(IMAGE) - 1)
+        with self.assertRaisesRegex(LayoutError, "too long ones"):
+            image_contents(self.layout, entry, [])
 
     def refer_to(self, subject: bytes) -> bytes:
         return document(
@@ -90,7 +111,7 @@ class ContentsTests(LayoutCase):
             mediatypes.OCI_INDEX, manifests=[described(IMAGE, mediatypes.OCI_MANIFEST)]
         )
         self.add(self.layout, index)
-        with self.assertRaisesRegex(LayoutError, "more than 1 manifests"):
+        with self.assertRaisesRegex(LayoutError, "too many manifests"):
             image_contents(self.layout, self.entry(index), [])
 
     def test_names(self) -> None:

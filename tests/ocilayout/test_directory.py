@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+from functools import partial
 
 from tests.ocilayout.cases import CONFIG, IMAGE, LAYER, LayoutCase
 from txregistry.ocilayout import directory
@@ -71,6 +74,48 @@ class DirectoryTests(LayoutCase):
         self.add(layout, CONFIG)
         layout.finish([])
         self.assertEqual(victim.read_text(), "precious")
+
+    def test_special_files(self) -> None:
+        """A pipe would never end, and a link may lead to a device."""
+        layout = self.write_image()
+        digest, other = Digest.of(LAYER), self.root / "other"
+        index, blob = self.path / "index.json", self.path / path_of(digest)
+        for path in (index, blob):
+            path.replace(other)
+            for make in (os.mkfifo, partial(os.symlink, other)):
+                make(path)
+                with self.assertRaises(LayoutError):
+                    layout.entries() if path is index else layout.open(digest)
+                if path is blob:
+                    self.assertIsNone(layout.size_of(digest))
+                path.unlink()
+            other.replace(path)
+        self.assertEqual(layout.size_of(digest), len(LAYER))
+
+    def test_linked_directories(self) -> None:
+        """Nothing is written outside of it."""
+        elsewhere = self.root / "elsewhere"
+        elsewhere.mkdir()
+        for name in ("blobs", "blobs/sha256"):
+            path = self.root / name.replace("/", "-") / name
+            path.parent.mkdir(parents=True)
+            path.symlink_to(elsewhere)
+            layout = LayoutDirectory(self.root / name.replace("/", "-"))
+            with self.assertRaisesRegex(LayoutError, "is a link"):
+                self.add(layout, CONFIG)
+        self.assertEqual(list(elsewhere.iterdir()), [])
+
+    def test_disk_that_is_full(self) -> None:
+        """What cannot be made durable leaves nothing."""
+        layout = LayoutDirectory(self.path)
+
+        def refuse(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "full")
+
+        self.patch(os, "fsync", refuse)
+        with self.assertRaises(OSError):
+            self.add(layout, CONFIG)
+        self.assertEqual(self.files(), [])
 
     def test_foreign_files(self) -> None:
         """What is no blob by its name is none."""

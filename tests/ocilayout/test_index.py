@@ -49,6 +49,7 @@ class IndexTests(LayoutCase):
             ("a:v1", "a:v1"),
             ("a/b", "a/b"),
             ("a@x", "a@x"),
+            ("a:v1\x1b]0;title", ""),
         ):
             (entry,) = parse_index(index_content([self.entry(IMAGE, text)]))
             self.assertEqual((entry.name, entry.identity), (name, name))
@@ -57,7 +58,7 @@ class IndexTests(LayoutCase):
         """A time that is none is not known."""
         entry = self.entry(IMAGE, "a:v1", confirmed_at=5)
         found = dict(entry.document)
-        for text in ("-1", "1.5", "٣", ""):
+        for text in ("-1", "1.5", "٣", "", "9" * 5000):
             found["annotations"] = {"txregistry.confirmed-at": text}
             (read,) = parse_index(json.dumps({"manifests": [found]}).encode())
             self.assertIsNone(read.confirmed_at)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+import tarfile
+from unittest.mock import Mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.ocilayout.index import LayoutError
-from txregistry.ocilayout.layout import CHUNK_BYTES, Verified, digest_at, path_of
+from txregistry.ocilayout.layout import (
+    CHUNK_BYTES,
+    Verified,
+    digest_at,
+    path_of,
+    read_piece,
+)
 from txregistry.spec.digest import Digest
 
 
@@ -22,6 +30,19 @@ class PathTests(SynchronousTestCase):
         path = path_of(Digest.of(b"x"))
         for other in ("index.json", f"x/{path}", path[:-1], f"{path}/x", path[6:]):
             self.assertIsNone(digest_at(other))
+
+
+class ReadTests(SynchronousTestCase):
+    """A medium that fails."""
+
+    def test_errors(self) -> None:
+        """It is said of what."""
+        digest = Digest.of(b"x")
+        self.assertEqual(read_piece(io.BytesIO(b"abc"), digest, 2), b"ab")
+        for error in (OSError(5, "Input/output error"), tarfile.ReadError("short")):
+            source = Mock(read=Mock(side_effect=error))
+            with self.assertRaisesRegex(LayoutError, f"{digest} cannot be read"):
+                read_piece(source, digest)
 
 
 class VerifiedTests(SynchronousTestCase):

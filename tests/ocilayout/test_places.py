@@ -28,6 +28,13 @@ class PlacesTests(LayoutCase):
         with self.assertRaisesRegex(LayoutError, "no directory, and no tar"):
             begin_layout(str(self.root / "file"))
 
+    def test_damaged_target(self) -> None:
+        """It is told before anything is written."""
+        self.write_image()
+        (self.path / "index.json").write_text("{")
+        with self.assertRaisesRegex(LayoutError, "index.json"):
+            begin_layout(str(self.path))
+
     def test_open(self) -> None:
         """A file is a tar, whatever it is called."""
         path = self.write_tar("tar")

@@ -15,12 +15,18 @@ from txregistry.cli.daemon import DaemonFailed, send
 from txregistry.cli.exits import FAILED, epilog, fail
 from txregistry.cli.options import as_json_option
 from txregistry.cli.transferbars import TransferBars
-from txregistry.ocilayout.contents import ImageContents, image_contents, named_entries
+from txregistry.ocilayout.contents import (
+    ImageContents,
+    image_contents,
+    named_entries,
+    referring,
+)
 from txregistry.ocilayout.index import IndexEntry, LayoutError
-from txregistry.ocilayout.layout import CHUNK_BYTES, ByteSource, LayoutReader
+from txregistry.ocilayout.layout import ByteSource, LayoutReader, read_piece
 from txregistry.ocilayout.places import open_layout
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
+from txregistry.spec.manifest.model import Manifest
 
 #: Blobs in one question, of at most 64 KiB.
 _BLOBS_AT_ONCE = 200
@@ -78,8 +84,9 @@ def import_images(
         ):
             entries = layout.entries()
             wanted = _wanted(entries, images, name)
+            referrers = referring(layout, entries)
             taken = [
-                _take(daemon, layout, entry, called, entries, bars)
+                _take(daemon, layout, entry, called, referrers, bars)
                 for entry, called in wanted
             ]
     except DaemonFailed as error:
@@ -107,7 +114,12 @@ def _wanted(
         raise LayoutError(f"the layout has {len(found)} images: name one for --name")
     if name is None and not all(entry.identity for entry in found):
         raise LayoutError("the image of the layout has no name; say --name IMAGE")
-    return [(entry, name or entry.identity) for entry in found]
+    wanted = [(entry, name or entry.identity) for entry in found]
+    for entry, called in wanted:
+        _, at, digest = called.partition("@")
+        if at and digest != str(entry.descriptor.digest):
+            raise LayoutError(f"{called}: the layout has {entry.descriptor.digest}")
+    return wanted
 
 
 def _find(entries: Sequence[IndexEntry], image: str) -> IndexEntry:
@@ -123,13 +135,13 @@ def _take(
     layout: LayoutReader,
     entry: IndexEntry,
     image: str,
-    entries: Sequence[IndexEntry],
+    referrers: Sequence[Manifest],
     bars: TransferBars,
 ) -> Taken:
     """Take one image in; what goes wrong with it is reported."""
     made = Taken(image, str(entry.descriptor.digest))
     try:
-        contents = image_contents(layout, entry, entries)
+        contents = image_contents(layout, entry, referrers)
         made.parts = len(contents.manifests) + len(contents.blobs)
         _send_blobs(daemon, layout, contents, made, bars)
         for manifest in contents.manifests:
@@ -191,11 +203,11 @@ def _send(
         bars.shown(image, part.digest, part.size or 0, file) as source,
         daemon.connected() as connection,
     ):
-        send(connection, command, options, _pieces(source))
+        send(connection, command, options, _pieces(source, part.digest))
 
 
-def _pieces(source: ByteSource) -> Iterator[bytes]:
-    return iter(lambda: source.read(CHUNK_BYTES), b"")
+def _pieces(source: ByteSource, digest: Digest) -> Iterator[bytes]:
+    return iter(lambda: read_piece(source, digest), b"")
 
 
 def _show(taken: Sequence[Taken], quiet: bool, as_json: bool) -> None:

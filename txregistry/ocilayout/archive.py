@@ -31,8 +31,32 @@ from txregistry.ocilayout.layout import (
 )
 from txregistry.spec.digest import Digest
 
-#: Files of a tar that are looked at, at most.
+#: Members of a tar that are looked at, at most.
 MAX_MEMBERS = 100_000
+
+#: Bytes of a long name, or of attributes, of one of them.
+MAX_HEADER_BYTES = 64 * 1024
+
+_EXTENSIONS = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+
+class BoundedInfo(tarfile.TarInfo):
+    """A member whose head does not take all memory; sparse ones are refused."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> BoundedInfo:
+        """Read a head; see :class:`tarfile.TarInfo`."""
+        found = super().frombuf(buf, encoding, errors)
+        is_long = found.type in _EXTENSIONS and found.size > MAX_HEADER_BYTES
+        if is_long or found.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError("a member's head is too long, or it is sparse")
+        return found
 
 
 @attrs.define(eq=False)
@@ -49,8 +73,8 @@ class ArchiveReader:
     @_tar.default
     def _open_tar(self) -> tarfile.TarFile:
         try:
-            return tarfile.open(self._path, "r:")
-        except (OSError, tarfile.TarError) as error:
+            return tarfile.open(self._path, "r:", tarinfo=BoundedInfo)
+        except (OSError, ValueError, tarfile.TarError) as error:
             reason = f"{self._path} is no tar, or a compressed one: {error}"
             raise LayoutError(reason) from error
 
@@ -58,12 +82,14 @@ class ArchiveReader:
     def _read_members(self) -> dict[str, tarfile.TarInfo]:
         found: dict[str, tarfile.TarInfo] = {}
         try:
-            for member in self._tar:
+            for number, member in enumerate(self._tar, 1):
+                if number > MAX_MEMBERS:
+                    reason = f"has more than {MAX_MEMBERS} members"
+                    raise LayoutError(f"{self._path} {reason}")
                 if member.isreg():
                     found[member.name.removeprefix("./")] = member
-                if len(found) > MAX_MEMBERS:
-                    raise LayoutError(f"{self._path} has more than {MAX_MEMBERS} files")
-        except tarfile.TarError as error:
+        except (OSError, ValueError, tarfile.TarError) as error:
+            # tarfile raises a ValueError for attributes that make no sense.
             raise LayoutError(f"{self._path}: {error}") from error
         return found
 

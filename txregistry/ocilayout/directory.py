@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from errno import EINVAL
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import attrs
@@ -37,14 +39,22 @@ class LayoutDirectory:
 
     What is added lies under a name of its own until it is whole and synced: a medium
     that is pulled out loses no more than that, and the next export goes on from there.
+
+    Who carried it may have put anything there: only regular files are read, and nothing
+    is written through a link.
     """
 
     _root: Path
 
+    @property
+    def has_index(self) -> bool:
+        """Return whether it names images already."""
+        return os.path.lexists(self._root / INDEX)
+
     def entries(self) -> list[IndexEntry]:
         """Return the manifests that its index names."""
         try:
-            with open(self._root / INDEX, "rb") as file:
+            with _open_regular(self._root / INDEX) as file:
                 content = file.read(MAX_INDEX_BYTES + 1)
         except OSError as error:
             reason = f"{self._root} is no OCI image layout: {error.strerror}"
@@ -56,13 +66,18 @@ class LayoutDirectory:
     def size_of(self, digest: Digest) -> int | None:
         """Return the size of what it has."""
         try:
-            return (self._root / path_of(digest)).stat().st_size
-        except FileNotFoundError:
+            found = (self._root / path_of(digest)).lstat()
+        except OSError:
             return None
+        return found.st_size if S_ISREG(found.st_mode) else None
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open what it has."""
-        return open(self._root / path_of(digest), "rb")
+        try:
+            return _open_regular(self._root / path_of(digest))
+        except OSError as error:
+            reason = f"{digest} cannot be read: {error.strerror}"
+            raise LayoutError(reason) from error
 
     def digests(self) -> Iterator[Digest]:
         """Give what it has."""
@@ -81,6 +96,9 @@ class LayoutDirectory:
     def add(self, digest: Digest, size: int, source: ByteSource) -> None:
         """Add a blob or manifest."""
         path, verified = self._root / path_of(digest), Verified(source, digest, size)
+        for parent in (path.parents[1], path.parent):
+            if parent.is_symlink():
+                raise LayoutError(f"{parent} is a link: nothing is written through it")
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._replacing(path).written() as file:
             while data := verified.read(CHUNK_BYTES):
@@ -89,7 +107,7 @@ class LayoutDirectory:
 
     def finish(self, entries: Sequence[IndexEntry]) -> None:
         """Name images in the index, beside those that it names already."""
-        old = self.entries() if (self._root / INDEX).exists() else []
+        old = self.entries() if self.has_index else []
         self._root.mkdir(parents=True, exist_ok=True)
         self._write(MARKER, MARKER_CONTENT)
         self._write(INDEX, index_content(merged(old, entries)))
@@ -127,10 +145,14 @@ class Replacing:
     def commit(self) -> None:
         """Let it take its place."""
         assert self._file is not None
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(self._partial, self._path)
+        try:
+            with self._file as file:
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(self._partial, self._path)
+        except OSError:
+            self._partial.unlink(missing_ok=True)
+            raise
         sync_directory(self._path.parent)
 
     def discard(self) -> None:
@@ -150,6 +172,19 @@ class Replacing:
             self.discard()
             raise
         self.commit()
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file that is one: a pipe would never end, and a device may do anything.
+
+    :raise OSError: it cannot be opened, or is something else.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(EINVAL, "it is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def sync_directory(path: Path) -> None:

@@ -31,6 +31,9 @@ _FULL_NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"
 _CONFIRMED_AT = "txregistry.confirmed-at"
 
+#: Of a time in seconds: some thirty thousand years.
+_MOST_DIGITS = 12
+
 
 class LayoutError(Exception):
     """A layout cannot be read or written; the message says why."""
@@ -86,12 +89,14 @@ def _entry(item: object, number: int) -> IndexEntry:
 
 
 def _image_name(text: str) -> str:
-    """Return a text that names an image; empty for a tag alone."""
-    return text if any(mark in text for mark in ":@/") else ""
+    """Return a text that names an image; empty for a tag alone, or no name at all."""
+    is_name = text.isprintable() and any(mark in text for mark in ":@/")
+    return text if is_name else ""
 
 
 def _seconds(text: str) -> float | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else None
 
 
 def make_entry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, Protocol
 
@@ -66,6 +67,17 @@ class LayoutWriter(Protocol):
 
     def abandon(self) -> None:
         """Delete what is half-written; does nothing after ``finish``."""
+
+
+def read_piece(source: ByteSource, digest: Digest, size: int = CHUNK_BYTES) -> bytes:
+    """Read a piece of a blob or manifest; none at the end.
+
+    :raise LayoutError: it cannot be read.
+    """
+    try:
+        return source.read(size)
+    except (OSError, tarfile.TarError) as error:
+        raise LayoutError(f"{digest} cannot be read: {error}") from error
 
 
 def path_of(digest: Digest) -> str:

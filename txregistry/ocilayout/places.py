@@ -33,7 +33,10 @@ def begin_layout(path: str) -> LayoutWriter:
         return ArchiveWriter(place)
     if place.exists() and not place.is_dir():
         raise LayoutError(f"{path} is no directory, and no tar by its name")
-    return LayoutDirectory(place)
+    layout = LayoutDirectory(place)
+    if layout.has_index:
+        layout.entries()  # a damaged one is told before anything is written
+    return layout
 
 
 def digests_in(path: str) -> set[Digest]:

@@ -19,6 +19,7 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import StreamClosedError
+from h2.settings import SettingCodes
 
 from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
@@ -289,6 +290,51 @@ class CleartextHttp2Tests(LimitCase):
         """When there is room in the window again, the answer goes on."""
         client, number, content = self.fill_window(700_000)
         self.assertEqual(client.read_again(number).body, content)
+
+    def test_window_and_reset_at_once(self) -> None:
+        """A client that opens windows and leaves a stream gets the other one."""
+        client, first, content = self.fill_window(700_000)
+        digest = Digest.of(content)
+        second, other = client.ask("GET", f"/v2/a/b/blobs/{digest}")
+        client.turn(5)
+        client.reads = True
+        client.h2.increment_flow_control_window(2**20)
+        client.h2.increment_flow_control_window(2**20, first)
+        client.h2.reset_stream(first, ErrorCodes.CANCEL)
+        client.h2.increment_flow_control_window(2**20, second)
+        client.flush()
+        self.assertEqual(client.settle(other).body, content)
+        third, last = client.ask("GET", f"/v2/a/b/blobs/{digest}")
+        self.assertEqual(client.settle(last).body, content)
+
+    def test_small_answer_beside_large_ones(self) -> None:
+        """On a connection that is full, a new stream is served before the old ones end.
+
+        The connection takes one write in a turn here.
+        """
+        content = os.urandom(3_000_000)
+        client = H2Client(self.house)
+        digest, _, _ = self.push(client, content)
+        small, _, _ = self.push(client, os.urandom(50_000))
+        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**24})
+        client.h2.increment_flow_control_window(2**24)
+        client.flush()
+        (channel,) = self.site.channels
+        connection = channel._chosen if hasattr(channel, "_chosen") else channel
+        write = connection.transport.write
+
+        def full(data: bytes) -> None:
+            write(data)
+            connection.pauseProducing()
+            self.clock.callLater(0.001, connection.resumeProducing)
+
+        self.patch(connection.transport, "write", full)
+        _, large = client.ask("GET", f"/v2/a/b/blobs/{digest}")
+        client.turn(3)
+        _, other = client.ask("GET", f"/v2/a/b/blobs/{small}")
+        client.settle(other)
+        self.assertEqual(len(other.body), 50_000)
+        self.assertFalse(large.ended)
 
     def test_drain_with_frames_to_be_sent(self) -> None:
         """An answer is sent to its end, though its request is done; then it closes."""

@@ -6,7 +6,7 @@ from collections import deque
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.web.http.pieces import in_pieces, take_pieces
+from txregistry.web.http.pieces import in_pieces, in_turns, take_pieces
 
 KIB = 1024
 END = object()
@@ -25,6 +25,21 @@ class SplitTests(SynchronousTestCase):
             sizes = [len(piece) // KIB for piece in in_pieces(data, longest)]
             self.assertEqual(sizes, expected)
         self.assertEqual(list(in_pieces(b"", 16 * KIB)), [])
+
+
+class TurnTests(SynchronousTestCase):
+    """Who is served next."""
+
+    def test_turns(self) -> None:
+        """Whoever was served waits for all others; one that has gone is no matter."""
+        for served, expected in (
+            (0, [1, 3, 7]),
+            (3, [7, 1, 3]),
+            (5, [7, 1, 3]),
+            (7, [1, 3, 7]),
+        ):
+            self.assertEqual(in_turns([3, 7, 1], served), expected)
+        self.assertEqual(in_turns([], 5), [])
 
 
 class TakeTests(SynchronousTestCase):

@@ -54,7 +54,12 @@ from txregistry.web.http.h2_private import (
 )
 from txregistry.web.http.late_bodies import LateBodies, dropped_bytes
 from txregistry.web.http.lingering_close import Closing
-from txregistry.web.http.pieces import WINDOW_BYTES, in_pieces, take_pieces
+from txregistry.web.http.pieces import (
+    WINDOW_BYTES,
+    in_pieces,
+    in_turns,
+    take_pieces,
+)
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import OpenH2Connection, request_of
 from txregistry.web.http.windows import ClosedWindows
@@ -73,6 +78,7 @@ class RegistryH2Connection(OpenH2Connection):
     _closing: Closing | None = None
     _close_after_streams = False
     _is_receiving = False
+    _served = 0
 
     def connectionMade(self) -> None:
         """Register the connection with the site, and send the limits in SETTINGS."""
@@ -361,22 +367,35 @@ class RegistryH2Connection(OpenH2Connection):
         return cast(int, super().remainingOutboundWindow(streamID))
 
     def send_next_frame(self, *args: Any) -> None:
-        """Send a frame of a stream that has a window; see Note [Full windows]."""
+        """Send frames of streams that have a window; see Note [Full windows].
+
+        Not while bytes are processed: h2 knows at once of all that they say, and has
+        closed streams whose reset is still to be told.
+        """
+        if self._is_receiving:
+            self._site.clock.callLater(0, self.send_next_frame)
+            return
         for stream_id, queue in self.send_queues.items():
             waits = queue and isinstance(queue[0], bytes)
             if waits and self._window(stream_id) <= 0:
                 self.priority.block(stream_id)
                 self._windows.mark_closed(stream_id)
-        self._send_frames()
+        # First, as it takes the streams in turns, and ends them.
         super().send_next_frame(*args)
+        self._send_frames()
         for stream in list(self.streams.values()):
             stream.windowUpdated()  # resumes its producer if the queue is short
 
     def _send_frames(self) -> None:
-        """Send frames of each stream, but for the last one, which Twisted sends."""
-        for stream_id, queue in self.send_queues.items():
+        """Send frames of each stream, but for the last one, which Twisted sends.
+
+        The one whose frames filled the connection is the last to be served again.
+        """
+        order = in_turns(self.send_queues, self._served)
+        for stream_id in order:
             if self.is_backed_up or not self.is_sending:
                 return
+            queue, self._served = self.send_queues[stream_id], stream_id
             pieces = take_pieces(
                 queue, self._window(stream_id), self.conn.max_outbound_frame_size
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 #: Bytes of bodies that clients may send before we take them: of each stream, and of all
@@ -39,3 +39,9 @@ def take_pieces(queue: deque[Any], window: int, longest: int) -> list[bytes]:
         pieces.append(queue.popleft())
         left -= len(pieces[-1])
     return pieces
+
+
+def in_turns(streams: Iterable[int], served: int) -> list[int]:
+    """Return the ids of streams, beginning after the one that was served last."""
+    found = sorted(streams)
+    return [x for x in found if x > served] + [x for x in found if x <= served]

@@ -27,7 +27,6 @@ from txregistry.flow.streams import (
     BoundedConsumer,
     ChunkProducer,
     ConsumerStopped,
-    ShortRead,
 )
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.transfers import IIncomingBody
@@ -124,7 +123,14 @@ class GivingTests(ContentCase):
         self.assertTrue(self.transport.value().startswith(sent))
         self.assertFalse(self.transport.connected)
         self.assertTrue(self.reader.is_closed)
-        self.assertEqual(len(self.flushLoggedErrors(ShortRead)), 1)
+
+    def test_client_that_leaves(self) -> None:
+        """It is no failure."""
+        self.reader.rest = Deferred()
+        self.ask("give")
+        self.transport.producer.stopProducing()
+        self.assertTrue(self.reader.is_closed)
+        self.assertIn(b"the client has left", self.transport.value())
 
     def test_slow_source(self) -> None:
         """While bytes are under way nothing comes between them."""

@@ -40,7 +40,10 @@ from txregistry.admin.content import (
 from txregistry.admin.requester import peer
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import ConsumerStopped, ShortRead
+from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader
+from txregistry.spec.errors import RegistryError
 
 #: Longest question, in bytes.
 MAX_QUESTION = 64 * 1024
@@ -50,6 +53,8 @@ QUESTION_SECONDS = 60.0
 
 #: Seconds between two signs of life while a command runs.
 ALIVE_SECONDS = 15.0
+
+_log = Logger(namespace="txregistry.admin")
 
 
 @implementer(IPushProducer)
@@ -152,7 +157,7 @@ class ControlProtocol(LineOnlyReceiver):
             self._say({"error": str(error)})
         except Exception as error:
             # The client gets any error; the daemon continues.
-            Logger(namespace="txregistry.admin").failure("a command failed")
+            _log.failure("a command failed")
             self._say({"error": str(error) or type(error).__name__})
         else:
             self._say({"report": report})
@@ -189,6 +194,13 @@ class ControlProtocol(LineOnlyReceiver):
             transport.unregisterProducer()
             watched = WatchedConsumer(transport, self._clock, self._cut)
             await reader.read(consumer=watched)
+        except ConsumerStopped as error:
+            raise CommandRefused("the client has left") from error
+        except (RegistryError, DriverError, ShortRead) as error:
+            # No line can say so in the middle of content.
+            self._cut()
+            _log.warn("content was not sent to its end: {error}", error=str(error))
+            raise CommandRefused(str(error)) from error
         except BaseException:
             self._cut()
             raise

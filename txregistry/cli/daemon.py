@@ -20,6 +20,7 @@ TellMade = Callable[[Mapping[str, Any]], None]
 PATIENCE = 60.0
 
 _ENDED = "the daemon ended before it was done"
+_CUT = "the daemon ended before it was done, or cannot read this content: see its log"
 _FOREIGN = "what listens on the control socket is no daemon of txregistry"
 
 #: There is nobody: no file, one that nobody listens on, or a path that no socket can
@@ -111,7 +112,7 @@ class GivenContent:
         with _listening(self._connection):
             data = self._lines.read(wanted)
         if len(data) < wanted:
-            raise DaemonFailed(_ENDED)
+            raise DaemonFailed(_CUT)
         self._left -= len(data)
         return data
 

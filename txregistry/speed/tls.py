@@ -37,7 +37,7 @@ _SENT_BYTES = PIECE_BYTES + PIECE_BYTES // _RECORD_BYTES * _OVERHEAD_BYTES
 
 
 #: Bytes that are read from a socket at once, at most; likewise.
-READ_BYTES = 256 * 1024
+READ_BYTES = 128 * 1024
 
 
 def read_at_once(transport: Any, size: int) -> None:

@@ -241,6 +241,7 @@ def circles(graph: dict) -> Iterator[list]:
 #: Of each library, the modules that may use names which it promises nothing about.
 PRIVATE = {
     "speed/twisted_private.py": "twisted",
+    "speed/tls_private.py": "twisted",
     "remote/twisted_private.py": "twisted",
     "web/http/twisted_private.py": "twisted",
     "web/http/h2_private.py": "h2",

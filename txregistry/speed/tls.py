@@ -21,7 +21,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.speed.twisted_private import OpenTls
+from txregistry.speed.tls_private import OpenTls
 
 #: Bytes that are encrypted at once. What OpenSSL has for them in memory stays as long
 #: as the connection.

@@ -8,18 +8,13 @@ from typing import Any
 import attrs
 from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    wrapClientTLS,
-)
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from twisted.internet.interfaces import (
     IConsumer,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
 )
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.client import (
     URI,
     Agent,
@@ -34,6 +29,7 @@ from twisted.web.iweb import (
 from zope.interface import implementer
 
 from txregistry.flow.unverified_tls import UnverifiedTls
+from txregistry.speed.tls import TlsClientEndpoint, read_at_once
 
 #: Connections that are kept for the next question, and for how many seconds: most
 #: servers close them after a minute.
@@ -70,15 +66,13 @@ class _Endpoints:
             # Names are resolved on a thread, which an address need not wait for.
             inner = TCP4ClientEndpoint(self._reactor, host, port, _CONNECT_SECONDS)
         if uri.scheme == b"https":
-            inner = wrapClientTLS(self._policy.creatorForNetloc(uri.host, port), inner)
+            creator = self._policy.creatorForNetloc(uri.host, port)
+            inner = TlsClientEndpoint(creator, inner)
         return _QuickEndpoint(inner)
 
 
 def _read_much(protocol: Any) -> Any:
-    transport = protocol.transport
-    while isinstance(transport, TLSMemoryBIOProtocol):
-        transport = transport.transport
-    transport.bufferSize = _READ_BYTES
+    read_at_once(protocol.transport, _READ_BYTES)
     return protocol
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from txregistry.speed.tls import READ_BYTES
 from txregistry.storagedriver.s3.transport import PartBody, open_connections
 
 KIB = 1024
@@ -52,13 +53,36 @@ class _Full(StringTransport):
             self.body.pauseProducing()
 
 
+class _Connection(StringTransport):
+    """Takes the options of a socket."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Take it."""
+
+    def abortConnection(self) -> None:
+        self.loseConnection()
+
+
 class ConnectionTests(SynchronousTestCase):
     """What asks."""
 
     def test_closing(self) -> None:
         """It opens no connection by itself, and can be closed."""
-        from twisted.internet.testing import MemoryReactorClock
-
         for skip in (True, False):
             connections = open_connections(MemoryReactorClock(), skip)
             self.successResultOf(connections.close())
+
+    def test_tls(self) -> None:
+        """An address is asked with TLS in large pieces, verified or not."""
+        for skip_verify in (False, True):
+            reactor = MemoryReactorClock()
+            connections = open_connections(reactor, skip_verify)
+            asking = connections.agent.request(b"GET", b"https://127.0.0.1:9000/")
+            ((host, port, factory, _, _),) = reactor.tcpClients
+            self.assertEqual((host, port), ("127.0.0.1", 9000))
+            protocol, transport = factory.buildProtocol(None), _Connection()
+            protocol.makeConnection(transport)
+            self.assertEqual(transport.bufferSize, READ_BYTES)
+            self.assertEqual(transport.value()[:1], b"\x16", "no handshake")
+            asking.cancel()
+            self.failureResultOf(asking)

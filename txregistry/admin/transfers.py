@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -49,15 +50,13 @@ class ExportPlanCommand:
         """Plan each image."""
         wanted, platforms = read_images(self._named, options), read_platforms(options)
         is_partial = bool(options.get("partial"))
-        try:
+        with _refusals():
             plans = [
                 await self._exporter.plan(
                     image=image, platforms=platforms, is_partial=is_partial
                 )
                 for image in wanted
             ]
-        except ImagesRefused as error:
-            raise CommandRefused(str(error)) from error
         return {"images": [as_values(plan) for plan in plans]}
 
 
@@ -70,13 +69,10 @@ class ContentGiver:
     @deferred
     async def open(self, who: Requester, options: Mapping[str, Any]) -> IFileReader:
         """Open it."""
-        try:
-            reader: IFileReader = await self._exporter.open(
-                digest=_digest(options.get("digest"))
-            )
-            return reader
-        except ImagesRefused as error:
-            raise CommandRefused(str(error)) from error
+        digest = _digest(options.get("digest"))
+        with _refusals():
+            reader: IFileReader = await self._exporter.open(digest=digest)
+        return reader
 
 
 @attrs.frozen
@@ -98,10 +94,8 @@ class ImportLacksCommand:
         if not isinstance(listed, list):
             raise CommandRefused("blobs: expected a list")
         image, blobs = _image(self._named, options), [*map(_descriptor, listed)]
-        try:
+        with _refusals():
             lacking = await self._importer.lacks(image=image, blobs=blobs)
-        except (ImagesRefused, DriverError) as error:
-            raise CommandRefused(str(error)) from error
         return {"digests": [str(blob.digest) for blob in lacking]}
 
 
@@ -122,10 +116,8 @@ class PartTaker:
         self, who: Requester, options: Mapping[str, Any], body: IIncomingBody
     ) -> dict[str, Any]:
         """Store what is sent."""
-        try:
+        with _refusals():
             await self._take(_image(self._named, options), _descriptor(options), body)
-        except (ImagesRefused, DriverError) as error:
-            raise CommandRefused(str(error)) from error
         return {}
 
 
@@ -150,17 +142,26 @@ class ImportCompleteCommand:
         if confirmed_at is not None and not isinstance(confirmed_at, int | float):
             raise CommandRefused("confirmed_at: expected seconds since the epoch")
         try:
-            stands = await self._importer.complete(
-                image=image, top=top, confirmed_at=confirmed_at
-            )
+            with _refusals():
+                stands = await self._importer.complete(
+                    image=image, top=top, confirmed_at=confirmed_at
+                )
         except BaseException as error:
-            outcome = outcome_of(error, ImagesRefused)
-            if isinstance(error, ImagesRefused | DriverError):
-                raise CommandRefused(str(error)) from error
+            cause = error.__cause__ if isinstance(error, CommandRefused) else error
+            outcome = outcome_of(cause or error, ImagesRefused)
             raise
         finally:
             self._audit.record(_entry(who, image, top, outcome))
         return {"image": str(image), "stands": stands}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Refuse a command for what its user has to see to."""
+    try:
+        yield
+    except (ImagesRefused, DriverError) as error:
+        raise CommandRefused(str(error)) from error
 
 
 def _take_blob(importer: IImageImporter) -> TakePart:

@@ -35,7 +35,6 @@ _ENABLE_PARTIAL_WRITE = 1
 
 _SENT_BYTES = PIECE_BYTES + PIECE_BYTES // _RECORD_BYTES * _OVERHEAD_BYTES
 
-
 #: Bytes that are read from a socket at once, at most; likewise.
 READ_BYTES = 128 * 1024
 

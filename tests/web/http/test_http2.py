@@ -307,6 +307,24 @@ class CleartextHttp2Tests(LimitCase):
         third, last = client.ask("GET", f"/v2/a/b/blobs/{digest}")
         self.assertEqual(client.settle(last).body, content)
 
+    def test_fault_while_bytes_are_processed(self) -> None:
+        """What goes wrong then does not keep the sender waiting for ever."""
+        client, _, _ = self.fill_window(700_000)
+        (channel,) = self.site.channels
+        connection = channel._chosen if hasattr(channel, "_chosen") else channel
+
+        def fail(event: Any) -> None:
+            connection.wake_sender()
+            raise ZeroDivisionError
+
+        self.patch(connection, "window_updated", fail)
+        client.h2.increment_flow_control_window(1000)
+        wire = client.h2.data_to_send()
+        self.assertRaises(ZeroDivisionError, connection.dataReceived, wire)
+        self.clock.advance(0)
+        self.clock.advance(0)
+        self.assertEqual(self.clock.busy(), [])
+
     def test_small_answer_beside_large_ones(self) -> None:
         """On a connection that is full, a new stream is served before the old ones end.
 

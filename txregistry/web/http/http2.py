@@ -150,8 +150,11 @@ class RegistryH2Connection(OpenH2Connection):
 
     def _receive(self, data: bytes) -> None:
         self._is_receiving = True
-        super().dataReceived(data)
-        self._is_receiving = False
+        try:
+            super().dataReceived(data)
+        finally:
+            # Sending waits for it, in turns of the reactor.
+            self._is_receiving = False
         self._uncork_bodies()
         # SETTINGS may open windows as well; Twisted has no hook for that.
         self._resume_opened_streams()

@@ -19,12 +19,10 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import StreamClosedError
-from h2.settings import SettingCodes
 
 from tests.web.http.limits import LimitCase
 from tests.web.raw import Line
 from txregistry.auth.silly import SillyAccess
-from txregistry.flow.streams import HELD
 from txregistry.spec.digest import Digest
 from txregistry.testing.house import TestHouse
 from txregistry.web.http.connections import ChannelLimits
@@ -149,7 +147,7 @@ class H2Client(Line):
             self.house.pump()
 
 
-class CleartextHttp2Tests(LimitCase):
+class CleartextCase(LimitCase):
     """HTTP/2 without TLS, to a client that knows of it (RFC 9113, 3.3)."""
 
     options = {"cleartext_http2": True}
@@ -172,6 +170,10 @@ class CleartextHttp2Tests(LimitCase):
         client.turn(300)
         self.assertEqual(len(stream.body), 65_535)
         return client, number, content
+
+
+class CleartextHttp2Tests(CleartextCase):
+    """What is answered."""
 
     def test_get(self) -> None:
         """A request by HTTP/2 is answered by HTTP/2."""
@@ -273,86 +275,6 @@ class CleartextHttp2Tests(LimitCase):
         self.assertFalse(client.closed)
         _, other = client.ask("GET", "/v2/")
         self.assertEqual(client.settle(other).status, 200)
-
-    def test_client_that_does_not_read(self) -> None:
-        """A client whose window is full is waited for, not asked again and again.
-
-        What was read for it counts as held until it hangs up.
-        """
-        before = HELD.held
-        client, _, _ = self.fill_window(700_000)
-        self.assertEqual(self.clock.busy(), [])
-        self.assertGreater(HELD.held, before)
-        client.hang_up()
-        self.assertEqual(HELD.held, before)
-
-    def test_client_that_reads_again(self) -> None:
-        """When there is room in the window again, the answer goes on."""
-        client, number, content = self.fill_window(700_000)
-        self.assertEqual(client.read_again(number).body, content)
-
-    def test_window_and_reset_at_once(self) -> None:
-        """A client that opens windows and leaves a stream gets the other one."""
-        client, first, content = self.fill_window(700_000)
-        digest = Digest.of(content)
-        second, other = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(5)
-        client.reads = True
-        client.h2.increment_flow_control_window(2**20)
-        client.h2.increment_flow_control_window(2**20, first)
-        client.h2.reset_stream(first, ErrorCodes.CANCEL)
-        client.h2.increment_flow_control_window(2**20, second)
-        client.flush()
-        self.assertEqual(client.settle(other).body, content)
-        third, last = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        self.assertEqual(client.settle(last).body, content)
-
-    def test_fault_while_bytes_are_processed(self) -> None:
-        """What goes wrong then does not keep the sender waiting for ever."""
-        client, _, _ = self.fill_window(700_000)
-        (channel,) = self.site.channels
-        connection = channel._chosen if hasattr(channel, "_chosen") else channel
-
-        def fail(event: Any) -> None:
-            connection.wake_sender()
-            raise ZeroDivisionError
-
-        self.patch(connection, "window_updated", fail)
-        client.h2.increment_flow_control_window(1000)
-        wire = client.h2.data_to_send()
-        self.assertRaises(ZeroDivisionError, connection.dataReceived, wire)
-        self.clock.advance(0)
-        self.clock.advance(0)
-        self.assertEqual(self.clock.busy(), [])
-
-    def test_small_answer_beside_large_ones(self) -> None:
-        """On a connection that is full, a new stream is served before the old ones end.
-
-        The connection takes one write in a turn here.
-        """
-        content = os.urandom(3_000_000)
-        client = H2Client(self.house)
-        digest, _, _ = self.push(client, content)
-        small, _, _ = self.push(client, os.urandom(50_000))
-        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**24})
-        client.h2.increment_flow_control_window(2**24)
-        client.flush()
-        (channel,) = self.site.channels
-        connection = channel._chosen if hasattr(channel, "_chosen") else channel
-        write = connection.transport.write
-
-        def full(data: bytes) -> None:
-            write(data)
-            connection.pauseProducing()
-            self.clock.callLater(0.001, connection.resumeProducing)
-
-        self.patch(connection.transport, "write", full)
-        _, large = client.ask("GET", f"/v2/a/b/blobs/{digest}")
-        client.turn(3)
-        _, other = client.ask("GET", f"/v2/a/b/blobs/{small}")
-        client.settle(other)
-        self.assertEqual(len(other.body), 50_000)
-        self.assertFalse(large.ended)
 
     def test_drain_with_frames_to_be_sent(self) -> None:
         """An answer is sent to its end, though its request is done; then it closes."""

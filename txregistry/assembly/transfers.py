@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.config.model import Config
+from txregistry.images.explain import named_image
 from txregistry.images.export import Exporter
 from txregistry.images.take import Importer
 from txregistry.interfaces.eviction import IRoom
-from txregistry.interfaces.images import ImagesRefused
 from txregistry.interfaces.namespace import INamespace
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.upstreams import UpstreamTable
@@ -77,10 +77,7 @@ def _transfers(
     clock: IReactorTime,
 ) -> Transfers:
     def named(text: str) -> ImageName:
-        try:
-            return ImageName.parse(text, upstreams())
-        except ValueError as error:
-            raise ImagesRefused(str(error)) from error
+        return named_image(text, upstreams())
 
     stored, content = local.namespace, local.content
     return Transfers(

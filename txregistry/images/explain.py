@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from txregistry.flow.deferred import deferred
 from txregistry.images.closure import ImagePart, walk_image
-from txregistry.interfaces.images import PlatformReport
-from txregistry.interfaces.namespace import IRepository
+from txregistry.interfaces.images import ImagesRefused, PlatformReport
+from txregistry.interfaces.namespace import INamespace, IRepository
+from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, ManifestUnknown
+from txregistry.spec.errors import BlobUnknown, ManifestUnknown, RegistryError
 from txregistry.spec.imagename import ImageName
+from txregistry.spec.upstreams import UpstreamTable
 
 
 @deferred
@@ -23,6 +25,37 @@ async def stored_digest(repository: IRepository, image: ImageName) -> Digest | N
     try:
         return (await repository.tags.get(tag=image.tag)).digest
     except ManifestUnknown:
+        return None
+
+
+def named_image(text: str, upstreams: UpstreamTable) -> ImageName:
+    """Return an image as clients name it.
+
+    :raise ImagesRefused: it names none; the message says why.
+    """
+    try:
+        return ImageName.parse(text, upstreams)
+    except ValueError as error:
+        raise ImagesRefused(str(error)) from error
+
+
+@deferred
+async def tag_times(namespace: INamespace, image: ImageName) -> TagTimes | None:
+    """Fire with when a cached tag was confirmed, and until when it is served.
+
+    It fires with ``None`` without a tag, or if it is not of an upstream, not stored, or
+    by a rule not cached any more.
+
+    :param namespace: of the cache.
+    """
+    if image.tag is None:
+        return None
+    try:
+        cached = await namespace.repository(name=image.repository)
+        if not IConfirmedTags.providedBy(cached.tags):
+            return None
+        return await IConfirmedTags(cached.tags).times(tag=image.tag)
+    except RegistryError:
         return None
 
 

@@ -9,12 +9,16 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.images.closure import ImagePart, walk_image
-from txregistry.images.explain import is_here, stored_digest, stored_platforms
+from txregistry.images.explain import (
+    is_here,
+    stored_digest,
+    stored_platforms,
+    tag_times,
+)
 from txregistry.images.ready import why_not_ready
 from txregistry.interfaces.blobs import IBlobProvider, IBlobReader
 from txregistry.interfaces.images import ImageReport, ImagesRefused
 from txregistry.interfaces.namespace import INamespace, IRepository
-from txregistry.interfaces.tags import IConfirmedTags
 from txregistry.interfaces.transfers import (
     ExportPart,
     ExportPlan,
@@ -24,7 +28,7 @@ from txregistry.interfaces.transfers import (
 from txregistry.spec import mediatypes
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, RegistryError
+from txregistry.spec.errors import BlobUnknown
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.upstreams import UpstreamTable
@@ -65,12 +69,13 @@ class Exporter:
         if top is None or not is_there:
             return plan
         found = await stored.manifests.get(digest=top)
+        times = await tag_times(self._namespace(), image)
         return attrs.evolve(
             plan,
             digest=str(top),
             media_type=found.media_type,
             size=len(found.content),
-            confirmed_at=await self._confirmed_at(image),
+            confirmed_at=None if times is None else times.confirmed_at,
             parts=await _parts(stored, top, platforms),
         )
 
@@ -103,18 +108,6 @@ class Exporter:
         )
         # How old a tag is does not matter.
         return why_not_ready(report, platforms, 0.0)
-
-    @deferred
-    async def _confirmed_at(self, image: ImageName) -> float | None:
-        if image.tag is None:
-            return None
-        try:
-            cached = await self._namespace().repository(name=image.repository)
-            if not IConfirmedTags.providedBy(cached.tags):
-                return None
-            return (await IConfirmedTags(cached.tags).times(tag=image.tag)).confirmed_at
-        except RegistryError:
-            return None  # by a rule it is not cached any more, or has no such tag
 
 
 @deferred

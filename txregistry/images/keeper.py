@@ -11,7 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
-from txregistry.images.explain import stored_digest, stored_platforms
+from txregistry.images.explain import (
+    named_image,
+    stored_digest,
+    stored_platforms,
+    tag_times,
+)
 from txregistry.images.purge import Purger
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import Warmer, described, resolve
@@ -26,9 +31,8 @@ from txregistry.interfaces.images import (
     WarmReport,
 )
 from txregistry.interfaces.namespace import INamespace, ITagAnswers
-from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import Denied, ManifestUnknown, RegistryError
+from txregistry.spec.errors import Denied, RegistryError
 from txregistry.spec.imagename import ImageName, find_repository
 from txregistry.spec.manifest_uri import manifest_in
 from txregistry.spec.platforms import WantedPlatform
@@ -65,10 +69,7 @@ class Images:
 
     def named(self, text: str) -> ImageName:
         """Return an image; see :class:`IImages`."""
-        try:
-            return ImageName.parse(text, self._upstreams())
-        except ValueError as error:
-            raise ImagesRefused(str(error)) from error
+        return named_image(text, self._upstreams())
 
     def repository_named(self, text: str) -> RepositoryName:
         """Return a repository; see :class:`IImages`."""
@@ -117,7 +118,7 @@ class Images:
     async def _with_times(
         self, image: ImageName, top: Digest, report: ImageReport
     ) -> ImageReport:
-        times = await self._times(image)
+        times = await tag_times(self._namespace(), image)
         if times is not None:
             report = attrs.evolve(report, **attrs.asdict(times))
         key = EntryKey(image.repository, Kind.MANIFEST, str(top))
@@ -127,18 +128,6 @@ class Images:
             None if last_use is None else self._expiry_of(image.repository, last_use)
         )
         return attrs.evolve(report, last_use=last_use, expires_at=expires_at)
-
-    @deferred
-    async def _times(self, image: ImageName) -> TagTimes | None:
-        if image.tag is None:
-            return None
-        try:
-            cached = await self._namespace().repository(name=image.repository)
-            if not IConfirmedTags.providedBy(cached.tags):
-                return None
-            return await IConfirmedTags(cached.tags).times(tag=image.tag)
-        except (ManifestUnknown, RegistryError):
-            return None
 
     @deferred
     async def lacks(self, image: ImageName, platforms: Sequence[WantedPlatform]) -> str:

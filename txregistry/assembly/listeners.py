@@ -46,6 +46,7 @@ from txregistry.assembly.ownpaths import control_socket, own_path
 from txregistry.assembly.settings import api_settings, channel_limits, http2_choice
 from txregistry.assembly.storage import LocalRegistry
 from txregistry.assembly.transfers import Transfers
+from txregistry.config.middleware import enabled
 from txregistry.daemon.debug import DebugSite, LimitedFactory
 from txregistry.daemon.endpoints import (
     LinkedEndpoint,
@@ -54,9 +55,10 @@ from txregistry.daemon.endpoints import (
     remove_stale_socket,
     tcp_endpoint,
 )
+from txregistry.flow.changes import ChangeTimes
 from txregistry.health.checks import Health
 from txregistry.health.diagnosis import Diagnosis
-from txregistry.interfaces.access import IAccessController
+from txregistry.interfaces.access import IAccessController, IPeerless
 from txregistry.interfaces.audit import IAudit, Requester
 from txregistry.interfaces.collection import ICollector
 from txregistry.interfaces.events import IEventSink
@@ -175,6 +177,7 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         backend.health,
         context.audit,
         backend.uploads,
+        backend.local.changes,
     )
     return make_serving(
         api.resource(),
@@ -185,7 +188,19 @@ def build_serving(context: Context, backend: Backend) -> Serving:
         http2_choice(context.config),
         http.h2c.enabled,
         TrustedProxies.parse(http.trustedproxies),
+        _repeated(context, backend),
     )
+
+
+def _repeated(context: Context, backend: Backend) -> ChangeTimes | None:
+    """Return what notes changes; ``None`` if no answer may be given again.
+
+    Others may change a shared storage, and decide by the address of a client.
+    """
+    is_alone = not backend.local.driver.is_shared
+    around = {kind for kind, _, _ in enabled(context.config.middleware)}
+    is_peerless = IPeerless.providedBy(backend.controller) and around <= {"storage"}
+    return backend.local.changes if is_alone and is_peerless else None
 
 
 def _observers(context: Context, backend: Backend) -> Observers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.application.service import Service
@@ -17,6 +17,7 @@ from txregistry.assembly.spool import make_spool
 from txregistry.assembly.upstreams import upstream_table
 from txregistry.daemon.storage import StorageNetwork
 from txregistry.expiry.ledger_sqlite import SqliteLedger
+from txregistry.flow.changes import ChangeTimes
 from txregistry.flow.database import Database
 from txregistry.flow.disk import Disk, DiskPool
 from txregistry.interfaces.blobs import IDescriptorCache
@@ -36,6 +37,7 @@ from txregistry.storage.index.statements import SCHEMA, VERSION
 from txregistry.storage.index.tree_index import TreeIndex
 from txregistry.storage.namespace import LocalNamespace
 from txregistry.storage.scrub.memory import SCHEMA as SCRUB_SCHEMA
+from txregistry.storage.tree.changes import ChangesDriver
 from txregistry.storage.uploads.arrivals import Arrivals, SpooledArrivals
 from txregistry.storage.uploads.hashing import HashStates
 from txregistry.storage.uploads.partials import PartialBlobs
@@ -94,6 +96,7 @@ class LocalRegistry:
 
     :ivar is_local: tells which repositories of a cache are local; ``None`` if there are
         none, or if this is a registry.
+    :ivar changes: notes what changes about repositories.
     """
 
     driver: IStorageDriver
@@ -105,6 +108,7 @@ class LocalRegistry:
     partials: PartialBlobs
     collector: Collector
     is_local: Callable[[RepositoryName], bool] | None
+    changes: ChangeTimes
 
 
 def assemble_storage(
@@ -123,7 +127,9 @@ def assemble_storage(
     :param turns: measures durations, and yields to other work.
     :param spool: local files for partial blobs, if they cannot lie in the storage.
     """
-    caches = Caches(descriptors)
+    changes, caches = ChangeTimes(), Caches(descriptors)
+    noting: Any = ChangesDriver(driver, changes)
+    driver = noting
     content = make_content(
         driver,
         caches,
@@ -159,6 +165,7 @@ def assemble_storage(
         PartialBlobs(arrivals, content, clock),
         Collector(driver, content, namespace, clock, options.is_local),
         options.is_local,
+        changes,
     )
 
 

@@ -30,7 +30,13 @@ from txregistry.flow.disk import Disk
 from txregistry.flow.flights import Flights
 from txregistry.flow.lru import Lru
 from txregistry.flow.watched import WatchedFile
-from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.interfaces.access import (
+    Access,
+    Grant,
+    IAccessController,
+    IPeerless,
+    RequestFacts,
+)
 from txregistry.spec.errors import Unavailable
 
 #: Password checks that may wait; more are refused with 429.
@@ -48,7 +54,7 @@ _MAX_PASSWORD_BYTES = 72
 _log = Logger(namespace="txregistry.auth")
 
 
-@implementer(IAccessController)
+@implementer(IAccessController, IPeerless)
 @attrs.define(eq=False)
 class HtpasswdAccess:
     """Grants everything to users whose password is correct."""

@@ -8,12 +8,18 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.interfaces.access import (
+    Access,
+    Grant,
+    IAccessController,
+    IPeerless,
+    RequestFacts,
+)
 
 _EVERYTHING = Grant()
 
 
-@implementer(IAccessController)
+@implementer(IAccessController, IPeerless)
 @attrs.frozen
 class OpenAccess:
     """Grants everything, without a user."""

@@ -12,11 +12,17 @@ from zope.interface import implementer
 
 from txregistry.auth.challenges import bearer, unauthorized
 from txregistry.flow.disk import Disk
-from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.interfaces.access import (
+    Access,
+    Grant,
+    IAccessController,
+    IPeerless,
+    RequestFacts,
+)
 from txregistry.speed.failures import failed
 
 
-@implementer(IAccessController)
+@implementer(IAccessController, IPeerless)
 @attrs.frozen
 class SillyAccess:
     """Grants everything to requests that have an ``Authorization`` header."""

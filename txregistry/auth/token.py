@@ -20,7 +20,13 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import Disk
 from txregistry.flow.sized import SizedCache, size_of
 from txregistry.flow.watched import WatchedFile
-from txregistry.interfaces.access import Access, Grant, IAccessController, RequestFacts
+from txregistry.interfaces.access import (
+    Access,
+    Grant,
+    IAccessController,
+    IPeerless,
+    RequestFacts,
+)
 from txregistry.spec.errors import Unavailable
 from txregistry.spec.signing import ALGORITHMS
 
@@ -96,7 +102,7 @@ class TokenSettings:
         return f"{scheme}://{facts.host}/{self.autoredirect_path.lstrip('/')}"
 
 
-@implementer(IAccessController)
+@implementer(IAccessController, IPeerless)
 @attrs.define(eq=False)
 class TokenAccess:
     """Grants the access that a valid token lists."""

@@ -65,3 +65,11 @@ class IAccessController(Interface):
             wait and this peer or user has the most of them, or with ``Unavailable``
             where it cannot be decided now.
         """
+
+
+class IPeerless(Interface):
+    """Optional, without verbs: a controller that decides whoever the client is.
+
+    What it has granted to an ``Authorization`` header it grants for a second more, to
+    any other request with the same header, host and path, from any address.
+    """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 
 import attrs
 from zope.interface import Interface
@@ -66,6 +69,20 @@ class IUpstreamMeters(Interface):
 
     def meter_of(name: RepositoryName) -> IMeter:
         """Return the meter of a repository's upstream."""
+
+
+#: What was counted for the answer under way, to be counted again if that is given
+#: again; ``None`` if it will not be.
+counted: ContextVar[list[Callable[[], None]] | None] = ContextVar(
+    "txregistry_counted", default=None
+)
+
+
+def remember_count(count: Callable[..., None], *args: object) -> None:
+    """Remember what a meter has just counted, if the answer may be given again."""
+    found = counted.get()
+    if found is not None:
+        found.append(partial(count, *args))
 
 
 @attrs.frozen

@@ -6,7 +6,7 @@ import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from zope.interface import implementer
 
-from txregistry.interfaces.observe import Count, IMeter, Lookup
+from txregistry.interfaces.observe import Count, IMeter, Lookup, remember_count
 from txregistry.observe.lookups import Lookups
 
 _KINDS = ("blob", "manifest", "tag")
@@ -162,10 +162,12 @@ class UpstreamMeter:
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
         self._counts[what, kind].inc(amount)
+        remember_count(self.count, what, kind, amount)
 
     def descriptor(self, found: Lookup) -> None:
         """Count a lookup in the descriptor cache."""
         self._families.lookups.count(found)
+        remember_count(self.descriptor, found)
 
     def fills(self, delta: int) -> None:
         """Change the number of downloads in progress."""

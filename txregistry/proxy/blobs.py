@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
 from zope.interface import implementer
 
@@ -63,15 +62,14 @@ class MeteredBlob:
         """Return the size of the blob in bytes; 0 while unknown."""
         return self._reader.size
 
-    def read(
+    @deferred
+    async def read(
         self, consumer: IConsumer, offset: int = 0, size: int | None = None
-    ) -> Deferred[None]:
+    ) -> None:
         """Push bytes into a consumer; count them when all are sent."""
         count = max(0, self.size - offset) if size is None else size
-        done = self._reader.read(consumer=consumer, offset=offset, size=size)
-        return done.addCallback(
-            lambda _: self._meter.count(Count.SERVED_BYTES, "blob", count)
-        )
+        await self._reader.read(consumer=consumer, offset=offset, size=size)
+        self._meter.count(Count.SERVED_BYTES, "blob", count)
 
     def close(self) -> None:
         """Close the reader."""

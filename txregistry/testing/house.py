@@ -175,6 +175,7 @@ class TestHouse(Conversations):
                 resource_of(self.api(self.proxy, Gate(), upstreams=self.table)),
                 self.recorder,
                 self.prefix,
+                changes=self.stored.changes,
             ),
             self.clock,
         )
@@ -196,7 +197,13 @@ class TestHouse(Conversations):
         """
         api = self.api(self.local, gate or Gate(deletes=True), **changes)
         self.registry = RegistrySite(
-            make_serving(resource_of(api), self.recorder, proxies=proxies), self.clock
+            make_serving(
+                resource_of(api),
+                self.recorder,
+                proxies=proxies,
+                changes=self.stored.changes,
+            ),
+            self.clock,
         )
         self.registry.tracer = self.tracer
         self.registry_wire = Wire(self.registry, self.clock)
@@ -215,6 +222,7 @@ class TestHouse(Conversations):
             self.events,
             Health((), self.clock),
             self.audit,
+            changes=self.stored.changes,
         )
 
     def _build_upstream(self) -> None:

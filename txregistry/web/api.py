@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 from klein import Klein
 
+from txregistry.flow.changes import ChangeTimes
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.audit import IAudit
 from txregistry.interfaces.events import IEventSink
@@ -24,6 +25,7 @@ from txregistry.web.http.request import RegistryRequest
 from txregistry.web.manifest_writes import ManifestWrites
 from txregistry.web.manifests import Manifests
 from txregistry.web.referrers import ReferrerLists
+from txregistry.web.repeats import Repeats
 from txregistry.web.route import Operation, Route
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
@@ -70,6 +72,8 @@ class Api:
     """The registry API over a namespace.
 
     :param uploads: counts unfinished uploads; a reload passes the current counts on.
+    :param changes: is told what answers were about, see
+        :class:`~txregistry.web.repeats.Repeats`.
     """
 
     _namespace: INamespace
@@ -79,6 +83,7 @@ class Api:
     _health: IHealth
     _audit: IAudit
     _uploads: UploadCounts = attrs.field(factory=UploadCounts)
+    _changes: ChangeTimes = attrs.field(factory=ChangeTimes)
     _admission: Admission = attrs.field(init=False)
     _app: Klein = attrs.field(init=False, factory=Klein)
 
@@ -107,7 +112,8 @@ class Api:
             settings.strict_catalog,
         )
         self._add_unauthenticated("/", base.root)
-        self._add_route("/v2/", admission.no_access, GET=Operation(base.base))
+        base_of_api = Operation(base.base, repeats=self._repeats())
+        self._add_route("/v2/", admission.no_access, GET=base_of_api)
         self._add_route(
             "/v2/_catalog", admission.catalog_access, GET=Operation(lists.catalog)
         )
@@ -123,18 +129,18 @@ class Api:
         blobs = Blobs(namespace, urls, events, self._settings.redirects)
         manifests = Manifests(namespace, urls, events)
         writes = ManifestWrites(namespace, urls, events, self._settings.policy)
-        referrers = ReferrerLists(namespace, urls)
+        referrers, repeats = ReferrerLists(namespace, urls), self._repeats()
         self._add_route(
             "/v2/<path:name>/manifests/<reference>",
             admission.content_access,
-            GET=Operation(manifests.get),
+            GET=Operation(manifests.get, repeats=repeats),
             PUT=Operation(writes.put, Change.PUSH),
             DELETE=Operation(writes.delete, Change.DELETE),
         )
         self._add_route(
             "/v2/<path:name>/blobs/<digest>",
             admission.content_access,
-            GET=Operation(blobs.get),
+            GET=Operation(blobs.get, repeats=repeats),
             DELETE=Operation(blobs.delete, Change.DELETE),
         )
         self._add_route(
@@ -170,6 +176,9 @@ class Api:
             PUT=Operation(uploads.complete, Change.PUSH),
             DELETE=Operation(uploads.cancel, Change.PUSH),
         )
+
+    def _repeats(self) -> Repeats:
+        return Repeats(self._emitter(), self._changes)
 
     def _emitter(self) -> EventEmitter:
         return EventEmitter(self._events, RequestAudit(self._audit))

@@ -21,6 +21,7 @@ from txregistry.web.admission import Admission, RequiredAccess
 from txregistry.web.audit import RequestAudit
 from txregistry.web.http.request import RegistryRequest, set_version_header
 from txregistry.web.http.texts import MAX_PARAMETERS
+from txregistry.web.repeats import Repeats
 
 #: A host with an optional port, as containerd names an upstream.
 _NAMESPACE = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}", re.ASCII)
@@ -37,10 +38,12 @@ class Operation:
     :ivar do: is called with the request, the grant and the parts of the path as keyword
         arguments; returns a coroutine that gives the body.
     :ivar change: the kind of change that it makes, for the gate.
+    :ivar repeats: permits to give its answers again; ``None`` if none may be.
     """
 
     do: Callable[..., Any]
     change: Change = Change.NOTHING
+    repeats: Repeats | None = None
 
 
 @attrs.frozen
@@ -100,6 +103,8 @@ class Route:
             # Open, read and fetch nothing for a client whose window is closed.
             await request.wait_for_window()
         doing = operation.do(request, grant, **parts)
+        if operation.repeats is not None:
+            return await _repeatable(request, operation.repeats, doing, parts)
         if change is Change.NOTHING:
             return await doing
         doing = self._audited(request, change, parts, doing)
@@ -147,6 +152,19 @@ class Route:
         if operation is None:
             raise Unsupported()  # werkzeug also matches methods in lower case
         return operation
+
+
+async def _repeatable(
+    request: RegistryRequest, repeats: Repeats, doing: Any, parts: Parts
+) -> Any:
+    subject = str(parts.get("name", ""))
+    try:
+        body = await doing
+    except Exception:
+        repeats.failed(request, subject)
+        raise
+    repeats.permit(request, subject)
+    return body
 
 
 def _options(request: RegistryRequest) -> bytes:

@@ -21,6 +21,9 @@ from txregistry.spec.digest import IncrementalHash
 
 T = TypeVar("T")
 
+#: What ends before this is written with the head of its answer, in one system call.
+_WRITTEN_BYTES = 64 * 1024
+
 #: Bytes hashed before other work gets the thread, and bytes per read.
 _HASHED_BYTES, _HASHED_READ = 16 * 1024 * 1024, 1024 * 1024
 
@@ -43,9 +46,10 @@ class FileReader:
     ) -> Deferred[None]:
         """Push bytes into a consumer; see :class:`IStoredFile`."""
         remaining = max(0, self.size - offset) if size is None else size
-        sent = offer_file(consumer, self._descriptor, offset, remaining, self._warm)
-        if sent is not None:
-            return sent
+        if offset + remaining > _WRITTEN_BYTES:
+            sent = offer_file(consumer, self._descriptor, offset, remaining, self._warm)
+            if sent is not None:
+                return sent
         return ChunkProducer(self._chunk, consumer, offset, remaining).start()
 
     @deferred

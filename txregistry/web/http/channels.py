@@ -14,6 +14,8 @@ from txregistry.flow.buffer_budget import BODIES
 from txregistry.speed.tls import read_at_once
 from txregistry.web.http.connections import SiteContext, set_socket_timeouts
 from txregistry.web.http.lingering_close import Closing
+from txregistry.web.http.peers import hop_of
+from txregistry.web.http.ready import Recording, is_plain
 from txregistry.web.http.steps import Steps
 from txregistry.web.http.twisted_private import OpenChannel, count_unsent
 
@@ -43,6 +45,8 @@ class RegistryChannel(OpenChannel):
     _answered_in_turn = 0
     _timeout_is_suspended = False
     _head_began_at: float | None = None
+    _plain_head: bytes | None = None
+    _recording: Recording | None = None
 
     def connectionMade(self) -> None:
         """Register the connection with the site, and set its timeouts."""
@@ -80,9 +84,32 @@ class RegistryChannel(OpenChannel):
             self.steps.add(data)
         elif is_tls or self._head_is_late():
             cast(ITCPTransport, self.transport).abortConnection()
-        else:
+        elif not self._answer_again(data):
             self._answered_in_turn = 0
             super().dataReceived(data)
+
+    def _answer_again(self, data: bytes) -> bool:
+        """Answer a head as the same bytes were a moment ago, if that is right still."""
+        ready, self._plain_head = self._site.ready, None
+        if ready is None or not self.is_at_rest or not is_plain(data):
+            return False
+        found = ready.find(data)
+        if found is None:
+            self._plain_head = data
+            return False
+        self.resetTimeout()
+        transport = cast(ITransport, self.transport)
+        transport.write(found.data)
+        self._site.answered_again(found, hop_of(transport.getPeer()))
+        return True
+
+    def begin_recording(self) -> Recording | None:
+        """Record the answer to a request that has just begun, if its head is plain."""
+        head, ready = self._plain_head, self._site.ready
+        if head is None or ready is None:
+            return None
+        self._plain_head, self._recording = None, ready.begin(head)
+        return self._recording
 
     def _receive_held(self, data: bytes) -> None:
         """Process bytes from the backlog, unless the connection is closing."""
@@ -153,11 +180,13 @@ class RegistryChannel(OpenChannel):
     def write(self, data: bytes) -> None:
         """Send bytes of an answer, after its head."""
         head, self._unsent_head = self._unsent_head, b""
+        if self._recording is not None:
+            self._recording.add(head + data)
         super().write(head + data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Send bytes of an answer, after its head."""
-        if self._unsent_head:
+        if self._unsent_head or self._recording is not None:
             self.write(b"".join(iovec))
         else:
             super().writeSequence(iovec)
@@ -180,6 +209,7 @@ class RegistryChannel(OpenChannel):
         if self.is_backed_up and self.persistent:
             self.network.pauseProducing()
         self._answered_in_turn += 1
+        self._recording = None
         had_turn = self._answered_in_turn >= REQUESTS_PER_TURN
         if had_turn or self.is_backed_up or self.steps.has_backlog:
             self._hold_back(had_turn or self.is_backed_up)

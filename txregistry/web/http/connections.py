@@ -17,6 +17,7 @@ from twisted.internet.tcp import Connection
 
 from txregistry.interfaces.tracing import ITracer
 from txregistry.spec.proxies import TrustedProxies
+from txregistry.web.http.ready import ReadyAnswer, ReadyAnswers
 from txregistry.web.http.twisted_private import H2Stream
 
 #: Maximum of ``TCP_USER_TIMEOUT``, in milliseconds.
@@ -56,6 +57,7 @@ class SiteContext(Protocol):
     :ivar active: requests that are being answered.
     :ivar channels: open connections.
     :ivar tracer: traces requests; ``None`` while tracing is off.
+    :ivar ready: answers that may be given again; ``None`` if there are none.
     :ivar draining: the listener is about to stop: close connections after an answer.
     """
 
@@ -69,12 +71,16 @@ class SiteContext(Protocol):
     tracer: ITracer | None
     wall_clock: IReactorTime
     proxies: TrustedProxies
+    ready: ReadyAnswers | None
 
     def strip_prefix(self, path: bytes) -> bytes:
         """Strip the configured prefix from a path."""
 
     def request_ended(self, request: Any) -> None:
         """Report a request that has ended to the observer."""
+
+    def answered_again(self, answer: ReadyAnswer, peer: str) -> None:
+        """Report a request that got a ready answer to the observer."""
 
 
 def set_socket_timeouts(transport: Any, limits: ChannelLimits) -> None:

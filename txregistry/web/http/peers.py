@@ -17,7 +17,7 @@ class PeerRequest(TextRequest):
     @property
     def hop(self) -> str:
         """Return the address of the connection's peer, which may be a proxy."""
-        return str(getattr(self.client, "host", "-"))
+        return hop_of(self.client)
 
     @property
     def peer(self) -> str:
@@ -42,3 +42,8 @@ class PeerRequest(TextRequest):
             SiteContext, self.site
         ).proxies.trusts_client_address
         return client_address(self.hop, forwarded, forwarded_for, trusts_client_address)
+
+
+def hop_of(address: object) -> str:
+    """Return the address of a connection's peer as text."""
+    return str(getattr(address, "host", "-"))

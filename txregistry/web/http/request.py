@@ -31,11 +31,13 @@ from zope.interface import implementer
 from txregistry.flow.context import client_share, request_id
 from txregistry.flow.sendfile import FileSender, IFileConsumer, Warm, as_file_transport
 from txregistry.flow.turns import Turns
+from txregistry.interfaces.observe import counted
 from txregistry.interfaces.tracing import ISpan, current_span
 from txregistry.spec.peers import client_key
 from txregistry.web.http.body_request import MAX_DROPPED_BYTES, BodyRequest
 from txregistry.web.http.channels import RegistryChannel
 from txregistry.web.http.connections import SiteContext, expects_continue
+from txregistry.web.http.ready import Recording
 from txregistry.web.http.tracing import begin_span
 from txregistry.web.http.twisted_private import H2Stream, connection_of, is_plain_tcp
 
@@ -61,6 +63,7 @@ class RegistryRequest(BodyRequest):
     :ivar began_at: when the head was complete: seconds, by the clock of the site.
     :ivar base: scheme and host by which the client reached the registry; ``None`` until
         they are computed.
+    :ivar recording: records the answer, if that may be given again.
     """
 
     handler = "unknown"
@@ -73,6 +76,7 @@ class RegistryRequest(BodyRequest):
     base: tuple[str, str] | None = None
     span: ISpan | None = None
     route = ""
+    recording: Recording | None = None
     _reports_to: SiteContext | None = None
     began_at = 0.0
     _is_started = False
@@ -102,6 +106,8 @@ class RegistryRequest(BodyRequest):
         self.began_at = site.clock.seconds()
         if site.tracer is not None:
             self.span = begin_span(self, site.tracer)
+        if isinstance(self.channel, RegistryChannel):
+            self.recording = self.channel.begin_recording()
         site.active.add(self)
         self.measure_pace(site.limits.min_rate, self.began_at)
         self._strip_authority()
@@ -121,6 +127,8 @@ class RegistryRequest(BodyRequest):
         context.run(client_share.set, client_key(self.peer))
         if self.span is not None:
             context.run(current_span.set, self.span)
+        if self.recording is not None:
+            context.run(counted.set, self.recording.counted)
         return context.run(do, *args)
 
     def _process(self) -> None:
@@ -304,6 +312,7 @@ class RegistryRequest(BodyRequest):
             return succeed(None)
         if not self.startedWriting:
             self.write(b"")
+        self.recording = None  # these bytes are not seen here
         channel = self.channel
         sender = FileSender(
             as_file_transport(cast(ITransport, channel.transport)),

@@ -8,6 +8,7 @@ from enum import Enum
 import attrs
 from twisted.web.resource import IResource
 
+from txregistry.flow.changes import ChangeTimes
 from txregistry.interfaces.observe import IExchangeObserver
 from txregistry.spec.proxies import DEFAULT_NETWORKS, TrustedProxies
 from txregistry.web.http.connections import ChannelLimits
@@ -29,6 +30,7 @@ class Serving:
     :ivar cleartext_http2: accept HTTP/2 without TLS, by prior knowledge.
     :ivar proxies: whose ``Forwarded`` and ``X-Forwarded-*`` headers are believed
         (``http.trustedproxies``).
+    :ivar changes: notes what answers are about; ``None`` if none may be given again.
     """
 
     resource: IResource
@@ -39,6 +41,7 @@ class Serving:
     http2: Http2Use
     cleartext_http2: bool
     proxies: TrustedProxies
+    changes: ChangeTimes | None = None
 
 
 class Http2Use(Enum):
@@ -72,6 +75,7 @@ def make_serving(
     http2: Http2Use = Http2Use.NEVER,
     cleartext_http2: bool = False,
     proxies: TrustedProxies | None = None,
+    changes: ChangeTimes | None = None,
 ) -> Serving:
     """Return settings of a site; what is left out has the default of the key."""
     named = {name.lower(): values for name, values in (headers or {}).items()}
@@ -84,4 +88,5 @@ def make_serving(
         http2,
         cleartext_http2,
         proxies or TrustedProxies.parse(DEFAULT_NETWORKS),
+        changes,
     )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
+from txregistry.interfaces.observe import Exchange
 from txregistry.interfaces.tracing import ITracer
 from txregistry.web.http.channels import RegistryChannel
 from txregistry.web.http.exchange import record
 from txregistry.web.http.http2 import RegistryH2Connection
 from txregistry.web.http.protocol_negotiation import ChosenProtocol
+from txregistry.web.http.ready import (
+    PLAIN_HEADERS,
+    ReadyAnswer,
+    ReadyAnswers,
+    Recording,
+)
 from txregistry.web.http.request import RegistryRequest
 from txregistry.web.http.serving import Http2Use, Serving, offered_protocols
 from txregistry.web.http.tracing import end_span
@@ -29,6 +38,7 @@ class RegistrySite(Site):
     requestFactory = RegistryRequest
     noisy = False
     tracer: ITracer | None = None
+    ready: ReadyAnswers | None = None
 
     def __init__(
         self,
@@ -56,6 +66,9 @@ class RegistrySite(Site):
         self._serving = serving
         self.resource, self.headers = serving.resource, serving.headers
         self.limits, self.proxies = serving.limits, serving.proxies
+        self.ready = None
+        if serving.changes is not None and not self.draining:
+            self.ready = ReadyAnswers(serving.changes, self.wall_clock)
 
     def buildProtocol(self, addr: Any) -> Any:
         """Return a protocol; ``None`` closes a connection beyond the limit."""
@@ -106,7 +119,33 @@ class RegistrySite(Site):
         exchange = record(request, self.clock.seconds())
         if request.span is not None:
             end_span(request.span, exchange, request.route)
+        elif request.recording is not None:
+            self._keep(request, request.recording, exchange)
         self._serving.observer.ended(exchange)
+
+    def _keep(
+        self, request: RegistryRequest, recording: Recording, exchange: Exchange
+    ) -> None:
+        """Keep a whole answer that says the same on every connection."""
+        names = {name.lower() for name, _ in request.requestHeaders.getAllRawHeaders()}
+        closes = request.responseHeaders.hasHeader(b"Connection")
+        persists = request.clientproto == b"HTTP/1.1" and not closes
+        is_whole = request.finished and not request.aborted
+        if self.ready is not None and is_whole and persists and names <= PLAIN_HEADERS:
+            self.ready.keep(recording, exchange)
+
+    def answered_again(self, answer: ReadyAnswer, peer: str) -> None:
+        """Count and report a request that got a ready answer."""
+        for count in answer.counted:
+            count()
+        self._serving.observer.ended(
+            attrs.evolve(
+                answer.exchange,
+                request_id=os.urandom(16).hex(),
+                peer=peer,
+                seconds=0.0,
+            )
+        )
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Close idle connections now, and the others after their current answer.
@@ -114,7 +153,7 @@ class RegistrySite(Site):
         :param seconds: after this long, remaining requests are aborted.
         :return: fires when no request is being answered; never fails.
         """
-        self.draining = True
+        self.draining, self.ready = True, None
         busy = {connection_of(request.channel) for request in self.active}
         for channel in list(self.channels):
             if channel not in busy:

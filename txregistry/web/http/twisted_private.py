@@ -43,6 +43,7 @@ require_names(HTTPChannel, "rawDataReceived", "writeHeaders", "checkPersistence"
 require_names(HTTPChannel, "_waitingForTransport", "_savedTimeOut")
 require_names(HTTPChannel, "_respondToBadRequestAndDisconnect", "_send100Continue")
 require_names(HTTPChannel(), "_handlingRequest", "_dataBuffer")
+require_names(HTTPChannel(), "_buffer", "requests")
 require_names(Connection, "TLS")
 require_names(FileDescriptor(), "dataBuffer", "offset", "_tempDataLen")
 require_names(Request, "gotLength", "handleContentChunk", "requestReceived")
@@ -85,6 +86,11 @@ class OpenChannel(HTTPChannel):
     def is_backed_up(self) -> bool:
         """Tell whether the transport's write buffer is full."""
         return bool(self._waitingForTransport)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Tell whether nothing was received or is sent that belongs to a request."""
+        return not (self.requests or self._buffer or self._waitingForTransport)
 
     @property
     def request_line(self) -> tuple[bytes, bytes, bytes]:

@@ -1,0 +1,38 @@
+"""Counts changes, so that what was found before one is known to be old."""
+
+from __future__ import annotations
+
+import attrs
+
+#: Subjects whose last changes are remembered apart from one another.
+MAX_SUBJECTS = 1000
+
+
+@attrs.define(eq=False)
+class ChangeTimes:
+    """The times of the last changes to a number of subjects.
+
+    A time here is a number that each change makes larger.
+
+    :ivar now: the present time.
+    """
+
+    now: int = 0
+    _of_all: int = 0
+    _last: dict[str, int] = attrs.field(factory=dict)
+
+    def note(self, subject: str = "") -> None:
+        """Note that a subject has changed just now; an empty one is all of them.
+
+        Beyond :data:`MAX_SUBJECTS` all count as changed, and it begins anew.
+        """
+        self.now += 1
+        if subject and len(self._last) < MAX_SUBJECTS:
+            self._last[subject] = self.now
+        else:
+            self._of_all = self.now
+            self._last.clear()
+
+    def since(self, then: int, subject: str) -> bool:
+        """Tell whether a subject may have changed after a time."""
+        return max(self._of_all, self._last.get(subject, 0)) > then

@@ -66,6 +66,7 @@ class SendfileTests(SynchronousTestCase):
         self.transport = FakeTransport(ours)
         self.usual = object()
         self.warmed: list[tuple[int, int, Deferred[None]]] = []
+        self.expected: list[tuple[int, int, int, Deferred[None]]] = []
         self.patch(sendfile, "is_cached", lambda file, offset: offset < self.cold)
         self.cold = 3_000_000
 
@@ -75,9 +76,13 @@ class SendfileTests(SynchronousTestCase):
         )
         return self.sender.start()
 
-    def warm(self, size: int, offset: int) -> Deferred[None]:
-        self.warmed.append((offset, size, Deferred()))
-        return self.warmed[-1][2]
+    def warm(self, size: int, offset: int, ahead: int) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        if offset > self.sender._offset:
+            self.expected.append((offset, size, ahead, done))
+        else:
+            self.warmed.append((offset, size, done))
+        return done
 
     def received(self) -> bytes:
         try:
@@ -117,6 +122,35 @@ class SendfileTests(SynchronousTestCase):
         parts = [(offset, size) for offset, size, _ in self.warmed]
         self.assertEqual(parts[0], (3 * WARM_BYTES, WARM_BYTES))
         self.assertEqual(sum(size for _, size in parts), 2_000_000 - 3 * WARM_BYTES)
+
+    def test_reading_ahead(self) -> None:
+        """A thread begins with what is wanted soon, one part at a time."""
+        self.patch(sendfile, "READ_AHEAD_BYTES", 4 * WARM_BYTES)
+        self.cold = 0
+        done = self.send(0, 3_000_000)
+        self.transport.write_ready()
+        ((offset, size, ahead, reading),) = self.expected
+        self.assertEqual((offset, size), (3 * WARM_BYTES, WARM_BYTES))
+        self.assertEqual(ahead, 4 * WARM_BYTES)
+        self.go_on(3 * WARM_BYTES)
+        self.assertEqual(len(self.expected), 1)  # the first is under way
+        # A disk that fails says so again when the bytes are to be sent.
+        reading.errback(OSError(5, "broken"))
+        self.go_on(6 * WARM_BYTES)
+        self.assertEqual(self.expected[1][0], 7 * WARM_BYTES)
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertTrue(self.expected[1][3].called)
+
+    def go_on(self, end: int) -> None:
+        """Send all before an offset, having it in memory."""
+        self.cold = end
+        for _ in range(100):
+            self.transport.write_ready()
+            self.received()
+            if self.sender._offset < end and not self.warmed[-1][2].called:
+                self.warmed[-1][2].callback(None)
+        self.assertEqual(self.sender._offset, end)
 
     def test_what_cannot_be_read(self) -> None:
         """What is wrong with the disk is said, and the connection goes on."""

@@ -38,16 +38,16 @@ PIECE_BYTES = 48 * 1024
 #: System calls before other connections get their turn, if the socket stays writable.
 PIECES_PER_TURN = 64
 
-#: Bytes of read-ahead requested from the kernel, so that a piece is in the page cache
-#: before it is sent and the reactor does not wait for the disk.
+#: Bytes that the kernel is asked to read ahead, by the thread that reads some of them.
 READ_AHEAD_BYTES = 4 * 1024 * 1024
 
 #: Bytes checked at once before they are sent: if the last of them is not in the page
 #: cache, a thread reads them all first.
 WARM_BYTES = 256 * 1024
 
-#: Called with a size and an offset; fires when these bytes are in the page cache.
-Warm = Callable[[int, int], Deferred[None]]
+#: Called with a size, an offset, and the number of bytes from there that will be wanted
+#: soon; fires when the first ones, as many as the size, are in the page cache.
+Warm = Callable[[int, int, int], Deferred[None]]
 
 
 class IFileConsumer(Interface):
@@ -93,7 +93,7 @@ class FileSender:
 
     :ivar remaining: bytes that the kernel has not accepted yet.
     :ivar _previous: the producer to register again at the end.
-    :ivar _advised: offset up to which read-ahead was requested.
+    :ivar _expected: offset up to which it was seen to that bytes are read ahead.
     :ivar _cached: offset up to which the file is known to be in the page cache.
     """
 
@@ -103,9 +103,10 @@ class FileSender:
     _offset: int
     remaining: int
     _warm: Warm
-    _advised: int = 0
+    _expected: int = 0
     _cached: int = 0
     _warming: Deferred[None] | None = None
+    _ahead: Deferred[None] | None = None
     _done: Deferred[None] | None = None
     _registered: bool = False
 
@@ -142,20 +143,30 @@ class FileSender:
         self._finish(Failure(ConsumerStopped()))
 
     def _read_ahead(self) -> None:
-        end = self._offset + self.remaining
-        if self._advised >= min(end, self._offset + READ_AHEAD_BYTES // 2):
+        """Have a thread begin with what is half of the read-ahead away, if needed."""
+        wanted = self._cached + READ_AHEAD_BYTES // 2
+        if self._ahead is not None or not self._expected <= wanted < self._end:
             return
-        span = min(READ_AHEAD_BYTES, self.remaining)
-        self._advised = self._offset + span
-        if not is_cached(self._descriptor, self._advised - 1):
-            os.posix_fadvise(
-                self._descriptor, self._offset, span, os.POSIX_FADV_WILLNEED
-            )
+        self._expected = wanted + READ_AHEAD_BYTES // 2
+        if not is_cached(self._descriptor, min(self._expected, self._end) - 1):
+            self._ahead = self._warm_from(wanted)
+            self._ahead.addBoth(self._read_some_ahead)
+
+    def _read_some_ahead(self, _: object) -> None:
+        # A disk that fails says so again when the bytes are to be sent.
+        self._ahead = None
+
+    def _warm_from(self, offset: int) -> Deferred[None]:
+        left = self._end - offset
+        return self._warm(min(WARM_BYTES, left), offset, min(READ_AHEAD_BYTES, left))
+
+    @property
+    def _end(self) -> int:
+        return self._offset + self.remaining
 
     def _send_pieces(self) -> None:
         socket = self._transport.fileno()
         for _ in range(PIECES_PER_TURN):
-            self._read_ahead()
             if not self._ensure_warm():
                 return
             size = min(PIECE_BYTES, self.remaining, self._cached - self._offset)
@@ -176,11 +187,11 @@ class FileSender:
         """Return whether the next bytes are in the page cache; else start warming."""
         if self._offset < self._cached:
             return True
-        size = min(WARM_BYTES, self.remaining)
-        self._cached = self._offset + size
+        self._cached = self._offset + min(WARM_BYTES, self.remaining)
+        self._read_ahead()
         if is_cached(self._descriptor, self._cached - 1):
             return True
-        self._warming = self._warm(size, self._offset)
+        self._warming = self._warm_from(self._offset)
         self._warming.addCallbacks(self._resume, self._warming_failed)
         return False
 
@@ -202,8 +213,9 @@ class FileSender:
 
     def _restore(self) -> None:
         self._done = None
-        if self._warming is not None:
-            self._warming.cancel()
+        for work in (self._warming, self._ahead):
+            if work is not None:
+                work.cancel()
         self._transport.unregisterProducer()
         self._transport.registerProducer(self._previous, True)
 

@@ -33,7 +33,7 @@ class Taker:
         self, descriptor: int, offset: int, size: int, warm: Warm
     ) -> Deferred[None]:
         self.took.append((offset, size))
-        return warm(size, offset)
+        return warm(size, offset, size)
 
 
 class Both(Taker, BoundedConsumer):

@@ -76,9 +76,9 @@ class FileReader:
             return self._on_thread(os.pread, size, offset)
         return succeed(bytes(buffer[:count]))
 
-    def _warm(self, size: int, offset: int) -> Deferred[None]:
+    def _warm(self, size: int, offset: int, ahead: int) -> Deferred[None]:
         """Load a part of the file into memory, before the reactor sends it."""
-        return self._on_thread(_read_over, size, offset)
+        return self._on_thread(partial(_read_over, ahead), size, offset)
 
     def _on_thread(
         self, work: Callable[[int, int, int], T], size: int, offset: int
@@ -109,5 +109,7 @@ def _hash(hasher: IncrementalHash, descriptor: int, size: int, offset: int) -> i
     return done
 
 
-def _read_over(descriptor: int, size: int, offset: int) -> None:
+def _read_over(ahead: int, descriptor: int, size: int, offset: int) -> None:
+    """Read what is wanted now; the kernel goes on with what is wanted soon."""
+    os.posix_fadvise(descriptor, offset, ahead, os.POSIX_FADV_WILLNEED)
     os.pread(descriptor, size, offset)

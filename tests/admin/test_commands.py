@@ -17,7 +17,6 @@ from zope.interface.verify import verifyObject
 from txregistry.admin.commands import (
     MAX_CANDIDATES,
     CollectCommand,
-    CommandRefused,
     DiskCommand,
     HealthCommand,
     NoCollector,
@@ -30,6 +29,7 @@ from txregistry.admin.commands import (
 from txregistry.admin.control import ControlFactory
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import ICollector
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.driver import DiskSpace
 from txregistry.interfaces.eviction import (
     Candidate,

@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.admin.commands import CommandRefused
 from txregistry.admin.content import (
     STALL_SECONDS,
     GivingCommand,
@@ -28,6 +27,7 @@ from txregistry.flow.streams import (
     ChunkProducer,
     ConsumerStopped,
 )
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.transfers import IIncomingBody
 

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.admin.commands import CommandRefused
 from txregistry.admin.images import (
     ExplainCommand,
     NoImages,
@@ -22,6 +21,7 @@ from txregistry.admin.images import (
     WarmCommand,
 )
 from txregistry.interfaces.audit import AuditEntry, IAudit, Requester
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.images import (
     IImages,
     ImageReport,

@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.admin.commands import CommandRefused
 from txregistry.admin.transfers import transfer_commands
 from txregistry.interfaces.audit import AuditEntry, IAudit, Requester
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.images import ImagesRefused
 from txregistry.interfaces.transfers import (

@@ -13,6 +13,7 @@ from txregistry.interfaces.overview import IOverlook, Overview
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.state import FillState
 from txregistry.spec.digest import Digest
+from txregistry.spec.ratelimit import Allowance
 
 
 class Download:
@@ -21,6 +22,7 @@ class Download:
     def __init__(self, size: int) -> None:
         self.digest = Digest.of(os.urandom(9))
         self.state = FillState(size=size)
+        self.followers = 3
 
 
 class OverlookTests(CachesCase):
@@ -72,12 +74,22 @@ class OverlookTests(CachesCase):
             return [old, new] if new.state.written else [old]
 
         self.patch(type(fills), "under_way", property(under_way))
+        self.assertEqual(self.overlook.glance().downloads[0].rate, 0.0)
+        self.reactor.advance(1.0)
         found = self.look((old, 300), (new, 50)).downloads
         of_two = [item for item in found if item.upstream == "two.example"]
         self.assertEqual(
             [(item.digest, item.size, item.done, item.rate) for item in of_two],
             [(str(old.digest), 5000, 1300, 300.0), (str(new.digest), 900, 50, 50.0)],
         )
+        self.assertEqual({item.clients for item in of_two}, {3})
+        # A glance waits for nothing, and measures since the last one.
+        found = self.overlook.glance().downloads
+        of_two = [item.rate for item in found if item.upstream == "two.example"]
+        self.assertEqual(of_two, [150.0, 25.0])
+        old.state.written += 1000
+        found = self.overlook.glance().downloads
+        self.assertIn(150.0, [item.rate for item in found])
 
     def test_reload(self) -> None:
         """It looks at the current upstreams, and at the switch."""
@@ -85,3 +97,14 @@ class OverlookTests(CachesCase):
         found = self.look()
         self.assertEqual([item.name for item in found.upstreams], ["three.example"])
         self.assertTrue(found.offline)
+
+    def test_questions(self) -> None:
+        """How many an upstream answered, how fast, and how many it still permits."""
+        two = self.caches.upstreams["two.example"]
+        two.meter.upstream("GET", "200", 0.5)
+        two.meter.upstream("HEAD", "404", 0.25)
+        two.rate_limit._allowance = Allowance(100, 42)
+        one, two = self.overlook.glance().upstreams
+        self.assertEqual((two.questions, two.asked_seconds), (2, 0.75))
+        self.assertEqual((two.rate_limit, two.rate_left), (100, 42))
+        self.assertEqual((one.questions, one.rate_limit), (0, None))

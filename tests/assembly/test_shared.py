@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.namespaces import shared_house
 from tests.web.test_audit import Trail
-from txregistry.admin.commands import CommandRefused
 from txregistry.assembly.context import make_context
 from txregistry.assembly.expiry import expiry_plan, tell_of_ttl
 from txregistry.assembly.listeners import _commands
@@ -23,6 +22,7 @@ from txregistry.config.model import Config
 from txregistry.config.proxy import Proxy
 from txregistry.config.read import ConfigurationError, read_config
 from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.testing.house import TestHouse
 
 

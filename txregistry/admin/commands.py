@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -19,6 +19,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.commands import CommandRefused, Tell
 from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.overview import IOverlook
@@ -34,28 +35,6 @@ from txregistry.spec.reference import RepositoryName
 
 #: Blobs that ``disk`` tells of unless asked for more, and at most.
 CANDIDATES, MAX_CANDIDATES = 20, 1000
-
-#: Called with progress: a mapping that can be written as JSON.
-Tell = Callable[[Mapping[str, Any]], None]
-
-
-class CommandRefused(Exception):
-    """The command cannot run now, or not with these options; the message says why."""
-
-
-class Command(Protocol):
-    """One command of the control socket."""
-
-    def run(
-        self, who: Requester, options: Mapping[str, Any], tell: Tell
-    ) -> Deferred[dict[str, Any]]:
-        """Run the command; fires with a report of JSON values.
-
-        Fails with ``CommandRefused``, or with any other exception, which is logged.
-        Cancelling stops it; it may then fire with a report of what was done.
-
-        :param who: for the log and the audit trail.
-        """
 
 
 @attrs.frozen

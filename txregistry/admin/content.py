@@ -22,9 +22,9 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.admin.commands import Command
 from txregistry.flow.streams import ConsumerStopped, ShortRead, Watchdog
 from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.commands import Command
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.transfers import IIncomingBody
 

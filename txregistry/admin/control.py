@@ -29,7 +29,6 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.admin.commands import CommandRefused
 from txregistry.admin.content import (
     AnyCommand,
     GivingCommand,
@@ -41,6 +40,7 @@ from txregistry.admin.requester import peer
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import ConsumerStopped, ShortRead
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader
 from txregistry.spec.errors import RegistryError

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from txregistry.admin.commands import CommandRefused, Tell
 from txregistry.admin.values import as_values, outcome_of
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import DONE, AuditEntry, IAudit, Requester
+from txregistry.interfaces.commands import CommandRefused, Tell
 from txregistry.interfaces.images import (
     IImages,
     ImagesRefused,

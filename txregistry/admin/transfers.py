@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from txregistry.admin.commands import CommandRefused, Tell
 from txregistry.admin.content import AnyCommand, GivingCommand, TakingCommand
 from txregistry.admin.images import Named, read_images, read_platforms
 from txregistry.admin.values import as_values, outcome_of
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import DONE, AuditEntry, IAudit, Requester
+from txregistry.interfaces.commands import CommandRefused, Tell
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IFileReader
 from txregistry.interfaces.images import ImagesRefused

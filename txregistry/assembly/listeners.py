@@ -13,7 +13,6 @@ from twisted.logger import Logger
 
 from txregistry.admin.commands import (
     CollectCommand,
-    Command,
     DiskCommand,
     HealthCommand,
     NoCollector,
@@ -61,6 +60,7 @@ from txregistry.health.diagnosis import Diagnosis
 from txregistry.interfaces.access import IAccessController, IPeerless
 from txregistry.interfaces.audit import IAudit, Requester
 from txregistry.interfaces.collection import ICollector
+from txregistry.interfaces.commands import Command
 from txregistry.interfaces.events import IEventSink
 from txregistry.interfaces.eviction import IEvictionPlan, IPinList
 from txregistry.interfaces.images import IImages

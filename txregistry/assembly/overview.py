@@ -26,8 +26,15 @@ from txregistry.spec.digest import Digest
 MEASURE_SECONDS = 1.0
 
 
+#: Seconds after which rates are measured anew by a glance.
+GLANCE_SECONDS = 2.0
+
+#: Bytes that were written of each blob that is being downloaded.
+_Written = Mapping[Digest, int]
+
+
 @implementer(IOverlook)
-@attrs.frozen
+@attrs.define(eq=False)
 class Overlook:
     """Looks at all upstreams of a cache.
 
@@ -37,24 +44,36 @@ class Overlook:
     _upstreams: Callable[[], Mapping[str, CachedUpstream]]
     _offline: IOfflineSwitch
     _clock: IReactorTime
+    _glanced_at: float = float("-inf")
+    _before: _Written = attrs.field(factory=dict)
+    _rates: Mapping[Digest, float] = attrs.field(factory=dict)
 
     @deferred
     async def look(self) -> Overview:
         """Look twice, with a second between."""
         before = self._written()
         await deferLater(self._clock, MEASURE_SECONDS)
-        upstreams = self._upstreams()
+        return self._overview(_rates(before, self._written(), MEASURE_SECONDS))
+
+    def glance(self) -> Overview:
+        """Look at once; see :class:`IOverlook`."""
+        now = self._clock.seconds()
+        passed = now - self._glanced_at
+        if passed >= GLANCE_SECONDS:
+            written = self._written()
+            self._rates = _rates(self._before, written, passed)
+            self._before, self._glanced_at = written, now
+        return self._overview(self._rates)
+
+    def _overview(self, rates: Mapping[Digest, float]) -> Overview:
+        upstreams = self._upstreams().values()
         return Overview(
             self._offline.is_on,
-            tuple(_upstream(upstream) for upstream in upstreams.values()),
-            tuple(
-                found
-                for upstream in upstreams.values()
-                for found in _downloads(upstream, before)
-            ),
+            tuple(map(_upstream, upstreams)),
+            tuple(found for each in upstreams for found in _downloads(each, rates)),
         )
 
-    def _written(self) -> dict[Digest, int]:
+    def _written(self) -> _Written:
         return {
             fill.digest: fill.state.written
             for upstream in self._upstreams().values()
@@ -62,8 +81,20 @@ class Overlook:
         }
 
 
+def _rates(before: _Written, now: _Written, seconds: float) -> dict[Digest, float]:
+    """Give bytes per second; what has just begun was at 0 (pure)."""
+    if seconds == float("inf"):
+        return dict.fromkeys(now, 0.0)
+    return {
+        digest: max(0, written - before.get(digest, 0)) / seconds
+        for digest, written in now.items()
+    }
+
+
 def _upstream(upstream: CachedUpstream) -> UpstreamOverview:
     totals = upstream.meter.totals()
+    questions, seconds = upstream.meter.questions()
+    allowance = upstream.rate_limit.known
     return UpstreamOverview(
         _name(upstream),
         upstream.settings.remoteurl,
@@ -73,11 +104,15 @@ def _upstream(upstream: CachedUpstream) -> UpstreamOverview:
         int(totals[Count.STALE]),
         int(totals[Count.PULLED_BYTES]),
         int(totals[Count.SERVED_BYTES]),
+        questions,
+        seconds,
+        allowance.limit,
+        allowance.remaining,
     )
 
 
 def _downloads(
-    upstream: CachedUpstream, before: Mapping[Digest, int]
+    upstream: CachedUpstream, rates: Mapping[Digest, float]
 ) -> list[DownloadOverview]:
     return [
         DownloadOverview(
@@ -85,7 +120,8 @@ def _downloads(
             _name(upstream),
             fill.state.size,
             fill.state.written,
-            max(0, fill.state.written - before.get(fill.digest, 0)) / MEASURE_SECONDS,
+            rates.get(fill.digest, 0.0),
+            fill.followers,
         )
         for fill in upstream.fills.under_way
     ]

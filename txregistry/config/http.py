@@ -88,6 +88,27 @@ class DebugSection:
 
 
 @attrs.frozen
+class AdminSection:
+    """``http.admin``."""
+
+    addr: str = setting(
+        "",
+        "Address of the admin listener, which shows the cache and steers it: host:port,"
+        " or the path of a socket, which begins with a slash.",
+        unset="none",
+    )
+    socketmode: str = setting(
+        "0600",
+        "File mode of the socket, octal: whoever may open it may do everything there.",
+    )
+    users: Mapping[str, str] = setting(
+        attrs.Factory(lambda: {"*": "read"}),
+        "What users may do there, by name: read, or operate, which is to read and to"
+        " act; * is every other user, and everybody where auth is not configured.",
+    )
+
+
+@attrs.frozen
 class Http2:
     """``http.http2``."""
 
@@ -225,6 +246,11 @@ class Http:
         DebugSection,
         "Debug listener: health, variables, metrics.",
         "2.0",
+        restart=_LISTENS,
+    )
+    admin: AdminSection = section(
+        AdminSection,
+        "Admin listener: pages and an API to look at the cache and to steer it.",
         restart=_LISTENS,
     )
     http2: Http2 = section(Http2, "HTTP/2 over TLS.", "2.6")

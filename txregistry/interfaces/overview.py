@@ -19,6 +19,11 @@ class UpstreamOverview:
     :ivar stale: those that it should have confirmed, and could not.
     :ivar pulled_bytes: that came from it.
     :ivar served_bytes: of blobs that clients got.
+    :ivar questions: that it was asked.
+    :ivar asked_seconds: until the heads of its answers, of all questions together.
+    :ivar rate_limit: questions that it permits in its window; ``None`` if it did not
+        say.
+    :ivar rate_left: of these.
     """
 
     name: str
@@ -29,6 +34,10 @@ class UpstreamOverview:
     stale: int
     pulled_bytes: int
     served_bytes: int
+    questions: int = 0
+    asked_seconds: float = 0.0
+    rate_limit: int | None = None
+    rate_left: int | None = None
 
 
 @attrs.frozen
@@ -38,7 +47,8 @@ class DownloadOverview:
     :ivar upstream: from which it comes, as in metrics.
     :ivar size: in bytes; ``None`` if the upstream did not say.
     :ivar done: bytes that are here.
-    :ivar rate: bytes per second, within the last second.
+    :ivar rate: bytes per second, within the last seconds.
+    :ivar clients: that get it while it comes.
     """
 
     digest: str
@@ -46,6 +56,7 @@ class DownloadOverview:
     size: int | None
     done: int
     rate: float
+    clients: int = 0
 
 
 @attrs.frozen
@@ -65,3 +76,6 @@ class IOverlook(Interface):
 
     def look() -> Deferred[Overview]:
         """Fire after a second, in which the rates of downloads are measured."""
+
+    def glance() -> Overview:
+        """Look at once; rates are those since a glance of some seconds ago."""

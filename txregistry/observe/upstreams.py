@@ -108,6 +108,16 @@ class UpstreamFamilies:
             for what, family in self.counters.items()
         }
 
+    def questions(self, label: str) -> tuple[int, float]:
+        """Return the number of one upstream's answers, and the sum of their times."""
+        found = {"_count": 0.0, "_sum": 0.0}
+        for metric in self.answers.collect():
+            for sample in metric.samples:
+                suffix = sample.name.removeprefix(metric.name)
+                if suffix in found and sample.labels["upstream"] == label:
+                    found[suffix] += sample.value
+        return int(found["_count"]), found["_sum"]
+
     def remove(self, label: str) -> None:
         """Forget what was counted of one upstream."""
         for family in self.counters.values():
@@ -152,6 +162,10 @@ class UpstreamMeter:
     def totals(self) -> dict[Count, float]:
         """Return what was counted so far, of all kinds of content together."""
         return self._families.totals(self._label)
+
+    def questions(self) -> tuple[int, float]:
+        """Return how many answers came, and the seconds that they took together."""
+        return self._families.questions(self._label)
 
     def retire(self) -> None:
         """Take the upstream out of the metrics: it is no longer configured."""

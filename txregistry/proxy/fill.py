@@ -149,6 +149,11 @@ class Fill:
         return self._download.demand
 
     @property
+    def followers(self) -> int:
+        """Return how many clients get it while it comes."""
+        return self._followers
+
+    @property
     def is_unwatched(self) -> bool:
         """Return whether no client waits for it, and bytes are missing."""
         return not self.state.verified and not self.demand.is_awaited

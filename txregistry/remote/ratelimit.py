@@ -41,6 +41,11 @@ class RateLimit:
         self._allowance, self._asked_at = Allowance(), None
 
     @property
+    def known(self) -> Allowance:
+        """Return what the upstream has last said."""
+        return self._allowance
+
+    @property
     def is_short(self) -> bool:
         """Tell whether questions have to be spared."""
         return self._policy.is_short(self._allowance, self._clock.seconds())

@@ -1,0 +1,116 @@
+"""How many tags would pull."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from txregistry.images import survey
+from txregistry.images.survey import ReadinessSurvey
+from txregistry.interfaces.readiness import IReadinessSurvey, Lacking
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName
+from txregistry.testing.house import TestHouse
+from txregistry.testing.repositories import image_manifest
+
+
+class Looking:
+    """Lacks what is said; counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.lacking: dict[str, Any] = {}
+
+    def lacks(self, image: Any, platforms: Any) -> Deferred[str]:
+        self.asked.append(str(image))
+        return succeed(self.lacking.get(str(image), ""))
+
+
+class SurveyTests(SynchronousTestCase):
+    """A look at all tags of a house."""
+
+    def setUp(self) -> None:
+        self.house, self.images = TestHouse(), Looking()
+        for name, tags in (("a/b", 3), ("c", 2)):
+            self.push(name, *(f"v{number}" for number in range(tags)))
+        self.survey = ReadinessSurvey(
+            self.images, self.house.local, self.house.clock, self.house.clock
+        )
+        self.survey.startService()
+
+    def push(self, name: str, *tags: str) -> None:
+        path = f"/v2/{name}/blobs/uploads/?digest={Digest.of(b'{}')}"
+        self.house.send("POST", path, b"{}")
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        for tag in tags:
+            path = f"/v2/{name}/manifests/{tag}"
+            got = self.house.send("PUT", path, image_manifest(), Content_Type=kind)
+            self.assertEqual(got.status, 201)
+
+    def look(self) -> Any:
+        self.survey.readiness()
+        for _ in range(20):
+            self.house.clock.advance(0.01)
+        return self.survey.readiness()
+
+    def test_all_tags(self) -> None:
+        """Each is looked at once, in turns; what is lacking is said."""
+        verifyObject(IReadinessSurvey, self.survey)
+        self.images.lacking["a/b:v1"] = "not here"
+        first = self.survey.readiness()
+        self.assertEqual((first.looking, first.tags, first.at), (True, 0, 0.0))
+        self.assertLess(len(self.images.asked), 5)  # others had a turn
+        found = self.look()
+        self.assertEqual((found.ready, found.tags, found.looking), (4, 5, False))
+        self.assertEqual(found.lacking, (Lacking("a/b:v1", "not here"),))
+        self.assertGreater(found.at, 1_700_000_000)
+        self.assertEqual(len(self.images.asked), 5)
+
+    def test_it_looks_again_when_it_is_old(self) -> None:
+        """Not while it is new, and not by itself."""
+        self.look()
+        self.look()
+        self.assertEqual(len(self.images.asked), 5)
+        self.house.clock.advance(1000)
+        self.assertEqual(len(self.images.asked), 5)
+        self.look()
+        self.assertEqual(len(self.images.asked), 10)
+
+    def test_pages(self) -> None:
+        """However many there are."""
+        self.patch(survey, "_PAGE", 1)
+        self.assertEqual(self.look().tags, 5)
+        self.patch(survey, "MAX_LACKING", 2)
+        self.images.lacking = dict.fromkeys(set(self.images.asked), "x")
+        self.house.clock.advance(1000)
+        found = self.look()
+        self.assertEqual((found.ready, len(found.lacking)), (0, 2))
+
+    def test_failure(self) -> None:
+        """It is told in the log, and what was known stays."""
+        self.look()
+        self.house.clock.advance(1000)
+        self.patch(self.images, "lacks", lambda **_: fail(OSError("broken")))
+        found = self.look()
+        self.assertEqual((found.tags, found.looking), (5, False))
+
+    def test_end(self) -> None:
+        """A look under way ends, and none begins."""
+        self.survey.readiness()
+        self.survey.stopService()
+        count = len(self.images.asked)
+        found = self.look()
+        self.assertEqual((len(self.images.asked), found.looking), (count, False))
+
+    def test_a_repository_that_goes(self) -> None:
+        """It has no tags."""
+        gone = RepositoryName.parse("gone")
+        self.patch(
+            type(self.house.local),
+            "repositories",
+            lambda local, after, limit: succeed([] if after else [gone]),
+        )
+        self.assertEqual(self.look().tags, 0)

@@ -1,0 +1,80 @@
+"""The last events."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger, LogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from txregistry.flow.context import request_id
+from txregistry.interfaces.audit import AuditEntry
+from txregistry.interfaces.history import EventKind, IActivity
+from txregistry.observe import activity
+from txregistry.observe.activity import Activity
+from txregistry.observe.audit import NAMESPACE, audit_fields, format_audit
+
+
+class ActivityTests(SynchronousTestCase):
+    """What is remembered of the log."""
+
+    def setUp(self) -> None:
+        self.publisher = LogPublisher()
+        self.activity = Activity(self.publisher)
+        self.activity.startService()
+
+    def log(self, namespace: str) -> Logger:
+        return Logger(namespace=namespace, observer=self.publisher)
+
+    def told(self, *kinds: EventKind, text: str = "", limit: int = 10) -> list[str]:
+        found = self.activity.events(kinds=frozenset(kinds), text=text, limit=limit)
+        return [event.text for event in found]
+
+    def test_kinds(self) -> None:
+        """What came, went, failed or was changed; the newest first."""
+        verifyObject(IActivity, self.activity)
+        self.log("txregistry.proxy.fill").info("blob {digest} downloaded", digest="a")
+        self.log("txregistry.eviction.freeing").info("made room")
+        self.log("txregistry.proxy.fill").warn("blob {digest} failed", digest="b")
+        entry = AuditEntry("purge", "done", "ann")
+        fields = audit_fields(entry)
+        self.log(NAMESPACE).info(
+            "{text}", text=format_audit(fields), audit=True, **fields
+        )
+        self.log("txregistry.daemon").info("ready")
+        for kind, text in (
+            (EventKind.CAME, "blob a downloaded"),
+            (EventKind.WENT, "made room"),
+            (EventKind.FAILED, "blob b failed"),
+            (EventKind.CHANGED, "action=purge outcome=done who=ann"),
+            (EventKind.NOTED, "ready"),
+        ):
+            self.assertEqual(self.told(kind), [text])
+        self.assertEqual(self.told(limit=2), ["ready", self.told()[1]])
+        self.assertEqual(len(self.told()), 5)
+
+    def test_what_is_not_told(self) -> None:
+        """Debug messages, other libraries, and all after the end."""
+        self.log("txregistry.proxy").debug("nothing")
+        self.log("twisted.web").warn("nothing")
+        self.activity.stopService()
+        self.log("txregistry.proxy").info("nothing")
+        self.assertEqual(self.told(), [])
+
+    def test_search(self) -> None:
+        """By a part of the text, or by the id of a request."""
+        token = request_id.set("abc123")
+        self.log("txregistry.web").warn("Answer aborted")
+        request_id.reset(token)
+        self.log("txregistry.web").warn("another")
+        self.assertEqual(self.told(text="ABORTED"), ["Answer aborted"])
+        self.assertEqual(self.told(text="abc123"), ["Answer aborted"])
+        self.assertEqual(self.told(text="abc"), [])
+
+    def test_it_is_bounded(self) -> None:
+        """The oldest go first, and a long text is cut."""
+        for number in range(activity.MAX_EVENTS + 5):
+            self.log("txregistry.web").info("{n} {x}", n=number, x="x" * 5000)
+        found = self.activity.events(kinds=frozenset(), text="", limit=10**6)
+        self.assertEqual(len(found), activity.MAX_EVENTS)
+        self.assertEqual(found[-1].number, 6)
+        self.assertEqual(len(found[0].text), activity.MAX_TEXT_BYTES)

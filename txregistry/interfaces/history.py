@@ -1,0 +1,105 @@
+"""Contracts for what a cache did: counts over time, and the last events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+import attrs
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+#: Values by the name of their series, such as ``hits`` or ``docker.io/pulled_bytes``.
+Values = Mapping[str, float]
+
+
+class Span(Enum):
+    """How far back: each has its own steps, and is forgotten when it is over.
+
+    :ivar step: seconds of one sample.
+    :ivar kept: how many of them are kept.
+    """
+
+    DAY = "day", 60, 1440
+    MONTH = "month", 3600, 720
+    TWO_YEARS = "years", 86400, 730
+
+    step: int
+    kept: int
+
+    def __new__(cls, value: str, step: int, kept: int) -> Span:
+        """Make a member whose value is its name in URLs."""
+        member = object.__new__(cls)
+        member._value_, member.step, member.kept = value, step, kept
+        return member
+
+
+@attrs.frozen
+class Sample:
+    """What happened in one step.
+
+    :ivar at: when it began, in seconds since the epoch.
+    :ivar counts: what was counted in it.
+    :ivar levels: what was the case at its end, such as bytes that are stored.
+    """
+
+    at: int
+    counts: Values
+    levels: Values
+
+
+class IHistory(Interface):
+    """Counts over time."""
+
+    def samples(span: Span) -> Deferred[Sequence[Sample]]:
+        """Fire with the samples of a span, the oldest first.
+
+        Steps in which the daemon was not running are not there. Fails with
+        ``HistoryAway`` if they cannot be read now.
+        """
+
+
+class HistoryAway(Exception):
+    """The history cannot be read now; the message says why."""
+
+
+class EventKind(Enum):
+    """What an event is about."""
+
+    CAME = "came"
+    WENT = "went"
+    FAILED = "failed"
+    CHANGED = "changed"
+    NOTED = "noted"
+
+
+@attrs.frozen
+class ActivityEvent:
+    """One thing that happened.
+
+    :ivar number: rises by one with each event.
+    :ivar at: in seconds since the epoch.
+    :ivar text: as in the log.
+    :ivar request: the id of the request, as in the log; empty if none did it.
+    :ivar source: the part of the daemon that tells it.
+    """
+
+    number: int
+    at: float
+    kind: EventKind
+    text: str
+    request: str
+    source: str
+
+
+class IActivity(Interface):
+    """The last events, as far as memory goes."""
+
+    def events(
+        kinds: frozenset[EventKind], text: str, limit: int
+    ) -> Sequence[ActivityEvent]:
+        """Give the newest events, the newest first.
+
+        :param kinds: of these alone; empty for all.
+        :param text: that is part of what is told, whatever its case; empty for all.
+        """

@@ -1,0 +1,143 @@
+"""Counts over time in a small database: minutes, hours and days.
+
+Each sample is one row for each span, so that the file has about 2,900 rows at most.
+What could not be written, as on a full disk, is part of the next sample.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+
+import attrs
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from txregistry.flow.context import background
+from txregistry.flow.database import Database
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.history import HistoryAway, IHistory, Sample, Span, Values
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS history (
+    span TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    levels TEXT NOT NULL,
+    PRIMARY KEY (span, at)
+) WITHOUT ROWID;
+"""
+VERSION = 1
+
+#: Series of one sample; further ones are left out, so that rows are bounded.
+MAX_SERIES = 200
+
+_FIND = "SELECT counts, levels FROM history WHERE span = ? AND at = ?"
+_PUT = "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM history WHERE span = ? AND (at <= ? OR at > ?)"
+_ALL = "SELECT at, counts, levels FROM history WHERE span = ? ORDER BY at"
+
+
+@implementer(IHistory)
+@attrs.define(eq=False, slots=False)
+class History(Service):
+    """Takes a sample each minute, and one when it stops.
+
+    :param counts: gives counters as they stand: they only rise, from 0 at the start.
+    :param levels: gives what is the case now.
+    :param clock: shows the time of day.
+    :param timer: measures the minutes.
+    """
+
+    _database: Database
+    _counts: Callable[[], Values]
+    _levels: Callable[[], Deferred[Values]]
+    _clock: IReactorTime
+    _timer: IReactorTime
+    _before: Values = attrs.field(factory=dict)
+    _loop: LoopingCall | None = None
+    _log = Logger()
+
+    def startService(self) -> None:
+        """Begin with what is counted now."""
+        super().startService()
+        self._before = self._counts()
+        self._loop = LoopingCall(self.sample)
+        self._loop.clock = self._timer
+        self._loop.start(Span.DAY.step, now=False)
+
+    @deferred
+    async def stopService(self) -> None:
+        """Take the last sample, and close the file."""
+        super().stopService()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.stop()
+        await self.sample()
+        await self._database.close()
+
+    @background("history")
+    @deferred
+    async def sample(self) -> None:
+        """Take one sample; never fails."""
+        try:
+            levels = await self._levels()
+            counts, before = self._counts(), self._before
+            rises = _rises(before, counts)
+            now = int(self._clock.seconds())
+            await self._database.run(lambda db: _record(db, now, rises, levels))
+            self._before = counts
+        except Exception as error:
+            # It is counted in the next one.
+            self._log.warn("no sample of the history: {error}", error=str(error))
+
+    @deferred
+    async def samples(self, span: Span) -> Sequence[Sample]:
+        """Fire with the samples of a span; see :class:`IHistory`."""
+        oldest = int(self._clock.seconds()) - span.step * span.kept
+        try:
+            rows = await self._database.run(
+                lambda db: db.execute(_ALL, (span.value,)).fetchall()
+            )
+        except sqlite3.Error as error:
+            raise HistoryAway(str(error)) from error
+        return [
+            Sample(at, json.loads(counts), json.loads(levels))
+            for at, counts, levels in rows
+            if at > oldest
+        ]
+
+
+def _rises(before: Values, after: Values) -> dict[str, float]:
+    """Give what counters have risen by; one that was reset began at 0 (pure)."""
+    rises = {}
+    for name in list(after)[:MAX_SERIES]:
+        past, now = before.get(name, 0.0), after[name]
+        rise = now - past if now >= past else now
+        if rise:
+            rises[name] = rise
+    return rises
+
+
+def _record(db: sqlite3.Connection, now: int, rises: Values, levels: Values) -> None:
+    """Add a sample to the current step of each span, and forget what is too old."""
+    kept = dict(list(levels.items())[:MAX_SERIES])
+    for span in Span:
+        at = now - now % span.step
+        row = db.execute(_FIND, (span.value, at)).fetchone()
+        counts = _added(json.loads(row[0]) if row else {}, rises)
+        db.execute(_PUT, (span.value, at, json.dumps(counts), json.dumps(kept)))
+        # Also what a clock that was wrong has left in the future.
+        db.execute(_FORGET, (span.value, now - span.step * span.kept, now))
+
+
+def _added(counts: dict[str, float], rises: Values) -> dict[str, float]:
+    found = dict(counts)
+    for name, rise in rises.items():
+        found[name] = found.get(name, 0.0) + rise
+    return found

@@ -31,7 +31,7 @@ setup(
         *find_packages(include=["txregistry", "txregistry.*"]),
         "twisted.plugins",
     ],
-    package_data={"txregistry": ["py.typed"]},
+    package_data={"txregistry": ["py.typed", "web/console/static/*"]},
     # The lower bounds are tried by `make versions`, all at once.
     install_requires=[
         "attrs>=23.2",
@@ -67,6 +67,10 @@ setup(
             # Brings the schemas of the API with it.
             "kubernetes-validate>=1.31",
             "jsonschema>=4.18",
+            "openapi-spec-validator>=0.7",
+            # Drive Debian's Chromium, and look at pages as assistive tools do.
+            "playwright>=1.48",
+            "axe-playwright-python>=0.1.4",
             "oras>=0.2.43",
             "python-dxf>=12.1",
         ],

@@ -81,11 +81,12 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     # A ledger in SQLite that cannot be asked is no reason to stop.
     "eviction": (BELOW, CORE | {"sqlite3"}),
     "web": (BELOW, CORE | {"klein", "werkzeug"}),
+    "web/console": (BELOW | {"web"}, CORE | {"klein", "werkzeug"}),
     "auth": (BELOW, CORE | {"joserfc", "bcrypt", "cryptography"}),
     "admin": (BELOW, CORE),
     "health": (BELOW, CORE | {"treq"}),
     "notifications": (BELOW, CORE | {"treq", "sqlite3"}),
-    "observe": (BELOW, CORE | {"klein", "prometheus_client"}),
+    "observe": (BELOW, CORE | {"klein", "prometheus_client", "sqlite3"}),
     "middleware": (BELOW, CORE | {"treq", "cryptography"}),
     "tracing": (BELOW, CORE | {"opentelemetry"}),
     "config": ({"spec"}, PURE),

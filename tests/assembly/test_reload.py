@@ -54,9 +54,7 @@ class DaemonCase(SynchronousTestCase):
         )
         self.registry.startService()
         (self.site,) = (
-            site
-            for site, _ in self.registry.listeners
-            if isinstance(site, RegistrySite)
+            site for site, _ in self.registry.listeners if type(site) is RegistrySite
         )
         self.wire = Wire(self.site, self.reactor)
         self.addCleanup(self.stop)

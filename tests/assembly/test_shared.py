@@ -14,7 +14,7 @@ from tests.namespaces import shared_house
 from tests.web.test_audit import Trail
 from txregistry.assembly.context import make_context
 from txregistry.assembly.expiry import expiry_plan, tell_of_ttl
-from txregistry.assembly.listeners import _commands
+from txregistry.assembly.listeners import commands_of
 from txregistry.assembly.registry import _locks, build_registry
 from txregistry.assembly.scrub import assemble_scrubber
 from txregistry.assembly.storage import _descriptors
@@ -89,7 +89,7 @@ class SharedTests(SynchronousTestCase):
             (shared_house(self.mktemp()), ["REFUSED"]),
             (TestHouse(), ["done"]),
         ):
-            commands = _commands(context, Mock(local=house.stored), Mock())
+            commands = commands_of(context, Mock(local=house.stored), Mock())
             done = commands["collect"].run(Requester("ann"), {}, lambda _: None)
             done.addErrback(lambda failure: failure.trap(CommandRefused) and None)
             self.successResultOf(done)

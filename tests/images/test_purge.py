@@ -17,7 +17,13 @@ class PurgeTests(ImagesCase):
     """What goes, and what stays as others need it."""
 
     def purge(self, name: str):
-        return self.house.settle(self.images.purge(self.images.named(name)))
+        """Purge; a preview has said the same, and removed nothing."""
+        image, before = self.images.named(name), self.stored()
+        foretold = self.house.settle(self.images.preview_purge(image))
+        self.assertEqual(self.stored(), before)
+        report = self.house.settle(self.images.purge(image))
+        self.assertEqual(report, foretold)
+        return report
 
     def stored(self) -> set[str]:
         paths = self.house.paths()

@@ -229,13 +229,14 @@ def _control(
     endpoint = UNIXServerEndpoint(context.reactor, path, mode=0o600, wantPID=False)
     if path != link:
         endpoint = LinkedEndpoint(endpoint, path, link)
-    commands = _commands(context, backend, reloader)
+    commands = commands_of(context, backend, reloader)
     yield ControlFactory(commands, context.reactor), endpoint
 
 
-def _commands(
+def commands_of(
     context: Context, backend: Backend, reloader: IReloader
 ) -> dict[str, AnyCommand]:
+    """Return what an administrator can have done, by name."""
     audit, proxy = context.audit, context.config.proxy
     # A cache need not have what it links: it is fetched when it is asked for.
     has_own = proxy.has_own

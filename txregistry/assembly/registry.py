@@ -49,6 +49,7 @@ from txregistry.storage.uploads.purge import UploadPurging
 
 if TYPE_CHECKING:
     from txregistry.assembly.caches import Cache
+    from txregistry.assembly.console import Console
     from txregistry.images.schedule import WarmSchedule
 
 #: The first purge of uploads is at a random time within these seconds after the start.
@@ -161,6 +162,11 @@ def build_registry(
         *storage.middleware.services,
     ):
         registry.add(part)
+    console = _console(context, backend, reloader, cache)
+    if console is not None:
+        for service in console.services:
+            registry.add(service)
+        registry.serve(console.site, console.endpoint)
     for site, endpoint in build_listeners(context, backend, reloader):
         registry.serve(site, endpoint)
     return registry, reloader
@@ -196,6 +202,17 @@ def _overlook(context: Context, cache: Cache | None) -> IOverlook | None:
     from txregistry.assembly.images import build_overlook
 
     return build_overlook(context, cache)
+
+
+def _console(
+    context: Context, backend: Backend, reloader: IReloader, cache: Cache | None
+) -> Console | None:
+    """Build the admin listener, whose pages nobody else imports."""
+    if not context.config.http.admin.addr:
+        return None
+    from txregistry.assembly.console import build_console
+
+    return build_console(context, backend, reloader, cache)
 
 
 def _warming(

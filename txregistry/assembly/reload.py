@@ -237,8 +237,8 @@ class Running:
         files += self._renew_tls(context.config, renewal.certificates)
         self._begin_services(context, made.checks)
         for site, _ in self._parts.registry.listeners:
-            if isinstance(site, RegistrySite) and made.serving is not None:
-                site.serve(made.serving)
+            if isinstance(site, RegistrySite):
+                site.follow(made.serving, made.backend.controller)
         self._parts = attrs.evolve(self._parts, backend=made.backend)
         return files
 

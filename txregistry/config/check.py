@@ -10,7 +10,7 @@ from txregistry.config.bounds import out_of_bounds
 from txregistry.config.cache import check_cache
 from txregistry.config.ciphers import CIPHER_SUITES, CLIENT_AUTH
 from txregistry.config.health import HealthSection
-from txregistry.config.http import Tls
+from txregistry.config.http import AdminSection, Tls
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection
 from txregistry.config.proxycheck import check_proxy
@@ -35,6 +35,7 @@ def check(config: Config) -> list[str]:
         problems += _check_address("http.addr", config.http.addr)
     elif config.http.reuseport:
         problems.append("http.reuseport: expects http.net to be tcp")
+    problems += _check_admin(config.http.admin)
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
@@ -47,6 +48,18 @@ def check(config: Config) -> list[str]:
     problems += check_cache(config.cache, config.proxy.is_cache)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
         problems.append("http.prefix: expected a path of plain characters")
+    return problems
+
+
+def _check_admin(admin: AdminSection) -> list[str]:
+    problems = [
+        f"http.admin.users.{name}: expected read or operate, not {role!r}"
+        for name, role in admin.users.items()
+        if role not in ("read", "operate")
+    ]
+    problems += _check_socket_mode(admin.socketmode, "http.admin.socketmode")
+    if admin.addr and not admin.addr.startswith("/"):
+        problems += _check_address("http.admin.addr", admin.addr)
     return problems
 
 
@@ -91,10 +104,10 @@ def _check_redis(redis: RedisSection) -> list[str]:
     return problems
 
 
-def _check_socket_mode(mode: str) -> list[str]:
+def _check_socket_mode(mode: str, path: str = "http.socketmode") -> list[str]:
     if re.fullmatch("0?[0-7]{3}", mode):
         return []
-    return ["http.socketmode: expected an octal mode such as 0660"]
+    return [f"{path}: expected an octal mode such as 0660"]
 
 
 #: An optional name or address, with IPv6 in brackets, and a port.

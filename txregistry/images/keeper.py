@@ -161,6 +161,11 @@ class Images:
         self._check_cached(name)
         return self._purged(self._purger.purge(image), lambda found: found == name)
 
+    def preview_purge(self, image: ImageName) -> Deferred[PurgedImages]:
+        """Tell what would go; see :class:`IImages`."""
+        self._check_cached(image.repository)
+        return self._purger.preview(image)
+
     def purge_repository(self, name: RepositoryName) -> Deferred[PurgedImages]:
         """Remove a repository; see :class:`IImages`."""
         self._check_cached(name)

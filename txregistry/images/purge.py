@@ -44,6 +44,19 @@ class Purger:
     @deferred
     async def purge(self, image: ImageName) -> PurgedImages:
         """Remove an image; see :class:`IImages`."""
+        counts: Counter[Kind] = Counter()
+        gone = await self._doomed(image)
+        await self._remove_all([Entry(key, 0, 0.0) for key in gone], counts)
+        return _report(counts)
+
+    @deferred
+    async def preview(self, image: ImageName) -> PurgedImages:
+        """Tell what a purge of an image would remove, and remove nothing."""
+        return _report(Counter(key.kind for key in await self._doomed(image)))
+
+    @deferred
+    async def _doomed(self, image: ImageName) -> set[EntryKey]:
+        """Fire with what of an image no other tag of its repository needs."""
         self._check_ready()
         repository = await self._local.repository(name=image.repository)
         top = await stored_digest(repository, image)
@@ -56,10 +69,7 @@ class Purger:
             doomed = {tag for tag, digest in tags.items() if digest == top}
         for digest in {digest for tag, digest in tags.items() if tag not in doomed}:
             gone -= await _keys(repository, digest)
-        gone |= {EntryKey(image.repository, Kind.TAG, str(tag)) for tag in doomed}
-        counts: Counter[Kind] = Counter()
-        await self._remove_all([Entry(key, 0, 0.0) for key in gone], counts)
-        return _report(counts)
+        return gone | {EntryKey(image.repository, Kind.TAG, str(tag)) for tag in doomed}
 
     @deferred
     async def purge_under(

@@ -24,9 +24,9 @@ from txregistry.spec.imagename import ImageName
 #: Names and tags that are listed at once, and tags that are told of by name.
 _PAGE, MAX_LACKING = 500, 100
 
-#: Seconds after which a look is old: one and a half minutes, and a hundred times as
-#: long as it took, so that it takes at most a hundredth of a core.
-_LEAST_AGE, _AGE_FACTOR = 90.0, 100.0
+#: Seconds after which a look is old: fifteen, and two hundred times as long as it took,
+#: so that it takes at most a two-hundredth of a core.
+_LEAST_AGE, _AGE_FACTOR = 15.0, 200.0
 
 
 @implementer(IReadinessSurvey)

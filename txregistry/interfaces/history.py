@@ -14,24 +14,24 @@ Values = Mapping[str, float]
 
 
 class Span(Enum):
-    """How far back: each has its own steps, and is forgotten when it is over.
+    """How far back: each has its own steps, and is forgotten when it is over."""
 
-    :ivar step: seconds of one sample.
-    :ivar kept: how many of them are kept.
-    """
+    DAY = "day"
+    MONTH = "month"
+    TWO_YEARS = "years"
 
-    DAY = "day", 60, 1440
-    MONTH = "month", 3600, 720
-    TWO_YEARS = "years", 86400, 730
+    @property
+    def step(self) -> int:
+        """Return the seconds of one sample."""
+        return _STEPS[self][0]
 
-    step: int
-    kept: int
+    @property
+    def kept(self) -> int:
+        """Return how many samples are kept."""
+        return _STEPS[self][1]
 
-    def __new__(cls, value: str, step: int, kept: int) -> Span:
-        """Make a member whose value is its name in URLs."""
-        member = object.__new__(cls)
-        member._value_, member.step, member.kept = value, step, kept
-        return member
+
+_STEPS = {Span.DAY: (60, 1440), Span.MONTH: (3600, 720), Span.TWO_YEARS: (86400, 730)}
 
 
 @attrs.frozen

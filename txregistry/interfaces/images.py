@@ -178,6 +178,9 @@ class IImages(Interface):
         Fails with ``ImagesRefused`` for a local repository, or if nothing is here.
         """
 
+    def preview_purge(image: ImageName) -> Deferred[PurgedImages]:
+        """Tell what :meth:`purge` would remove; fails as it does."""
+
     def purge_repository(name: RepositoryName) -> Deferred[PurgedImages]:
         """Remove all of a repository; fails as :meth:`purge`."""
 

@@ -159,6 +159,11 @@ class UpstreamMeter:
             self._label, self._counts = label, self._families.labelled(label)
             self._is_retired = False
 
+    @property
+    def label(self) -> str:
+        """Return what the upstream is called in metrics."""
+        return self._label
+
     def totals(self) -> dict[Count, float]:
         """Return what was counted so far, of all kinds of content together."""
         return self._families.totals(self._label)

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
+from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.observe import Exchange
 from txregistry.interfaces.tracing import ITracer
 from txregistry.web.http.channels import RegistryChannel
@@ -69,6 +70,14 @@ class RegistrySite(Site):
         self.ready = None
         if serving.changes is not None and not self.draining:
             self.ready = ReadyAnswers(serving.changes, self.wall_clock)
+
+    def follow(self, serving: Serving | None, controller: IAccessController) -> None:
+        """Take what a reload has changed.
+
+        :param serving: of the registry; ``None`` if it is the same.
+        """
+        if serving is not None:
+            self.serve(serving)
 
     def buildProtocol(self, addr: Any) -> Any:
         """Return a protocol; ``None`` closes a connection beyond the limit."""

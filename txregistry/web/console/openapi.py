@@ -1,0 +1,197 @@
+"""The OpenAPI document of the admin listener's API (OpenAPI 3.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txregistry import __version__
+from txregistry.interfaces.anatomy import ImageAnatomy
+from txregistry.interfaces.eviction import EvictionPreview
+from txregistry.interfaces.history import ActivityEvent, EventKind, Sample, Span
+from txregistry.interfaces.images import ImageReport, PlatformReport
+from txregistry.interfaces.overview import Overview
+from txregistry.interfaces.readiness import Readiness
+from txregistry.web.console.forgery import TOKEN_HEADER
+from txregistry.web.console.jobs import Job
+from txregistry.web.console.schemas import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    Schema,
+    extended,
+    list_of,
+    maybe,
+    record,
+    schema_of,
+    without,
+)
+
+_NUMBER = {"type": "integer"}
+
+#: What is here of an image: a registry tells less of it than a cache.
+_IMAGE = {
+    "anyOf": [
+        extended(schema_of(ImageReport), size=_NUMBER),
+        record(
+            image=TEXT,
+            digest=TEXT,
+            size=_NUMBER,
+            platforms=list_of(schema_of(PlatformReport)),
+        ),
+    ]
+}
+
+_CACHE = extended(
+    schema_of(Overview),
+    downloads_number=_NUMBER,
+    readiness=schema_of(Readiness),
+    disk=schema_of(EvictionPreview),
+)
+
+_JOB = extended(
+    without(schema_of(Job), "progress"), progress=list_of({"type": "object"})
+)
+
+_LAYERS = list_of({"type": "array", "prefixItems": [TEXT, _NUMBER], "items": False})
+
+_SCHEMAS: dict[str, Schema] = {
+    "Session": record(user=TEXT, may_act=FLAG, token=TEXT, actions=list_of(TEXT)),
+    "Overview": record(
+        at=NUMBER,
+        problems={"type": "object", "additionalProperties": TEXT},
+        cache=maybe(_CACHE),
+    ),
+    "History": record(
+        span={"enum": [span.value for span in Span]},
+        step=_NUMBER,
+        samples=list_of(schema_of(Sample)),
+    ),
+    "Activity": record(events=list_of(schema_of(ActivityEvent))),
+    "Pins": record(patterns=list_of(TEXT)),
+    "Repositories": record(repositories=list_of(TEXT), next=TEXT),
+    "Tags": record(
+        repository=TEXT,
+        tags=list_of(record(tag=TEXT, image=maybe(_IMAGE))),
+        next=TEXT,
+    ),
+    "Image": record(
+        image=_IMAGE,
+        anatomy=schema_of(ImageAnatomy),
+        sizes=list_of(_NUMBER),
+        pull=list_of(TEXT),
+    ),
+    "Comparison": record(
+        **{"from": TEXT},
+        to=TEXT,
+        variants=list_of(
+            record(platform=TEXT, came=_LAYERS, went=_LAYERS, kept=_NUMBER)
+        ),
+    ),
+    "Job": _JOB,
+    "Jobs": record(jobs=list_of(_JOB)),
+    "Says": record(says=list_of(TEXT)),
+    "Question": {
+        "type": "object",
+        "properties": {
+            "action": TEXT,
+            "options": {"type": "object"},
+            "dry_run": FLAG,
+        },
+        "required": ["action"],
+    },
+    "Errors": record(
+        errors=list_of(
+            {
+                "type": "object",
+                "properties": {"code": TEXT, "message": TEXT, "detail": {}},
+                "required": ["code", "message"],
+            }
+        )
+    ),
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "txregistry admin", "version": __version__},
+        "paths": _paths(),
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def _paths() -> dict[str, Any]:
+    kinds = [kind.value for kind in EventKind]
+    return {
+        "/api/v1/session": _get("Who asks, and what they may do", "Session"),
+        "/api/v1/overview": _get("How the daemon is now", "Overview"),
+        "/api/v1/history": _get(
+            "Counts over time",
+            "History",
+            span={"enum": [span.value for span in Span]},
+        ),
+        "/api/v1/activity": _get(
+            "The last events", "Activity", kind={"enum": kinds}, text=TEXT
+        ),
+        "/api/v1/pins": _get("Pinned images", "Pins"),
+        "/api/v1/repositories": _get(
+            "Repositories whose name has a text", "Repositories", text=TEXT, after=TEXT
+        ),
+        "/api/v1/tags": _get(
+            "Tags of a repository", "Tags", repository=TEXT, after=TEXT
+        ),
+        "/api/v1/image": _get("All about one image", "Image", name=TEXT),
+        "/api/v1/comparison": _get(
+            "What differs between two images", "Comparison", **{"from": TEXT}, to=TEXT
+        ),
+        "/api/v1/jobs": {
+            **_get("Actions, the newest first", "Jobs"),
+            "post": _act(
+                "Begin an action, or say what it would do",
+                {"200": _answer("Says"), "202": _answer("Job")},
+            ),
+        },
+        "/api/v1/jobs/{number}": _get("One action", "Job") | {"parameters": [_JOB_OF]},
+        "/api/v1/jobs/{number}/stop": {
+            "parameters": [_JOB_OF],
+            "post": _act("End an action early", {"200": _answer("Job")}),
+        },
+    }
+
+
+_JOB_OF = {"name": "number", "in": "path", "required": True, "schema": _NUMBER}
+
+
+def _get(summary: str, schema: str, **query: Schema) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "query", "schema": kind} for name, kind in query.items()
+    ]
+    answers = {"200": _answer(schema), "default": _answer("Errors")}
+    return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
+
+
+def _act(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
+    token = {
+        "name": TOKEN_HEADER,
+        "in": "header",
+        "required": True,
+        "description": "of /api/v1/session",
+        "schema": TEXT,
+    }
+    question = {"application/json": {"schema": _reference("Question")}}
+    return {
+        "summary": summary,
+        "parameters": [token],
+        "requestBody": {"content": question},
+        "responses": {**answers, "default": _answer("Errors")},
+    }
+
+
+def _answer(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": _reference(schema)}}
+    return {"description": schema, "content": content}
+
+
+def _reference(schema: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{schema}"}

@@ -1,0 +1,255 @@
+"""The first page: how the cache is now, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from twisted.web.template import Tag, tags
+
+from txregistry.web.console.charts import Series, bar, legend, plot
+from txregistry.web.console.frame import card, table
+from txregistry.web.console.words import (
+    ago,
+    count_of,
+    share,
+    short,
+    size_of,
+    span_of,
+)
+
+#: Titles of the spans of the history.
+SPANS = {"day": "Last day", "month": "Last month", "years": "Last two years"}
+
+
+#: Of the table of upstreams.
+_UPSTREAM_HEADS = (
+    "Upstream",
+    "State",
+    "Requests",
+    "Hits",
+    "Stale",
+    "Pulled",
+    "Served",
+    "Latency",
+    "Limit",
+)
+
+
+def overview_now(found: Mapping[str, Any]) -> Tag:
+    """Return the part of the page that is kept up to date."""
+    cache, now = found["cache"], found["at"]
+    if cache is None:
+        return tags.div(_state(found, None), tags.p("This registry caches nothing."))
+    return tags.div(
+        _state(found, cache),
+        tags.div(*_cards(cache), class_="cards"),
+        _upstreams(cache["upstreams"]),
+        _downloads(cache),
+        _disk(cache["disk"], now),
+        _lacking(cache["readiness"], now),
+    )
+
+
+def _state(found: Mapping[str, Any], cache: Mapping[str, Any] | None) -> Tag:
+    problems = found["problems"]
+    if problems:
+        items = [tags.li(f"{name}: {text}") for name, text in problems.items()]
+        return tags.div(
+            tags.strong("Something is wrong"), tags.ul(*items), class_="state bad"
+        )
+    if cache is not None and cache["offline"]:
+        return tags.p(
+            tags.strong("Offline"), ": no upstream is asked.", class_="state warn"
+        )
+    return tags.p(tags.strong("All is well"), class_="state good")
+
+
+def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:
+    upstreams = cache["upstreams"]
+    asked = sum(each["requests"] for each in upstreams)
+    hits = sum(each["hits"] for each in upstreams)
+    served = sum(each["served_bytes"] for each in upstreams)
+    pulled = sum(each["pulled_bytes"] for each in upstreams)
+    ready, usage = cache["readiness"], cache["disk"]["usage"]
+    stored, limit = usage["stored"], cache["disk"]["limit"]
+    return (
+        card("Hits", share(hits, asked), tags.p(f"of {count_of(asked, 'request')}")),
+        card(
+            "Uplink saved",
+            size_of(max(0, served - pulled)),
+            tags.p(f"{size_of(served)} served, {size_of(pulled)} pulled"),
+        ),
+        card("Ready for an outage", *_readiness(ready)),
+        card(
+            "On the disk",
+            size_of(stored),
+            bar(stored, limit),
+            tags.p(f"of {size_of(limit)}" if limit else "without a limit"),
+        ),
+        card("Downloads", f"{cache['downloads_number']:,}", tags.p("under way")),
+    )
+
+
+def _readiness(ready: Mapping[str, Any]) -> tuple[Any, ...]:
+    if not ready["at"]:
+        return ("...", tags.p("being looked at"))
+    return (
+        f"{ready['ready']:,} of {ready['tags']:,}",
+        bar(ready["ready"], ready["tags"]),
+        tags.p("tags would pull with the link down"),
+    )
+
+
+def _upstreams(upstreams: Sequence[Mapping[str, Any]]) -> Tag:
+    rows = [
+        (
+            tags.span(each["name"], title=each["url"]),
+            _asked(each["paused_seconds"]),
+            f"{each['requests']:,}",
+            share(each["hits"], each["requests"]),
+            f"{each['stale']:,}",
+            size_of(each["pulled_bytes"]),
+            size_of(each["served_bytes"]),
+            _latency(each),
+            _left(each),
+        )
+        for each in upstreams
+    ]
+    return table("Upstreams", _UPSTREAM_HEADS, rows)
+
+
+def _asked(paused_seconds: float) -> Tag:
+    if paused_seconds:
+        return tags.span(f"away, asked in {span_of(paused_seconds)}", class_="bad")
+    return tags.span("up", class_="good")
+
+
+def _latency(upstream: Mapping[str, Any]) -> str:
+    if not upstream["questions"]:
+        return "-"
+    return f"{1000 * upstream['asked_seconds'] / upstream['questions']:.0f} ms"
+
+
+def _left(upstream: Mapping[str, Any]) -> str:
+    if upstream["rate_left"] is None:
+        return "-"
+    limit = upstream["rate_limit"]
+    return f"{upstream['rate_left']:,} left" + (f" of {limit:,}" if limit else "")
+
+
+def _downloads(cache: Mapping[str, Any]) -> Tag:
+    if not cache["downloads"]:
+        return tags.p("Nothing is being downloaded.", class_="quiet")
+    rows = [
+        (
+            tags.code(short(each["digest"]), title=each["digest"]),
+            each["upstream"],
+            tags.span(bar(each["done"], each["size"] or 0), _done(each)),
+            f"{size_of(each['rate'])}/s",
+            count_of(each["clients"], "client"),
+        )
+        for each in cache["downloads"]
+    ]
+    return table("Downloads", ("Blob", "Upstream", "Done", "Rate", "Waiting"), rows)
+
+
+def _done(download: Mapping[str, Any]) -> str:
+    whole = download["size"]
+    return size_of(download["done"]) + (f" of {size_of(whole)}" if whole else "")
+
+
+def _disk(disk: Mapping[str, Any], now: float) -> Tag:
+    usage = disk["usage"]
+    space = usage["disk"]
+    free = "" if space is None else f"{size_of(space['free'])} free on the disk"
+    keep = disk["keep_free"]
+    says = [free, f"{size_of(keep)} stay free" if keep else ""]
+    rows = [
+        (
+            tags.code(short(each["stored"]["reference"])),
+            size_of(each["stored"]["size"]),
+            ago(each["stored"]["last_use"], now),
+            ", ".join(each["repositories"][:3]),
+            each["stays"] or "goes next",
+        )
+        for each in disk["candidates"]
+    ]
+    heads = ("Content", "Size", "Last used", "Of", "Fate")
+    return tags.section(
+        tags.h2("Disk"),
+        tags.p("; ".join(filter(None, says))),
+        table("What would go next if room were needed", heads, rows) if rows else "",
+    )
+
+
+def _lacking(ready: Mapping[str, Any], now: float) -> Tag:
+    if not ready["lacking"]:
+        return tags.p("")
+    rows = [
+        (
+            tags.a(each["image"], href=f"/image?{urlencode({'name': each['image']})}"),
+            each["lacks"],
+        )
+        for each in ready["lacking"][:20]
+    ]
+    return tags.section(
+        tags.h2("Not ready for an outage"),
+        table(f"Looked at {ago(ready['at'], now)}", ("Image", "Lacks"), rows),
+    )
+
+
+def history_part(found: Mapping[str, Any]) -> Tag:
+    """Return the plots of a span, which scripts may replace by better ones."""
+    samples, span = found["samples"], found["span"]
+    links = [
+        tags.a(
+            title,
+            href=f"/?span={name}",
+            **({"aria-current": "true"} if name == span else {}),
+        )
+        for name, title in SPANS.items()
+    ]
+    return tags.section(
+        tags.h2("Over time"),
+        tags.p(*links, class_="spans"),
+        _figure(
+            "Requests",
+            samples,
+            (
+                ("Hits", "hits", "hits"),
+                ("Misses", "misses", "misses"),
+                ("Stale", "stale", "stale"),
+            ),
+        ),
+        _figure(
+            "Bytes",
+            samples,
+            (
+                ("Served", "served", "served_bytes"),
+                ("Pulled", "pulled", "pulled_bytes"),
+            ),
+        ),
+        id="history",
+        **{"data-span": span},
+    )
+
+
+def _figure(
+    title: str,
+    samples: Sequence[Mapping[str, Any]],
+    wanted: Sequence[tuple[str, str, str]],
+) -> Tag:
+    series = [
+        Series(label, style, [sample["counts"].get(name, 0.0) for sample in samples])
+        for label, style, name in wanted
+    ]
+    drawn = plot(title, [sample["at"] for sample in samples], series)
+    return tags.figure(
+        tags.figcaption(title),
+        legend(series),
+        tags.div(drawn, class_="drawn"),
+        class_="history",
+        **{"data-series": ",".join(f"{label}:{name}" for label, _, name in wanted)},
+    )

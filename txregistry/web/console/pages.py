@@ -1,0 +1,195 @@
+"""The pages of the admin listener: what answers each path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.template import Tag
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.commands import CommandRefused
+from txregistry.web.console.api import Desk
+from txregistry.web.console.asked import text_of
+from txregistry.web.console.browse_pages import (
+    comparison_part,
+    image_part,
+    search_part,
+    tags_part,
+)
+from txregistry.web.console.forms import form_of, options_of
+from txregistry.web.console.frame import flatten, page
+from txregistry.web.console.jobs import Jobs
+from txregistry.web.console.live import Live
+from txregistry.web.console.overview_page import history_part, overview_now
+from txregistry.web.console.previews import Previews
+from txregistry.web.console.sources import Values
+from txregistry.web.console.views import Views
+from txregistry.web.console.work_pages import (
+    actions_part,
+    activity_part,
+    job_part,
+    preview_part,
+)
+from txregistry.web.http.request import RegistryRequest
+
+#: Where a page gets its updates from.
+LIVE = "/live"
+
+
+@attrs.frozen
+class ConsolePages:
+    """The pages; each returns the body of its answer."""
+
+    _desk: Desk
+    _views: Views
+    _jobs: Jobs
+    _previews: Previews
+    _live: Live
+    _clock: IReactorTime
+
+    def routes(self) -> Mapping[tuple[str, str], Callable[..., Any]]:
+        """Return what answers each method and path."""
+        return {
+            ("GET", "/"): self.overview,
+            ("GET", LIVE): self.listen,
+            ("GET", "/browse"): self.browse,
+            ("GET", "/repository"): self.repository,
+            ("GET", "/image"): self.image,
+            ("GET", "/comparison"): self.comparison,
+            ("GET", "/activity"): self.activity,
+            ("GET", "/actions"): self.actions,
+            ("POST", "/actions"): self.act,
+            ("GET", "/jobs/<int:number>"): self.job,
+            ("POST", "/jobs/<int:number>/stop"): self.stop,
+        }
+
+    @deferred
+    async def overview(self, request: RegistryRequest) -> bytes:
+        """How the cache is now, and what it did."""
+        visitor = await self._desk.admit(request)
+        history = await self._views.history(text_of(request, "span", "day"))
+        now = Tag("div", attributes={"id": "now"})
+        parts = now(overview_now(await self._views.overview())), history_part(history)
+        return await _page(request, page("Overview", "/", visitor, *parts, live=LIVE))
+
+    @deferred
+    async def listen(self, request: RegistryRequest) -> bytes:
+        """Keep a page up to date."""
+        await self._desk.admit(request)
+        await self._live.listen(request)
+        return b""
+
+    @deferred
+    async def browse(self, request: RegistryRequest) -> bytes:
+        """Search for repositories."""
+        visitor = await self._desk.admit(request)
+        text, after = text_of(request, "text"), text_of(request, "after")
+        part = search_part(text, await self._views.repositories(text, after))
+        return await _page(request, page("Browse", "/browse", visitor, part))
+
+    @deferred
+    async def repository(self, request: RegistryRequest) -> bytes:
+        """List the tags of a repository."""
+        visitor = await self._desk.admit(request)
+        name = text_of(request, "name")
+        found = await self._views.tags(name, text_of(request, "after"))
+        part = tags_part(found, self._clock.seconds())
+        return await _page(request, page(name, "/browse", visitor, part))
+
+    @deferred
+    async def image(self, request: RegistryRequest) -> bytes:
+        """Tell all about one image."""
+        visitor = await self._desk.admit(request)
+        found = await self._views.image(text_of(request, "name"))
+        part = image_part(found, self._clock.seconds())
+        title = found["image"]["image"]
+        return await _page(request, page(title, "/browse", visitor, part))
+
+    @deferred
+    async def comparison(self, request: RegistryRequest) -> bytes:
+        """Compare two images."""
+        visitor = await self._desk.admit(request)
+        old, new = text_of(request, "from"), text_of(request, "to")
+        part = comparison_part(await self._views.compare(old, new))
+        return await _page(request, page("Comparison", "/browse", visitor, part))
+
+    @deferred
+    async def activity(self, request: RegistryRequest) -> bytes:
+        """Show the last events."""
+        visitor = await self._desk.admit(request)
+        kinds, text = request.queries("kind"), text_of(request, "text")
+        events = self._views.activity(kinds, text)["events"]
+        part = activity_part(kinds, text, events)
+        return await _page(request, page("Activity", "/activity", visitor, part))
+
+    @deferred
+    async def actions(self, request: RegistryRequest) -> bytes:
+        """Offer what can be done."""
+        visitor = await self._desk.admit(request)
+        part = actions_part(
+            self._desk.token_of(visitor),
+            self._jobs.actions,
+            [job.as_values() for job in self._jobs.jobs()],
+            self._clock.seconds(),
+        )
+        return await _page(request, page("Actions", "/actions", visitor, part))
+
+    @deferred
+    async def act(self, request: RegistryRequest) -> bytes:
+        """Begin an action, or say what it would do."""
+        visitor, fields = await self._desk.admit_to_act(request)
+        form = form_of(str(fields.get("action", "")))
+        options = options_of(form, fields)
+        if not fields.get("dry_run"):
+            job = self._jobs.start(form.command, options, visitor.who)
+            return _see_other(request, f"/jobs/{job.number}")
+        try:
+            says = await self._previews.says(form.command, options, visitor.who)
+        except CommandRefused as error:
+            says = [f"cannot be done: {error}"]
+        part = preview_part(form, fields, says, self._desk.token_of(visitor))
+        return await _page(request, page(form.title, "/actions", visitor, part))
+
+    @deferred
+    async def job(self, request: RegistryRequest, number: int) -> bytes:
+        """Show one action."""
+        visitor = await self._desk.admit(request)
+        job = self._jobs.job(number).as_values()
+        token = self._desk.token_of(visitor)
+        part = job_part(job, token, self._clock.seconds())
+        title = f"{job['action']} {number}"
+        if job["state"] == "running":
+            request.setHeader(b"Refresh", b"2")  # until it has ended
+        return await _page(request, page(title, "/actions", visitor, part))
+
+    @deferred
+    async def stop(self, request: RegistryRequest, number: int) -> bytes:
+        """End an action early."""
+        await self._desk.admit_to_act(request)
+        self._jobs.stop(number)
+        return _see_other(request, f"/jobs/{number}")
+
+
+async def _page(request: RegistryRequest, content: Tag) -> bytes:
+    body = b"<!DOCTYPE html>\n" + await flatten(content)
+    request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
+    request.setHeader(b"Cache-Control", b"no-store")
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    return body
+
+
+def _see_other(request: RegistryRequest, path: str) -> bytes:
+    request.setResponseCode(303)
+    request.setHeader(b"Location", path)
+    request.setHeader(b"Content-Length", b"0")
+    return b""
+
+
+@deferred
+async def live_part(views: Views) -> Values:
+    """Fire with the part of the first page that is kept up to date."""
+    part: bytes = await flatten(overview_now(await views.overview()))
+    return {"html": part.decode("utf-8")}

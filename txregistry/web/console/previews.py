@@ -1,0 +1,176 @@
+"""What an action would do, in words and numbers: nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.audit import Requester
+from txregistry.interfaces.commands import CommandRefused
+from txregistry.interfaces.images import IImages, ImageReport, ImagesRefused
+from txregistry.spec.imagename import ImageName
+from txregistry.web.console.sources import CacheSources, Sources
+from txregistry.web.console.words import count_of, size_of
+
+#: Images that one action is about, at most.
+MAX_IMAGES = 100
+
+#: Lines of what an action would do.
+Says = list[str]
+
+
+@attrs.frozen
+class Previews:
+    """The dry runs of all actions."""
+
+    _sources: Sources
+
+    @deferred
+    async def says(
+        self, action: str, options: Mapping[str, Any], who: Requester
+    ) -> Says:
+        """Fire with what an action would do, in lines of words.
+
+        Fails with ``CommandRefused`` if it could not begin, or as its command does.
+        """
+        if action == "collect":
+            return await self._collect(options, who)
+        if action == "verify":
+            return await self._verify()
+        cache, ways = self._sources.cache, _WAYS.get(action)
+        if cache is None or ways is None:
+            raise CommandRefused(
+                f"{action}: there is nothing to tell before it is done"
+            )
+        return await ways(cache, options)
+
+    @deferred
+    async def _collect(self, options: Mapping[str, Any], who: Requester) -> Says:
+        wanted = {**options, "dry_run": True}
+        report = await self._sources.commands["collect"].run(
+            who, wanted, lambda _: None
+        )
+        blobs = count_of(report["blobs_deleted"], "blob")
+        return [
+            f"deletes {blobs}, {size_of(report['bytes_deleted'])}",
+            f"deletes {count_of(report['manifests_deleted'], 'manifest')}",
+            f"deletes {count_of(report['links_deleted'], 'link')}",
+            f"keeps {count_of(report['blobs_kept'], 'blob')}",
+        ]
+
+    @deferred
+    async def _verify(self) -> Says:
+        cache = self._sources.cache
+        much = "all that is stored"
+        if cache is not None:
+            usage = (await cache.room.preview(number=1)).usage
+            much += f", {size_of(usage.stored)}"
+        return [f"reads {much}; sets aside what does not match its digest"]
+
+
+def named(images: IImages, options: Mapping[str, Any]) -> Sequence[ImageName]:
+    """Return the images that an action is about.
+
+    :raise CommandRefused: one is no image, or there is none, or there are too many.
+    """
+    texts = options.get("images")
+    if not isinstance(texts, list) or not 0 < len(texts) <= MAX_IMAGES:
+        raise CommandRefused(f"images: expected a list of 1 to {MAX_IMAGES}")
+    try:
+        return [images.named(str(text)) for text in texts]
+    except ImagesRefused as error:
+        raise CommandRefused(str(error)) from error
+
+
+async def _warm(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    says = []
+    for image in named(cache.images, options):
+        report = await cache.images.explain(image=image)
+        says.append(f"{report.image}: {_warming(report)}")
+    return says
+
+
+def _warming(report: ImageReport) -> str:
+    if not report.digest:
+        return f"asks {report.upstream} and fetches all of it"
+    missing = {digest for item in report.platforms for digest in item.missing}
+    if not missing:
+        return f"asks {report.upstream} whether the tag has moved; all of it is here"
+    # What a manifest names that is missing as well is not known.
+    parts = count_of(len(missing), "part")
+    return f"asks {report.upstream} and fetches at least {parts}"
+
+
+async def _refresh(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    says = []
+    for image in named(cache.images, options):
+        report = await cache.images.explain(image=image)
+        now = f"it is {report.digest}" if report.digest else "nothing of it is here"
+        says.append(
+            f"{report.image}: asks {report.upstream} what the tag stands for; now {now}"
+        )
+    return says
+
+
+async def _purge(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    says = []
+    for image in named(cache.images, options):
+        try:
+            gone = await cache.images.preview_purge(image=image)
+        except ImagesRefused as error:
+            raise CommandRefused(str(error)) from error
+        says.append(
+            f"{image}: removes {count_of(gone.tags, 'tag')},"
+            f" {count_of(gone.manifests, 'manifest')} and"
+            f" {count_of(gone.blobs, 'blob')} that nothing else needs"
+        )
+    return says
+
+
+async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    pattern = str(options.get("pattern") or "")
+    is_there = pattern in await cache.pins.patterns()
+    return [
+        f"{pattern} is pinned already; nothing changes"
+        if is_there
+        else f"keeps all images that {pattern} names, whatever room is needed"
+    ]
+
+
+async def _unpin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    pattern = str(options.get("pattern") or "")
+    is_there = pattern in await cache.pins.patterns()
+    return [
+        f"the images that {pattern} names may go when room is needed"
+        if is_there
+        else f"{pattern} is not pinned; nothing changes"
+    ]
+
+
+async def _offline(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    wanted = bool(options.get("on"))
+    if wanted == cache.offline.is_on:
+        return ["nothing changes"]
+    if not wanted:
+        return ["upstreams are asked again"]
+    upstreams = len(cache.overlook.glance().upstreams)
+    found = cache.readiness.readiness()
+    return [
+        f"asks none of {count_of(upstreams, 'upstream')}; downloads under way end",
+        f"{found.ready} of {count_of(found.tags, 'tag')} would pull"
+        if found.at
+        else "how many tags would pull is not known yet",
+    ]
+
+
+_WAYS: dict[str, Callable[[CacheSources, Mapping[str, Any]], Awaitable[Says]]] = {
+    "warm": _warm,
+    "refresh": _refresh,
+    "purge": _purge,
+    "pin": _pin,
+    "unpin": _unpin,
+    "offline": _offline,
+}

@@ -1,0 +1,254 @@
+"""What is shown, as values of JSON: pages and the API give the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
+from txregistry.interfaces.anatomy import ImageAnatomy, Variant
+from txregistry.interfaces.history import EventKind, HistoryAway, Span
+from txregistry.interfaces.images import ImagesRefused
+from txregistry.interfaces.namespace import IRepository
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import (
+    BadRequest,
+    ManifestUnknown,
+    NameUnknown,
+    NotFound,
+    Unavailable,
+)
+from txregistry.spec.imagename import ImageName
+from txregistry.spec.reference import RepositoryName, Tag
+from txregistry.spec.upstreams import UpstreamTable
+from txregistry.web.console.sources import Sources, Values
+from txregistry.web.console.values import as_values
+
+#: Names of one page, and tags of one page, each of which is looked into.
+PAGE, TAGS_PAGE = 100, 25
+
+#: Names that are looked through for one page of a search.
+SEARCHED = 20_000
+
+#: Events of one page, candidates that would go next, and downloads that are told of.
+EVENTS, CANDIDATES, DOWNLOADS = 200, 10, 50
+
+
+@attrs.frozen
+class Views:
+    """Gathers what is shown."""
+
+    _sources: Sources
+
+    @deferred
+    async def overview(self) -> Values:
+        """Fire with how the daemon is now."""
+        cache = self._sources.cache
+        problems = dict(await self._sources.problems())
+        found: Values = {"at": self._sources.clock.seconds(), "problems": problems}
+        if cache is None:
+            return found | {"cache": None}
+        overview = as_values(cache.overlook.glance())
+        downloads = overview.pop("downloads")
+        overview["downloads"] = downloads[:DOWNLOADS]
+        overview["downloads_number"] = len(downloads)
+        overview["readiness"] = as_values(cache.readiness.readiness())
+        overview["disk"] = as_values(await cache.room.preview(number=CANDIDATES))
+        return found | {"cache": overview}
+
+    @deferred
+    async def history(self, span: str) -> Values:
+        """Fire with the samples of a span; fail with ``BadRequest`` for none."""
+        try:
+            wanted = Span(span)
+        except ValueError as error:
+            raise BadRequest({"span": [each.value for each in Span]}) from error
+        try:
+            samples = await self._sources.history.samples(span=wanted)
+        except HistoryAway as error:
+            raise Unavailable({"reason": str(error)}) from error
+        return {
+            "span": wanted.value,
+            "step": wanted.step,
+            "samples": [attrs.asdict(sample) for sample in samples],
+        }
+
+    def activity(self, kinds: Sequence[str], text: str) -> Values:
+        """Return the newest events.
+
+        :raise BadRequest: one of the kinds is none.
+        """
+        try:
+            wanted = frozenset(map(EventKind, kinds))
+        except ValueError as error:
+            raise BadRequest({"kind": [each.value for each in EventKind]}) from error
+        found = self._sources.activity.events(kinds=wanted, text=text, limit=EVENTS)
+        return {"events": [as_values(event) for event in found]}
+
+    @deferred
+    async def pins(self) -> Values:
+        """Fire with the patterns of pinned images; none for a registry."""
+        cache = self._sources.cache
+        patterns = [] if cache is None else await cache.pins.patterns()
+        return {"patterns": list(patterns)}
+
+    @deferred
+    async def repositories(self, text: str, after: str) -> Values:
+        """Fire with a page of names that contain a text, and where the next begins."""
+        turns = Turns(self._sources.clock, every=2)
+        found: list[str] = []
+        seen = 0
+        while len(found) < PAGE and seen < SEARCHED:
+            names = await self._sources.local.repositories(after=after, limit=PAGE)
+            if not names:
+                return {"repositories": found, "next": ""}
+            seen += len(names)
+            for name in map(str, names):
+                after = name
+                if text in name:
+                    found.append(name)
+                if len(found) == PAGE:
+                    break
+            await turns.take()
+        return {"repositories": found, "next": after}
+
+    @deferred
+    async def tags(self, name: str, after: str) -> Values:
+        """Fire with a page of a repository's tags, and what is here of each.
+
+        Fails with ``NotFound`` if it has none.
+        """
+        repository = await self._repository(name)
+        try:
+            tags = await repository.tags.list(after=after, limit=TAGS_PAGE)
+        except NameUnknown as error:
+            raise NotFound({"repository": name}) from error
+        return {
+            "repository": name,
+            "tags": [await self._tag(repository, tag) for tag in tags],
+            "next": str(tags[-1]) if len(tags) == TAGS_PAGE else "",
+        }
+
+    @deferred
+    async def _tag(self, repository: IRepository, tag: Tag) -> Values:
+        image = ImageName(repository.name, tag)
+        try:
+            return {"tag": str(tag), "image": await self._explained(image)}
+        except ManifestUnknown:
+            return {"tag": str(tag), "image": None}  # it has gone meanwhile
+
+    @deferred
+    async def image(self, text: str) -> Values:
+        """Fire with all about one image; fail with ``NotFound`` if it is not here."""
+        image = self._named(text)
+        explained = await self._explained(image)
+        if explained is None or not explained["digest"]:
+            raise NotFound({"image": text, "reason": "nothing of it is here"})
+        anatomy = await self._dissect(image, explained["digest"])
+        return {
+            "image": explained,
+            "anatomy": as_values(anatomy),
+            "sizes": [variant.size for variant in anatomy.variants],
+            "pull": self._pull_commands(image),
+        }
+
+    @deferred
+    async def compare(self, text: str, other: str) -> Values:
+        """Fire with what differs between two images, variant by variant."""
+        both = []
+        for wanted in (text, other):
+            image = self._named(wanted)
+            explained = await self._explained(image)
+            if explained is None or not explained["digest"]:
+                raise NotFound({"image": wanted})
+            both.append(await self._dissect(image, explained["digest"]))
+        old, new = both
+        return {
+            "from": old.digest,
+            "to": new.digest,
+            "variants": [
+                _differences(variant, _like(variant, old)) for variant in new.variants
+            ],
+        }
+
+    @deferred
+    async def _dissect(self, image: ImageName, digest: str) -> ImageAnatomy:
+        top = image.digest or Digest.parse(digest)
+        return await self._sources.anatomist.dissect(name=image.repository, top=top)
+
+    def _named(self, text: str) -> ImageName:
+        cache = self._sources.cache
+        try:
+            if cache is not None:
+                return cache.images.named(text)
+            return ImageName.parse(text, UpstreamTable())
+        except (ImagesRefused, ValueError) as error:
+            raise BadRequest({"image": str(error)}) from error
+
+    @deferred
+    async def _explained(self, image: ImageName) -> Values | None:
+        """Fire with what is here of an image; of a registry that is all of it."""
+        cache = self._sources.cache
+        if cache is not None:
+            report = await cache.images.explain(image=image)
+            size = max((item.bytes for item in report.platforms), default=0)
+            return as_values(report) | {"size": size}
+        repository = await self._repository(str(image.repository))
+        digest = image.digest
+        if digest is None:
+            assert image.tag is not None
+            digest = (await repository.tags.get(tag=image.tag)).digest
+        anatomy = await self._sources.anatomist.dissect(
+            name=image.repository, top=digest
+        )
+        return {
+            "image": str(image),
+            "digest": str(digest),
+            "size": max((variant.size for variant in anatomy.variants), default=0),
+            "platforms": [_platform(variant) for variant in anatomy.variants],
+        }
+
+    @deferred
+    async def _repository(self, name: str) -> IRepository:
+        parsed = RepositoryName.parse(name)
+        repository: IRepository = await self._sources.local.repository(name=parsed)
+        return repository
+
+    def _pull_commands(self, image: ImageName) -> list[str]:
+        name = f"{self._sources.host}/{image}"
+        return [
+            f"docker pull {name}",
+            f"podman pull {name}",
+            f"crane manifest {name}",
+            f"skopeo inspect docker://{name}",
+        ]
+
+
+def _platform(variant: Variant) -> Values:
+    missing = [layer.digest for layer in variant.layers if not layer.is_here]
+    return {
+        "platform": variant.platform,
+        "digest": variant.digest,
+        "bytes": variant.size,
+        "missing": missing,
+    }
+
+
+def _like(variant: Variant, anatomy: ImageAnatomy) -> Variant | None:
+    """Return the variant of another image for the same platform."""
+    found = (each for each in anatomy.variants if each.platform == variant.platform)
+    return next(found, None)
+
+
+def _differences(new: Variant, old: Variant | None) -> Values:
+    """Tell which layers came and went between two variants."""
+    before = {} if old is None else {layer.digest: layer.size for layer in old.layers}
+    after = {layer.digest: layer.size for layer in new.layers}
+    return {
+        "platform": new.platform,
+        "came": [[digest, after[digest]] for digest in after if digest not in before],
+        "went": [[digest, before[digest]] for digest in before if digest not in after],
+        "kept": sum(size for digest, size in after.items() if digest in before),
+    }

@@ -131,7 +131,7 @@ def _variant(variant: Mapping[str, Any], size: int) -> Tag:
     ]
     heads = ("Layer", "Size", "Here", "Shared")
     return tags.section(
-        tags.h2(title), table(f"Layers, {size_of(size)} together", heads, rows)
+        tags.h2(title), table(f"{title}: {size_of(size)} together", heads, rows)
     )
 
 

@@ -156,7 +156,9 @@ def job_part(job: Mapping[str, Any], token: str, now: float) -> Tag:
     """Return one action: how far it is, or what it did."""
     parts = [
         (
-            tags.code(short(str(each.get("digest") or each.get("stage") or ""))),
+            tags.code(
+                short(str(each.get("digest") or each.get("stage") or "all of it"))
+            ),
             str(each.get("state", "")),
             size_of(each["done"]) if "digest" in each else str(each.get("done", "")),
         )

@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check lint unit integration coverage bench bench-s3 soak long versions docs format clean \
-	deb deb-test adopt-test swift-test cephfs-test drill image image-test
+	pictures deb deb-test adopt-test swift-test cephfs-test drill image image-test
 
 run: $(VENV)/installed
 	$(if $(CONFIG),,REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=$(DATA)) \
@@ -56,6 +56,13 @@ bench: $(VENV)/peers $(VENV)/tools
 # On an object store, a minute or two: Ceph and redis are installed, with all peers.
 bench-s3: $(VENV)/peers $(VENV)/tools
 	PYTHONPATH=$(CURDIR) $(BIN)/python bench/s3.py
+
+# Pictures of the admin pages, for docs/pictures; a minute.
+pictures: $(VENV)/peers $(VENV)/tools
+	mkdir -p docs/pictures
+	TXREGISTRY_INTEGRATION=1 TXREGISTRY_PICTURES=$(CURDIR)/docs/pictures \
+		$(BIN)/python -m twisted.trial --temp-directory=_trial_temp/pictures \
+		tests.integration.test_console.ConsoleTests.test_pictures
 
 # A thousand times killed; half an hour.
 soak: $(VENV)/peers $(VENV)/tools
@@ -165,7 +172,7 @@ $(VENV)/tools: $(VENV)/made
 $(VENV)/peers: $(VENV)/made scripts/system-packages scripts/unpack-programs
 	scripts/system-packages docker-registry skopeo podman runc buildah containerd \
 		docker.io redis-server busybox-static procps curl systemd man-db mandoc rsync \
-		iproute2 openssl apache2-utils \
+		iproute2 openssl apache2-utils chromium \
 		ceph-mon ceph-osd radosgw ceph-common
 	scripts/unpack-programs $(BIN) nginx:usr/sbin/nginx caddy:usr/bin/caddy \
 		prometheus:usr/bin/promtool

@@ -61,8 +61,12 @@ class OverlookTests(CachesCase):
         """An upstream that is away says for how long it is not asked."""
         breaker = self.caches.upstreams["two.example"].client._agents.breaker
         breaker._circuit.probe_failed(self.reactor.seconds())
-        _, two = self.look().upstreams
+        one, two = self.look().upstreams
         self.assertEqual(two.paused_seconds, 4.0)
+        self.assertFalse(one.failing)
+        breaker._circuit.failed(self.reactor.seconds())
+        one, two = self.overlook.glance().upstreams
+        self.assertEqual((one.failing, two.failing), (False, True))
 
     def test_downloads(self) -> None:
         """Those of each upstream, with the rate of the last second."""

@@ -147,6 +147,8 @@ def live(visit: Visit, registry: str) -> None:
     with visit.window() as page:
         visit.go(page, "/")
         page.evaluate("window.stays = true")
+        down = page.locator("#now tbody tr", has_text="down").inner_text()
+        expect(visit, f"an upstream that is away: {down}", "away" in down)
         before = page.locator(".figure").first.inner_text()
         marks = page.locator("#now tbody tr", has_text="slow").count()
         expect(visit, "a download from the slow upstream", marks >= 1)

@@ -108,6 +108,7 @@ def _upstream(upstream: CachedUpstream) -> UpstreamOverview:
         seconds,
         allowance.limit,
         allowance.remaining,
+        upstream.client.is_failing,
     )
 
 

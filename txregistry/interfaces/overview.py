@@ -24,6 +24,7 @@ class UpstreamOverview:
     :ivar rate_limit: questions that it permits in its window; ``None`` if it did not
         say.
     :ivar rate_left: of these.
+    :ivar failing: the last question could not reach it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class UpstreamOverview:
     asked_seconds: float = 0.0
     rate_limit: int | None = None
     rate_left: int | None = None
+    failing: bool = False
 
 
 @attrs.frozen

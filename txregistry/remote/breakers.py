@@ -102,6 +102,11 @@ class OriginBreaker:
         """Return the seconds until the upstream is asked again; 0 if it is asked."""
         return self._circuit.retry_after(self._clock.seconds())
 
+    @property
+    def is_failing(self) -> bool:
+        """Tell whether the last request could not reach the upstream."""
+        return self._circuit.has_failed
+
     def request(
         self,
         method: bytes,

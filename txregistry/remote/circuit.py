@@ -60,6 +60,11 @@ class Circuit:
             return 0.0
         return max(1.0, self._opened_at + self._wait - now)
 
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether the last request failed."""
+        return self._failures > 0
+
     def succeeded(self) -> None:
         """Record a success: close the circuit."""
         self._failures = 0

@@ -106,6 +106,11 @@ class UpstreamClient:
         return self._agents.breaker.paused_seconds
 
     @property
+    def is_failing(self) -> bool:
+        """Tell whether the last request could not reach the upstream."""
+        return self._agents.breaker.is_failing
+
+    @property
     def url(self) -> str:
         """Return the base URL, without a trailing slash; it may have a path."""
         return self._agents.url

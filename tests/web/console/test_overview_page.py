@@ -43,7 +43,12 @@ class OverviewTests(PageCase):
         self.problems["storage"] = "<broken>"
         away = attrs.evolve(self.glance.overview.upstreams[0], paused_seconds=90.0)
         self.evolve(upstreams=(away,), downloads=())
+        new = attrs.evolve(away, paused_seconds=0.0, questions=0)
+        failing = attrs.evolve(away, paused_seconds=0.0, failing=True)
+        self.evolve(upstreams=(away, new, failing))
         text = self.read("/")
+        self.assertIn("not asked yet", text)
+        self.assertIn(">away<", text)
         self.assertIn("storage: &lt;broken&gt;", text)
         self.assertIn("away, asked in 2 minutes", text)
         self.assertIn("Nothing is being downloaded.", text)

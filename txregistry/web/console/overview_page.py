@@ -106,7 +106,7 @@ def _upstreams(upstreams: Sequence[Mapping[str, Any]]) -> Tag:
     rows = [
         (
             tags.span(each["name"], title=each["url"]),
-            _asked(each["paused_seconds"]),
+            _asked(each),
             f"{each['requests']:,}",
             share(each["hits"], each["requests"]),
             f"{each['stale']:,}",
@@ -120,9 +120,14 @@ def _upstreams(upstreams: Sequence[Mapping[str, Any]]) -> Tag:
     return table("Upstreams", _UPSTREAM_HEADS, rows)
 
 
-def _asked(paused_seconds: float) -> Tag:
-    if paused_seconds:
-        return tags.span(f"away, asked in {span_of(paused_seconds)}", class_="bad")
+def _asked(upstream: Mapping[str, Any]) -> Tag:
+    paused = upstream["paused_seconds"]
+    if paused:
+        return tags.span(f"away, asked in {span_of(paused)}", class_="bad")
+    if upstream["failing"]:
+        return tags.span("away", class_="bad")
+    if not upstream["questions"]:
+        return tags.span("not asked yet", class_="quiet")
     return tags.span("up", class_="good")
 
 

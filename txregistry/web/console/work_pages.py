@@ -36,7 +36,7 @@ def activity_part(
             tags.time(moment(each["at"]), datetime=moment(each["at"])),
             tags.span(each["kind"], class_=f"kind {each['kind']}"),
             each["text"],
-            tags.code(each["request"]) if each["request"] else "-",
+            tags.code(each["request"], class_="id") if each["request"] else "-",
             each["source"],
         )
         for each in events

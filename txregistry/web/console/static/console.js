@@ -54,6 +54,7 @@
       axes: [axis, { ...axis, size: 60, values: (_, ticks) => ticks.map(human) }],
     };
     place.replaceChildren();
+    figure.querySelector(".legend")?.remove(); // the plot has one with values
     return new uPlot(options, data, place);
   }
 

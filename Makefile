@@ -51,6 +51,7 @@ bench: $(VENV)/peers $(VENV)/tools
 	$(BIN)/python bench/processes.py
 	$(BIN)/python bench/ledger.py 100000
 	$(BIN)/python bench/small.py
+	$(BIN)/python bench/console.py 2000
 	PYTHONPATH=$(CURDIR) $(BIN)/python bench/tls.py
 
 # On an object store, a minute or two: Ceph and redis are installed, with all peers.

@@ -61,6 +61,7 @@ class Server:
         start: Sequence[str] = (TWISTD,),
         http: dict[str, Any] | None = None,
         context: ssl.SSLContext | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
         self.name, self.port, self.context = name, free_port(), context
         self.root = directory / name
@@ -76,6 +77,7 @@ class Server:
         }
         if remote:
             config["proxy"] = {"remoteurl": remote}
+        config |= more or {}
         path = directory / f"{name}.yml"
         path.write_text(yaml.safe_dump(config))
         argv = ["docker-registry", "serve", str(path)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -78,6 +80,32 @@ class SurveyTests(SynchronousTestCase):
         self.assertEqual(len(self.images.asked), 5)
         self.look()
         self.assertEqual(len(self.images.asked), 10)
+
+    def test_many(self) -> None:
+        """After a burst it takes little of a core, and tells how far it is."""
+        self.patch(survey, "_BATCH", 1)
+        self.patch(survey, "BURST_SECONDS", 2.5)
+
+        def lacks(image: Any, platforms: Any) -> Deferred[str]:
+            self.images.asked.append(str(image))
+            return deferLater(self.house.clock, 1.0, lambda: "")
+
+        self.patch(self.images, "lacks", lacks)
+        self.survey.readiness()
+        asked_at: list[float] = []
+        for _ in range(3000):
+            self.house.clock.advance(0.25)
+            while len(asked_at) < len(self.images.asked):
+                asked_at.append(self.house.clock.seconds())
+            found = self.survey.readiness()
+            if len(asked_at) == 4 and found.looking:
+                self.assertIn((found.tags, found.at), ((3, 0.0), (4, 0.0)))
+        waits = [round(b - a) for a, b in pairwise(asked_at)]
+        self.assertEqual(waits[:2], [1, 1])
+        # A second of work, and 200 in which others have the core.
+        self.assertTrue(all(195 <= wait <= 205 for wait in waits[2:]), waits)
+        self.assertEqual(len(asked_at), 5)
+        self.assertEqual((found.tags, found.ready), (5, 5))
 
     def test_pages(self) -> None:
         """However many there are."""

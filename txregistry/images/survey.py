@@ -8,6 +8,7 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -20,13 +21,20 @@ from txregistry.interfaces.readiness import IReadinessSurvey, Lacking, Readiness
 from txregistry.interfaces.tags import Tags
 from txregistry.spec.errors import NameUnknown
 from txregistry.spec.imagename import ImageName
+from txregistry.spec.reference import Tag
 
 #: Names and tags that are listed at once, and tags that are told of by name.
 _PAGE, MAX_LACKING = 500, 100
 
-#: Seconds after which a look is old: fifteen, and two hundred times as long as it took,
-#: so that it takes at most a two-hundredth of a core.
-_LEAST_AGE, _AGE_FACTOR = 15.0, 200.0
+#: Seconds after which a look is old, at least.
+_LEAST_AGE = 15.0
+
+#: Seconds of work that are done at once, as a thousand tags need; what is more, and all
+#: further looks, take this share of a core.
+BURST_SECONDS, SHARE = 2.0, 0.005
+
+#: Tags after which it is seen whether to wait.
+_BATCH = 20
 
 
 @implementer(IReadinessSurvey)
@@ -45,6 +53,7 @@ class ReadinessSurvey(Service):
     _found: Readiness = Readiness()
     _old_at: float = float("-inf")
     _looking: Deferred[None] | None = None
+    _spent: float = 0.0
     _log = Logger()
 
     def stopService(self) -> None:
@@ -67,7 +76,7 @@ class ReadinessSurvey(Service):
     @background("readiness")
     @deferred
     async def _look(self) -> None:
-        began_at, ready, tags = self._turns.seconds(), 0, 0
+        ready, tags, self._spent = 0, 0, 0.0
         lacking: list[Lacking] = []
         try:
             async for image in self._tags():
@@ -76,6 +85,9 @@ class ReadinessSurvey(Service):
                 ready += not lacks
                 if lacks and len(lacking) < MAX_LACKING:
                     lacking.append(Lacking(str(image), lacks))
+                if not self._found.at and tags % _BATCH == 0:
+                    # Before the first look has ended, a part of it is worth telling.
+                    self._found = Readiness(ready, tags, 0.0, False, tuple(lacking))
         except CancelledError:
             return
         except Exception as error:
@@ -84,8 +96,8 @@ class ReadinessSurvey(Service):
         else:
             at = self._clock.seconds()
             self._found = Readiness(ready, tags, at, False, tuple(lacking))
-        took = self._turns.seconds() - began_at
-        self._old_at = self._turns.seconds() + max(_LEAST_AGE, took * _AGE_FACTOR)
+        rest = min(self._spent, BURST_SECONDS) / SHARE
+        self._old_at = self._turns.seconds() + max(_LEAST_AGE, rest)
 
     async def _tags(self) -> AsyncIterator[ImageName]:
         turns, after = Turns(self._turns, every=4), ""
@@ -96,9 +108,21 @@ class ReadinessSurvey(Service):
                 last = ""
                 while tags := await _page(repository, last):
                     last = str(tags[-1])
-                    for tag in tags:
-                        await turns.take()
+                    async for tag in self._paced(tags, turns):
                         yield ImageName(name, tag)
+
+    async def _paced(self, tags: Tags, turns: Turns) -> AsyncIterator[Tag]:
+        """Give tags, a few in each turn of the reactor; wait when the burst is over."""
+        began_at = self._turns.seconds()
+        for number, tag in enumerate(tags, 1):
+            await turns.take()
+            yield tag
+            if number % _BATCH == 0 or number == len(tags):
+                took = self._turns.seconds() - began_at
+                self._spent += took
+                if self._spent > BURST_SECONDS:
+                    await deferLater(self._turns, took / SHARE)
+                began_at = self._turns.seconds()
 
 
 @deferred

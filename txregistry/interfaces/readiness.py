@@ -20,8 +20,9 @@ class Readiness:
 
     :ivar ready: of them.
     :ivar tags: that were looked at.
-    :ivar at: when the look ended, in seconds since the epoch; 0 before the first one.
-    :ivar looking: a look is under way, of which nothing is told here yet.
+    :ivar at: when the look ended, in seconds since the epoch; 0 before the first one
+        has: then the others are about what was looked at so far.
+    :ivar looking: a look is under way.
     :ivar lacking: the first of the others.
     """
 

@@ -93,12 +93,11 @@ def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:
 
 
 def _readiness(ready: Mapping[str, Any]) -> tuple[Any, ...]:
-    if not ready["at"]:
-        return ("...", tags.p("being looked at"))
+    so_far = "" if ready["at"] else ", of those looked at so far"
     return (
         f"{ready['ready']:,} of {ready['tags']:,}",
         bar(ready["ready"], ready["tags"]),
-        tags.p("tags would pull with the link down"),
+        tags.p(f"tags would pull with the link down{so_far}"),
     )
 
 
@@ -199,9 +198,10 @@ def _lacking(ready: Mapping[str, Any], now: float) -> Tag:
         )
         for each in ready["lacking"][:20]
     ]
+    when = ago(ready["at"], now) if ready["at"] else "so far"
     return tags.section(
         tags.h2("Not ready for an outage"),
-        table(f"Looked at {ago(ready['at'], now)}", ("Image", "Lacks"), rows),
+        table(f"Looked at {when}", ("Image", "Lacks"), rows),
     )
 
 

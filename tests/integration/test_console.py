@@ -23,6 +23,8 @@ from tests.integration.support import (
 from txregistry.observe.history import SCHEMA, VERSION, _record
 from txregistry.spec import mediatypes
 
+COMMAND = str(Path(sys.executable).parent / "txregistry")
+
 #: Minutes of the history that were written before.
 MINUTES = 200
 
@@ -169,9 +171,28 @@ class ConsoleTests(IntegrationCase):
         """Each does what it says, and is on record."""
         await self.begin()
         await self.browse("act")
+        await self.command_line()
         text = self.cache_.process.text()
         for action in ("purge", "pin", "unpin", "offline", "verify"):
             self.assertIn(f"action={action}", text)
+
+    async def command_line(self) -> None:
+        """The command has the same done over the API."""
+        there = {"TXREGISTRY_ADMIN": self.admin}
+
+        async def said(*arguments: str) -> str:
+            return await run(COMMAND, *arguments, env=there)
+
+        image = "corp/org/app:v2"
+        self.assertIn("corp", await said("status"))
+        self.assertIn("parts", await said("warm", image))
+        self.assertIn("ready", await said("ready", image))
+        self.assertIn("linux/arm64", await said("explain", image))
+        await said("pin", "corp/**")
+        self.assertIn("corp/**", await said("pin"))
+        await said("purge", image)
+        with self.assertRaises(AssertionError):
+            await said("ready", image)
 
     async def test_pictures(self) -> None:
         """Make pictures, where somebody has asked for them."""

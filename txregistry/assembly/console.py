@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -37,8 +37,11 @@ if TYPE_CHECKING:
 #: What is done from pages and by the API: the same commands as on the control socket.
 _OFFERED = ("warm", "refresh", "purge", "pin", "unpin", "verify", "collect", "offline")
 
-#: What a registry without an upstream has of them.
-_OF_REGISTRY = ("verify", "collect")
+#: Commands that only look.
+_LOOKING = ("status", "disk", "explain", "ready", "pins", "health")
+
+#: What a registry without an upstream has of all of them.
+_OF_REGISTRY = ("verify", "collect", "health")
 
 #: What the history counts, of all upstreams together and of each.
 _COUNTED = {
@@ -75,6 +78,7 @@ def build_console(
     survey = _survey(context, backend)
     history = _history(context, backend, cache, disk)
     activity = Activity()
+    known: Mapping[str, Any] = commands_of(context, backend, reloader)
     sources = Sources(
         context.clock,
         backend.local.namespace,
@@ -82,7 +86,8 @@ def build_console(
         history,
         activity,
         diagnosis(backend).problems,
-        _commands(context, backend, reloader, cache is not None),
+        _chosen(known, _OFFERED, cache is not None),
+        _chosen(known, _LOOKING, cache is not None),
         _host(context),
         _cache_sources(backend, survey),
     )
@@ -103,12 +108,14 @@ def _endpoint(context: Context, admin: AdminSection) -> IStreamServerEndpoint:
     return UNIXServerEndpoint(context.reactor, admin.addr, mode=mode, wantPID=False)
 
 
-def _commands(
-    context: Context, backend: Backend, reloader: IReloader, is_cache: bool
+def _chosen(
+    known: Mapping[str, Any], wanted: Sequence[str], is_cache: bool
 ) -> Mapping[str, Command]:
-    known: Mapping[str, Any] = commands_of(context, backend, reloader)
-    offered = _OFFERED if is_cache else _OF_REGISTRY
-    return {name: known[name] for name in offered if name in known}
+    return {
+        name: known[name]
+        for name in wanted
+        if name in known and (is_cache or name in _OF_REGISTRY)
+    }
 
 
 def _host(context: Context) -> str:

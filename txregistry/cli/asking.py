@@ -14,6 +14,7 @@ from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, TellMade, ask, connect
 from txregistry.cli.exits import fail
 from txregistry.cli.places import place_of, usable
+from txregistry.cli.remote import VARIABLE, RemoteDaemon
 from txregistry.config.model import Config
 
 #: Images in one question, of at most 64 KiB; a name has up to 512 characters.
@@ -126,9 +127,15 @@ def asked(
     Ends with the status of the failure, and says why, if it does not do it.
     """
     try:
-        return daemon_of(file, as_json).ask(command, options, tell)
+        return _asked_of(file, as_json).ask(command, options, tell)
     except DaemonFailed as error:
         fail(str(error), as_json, error.status)
+
+
+def _asked_of(file: str | None, as_json: bool) -> RunningDaemon | RemoteDaemon:
+    """Give the daemon whose admin listener is named, or that of a configuration."""
+    where = os.environ.get(VARIABLE)
+    return RemoteDaemon(where) if where else daemon_of(file, as_json)
 
 
 _NO_SOCKET = (

@@ -16,7 +16,12 @@ from zope.interface import implementer
 
 from tests.images.cases import ImagesCase
 from txregistry.admin.commands import OfflineCommand, PinCommand
-from txregistry.admin.images import PurgeCommand, RefreshCommand, WarmCommand
+from txregistry.admin.images import (
+    ExplainCommand,
+    PurgeCommand,
+    RefreshCommand,
+    WarmCommand,
+)
 from txregistry.auth.open import OpenAccess
 from txregistry.flow.bytes_body import SmallBody
 from txregistry.flow.database import Database
@@ -116,6 +121,7 @@ class ConsoleCase(ImagesCase):
             self.activity,
             lambda: succeed(self.problems),
             self.commands(),
+            {"explain": ExplainCommand(self.images)} if self.is_cache else {},
             "cache.example",
             self.cache_sources() if self.is_cache else None,
         )

@@ -116,6 +116,24 @@ class ActionTests(ApiCase):
         self.assertNotEqual(self.explain(IMAGE).digest, "")
         self.assertEqual(self.looked("jobs")["jobs"], [job])
 
+    def test_reports(self) -> None:
+        """Commands that only look, as the command line has them; none that act."""
+        question = {"action": "explain", "options": {"images": [IMAGE]}}
+        self.check(question, "Question")
+        status, found = self.post("/api/v1/reports", question, X_CSRF_Token="")
+        self.check(found, "Report")
+        self.assertEqual(status, 200)
+        self.assertEqual(found["report"]["images"][0]["image"], IMAGE)
+        for question, status in (
+            ({"action": "offline", "options": {"on": True}}, 404),
+            ({"action": "explain", "options": {"images": ["!"]}}, 400),
+            ({"action": 1}, 400),
+        ):
+            found, body = self.post("/api/v1/reports", question)
+            self.assertEqual(found, status)
+            self.check(body, "Errors")
+        self.assertFalse(self.house.offline.is_on)
+
     def test_stop(self) -> None:
         """An action under way can be ended."""
         self.several.upstream("corp").rate = 100

@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 
 from txregistry.flow.deferred import deferred
-from txregistry.spec.errors import BadRequest, Denied
+from txregistry.interfaces.commands import Command
+from txregistry.spec.errors import BadRequest, Denied, NotFound
 from txregistry.web.console.asked import JSON, body_of, is_json, text_of
 from txregistry.web.console.forgery import TOKEN_HEADER, ActionTokens, is_from_here
 from txregistry.web.console.jobs import Jobs
@@ -76,6 +77,7 @@ class ConsoleApi:
     _jobs: Jobs
     _previews: Previews
     _live: Live
+    _reports: Mapping[str, Command]
 
     def routes(self) -> Mapping[tuple[str, str], Callable[..., Any]]:
         """Return what answers each method and path."""
@@ -105,6 +107,7 @@ class ConsoleApi:
         found["GET", "/api/v1/live"] = self._listen
         found["GET", "/api/v1/jobs/<int:number>"] = self._job
         found["POST", "/api/v1/jobs"] = self._act
+        found["POST", "/api/v1/reports"] = self._report
         found["POST", "/api/v1/jobs/<int:number>/stop"] = self._stop
         return found
 
@@ -122,6 +125,7 @@ class ConsoleApi:
             "may_act": visitor.may_act,
             "token": self._desk.token_of(visitor),
             "actions": list(self._jobs.actions),
+            "reports": list(self._reports),
         }
 
     async def _activity(self, request: RegistryRequest, visitor: Visitor) -> Values:
@@ -139,17 +143,24 @@ class ConsoleApi:
         return as_json(request, self._jobs.job(number).as_values())
 
     @deferred
+    async def _report(self, request: RegistryRequest) -> bytes:
+        """Run a command that only looks: nothing is done that a token would guard."""
+        visitor = await self._desk.admit(request)
+        action, options = _question(request, await body_of(request))
+        if action not in self._reports:
+            raise NotFound({"action": action})
+        report = self._reports[action].run(visitor.who, options, lambda _: None)
+        return as_json(request, {"report": await report})
+
+    @deferred
     async def _act(self, request: RegistryRequest) -> bytes:
         """Begin an action, or say what it would do."""
         visitor, body = await self._desk.admit_to_act(request)
-        action, options = body.get("action"), body.get("options", {})
-        is_well_formed = isinstance(action, str) and isinstance(options, dict)
-        if not is_json(request) or not is_well_formed:
-            raise BadRequest({"body": "expected JSON with action and options"})
+        action, options = _question(request, body)
         if body.get("dry_run"):
-            says = await self._previews.says(str(action), options, visitor.who)
+            says = await self._previews.says(action, options, visitor.who)
             return as_json(request, {"says": says})
-        job = self._jobs.start(str(action), options, visitor.who)
+        job = self._jobs.start(action, options, visitor.who)
         request.setResponseCode(202)
         return as_json(request, job.as_values())
 
@@ -163,6 +174,19 @@ class ConsoleApi:
         await self._desk.admit(request)
         await self._live.listen(request)
         return b""
+
+
+def _question(
+    request: RegistryRequest, body: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the action and the options of a body.
+
+    :raise BadRequest: it is a form, or says something else.
+    """
+    action, options = body.get("action"), body.get("options", {})
+    if is_json(request) and isinstance(action, str) and isinstance(options, dict):
+        return action, options
+    raise BadRequest({"body": "expected JSON with action and options"})
 
 
 def as_json(request: RegistryRequest, values: Values) -> bytes:

@@ -55,7 +55,13 @@ _JOB = extended(
 _LAYERS = list_of({"type": "array", "prefixItems": [TEXT, _NUMBER], "items": False})
 
 _SCHEMAS: dict[str, Schema] = {
-    "Session": record(user=TEXT, may_act=FLAG, token=TEXT, actions=list_of(TEXT)),
+    "Session": record(
+        user=TEXT,
+        may_act=FLAG,
+        token=TEXT,
+        actions=list_of(TEXT),
+        reports=list_of(TEXT),
+    ),
     "Overview": record(
         at=NUMBER,
         problems={"type": "object", "additionalProperties": TEXT},
@@ -90,6 +96,7 @@ _SCHEMAS: dict[str, Schema] = {
     "Job": _JOB,
     "Jobs": record(jobs=list_of(_JOB)),
     "Says": record(says=list_of(TEXT)),
+    "Report": record(report={"type": "object"}),
     "Question": {
         "type": "object",
         "properties": {
@@ -152,6 +159,12 @@ def _paths() -> dict[str, Any]:
                 {"200": _answer("Says"), "202": _answer("Job")},
             ),
         },
+        "/api/v1/reports": {
+            "post": _ask(
+                "Run a command that only looks; the report is as of the command line",
+                {"200": _answer("Report")},
+            )
+        },
         "/api/v1/jobs/{number}": _get("One action", "Job") | {"parameters": [_JOB_OF]},
         "/api/v1/jobs/{number}/stop": {
             "parameters": [_JOB_OF],
@@ -171,6 +184,15 @@ def _get(summary: str, schema: str, **query: Schema) -> dict[str, Any]:
     return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
+def _ask(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
+    question = {"application/json": {"schema": _reference("Question")}}
+    return {
+        "summary": summary,
+        "requestBody": {"content": question},
+        "responses": {**answers, "default": _answer("Errors")},
+    }
+
+
 def _act(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
     token = {
         "name": TOKEN_HEADER,
@@ -179,13 +201,7 @@ def _act(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
         "description": "of /api/v1/session",
         "schema": TEXT,
     }
-    question = {"application/json": {"schema": _reference("Question")}}
-    return {
-        "summary": summary,
-        "parameters": [token],
-        "requestBody": {"content": question},
-        "responses": {**answers, "default": _answer("Errors")},
-    }
+    return {**_ask(summary, answers), "parameters": [token]}
 
 
 def _answer(schema: str) -> dict[str, Any]:

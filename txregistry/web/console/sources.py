@@ -28,6 +28,7 @@ class Sources:
     :ivar local: what is stored.
     :ivar problems: fires with what is wrong, by name; never fails.
     :ivar commands: what can be done, by name.
+    :ivar reports: commands that only look, likewise.
     :ivar host: what clients call the registry, as far as it is known.
     :ivar cache: what only a cache has; ``None`` for a registry.
     """
@@ -39,6 +40,7 @@ class Sources:
     activity: IActivity
     problems: Callable[[], Deferred[Mapping[str, str]]]
     commands: Mapping[str, Command]
+    reports: Mapping[str, Command]
     host: str = ""
     cache: CacheSources | None = None
 

@@ -164,7 +164,13 @@ def live(visit: Visit, registry: str) -> None:
 
 def act(visit: Visit, registry: str) -> None:
     """Do each action, and see what it does to the cache."""
-    with visit.window() as page:
+    both = ["clipboard-read", "clipboard-write"]
+    with visit.window(permissions=both) as page:
+        visit.go(page, PAGES["image"])
+        page.get_by_role("button", name="Copy docker pull").click()
+        page.get_by_text("Copied").wait_for()
+        pasted = page.evaluate("navigator.clipboard.readText()")
+        expect(visit, f"a command, not {pasted!r}", pasted.startswith("docker pull"))
         act_on(visit, page, "warm", {"images": SECOND}, "at least|all of it|whether")
         expect(visit, "it is here", tags_of(visit) >= {"v1", "v2"})
         act_on(visit, page, "refresh", {"images": IMAGE}, "what the tag stands for")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,6 +28,7 @@ from txregistry.interfaces.observe import Count
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.activity import Activity
 from txregistry.observe.history import SCHEMA, VERSION, History
+from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.web.console.site import ConsoleSite
 from txregistry.web.console.sources import CacheSources, Sources
 from txregistry.web.console.visitors import Reception
@@ -88,6 +90,7 @@ def build_console(
         diagnosis(backend).problems,
         _chosen(known, _OFFERED, cache is not None),
         _chosen(known, _LOOKING, cache is not None),
+        partial(digests_of_tag, backend.local.driver),
         _host(context),
         _cache_sources(backend, survey),
     )

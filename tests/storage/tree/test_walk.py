@@ -20,6 +20,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.walk import (
+    digests_of_tag,
     manifest_in_tree,
     revisions_in_tree,
     tags_in_tree,
@@ -117,6 +118,23 @@ class TagTests(WalkCase):
         """A repository without any has none."""
         self.put(layout.layer_link(NAME, ONE))
         self.assertEqual(self.tags(), set())
+
+
+class HistoryTests(WalkCase):
+    """What a tag has stood for."""
+
+    def test_digests(self) -> None:
+        """All that is linked, of every algorithm; nothing without a history."""
+        tag = Tag.parse("v1")
+
+        def digests() -> set[Digest]:
+            return set(self.gathered(digests_of_tag(self.driver, NAME, tag)))
+
+        self.assertEqual(digests(), set())
+        self.put(layout.tag_index(NAME, tag, ONE), layout.tag_index(NAME, tag, TWO))
+        self.put(f"{layout.tag(NAME, tag)}/index/sha256/notes/link")
+        self.put(layout.tag_index(NAME, Tag.parse("v2"), Digest.of(b"3")))
+        self.assertEqual(digests(), {ONE, TWO})
 
 
 class RevisionTests(WalkCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +40,7 @@ from txregistry.observe.activity import Activity
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.history import SCHEMA, VERSION, History
 from txregistry.spec.errors import Unauthorized
+from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.testing.answers import Got, read_answer
 from txregistry.testing.wire import Wire
 from txregistry.web.console.site import ConsoleSite
@@ -122,6 +124,7 @@ class ConsoleCase(ImagesCase):
             lambda: succeed(self.problems),
             self.commands(),
             {"explain": ExplainCommand(self.images)} if self.is_cache else {},
+            partial(digests_of_tag, self.house.driver),
             "cache.example",
             self.cache_sources() if self.is_cache else None,
         )

@@ -36,3 +36,18 @@ class BrowseTests(PageCase):
         text = self.read(f"/comparison?from={IMAGE}&to=corp/org/app:v2")
         self.assertIn("5.0 kB", text)
         self.assertIn("3.0 kB are the same", text)
+
+    def test_earlier(self) -> None:
+        """What a tag has stood for, and what changed since."""
+        self.warm(IMAGE)
+        before = self.explain(IMAGE).digest
+        self.assertNotIn("Earlier", self.read(f"/image?name={IMAGE}"))
+        self.put_image("corp", "v1", 5000)
+        self.house.settle(self.images.refresh(self.images.named(IMAGE)))
+        self.warm(IMAGE)
+        text = self.read(f"/image?name={IMAGE}")
+        self.assertIn("Earlier", text)
+        path = f"/comparison?from=corp%2Forg%2Fapp%40{before.replace(':', '%3A')}"
+        self.assertIn(path, text)
+        text = self.read(f"/comparison?from=corp/org/app@{before}&to={IMAGE}")
+        self.assertIn("5.0 kB", text)

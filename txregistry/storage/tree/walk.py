@@ -72,6 +72,16 @@ async def revisions_in_tree(
             yield digest
 
 
+async def digests_of_tag(
+    driver: IStorageDriver, name: RepositoryName, tag: Tag
+) -> AsyncIterator[Digest]:
+    """Visit what a tag stands for, and has stood for since it was made."""
+    for algorithm in HEX_LENGTHS:
+        path = f"{layout.tag(name, tag)}/index/{algorithm}"
+        async for digest in _digests(driver, path):
+            yield digest
+
+
 async def manifest_in_tree(driver: IStorageDriver, digest: Digest) -> Manifest | None:
     """Give a linked manifest, if its content is there and undamaged."""
     try:

@@ -76,13 +76,20 @@ def image_part(found: Mapping[str, Any], now: float) -> Tag:
         _facts(image, anatomy, now),
         tags.section(
             tags.h2("Pull it"),
-            *(tags.pre(tags.code(command), tabindex="0") for command in found["pull"]),
+            *(
+                tags.div(
+                    tags.pre(tags.code(command), tabindex="0", class_="command"),
+                    class_="copied",
+                )
+                for command in found["pull"]
+            ),
         ),
         *(
             _variant(variant, size)
             for variant, size in zip(anatomy["variants"], found["sizes"], strict=True)
         ),
         _references(image["image"], anatomy["references"]),
+        _earlier(image["image"], found["earlier"]),
         _comparison_form(image["image"]),
     )
 
@@ -153,7 +160,7 @@ def _references(image: str, references: Sequence[Mapping[str, Any]]) -> Tag:
             tags.h2("Signatures and more"),
             tags.p("Nothing refers to it.", class_="quiet"),
         )
-    repository = image.partition("@")[0].rpartition(":")[0] or image
+    repository = _repository_of(image)
     rows = [
         (
             tags.a(
@@ -169,6 +176,31 @@ def _references(image: str, references: Sequence[Mapping[str, Any]]) -> Tag:
         tags.h2("Signatures and more"),
         table("What refers to it", ("Digest", "Kind", "Size"), rows),
     )
+
+
+def _earlier(image: str, digests: Sequence[str]) -> Tag:
+    """Return what a tag has stood for, each with the way to see what changed."""
+    if not digests:
+        return tags.p("")
+    repository = _repository_of(image)
+    items = [
+        tags.li(
+            tags.code(short(digest), title=digest),
+            " ",
+            tags.a(
+                f"what changed since {short(digest)}",
+                href=link(
+                    "/comparison", **{"from": f"{repository}@{digest}"}, to=image
+                ),
+            ),
+        )
+        for digest in digests
+    ]
+    return tags.section(tags.h2("Earlier"), tags.ul(*items))
+
+
+def _repository_of(image: str) -> str:
+    return image.partition("@")[0].rpartition(":")[0] or image
 
 
 def _comparison_form(image: str) -> Tag:

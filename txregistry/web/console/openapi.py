@@ -85,6 +85,7 @@ _SCHEMAS: dict[str, Schema] = {
         anatomy=schema_of(ImageAnatomy),
         sizes=list_of(_NUMBER),
         pull=list_of(TEXT),
+        earlier=list_of(TEXT),
     ),
     "Comparison": record(
         **{"from": TEXT},

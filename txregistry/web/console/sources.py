@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -18,6 +18,8 @@ from txregistry.interfaces.namespace import INamespace
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.overview import IOverlook
 from txregistry.interfaces.readiness import IReadinessSurvey
+from txregistry.spec.digest import Digest
+from txregistry.spec.reference import RepositoryName, Tag
 
 
 @attrs.frozen
@@ -29,6 +31,7 @@ class Sources:
     :ivar problems: fires with what is wrong, by name; never fails.
     :ivar commands: what can be done, by name.
     :ivar reports: commands that only look, likewise.
+    :ivar earlier: visits what a tag has stood for.
     :ivar host: what clients call the registry, as far as it is known.
     :ivar cache: what only a cache has; ``None`` for a registry.
     """
@@ -41,6 +44,7 @@ class Sources:
     problems: Callable[[], Deferred[Mapping[str, str]]]
     commands: Mapping[str, Command]
     reports: Mapping[str, Command]
+    earlier: Callable[[RepositoryName, Tag], AsyncIterator[Digest]]
     host: str = ""
     cache: CacheSources | None = None
 

@@ -35,6 +35,9 @@ SEARCHED = 20_000
 #: Events of one page, candidates that would go next, and downloads that are told of.
 EVENTS, CANDIDATES, DOWNLOADS = 200, 10, 50
 
+#: Digests that a tag has stood for, of one page.
+EARLIER = 20
+
 
 @attrs.frozen
 class Views:
@@ -152,7 +155,21 @@ class Views:
             "anatomy": as_values(anatomy),
             "sizes": [variant.size for variant in anatomy.variants],
             "pull": self._pull_commands(image),
+            "earlier": await self._earlier(image, anatomy.digest),
         }
+
+    @deferred
+    async def _earlier(self, image: ImageName, now: str) -> list[str]:
+        """Fire with what the tag has stood for, and is still stored."""
+        found: list[str] = []
+        if image.tag is None:
+            return found
+        repository = await self._repository(str(image.repository))
+        async for digest in self._sources.earlier(image.repository, image.tag):
+            is_other = str(digest) != now and len(found) < EARLIER
+            if is_other and await repository.manifests.exists(digest=digest):
+                found.append(str(digest))
+        return sorted(found)
 
     @deferred
     async def compare(self, text: str, other: str) -> Values:

@@ -18,6 +18,19 @@
     window.addEventListener("pagehide", () => source.close());
   }
 
+  for (const command of document.querySelectorAll("pre.command")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", `Copy ${command.innerText}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(command.innerText);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    if (navigator.clipboard) command.after(button);
+  }
+
   const history = document.getElementById("history");
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();

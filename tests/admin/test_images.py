@@ -75,6 +75,10 @@ class Pictures:
     ) -> Deferred[str]:
         return succeed("" if not platforms else "all")
 
+    def preview_purge(self, image: ImageName) -> Deferred[PurgedImages]:
+        """Nobody asks here."""
+        raise NotImplementedError
+
     def refresh(self, image: ImageName) -> Deferred[ImageReport]:
         return self._do(f"refresh {image}", ImageReport(str(image), "x"))
 

@@ -29,6 +29,21 @@ class ChangesTests(SynchronousTestCase):
             self.assertTrue(self.changes.since(then, subject))
             self.assertFalse(self.changes.since(self.changes.now, subject))
 
+    def test_under_way(self) -> None:
+        """Until its end a subject counts as changed, however often it has begun."""
+        self.changes.begin("a")
+        self.changes.begin("a")
+        self.changes.end("a")
+        now = self.changes.now
+        self.assertTrue(self.changes.since(now, "a"))
+        self.assertFalse(self.changes.since(now, "b"))
+        self.changes.end("a")
+        self.assertFalse(self.changes.since(self.changes.now, "a"))
+        self.changes.begin("")
+        self.assertTrue(self.changes.since(self.changes.now, "b"))
+        self.changes.end("")
+        self.assertEqual(len(self.changes._under_way), 0)
+
     def test_memory_is_bounded(self) -> None:
         """Beyond the limit all count as changed, rather than one as unchanged."""
         then = self.changes.now

@@ -166,6 +166,18 @@ class RepeatTests(RepeatCase):
             self.assertEqual(self.one("/v2/a/b/manifests/none", ACCEPT).status, 404)
         self.assertEqual(self.repeated, 0)
 
+    def test_a_connection_lives_on(self) -> None:
+        """However long after the start of it a ready answer is given."""
+        self.warm()
+        line = Line(self.house, self.house.wire)
+        for seconds in (0, 31, 45, 20):
+            self.house.clock.advance(seconds)
+            self.one(self.tag_path, ACCEPT)
+            answer = self.one(self.tag_path, ACCEPT, line=line)
+            self.assertEqual(answer.status, 200)
+            self.assertFalse(line.closed)
+        self.assertEqual(self.repeated, 4)
+
     def test_long_answers(self) -> None:
         """A long blob is sent anew each time."""
         long = self.house.upstream.add_blob("a/b", os.urandom(100_000))
@@ -301,6 +313,50 @@ class ChangedTests(RepeatCase):
         self.assertEqual(int(self.house.clock.seconds()), int(asked_at + 60.1))
         self.assertEqual(told("GET"), str(newer))
 
+    def test_a_refusal_of_the_upstream(self) -> None:
+        """Once a client was refused, nobody is given what was kept before."""
+        self.take(TestHouse(recheck=60.2))
+        began_at = self.house.clock.seconds()
+        self.warm()
+        path = f"/v2/a/b/manifests/{self.digest}"
+        self.house.clock.advance(began_at + 60.05 - self.house.clock.seconds())
+        self.assertEqual(self.one(path, ACCEPT).status, 200)
+        self.house.clock.advance(0.45)
+        self.house.upstream.faults.append(Fault("/manifests/", 9, status=403))
+        statuses = [
+            self.one(path, ACCEPT, *fields).status
+            for fields in (("User-Agent: other",), ())
+        ]
+        self.assertEqual(set(statuses), {403})
+        self.assertEqual(self.repeated, 0)
+
+    def test_a_hint(self) -> None:
+        """Before its manifest is here, what a tag stands for now is told to others."""
+        self.take(TestHouse(policy=TagPolicy(60.2)))
+        began_at = self.house.clock.seconds()
+        self.warm()
+        newer = self.house.upstream.add_manifest("a/b", image_manifest(note="2"), "v1")
+        self.house.clock.advance(began_at + 60.02 - self.house.clock.seconds())
+        self.one(self.tag_path, ACCEPT)
+        self.house.clock.advance(0.3)
+        self.house.upstream.faults.append(Fault(f"/manifests/{newer}", 9, hang=True))
+        getting = Line(self.house, self.house.wire)
+        getting.send(
+            f"GET {self.tag_path} HTTP/1.1\r\nHost: a\r\n{ACCEPT}\r\n\r\n".encode()
+        )
+        for _ in range(5):
+            self.house.clock.advance(0.01)
+            self.house.pump()
+        got = self.one(self.tag_path, ACCEPT, method="HEAD")
+        self.assertEqual(got.headers["docker-content-digest"], str(newer))
+        self.assertEqual(int(self.house.clock.seconds()), int(began_at + 60.02))
+        again = Line(self.house, self.house.wire)
+        again.send(
+            f"GET {self.tag_path} HTTP/1.1\r\nHost: cache.example\r\n"
+            f"{ACCEPT}\r\n\r\n".encode()
+        )
+        self.assertEqual((again.received, self.repeated), (b"", 0))
+
     def test_stale_answers(self) -> None:
         """What is served in an outage is decided anew each time."""
         self.warm()
@@ -341,6 +397,22 @@ class PermittedTests(RepeatCase):
         self.one(self.tag_path, ACCEPT)
         self.house.site.serve(attrs.evolve(self.house.site._serving))
         self.one(self.tag_path, ACCEPT)
+        self.assertEqual(self.repeated, 0)
+
+    def test_what_was_begun_before_a_reload(self) -> None:
+        """Its answer goes to its client alone."""
+        self.warm()
+        self.house.upstream.faults.append(Fault("/manifests/", hang=True))
+        waiting = Line(self.house, self.house.wire)
+        path = f"/v2/a/b/manifests/{self.digest}"
+        head = f"GET {path} HTTP/1.1\r\nHost: cache.example\r\n{ACCEPT}\r\n\r\n"
+        recording = self.house.site.ready.begin(head.encode())
+        recording.add(b"old")
+        recording.subject = "a/b"
+        self.house.site.serve(attrs.evolve(self.house.site._serving))
+        self.house.site.ready.keep(recording, self.house.recorder.exchanges[-1])
+        waiting.send(head.encode())
+        self.assertNotEqual(waiting.received, b"old")
         self.assertEqual(self.repeated, 0)
 
     def test_where_none_may_be(self) -> None:

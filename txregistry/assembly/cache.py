@@ -133,6 +133,7 @@ def assemble_cache(
         behind,
         rate_limit,
         is_ours,
+        local.changes,
     )
     return ProxyNamespace(local.namespace, remote, context)
 

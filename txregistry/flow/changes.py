@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import attrs
 
 #: Subjects whose last changes are remembered apart from one another.
@@ -20,6 +22,7 @@ class ChangeTimes:
     now: int = 0
     _of_all: int = 0
     _last: dict[str, int] = attrs.field(factory=dict)
+    _under_way: Counter[str] = attrs.field(factory=Counter)
 
     def note(self, subject: str = "") -> None:
         """Note that a subject has changed just now; an empty one is all of them.
@@ -33,6 +36,22 @@ class ChangeTimes:
             self._of_all = self.now
             self._last.clear()
 
+    def begin(self, subject: str) -> None:
+        """Note that a subject is about to change: until the end it counts as changed.
+
+        An empty subject is all of them. Each begin has one :meth:`end`.
+        """
+        self._under_way[subject] += 1
+
+    def end(self, subject: str) -> None:
+        """Note the end of a change."""
+        self._under_way[subject] -= 1
+        if not self._under_way[subject]:
+            del self._under_way[subject]
+        self.note(subject)
+
     def since(self, then: int, subject: str) -> bool:
-        """Tell whether a subject may have changed after a time."""
+        """Tell whether a subject may have changed after a time, or changes now."""
+        if subject in self._under_way or "" in self._under_way:
+            return True
         return max(self._of_all, self._last.get(subject, 0)) > then

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from txregistry.flow.changes import ChangeTimes
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IContent, ILinkIndex
 from txregistry.interfaces.driver import DriverError, refused_by_disk
@@ -63,6 +64,7 @@ class CacheContext:
     :ivar upstream: which one it is, for what several processes and reloads remember.
     :ivar behind: asks the upstream behind answers.
     :ivar rate_limit: spares the upstream questions that can be done without.
+    :ivar changes: notes when a tag stands for something else, or nobody knows for what.
     :ivar is_ours: tells which stored repositories are of this upstream.
     """
 
@@ -83,6 +85,7 @@ class CacheContext:
     behind: Behind = attrs.field(factory=Behind)
     rate_limit: IRateLimit = attrs.field(factory=Unlimited)
     is_ours: IsOurs = all_are_ours
+    changes: ChangeTimes = attrs.field(factory=ChangeTimes)
 
     @deferred
     async def has_been_given(self, digest: Digest) -> bool:
@@ -149,6 +152,7 @@ def renewed_context(
         context.behind,
         context.rate_limit,
         context.is_ours,
+        context.changes,
     )
     if not is_same:
         return fresh
@@ -174,6 +178,7 @@ def make_cache_context(
     behind: Behind | None = None,
     rate_limit: IRateLimit | None = None,
     is_ours: IsOurs = all_are_ours,
+    changes: ChangeTimes | None = None,
 ) -> CacheContext:
     """Make the state of a new cache.
 
@@ -183,6 +188,7 @@ def make_cache_context(
     :param behind: asks it behind answers; its owner starts and stops it.
     :param rate_limit: of the upstream, if that is known.
     :param is_ours: tells which stored repositories are of it.
+    :param changes: notes what tags stand for.
     """
     return CacheContext(
         content,
@@ -200,4 +206,5 @@ def make_cache_context(
         behind=Behind() if behind is None else behind,
         rate_limit=Unlimited() if rate_limit is None else rate_limit,
         is_ours=is_ours,
+        changes=ChangeTimes() if changes is None else changes,
     )

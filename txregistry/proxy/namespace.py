@@ -94,6 +94,7 @@ class ProxyNamespace:
     def forget_answers(self, is_meant: Callable[[RepositoryName], bool]) -> None:
         """Forget answers about tags; see :class:`ITagAnswers`."""
         self._cache.answers.pop_where(lambda key: is_meant(key[0]))
+        self._cache.changes.note()
 
     @deferred
     async def _make(self, name: RepositoryName) -> IRepository:

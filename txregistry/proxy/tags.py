@@ -148,7 +148,7 @@ class ProxyTags:
             if self._serves_stale(error):
                 return
             # The next client asks for itself, and gets the upstream's answer.
-            self._cache.answers.pop((self._name, tag))
+            self._forget(tag)
             if isinstance(error, ManifestUnknown):
                 await self._delete(tag)
 
@@ -167,7 +167,7 @@ class ProxyTags:
             else:
                 current_status().fetched()
                 return found
-        self._cache.answers.pop((self._name, tag))
+        self._forget(tag)
         return await self._stale(tag, error)
 
     @deferred
@@ -346,7 +346,7 @@ class ProxyTags:
     @deferred
     async def _delete(self, tag: Tag) -> None:
         """Delete the tag, as the upstream has."""
-        self._cache.answers.pop((self._name, tag))
+        self._forget(tag)
         self._cache.pending.discard(self._name, tag)
         self._cache.usage.forget(self._key(tag))
         try:
@@ -365,7 +365,15 @@ class ProxyTags:
         self._cache.meter.count(Count.STALE, "tag")
 
     def _remember(self, tag: Tag, seen: SeenTag) -> None:
+        before = self._cache.answers.get((self._name, tag))
         remember_answer(self._cache.answers, self._name, tag, seen)
+        if before is None or before.descriptor.digest != seen.descriptor.digest:
+            # Whoever is told of it is not to be followed by the older one.
+            self._cache.changes.note(str(self._name))
+
+    def _forget(self, tag: Tag) -> None:
+        self._cache.answers.pop((self._name, tag))
+        self._cache.changes.note(str(self._name))
 
     def _key(self, tag: Tag) -> EntryKey:
         return EntryKey(self._name, Kind.TAG, str(tag))

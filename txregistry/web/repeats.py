@@ -43,8 +43,8 @@ class Repeats:
             request.recording.subject = subject
 
     def failed(self, request: RegistryRequest, subject: str) -> None:
-        """Note that a request could not be answered."""
-        self._note_asked(request, subject)
+        """Note that a request could not be answered: the upstream may have refused."""
+        self._changes.note(subject)
 
     def _note_asked(self, request: RegistryRequest, subject: str) -> bool:
         """Tell whether an upstream was asked, and note it."""

@@ -51,12 +51,16 @@ class SubjectTests(SynchronousTestCase):
             self.assertEqual((written(path), removed(path)), (on_writing, on_removing))
 
 
+class Loose(MemoryDriver):
+    """A driver whose methods a test may replace."""
+
+
 class ChangesDriverTests(SynchronousTestCase):
     """A driver whose changes are noted."""
 
     def setUp(self) -> None:
         self.changes = ChangeTimes()
-        self.memory = MemoryDriver(Clock())
+        self.memory: Any = Loose(Clock())
         self.driver: Any = ChangesDriver(self.memory, self.changes)
 
     def noted(self, change: Callable[[], Deferred[Any]]) -> list[str]:
@@ -89,6 +93,22 @@ class ChangesDriverTests(SynchronousTestCase):
         self.successResultOf(self.memory.put(DATA, b"x"))
         moved = self.noted(lambda: self.driver.move(DATA, "/txregistry/damaged/x"))
         self.assertEqual(moved, ["team/app", "other"])
+
+    def test_while_it_is_made(self) -> None:
+        """From before it can be seen, until what follows a delete is over as well."""
+        waits: Deferred[None] = Deferred()
+        self.memory.prune = lambda path, stop: waits
+        for change in (
+            lambda: self.driver.prune(path=LINK, stop=TREE),
+            lambda: self.driver.delete(path=LINK),
+        ):
+            waits = Deferred()
+            self.memory.delete = lambda path, durable, waits=waits: waits
+            self.memory.prune = lambda path, stop, waits=waits: waits
+            change()
+            self.assertTrue(self.changes.since(self.changes.now, "team/app"))
+            waits.callback(None)
+            self.assertFalse(self.changes.since(self.changes.now, "team/app"))
 
     def test_a_change_that_fails(self) -> None:
         """It counts: a part of it may have been made."""

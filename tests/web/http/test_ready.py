@@ -92,6 +92,10 @@ class ReadyTests(SynchronousTestCase):
         """Without a subject it is not kept, nor when it is long."""
         self.assertIsNone(self.keep(None))
         self.assertIsNone(self.keep("a", b"x" * (ready.MAX_ANSWER_BYTES + 1)))
+        recording = self.answers.begin(HEAD)
+        self.assertTrue(recording.add(b"x" * ready.MAX_ANSWER_BYTES))
+        self.assertFalse(recording.add(b"x"))
+        self.assertEqual((recording.content, recording._pieces), (None, []))
         longest = b"x" * ready.MAX_ANSWER_BYTES
         self.assertEqual(self.keep("a", longest), longest)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from txregistry.flow.changes import ChangeTimes
 from txregistry.flow.wrapper import Wrapper
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class ChangesDriver(Wrapper):
-    """A driver whose changes are noted, each when it is made or has failed.
+    """A driver whose changes are noted, from before they are made to their end.
 
     The subject of a change is the name of a repository, or empty for all. New content
     is no change, nor are uploads: no client can have it before something links it.
@@ -28,32 +29,45 @@ class ChangesDriver(Wrapper):
 
     def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         """Replace a small file; see :class:`IStorageDriver`."""
-        made = self.wrapped.put(path=path, content=content, durable=durable)
-        return self._noted(made, written(path))
+        put = partial(self.wrapped.put, path=path, content=content, durable=durable)
+        return self._noted(put, written(path))
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
         """Make several changes; see :class:`IStorageDriver`."""
         subjects = {subject for change in changes for subject in _subjects(change)}
-        return self._noted(self.wrapped.apply(changes=changes), *subjects)
+        return self._noted(partial(self.wrapped.apply, changes=changes), *subjects)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
         """Move a file; see :class:`IStorageDriver`."""
-        subjects = _subjects(MoveFile(source, destination))
-        made = self.wrapped.move(source=source, destination=destination)
-        return self._noted(made, *subjects)
+        move = partial(self.wrapped.move, source=source, destination=destination)
+        return self._noted(move, *_subjects(MoveFile(source, destination)))
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or directory; see :class:`IStorageDriver`."""
-        made = self.wrapped.delete(path=path, durable=durable)
-        return self._noted(made, removed(path))
+        delete = partial(self.wrapped.delete, path=path, durable=durable)
+        return self._noted(delete, removed(path))
 
-    def _noted(self, made: Deferred[T], *subjects: str | None) -> Deferred[T]:
+    def prune(self, path: str, stop: str) -> Deferred[None]:
+        """Remove an empty directory; see :class:`IPruner`.
+
+        It follows a delete, and whoever remembers what was there forgets it after that:
+        until then the change is not over.
+        """
+        prune = partial(self.wrapped.prune, path=path, stop=stop)
+        return self._noted(prune, removed(path))
+
+    def _noted(
+        self, change: Callable[[], Deferred[T]], *subjects: str | None
+    ) -> Deferred[T]:
         concerned = [subject for subject in subjects if subject is not None]
-        return made.addBoth(self._note, concerned) if concerned else made
+        for subject in concerned:
+            self._changes.begin(subject)
+        made = maybeDeferred(change)
+        return made.addBoth(self._end, concerned) if concerned else made
 
-    def _note(self, result: Any, subjects: Sequence[str]) -> Any:
+    def _end(self, result: Any, subjects: Sequence[str]) -> Any:
         for subject in subjects:
-            self._changes.note(subject)
+            self._changes.end(subject)
         return result
 
 

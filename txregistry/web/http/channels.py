@@ -82,9 +82,11 @@ class RegistryChannel(OpenChannel):
         self._has_received = True
         if self.steps.has_backlog:
             self.steps.add(data)
+        elif self._answer_again(data):
+            return  # a whole head, which is not late
         elif is_tls or self._head_is_late():
             cast(ITCPTransport, self.transport).abortConnection()
-        elif not self._answer_again(data):
+        else:
             self._answered_in_turn = 0
             super().dataReceived(data)
 
@@ -110,6 +112,10 @@ class RegistryChannel(OpenChannel):
             return None
         self._plain_head, self._recording = None, ready.begin(head)
         return self._recording
+
+    def stop_recording(self) -> None:
+        """Record no more of the answer under way: it will not be given again."""
+        self._recording = None
 
     def _receive_held(self, data: bytes) -> None:
         """Process bytes from the backlog, unless the connection is closing."""
@@ -180,8 +186,8 @@ class RegistryChannel(OpenChannel):
     def write(self, data: bytes) -> None:
         """Send bytes of an answer, after its head."""
         head, self._unsent_head = self._unsent_head, b""
-        if self._recording is not None:
-            self._recording.add(head + data)
+        if self._recording is not None and not self._recording.add(head + data):
+            self.stop_recording()
         super().write(head + data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:

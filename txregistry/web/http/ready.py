@@ -73,11 +73,14 @@ class Recording:
     _pieces: list[bytes] = attrs.field(factory=list)
     _size: int = 0
 
-    def add(self, data: bytes) -> None:
-        """Add bytes of the answer, unless it is too long."""
+    def add(self, data: bytes) -> bool:
+        """Add bytes of the answer; tell whether it is not too long."""
         self._size += len(data)
-        if self._size <= MAX_ANSWER_BYTES:
-            self._pieces.append(data)
+        if self._size > MAX_ANSWER_BYTES:
+            self._pieces.clear()
+            return False
+        self._pieces.append(data)
+        return True
 
     @property
     def content(self) -> bytes | None:

@@ -127,8 +127,8 @@ class RegistryRequest(BodyRequest):
         context.run(client_share.set, client_key(self.peer))
         if self.span is not None:
             context.run(current_span.set, self.span)
-        if self.recording is not None:
-            context.run(counted.set, self.recording.counted)
+        recording = self.recording
+        context.run(counted.set, None if recording is None else recording.counted)
         return context.run(do, *args)
 
     def _process(self) -> None:
@@ -314,6 +314,8 @@ class RegistryRequest(BodyRequest):
             self.write(b"")
         self.recording = None  # these bytes are not seen here
         channel = self.channel
+        if isinstance(channel, RegistryChannel):
+            channel.stop_recording()
         sender = FileSender(
             as_file_transport(cast(ITransport, channel.transport)),
             cast(IPushProducer, channel),

@@ -68,6 +68,9 @@ class RegistrySite(Site):
         self.resource, self.headers = serving.resource, serving.headers
         self.limits, self.proxies = serving.limits, serving.proxies
         self.ready = None
+        if serving.changes is not None:
+            # What was begun before is not kept: it may have been decided otherwise.
+            serving.changes.note()
         if serving.changes is not None and not self.draining:
             self.ready = ReadyAnswers(serving.changes, self.wall_clock)
 

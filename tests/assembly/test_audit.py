@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 from tests.web.test_audit import Trail
 from txregistry.assembly.audit import (
     AuditedCollector,
+    AuditedCommand,
     AuditedPins,
     AuditedPurger,
     AuditedScrubber,
@@ -26,6 +27,7 @@ from txregistry.interfaces.collection import (
     CollectReport,
     ICollector,
 )
+from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.eviction import IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
@@ -79,6 +81,35 @@ class OfflineTests(SynchronousTestCase):
         self.assertFalse(switch.is_on)
         told = [(entry.action, entry.who, entry.detail) for entry in trail.entries]
         self.assertEqual(told, [("offline", "root", "on"), ("offline", "root", "off")])
+
+
+class Doing:
+    """A command that does nothing, or fails."""
+
+    error: Exception | None = None
+
+    def run(self, who: Requester, options: Any, tell: Any) -> Deferred[Any]:
+        return succeed({"a": 1}) if self.error is None else fail(self.error)
+
+
+class CommandTests(SynchronousTestCase):
+    """Commands about images."""
+
+    def test_entries(self) -> None:
+        """What was done about which images, and why one was not."""
+        trail, doing = Trail(), Doing()
+        command = AuditedCommand("warm", doing, trail)
+        options = {"images": ["a:1", "b"]}
+        done = command.run(WHO, options, lambda _: None)
+        self.assertEqual(self.successResultOf(done), {"a": 1})
+        for error in (CommandRefused("no name"), OSError(5, "gone")):
+            doing.error = error
+            done = command.run(WHO, options, lambda _: None)
+            self.failureResultOf(done, type(error))
+        told = [(entry.outcome, entry.detail) for entry in trail.entries]
+        self.assertEqual(told[:2], [("done", "a:1, b"), ("REFUSED", "no name")])
+        self.assertEqual(told[2][0], "FAILED")
+        self.assertEqual({entry.who for entry in trail.entries}, {"root"})
 
 
 @implementer(IPinList)

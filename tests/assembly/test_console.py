@@ -13,7 +13,11 @@ from txregistry.assembly.console import _counts
 from txregistry.testing.wire import Wire
 from txregistry.web.console.site import ConsoleSite
 
-ADMIN = {"addr": "127.0.0.1:5001", "users": {"*": "operate"}}
+ADMIN = {
+    "addr": "127.0.0.1:5001",
+    "users": {"*": "operate"},
+    "hosts": ["Admin.example"],
+}
 SILLY = {"silly": {"realm": "r", "service": "s"}}
 
 

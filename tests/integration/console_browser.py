@@ -138,8 +138,12 @@ def plain(visit: Visit, registry: str) -> None:
         do(visit, page, "refresh", images=IMAGE)
         page.get_by_text("asks corp").wait_for()
         page.get_by_role("button", name="Do it").click()
-        # The page comes again by itself until the action has ended.
-        page.locator(".job.done").wait_for()
+        for _ in range(40):
+            if page.locator(".job.done").count():
+                break
+            page.wait_for_timeout(250)
+            page.reload()
+        expect(visit, "the end of the action", page.locator(".job.done").count() == 1)
 
 
 def live(visit: Visit, registry: str) -> None:
@@ -160,6 +164,8 @@ def live(visit: Visit, registry: str) -> None:
         changed = "([now]) => document.querySelector('.figure').innerText !== now"
         page.wait_for_function(changed, arg=[before])
         expect(visit, "the same page", page.evaluate("window.stays === true"))
+        page.get_by_role("button", name="Pause updates").click()
+        page.get_by_role("button", name="Resume updates").click()
 
 
 def act(visit: Visit, registry: str) -> None:

@@ -52,6 +52,22 @@ class ActivityTests(SynchronousTestCase):
         self.assertEqual(self.told(limit=2), ["ready", self.told()[1]])
         self.assertEqual(len(self.told()), 5)
 
+    def test_marked(self) -> None:
+        """What has gone is told of, although it is below the level of the log."""
+        log = self.log("txregistry.expiry")
+        log.debug("blob {digest} has gone", digest="a", activity=True)
+        self.assertEqual(self.told(EventKind.WENT), ["blob a has gone"])
+
+    def test_changes_stay(self) -> None:
+        """What was changed by whom is not pushed out by what is told all the time."""
+        self.log(NAMESPACE).info("purged", audit=True)
+        for number in range(activity.MAX_EVENTS + 1):
+            self.log("txregistry.web").info("{n}", n=number)
+        self.assertEqual(self.told(EventKind.CHANGED), ["purged"])
+        found = self.activity.events(kinds=frozenset(), text="", limit=10**6)
+        numbers = [event.number for event in found]
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+
     def test_what_is_not_told(self) -> None:
         """Debug messages, other libraries, and all after the end."""
         self.log("txregistry.proxy").debug("nothing")
@@ -77,4 +93,4 @@ class ActivityTests(SynchronousTestCase):
         found = self.activity.events(kinds=frozenset(), text="", limit=10**6)
         self.assertEqual(len(found), activity.MAX_EVENTS)
         self.assertEqual(found[-1].number, 6)
-        self.assertEqual(len(found[0].text), activity.MAX_TEXT_BYTES)
+        self.assertEqual(len(found[0].text), activity.MAX_TEXT)

@@ -85,13 +85,51 @@ class HistoryTests(SynchronousTestCase):
             )
         )
         self.assertEqual(dict(rows), {"day": 1440, "month": 26, "years": 2})
-        # The clock was a day ahead.
-        self.history._database.run(lambda db: history._record(db, NOON, {}, {}))
-        self.assertEqual([sample.at for sample in self.samples()], [NOON])
+        # What a clock has written that was a day ahead is not shown.
+        self.assertEqual([sample.at for sample in self.samples()], [])
         many = {str(number): 1.0 for number in range(history.MAX_SERIES + 9)}
         self.counts |= many
         self.pass_minutes(1)
         self.assertEqual(len(self.samples()[-1].counts), history.MAX_SERIES)
+
+    def test_a_clock_that_is_wrong(self) -> None:
+        """It takes nothing away: neither years back nor years ahead."""
+        self.pass_minutes(3)
+        for wrong in (1000, NOON * 2):
+            self.history._database.run(
+                lambda db, at=wrong: history._record(db, at, {"hits": 1.0}, {})
+            )
+        self.pass_minutes(1)
+        for span, number in ((Span.DAY, 4), (Span.MONTH, 1), (Span.TWO_YEARS, 1)):
+            self.assertEqual(len(self.samples(span)), number)
+            self.assertEqual(sum(s.counts["hits"] for s in self.samples(span)), 4.0)
+
+    def test_upstreams(self) -> None:
+        """Sums are those of all rises; an upstream that goes takes nothing away."""
+        self.counts = {"a/hits": 1000.0, "b/hits": 10.0}
+        self.clock.advance(60)
+        self.counts = {"b/hits": 12.0}
+        self.clock.advance(60)
+        self.counts = {"a/hits": 3.0, "b/hits": 12.0}
+        self.clock.advance(60)
+        found = [sample.counts for sample in self.samples()]
+        self.assertEqual(found[0], {"hits": 1010.0, "a/hits": 1000.0, "b/hits": 10.0})
+        self.assertEqual(
+            found[1:], [{"hits": 2.0, "b/hits": 2.0}, {"hits": 3.0, "a/hits": 3.0}]
+        )
+
+    def test_a_stop_during_a_sample(self) -> None:
+        """What it counts is counted once."""
+        waits: Deferred[Mapping[str, float]] = Deferred()
+        self.levels = waits
+        self.pass_minutes(1, 100.0)
+        stopping = self.history.stopService()
+        self.assertNoResult(stopping)
+        self.levels = None
+        waits.callback({})
+        self.successResultOf(stopping)
+        self.history = self.build()
+        self.assertEqual(sum(s.counts.get("hits", 0) for s in self.samples()), 100.0)
 
     def test_a_restart(self) -> None:
         """The last part of a minute is written, and counters that began anew count."""
@@ -108,12 +146,20 @@ class HistoryTests(SynchronousTestCase):
 
     def test_what_cannot_be_written(self) -> None:
         """It is part of the next sample."""
-        self.levels = fail(OSError("gone"))
+        run = Database.run
+        self.patch(Database, "run", lambda *_: fail(OSError("full")))
         self.pass_minutes(2)
-        self.levels = None
+        self.patch(Database, "run", run)
         self.pass_minutes(1)
         (sample,) = self.samples()
         self.assertEqual((sample.at, sample.counts), (NOON + 180, {"hits": 3.0}))
+
+    def test_no_levels(self) -> None:
+        """What was counted is recorded all the same."""
+        self.levels = fail(OSError("gone"))
+        self.pass_minutes(1)
+        (sample,) = self.samples()
+        self.assertEqual((sample.counts, sample.levels), ({"hits": 1.0}, {}))
 
     def test_what_cannot_be_read(self) -> None:
         """It is said why."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -25,6 +26,7 @@ from txregistry.interfaces.collection import (
     ICollector,
     Progress,
 )
+from txregistry.interfaces.commands import Command, CommandRefused, Tell
 from txregistry.interfaces.eviction import IPinList
 from txregistry.interfaces.offline import IOfflineSwitch
 from txregistry.interfaces.scrub import (
@@ -37,6 +39,9 @@ from txregistry.interfaces.scrub import (
 from txregistry.observe.audit import AuditLog, SilentAudit
 from txregistry.storage.tree import layout
 from txregistry.storage.uploads.purge import PurgeReport, UploadPurger
+
+#: Characters of the names of images in one entry.
+_MAX_DETAIL = 500
 
 
 def make_audit(log: Log) -> IAudit:
@@ -120,6 +125,30 @@ class AuditedSwitch:
         if changed:
             _record(self._audit, "offline", self._who, DONE, "on" if on else "off")
         return changed
+
+
+@attrs.define(eq=False)
+class AuditedCommand:
+    """Runs a command about images, and records it with who asked."""
+
+    _action: str
+    _command: Command
+    _audit: IAudit
+
+    @deferred
+    async def run(
+        self, who: Requester, options: Mapping[str, Any], tell: Tell
+    ) -> dict[str, Any]:
+        """Run it; see :class:`Command`."""
+        images = ", ".join(map(str, options.get("images") or ()))[:_MAX_DETAIL]
+        try:
+            report: dict[str, Any] = await self._command.run(who, options, tell)
+        except Exception as error:
+            outcome, why = _failure(error, CommandRefused)
+            _record(self._audit, self._action, who, outcome, why or images)
+            raise
+        _record(self._audit, self._action, who, DONE, images)
+        return report
 
 
 @implementer(IPinList)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import attrs
 from twisted.application.service import IService
@@ -13,11 +14,14 @@ from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txregistry.admin.requester import peer
+from txregistry.assembly.audit import AuditedCommand
 from txregistry.assembly.context import Context
 from txregistry.assembly.listeners import Backend, commands_of, diagnosis
 from txregistry.assembly.ownpaths import own_path
+from txregistry.assembly.settings import http2_choice
 from txregistry.config.http import AdminSection
 from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
+from txregistry.daemon.tls import wrap_endpoint
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import DiskPool
@@ -28,10 +32,12 @@ from txregistry.interfaces.observe import Count
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.activity import Activity
 from txregistry.observe.history import SCHEMA, VERSION, History
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.web.console.site import ConsoleSite
 from txregistry.web.console.sources import CacheSources, Sources
 from txregistry.web.console.visitors import Reception
+from txregistry.web.http.serving import Http2Use, offered_protocols
 
 if TYPE_CHECKING:
     from txregistry.assembly.caches import Cache
@@ -39,13 +45,16 @@ if TYPE_CHECKING:
 #: What is done from pages and by the API: the same commands as on the control socket.
 _OFFERED = ("warm", "refresh", "purge", "pin", "unpin", "verify", "collect", "offline")
 
+#: Those of them that write no entry of their own; here they are asked from elsewhere.
+_AUDITED_HERE = ("warm", "refresh")
+
 #: Commands that only look.
 _LOOKING = ("status", "disk", "explain", "ready", "pins", "health")
 
 #: What a registry without an upstream has of all of them.
 _OF_REGISTRY = ("verify", "collect", "health")
 
-#: What the history counts, of all upstreams together and of each.
+#: What the history counts of each upstream.
 _COUNTED = {
     "requests": Count.REQUESTS,
     "hits": Count.HITS,
@@ -80,7 +89,9 @@ def build_console(
     survey = _survey(context, backend)
     history = _history(context, backend, cache, disk)
     activity = Activity()
-    known: Mapping[str, Any] = commands_of(context, backend, reloader)
+    known: dict[str, Any] = dict(commands_of(context, backend, reloader))
+    for action in _AUDITED_HERE:
+        known[action] = AuditedCommand(action, known[action], context.audit)
     sources = Sources(
         context.clock,
         backend.local.namespace,
@@ -95,8 +106,17 @@ def build_console(
         _cache_sources(backend, survey),
     )
     is_private = admin.addr.startswith("/")
-    reception = Reception(backend.controller, admin.users, peer if is_private else None)
-    site = ConsoleSite(sources, reception, context.reactor)
+    reception = Reception(
+        backend.controller, admin.users, _hosts(context), peer if is_private else None
+    )
+    has_tls = admin.tls and not is_private
+    site = ConsoleSite(
+        sources,
+        reception,
+        context.reactor,
+        TrustedProxies.parse(context.config.http.trustedproxies),
+        http2_choice(context.config) if has_tls else Http2Use.NEVER,
+    )
     services: tuple[Any, ...] = (disk, activity, history, site.services)
     if survey is not None:
         services += (survey,)
@@ -105,7 +125,11 @@ def build_console(
 
 def _endpoint(context: Context, admin: AdminSection) -> IStreamServerEndpoint:
     if not admin.addr.startswith("/"):
-        return tcp_endpoint(context.reactor, admin.addr)
+        plain = tcp_endpoint(context.reactor, admin.addr)
+        if not admin.tls:
+            return plain
+        protocols = offered_protocols(http2_choice(context.config))
+        return wrap_endpoint(plain, context.config.http.tls, protocols, context.reactor)
     remove_stale_socket(admin.addr)
     mode = int(admin.socketmode, 8)
     return UNIXServerEndpoint(context.reactor, admin.addr, mode=mode, wantPID=False)
@@ -124,6 +148,13 @@ def _chosen(
 def _host(context: Context) -> str:
     http = context.config.http
     return http.host.partition("://")[2] or http.host or http.addr
+
+
+def _hosts(context: Context) -> frozenset[str]:
+    """Give the names by which the listener may be asked."""
+    http = context.config.http
+    known = urlsplit(http.host).hostname or ""
+    return frozenset({known, *(name.lower() for name in http.admin.hosts)} - {""})
 
 
 def _survey(context: Context, backend: Backend) -> ReadinessSurvey | None:
@@ -167,15 +198,13 @@ def _history(
 
 
 def _counts(cache: Cache) -> dict[str, float]:
-    """Give all counters as they stand: sums first, then those of each upstream."""
-    upstreams = cache.current.upstreams.values()
-    found = dict.fromkeys(_COUNTED, 0.0)
-    for upstream in upstreams:
-        totals = upstream.meter.totals()
-        for name, what in _COUNTED.items():
-            found[name] += totals[what]
-            found[f"{upstream.meter.label}/{name}"] = totals[what]
-    return found
+    """Give the counters of each upstream as they stand."""
+    meters = [upstream.meter for upstream in cache.current.upstreams.values()]
+    return {
+        f"{meter.label}/{name}": totals[what]
+        for meter, totals in ((meter, meter.totals()) for meter in meters)
+        for name, what in _COUNTED.items()
+    }
 
 
 @deferred

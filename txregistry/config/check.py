@@ -35,7 +35,7 @@ def check(config: Config) -> list[str]:
         problems += _check_address("http.addr", config.http.addr)
     elif config.http.reuseport:
         problems.append("http.reuseport: expects http.net to be tcp")
-    problems += _check_admin(config.http.admin)
+    problems += _check_admin(config.http.admin, bool(config.http.tls.certificate))
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
@@ -51,13 +51,15 @@ def check(config: Config) -> list[str]:
     return problems
 
 
-def _check_admin(admin: AdminSection) -> list[str]:
+def _check_admin(admin: AdminSection, has_certificate: bool) -> list[str]:
     problems = [
         f"http.admin.users.{name}: expected read or operate, not {role!r}"
         for name, role in admin.users.items()
         if role not in ("read", "operate")
     ]
     problems += _check_socket_mode(admin.socketmode, "http.admin.socketmode")
+    if admin.tls and not has_certificate:
+        problems.append("http.admin.tls: expects http.tls.certificate and key")
     if admin.addr and not admin.addr.startswith("/"):
         problems += _check_address("http.admin.addr", admin.addr)
     return problems

@@ -106,6 +106,15 @@ class AdminSection:
         "What users may do there, by name: read, or operate, which is to read and to"
         " act; * is every other user, and everybody where auth is not configured.",
     )
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Further names by which it is asked, beside addresses, localhost and that of"
+        " http.host; others are refused, as a page of another site may have its own"
+        " name lead here. * permits all.",
+    )
+    tls: bool = setting(
+        False, "Use the certificate of http.tls, where the address is host:port."
+    )
 
 
 @attrs.frozen

@@ -68,6 +68,12 @@ class Evictor:
             self._keep(entries)
             return 0
         self._count(entries, stored.size)
+        self._log.debug(
+            "{digest} has made room: {size} bytes",
+            digest=str(digest),
+            size=stored.size,
+            activity=True,
+        )
         return stored.size
 
     @deferred

@@ -7,6 +7,7 @@ from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.blobs import IBlobDeleter, IContent, ILeases
@@ -18,6 +19,8 @@ from txregistry.interfaces.tags import ITagStore
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BlobUnknown, ManifestUnknown
 from txregistry.spec.reference import Tag
+
+_log = Logger(namespace="txregistry.expiry")
 
 Expire = Callable[[Entry], Deferred[None]]
 
@@ -99,6 +102,14 @@ class Reaper:
         meter.count(Count.EVICTED, kind)
         if await self._content.collect(digest=digest):
             meter.count(Count.EVICTED_BYTES, kind, entry.size)
+            _log.debug(
+                "{kind} {digest} of {repository} has gone: {size} bytes",
+                kind=kind,
+                digest=str(digest),
+                repository=str(entry.key.repository),
+                size=entry.size,
+                activity=True,
+            )
         elif self._leases.held(digest):
             # A read has begun since: the data is deleted later.
             self._usage.add(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import Any
 
 import attrs
@@ -20,13 +21,14 @@ from zope.interface import implementer
 from txregistry.flow.context import request_id
 from txregistry.interfaces.history import ActivityEvent, EventKind, IActivity
 
-#: Most events, and bytes of text of one.
-MAX_EVENTS, MAX_TEXT_BYTES = 2000, 1000
+#: Most events, most changes beside them, and characters of one.
+MAX_EVENTS, MAX_CHANGES, MAX_TEXT = 2000, 500, 1000
 
 #: What the parts of the daemon tell of, by the beginnings of their names.
 _KINDS = (
+    ("txregistry.proxy.download", EventKind.FAILED),
     ("txregistry.proxy", EventKind.CAME),
-    ("txregistry.storage.uploads", EventKind.CAME),
+    ("txregistry.storage.uploads", EventKind.WENT),
     ("txregistry.expiry", EventKind.WENT),
     ("txregistry.eviction", EventKind.WENT),
     ("txregistry.storage.gc", EventKind.WENT),
@@ -36,7 +38,7 @@ _KINDS = (
 @implementer(IActivity, ILogObserver)
 @attrs.define(eq=False, slots=False)
 class Activity(Service):
-    """Remembers what is logged at ``info`` and above while it runs.
+    """Remembers what is logged at ``info`` and above, or is marked, while it runs.
 
     :param publisher: of the events of the log.
     """
@@ -45,7 +47,13 @@ class Activity(Service):
     _events: deque[ActivityEvent] = attrs.field(
         factory=lambda: deque(maxlen=MAX_EVENTS)
     )
+    #: What was changed by whom is apart, so that nothing else pushes it out.
+    _changes: deque[ActivityEvent] = attrs.field(
+        factory=lambda: deque(maxlen=MAX_CHANGES)
+    )
     _number: int = 0
+    #: Events come from any thread.
+    _lock: Any = attrs.field(factory=Lock)
 
     def startService(self) -> None:
         """Listen to the log."""
@@ -61,18 +69,18 @@ class Activity(Service):
         """Remember one event of ours."""
         namespace = str(event.get("log_namespace", ""))
         level = event.get("log_level", LogLevel.debug)
-        if not namespace.startswith("txregistry.") or level < LogLevel.info:
+        is_told = level >= LogLevel.info or event.get("activity", False)
+        if not namespace.startswith("txregistry.") or not is_told:
             return
-        self._number += 1
-        found = ActivityEvent(
-            self._number,
-            float(event.get("log_time", 0.0)),
-            _kind_of(event, namespace, level),
-            formatEvent(event)[:MAX_TEXT_BYTES],
-            str(event.get("request") or request_id.get()),
-            namespace.removeprefix("txregistry."),
-        )
-        self._events.append(found)
+        text, kind = formatEvent(event)[:MAX_TEXT], _kind_of(event, namespace, level)
+        request = str(event.get("request") or request_id.get())
+        at, source = float(event.get("log_time", 0.0)), namespace
+        source = source.removeprefix("txregistry.")
+        with self._lock:
+            self._number += 1
+            found = ActivityEvent(self._number, at, kind, text, request, source)
+            is_change = kind is EventKind.CHANGED
+            (self._changes if is_change else self._events).append(found)
 
     def events(
         self, kinds: frozenset[EventKind], text: str, limit: int
@@ -80,10 +88,15 @@ class Activity(Service):
         """Give the newest events; see :class:`IActivity`."""
         return list(self._found(kinds, text.lower(), limit))
 
+    def _newest(self) -> list[ActivityEvent]:
+        with self._lock:
+            found = [*self._events, *self._changes]
+        return sorted(found, key=lambda event: event.number, reverse=True)
+
     def _found(
         self, kinds: frozenset[EventKind], text: str, limit: int
     ) -> Iterator[ActivityEvent]:
-        for event in reversed(self._events):
+        for event in self._newest():
             if limit <= 0:
                 return
             is_meant = not kinds or event.kind in kinds

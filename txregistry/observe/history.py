@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -39,7 +39,13 @@ MAX_SERIES = 200
 
 _FIND = "SELECT counts, levels FROM history WHERE span = ? AND at = ?"
 _PUT = "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)"
-_FORGET = "DELETE FROM history WHERE span = ? AND (at <= ? OR at > ?)"
+
+#: By their number, and not by their age: a clock that is wrong for a while takes
+#: nothing away.
+_FORGET = (
+    "DELETE FROM history WHERE span = :span AND at NOT IN (SELECT at FROM history"
+    " WHERE span = :span ORDER BY abs(at - :now) LIMIT :kept)"
+)
 _ALL = "SELECT at, counts, levels FROM history WHERE span = ? ORDER BY at"
 
 
@@ -48,7 +54,8 @@ _ALL = "SELECT at, counts, levels FROM history WHERE span = ? ORDER BY at"
 class History(Service):
     """Takes a sample each minute, and one when it stops.
 
-    :param counts: gives counters as they stand: they only rise, from 0 at the start.
+    :param counts: gives counters as they stand: they only rise, from 0 at the start. A
+        name with a slash is that of an upstream and of what is counted.
     :param levels: gives what is the case now.
     :param clock: shows the time of day.
     :param timer: measures the minutes.
@@ -61,6 +68,7 @@ class History(Service):
     _timer: IReactorTime
     _before: Values = attrs.field(factory=dict)
     _loop: LoopingCall | None = None
+    _lock: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
     def startService(self) -> None:
@@ -81,14 +89,18 @@ class History(Service):
         await self.sample()
         await self._database.close()
 
+    def sample(self) -> Deferred[None]:
+        """Take one sample, after those under way; never fails."""
+        done: Deferred[None] = self._lock.run(self._sample)
+        return done
+
     @background("history")
     @deferred
-    async def sample(self) -> None:
-        """Take one sample; never fails."""
+    async def _sample(self) -> None:
+        levels = await self._current_levels()
         try:
-            levels = await self._levels()
-            counts, before = self._counts(), self._before
-            rises = _rises(before, counts)
+            counts = self._counts()
+            rises = _rises(self._before, counts)
             now = int(self._clock.seconds())
             await self._database.run(lambda db: _record(db, now, rises, levels))
             self._before = counts
@@ -97,9 +109,19 @@ class History(Service):
             self._log.warn("no sample of the history: {error}", error=str(error))
 
     @deferred
+    async def _current_levels(self) -> Values:
+        try:
+            return await self._levels()
+        except Exception as error:
+            # What was counted is recorded all the same.
+            self._log.warn("no levels for the history: {error}", error=str(error))
+            return {}
+
+    @deferred
     async def samples(self, span: Span) -> Sequence[Sample]:
         """Fire with the samples of a span; see :class:`IHistory`."""
-        oldest = int(self._clock.seconds()) - span.step * span.kept
+        now = int(self._clock.seconds())
+        oldest = now - span.step * span.kept
         try:
             rows = await self._database.run(
                 lambda db: db.execute(_ALL, (span.value,)).fetchall()
@@ -109,19 +131,27 @@ class History(Service):
         return [
             Sample(at, json.loads(counts), json.loads(levels))
             for at, counts, levels in rows
-            if at > oldest
+            if oldest < at <= now
         ]
 
 
 def _rises(before: Values, after: Values) -> dict[str, float]:
-    """Give what counters have risen by; one that was reset began at 0 (pure)."""
-    rises = {}
-    for name in list(after)[:MAX_SERIES]:
-        past, now = before.get(name, 0.0), after[name]
+    """Give what counters have risen by, with the sums of all upstreams first (pure).
+
+    A counter that was reset began at 0. One that is gone, as its upstream is, takes
+    nothing away from the sum.
+    """
+    sums: dict[str, float] = {}
+    rises: dict[str, float] = {}
+    for name, now in after.items():
+        past = before.get(name, 0.0)
         rise = now - past if now >= past else now
         if rise:
             rises[name] = rise
-    return rises
+            what = name.rpartition("/")[2]
+            sums[what] = sums.get(what, 0.0) + rise
+    whole = sums | rises
+    return dict(list(whole.items())[:MAX_SERIES])
 
 
 def _record(db: sqlite3.Connection, now: int, rises: Values, levels: Values) -> None:
@@ -132,8 +162,7 @@ def _record(db: sqlite3.Connection, now: int, rises: Values, levels: Values) -> 
         row = db.execute(_FIND, (span.value, at)).fetchone()
         counts = _added(json.loads(row[0]) if row else {}, rises)
         db.execute(_PUT, (span.value, at, json.dumps(counts), json.dumps(kept)))
-        # Also what a clock that was wrong has left in the future.
-        db.execute(_FORGET, (span.value, now - span.step * span.kept, now))
+        db.execute(_FORGET, {"span": span.value, "now": now, "kept": span.kept})
 
 
 def _added(counts: dict[str, float], rises: Values) -> dict[str, float]:

@@ -96,28 +96,6 @@ class UpstreamFamilies:
             for kind in _KINDS
         }
 
-    def totals(self, label: str) -> dict[Count, float]:
-        """Return the sums of one upstream's counters."""
-        return {
-            what: sum(
-                sample.value
-                for metric in family.collect()
-                for sample in metric.samples
-                if sample.name.endswith("_total") and sample.labels["upstream"] == label
-            )
-            for what, family in self.counters.items()
-        }
-
-    def questions(self, label: str) -> tuple[int, float]:
-        """Return the number of one upstream's answers, and the sum of their times."""
-        found = {"_count": 0.0, "_sum": 0.0}
-        for metric in self.answers.collect():
-            for sample in metric.samples:
-                suffix = sample.name.removeprefix(metric.name)
-                if suffix in found and sample.labels["upstream"] == label:
-                    found[suffix] += sample.value
-        return int(found["_count"]), found["_sum"]
-
     def remove(self, label: str) -> None:
         """Forget what was counted of one upstream."""
         for family in self.counters.values():
@@ -147,10 +125,14 @@ class UpstreamMeter:
     _families: UpstreamFamilies
     _label: str
     _counts: dict[tuple[Count, str], Counter] = attrs.field(init=False)
+    _totals: dict[Count, float] = attrs.field(init=False)
+    _questions: int = 0
+    _asked_seconds: float = 0.0
     _is_retired: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._counts = self._families.labelled(self._label)
+        self._totals = dict.fromkeys(Count, 0.0)
 
     def rename(self, label: str) -> None:
         """Label metrics with another name; its counters start at 0."""
@@ -158,6 +140,8 @@ class UpstreamMeter:
             self.retire()
             self._label, self._counts = label, self._families.labelled(label)
             self._is_retired = False
+            self._totals = dict.fromkeys(Count, 0.0)
+            self._questions, self._asked_seconds = 0, 0.0
 
     @property
     def label(self) -> str:
@@ -166,11 +150,11 @@ class UpstreamMeter:
 
     def totals(self) -> dict[Count, float]:
         """Return what was counted so far, of all kinds of content together."""
-        return self._families.totals(self._label)
+        return dict(self._totals)
 
     def questions(self) -> tuple[int, float]:
         """Return how many answers came, and the seconds that they took together."""
-        return self._families.questions(self._label)
+        return self._questions, self._asked_seconds
 
     def retire(self) -> None:
         """Take the upstream out of the metrics: it is no longer configured."""
@@ -181,6 +165,7 @@ class UpstreamMeter:
     def count(self, what: Count, kind: str, amount: float = 1) -> None:
         """Increase a counter for a kind of content."""
         self._counts[what, kind].inc(amount)
+        self._totals[what] += amount
         remember_count(self.count, what, kind, amount)
 
     def descriptor(self, found: Lookup) -> None:
@@ -195,6 +180,8 @@ class UpstreamMeter:
     def upstream(self, method: str, status: str, seconds: float) -> None:
         """Record a response of the upstream."""
         if not self._is_retired:
+            self._questions += 1
+            self._asked_seconds += seconds
             answers = self._families.answers.labels(self._label, method, status)
             answers.observe(seconds)
 

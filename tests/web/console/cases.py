@@ -81,6 +81,7 @@ class ConsoleCase(ImagesCase):
 
     roles: Mapping[str, str] = {"*": "operate"}
     is_cache = True
+    hosts: tuple[str, ...] = ("admin.example",)
 
     def setUp(self) -> None:
         super().setUp()
@@ -89,7 +90,7 @@ class ConsoleCase(ImagesCase):
         self.problems: dict[str, str] = {}
         self.glance = Glance()
         self.sources = self.make_sources()
-        self.reception = Reception(self.controller(), self.roles)
+        self.reception = Reception(self.controller(), self.roles, self.hosts)
         self.site = ConsoleSite(self.sources, self.reception, self.house.clock)
         self.site.services.startService()
         self.wire = Wire(self.site, self.house.clock)

@@ -21,7 +21,15 @@ class AskedTests(ConsoleCase):
         good = b'{"action": "offline", "options": {"on": false}}'
         self.assertEqual(self.status(good), 202)
         self.assertEqual(self.status(good, "application/json; charset=utf-8"), 202)
-        for body in (b"", b"[]", b"{", b"[" * 50_000, b" " * (asked.MAX_BODY + 1)):
+        for body in (
+            b"",
+            b"[]",
+            b"{",
+            b"[" * 50_000,
+            b'{"a": NaN}',
+            b'{"a":' + b"[" * 150 + b"]" * 150 + b"}",
+            b" " * (asked.MAX_BODY + 1),
+        ):
             self.assertEqual(self.status(body), 400)
 
     def test_forms(self) -> None:
@@ -38,7 +46,8 @@ class AskedTests(ConsoleCase):
 
         line = Line(self.house, self.wire)
         line.send(
-            b"POST /actions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /actions HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
         )
         for _ in range(3):
             line.send(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")

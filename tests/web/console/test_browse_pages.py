@@ -37,6 +37,16 @@ class BrowseTests(PageCase):
         self.assertIn("5.0 kB", text)
         self.assertIn("3.0 kB are the same", text)
 
+    def test_references_of_a_digest(self) -> None:
+        """Links from an image that is named by its digest lead somewhere."""
+        top = self.put_image("corp")
+        self.put_signature("corp", top)
+        self.warm(IMAGE)
+        text = self.read(f"/image?name=corp/org/app@{top}")
+        (reference,) = re.findall(r'href="(/image[^"]*%40[^"]*)"', text)
+        self.assertIn("application/x-signature", text)
+        self.read(reference)
+
     def test_earlier(self) -> None:
         """What a tag has stood for, and what changed since."""
         self.warm(IMAGE)

@@ -6,7 +6,7 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.web.console.charts import Series, bar, legend, plot
+from txregistry.web.console.charts import Series, bar, legend, plot, unbroken
 from txregistry.web.console.frame import flatten
 
 
@@ -31,6 +31,15 @@ class ChartsTests(SynchronousTestCase):
         self.assertIn("Nothing is known", self.drawn(plot("x", (1,), ())))
         text = self.drawn(plot("x", (1, 2), (Series("a", "b", (0, 0)),)))
         self.assertIn('points="0.0,140.0 600.0,140.0"', text)
+
+    def test_gaps(self) -> None:
+        """Where nobody counted there is no line."""
+        self.assertEqual(list(unbroken((0, 60, 120), 60)), [(0, 3)])
+        self.assertEqual(list(unbroken((0, 60, 300, 360), 60)), [(0, 2), (2, 4)])
+        self.assertEqual(list(unbroken((0, 60, 300), 0)), [(0, 3)])
+        series = Series("a", "b", (1.0, 2.0, 3.0, 4.0))
+        text = self.drawn(plot("x", (0, 60, 300, 360), (series,), 60))
+        self.assertEqual(text.count("<polyline"), 2)
 
     def test_bar(self) -> None:
         """A part of a whole, never more than that."""

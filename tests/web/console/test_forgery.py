@@ -20,6 +20,7 @@ class TokensTests(SynchronousTestCase):
             ("ann", ""),
             ("ann", good[:-1]),
             ("ann", good + "é"),
+            ("ann", "\ud800"),
             ("ann", ActionTokens(b"other").token_of("ann")),
         ):
             self.assertFalse(tokens.is_good(who, token))

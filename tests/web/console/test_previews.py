@@ -9,6 +9,7 @@ from twisted.internet.defer import succeed
 from tests.web.console.cases import ConsoleCase
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.commands import CommandRefused
+from txregistry.spec.errors import NotFound
 from txregistry.web.console.previews import MAX_IMAGES, Previews
 
 IMAGE = "corp/org/app:v1"
@@ -82,8 +83,10 @@ class PreviewsTests(ConsoleCase):
     def test_whole_storage(self) -> None:
         """Reading all of it, and a collection, which has a dry run of its own."""
         self.warm(IMAGE)
+        self.sources.commands["verify"] = self.sources.commands["collect"]
         (line,) = self.says("verify")
         self.assertRegex(line, r"reads all that is stored, \d+(\.\d)? kB")
+        del self.sources.commands["verify"]
         lines = self.says("collect", delete_untagged=True)
         self.assertEqual(lines[0], "deletes 2 blobs, 1.5 kB")
 
@@ -91,7 +94,20 @@ class PreviewsTests(ConsoleCase):
         """What names no image, none, or too many."""
         for images in (None, "a", [], ["!"], [IMAGE] * (MAX_IMAGES + 1)):
             self.assertRaises(CommandRefused, self.says, "warm", images=images)
-        self.assertRaises(CommandRefused, self.says, "reload")
+        for action, options in (
+            ("warm", {"images": [IMAGE], "platforms": ["nonsense nonsense"]}),
+            ("pin", {"pattern": ""}),
+            ("unpin", {"pattern": ""}),
+        ):
+            self.assertRaises(CommandRefused, self.says, action, **options)
+        self.assertRaises(NotFound, self.says, "reload")
+        self.assertRaises(NotFound, self.says, "verify")
+
+    def test_whole_repositories(self) -> None:
+        """What is removed with all that is in it."""
+        says = self.says("purge", repositories=["corp/org/app"], upstreams=["corp"])
+        self.assertEqual(says[0], "removes all that is cached of corp/org/app")
+        self.assertEqual(len(says), 2)
 
 
 class Collecting:

@@ -31,7 +31,14 @@ class SiteTests(ConsoleCase):
             got = self.visit(f"/static/{name}")
             self.assertEqual(got.status, 200)
             self.assertEqual(got.header("Content-Type"), f"{kind}; charset=utf-8")
-        for name in ("none.js", "uPlot.LICENSE", "..%2Fsite.py", "%2Fetc%2Fpasswd", ""):
+        for name in (
+            "none.js",
+            "uPlot.LICENSE",
+            "..%2Fsite.py",
+            "%2Fetc%2Fpasswd",
+            "",
+            "a" * 300,
+        ):
             self.assertEqual(self.visit(f"/static/{name}").status, 404)
 
     def test_nothing_of_the_registry(self) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import fail
+
 from tests.web.console.cases import ConsoleCase
+from txregistry.interfaces.anatomy import Variant
+from txregistry.interfaces.expiry import LedgerAway
 from txregistry.interfaces.history import HistoryAway
 from txregistry.spec.errors import NotFound, Unavailable
 from txregistry.web.console import views as module
@@ -58,6 +62,41 @@ class ViewsTests(ConsoleCase):
         page = self.house.settle(self.views.tags("corp/org/app", "v1"))
         self.assertEqual([each["tag"] for each in page["tags"]], ["v2"])
 
+    def test_pairs(self) -> None:
+        """The same digest first, then the same platform; a lost one is told of."""
+
+        def variant(platform: str, digest: str) -> Variant:
+            return Variant(platform, digest, "x", True)
+
+        old = [
+            variant("a", "1"),
+            variant("u", "2"),
+            variant("u", "3"),
+            variant("b", "4"),
+        ]
+        new = [
+            variant("u", "3"),
+            variant("u", "5"),
+            variant("a", "6"),
+            variant("c", "7"),
+        ]
+        found = [
+            (None if one is None else one.digest, None if two is None else two.digest)
+            for one, two in module.paired(old, new)
+        ]
+        self.assertEqual(
+            found, [("3", "3"), ("2", "5"), ("1", "6"), (None, "7"), ("4", None)]
+        )
+
+    def test_a_ledger_that_is_away(self) -> None:
+        """The rest is told all the same, and what is wrong."""
+        away = fail(LedgerAway("gone"))
+        self.patch(type(self.house.room), "preview", lambda *_, **__: away)
+        found = self.house.settle(self.views.overview())
+        self.assertEqual(found["problems"], {"disk": "gone"})
+        self.assertIsNone(found["cache"]["disk"])
+        self.assertIn("it cannot be told now", self.page("/"))
+
     def test_downloads(self) -> None:
         """Of very many some are told of, and how many there are."""
         one = self.glance.overview.downloads[0]
@@ -75,5 +114,6 @@ class ViewsTests(ConsoleCase):
         self.patch(type(self.history), "samples", lambda _, **named: away(**named))
         with self.assertRaises(Unavailable):
             self.house.settle(self.views.history("day"))
+        self.assertIn("The history cannot be read", self.page("/"))
         with self.assertRaises(NotFound):
             self.house.settle(self.views.compare(IMAGE, IMAGE))

@@ -17,11 +17,14 @@ from txregistry.web.console.visitors import Reception
 class Asking(SimpleNamespace):
     """A request as far as it is looked at."""
 
-    hop = "10.0.0.7"
+    peer = "10.0.0.7"
     actor = ""
 
     def isSecure(self) -> bool:
         return False
+
+    def forwarded(self, name: str) -> str:
+        return ""
 
     def header(self, name: str) -> str:
         return self.__dict__.get(name, "")
@@ -32,7 +35,9 @@ class ReceptionTests(SynchronousTestCase):
 
     def admit(self, roles: dict[str, str], user: str = "", **named: Any) -> Any:
         controller = named.pop("controller", ByName())
-        request = Asking(Authorization=user, channel=SimpleNamespace(transport="t"))
+        request = Asking(
+            Authorization=user, Host="localhost", channel=SimpleNamespace(transport="t")
+        )
         reception = Reception(OpenAccess(), roles, **named).by(controller)
         return reception.admit(request)
 

@@ -132,7 +132,7 @@ class ConsoleApi:
         return self._views.activity(request.queries("kind"), text_of(request, "text"))
 
     async def _all_jobs(self, request: RegistryRequest, visitor: Visitor) -> Values:
-        return {"jobs": [job.as_values() for job in self._jobs.jobs()]}
+        return {"jobs": [job.summary() for job in self._jobs.jobs()]}
 
     async def _document(self, request: RegistryRequest, visitor: Visitor) -> Values:
         return document()

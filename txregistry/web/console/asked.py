@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,6 +9,7 @@ from urllib.parse import parse_qs
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import TooLong
 from txregistry.spec.errors import BadRequest
+from txregistry.spec.nesting import read_json
 from txregistry.web.http.request import RegistryRequest
 
 #: Bytes of a body, and of one parameter.
@@ -54,10 +54,14 @@ def is_json(request: RegistryRequest) -> bool:
     return request.header("Content-Type").partition(";")[0].strip() == JSON
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no value of JSON")
+
+
 def _object(content: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        found = read_json(content, parse_constant=_refuse)
+    except ValueError as error:
         raise BadRequest({"body": f"no JSON: {error}"}) from error
     if not isinstance(found, dict):
         raise BadRequest({"body": "expected an object"})

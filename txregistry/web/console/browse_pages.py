@@ -27,6 +27,8 @@ def search_part(text: str, found: Mapping[str, Any]) -> Tag:
     names = found["repositories"]
     rows = [[tags.a(name, href=link("/repository", name=name))] for name in names]
     content: Any = tags.p("No repository has this in its name.", class_="quiet")
+    if found["next"]:
+        content = tags.p("None so far has this in its name.", class_="quiet")
     if rows:
         content = table("Repositories", ("Name",), rows)
     return tags.div(form, content, _further("/browse", found["next"], text=text))
@@ -200,7 +202,9 @@ def _earlier(image: str, digests: Sequence[str]) -> Tag:
 
 
 def _repository_of(image: str) -> str:
-    return image.partition("@")[0].rpartition(":")[0] or image
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def _comparison_form(image: str) -> Tag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 from twisted.web.template import Tag, tags
@@ -36,10 +36,14 @@ def svg(name: str, **attributes: object) -> Tag:
     return tag
 
 
-def plot(title: str, times: Sequence[float], series: Sequence[Series]) -> Tag:
+def plot(
+    title: str, times: Sequence[float], series: Sequence[Series], step: float = 0.0
+) -> Tag:
     """Draw lines over time; without values it says so.
 
     :param times: seconds since the epoch, rising.
+    :param step: seconds between two; where more are between them nobody counted, and
+        there is no line. 0 for a line through all.
     """
     if len(times) < 2:
         return tags.p("Nothing is known of this time yet.", class_="quiet")
@@ -47,9 +51,12 @@ def plot(title: str, times: Sequence[float], series: Sequence[Series]) -> Tag:
     drawing = svg("svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", class_="plot")
     drawing(svg("title")(title))
     drawing(svg("line", x1=0, x2=WIDTH, y1=_floor(), y2=_floor(), class_="axis"))
+    pieces = list(unbroken(times, step))
     for one in series:
         points = _points(times, one.values, top)
-        drawing(svg("polyline", points=points, class_=f"line {one.style}"))
+        for begin, end in pieces:
+            piece = " ".join(points[begin:end])
+            drawing(svg("polyline", points=piece, class_=f"line {one.style}"))
     for at, anchor, x in (
         (times[0], "start", 0),
         (times[-1], "end", WIDTH),
@@ -57,6 +64,16 @@ def plot(title: str, times: Sequence[float], series: Sequence[Series]) -> Tag:
         label = svg("text", x=x, y=HEIGHT - 4, text_anchor=anchor, class_="label")
         drawing(label(moment(at)[:16].replace("T", " ")))
     return drawing
+
+
+def unbroken(times: Sequence[float], step: float) -> Iterator[tuple[int, int]]:
+    """Give where pieces begin and end in which no step is missing (pure)."""
+    begin = 0
+    for place in range(1, len(times)):
+        if step and times[place] - times[place - 1] > 1.5 * step:
+            yield begin, place
+            begin = place
+    yield begin, len(times)
 
 
 def legend(series: Sequence[Series]) -> Tag:
@@ -71,13 +88,13 @@ def _floor() -> int:
     return HEIGHT - _BOTTOM
 
 
-def _points(times: Sequence[float], values: Sequence[float], top: float) -> str:
+def _points(times: Sequence[float], values: Sequence[float], top: float) -> list[str]:
     first, span = times[0], times[-1] - times[0] or 1.0
     floor, height = _floor(), _floor() - 6
-    return " ".join(
+    return [
         f"{(at - first) / span * WIDTH:.1f},{floor - value / top * height:.1f}"
         for at, value in zip(times, values, strict=True)
-    )
+    ]
 
 
 def bar(part: float, whole: float, style: str = "") -> Tag:

@@ -30,7 +30,9 @@ class ActionTokens:
 
     def is_good(self, who: str, token: str) -> bool:
         """Tell whether a token is the visitor's."""
-        return hmac.compare_digest(self.token_of(who).encode(), token.encode())
+        return hmac.compare_digest(
+            self.token_of(who).encode(), token.encode("utf-8", "replace")
+        )
 
 
 def is_from_here(host: str, origin: str, fetch_site: str) -> bool:

@@ -53,6 +53,13 @@ class Job:
         if len(self.progress) > MAX_PARTS:
             del self.progress[next(iter(self.progress))]
 
+    def summary(self) -> dict[str, Any]:
+        """Return it without what may be long."""
+        values = attrs.asdict(self, recurse=False)
+        for name in ("options", "progress", "report"):
+            del values[name]
+        return values
+
     def as_values(self) -> dict[str, Any]:
         """Return it as values of JSON."""
         values = attrs.asdict(self)

@@ -91,17 +91,17 @@ class Live:
     @deferred
     async def tell(self) -> None:
         """Tell all of them once; never fails."""
+        for listener in list(self._listeners):
+            if _is_draining(listener.request):
+                listener.request.unregisterProducer()
+                listener.request.finish()
         try:
             data = json.dumps(await self._look()).encode("utf-8")
         except Exception as error:
             self._log.warn("nothing to tell pages: {error}", error=str(error))
             return
         for listener in list(self._listeners):
-            if _is_draining(listener.request):
-                listener.request.unregisterProducer()
-                listener.request.finish()
-            else:
-                listener.tell(data)
+            listener.tell(data)
 
 
 def _is_draining(request: RegistryRequest) -> bool:

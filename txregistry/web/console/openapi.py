@@ -45,7 +45,7 @@ _CACHE = extended(
     schema_of(Overview),
     downloads_number=_NUMBER,
     readiness=schema_of(Readiness),
-    disk=schema_of(EvictionPreview),
+    disk=maybe(schema_of(EvictionPreview)),
 )
 
 _JOB = extended(
@@ -95,7 +95,7 @@ _SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "Job": _JOB,
-    "Jobs": record(jobs=list_of(_JOB)),
+    "Jobs": record(jobs=list_of(without(_JOB, "options", "progress", "report"))),
     "Says": record(says=list_of(TEXT)),
     "Report": record(report={"type": "object"}),
     "Question": {

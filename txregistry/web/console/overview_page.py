@@ -72,8 +72,7 @@ def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:
     hits = sum(each["hits"] for each in upstreams)
     served = sum(each["served_bytes"] for each in upstreams)
     pulled = sum(each["pulled_bytes"] for each in upstreams)
-    ready, usage = cache["readiness"], cache["disk"]["usage"]
-    stored, limit = usage["stored"], cache["disk"]["limit"]
+    ready, disk = cache["readiness"], cache["disk"]
     return (
         card("Hits", share(hits, asked), tags.p(f"of {count_of(asked, 'request')}")),
         card(
@@ -82,13 +81,19 @@ def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:
             tags.p(f"{size_of(served)} served, {size_of(pulled)} pulled"),
         ),
         card("Ready for an outage", *_readiness(ready)),
-        card(
-            "On the disk",
-            size_of(stored),
-            bar(stored, limit),
-            tags.p(f"of {size_of(limit)}" if limit else "without a limit"),
-        ),
+        card("On the disk", *_stored(disk)),
         card("Downloads", f"{cache['downloads_number']:,}", tags.p("under way")),
+    )
+
+
+def _stored(disk: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    if disk is None:
+        return ("?", tags.p("it cannot be told now"))
+    stored, limit = disk["usage"]["stored"], disk["limit"]
+    return (
+        size_of(stored),
+        bar(stored, limit),
+        tags.p(f"of {size_of(limit)}" if limit else "without a limit"),
     )
 
 
@@ -164,7 +169,9 @@ def _done(download: Mapping[str, Any]) -> str:
     return size_of(download["done"]) + (f" of {size_of(whole)}" if whole else "")
 
 
-def _disk(disk: Mapping[str, Any], now: float) -> Tag:
+def _disk(disk: Mapping[str, Any] | None, now: float) -> Tag:
+    if disk is None:
+        return tags.p("")
     usage = disk["usage"]
     space = usage["disk"]
     free = "" if space is None else f"{size_of(space['free'])} free on the disk"
@@ -207,7 +214,7 @@ def _lacking(ready: Mapping[str, Any], now: float) -> Tag:
 
 def history_part(found: Mapping[str, Any]) -> Tag:
     """Return the plots of a span, which scripts may replace by better ones."""
-    samples, span = found["samples"], found["span"]
+    samples, span, step = found["samples"], found["span"], found["step"]
     links = [
         tags.a(
             title,
@@ -222,6 +229,7 @@ def history_part(found: Mapping[str, Any]) -> Tag:
         _figure(
             "Requests",
             samples,
+            step,
             (
                 ("Hits", "hits", "hits"),
                 ("Misses", "misses", "misses"),
@@ -231,6 +239,7 @@ def history_part(found: Mapping[str, Any]) -> Tag:
         _figure(
             "Bytes",
             samples,
+            step,
             (
                 ("Served", "served", "served_bytes"),
                 ("Pulled", "pulled", "pulled_bytes"),
@@ -244,13 +253,14 @@ def history_part(found: Mapping[str, Any]) -> Tag:
 def _figure(
     title: str,
     samples: Sequence[Mapping[str, Any]],
+    step: int,
     wanted: Sequence[tuple[str, str, str]],
 ) -> Tag:
     series = [
         Series(label, style, [sample["counts"].get(name, 0.0) for sample in samples])
         for label, style, name in wanted
     ]
-    drawn = plot(title, [sample["at"] for sample in samples], series)
+    drawn = plot(title, [sample["at"] for sample in samples], series, step)
     return tags.figure(
         tags.figcaption(title),
         legend(series),

@@ -11,6 +11,7 @@ from twisted.web.template import Tag
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
+from txregistry.spec.errors import Unavailable
 from txregistry.web.console.api import Desk
 from txregistry.web.console.asked import text_of
 from txregistry.web.console.browse_pages import (
@@ -70,10 +71,19 @@ class ConsolePages:
     async def overview(self, request: RegistryRequest) -> bytes:
         """How the cache is now, and what it did."""
         visitor = await self._desk.admit(request)
-        history = await self._views.history(text_of(request, "span", "day"))
         now = Tag("div", attributes={"id": "now"})
-        parts = now(overview_now(await self._views.overview())), history_part(history)
+        parts = (
+            now(overview_now(await self._views.overview())),
+            await self._history(text_of(request, "span", "day")),
+        )
         return await _page(request, page("Overview", "/", visitor, *parts, live=LIVE))
+
+    @deferred
+    async def _history(self, span: str) -> Tag:
+        try:
+            return history_part(await self._views.history(span))
+        except Unavailable as error:
+            return Tag("p")(f"The history cannot be read: {error}")
 
     @deferred
     async def listen(self, request: RegistryRequest) -> bytes:
@@ -132,7 +142,7 @@ class ConsolePages:
         part = actions_part(
             self._desk.token_of(visitor),
             self._jobs.actions,
-            [job.as_values() for job in self._jobs.jobs()],
+            [job.summary() for job in self._jobs.jobs()],
             self._clock.seconds(),
         )
         return await _page(request, page("Actions", "/actions", visitor, part))
@@ -161,8 +171,6 @@ class ConsolePages:
         token = self._desk.token_of(visitor)
         part = job_part(job, token, self._clock.seconds())
         title = f"{job['action']} {number}"
-        if job["state"] == "running":
-            request.setHeader(b"Refresh", b"2")  # until it has ended
         return await _page(request, page(title, "/actions", visitor, part))
 
     @deferred

@@ -11,7 +11,10 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.images import IImages, ImageReport, ImagesRefused
+from txregistry.spec.errors import NotFound
 from txregistry.spec.imagename import ImageName
+from txregistry.spec.images import ImagePattern
+from txregistry.spec.platforms import WantedPlatform
 from txregistry.web.console.sources import CacheSources, Sources
 from txregistry.web.console.words import count_of, size_of
 
@@ -36,6 +39,17 @@ class Previews:
 
         Fails with ``CommandRefused`` if it could not begin, or as its command does.
         """
+        if action not in self._sources.commands:
+            raise NotFound({"action": action})
+        try:
+            return await self._says(action, options, who)
+        except (TypeError, ValueError) as error:
+            raise CommandRefused(f"{action}: {error}") from error
+
+    @deferred
+    async def _says(
+        self, action: str, options: Mapping[str, Any], who: Requester
+    ) -> Says:
         if action == "collect":
             return await self._collect(options, who)
         if action == "verify":
@@ -86,7 +100,10 @@ def named(images: IImages, options: Mapping[str, Any]) -> Sequence[ImageName]:
 
 
 async def _warm(cache: CacheSources, options: Mapping[str, Any]) -> Says:
-    says = []
+    wanted = [str(text) for text in options.get("platforms") or ()]
+    for text in wanted:
+        WantedPlatform.parse(text)
+    says = [f"of several platforms only {', '.join(wanted)}"] if wanted else []
     for image in named(cache.images, options):
         report = await cache.images.explain(image=image)
         says.append(f"{report.image}: {_warming(report)}")
@@ -116,7 +133,13 @@ async def _refresh(cache: CacheSources, options: Mapping[str, Any]) -> Says:
 
 
 async def _purge(cache: CacheSources, options: Mapping[str, Any]) -> Says:
-    says = []
+    says = [
+        f"removes all that is cached of {name}"
+        for kind in ("repositories", "upstreams")
+        for name in options.get(kind) or ()
+    ]
+    if says:
+        return says
     for image in named(cache.images, options):
         try:
             gone = await cache.images.preview_purge(image=image)
@@ -132,6 +155,7 @@ async def _purge(cache: CacheSources, options: Mapping[str, Any]) -> Says:
 
 async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
     pattern = str(options.get("pattern") or "")
+    ImagePattern.parse(pattern)
     is_there = pattern in await cache.pins.patterns()
     return [
         f"{pattern} is pinned already; nothing changes"
@@ -142,6 +166,7 @@ async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
 
 async def _unpin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
     pattern = str(options.get("pattern") or "")
+    ImagePattern.parse(pattern)
     is_there = pattern in await cache.pins.patterns()
     return [
         f"the images that {pattern} names may go when room is needed"

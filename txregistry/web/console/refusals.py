@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.expiry import LedgerAway
 from txregistry.spec.errors import (
     BadRequest,
     NotFound,
@@ -84,6 +85,10 @@ def _storage(request: RegistryRequest, failure: Failure) -> bytes:
     return _answer(request, Unavailable({"reason": failure.value.reason}))
 
 
+def _ledger(request: RegistryRequest, failure: Failure) -> bytes:
+    return _answer(request, Unavailable({"reason": f"the ledger: {failure.value}"}))
+
+
 def _gone(request: RegistryRequest, failure: Failure) -> bytes:
     return b""
 
@@ -98,6 +103,7 @@ HANDLERS: Sequence[Handler] = (
     (CommandRefused, _refused),
     (HTTPException, _no_route),
     (DriverError, _storage),
+    (LedgerAway, _ledger),
     ((CancelledError, BodyBroken), _gone),
     (Exception, _other),
 )

@@ -16,6 +16,7 @@ from zope.interface import implementer
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.spec.errors import NotFound
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.console.api import ConsoleApi, Desk
 from txregistry.web.console.forgery import ActionTokens
 from txregistry.web.console.jobs import Jobs
@@ -28,7 +29,7 @@ from txregistry.web.console.views import Views
 from txregistry.web.console.visitors import Reception
 from txregistry.web.http.connections import ChannelLimits
 from txregistry.web.http.request import RegistryRequest
-from txregistry.web.http.serving import Serving, make_serving
+from txregistry.web.http.serving import Http2Use, Serving, make_serving
 from txregistry.web.http.site import RegistrySite
 from txregistry.web.router import Router
 
@@ -50,8 +51,14 @@ HEADERS = {
 #: Connections at once; a page takes one for as long as it is open.
 LIMITS = ChannelLimits(connections=500)
 
-_STATIC = files("txregistry.web.console") / "static"
 _KINDS = {".css": "text/css", ".js": "text/javascript"}
+
+#: Our files, by their names: read once, and small.
+_STATIC = {
+    file.name: file.read_bytes()
+    for file in (files("txregistry.web.console") / "static").iterdir()
+    if os.path.splitext(file.name)[1] in _KINDS
+}
 
 _KEY_BYTES = 32
 
@@ -84,6 +91,8 @@ class ConsoleSite(RegistrySite):
         sources: Sources,
         reception: Reception,
         reactor: IReactorTime,
+        proxies: TrustedProxies | None = None,
+        http2: Http2Use = Http2Use.NEVER,
     ) -> None:
         self.services = MultiService()
         self.reception = reception
@@ -96,7 +105,14 @@ class ConsoleSite(RegistrySite):
         live = Live(lambda: live_part(views), reactor)
         pages = ConsolePages(desk, views, jobs, previews, live, sources.clock)
         resource = Router(_app({**api.routes(), **pages.routes()}), HANDLERS)
-        serving = make_serving(resource, AdminLog(), headers=HEADERS, limits=LIMITS)
+        serving = make_serving(
+            resource,
+            AdminLog(),
+            headers=HEADERS,
+            limits=LIMITS,
+            http2=http2,
+            proxies=proxies,
+        )
         super().__init__(serving, reactor, sources.clock)
 
     def follow(self, serving: Serving | None, controller: IAccessController) -> None:
@@ -115,10 +131,10 @@ def _app(routes: Mapping[tuple[str, str], Callable[..., Any]]) -> Klein:
 
 def _static(request: RegistryRequest, name: str) -> bytes:
     """Answer with one of our files, which anybody may have."""
-    kind = _KINDS.get(os.path.splitext(name)[1])
-    if kind is None or "/" in name or not (_STATIC / name).is_file():
-        raise NotFound({"file": name})
-    content = (_STATIC / name).read_bytes()
+    content = _STATIC.get(name)
+    if content is None:
+        raise NotFound({"file": name[:100]})
+    kind = _KINDS[os.path.splitext(name)[1]]
     request.setHeader(b"Content-Type", f"{kind}; charset=utf-8")
     request.setHeader(b"Cache-Control", b"max-age=3600")
     request.setHeader(b"Content-Length", b"%d" % len(content))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.turns import Turns
 from txregistry.interfaces.anatomy import ImageAnatomy, Variant
+from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.expiry import LedgerAway
 from txregistry.interfaces.history import EventKind, HistoryAway, Span
 from txregistry.interfaces.images import ImagesRefused
 from txregistry.interfaces.namespace import IRepository
@@ -58,7 +60,14 @@ class Views:
         overview["downloads"] = downloads[:DOWNLOADS]
         overview["downloads_number"] = len(downloads)
         overview["readiness"] = as_values(cache.readiness.readiness())
-        overview["disk"] = as_values(await cache.room.preview(number=CANDIDATES))
+        try:
+            preview = await cache.room.preview(number=CANDIDATES)
+        except (DriverError, LedgerAway) as error:
+            # What is known of the rest is worth more then than ever.
+            problems["disk"] = str(error) or type(error).__name__
+            overview["disk"] = None
+        else:
+            overview["disk"] = as_values(preview)
         return found | {"cache": overview}
 
     @deferred
@@ -100,7 +109,7 @@ class Views:
     @deferred
     async def repositories(self, text: str, after: str) -> Values:
         """Fire with a page of names that contain a text, and where the next begins."""
-        turns = Turns(self._sources.clock, every=2)
+        turns, text = Turns(self._sources.clock, every=2), text.lower()
         found: list[str] = []
         seen = 0
         while len(found) < PAGE and seen < SEARCHED:
@@ -186,7 +195,8 @@ class Views:
             "from": old.digest,
             "to": new.digest,
             "variants": [
-                _differences(variant, _like(variant, old)) for variant in new.variants
+                _differences(before, after)
+                for before, after in paired(old.variants, new.variants)
             ],
         }
 
@@ -253,18 +263,41 @@ def _platform(variant: Variant) -> Values:
     }
 
 
-def _like(variant: Variant, anatomy: ImageAnatomy) -> Variant | None:
-    """Return the variant of another image for the same platform."""
-    found = (each for each in anatomy.variants if each.platform == variant.platform)
-    return next(found, None)
+def paired(
+    old: Sequence[Variant], new: Sequence[Variant]
+) -> Iterator[tuple[Variant | None, Variant | None]]:
+    """Give which variant of one image is which of another (pure).
+
+    The same digest first, then the same platform; what only one of them has has none.
+    """
+    left = list(old)
+    pairs: dict[int, Variant | None] = {}
+    for same in (_has_digest, _has_platform):
+        for place, variant in enumerate(new):
+            if place not in pairs:
+                found = next((each for each in left if same(each, variant)), None)
+                if found is not None:
+                    left.remove(found)
+                    pairs[place] = found
+    yield from ((pairs.get(place), variant) for place, variant in enumerate(new))
+    yield from ((variant, None) for variant in left)
 
 
-def _differences(new: Variant, old: Variant | None) -> Values:
+def _has_digest(one: Variant, other: Variant) -> bool:
+    return one.digest == other.digest
+
+
+def _has_platform(one: Variant, other: Variant) -> bool:
+    return one.platform == other.platform
+
+
+def _differences(old: Variant | None, new: Variant | None) -> Values:
     """Tell which layers came and went between two variants."""
     before = {} if old is None else {layer.digest: layer.size for layer in old.layers}
-    after = {layer.digest: layer.size for layer in new.layers}
+    after = {} if new is None else {layer.digest: layer.size for layer in new.layers}
+    named = new or old
     return {
-        "platform": new.platform,
+        "platform": "" if named is None else named.platform,
         "came": [[digest, after[digest]] for digest in after if digest not in before],
         "went": [[digest, before[digest]] for digest in before if digest not in after],
         "kept": sum(size for digest, size in after.items() if digest in before),

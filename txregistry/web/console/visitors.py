@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -12,6 +12,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.access import IAccessController, RequestFacts
 from txregistry.interfaces.audit import Requester
 from txregistry.spec.errors import Denied
+from txregistry.web.console.hosts import is_ours
 from txregistry.web.http.request import RegistryRequest
 
 #: In the list of users, all who are not in it.
@@ -43,12 +44,14 @@ class Reception:
 
     :param controller: asks who somebody is.
     :param roles: by the names of users; :data:`EVERYBODY` stands for all others.
+    :param hosts: names by which we are asked, see :mod:`txregistry.web.console.hosts`.
     :param name_peer: names who is at the other end of a Unix socket, whose mode decides
         who may do everything; ``None`` where the listener has an address.
     """
 
     _controller: IAccessController
     _roles: Mapping[str, str]
+    _hosts: Collection[str] = ()
     _name_peer: Callable[[Any], Requester] | None = None
 
     def by(self, controller: IAccessController) -> Reception:
@@ -60,17 +63,22 @@ class Reception:
         """Let a visitor in.
 
         :return: fires with who it is. Fails with ``Unauthorized``, which asks for a
-            login, or with ``Denied`` for a user who has no role.
+            login, or with ``Denied`` for a user who has no role, or who asks by a name
+            that is not ours.
         """
+        if not is_ours(request.header("Host"), self._hosts):
+            raise Denied("this name is not in http.admin.hosts")
         if self._name_peer is not None:
             assert request.channel is not None
             return Visitor(self._name_peer(request.channel.transport), True)
-        scheme = "https" if request.isSecure() else "http"
+        forwarded = request.forwarded("X-Forwarded-Proto")
+        scheme = forwarded or ("https" if request.isSecure() else "http")
         facts = RequestFacts(
             request.header("Authorization"),
             scheme,
             request.header("Host"),
-            request.hop,
+            request.peer,
+            forwarded,
         )
         grant = await self._controller.authorize(facts=facts, wanted=())
         request.actor = grant.user
@@ -78,5 +86,5 @@ class Reception:
         if role is None:
             raise Denied("http.admin.users does not name you")
         return Visitor(
-            Requester(grant.user or "anybody", request.hop), role == Role.OPERATE.value
+            Requester(grant.user or "anybody", request.peer), role == Role.OPERATE.value
         )

@@ -171,7 +171,9 @@ def job_part(job: Mapping[str, Any], token: str, now: float) -> Tag:
         action=f"/jobs/{job['number']}/stop",
     )
     is_running = job["state"] == "running"
+    again = tags.p(tags.a("Look again", href=f"/jobs/{job['number']}"))
     return tags.div(
+        again if is_running else "",
         tags.p(
             tags.span(job["state"], class_=f"job {job['state']}"),
             f" begun {ago(job['began_at'], now)} by {job['who']}",

@@ -6,17 +6,66 @@
   const live = document.body.dataset.live;
   const now = document.getElementById("now");
 
-  function update(event) {
-    // Whoever reads or operates something in there is not disturbed.
-    if (now.contains(document.activeElement)) return;
-    now.innerHTML = JSON.parse(event.data).html;
+  // Replaces what has changed, and nothing else: what is being read, is selected or was
+  // scrolled stays.
+  function update(html) {
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const olds = [...now.firstElementChild.children];
+    const news = [...fresh.content.firstElementChild.children];
+    if (olds.length !== news.length) {
+      now.replaceChildren(fresh.content);
+      return;
+    }
+    const selection = document.getSelection();
+    olds.forEach((old, place) => {
+      const busy = old.contains(document.activeElement) || selection.containsNode(old, true);
+      const selected = busy && (!selection.isCollapsed || old.contains(document.activeElement));
+      if (selected || old.outerHTML === news[place].outerHTML) return;
+      const left = old.scrollLeft;
+      old.replaceWith(news[place]);
+      news[place].scrollLeft = left;
+    });
+  }
+
+  function listen() {
+    const source = new EventSource(live);
+    source.onmessage = (event) => update(JSON.parse(event.data).html);
+    window.addEventListener("pagehide", () => source.close());
+    return source;
   }
 
   if (live && now && window.EventSource) {
-    const source = new EventSource(live);
-    source.onmessage = update;
-    window.addEventListener("pagehide", () => source.close());
+    let source = listen();
+    const pause = document.createElement("button");
+    pause.type = "button";
+    pause.textContent = "Pause updates";
+    pause.addEventListener("click", () => {
+      if (source) {
+        source.close();
+        source = null;
+      } else {
+        source = listen();
+      }
+      pause.textContent = source ? "Pause updates" : "Resume updates";
+    });
+    document.querySelector("h1").after(pause);
   }
+
+  // An action under way is looked at again by itself, without coming to the page anew.
+  async function follow() {
+    if (!document.querySelector(".job.running") || !location.pathname.startsWith("/jobs/")) return;
+    const answer = await fetch(location.pathname);
+    if (answer.ok) {
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const main = document.querySelector("main");
+      if (!main.contains(document.activeElement) || document.activeElement === main) {
+        main.replaceChildren(...fresh.querySelector("main").childNodes);
+      }
+    }
+    setTimeout(follow, 1000);
+  }
+  follow();
 
   for (const command of document.querySelectorAll("pre.command")) {
     const button = document.createElement("button");
@@ -58,7 +107,8 @@
     }));
     const data = [
       samples.map((sample) => sample.at),
-      ...wanted.map(([, name]) => samples.map((sample) => sample.counts[name] || 0)),
+      ...wanted.map(([, name]) =>
+        samples.map((sample) => (sample.gap ? null : sample.counts[name] || 0))),
     ];
     const options = {
       width: place.clientWidth,
@@ -74,8 +124,14 @@
   async function drawAll() {
     const answer = await fetch(`/api/v1/history?span=${history.dataset.span}`);
     if (!answer.ok) return;
-    const { samples } = await answer.json();
-    if (samples.length < 2) return;
+    const { samples: counted, step } = await answer.json();
+    if (counted.length < 2) return;
+    // Where steps are missing nobody counted: there is no line.
+    const samples = counted.flatMap((sample, place) => {
+      const before = counted[place - 1];
+      const misses = before && sample.at - before.at > 1.5 * step;
+      return misses ? [{ at: before.at + step, gap: true }, sample] : [sample];
+    });
     const figures = [...history.querySelectorAll("figure")];
     let plots = figures.map((figure) => draw(figure, samples));
     const again = () => {

@@ -1,8 +1,8 @@
 """A browser that looks at the admin pages, as a program of its own.
 
 ``python -m tests.integration.console_browser TASK ADMIN REGISTRY``: a task is ``look``,
-``plain``, ``live``, ``act`` or ``pictures``, which has a directory in the place of the
-registry. It ends with 1 and says what was wrong, or with 0.
+``plain``, ``live``, ``act``, ``collect`` or ``pictures``, which has a directory in the
+place of the registry. It ends with 1 and says what was wrong, or with 0.
 """
 
 from __future__ import annotations
@@ -198,6 +198,18 @@ def act(visit: Visit, registry: str) -> None:
             page.get_by_text(f"action={action}").first.wait_for()
 
 
+def collect(visit: Visit, registry: str) -> None:
+    """Have a registry collect and verify what it has."""
+    with visit.window() as page:
+        act_on(visit, page, "collect", {}, "keeps 7 blobs")
+        act_on(visit, page, "verify", {}, "reads all that is stored")
+        visit.go(page, "/")
+        page.get_by_text("This registry caches nothing.").wait_for()
+        visit.check(page, "/ of a registry")
+        visit.go(page, "/image?name=org/app:v1")
+        page.get_by_text("linux/amd64").first.wait_for()
+
+
 def act_on(
     visit: Visit, page: Page, name: str, fields: dict[str, str], says: str
 ) -> None:
@@ -260,6 +272,7 @@ TASKS: dict[str, Callable[[Visit, str], None]] = {
     "plain": plain,
     "live": live,
     "act": act,
+    "collect": collect,
     "pictures": pictures,
 }
 

@@ -176,6 +176,34 @@ class ConsoleTests(IntegrationCase):
         for action in ("purge", "pin", "unpin", "offline", "verify"):
             self.assertIn(f"action={action}", text)
 
+    async def test_registry(self) -> None:
+        """A registry of its own collects, and verifies."""
+        require(CHROMIUM)
+        self.admin_port = free_port()
+        admin = {"addr": f"127.0.0.1:{self.admin_port}", "users": {"*": "operate"}}
+        http = {"addr": f"127.0.0.1:{(port := free_port())}", "admin": admin}
+        storage = {
+            "filesystem": {"rootdirectory": str(self.directory / "registry")},
+            "delete": {"enabled": True},
+        }
+        self.cache_ = await self.daemon(
+            "registry", port, {"http": http, "storage": storage}
+        )
+        await self.push(self.cache_, "org/app", "v1", os.urandom(1000))
+        digest = (await self.blob(self.cache_, "org/app", os.urandom(9000)))["digest"]
+        url = f"{self.cache_.url}/v2/org/app/blobs/{digest}"
+        self.assertEqual((await self.http.delete(url)).code, 202)
+        [path] = self.directory.glob(f"registry/docker/**/{digest[7:]}/data")
+        await self.browse("collect")
+        self.assertTrue(path.exists())  # within the grace of a collection
+        _, _, session = await self.get(f"{self.admin}/api/v1/session")
+        await self.http.post(
+            f"{self.admin}/api/v1/jobs",
+            json={"action": "collect", "options": {"grace_seconds": 0}},
+            headers={"X-CSRF-Token": json.loads(session)["token"]},
+        )
+        await until(lambda: not path.exists())
+
     async def command_line(self) -> None:
         """The command has the same done over the API."""
         there = {"TXREGISTRY_ADMIN": self.admin}

@@ -231,6 +231,22 @@ class RightsTests(ApiCase):
                 X_CSRF_Token=token,
             )
             self.assertEqual(found, status)
+        for action in ann["actions"]:
+            for user, token, more in (
+                ("bob", ann["token"], {}),
+                ("ann", "", {}),
+                ("ann", ann["token"], {"Origin": "http://evil.example"}),
+                ("ann", ann["token"], {"Host": "evil.example"}),
+            ):
+                found, _ = self.post(
+                    "/api/v1/jobs",
+                    {"action": action, "options": {}},
+                    Authorization=user,
+                    X_CSRF_Token=token,
+                    **more,
+                )
+                self.assertEqual(found, 403, (action, user, more))
+        self.assertEqual(len(self.api("jobs", Authorization="bob")["jobs"]), 1)
         job = self.api("jobs", Authorization="bob")["jobs"][0]
         self.assertIn("ann", job["who"])
 

@@ -11,15 +11,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.integration.console_browser import CHROMIUM
+from tests.integration.passwords import write_htpasswd
 from tests.integration.support import (
+    TWISTD,
     IntegrationCase,
     Registry,
     free_port,
+    listens,
     require,
     run,
+    start,
     until,
 )
+from tests.integration.tls import Authority
 from txregistry.observe.history import SCHEMA, VERSION, _record
 from txregistry.spec import mediatypes
 
@@ -228,6 +235,47 @@ class ConsoleTests(IntegrationCase):
         if directory:
             await self.begin()
             await self.browse("pictures", directory)
+
+    async def test_tls(self) -> None:
+        """With the certificate of the registry, and a password, from elsewhere."""
+        require("curl")
+        authority = Authority(self.directory)
+        issued = authority.issue("127.0.0.1")
+        self.admin_port, port = free_port(), free_port()
+        files = {"certificate": str(issued.certificate), "key": str(issued.key)}
+        admin = {
+            "addr": f"127.0.0.1:{self.admin_port}",
+            "tls": True,
+            "users": {"ann": "operate"},
+        }
+        passwords = self.directory / "htpasswd"
+        write_htpasswd(passwords, ann="secret", bob="other")
+        realm = {"realm": "r", "path": str(passwords)}
+        http = {"addr": f"127.0.0.1:{port}", "tls": files, "admin": admin}
+        path = self.directory / "tls.yml"
+        section = {"filesystem": {"rootdirectory": str(self.directory / "tls")}}
+        config = {"version": "0.1", "storage": section, "http": http}
+        path.write_text(yaml.safe_dump({**config, "auth": {"htpasswd": realm}}))
+        self.keep(start(TWISTD, "-n", "--pidfile=", "registry", "-c", str(path)))
+        await until(lambda: listens(self.admin_port))
+        there = f"https://127.0.0.1:{self.admin_port}"
+        curl = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}")
+        for user, said in (
+            ("", "401 1.1"),
+            ("bob:other", "403 1.1"),
+            ("ann:secret", "200 1.1"),
+        ):
+            told = await run(
+                *curl, "--cacert", str(authority.path), "-u", user or ":", f"{there}/"
+            )
+            self.assertEqual(told, said)
+        env = {
+            "TXREGISTRY_ADMIN": there.replace("//", "//ann:secret@"),
+            "SSL_CERT_FILE": str(authority.path),
+        }
+        with self.assertRaises(AssertionError) as caught:
+            await run(COMMAND, "status", env=env)
+        self.assertIn("is not done over the API", str(caught.exception))
 
     async def test_stop(self) -> None:
         """An open page does not hold up the end of the daemon."""

@@ -6,11 +6,12 @@ import re
 from typing import cast
 
 from txregistry.config.access import Auth
+from txregistry.config.admincheck import admin_remarks, check_admin
 from txregistry.config.bounds import out_of_bounds
 from txregistry.config.cache import check_cache
 from txregistry.config.ciphers import CIPHER_SUITES, CLIENT_AUTH
 from txregistry.config.health import HealthSection
-from txregistry.config.http import AdminSection, Tls
+from txregistry.config.http import Tls
 from txregistry.config.model import Config
 from txregistry.config.notifications import EndpointSection
 from txregistry.config.proxycheck import check_proxy
@@ -35,7 +36,12 @@ def check(config: Config) -> list[str]:
         problems += _check_address("http.addr", config.http.addr)
     elif config.http.reuseport:
         problems.append("http.reuseport: expects http.net to be tcp")
-    problems += _check_admin(config.http.admin, bool(config.http.tls.certificate))
+    problems += check_admin(config.http)
+    problems += _check_socket_mode(
+        config.http.admin.socketmode, "http.admin.socketmode"
+    )
+    if config.http.admin.addr and not config.http.admin.addr.startswith("/"):
+        problems += _check_address("http.admin.addr", config.http.admin.addr)
     if config.http.debug.addr:
         problems += _check_address("http.debug.addr", config.http.debug.addr)
     problems += _check_pairs(config) + _check_storage(config)
@@ -48,20 +54,6 @@ def check(config: Config) -> list[str]:
     problems += check_cache(config.cache, config.proxy.is_cache)
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", config.http.prefix):
         problems.append("http.prefix: expected a path of plain characters")
-    return problems
-
-
-def _check_admin(admin: AdminSection, has_certificate: bool) -> list[str]:
-    problems = [
-        f"http.admin.users.{name}: expected read or operate, not {role!r}"
-        for name, role in admin.users.items()
-        if role not in ("read", "operate")
-    ]
-    problems += _check_socket_mode(admin.socketmode, "http.admin.socketmode")
-    if admin.tls and not has_certificate:
-        problems.append("http.admin.tls: expects http.tls.certificate and key")
-    if admin.addr and not admin.addr.startswith("/"):
-        problems += _check_address("http.admin.addr", admin.addr)
     return problems
 
 
@@ -223,4 +215,4 @@ def remarks(config: Config) -> list[str]:
         )
     if config.http.tls.clientauth != CLIENT_AUTH[-1] and not config.http.tls.clientcas:
         found.append("http.tls.clientauth: has no effect without http.tls.clientcas")
-    return found
+    return found + admin_remarks(config.http, bool(config.auth.controller))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.web.console.cases import ConsoleCase
+from tests.web.console.cases import ByName, ConsoleCase
 from tests.web.raw import Line
 from txregistry.web.console import live
 
@@ -70,6 +70,15 @@ class LiveTests(ConsoleCase):
         self.house.pump()
         self.successResultOf(done)
         self.assertTrue(line.closed)
+
+    def test_a_reload(self) -> None:
+        """Who may not come in any more is told nothing more."""
+        lines = [self.listen("/live"), self.listen("/api/v1/live")]
+        self.site.follow(None, ByName())
+        self.house.pump()
+        self.assertEqual(self.site.active, set())
+        self.assertTrue(all(b"0\r\n\r\n" in line.received for line in lines))
+        self.assertEqual(self.visit("/live").status, 401)
 
     def test_too_many(self) -> None:
         """Further ones are refused, and may come back."""

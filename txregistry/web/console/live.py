@@ -81,6 +81,13 @@ class Live:
             self._loop.start(EVERY_SECONDS)
         return over.addBoth(self._left, listener)
 
+    def end(self, is_meant: Callable[[RegistryRequest], bool] = lambda _: True) -> None:
+        """End the answers of listeners, who may come back and are then let in anew."""
+        for listener in list(self._listeners):
+            if is_meant(listener.request):
+                listener.request.unregisterProducer()
+                listener.request.finish()
+
     def _left(self, _: object, listener: Listener) -> None:
         self._listeners.remove(listener)
         if not self._listeners and self._loop is not None:
@@ -91,10 +98,7 @@ class Live:
     @deferred
     async def tell(self) -> None:
         """Tell all of them once; never fails."""
-        for listener in list(self._listeners):
-            if _is_draining(listener.request):
-                listener.request.unregisterProducer()
-                listener.request.finish()
+        self.end(_is_draining)
         try:
             data = json.dumps(await self._look()).encode("utf-8")
         except Exception as error:

@@ -100,10 +100,11 @@ class ConsoleSite(RegistrySite):
         jobs, views = Jobs(sources.commands, sources.clock), Views(sources)
         jobs.setServiceParent(self.services)
         previews = Previews(sources)
-        live = Live(views.overview, reactor)
-        api = ConsoleApi(desk, views, jobs, previews, live, sources.reports)
+        told = Live(views.overview, reactor)
+        api = ConsoleApi(desk, views, jobs, previews, told, sources.reports)
         live = Live(lambda: live_part(views), reactor)
         pages = ConsolePages(desk, views, jobs, previews, live, sources.clock)
+        self._lives = (told, live)
         resource = Router(_app({**api.routes(), **pages.routes()}), HANDLERS)
         serving = make_serving(
             resource,
@@ -118,6 +119,8 @@ class ConsoleSite(RegistrySite):
     def follow(self, serving: Serving | None, controller: IAccessController) -> None:
         """Ask another controller from now on; what the registry serves is not here."""
         self.reception = self.reception.by(controller)
+        for live in self._lives:
+            live.end()  # who may not come in any more is told nothing more
 
 
 def _app(routes: Mapping[tuple[str, str], Callable[..., Any]]) -> Klein:

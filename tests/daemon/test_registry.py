@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import fail, succeed
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.raw import Line
@@ -77,3 +78,36 @@ class StopTests(SynchronousTestCase):
         self.house.pump()
         self.successResultOf(stopped)
         self.assertTrue(line.closed)
+
+
+class Taken:
+    """An address that another process has."""
+
+    def listen(self, factory: object) -> object:
+        return fail(CannotListenError("127.0.0.1", 5001, OSError(98, "in use")))
+
+
+class StartTests(SynchronousTestCase):
+    """Listeners of which one cannot listen."""
+
+    def start(self, can_be_spared: bool) -> tuple[Registry, Endpoint, list[str]]:
+        house, gave_up = TestHouse(), list[str]()
+        supervision = Supervision(Manager(), house.clock)
+        registry = Registry(10.0, lambda: gave_up.append("it"), supervision)
+        registry.serve(house.site, Taken(), can_be_spared)
+        registry.serve(house.registry, endpoint := Endpoint())
+        registry.startService()
+        return registry, endpoint, gave_up
+
+    def test_spared(self) -> None:
+        """The others listen, and a stop finds nothing missing."""
+        registry, endpoint, gave_up = self.start(True)
+        self.assertEqual((gave_up, registry.why_busy), ([], ""))
+        self.successResultOf(registry.stopService())
+        self.assertFalse(endpoint.port.listening)
+
+    def test_needed(self) -> None:
+        """Without it the daemon does not start."""
+        registry, _, gave_up = self.start(False)
+        self.assertEqual(gave_up, ["it"])
+        self.assertIn("not started", registry.why_busy)

@@ -166,7 +166,7 @@ def build_registry(
     if console is not None:
         for service in console.services:
             registry.add(service)
-        registry.serve(console.site, console.endpoint)
+        registry.serve(console.site, console.endpoint, can_be_spared=True)
     for site, endpoint in build_listeners(context, backend, reloader):
         registry.serve(site, endpoint)
     return registry, reloader

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
@@ -49,6 +50,7 @@ class Registry(Service):
     _listeners: list[tuple[IProtocolFactory, IStreamServerEndpoint]] = attrs.field(
         factory=list
     )
+    _spared: list[IStreamServerEndpoint] = attrs.field(factory=list)
     _ports: list[IListeningPort] = attrs.field(factory=list)
     _starting: Deferred[None] | None = None
     _is_ready: bool = False
@@ -63,9 +65,20 @@ class Registry(Service):
         """Add a part that starts before all others, and stops after them."""
         self._parts.insert(0, part)
 
-    def serve(self, site: IProtocolFactory, endpoint: IStreamServerEndpoint) -> None:
-        """Set the listeners, which start after all parts."""
+    def serve(
+        self,
+        site: IProtocolFactory,
+        endpoint: IStreamServerEndpoint,
+        can_be_spared: bool = False,
+    ) -> None:
+        """Set the listeners, which start after all parts.
+
+        :param can_be_spared: the others listen also if this one cannot, as when another
+            process has its address.
+        """
         self._listeners.append((site, endpoint))
+        if can_be_spared:
+            self._spared.append(endpoint)
 
     @property
     def listeners(self) -> Sequence[tuple[IProtocolFactory, IStreamServerEndpoint]]:
@@ -126,13 +139,28 @@ class Registry(Service):
             await _as_deferred(part.startService())
         addresses: list[str] = []
         for site, endpoint in self._listeners:
-            port = await endpoint.listen(site)
+            port = await self._listen(site, endpoint)
+            if port is None:
+                continue
             self._ports.append(port)
             if isinstance(site, RegistrySite):
                 addresses.append(str(port.getHost()))
                 self._log.info("ready on {address}", address=addresses[-1])
         self._is_ready = True
         self._supervision.ready(f"ready on {', '.join(addresses)}")
+
+    @deferred
+    async def _listen(
+        self, site: IProtocolFactory, endpoint: IStreamServerEndpoint
+    ) -> IListeningPort | None:
+        try:
+            port: IListeningPort = await endpoint.listen(site)
+        except CannotListenError as error:
+            if endpoint not in self._spared:
+                raise
+            self._log.warn("a listener is not there: {error}", error=str(error))
+            return None
+        return port
 
     def _sites(self) -> set[RegistrySite]:
         """Give the sites to drain; one may be behind several sockets."""

@@ -131,7 +131,7 @@ def plain(visit: Visit, registry: str) -> None:
             expect(visit, f"{path} has a title", page.locator("h1").count() == 1)
         visit.go(page, "/")
         lines = page.locator("svg.plot polyline").count()
-        expect(visit, f"lines of plots, not {lines}", lines == 5)
+        expect(visit, f"lines of plots, not {lines}", lines == 6)
         expect(visit, "no plot by a script", page.locator(".uplot").count() == 0)
         page.get_by_role("link", name="Last month").click()
         expect(visit, "another span", "span=month" in page.url)

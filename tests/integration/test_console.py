@@ -95,6 +95,7 @@ class ConsoleTests(IntegrationCase):
                     "misses": wave / 3.0,
                     "stale": float(minute % 5),
                     "served_bytes": wave * 3e6,
+                    "hit_bytes": wave * 2.8e6,
                     "pulled_bytes": wave * 2e5,
                 }
                 _record(db, now - 60 * minute, counts, {"stored_bytes": 1e6})

@@ -45,6 +45,31 @@ class BlobTests(TagCase):
         self.assertEqual(self.house.get(target).body, b"x" * 1000)
 
 
+class BytesTests(SynchronousTestCase):
+    """Bytes that clients got."""
+
+    def test_of_hits(self) -> None:
+        """What was here already is counted apart, as is a part of it."""
+        house = TestHouse()
+        digest = house.upstream.add_blob("lib/x", b"x" * 100_000)
+
+        def counted() -> tuple[float, float]:
+            labels = {"type": "blob", "upstream": "upstream.example"}
+            names = ("pushed_bytes", "hit_bytes")
+            served, of_hits = (
+                house.count(f"registry_proxy_{name}_total", **labels) for name in names
+            )
+            return served, of_hits
+
+        path = f"/v2/lib/x/blobs/{digest}"
+        house.get(path)
+        self.assertEqual(counted(), (100_000, 0))
+        house.get(path)
+        self.assertEqual(counted(), (200_000, 100_000))
+        house.get(path, Range="bytes=0-9")
+        self.assertEqual(counted(), (200_010, 100_010))
+
+
 class LocatedTests(SynchronousTestCase):
     """A cache whose storage has URLs."""
 

@@ -212,7 +212,7 @@ class ToldTests(RepeatCase):
     def test_metrics_count_each(self) -> None:
         """All that is counted of one is counted of the next."""
         self.warm()
-        names = ("requests", "hits", "pushed_bytes")
+        names = ("requests", "hits", "pushed_bytes", "hit_bytes")
 
         def counts() -> dict[str, float]:
             label, of_type = {"upstream": "upstream.example"}, ("blob", "manifest")
@@ -232,6 +232,7 @@ class ToldTests(RepeatCase):
             rises.append({key: counts()[key] - before[key] for key in before})
         self.assertEqual(self.repeated, 4)
         self.assertEqual(rises[0]["pushed_bytes blob"], 1500)
+        self.assertEqual(rises[0]["hit_bytes blob"], 1500)
         self.assertEqual((rises[1], rises[2]), (rises[0], rises[0]))
 
     def test_events(self) -> None:

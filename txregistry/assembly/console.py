@@ -62,6 +62,7 @@ _COUNTED = {
     "stale": Count.STALE,
     "pulled_bytes": Count.PULLED_BYTES,
     "served_bytes": Count.SERVED_BYTES,
+    "hit_bytes": Count.HIT_BYTES,
     "made_room_bytes": Count.MADE_ROOM_BYTES,
 }
 

@@ -22,6 +22,7 @@ class Count(Enum):
     COALESCED = "coalesced"
     PULLED_BYTES = "pulled_bytes"
     SERVED_BYTES = "served_bytes"
+    HIT_BYTES = "hit_bytes"
     STALE = "stale"
     BEHIND = "behind"
     EVICTED = "evicted"

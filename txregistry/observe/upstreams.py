@@ -18,6 +18,7 @@ _HELP = {
     Count.COALESCED: "Requests that joined an upstream request or download in progress",
     Count.PULLED_BYTES: "Bytes received from the upstream",
     Count.SERVED_BYTES: "Bytes sent to clients",
+    Count.HIT_BYTES: "Bytes sent to clients that were stored already",
     Count.STALE: "Responses served unconfirmed as the upstream failed or was spared",
     Count.BEHIND: "Responses served while the upstream was asked behind them",
     Count.EVICTED: "Expired entries",

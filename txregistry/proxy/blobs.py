@@ -47,10 +47,14 @@ _MAX_ATTEMPTS = 4
 @implementer(IBlobReader)
 @attrs.define(eq=False)
 class MeteredBlob:
-    """An open blob that counts what is read from it."""
+    """An open blob that counts what is read from it.
+
+    :param was_stored: it need not be downloaded.
+    """
 
     _reader: IBlobReader
     _meter: IMeter
+    _was_stored: bool
 
     @property
     def descriptor(self) -> Descriptor:
@@ -70,6 +74,8 @@ class MeteredBlob:
         count = max(0, self.size - offset) if size is None else size
         await self._reader.read(consumer=consumer, offset=offset, size=size)
         self._meter.count(Count.SERVED_BYTES, "blob", count)
+        if self._was_stored:
+            self._meter.count(Count.HIT_BYTES, "blob", count)
 
     def close(self) -> None:
         """Close the reader."""
@@ -121,10 +127,10 @@ class ProxyBlobs:
                 found = await self._open_or_pass(digest, attempt)
                 if found is None:
                     continue
-                return MeteredBlob(found, self._cache.meter)
+                return MeteredBlob(found, self._cache.meter, False)
             if not attempt:
                 self._hit(digest)
-            return MeteredBlob(reader, self._cache.meter)
+            return MeteredBlob(reader, self._cache.meter, True)
         reason = "the blob was removed while it was opened"
         raise UpstreamUnavailable({"reason": reason}, 1.0)
 

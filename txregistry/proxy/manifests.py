@@ -63,7 +63,8 @@ class ProxyManifests:
         self._cache.fills.sizes.remember(self._name, manifest.references)
         status.served_from_cache()
         self._cache.meter.count(Count.HITS, "manifest")
-        self._cache.meter.count(Count.SERVED_BYTES, "manifest", len(manifest.content))
+        for what in (Count.SERVED_BYTES, Count.HIT_BYTES):
+            self._cache.meter.count(what, "manifest", len(manifest.content))
         self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
         return manifest
 

@@ -242,6 +242,7 @@ def history_part(found: Mapping[str, Any]) -> Tag:
             step,
             (
                 ("Served", "served", "served_bytes"),
+                ("Served by hits", "hits", "hit_bytes"),
                 ("Pulled", "pulled", "pulled_bytes"),
             ),
         ),

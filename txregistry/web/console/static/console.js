@@ -100,7 +100,7 @@
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 } };
     const lines = wanted.map(([label, name], index) => ({
       label,
-      stroke: colour(`--${name.replace("_bytes", "")}`),
+      stroke: colour(`--${name.replace("_bytes", "").replace(/^hit$/, "hits")}`),
       width: 2,
       dash: [[], [6, 3], [2, 3]][index],
       value: (_, value) => (value == null ? "-" : human(value)),

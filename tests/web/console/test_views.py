@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.internet.defer import fail
 
 from tests.web.console.cases import ConsoleCase
-from txregistry.interfaces.anatomy import Variant
 from txregistry.interfaces.expiry import LedgerAway
 from txregistry.interfaces.history import HistoryAway
 from txregistry.spec.errors import NotFound, Unavailable
@@ -61,32 +60,6 @@ class ViewsTests(ConsoleCase):
         self.assertEqual((page["tags"][0]["tag"], page["next"]), ("v1", "v1"))
         page = self.house.settle(self.views.tags("corp/org/app", "v1"))
         self.assertEqual([each["tag"] for each in page["tags"]], ["v2"])
-
-    def test_pairs(self) -> None:
-        """The same digest first, then the same platform; a lost one is told of."""
-
-        def variant(platform: str, digest: str) -> Variant:
-            return Variant(platform, digest, "x", True)
-
-        old = [
-            variant("a", "1"),
-            variant("u", "2"),
-            variant("u", "3"),
-            variant("b", "4"),
-        ]
-        new = [
-            variant("u", "3"),
-            variant("u", "5"),
-            variant("a", "6"),
-            variant("c", "7"),
-        ]
-        found = [
-            (None if one is None else one.digest, None if two is None else two.digest)
-            for one, two in module.paired(old, new)
-        ]
-        self.assertEqual(
-            found, [("3", "3"), ("2", "5"), ("1", "6"), (None, "7"), ("4", None)]
-        )
 
     def test_a_ledger_that_is_away(self) -> None:
         """The rest is told all the same, and what is wrong."""

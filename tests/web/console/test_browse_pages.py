@@ -22,6 +22,7 @@ class BrowseTests(PageCase):
         self.assertIn("linux/arm64/v8", text)
         self.assertIn('href="/image?name=corp%2Forg%2Fapp%3Av1"', text)
         text = self.read(f"/image?name={IMAGE}")
+        self.assertIn("All of it is here for linux/amd64, linux/arm64/v8 and", text)
         self.assertIn("docker pull cache.example/corp/org/app:v1", text)
         self.assertIn("Nothing refers to it.", text)
         self.assertEqual(len(re.findall("its own", text)), 9)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from twisted.web.template import Tag, tags
 
 from txregistry.web.console.charts import bar
+from txregistry.web.console.explained import explained
 from txregistry.web.console.frame import table
 from txregistry.web.console.words import ago, count_of, short, size_of, until
 
@@ -75,6 +76,7 @@ def image_part(found: Mapping[str, Any], now: float) -> Tag:
     """Return all about one image."""
     image, anatomy = found["image"], found["anatomy"]
     return tags.div(
+        *(tags.p(sentence) for sentence in explained(image, now)),
         _facts(image, anatomy, now),
         tags.section(
             tags.h2("Pull it"),

@@ -8,8 +8,9 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.admin.values import as_values, outcome_of
+from txregistry.admin.values import outcome_of
 from txregistry.interfaces.audit import FAILED, REFUSED, STOPPED
+from txregistry.spec.values import as_values
 
 
 class Colour(Enum):

@@ -6,12 +6,10 @@ times: the answers have to be equal to the byte, and the case has to hold of the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
@@ -19,7 +17,7 @@ from twisted.web.iweb import IBodyProducer
 from tests.conformance.cases import CASES
 from tests.conformance.client import AgentClient, Fields, Response
 from tests.conformance.form import Case
-from tests.conformance.test_wire import house_of
+from tests.conformance.test_wire import add_cases, client_of, finish, house_of
 from tests.web.raw import Line
 from txregistry.testing.conversations import REGISTRY
 from txregistry.testing.house import TestHouse
@@ -94,18 +92,8 @@ def run(case: Case) -> None:
         tell(answer, peer)
 
     house.registry.answered_again = answered_again  # type: ignore[method-assign]
-    other = AgentClient(
-        house.registry_wire,
-        REGISTRY,
-        case.repository,
-        lambda done: succeed(house.settle(done)),
-    )
-    results: list[Any] = []
-    client = InsistentClient(house, other, case.repository)
-    Deferred.fromCoroutine(case.run(client)).addBoth(results.append)
-    assert results, "the case waits for something that is no answer"
-    if isinstance(results[0], Failure):
-        results[0].raiseException()
+    other = client_of(house, case)
+    finish(case, InsistentClient(house, other, case.repository))
 
 
 class RepeatedTests(SynchronousTestCase):
@@ -117,16 +105,4 @@ class RepeatedTests(SynchronousTestCase):
         self.assertGreater(len(REPEATED), 1)
 
 
-def _test_of(case: Case) -> Callable[[RepeatedTests], None]:
-    def test(self: RepeatedTests) -> None:
-        try:
-            run(case)
-        except AssertionError as error:
-            raise self.failureException(str(error)) from error
-
-    test.__doc__ = f"{case.sentence} ({case.section}, {case.word})"
-    return test
-
-
-for _case in CASES:
-    setattr(RepeatedTests, "test_" + _case.name.replace(".", "_"), _test_of(_case))
+add_cases(RepeatedTests, run)

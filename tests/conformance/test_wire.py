@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conformance import form
 from tests.conformance.cases import CASES
-from tests.conformance.client import AgentClient
+from tests.conformance.client import AgentClient, Client
 from tests.conformance.form import Case
 from txregistry.auth.silly import SillyAccess
 from txregistry.spec.gate import Gate
@@ -45,15 +45,23 @@ def house_of(setting: str) -> TestHouse:
     return house
 
 
-def run(case: Case) -> None:
-    """Run a case to its end."""
-    house = house_of(case.setting)
-    client = AgentClient(
+def client_of(house: TestHouse, case: Case) -> AgentClient:
+    """Give what asks the registry of a house for a case."""
+    return AgentClient(
         house.registry_wire,
         REGISTRY,
         case.repository,
         lambda done: succeed(house.settle(done)),
     )
+
+
+def run(case: Case) -> None:
+    """Run a case to its end."""
+    finish(case, client_of(house_of(case.setting), case))
+
+
+def finish(case: Case, client: Client) -> None:
+    """Run a case with a client."""
     results: list[Any] = []
     Deferred.fromCoroutine(case.run(client)).addBoth(results.append)
     assert results, "the case waits for something that is no answer"
@@ -83,8 +91,14 @@ class TableTests(SynchronousTestCase):
             self.assertIn(case.setting, SERVED, case.name)
 
 
-def _test_of(case: Case) -> Callable[[WireTests], None]:
-    def test(self: WireTests) -> None:
+def add_cases(tests: type[SynchronousTestCase], run: Callable[[Case], None]) -> None:
+    """Make each case a test."""
+    for case in CASES:
+        setattr(tests, "test_" + case.name.replace(".", "_"), _test_of(case, run))
+
+
+def _test_of(case: Case, run: Callable[[Case], None]) -> Callable[[Any], None]:
+    def test(self: SynchronousTestCase) -> None:
         try:
             run(case)
         except AssertionError as error:
@@ -94,5 +108,4 @@ def _test_of(case: Case) -> Callable[[WireTests], None]:
     return test
 
 
-for _case in CASES:
-    setattr(WireTests, "test_" + _case.name.replace(".", "_"), _test_of(_case))
+add_cases(WireTests, run)

@@ -91,6 +91,11 @@ class HistoryTests(SynchronousTestCase):
         self.counts |= many
         self.pass_minutes(1)
         self.assertEqual(len(self.samples()[-1].counts), history.MAX_SERIES)
+        self.counts |= {f"other{number}": 1.0 for number in range(9)}
+        self.pass_minutes(1)
+        for span in Span:
+            for sample in self.samples(span):
+                self.assertLessEqual(len(sample.counts), history.MAX_SERIES)
 
     def test_a_clock_that_is_wrong(self) -> None:
         """It takes nothing away: neither years back nor years ahead."""

@@ -9,7 +9,6 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.admin.values import as_values
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.collection import (
@@ -32,6 +31,7 @@ from txregistry.interfaces.scrub import (
 )
 from txregistry.spec.errors import NameInvalid
 from txregistry.spec.reference import RepositoryName
+from txregistry.spec.values import as_values
 
 #: Blobs that ``disk`` tells of unless asked for more, and at most.
 CANDIDATES, MAX_CANDIDATES = 20, 1000

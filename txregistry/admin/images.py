@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from txregistry.admin.values import as_values, outcome_of
+from txregistry.admin.values import outcome_of
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import DONE, AuditEntry, IAudit, Requester
 from txregistry.interfaces.commands import CommandRefused, Tell
@@ -21,6 +21,7 @@ from txregistry.interfaces.images import (
 )
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.platforms import WantedPlatform
+from txregistry.spec.values import as_values
 
 #: Gives an image as clients name it, or raises ``ImagesRefused``.
 Named = Callable[[str], ImageName]

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from txregistry.admin.content import AnyCommand, GivingCommand, TakingCommand
 from txregistry.admin.images import Named, read_images, read_platforms
-from txregistry.admin.values import as_values, outcome_of
+from txregistry.admin.values import outcome_of
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.audit import DONE, AuditEntry, IAudit, Requester
 from txregistry.interfaces.commands import CommandRefused, Tell
@@ -28,6 +28,7 @@ from txregistry.spec.digest import Digest
 from txregistry.spec.errors import DigestInvalid
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.mediatypes import OCTET_STREAM
+from txregistry.spec.values import as_values
 
 #: Stores a part of an image.
 TakePart = Callable[[ImageName, Descriptor, IIncomingBody], Deferred[None]]

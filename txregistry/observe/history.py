@@ -168,5 +168,7 @@ def _record(db: sqlite3.Connection, now: int, rises: Values, levels: Values) -> 
 def _added(counts: dict[str, float], rises: Values) -> dict[str, float]:
     found = dict(counts)
     for name, rise in rises.items():
+        if name not in found and len(found) >= MAX_SERIES:
+            continue  # of upstreams that came and went within one step
         found[name] = found.get(name, 0.0) + rise
     return found

@@ -153,10 +153,15 @@ async def _purge(cache: CacheSources, options: Mapping[str, Any]) -> Says:
     return says
 
 
-async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+async def _pattern(cache: CacheSources, options: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the pattern of an action, and whether it is pinned."""
     pattern = str(options.get("pattern") or "")
     ImagePattern.parse(pattern)
-    is_there = pattern in await cache.pins.patterns()
+    return pattern, pattern in await cache.pins.patterns()
+
+
+async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
+    pattern, is_there = await _pattern(cache, options)
     return [
         f"{pattern} is pinned already; nothing changes"
         if is_there
@@ -165,9 +170,7 @@ async def _pin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
 
 
 async def _unpin(cache: CacheSources, options: Mapping[str, Any]) -> Says:
-    pattern = str(options.get("pattern") or "")
-    ImagePattern.parse(pattern)
-    is_there = pattern in await cache.pins.patterns()
+    pattern, is_there = await _pattern(cache, options)
     return [
         f"the images that {pattern} names may go when room is needed"
         if is_there

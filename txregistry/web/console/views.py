@@ -25,9 +25,9 @@ from txregistry.spec.errors import (
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.spec.upstreams import UpstreamTable
+from txregistry.spec.values import as_values
 from txregistry.web.console.comparison import differences, paired
 from txregistry.web.console.sources import Sources, Values
-from txregistry.web.console.values import as_values
 
 #: Names of one page, and tags of one page, each of which is looked into.
 PAGE, TAGS_PAGE = 100, 25

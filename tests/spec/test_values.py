@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.interfaces.eviction import Stays
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName, Tag
-from txregistry.web.console.values import as_values
+from txregistry.spec.values import as_values
 
 
 @attrs.frozen

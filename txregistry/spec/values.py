@@ -13,7 +13,7 @@ from txregistry.spec.reference import RepositoryName, Tag
 
 def as_values(report: Any) -> dict[str, Any]:
     """Return the fields of a value; enumerations as their values, names as text."""
-    return attrs.asdict(report, value_serializer=_plain, recurse=True)
+    return attrs.asdict(report, value_serializer=_plain)
 
 
 def _plain(instance: Any, field: Any, value: Any) -> Any:

@@ -110,5 +110,6 @@ class OverlookTests(CachesCase):
         two.rate_limit._allowance = Allowance(100, 42)
         one, two = self.overlook.glance().upstreams
         self.assertEqual((two.questions, two.asked_seconds), (2, 0.75))
+        self.assertAlmostEqual(two.latency, 0.475)
         self.assertEqual((two.rate_limit, two.rate_left), (100, 42))
-        self.assertEqual((one.questions, one.rate_limit), (0, None))
+        self.assertEqual((one.questions, one.latency, one.rate_limit), (0, None, None))

@@ -25,6 +25,16 @@ class UpstreamTests(SynchronousTestCase):
         self.metrics.of_upstream("", "ignored").count(Count.HITS, "blob")
         self.assertEqual((self.value("hub"), self.value("ghcr.io")), (1, 2))
 
+    def test_latency(self) -> None:
+        """That of the last answers, each of which counts a tenth."""
+        self.assertIsNone(self.other.latency)
+        self.other.upstream("GET", "200", 2.0)
+        self.assertEqual(self.other.latency, 2.0)
+        self.other.upstream("GET", "200", 1.0)
+        self.assertAlmostEqual(self.other.latency, 1.9)
+        self.other.rename("other")
+        self.assertIsNone(self.other.latency)
+
     def test_renamed(self) -> None:
         """One that is called otherwise begins anew; the others stay."""
         for meter in (self.metrics, self.other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -68,6 +69,27 @@ class BytesTests(SynchronousTestCase):
         self.assertEqual(counted(), (200_000, 100_000))
         house.get(path, Range="bytes=0-9")
         self.assertEqual(counted(), (200_010, 100_010))
+
+    def test_of_stale(self) -> None:
+        """What an upstream that is away did not permit anew is counted as stale."""
+        house = TestHouse(recheck=60.0)
+        digest = house.upstream.add_blob("lib/x", b"x" * 1000)
+        path = f"/v2/lib/x/blobs/{digest}"
+        names = ("stale", "stale_bytes", "hit_bytes")
+
+        def counted() -> list[float]:
+            self.assertEqual(house.get(path).status, 200)
+            labels = {"type": "blob", "upstream": "upstream.example"}
+            return [
+                house.count(f"registry_proxy_{name}_total", **labels) for name in names
+            ]
+
+        self.assertEqual(counted(), [0, 0, 0])
+        house.clock.advance(61)
+        self.assertEqual(counted(), [0, 0, 1000])
+        house.upstream_wire.refused = Refused()
+        house.clock.advance(61)
+        self.assertEqual(counted(), [1, 1000, 2000])
 
 
 class LocatedTests(SynchronousTestCase):

@@ -9,6 +9,16 @@ from txregistry.testing.repositories import image_manifest
 class ManifestTests(TagCase):
     """Wrong ones, damaged ones, and those of other repositories."""
 
+    def test_served(self) -> None:
+        """Its bytes are counted whether it was here or not."""
+        digest = self.first
+        for served, of_hits in ((1, 0), (2, 1)):
+            got = self.house.get(f"/v2/lib/x/manifests/{digest}")
+            labels = {"type": "manifest", "upstream": "upstream.example"}
+            for name, times in (("pushed", served), ("hit", of_hits)):
+                found = self.house.count(f"registry_proxy_{name}_bytes_total", **labels)
+                self.assertEqual(found, times * len(got.body))
+
     def test_linking_a_manifest(self) -> None:
         """A manifest of another repository costs a HEAD, not a pull."""
         self.house.upstream.add_manifest("lib/y", image_manifest(), "v1")

@@ -82,7 +82,7 @@ class RightsTests(SynchronousTestCase):
     def test_after_a_restart(self) -> None:
         """What the ledger knows is not asked again, and is then in memory."""
         self.memory.known[KEY, ""] = 1000.0 - SECONDS + 1
-        self.successResultOf(self.check())
+        self.assertTrue(self.successResultOf(self.check()))
         self.assertEqual(self.asked, [])
         self.assertTrue(self.rights.is_recent(KEY))
         self.clock.advance(1)
@@ -94,7 +94,7 @@ class RightsTests(SynchronousTestCase):
         self.assertEqual(len(self.asked), 1)
         self.asked[0].callback(None)
         for done in waiting:
-            self.successResultOf(done)
+            self.assertTrue(self.successResultOf(done))
         self.assertEqual(self.memory.known, {(KEY, ""): 1000.0})
         self.assertTrue(self.rights.is_recent(KEY))
 
@@ -123,14 +123,14 @@ class RightsTests(SynchronousTestCase):
         self.assertTrue(self.asked[0].called)
 
     def outage(self) -> CacheStatus:
-        """Check during an outage; give what the answer says of itself."""
+        """Check during an outage; give what the response says of itself."""
         status = CacheStatus()
 
         def answer() -> None:
             cache_status.set(status)
             done = self.check()
             self.asked[-1].errback(UpstreamUnavailable({}, 1.0))
-            self.successResultOf(done)
+            self.assertFalse(self.successResultOf(done))
 
         copy_context().run(answer)
         return status

@@ -144,6 +144,13 @@ class TagTests(TagCase):
             "registry_proxy_stale_total", type="tag", upstream="upstream.example"
         )
         self.assertEqual(stale, 1)
+        labels = {"type": "manifest", "upstream": "upstream.example"}
+        stale, of_hits = (
+            self.house.count(f"registry_proxy_{name}_bytes_total", **labels)
+            for name in ("stale", "hit")
+        )
+        self.assertEqual(stale, len(got.body))
+        self.assertEqual(of_hits, stale)
 
     def test_stale_on_429_and_5xx(self) -> None:
         """A rate limit and a failing upstream are outages as well."""

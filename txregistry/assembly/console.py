@@ -32,6 +32,7 @@ from txregistry.interfaces.observe import Count
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.activity import Activity
 from txregistry.observe.history import SCHEMA, VERSION, History
+from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.web.console.site import ConsoleSite
@@ -63,6 +64,7 @@ _COUNTED = {
     "pulled_bytes": Count.PULLED_BYTES,
     "served_bytes": Count.SERVED_BYTES,
     "hit_bytes": Count.HIT_BYTES,
+    "stale_bytes": Count.STALE_BYTES,
     "made_room_bytes": Count.MADE_ROOM_BYTES,
 }
 
@@ -202,9 +204,18 @@ def _counts(cache: Cache) -> dict[str, float]:
     """Give the counters of each upstream as they stand."""
     meters = [upstream.meter for upstream in cache.current.upstreams.values()]
     return {
-        f"{meter.label}/{name}": totals[what]
-        for meter, totals in ((meter, meter.totals()) for meter in meters)
-        for name, what in _COUNTED.items()
+        f"{meter.label}/{name}": count
+        for meter in meters
+        for name, count in _counts_of(meter).items()
+    }
+
+
+def _counts_of(meter: UpstreamMeter) -> dict[str, float]:
+    totals, (questions, seconds) = meter.totals(), meter.questions()
+    return {name: totals[what] for name, what in _COUNTED.items()} | {
+        "miss_bytes": totals[Count.SERVED_BYTES] - totals[Count.HIT_BYTES],
+        "questions": float(questions),
+        "asked_seconds": seconds,
     }
 
 

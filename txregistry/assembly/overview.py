@@ -109,6 +109,7 @@ def _upstream(upstream: CachedUpstream) -> UpstreamOverview:
         allowance.limit,
         allowance.remaining,
         upstream.client.is_failing,
+        upstream.meter.latency,
     )
 
 

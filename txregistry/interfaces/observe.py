@@ -23,6 +23,7 @@ class Count(Enum):
     PULLED_BYTES = "pulled_bytes"
     SERVED_BYTES = "served_bytes"
     HIT_BYTES = "hit_bytes"
+    STALE_BYTES = "stale_bytes"
     STALE = "stale"
     BEHIND = "behind"
     EVICTED = "evicted"

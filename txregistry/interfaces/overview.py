@@ -25,6 +25,8 @@ class UpstreamOverview:
         say.
     :ivar rate_left: of these.
     :ivar failing: the last question could not reach it.
+    :ivar latency: seconds until the head of an answer, mostly of the last ten; ``None``
+        as long as none came.
     """
 
     name: str
@@ -40,6 +42,7 @@ class UpstreamOverview:
     rate_limit: int | None = None
     rate_left: int | None = None
     failing: bool = False
+    latency: float | None = None
 
 
 @attrs.frozen

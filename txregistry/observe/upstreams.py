@@ -19,6 +19,7 @@ _HELP = {
     Count.PULLED_BYTES: "Bytes received from the upstream",
     Count.SERVED_BYTES: "Bytes sent to clients",
     Count.HIT_BYTES: "Bytes sent to clients that were stored already",
+    Count.STALE_BYTES: "Bytes sent to clients unconfirmed",
     Count.STALE: "Responses served unconfirmed as the upstream failed or was spared",
     Count.BEHIND: "Responses served while the upstream was asked behind them",
     Count.EVICTED: "Expired entries",
@@ -37,6 +38,9 @@ _GAUGES = {
     "ratelimit_remaining": "Requests that the upstream still permits",
     "retry_after_seconds": "What the upstream's last 429 had in Retry-After, or 0",
 }
+
+#: Share of the last answer in the latency.
+_WEIGHT = 0.1
 
 #: Distribution calls bytes sent to clients "pushed".
 _NAMES = {Count.SERVED_BYTES: "pushed_bytes"}
@@ -129,6 +133,7 @@ class UpstreamMeter:
     _totals: dict[Count, float] = attrs.field(init=False)
     _questions: int = 0
     _asked_seconds: float = 0.0
+    _latency: float | None = None
     _is_retired: bool = False
 
     def __attrs_post_init__(self) -> None:
@@ -143,6 +148,7 @@ class UpstreamMeter:
             self._is_retired = False
             self._totals = dict.fromkeys(Count, 0.0)
             self._questions, self._asked_seconds = 0, 0.0
+            self._latency = None
 
     @property
     def label(self) -> str:
@@ -156,6 +162,14 @@ class UpstreamMeter:
     def questions(self) -> tuple[int, float]:
         """Return how many answers came, and the seconds that they took together."""
         return self._questions, self._asked_seconds
+
+    @property
+    def latency(self) -> float | None:
+        """Return the seconds until an answer, mostly of the last ten; ``None`` so far.
+
+        Each answer counts a tenth less than the one after it.
+        """
+        return self._latency
 
     def retire(self) -> None:
         """Take the upstream out of the metrics: it is no longer configured."""
@@ -183,6 +197,8 @@ class UpstreamMeter:
         if not self._is_retired:
             self._questions += 1
             self._asked_seconds += seconds
+            before = seconds if self._latency is None else self._latency
+            self._latency = before + _WEIGHT * (seconds - before)
             answers = self._families.answers.labels(self._label, method, status)
             answers.observe(seconds)
 

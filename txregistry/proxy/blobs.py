@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import attrs
@@ -49,12 +50,12 @@ _MAX_ATTEMPTS = 4
 class MeteredBlob:
     """An open blob that counts what is read from it.
 
-    :param was_stored: it need not be downloaded.
+    :param kinds: beside those that clients got, what its bytes are counted as.
     """
 
     _reader: IBlobReader
     _meter: IMeter
-    _was_stored: bool
+    _kinds: Sequence[Count] = ()
 
     @property
     def descriptor(self) -> Descriptor:
@@ -73,9 +74,8 @@ class MeteredBlob:
         """Push bytes into a consumer; count them when all are sent."""
         count = max(0, self.size - offset) if size is None else size
         await self._reader.read(consumer=consumer, offset=offset, size=size)
-        self._meter.count(Count.SERVED_BYTES, "blob", count)
-        if self._was_stored:
-            self._meter.count(Count.HIT_BYTES, "blob", count)
+        for what in (Count.SERVED_BYTES, *self._kinds):
+            self._meter.count(what, "blob", count)
 
     def close(self) -> None:
         """Close the reader."""
@@ -127,10 +127,12 @@ class ProxyBlobs:
                 found = await self._open_or_pass(digest, attempt)
                 if found is None:
                     continue
-                return MeteredBlob(found, self._cache.meter, False)
+                return MeteredBlob(found, self._cache.meter)
             if not attempt:
                 self._hit(digest)
-            return MeteredBlob(reader, self._cache.meter, True)
+            is_stale = current_status().is_unconfirmed
+            kinds = (Count.HIT_BYTES, *((Count.STALE_BYTES,) if is_stale else ()))
+            return MeteredBlob(reader, self._cache.meter, kinds)
         reason = "the blob was removed while it was opened"
         raise UpstreamUnavailable({"reason": reason}, 1.0)
 
@@ -166,11 +168,13 @@ class ProxyBlobs:
     @deferred
     async def _check_access(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._cache.rights.is_recent(key):
-            await self._cache.rights.check(
-                key,
-                lambda: self._cache.fills.confirm(self._name, digest, self._remote),
-            )
+        if self._cache.rights.is_recent(key):
+            return
+        is_answered = await self._cache.rights.check(
+            key, lambda: self._cache.fills.confirm(self._name, digest, self._remote)
+        )
+        if not is_answered:
+            self._cache.meter.count(Count.STALE, "blob")
 
     @deferred
     async def adopt(self, descriptor: Descriptor) -> None:

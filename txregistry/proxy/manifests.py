@@ -57,22 +57,30 @@ class ProxyManifests:
             self._cache.meter.count(Count.MISSES, "manifest")
             manifest = await self._flights.join(digest, lambda: self._fetch(digest))
             status.fetched()
+            self._served(manifest)
             self._cache.fills.sizes.remember(self._name, manifest.references)
             return manifest
         await self._check_access(digest)
         self._cache.fills.sizes.remember(self._name, manifest.references)
         status.served_from_cache()
         self._cache.meter.count(Count.HITS, "manifest")
-        for what in (Count.SERVED_BYTES, Count.HIT_BYTES):
-            self._cache.meter.count(what, "manifest", len(manifest.content))
+        self._served(manifest)
+        self._served(manifest, Count.HIT_BYTES)
+        if status.is_unconfirmed:
+            self._served(manifest, Count.STALE_BYTES)
         self._cache.usage.touch(self._key(digest), self._cache.clock.seconds())
         return manifest
+
+    def _served(self, manifest: Manifest, what: Count = Count.SERVED_BYTES) -> None:
+        self._cache.meter.count(what, "manifest", len(manifest.content))
 
     @deferred
     async def _check_access(self, digest: Digest) -> None:
         key = self._key(digest)
-        if not self._cache.rights.is_recent(key):
-            await self._cache.rights.check(key, lambda: self._confirm(digest))
+        if self._cache.rights.is_recent(key):
+            return
+        if not await self._cache.rights.check(key, lambda: self._confirm(digest)):
+            self._cache.meter.count(Count.STALE, "manifest")
 
     @deferred
     async def _confirm(self, digest: Digest) -> None:

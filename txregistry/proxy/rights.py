@@ -61,24 +61,26 @@ class Rights:
         return granted_at is not None and self._is_recent(granted_at)
 
     @deferred
-    async def check(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> None:
+    async def check(self, key: EntryKey, confirm: Callable[[], Deferred[Any]]) -> bool:
         """Ask the upstream whether access is permitted, unless the ledger knows.
 
         :param confirm: asks the upstream; fails if it refuses.
-        :return: fires if access is permitted, or in an outage. Fails as ``confirm``.
+        :return: fires with true if access is permitted, with false in an outage, in
+            which content is served as stale. Fails as ``confirm``.
         """
         granted_at = await self._memory.confirmed_at(key=key, what=self._upstream)
         if granted_at is not None and self._is_recent(granted_at):
             self._remember(key, granted_at)
-            return
+            return True
         try:
             await self._checks.join(key, confirm)
         except RegistryError as error:
             if not self._errors.serves_stale(error):
                 raise
             self._mark_stale(error, granted_at)
-            return
+            return False
         self.record(key)
+        return True
 
     def _is_recent(self, granted_at: float) -> bool:
         # A clock that goes wrong, here or at another node, permits nothing for longer.

@@ -28,6 +28,7 @@ from txregistry.proxy.context import CacheContext
 from txregistry.proxy.outage import is_answer
 from txregistry.proxy.tag_answers import SeenTag, remember_answer
 from txregistry.proxy.tag_lists import page_of
+from txregistry.spec.cachestatus import BEHIND
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
 from txregistry.spec.freshness import Freshness
@@ -131,7 +132,7 @@ class ProxyTags:
 
     def _ask_behind(self, tag: Tag, age: float) -> None:
         status = current_status()
-        status.stale_seconds, status.detail = age, "behind"
+        status.stale_seconds, status.detail = age, BEHIND
         self._cache.meter.count(Count.BEHIND, "tag")
         if self._cache.rate_limit.take():
             self._cache.behind.ask((self._name, tag), lambda: self._revalidate(tag))

@@ -12,6 +12,9 @@ import attrs
 #: The name under which this cache appears in ``Cache-Status``.
 CACHE_NAME = "txregistry"
 
+#: The detail of a response while the upstream is asked behind it.
+BEHIND = "behind"
+
 
 @attrs.define
 class CacheStatus:
@@ -36,6 +39,11 @@ class CacheStatus:
     def is_known(self) -> bool:
         """Whether the origin was set."""
         return self.hit or self.forward is not None
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether the upstream failed to confirm it, or was spared."""
+        return self.stale_seconds is not None and self.detail != BEHIND
 
     def served_from_cache(self) -> None:
         """Record that the content was cached and the upstream at most confirmed it.

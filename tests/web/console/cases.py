@@ -48,7 +48,20 @@ from txregistry.web.console.sources import CacheSources, Sources
 from txregistry.web.console.visitors import Reception
 
 UPSTREAM = UpstreamOverview(
-    "corp", "https://corp.example", 0.0, 10, 7, 1, 2000, 9000, 4, 0.5, 100, 76
+    "corp",
+    "https://corp.example",
+    0.0,
+    10,
+    7,
+    1,
+    2000,
+    9000,
+    4,
+    0.5,
+    100,
+    76,
+    False,
+    0.125,
 )
 DOWNLOAD = DownloadOverview("sha256:" + "a" * 64, "corp", 1000, 250, 125.0, 3)
 

@@ -21,16 +21,17 @@ class ChartsTests(SynchronousTestCase):
         series = Series("Hits", "hits", (0.0, 5.0, 10.0))
         text = self.drawn(plot("Requests <", (0, 50, 100), (series,)))
         points = re.search('points="([^"]*)"', text)[1]
-        self.assertEqual(points, "0.0,140.0 300.0,73.0 600.0,6.0")
+        self.assertEqual(points, "0.0,150.0 300.0,83.0 600.0,16.0")
         self.assertIn("<title>Requests &lt;</title>", text)
         self.assertIn("1970-01-01 00:01", text)
+        self.assertIn(">10</text>", text)
         self.assertIn('class="line hits"', text)
 
     def test_nothing(self) -> None:
         """Without two moments there is no line; values of 0 lie on the axis."""
         self.assertIn("Nothing is known", self.drawn(plot("x", (1,), ())))
         text = self.drawn(plot("x", (1, 2), (Series("a", "b", (0, 0)),)))
-        self.assertIn('points="0.0,140.0 600.0,140.0"', text)
+        self.assertIn('points="0.0,150.0 600.0,150.0"', text)
 
     def test_gaps(self) -> None:
         """Where nobody counted there is no line."""

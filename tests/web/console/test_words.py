@@ -17,6 +17,20 @@ class WordsTests(SynchronousTestCase):
         found = [words.count_of(number, "other repository") for number in (1, 2)]
         self.assertEqual(found, ["1 other repository", "2 other repositories"])
 
+    def test_scaled(self) -> None:
+        """Three digits, and a letter."""
+        for value, text in (
+            (0.0, "0"),
+            (0.0421, "0.0421"),
+            (999.0, "999"),
+            (1500.0, "1.5k"),
+            (2_340_000.0, "2.34M"),
+            (9e9, "9G"),
+            (7e12, "7T"),
+            (5e15, "5P"),
+        ):
+            self.assertEqual(words.scaled(value), text)
+
     def test_sizes(self) -> None:
         """Three digits, in units of a thousand."""
         for size, text in (

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import attrs
 from twisted.web.template import Tag, tags
 
-from txregistry.web.console.words import moment
+from txregistry.web.console.words import moment, scaled
 
 #: The size of the drawing, in its own units.
-WIDTH, HEIGHT, _BOTTOM = 600, 160, 20
+WIDTH, HEIGHT, _BOTTOM, _TOP = 600, 170, 20, 16
 
 
 @attrs.frozen
@@ -50,7 +50,10 @@ def plot(
     top = max((max(one.values) for one in series), default=0.0) or 1.0
     drawing = svg("svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", class_="plot")
     drawing(svg("title")(title))
-    drawing(svg("line", x1=0, x2=WIDTH, y1=_floor(), y2=_floor(), class_="axis"))
+    for height, value in ((_floor(), 0.0), (_TOP, top)):
+        drawing(svg("line", x1=0, x2=WIDTH, y1=height, y2=height, class_="axis"))
+        label = svg("text", x=0, y=height - 4, class_="label")
+        drawing(label(scaled(value)))
     pieces = list(unbroken(times, step))
     for one in series:
         points = _points(times, one.values, top)
@@ -90,7 +93,7 @@ def _floor() -> int:
 
 def _points(times: Sequence[float], values: Sequence[float], top: float) -> list[str]:
     first, span = times[0], times[-1] - times[0] or 1.0
-    floor, height = _floor(), _floor() - 6
+    floor, height = _floor(), _floor() - _TOP
     return [
         f"{(at - first) / span * WIDTH:.1f},{floor - value / top * height:.1f}"
         for at, value in zip(times, values, strict=True)

@@ -1,4 +1,4 @@
-"""The first page: how the cache is now, and what it did."""
+"""The first page: how the cache is now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from twisted.web.template import Tag, tags
 
-from txregistry.web.console.charts import Series, bar, legend, plot
+from txregistry.web.console.charts import bar
 from txregistry.web.console.frame import card, table
 from txregistry.web.console.words import (
     ago,
@@ -18,10 +18,6 @@ from txregistry.web.console.words import (
     size_of,
     span_of,
 )
-
-#: Titles of the spans of the history.
-SPANS = {"day": "Last day", "month": "Last month", "years": "Last two years"}
-
 
 #: Of the table of upstreams.
 _UPSTREAM_HEADS = (
@@ -136,9 +132,8 @@ def _asked(upstream: Mapping[str, Any]) -> Tag:
 
 
 def _latency(upstream: Mapping[str, Any]) -> str:
-    if not upstream["questions"]:
-        return "-"
-    return f"{1000 * upstream['asked_seconds'] / upstream['questions']:.0f} ms"
+    latency = upstream["latency"]
+    return "-" if latency is None else f"{1000 * latency:.0f} ms"
 
 
 def _left(upstream: Mapping[str, Any]) -> str:
@@ -209,63 +204,4 @@ def _lacking(ready: Mapping[str, Any], now: float) -> Tag:
     return tags.section(
         tags.h2("Not ready for an outage"),
         table(f"Looked at {when}", ("Image", "Lacks"), rows),
-    )
-
-
-def history_part(found: Mapping[str, Any]) -> Tag:
-    """Return the plots of a span, which scripts may replace by better ones."""
-    samples, span, step = found["samples"], found["span"], found["step"]
-    links = [
-        tags.a(
-            title,
-            href=f"/?span={name}",
-            **({"aria-current": "true"} if name == span else {}),
-        )
-        for name, title in SPANS.items()
-    ]
-    return tags.section(
-        tags.h2("Over time"),
-        tags.p(*links, class_="spans"),
-        _figure(
-            "Requests",
-            samples,
-            step,
-            (
-                ("Hits", "hits", "hits"),
-                ("Misses", "misses", "misses"),
-                ("Stale", "stale", "stale"),
-            ),
-        ),
-        _figure(
-            "Bytes",
-            samples,
-            step,
-            (
-                ("Served", "served", "served_bytes"),
-                ("Served by hits", "hits", "hit_bytes"),
-                ("Pulled", "pulled", "pulled_bytes"),
-            ),
-        ),
-        id="history",
-        **{"data-span": span},
-    )
-
-
-def _figure(
-    title: str,
-    samples: Sequence[Mapping[str, Any]],
-    step: int,
-    wanted: Sequence[tuple[str, str, str]],
-) -> Tag:
-    series = [
-        Series(label, style, [sample["counts"].get(name, 0.0) for sample in samples])
-        for label, style, name in wanted
-    ]
-    drawn = plot(title, [sample["at"] for sample in samples], series, step)
-    return tags.figure(
-        tags.figcaption(title),
-        legend(series),
-        tags.div(drawn, class_="drawn"),
-        class_="history",
-        **{"data-series": ",".join(f"{label}:{name}" for label, _, name in wanted)},
     )

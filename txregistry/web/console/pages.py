@@ -22,9 +22,10 @@ from txregistry.web.console.browse_pages import (
 )
 from txregistry.web.console.forms import form_of, options_of
 from txregistry.web.console.frame import flatten, page
+from txregistry.web.console.history_plots import history_part
 from txregistry.web.console.jobs import Jobs
 from txregistry.web.console.live import Live
-from txregistry.web.console.overview_page import history_part, overview_now
+from txregistry.web.console.overview_page import overview_now
 from txregistry.web.console.previews import Previews
 from txregistry.web.console.sources import Values
 from txregistry.web.console.views import Views

@@ -51,6 +51,18 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def scaled(value: float) -> str:
+    """Write a number in three digits, with a letter for thousands, millions and so on.
+
+    As scripts write them beside their plots.
+    """
+    for letter in ("", "k", "M", "G", "T"):
+        if abs(value) < 999.5:
+            return f"{value:.3g}{letter}"
+        value /= 1000
+    return f"{value:.3g}P"
+
+
 def share(part: float, whole: float) -> str:
     """Write a part as percent; a dash where there is no whole."""
     return f"{100 * part / whole:.0f} %" if whole else "-"

@@ -96,19 +96,24 @@
 
   function draw(figure, samples) {
     const wanted = figure.dataset.series.split(",").map((each) => each.split(":"));
+    const valueOf = ({ counts }, [, , counted, per]) => {
+      const count = counts[counted] || 0;
+      return per ? (counts[per] ? count / counts[per] : null) : count;
+    };
     const place = figure.querySelector(".drawn");
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 } };
-    const lines = wanted.map(([label, name], index) => ({
+    const lines = wanted.map(([label, style], index) => ({
       label,
-      stroke: colour(`--${name.replace("_bytes", "").replace(/^hit$/, "hits")}`),
+      stroke: colour(`--${style}`),
+      spanGaps: false,
       width: 2,
       dash: [[], [6, 3], [2, 3]][index],
       value: (_, value) => (value == null ? "-" : human(value)),
     }));
     const data = [
       samples.map((sample) => sample.at),
-      ...wanted.map(([, name]) =>
-        samples.map((sample) => (sample.gap ? null : sample.counts[name] || 0))),
+      ...wanted.map((line) =>
+        samples.map((sample) => (sample.gap ? null : valueOf(sample, line)))),
     ];
     const options = {
       width: place.clientWidth,

@@ -43,7 +43,7 @@ PAGES = {
 }
 
 WIDTHS = {360: 780, 1920: 1080}
-IMAGE, SECOND = "corp/org/app:v1", "corp/org/app:v2"
+IMAGE, SECOND, SLOW = "corp/org/app:v1", "corp/org/app:v2", "slow/org/app:v1"
 
 
 @attrs.define(eq=False)
@@ -131,7 +131,7 @@ def plain(visit: Visit, registry: str) -> None:
             expect(visit, f"{path} has a title", page.locator("h1").count() == 1)
         visit.go(page, "/")
         lines = page.locator("svg.plot polyline").count()
-        expect(visit, f"lines of plots, not {lines}", lines == 6)
+        expect(visit, f"lines of plots, not {lines}", lines == 9)
         expect(visit, "no plot by a script", page.locator(".uplot").count() == 0)
         page.get_by_role("link", name="Last month").click()
         expect(visit, "another span", "span=month" in page.url)
@@ -166,6 +166,29 @@ def live(visit: Visit, registry: str) -> None:
         expect(visit, "the same page", page.evaluate("window.stays === true"))
         page.get_by_role("button", name="Pause updates").click()
         page.get_by_role("button", name="Resume updates").click()
+        live_work(visit, page)
+
+
+def live_work(visit: Visit, page: Page) -> None:
+    """See events and actions as they come, and one action to its end."""
+    visit.go(page, "/activity?kind=changed")
+    with visit.window() as other:
+        visit.go(other, "/actions")
+        pin = {"action": "pin", "options": {"pattern": "corp/live"}}
+        number = post(visit, "jobs", pin)["number"]
+        page.get_by_text("action=pin").first.wait_for()
+        other.get_by_role("link", name=f"pin {number}").wait_for()
+    job = post(visit, "jobs", {"action": "warm", "options": {"images": [SLOW]}})
+    visit.go(page, f"/jobs/{job['number']}")
+    page.locator("main .bar rect").nth(1).wait_for(state="attached")
+    page.get_by_role("button", name="Stop it").focus()
+    visit.check(page, "an action under way")
+    page.locator(".job.done").wait_for()
+    page.locator("#said", has_text="warm done").wait_for(state="attached")
+    paused = page.get_by_role("button", name="Pause updates").count()
+    expect(visit, "no updates after the end", not paused)
+    focused = page.evaluate("document.activeElement.tagName")
+    expect(visit, f"the focus on the page, not {focused}", focused == "MAIN")
 
 
 def act(visit: Visit, registry: str) -> None:
@@ -201,7 +224,7 @@ def act(visit: Visit, registry: str) -> None:
 def collect(visit: Visit, registry: str) -> None:
     """Have a registry collect and verify what it has."""
     with visit.window() as page:
-        act_on(visit, page, "collect", {}, "keeps 7 blobs")
+        act_on(visit, page, "collect", {}, "would keep 7 blobs")
         act_on(visit, page, "verify", {}, "reads all that is stored")
         visit.go(page, "/")
         page.get_by_text("This registry caches nothing.").wait_for()
@@ -219,9 +242,10 @@ def act_on(
     if not any(part in said for part in says.split("|")):
         visit.say(f"{name} says {said!r}")
     visit.check(page, f"what {name} would do")
+    before = page.url
     page.get_by_role("button", name="Do it").focus()
     page.keyboard.press("Enter")
-    page.wait_for_url("**/jobs/*")
+    page.wait_for_url(lambda url: "/jobs/" in url and url != before)
     page.locator(".job.done, .job.failed").wait_for()
     if page.locator(".job.failed").count():
         visit.say(f"{name} failed: {page.locator('main').inner_text()}")
@@ -247,6 +271,19 @@ def tags_of(visit: Visit) -> set[str]:
 def api(visit: Visit, path: str) -> Any:
     """Ask the API."""
     with urllib.request.urlopen(f"{visit.admin}/api/v1/{path}") as answer:
+        return json.loads(answer.read())
+
+
+def post(visit: Visit, path: str, values: Any) -> Any:
+    """Ask the API to do something."""
+    headers = {
+        "Content-Type": "application/json",
+        "X-CSRF-Token": api(visit, "session")["token"],
+    }
+    asked = urllib.request.Request(
+        f"{visit.admin}/api/v1/{path}", json.dumps(values).encode(), headers
+    )
+    with urllib.request.urlopen(asked) as answer:
         return json.loads(answer.read())
 
 

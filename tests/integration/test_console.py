@@ -29,6 +29,7 @@ from tests.integration.support import (
 from tests.integration.tls import Authority
 from txregistry.observe.history import SCHEMA, VERSION, _record
 from txregistry.spec import mediatypes
+from txregistry.testing.repositories import image_manifest
 
 COMMAND = str(Path(sys.executable).parent / "txregistry")
 
@@ -76,6 +77,10 @@ class ConsoleTests(IntegrationCase):
         for name, tag in (("org/app", "v1"), ("org/app", "v2"), ("org/other", "v1")):
             await self.pull(f"corp/{name}", tag)
         await self.get(f"{self.cache_.url}/v2/down/x/manifests/v1")
+        content = os.urandom(1_000_000)
+        image = json.loads(image_manifest(slow.add_blob("org/app", content)))
+        image["config"]["size"] = len(content)
+        slow.add_manifest("org/app", json.dumps(image).encode(), "v1")
         if downloads:
             digest = slow.add_blob("big", os.urandom(60_000_000))
             url = f"{self.cache_.url}/v2/slow/big/blobs/{digest}"
@@ -96,7 +101,11 @@ class ConsoleTests(IntegrationCase):
                     "stale": float(minute % 5),
                     "served_bytes": wave * 3e6,
                     "hit_bytes": wave * 2.8e6,
+                    "miss_bytes": wave * 2e5,
+                    "stale_bytes": 1000.0 * (minute % 5),
                     "pulled_bytes": wave * 2e5,
+                    "questions": 10.0,
+                    "asked_seconds": 0.4 + wave / 100,
                 }
                 _record(db, now - 60 * minute, counts, {"stored_bytes": 1e6})
 

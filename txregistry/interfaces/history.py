@@ -95,6 +95,9 @@ class ActivityEvent:
 class IActivity(Interface):
     """The last events, as far as memory goes."""
 
+    def latest() -> int:
+        """Return the number of the newest event; 0 without one."""
+
     def events(
         kinds: frozenset[EventKind], text: str, limit: int
     ) -> Sequence[ActivityEvent]:

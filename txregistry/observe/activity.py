@@ -82,6 +82,10 @@ class Activity(Service):
             is_change = kind is EventKind.CHANGED
             (self._changes if is_change else self._events).append(found)
 
+    def latest(self) -> int:
+        """Return the number of the newest event; see :class:`IActivity`."""
+        return self._number
+
     def events(
         self, kinds: frozenset[EventKind], text: str, limit: int
     ) -> Sequence[ActivityEvent]:

@@ -30,6 +30,7 @@ from txregistry.flow.disk import InlineDisk
 from txregistry.images.anatomy import Anatomist
 from txregistry.images.survey import ReadinessSurvey
 from txregistry.interfaces.access import Grant, IAccessController
+from txregistry.interfaces.collection import CollectReport
 from txregistry.interfaces.overview import (
     DownloadOverview,
     IOverlook,
@@ -87,6 +88,25 @@ class ByName:
         if not facts.authorization:
             raise Unauthorized(None, 'Basic realm="x"')
         return succeed(Grant(facts.authorization))
+
+
+class Collecting:
+    """Tells what a collection would do, when it is told to end."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.done: Deferred[Any] = Deferred()
+
+    def run(self, who: Any, options: Any, tell: Any) -> Deferred[Any]:
+        self.asked.append(options)
+        tell({"stage": "mark", "done": 1200})
+        return self.done
+
+    def end(self, **report: Any) -> None:
+        """Report, and be ready to be asked again."""
+        done, self.done = self.done, Deferred()
+        is_dry = bool(self.asked[-1].get("dry_run"))
+        done.callback(attrs.asdict(CollectReport(is_dry, **report)))
 
 
 class ConsoleCase(ImagesCase):
@@ -163,6 +183,7 @@ class ConsoleCase(ImagesCase):
             "pin": PinCommand(lambda who, new: pins.pin(pattern=new)),
             "unpin": PinCommand(lambda who, old: pins.unpin(pattern=old)),
             "offline": OfflineCommand(lambda who: self.house.offline),
+            "collect": Collecting(),
         }
 
     def visit(

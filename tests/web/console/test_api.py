@@ -117,6 +117,21 @@ class ActionTests(ApiCase):
         (listed,) = self.looked("jobs")["jobs"]
         self.assertEqual((listed["number"], listed["state"]), (job["number"], "done"))
 
+    def test_a_long_dry_run(self) -> None:
+        """One that looks at everything is an action of its own."""
+        question = {"action": "collect", "options": {}, "dry_run": True}
+        status, job = self.post("/api/v1/jobs", question)
+        self.check(job, "Job")
+        self.assertEqual((status, job["state"]), (202, "running"))
+        collecting = self.sources.commands["collect"]
+        self.assertEqual(collecting.asked, [{"dry_run": True}])
+        collecting.end(blobs_deleted=2)
+        job = self.api(f"jobs/{job['number']}")
+        self.check(job, "Job")
+        self.assertEqual(job["report"]["blobs_deleted"], 2)
+        (listed,) = self.looked("jobs")["jobs"]
+        self.assertEqual(listed["title"], "collect 1 (dry run)")
+
     def test_reports(self) -> None:
         """Commands that only look, as the command line has them; none that act."""
         question = {"action": "explain", "options": {"images": [IMAGE]}}

@@ -22,12 +22,11 @@ class FrameTests(SynchronousTestCase):
     def test_page(self) -> None:
         """The place in the menu is marked, what is given is escaped."""
         visitor = Visitor(Requester("<ann>"), False)
-        text = self.drawn(page("A & B", "/browse", visitor, tags.p("x"), live="/live"))
+        text = self.drawn(page("A & B", "/browse", visitor, tags.p("x")))
         self.assertIn("<title>A &amp; B - txregistry</title>", text)
         self.assertIn('href="/browse" aria-current="page"', text)
         self.assertEqual(text.count("aria-current"), 1)
         self.assertIn("&lt;ann&gt;", text)
-        self.assertIn('data-live="/live"', text)
         for path, title in MENU:
             self.assertIn(f'href="{path}"', text)
             self.assertIn(title, text)

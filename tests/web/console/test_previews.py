@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import succeed
-
 from tests.web.console.cases import ConsoleCase
-from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.spec.errors import NotFound
 from txregistry.web.console.previews import MAX_IMAGES, Previews
@@ -20,14 +17,9 @@ class PreviewsTests(ConsoleCase):
 
     def says(self, action: str, **options: Any) -> list[str]:
         asked = sum(map(self.asked, self.several.houses))
-        found = self.house.settle(
-            Previews(self.sources).says(action, options, Requester("ann"))
-        )
+        found = self.house.settle(Previews(self.sources).says(action, options))
         self.assertEqual(sum(map(self.asked, self.several.houses)), asked)
         return found
-
-    def commands(self) -> dict[str, Any]:
-        return {**super().commands(), "collect": Collecting()}
 
     def test_warm_and_refresh(self) -> None:
         """What is not here has to be fetched."""
@@ -81,14 +73,18 @@ class PreviewsTests(ConsoleCase):
         self.assertEqual(self.says("offline", on=False), ["upstreams are asked again"])
 
     def test_whole_storage(self) -> None:
-        """Reading all of it, and a collection, which has a dry run of its own."""
+        """Reading all of it; a collection has a dry run of its own, with progress."""
         self.warm(IMAGE)
-        self.sources.commands["verify"] = self.sources.commands["collect"]
+        self.sources.commands["verify"] = self.sources.commands["warm"]
         (line,) = self.says("verify")
         self.assertRegex(line, r"reads all that is stored, \d+(\.\d)? kB")
-        del self.sources.commands["verify"]
-        lines = self.says("collect", delete_untagged=True)
-        self.assertEqual(lines[0], "deletes 2 blobs, 1.5 kB")
+        previews = Previews(self.sources)
+        for action, is_dry, is_job in (
+            ("verify", True, False),
+            ("verify", False, True),
+            ("collect", True, True),
+        ):
+            self.assertEqual(previews.is_job(action, is_dry), is_job)
 
     def test_refused(self) -> None:
         """What names no image, none, or too many."""
@@ -102,19 +98,11 @@ class PreviewsTests(ConsoleCase):
             self.assertRaises(CommandRefused, self.says, action, **options)
         self.assertRaises(NotFound, self.says, "reload")
         self.assertRaises(NotFound, self.says, "verify")
+        self.sources.commands["collect"] = self.sources.commands["warm"]
+        self.assertRaises(CommandRefused, self.says, "collect")
 
     def test_whole_repositories(self) -> None:
         """What is removed with all that is in it."""
         says = self.says("purge", repositories=["corp/org/app"], upstreams=["corp"])
         self.assertEqual(says[0], "removes all that is cached of corp/org/app")
         self.assertEqual(len(says), 2)
-
-
-class Collecting:
-    """Collects nothing, as it has to be a dry run."""
-
-    def run(self, who: Any, options: Any, tell: Any) -> Any:
-        assert options == {"delete_untagged": True, "dry_run": True}
-        names = ("manifests_deleted", "links_deleted", "blobs_kept")
-        report = dict.fromkeys(names, 1)
-        return succeed(report | {"blobs_deleted": 2, "bytes_deleted": 1500})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from tests.web.console.cases import PageCase, Reader
+from txregistry.web.console.frame import flatten
+from txregistry.web.console.jobs import Job
+from txregistry.web.console.work_pages import job_part
 
 IMAGE = "corp/org/app:v1"
 
@@ -38,6 +41,7 @@ class WorkTests(PageCase):
         text = self.read("/jobs/1")
         self.assertIn("done", text)
         self.assertIn("fetched_bytes", text)
+        self.assertIn(f"<li>{IMAGE}: 11 of 11 parts fetched", text)
         self.assertIn("warm 1", self.read("/actions"))
 
     def test_stop(self) -> None:
@@ -48,6 +52,39 @@ class WorkTests(PageCase):
         got = self.submit("/jobs/1/stop")
         self.assertEqual(got.status, 303)
         self.assertIn("stopped", self.read("/jobs/1"))
+
+    def test_a_long_dry_run(self) -> None:
+        """It has progress, then it tells, and the next form does it."""
+        collecting = self.sources.commands["collect"]
+        fields = {"action": "collect", "delete_untagged": "1"}
+        got = self.submit("/actions", **fields, dry_run="1")
+        self.assertEqual((got.status, got.header("Location")), (303, "/jobs/1"))
+        text = self.read("/jobs/1")
+        self.assertIn("1,200", text)
+        self.assertIn("Stop it", text)
+        self.assertIn("collect 1 (dry run)", self.read("/actions"))
+        collecting.end(blobs_deleted=2, bytes_deleted=1500)
+        text = self.read("/jobs/1")
+        self.assertIn("would delete 2 blobs, 1.5 kB", text)
+        self.assertIn("Do it", text)
+        self.assertIn('name="delete_untagged" value="1"', text)
+        self.assertNotIn('name="dry_run"', text)
+        self.submit("/actions", **fields)
+        self.assertEqual(collecting.asked[1], {"delete_untagged": True})
+        collecting.end(blobs_deleted=2, bytes_deleted=1500)
+        text = self.read("/jobs/2")
+        self.assertIn("<li>deleted 2 blobs, 1.5 kB</li>", text)
+        self.assertNotIn("Do it", text)
+
+    def test_a_verification(self) -> None:
+        """How far it is, as a share of all."""
+        part = {"fraction": 0.25, "contents": 3, "size": 1500, "damaged": 1}
+        job = Job(1, "verify", {}, "ann", 0.0)
+        job.tell(part)
+        text = self.house.settle(flatten(job_part(job.as_values(), "", 0.0))).decode()
+        self.assertIn("1.5 kB read, 1 damaged", text)
+        self.assertIn('width="25.0"', text)
+        self.assertNotIn("Stop it", text)
 
     def test_what_cannot_be_done(self) -> None:
         """It is said why, before and after."""

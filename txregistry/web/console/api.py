@@ -14,7 +14,7 @@ from txregistry.spec.errors import BadRequest, Denied, NotFound
 from txregistry.web.console.asked import JSON, body_of, is_json, text_of
 from txregistry.web.console.forgery import TOKEN_HEADER, ActionTokens, is_from_here
 from txregistry.web.console.jobs import Jobs
-from txregistry.web.console.live import Live
+from txregistry.web.console.live import Live, Topic
 from txregistry.web.console.openapi import document
 from txregistry.web.console.previews import Previews
 from txregistry.web.console.sources import Values
@@ -157,10 +157,12 @@ class ConsoleApi:
         """Begin an action, or say what it would do."""
         visitor, body = await self._desk.admit_to_act(request)
         action, options = _question(request, body)
-        if body.get("dry_run"):
-            says = await self._previews.says(action, options, visitor.who)
+        is_dry = bool(body.get("dry_run"))
+        if not self._previews.is_job(action, is_dry):
+            says = await self._previews.says(action, options)
             return as_json(request, {"says": says})
-        job = self._jobs.start(action, options, visitor.who)
+        asked = {**options, "dry_run": True} if is_dry else options
+        job = self._jobs.start(action, asked, visitor.who)
         request.setResponseCode(202)
         return as_json(request, job.as_values())
 
@@ -172,7 +174,7 @@ class ConsoleApi:
     @deferred
     async def _listen(self, request: RegistryRequest) -> bytes:
         await self._desk.admit(request)
-        await self._live.listen(request)
+        await self._live.listen(request, Topic("values", self._views.overview))
         return b""
 
 

@@ -20,14 +20,11 @@ MENU = (
 )
 
 
-def page(
-    title: str, current: str, visitor: Visitor | None, *content: Any, live: str = ""
-) -> Tag:
+def page(title: str, current: str, visitor: Visitor | None, *content: Any) -> Tag:
     """Return a whole page.
 
     :param current: the path of its place in the menu.
     :param visitor: who looks; ``None`` if they were not let in.
-    :param live: the URL of events that keep it up to date.
     """
     head = tags.head(
         tags.meta(charset="utf-8"),
@@ -46,8 +43,6 @@ def page(
         Tag("main")(tags.h1(title), *content, id="content", tabindex="-1"),
         tags.footer(f"txregistry {__version__}"),
     )
-    if live:
-        body(**{"data-live": live})
     return tags.html(head, body, lang="en")
 
 

@@ -32,6 +32,7 @@ class Job:
     :ivar progress: the last that was told of each part, by its digest or image.
     :ivar report: of one that is done; empty otherwise.
     :ivar error: why one has failed.
+    :ivar changes: rises whenever something of it has changed.
     """
 
     number: int
@@ -44,9 +45,21 @@ class Job:
     progress: dict[str, Mapping[str, Any]] = attrs.field(factory=dict)
     report: Mapping[str, Any] = attrs.field(factory=dict)
     error: str = ""
+    changes: int = 0
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Return whether it only tells what it would do."""
+        return bool(self.options.get("dry_run"))
+
+    @property
+    def title(self) -> str:
+        """Return what it is called: the action, its number, whether it is a dry run."""
+        return f"{self.action} {self.number}" + (" (dry run)" * self.is_dry_run)
 
     def tell(self, progress: Mapping[str, Any]) -> None:
         """Take progress of one part; the oldest parts go first."""
+        self.changes += 1
         key = str(progress.get("digest") or progress.get("stage") or "")
         self.progress.pop(key, None)
         self.progress[key] = dict(progress)
@@ -56,14 +69,16 @@ class Job:
     def summary(self) -> dict[str, Any]:
         """Return it without what may be long."""
         values = attrs.asdict(self, recurse=False)
-        for name in ("options", "progress", "report"):
+        for name in ("options", "progress", "report", "changes"):
             del values[name]
+        values["title"] = self.title
         return values
 
     def as_values(self) -> dict[str, Any]:
         """Return it as values of JSON."""
         values = attrs.asdict(self)
         values["progress"] = list(self.progress.values())
+        del values["changes"]
         return values
 
 
@@ -153,6 +168,7 @@ class Jobs(Service):
         else:
             job.state = "done"
         job.ended_at = self._clock.seconds()
+        job.changes += 1
 
     def _ended(self, _: object, job: Job) -> None:
         del self._running[job.number]

@@ -22,6 +22,24 @@ from txregistry.web.http.request import RegistryRequest
 #: Seconds between two updates, and most who are told.
 EVERY_SECONDS, MAX_LISTENERS = 2.0, 100
 
+#: Sent where nothing has changed, so that a listener who is gone is noticed.
+_NOTHING_NEW = b":\n\n"
+
+
+@attrs.frozen
+class Topic:
+    """What some look at.
+
+    :ivar key: is the same for all who are to be told the same.
+    :ivar look: fires with what they are told.
+    :ivar version: gives a value that is the same as long as another look would give
+        the same; ``None`` if that cannot be told without it.
+    """
+
+    key: str
+    look: Callable[[], Deferred[Values]]
+    version: Callable[[], object] | None = None
+
 
 @implementer(IPushProducer)
 @attrs.define(eq=False)
@@ -30,6 +48,7 @@ class Listener:
 
     request: RegistryRequest
     is_paused: bool = False
+    _told: bytes = b""
 
     def pauseProducing(self) -> None:
         """Tell nothing."""
@@ -44,68 +63,98 @@ class Listener:
         self.is_paused = True
 
     def tell(self, data: bytes) -> None:
-        """Send one event, unless the last ones have not been read."""
-        if not self.is_paused:
-            self.request.write(b"data: %b\n\n" % data)
+        """Send one event, unless it knows it, or the last one has not been read."""
+        if self.is_paused:
+            return
+        if data == self._told:
+            self.request.write(_NOTHING_NEW)
+            return
+        self._told = data
+        self.request.write(b"data: %b\n\n" % data)
+
+
+@attrs.define(eq=False)
+class Group:
+    """All who look at the same."""
+
+    topic: Topic
+    listeners: list[Listener] = attrs.field(factory=list)
+    _version: object = None
+    _data: bytes = b""
+
+    @deferred
+    async def tell(self) -> None:
+        """Look, unless nothing can have changed, and tell all."""
+        version = None if self.topic.version is None else self.topic.version()
+        if not self._data or version is None or version != self._version:
+            self._data = json.dumps(await self.topic.look()).encode("utf-8")
+            self._version = version
+        for listener in list(self.listeners):
+            listener.tell(self._data)
 
 
 @attrs.define(eq=False)
 class Live:
-    """Tells all listeners the same, and looks only while there is one.
+    """Tells all who look at the same the same, and looks only while there is one."""
 
-    :param look: fires with what they are told.
-    """
-
-    _look: Callable[[], Deferred[Values]]
     _clock: IReactorTime
-    _listeners: list[Listener] = attrs.field(factory=list)
+    _groups: dict[str, Group] = attrs.field(factory=dict)
     _loop: LoopingCall | None = None
     _log = Logger()
 
-    def listen(self, request: RegistryRequest) -> Deferred[None]:
+    def listen(self, request: RegistryRequest, topic: Topic) -> Deferred[None]:
         """Answer with events until the client leaves, or the listener is drained.
 
         :return: fires when it is over. Fails with ``TooManyRequests``.
         """
-        if len(self._listeners) >= MAX_LISTENERS:
+        listening = sum(len(group.listeners) for group in self._groups.values())
+        if listening >= MAX_LISTENERS:
             raise TooManyRequests("too many pages are open", 10.0)
         request.setHeader(b"Content-Type", b"text/event-stream")
         request.setHeader(b"Cache-Control", b"no-store")
         listener, over = Listener(request), request.notifyFinish()
         request.registerProducer(listener, True)
         request.write(b"retry: 5000\n\n")
-        self._listeners.append(listener)
+        group = self._groups.setdefault(topic.key, Group(topic))
+        group.listeners.append(listener)
         if self._loop is None:
             self._loop = LoopingCall(self.tell)
             self._loop.clock = self._clock
             self._loop.start(EVERY_SECONDS)
-        return over.addBoth(self._left, listener)
+        else:
+            self._tell(group)
+        return over.addBoth(self._left, group, listener)
 
     def end(self, is_meant: Callable[[RegistryRequest], bool] = lambda _: True) -> None:
         """End the answers of listeners, who may come back and are then let in anew."""
-        for listener in list(self._listeners):
-            if is_meant(listener.request):
-                listener.request.unregisterProducer()
-                listener.request.finish()
+        for group in list(self._groups.values()):
+            for listener in list(group.listeners):
+                if is_meant(listener.request):
+                    listener.request.unregisterProducer()
+                    listener.request.finish()
 
-    def _left(self, _: object, listener: Listener) -> None:
-        self._listeners.remove(listener)
-        if not self._listeners and self._loop is not None:
+    def _left(self, _: object, group: Group, listener: Listener) -> None:
+        group.listeners.remove(listener)
+        if not group.listeners:
+            del self._groups[group.topic.key]
+        if not self._groups and self._loop is not None:
             loop, self._loop = self._loop, None
             loop.stop()
 
-    @background("live")
     @deferred
     async def tell(self) -> None:
         """Tell all of them once; never fails."""
         self.end(_is_draining)
+        for group in list(self._groups.values()):
+            await self._tell(group)
+
+    @background("live")
+    @deferred
+    async def _tell(self, group: Group) -> None:
         try:
-            data = json.dumps(await self._look()).encode("utf-8")
+            await group.tell()
         except Exception as error:
             self._log.warn("nothing to tell pages: {error}", error=str(error))
-            return
-        for listener in list(self._listeners):
-            listener.tell(data)
 
 
 def _is_draining(request: RegistryRequest) -> bool:

@@ -49,8 +49,10 @@ _CACHE = extended(
 )
 
 _JOB = extended(
-    without(schema_of(Job), "progress"), progress=list_of({"type": "object"})
+    without(schema_of(Job), "progress", "changes"), progress=list_of({"type": "object"})
 )
+
+_SUMMARY = extended(without(_JOB, "options", "progress", "report"), title=TEXT)
 
 _LAYERS = list_of({"type": "array", "prefixItems": [TEXT, _NUMBER], "items": False})
 
@@ -95,7 +97,7 @@ _SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "Job": _JOB,
-    "Jobs": record(jobs=list_of(without(_JOB, "options", "progress", "report"))),
+    "Jobs": record(jobs=list_of(_SUMMARY)),
     "Says": record(says=list_of(TEXT)),
     "Report": record(report={"type": "object"}),
     "Question": {

@@ -37,9 +37,9 @@ def overview_now(found: Mapping[str, Any]) -> Tag:
     """Return the part of the page that is kept up to date."""
     cache, now = found["cache"], found["at"]
     if cache is None:
-        return tags.div(_state(found, None), tags.p("This registry caches nothing."))
+        return tags.div(_state(found), tags.p("This registry caches nothing."))
     return tags.div(
-        _state(found, cache),
+        _state(found),
         tags.div(*_cards(cache), class_="cards"),
         _upstreams(cache["upstreams"]),
         _downloads(cache),
@@ -48,18 +48,34 @@ def overview_now(found: Mapping[str, Any]) -> Tag:
     )
 
 
-def _state(found: Mapping[str, Any], cache: Mapping[str, Any] | None) -> Tag:
-    problems = found["problems"]
+def said_of(found: Mapping[str, Any]) -> str:
+    """Return how it is in a sentence."""
+    _, head, details = _judged(found)
+    return f"{head}: {'; '.join(details)}" if details else head
+
+
+def _judged(found: Mapping[str, Any]) -> tuple[str, str, Sequence[str]]:
+    """Judge how it is: the style of that, what is said, and what more there is."""
+    problems, cache = found["problems"], found["cache"] or {}
     if problems:
-        items = [tags.li(f"{name}: {text}") for name, text in problems.items()]
-        return tags.div(
-            tags.strong("Something is wrong"), tags.ul(*items), class_="state bad"
-        )
-    if cache is not None and cache["offline"]:
-        return tags.p(
-            tags.strong("Offline"), ": no upstream is asked.", class_="state warn"
-        )
-    return tags.p(tags.strong("All is well"), class_="state good")
+        told = [f"{name}: {text}" for name, text in problems.items()]
+        return "bad", "Something is wrong", told
+    if cache.get("offline"):
+        return "warn", "Offline", ["no upstream is asked"]
+    away = [each["name"] for each in cache.get("upstreams", ()) if _is_away(each)]
+    if away:
+        return "warn", f"{count_of(len(away), 'upstream')} away", away
+    return "good", "All is well", ()
+
+
+def _is_away(upstream: Mapping[str, Any]) -> bool:
+    return bool(upstream["paused_seconds"] or upstream["failing"])
+
+
+def _state(found: Mapping[str, Any]) -> Tag:
+    style, head, details = _judged(found)
+    items = tags.ul(*(tags.li(detail) for detail in details)) if details else ""
+    return tags.div(tags.strong(head), items, class_=f"state {style}")
 
 
 def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.template import Tag
 
@@ -24,21 +26,16 @@ from txregistry.web.console.forms import form_of, options_of
 from txregistry.web.console.frame import flatten, page
 from txregistry.web.console.history_plots import history_part
 from txregistry.web.console.jobs import Jobs
-from txregistry.web.console.live import Live
-from txregistry.web.console.overview_page import overview_now
+from txregistry.web.console.live import Live, Topic
+from txregistry.web.console.live_parts import LiveParts, region
 from txregistry.web.console.previews import Previews
-from txregistry.web.console.sources import Values
 from txregistry.web.console.views import Views
-from txregistry.web.console.work_pages import (
-    actions_part,
-    activity_part,
-    job_part,
-    preview_part,
-)
+from txregistry.web.console.visitors import Visitor
+from txregistry.web.console.work_pages import filter_part, forms_part, preview_part
 from txregistry.web.http.request import RegistryRequest
 
-#: Where a page gets its updates from.
-LIVE = "/live"
+#: Gives what a request listens to.
+GetTopic = Callable[..., Topic]
 
 
 @attrs.frozen
@@ -49,6 +46,7 @@ class ConsolePages:
     _views: Views
     _jobs: Jobs
     _previews: Previews
+    _parts: LiveParts
     _live: Live
     _clock: IReactorTime
 
@@ -56,15 +54,18 @@ class ConsolePages:
         """Return what answers each method and path."""
         return {
             ("GET", "/"): self.overview,
-            ("GET", LIVE): self.listen,
+            ("GET", "/live"): self._listening(self._overview_topic),
             ("GET", "/browse"): self.browse,
             ("GET", "/repository"): self.repository,
             ("GET", "/image"): self.image,
             ("GET", "/comparison"): self.comparison,
             ("GET", "/activity"): self.activity,
+            ("GET", "/activity/live"): self._listening(self._events_topic),
             ("GET", "/actions"): self.actions,
+            ("GET", "/actions/live"): self._listening(self._jobs_topic),
             ("POST", "/actions"): self.act,
             ("GET", "/jobs/<int:number>"): self.job,
+            ("GET", "/jobs/<int:number>/live"): self._listening(self._job_topic),
             ("POST", "/jobs/<int:number>/stop"): self.stop,
         }
 
@@ -72,12 +73,11 @@ class ConsolePages:
     async def overview(self, request: RegistryRequest) -> bytes:
         """How the cache is now, and what it did."""
         visitor = await self._desk.admit(request)
-        now = Tag("div", attributes={"id": "now"})
         parts = (
-            now(overview_now(await self._views.overview())),
+            *region(await self._parts.overview(), "/live"),
             await self._history(text_of(request, "span", "day")),
         )
-        return await _page(request, page("Overview", "/", visitor, *parts, live=LIVE))
+        return await _page(request, page("Overview", "/", visitor, *parts))
 
     @deferred
     async def _history(self, span: str) -> Tag:
@@ -86,12 +86,30 @@ class ConsolePages:
         except Unavailable as error:
             return Tag("p")(f"The history cannot be read: {error}")
 
-    @deferred
-    async def listen(self, request: RegistryRequest) -> bytes:
-        """Keep a page up to date."""
-        await self._desk.admit(request)
-        await self._live.listen(request)
-        return b""
+    def _listening(self, topic_of: GetTopic) -> Callable[..., Deferred[bytes]]:
+        """Return what keeps a page up to date."""
+
+        @deferred
+        async def listen(request: RegistryRequest, **named: Any) -> bytes:
+            visitor = await self._desk.admit(request)
+            await self._live.listen(request, topic_of(request, visitor, **named))
+            return b""
+
+        return listen
+
+    def _overview_topic(self, request: RegistryRequest, visitor: Visitor) -> Topic:
+        return self._parts.overview_topic()
+
+    def _events_topic(self, request: RegistryRequest, visitor: Visitor) -> Topic:
+        return self._parts.events_topic(*_chosen(request))
+
+    def _jobs_topic(self, request: RegistryRequest, visitor: Visitor) -> Topic:
+        return self._parts.jobs_topic()
+
+    def _job_topic(
+        self, request: RegistryRequest, visitor: Visitor, number: int
+    ) -> Topic:
+        return self._parts.job_topic(number, self._desk.token_of(visitor))
 
     @deferred
     async def browse(self, request: RegistryRequest) -> bytes:
@@ -131,22 +149,24 @@ class ConsolePages:
     async def activity(self, request: RegistryRequest) -> bytes:
         """Show the last events."""
         visitor = await self._desk.admit(request)
-        kinds, text = request.queries("kind"), text_of(request, "text")
-        events = self._views.activity(kinds, text)["events"]
-        part = activity_part(kinds, text, events)
-        return await _page(request, page("Activity", "/activity", visitor, part))
+        kinds, text = _chosen(request)
+        query = urlencode([*(("kind", kind) for kind in kinds), ("text", text)])
+        parts = (
+            filter_part(kinds, text),
+            *region(await self._parts.events(kinds, text), f"/activity/live?{query}"),
+        )
+        return await _page(request, page("Activity", "/activity", visitor, *parts))
 
     @deferred
     async def actions(self, request: RegistryRequest) -> bytes:
         """Offer what can be done."""
         visitor = await self._desk.admit(request)
-        part = actions_part(
-            self._desk.token_of(visitor),
-            self._jobs.actions,
-            [job.summary() for job in self._jobs.jobs()],
-            self._clock.seconds(),
+        parts = (
+            forms_part(self._desk.token_of(visitor), self._jobs.actions),
+            Tag("h2")("So far"),
+            *region(await self._parts.jobs(), "/actions/live"),
         )
-        return await _page(request, page("Actions", "/actions", visitor, part))
+        return await _page(request, page("Actions", "/actions", visitor, *parts))
 
     @deferred
     async def act(self, request: RegistryRequest) -> bytes:
@@ -154,11 +174,13 @@ class ConsolePages:
         visitor, fields = await self._desk.admit_to_act(request)
         form = form_of(str(fields.get("action", "")))
         options = options_of(form, fields)
-        if not fields.get("dry_run"):
-            job = self._jobs.start(form.command, options, visitor.who)
+        is_dry = bool(fields.get("dry_run"))
+        if self._previews.is_job(form.command, is_dry):
+            asked = options | ({"dry_run": True} if is_dry else {})
+            job = self._jobs.start(form.command, asked, visitor.who)
             return _see_other(request, f"/jobs/{job.number}")
         try:
-            says = await self._previews.says(form.command, options, visitor.who)
+            says = await self._previews.says(form.command, options)
         except CommandRefused as error:
             says = [f"cannot be done: {error}"]
         part = preview_part(form, fields, says, self._desk.token_of(visitor))
@@ -168,11 +190,10 @@ class ConsolePages:
     async def job(self, request: RegistryRequest, number: int) -> bytes:
         """Show one action."""
         visitor = await self._desk.admit(request)
-        job = self._jobs.job(number).as_values()
-        token = self._desk.token_of(visitor)
-        part = job_part(job, token, self._clock.seconds())
-        title = f"{job['action']} {number}"
-        return await _page(request, page(title, "/actions", visitor, part))
+        part = await self._parts.job(number, self._desk.token_of(visitor))
+        parts = region(part, f"/jobs/{number}/live")
+        title = self._jobs.job(number).title
+        return await _page(request, page(title, "/actions", visitor, *parts))
 
     @deferred
     async def stop(self, request: RegistryRequest, number: int) -> bytes:
@@ -197,8 +218,6 @@ def _see_other(request: RegistryRequest, path: str) -> bytes:
     return b""
 
 
-@deferred
-async def live_part(views: Views) -> Values:
-    """Fire with the part of the first page that is kept up to date."""
-    part: bytes = await flatten(overview_now(await views.overview()))
-    return {"html": part.decode("utf-8")}
+def _chosen(request: RegistryRequest) -> tuple[Sequence[str], str]:
+    """Return the kinds of events that are asked for, and a text."""
+    return request.queries("kind"), text_of(request, "text")

@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 
 from txregistry.flow.deferred import deferred
-from txregistry.interfaces.audit import Requester
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.images import IImages, ImageReport, ImagesRefused
 from txregistry.spec.errors import NotFound
@@ -21,6 +20,9 @@ from txregistry.web.console.words import count_of, size_of
 #: Images that one action is about, at most.
 MAX_IMAGES = 100
 
+#: Actions whose dry run looks at all that they would do, with progress; they have one.
+_LONG = frozenset({"collect"})
+
 #: Lines of what an action would do.
 Says = list[str]
 
@@ -31,10 +33,12 @@ class Previews:
 
     _sources: Sources
 
+    def is_job(self, action: str, is_dry: bool) -> bool:
+        """Return whether an action, or its dry run, is work that takes long."""
+        return not is_dry or action in _LONG
+
     @deferred
-    async def says(
-        self, action: str, options: Mapping[str, Any], who: Requester
-    ) -> Says:
+    async def says(self, action: str, options: Mapping[str, Any]) -> Says:
         """Fire with what an action would do, in lines of words.
 
         Fails with ``CommandRefused`` if it could not begin, or as its command does.
@@ -42,16 +46,12 @@ class Previews:
         if action not in self._sources.commands:
             raise NotFound({"action": action})
         try:
-            return await self._says(action, options, who)
+            return await self._says(action, options)
         except (TypeError, ValueError) as error:
             raise CommandRefused(f"{action}: {error}") from error
 
     @deferred
-    async def _says(
-        self, action: str, options: Mapping[str, Any], who: Requester
-    ) -> Says:
-        if action == "collect":
-            return await self._collect(options, who)
+    async def _says(self, action: str, options: Mapping[str, Any]) -> Says:
         if action == "verify":
             return await self._verify()
         cache, ways = self._sources.cache, _WAYS.get(action)
@@ -60,20 +60,6 @@ class Previews:
                 f"{action}: there is nothing to tell before it is done"
             )
         return await ways(cache, options)
-
-    @deferred
-    async def _collect(self, options: Mapping[str, Any], who: Requester) -> Says:
-        wanted = {**options, "dry_run": True}
-        report = await self._sources.commands["collect"].run(
-            who, wanted, lambda _: None
-        )
-        blobs = count_of(report["blobs_deleted"], "blob")
-        return [
-            f"deletes {blobs}, {size_of(report['bytes_deleted'])}",
-            f"deletes {count_of(report['manifests_deleted'], 'manifest')}",
-            f"deletes {count_of(report['links_deleted'], 'link')}",
-            f"keeps {count_of(report['blobs_kept'], 'blob')}",
-        ]
 
     @deferred
     async def _verify(self) -> Says:

@@ -21,7 +21,8 @@ from txregistry.web.console.api import ConsoleApi, Desk
 from txregistry.web.console.forgery import ActionTokens
 from txregistry.web.console.jobs import Jobs
 from txregistry.web.console.live import Live
-from txregistry.web.console.pages import ConsolePages, live_part
+from txregistry.web.console.live_parts import LiveParts
+from txregistry.web.console.pages import ConsolePages
 from txregistry.web.console.previews import Previews
 from txregistry.web.console.refusals import HANDLERS
 from txregistry.web.console.sources import Sources
@@ -100,11 +101,10 @@ class ConsoleSite(RegistrySite):
         jobs, views = Jobs(sources.commands, sources.clock), Views(sources)
         jobs.setServiceParent(self.services)
         previews = Previews(sources)
-        told = Live(views.overview, reactor)
-        api = ConsoleApi(desk, views, jobs, previews, told, sources.reports)
-        live = Live(lambda: live_part(views), reactor)
-        pages = ConsolePages(desk, views, jobs, previews, live, sources.clock)
-        self._lives = (told, live)
+        self._live = live = Live(reactor)
+        api = ConsoleApi(desk, views, jobs, previews, live, sources.reports)
+        parts = LiveParts(views, jobs, sources.clock)
+        pages = ConsolePages(desk, views, jobs, previews, parts, live, sources.clock)
         resource = Router(_app({**api.routes(), **pages.routes()}), HANDLERS)
         serving = make_serving(
             resource,
@@ -119,8 +119,7 @@ class ConsoleSite(RegistrySite):
     def follow(self, serving: Serving | None, controller: IAccessController) -> None:
         """Ask another controller from now on; what the registry serves is not here."""
         self.reception = self.reception.by(controller)
-        for live in self._lives:
-            live.end()  # who may not come in any more is told nothing more
+        self._live.end()  # who may not come in any more is told nothing more
 
 
 def _app(routes: Mapping[tuple[str, str], Callable[..., Any]]) -> Klein:

@@ -93,12 +93,13 @@ class Views:
 
         :raise BadRequest: one of the kinds is none.
         """
-        try:
-            wanted = frozenset(map(EventKind, kinds))
-        except ValueError as error:
-            raise BadRequest({"kind": [each.value for each in EventKind]}) from error
+        wanted = kinds_named(kinds)
         found = self._sources.activity.events(kinds=wanted, text=text, limit=EVENTS)
         return {"events": [as_values(event) for event in found]}
+
+    def latest_event(self) -> int:
+        """Return the number of the newest event, which tells whether to look."""
+        return self._sources.activity.latest()
 
     @deferred
     async def pins(self) -> Values:
@@ -252,6 +253,17 @@ class Views:
             f"crane manifest {name}",
             f"skopeo inspect docker://{name}",
         ]
+
+
+def kinds_named(kinds: Sequence[str]) -> frozenset[EventKind]:
+    """Return kinds of events.
+
+    :raise BadRequest: one of them is none.
+    """
+    try:
+        return frozenset(map(EventKind, kinds))
+    except ValueError as error:
+        raise BadRequest({"kind": [each.value for each in EventKind]}) from error
 
 
 def _platform(variant: Variant) -> Values:

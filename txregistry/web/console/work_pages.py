@@ -9,20 +9,20 @@ from typing import Any
 from twisted.web.template import Tag, tags
 
 from txregistry.interfaces.history import EventKind
-from txregistry.web.console.forms import FORMS, ActionForm, Field
+from txregistry.web.console.charts import bar
+from txregistry.web.console.forms import FORMS, ActionForm, Field, form_of
 from txregistry.web.console.frame import table
+from txregistry.web.console.outcomes import outcome
 from txregistry.web.console.words import ago, moment, short, size_of
 
 
-def activity_part(
-    kinds: Sequence[str], text: str, events: Sequence[Mapping[str, Any]]
-) -> Tag:
-    """Return the last events, and how to choose among them."""
+def filter_part(kinds: Sequence[str], text: str) -> Tag:
+    """Return how to choose among the last events."""
     boxes = [
         tags.label(_box("kind", kind.value, kind.value in kinds), kind.value)
         for kind in EventKind
     ]
-    form = tags.form(
+    return tags.form(
         tags.fieldset(tags.legend("Kinds"), *boxes),
         tags.label("Text, or the id of a request", for_="text"),
         tags.input(type="search", name="text", id="text", value=text),
@@ -31,6 +31,10 @@ def activity_part(
         action="/activity",
         class_="search",
     )
+
+
+def events_part(events: Sequence[Mapping[str, Any]]) -> Tag:
+    """Return the last events."""
     rows = [
         (
             tags.time(moment(each["at"]), datetime=moment(each["at"])),
@@ -43,7 +47,7 @@ def activity_part(
     ]
     heads = ("When", "Kind", "What", "Request", "Told by")
     content: Any = tags.p("Nothing of this kind happened lately.", class_="quiet")
-    return tags.div(form, table("The last events", heads, rows) if rows else content)
+    return tags.div(table("The last events", heads, rows) if rows else content)
 
 
 def _box(name: str, value: str, is_checked: bool) -> Tag:
@@ -51,20 +55,15 @@ def _box(name: str, value: str, is_checked: bool) -> Tag:
     return box(checked="checked") if is_checked else box
 
 
-def actions_part(
-    token: str, offered: Sequence[str], jobs: Sequence[Mapping[str, Any]], now: float
-) -> Tag:
-    """Return the forms of all actions, and the actions so far.
+def forms_part(token: str, offered: Sequence[str]) -> Tag:
+    """Return the forms of all actions.
 
     :param token: of the visitor; empty if they may not act.
     :param offered: the commands that this daemon has.
     """
     forms = [_form(form, token) for form in FORMS if form.command in offered]
     may_not = tags.p("You may look, but not act.", class_="state warn")
-    return tags.div(
-        tags.div(*forms, class_="forms") if token else may_not,
-        tags.section(tags.h2("So far"), jobs_part(jobs, now)),
-    )
+    return tags.div(*forms, class_="forms") if token else may_not
 
 
 def _form(form: ActionForm, token: str) -> Tag:
@@ -113,35 +112,42 @@ def preview_part(
     form: ActionForm, fields: Mapping[str, Any], says: Sequence[str], token: str
 ) -> Tag:
     """Return what an action would do, and the way to do it."""
+    return tags.section(
+        tags.p("Nothing has been done yet. It"),
+        _says(says),
+        _do_it(form, fields, token),
+    )
+
+
+def _says(lines: Sequence[str]) -> Tag:
+    return tags.ul(*(tags.li(line) for line in lines), class_="says")
+
+
+def _do_it(form: ActionForm, fields: Mapping[str, Any], token: str) -> Tag:
     kept = [
         tags.input(type="hidden", name=field.name, value=str(fields[field.name]))
         for field in form.fields
         if fields.get(field.name)
     ]
-    return tags.section(
-        tags.p("Nothing has been done yet. It"),
-        tags.ul(*(tags.li(line) for line in says), class_="says"),
-        tags.form(
-            *_hidden(form, token),
-            *kept,
-            tags.button("Do it", type="submit", class_="do"),
-            tags.a("Do not", href="/actions"),
-            method="post",
-            action="/actions",
-            class_="buttons",
-        ),
+    return tags.form(
+        *_hidden(form, token),
+        *kept,
+        tags.button("Do it", type="submit", class_="do"),
+        tags.a("Do not", href="/actions"),
+        method="post",
+        action="/actions",
+        class_="buttons",
     )
 
 
 def jobs_part(jobs: Sequence[Mapping[str, Any]], now: float) -> Tag:
     """Return the actions so far."""
     if not jobs:
-        return tags.p("Nothing has been done since the start.", class_="quiet")
+        none = tags.p("Nothing has been done since the start.", class_="quiet")
+        return tags.div(none)
     rows = [
         (
-            tags.a(
-                f"{each['action']} {each['number']}", href=f"/jobs/{each['number']}"
-            ),
+            tags.a(each["title"], href=f"/jobs/{each['number']}"),
             tags.span(each["state"], class_=f"job {each['state']}"),
             each["who"],
             ago(each["began_at"], now),
@@ -149,43 +155,85 @@ def jobs_part(jobs: Sequence[Mapping[str, Any]], now: float) -> Tag:
         )
         for each in jobs
     ]
-    return table("Actions", ("Action", "State", "Who", "Begun", "Why"), rows)
+    heads = ("Action", "State", "Who", "Begun", "Why")
+    return tags.div(table("Actions so far", heads, rows))
 
 
 def job_part(job: Mapping[str, Any], token: str, now: float) -> Tag:
-    """Return one action: how far it is, or what it did."""
-    parts = [
-        (
-            tags.code(
-                short(str(each.get("digest") or each.get("stage") or "all of it"))
-            ),
-            str(each.get("state", "")),
-            size_of(each["done"]) if "digest" in each else str(each.get("done", "")),
-        )
-        for each in job["progress"]
-    ]
-    stop = tags.form(
-        tags.input(type="hidden", name="token", value=token),
-        tags.button("Stop it", type="submit"),
-        method="post",
-        action=f"/jobs/{job['number']}/stop",
-    )
-    is_running = job["state"] == "running"
-    again = tags.p(tags.a("Look again", href=f"/jobs/{job['number']}"))
+    """Return one action: how far it is, or what it did.
+
+    :param token: of the visitor; empty if they may not act.
+    """
+    lines = outcome(job["action"], job["report"])
     return tags.div(
-        again if is_running else "",
         tags.p(
             tags.span(job["state"], class_=f"job {job['state']}"),
             f" begun {ago(job['began_at'], now)} by {job['who']}",
         ),
         tags.p(job["error"], class_="bad") if job["error"] else "",
-        stop if is_running and token else "",
-        tags.pre(tags.code(json.dumps(job["options"], indent=2)), tabindex="0"),
-        table("Parts", ("Part", "State", "Done"), parts) if parts else "",
-        tags.section(
-            tags.h2("Report"),
-            tags.pre(tags.code(json.dumps(job["report"], indent=2)), tabindex="0"),
+        _says(lines) if lines else "",
+        _next_step(job, token),
+        _progress(job["progress"]),
+        _whole(job),
+    )
+
+
+def _next_step(job: Mapping[str, Any], token: str) -> Any:
+    """Offer to stop what is under way, or to do what a dry run told of."""
+    if job["state"] == "running":
+        stop = tags.form(
+            tags.input(type="hidden", name="token", value=token),
+            tags.button("Stop it", type="submit"),
+            method="post",
+            action=f"/jobs/{job['number']}/stop",
         )
-        if job["report"]
-        else "",
+        again = tags.noscript(tags.a("Look again", href=f"/jobs/{job['number']}"))
+        return tags.div(stop if token else "", again)
+    if not job["options"].get("dry_run") or job["state"] != "done" or not token:
+        return ""
+    form = form_of(job["action"])
+    fields = {name: "1" for name, value in job["options"].items() if value}
+    return _do_it(form, fields, token)
+
+
+def _progress(parts: Sequence[Mapping[str, Any]]) -> Any:
+    if not parts:
+        return ""
+    rows = [
+        (
+            tags.code(
+                short(str(each.get("digest") or each.get("stage") or "all of it"))
+            ),
+            str(each.get("state", "")),
+            tags.span(*_done(each)),
+        )
+        for each in parts
+    ]
+    return table("Parts", ("Part", "State", "Done"), rows)
+
+
+def _done(part: Mapping[str, Any]) -> Sequence[Any]:
+    """Draw how far a part is: of a download in bytes, of a verification as a share."""
+    if "fraction" in part:
+        read = f"{size_of(part['size'])} read, {part['damaged']:,} damaged"
+        return (bar(part["fraction"], 1.0), read)
+    if "digest" not in part:
+        return (f"{part.get('done', 0):,}",)
+    whole, done = part.get("size"), part["done"]
+    of = f" of {size_of(whole)}" if whole else ""
+    return (bar(done, whole or 0), f"{size_of(done)}{of}")
+
+
+def _whole(job: Mapping[str, Any]) -> Tag:
+    parts = [("Options", job["options"]), ("Report", job["report"])]
+    return tags.details(
+        tags.summary("As the API has it"),
+        *(
+            tags.section(
+                tags.h2(name),
+                tags.pre(tags.code(json.dumps(value, indent=2)), tabindex="0"),
+            )
+            for name, value in parts
+            if value
+        ),
     )

@@ -1,71 +1,80 @@
-// Keeps the first page up to date, and draws its plots so that they can be read off.
+// Keeps pages up to date, and draws plots so that they can be read off.
 // Without it all pages work: the server draws the plots, and a reload brings them up to date.
 "use strict";
 
 (() => {
-  const live = document.body.dataset.live;
   const now = document.getElementById("now");
+  const status = document.getElementById("said");
+  let said = null;
 
-  // Replaces what has changed, and nothing else: what is being read, is selected or was
-  // scrolled stays.
-  function update(html) {
+  // Replaces what has changed, and nothing else: what is being read, is selected, was
+  // opened or scrolled stays.
+  function show(html) {
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
     const olds = [...now.firstElementChild.children];
     const news = [...fresh.content.firstElementChild.children];
+    const focused = now.contains(document.activeElement);
     if (olds.length !== news.length) {
       now.replaceChildren(fresh.content);
-      return;
+    } else {
+      olds.forEach((old, place) => replace(old, news[place]));
     }
-    const selection = document.getSelection();
-    olds.forEach((old, place) => {
-      const busy = old.contains(document.activeElement) || selection.containsNode(old, true);
-      const selected = busy && (!selection.isCollapsed || old.contains(document.activeElement));
-      if (selected || old.outerHTML === news[place].outerHTML) return;
-      const left = old.scrollLeft;
-      old.replaceWith(news[place]);
-      news[place].scrollLeft = left;
-    });
+    // What had the focus may be gone, such as a button that is not needed any more.
+    if (focused && document.activeElement === document.body) document.querySelector("main").focus();
   }
 
-  function listen() {
-    const source = new EventSource(live);
-    source.onmessage = (event) => update(JSON.parse(event.data).html);
+  function replace(old, fresh) {
+    if (old.tagName === "DETAILS") fresh.open = old.open;
+    if (old.outerHTML === fresh.outerHTML) return;
+    const selection = document.getSelection();
+    const selected = !selection.isCollapsed && selection.containsNode(old, true);
+    const read = old.getAttribute("role") === "region" && old.contains(document.activeElement);
+    if (selected || read) return;
+    const left = old.scrollLeft;
+    old.replaceWith(fresh);
+    fresh.scrollLeft = left;
+  }
+
+  // Told to whoever listens to the page, and only if it is another than before.
+  function say(text) {
+    if (said !== null && text !== said) status.textContent = text;
+    said = text;
+  }
+
+  function listen(ended) {
+    const source = new EventSource(now.dataset.live);
+    source.onmessage = (event) => {
+      const told = JSON.parse(event.data);
+      show(told.html);
+      say(told.said);
+      if (told.last) ended(source);
+    };
     window.addEventListener("pagehide", () => source.close());
     return source;
   }
 
-  if (live && now && window.EventSource) {
-    let source = listen();
+  function keepUpToDate() {
     const pause = document.createElement("button");
     pause.type = "button";
-    pause.textContent = "Pause updates";
-    pause.addEventListener("click", () => {
-      if (source) {
-        source.close();
-        source = null;
-      } else {
-        source = listen();
-      }
+    pause.className = "pause";
+    const ended = (source) => {
+      source.close();
+      if (document.activeElement === pause) document.querySelector("main").focus();
+      pause.remove();
+    };
+    let source = null;
+    const turn = () => {
+      source?.close();
+      source = source ? null : listen(ended);
       pause.textContent = source ? "Pause updates" : "Resume updates";
-    });
+    };
+    pause.addEventListener("click", turn);
     document.querySelector("h1").after(pause);
+    turn();
   }
 
-  // An action under way is looked at again by itself, without coming to the page anew.
-  async function follow() {
-    if (!document.querySelector(".job.running") || !location.pathname.startsWith("/jobs/")) return;
-    const answer = await fetch(location.pathname);
-    if (answer.ok) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const main = document.querySelector("main");
-      if (!main.contains(document.activeElement) || document.activeElement === main) {
-        main.replaceChildren(...fresh.querySelector("main").childNodes);
-      }
-    }
-    setTimeout(follow, 1000);
-  }
-  follow();
+  if (now?.dataset.live && window.EventSource) keepUpToDate();
 
   for (const command of document.querySelectorAll("pre.command")) {
     const button = document.createElement("button");

@@ -297,11 +297,17 @@ def pictures(visit: Visit, directory: str) -> None:
     """Take a picture of each page, light and dark."""
     for scheme in ("light", "dark"):
         with visit.window(1280, color_scheme=scheme) as page:
-            for name, path in PAGES.items():
+            for name, path in {"action": _begun(visit), **PAGES}.items():
                 visit.go(page, path)
-                page.wait_for_timeout(600)
+                page.wait_for_timeout(3000)
                 place = str(Path(directory) / f"{name}-{scheme}.png")
                 page.screenshot(path=place, full_page=name != "activity")
+
+
+def _begun(visit: Visit) -> str:
+    """Begin an action that takes some seconds; give the path of its page."""
+    question = {"action": "warm", "options": {"images": [SLOW]}}
+    return f"/jobs/{post(visit, 'jobs', question)['number']}"
 
 
 TASKS: dict[str, Callable[[Visit, str], None]] = {

@@ -74,6 +74,7 @@ from txregistry.observe.access import make_access_log
 from txregistry.observe.debug import Debug
 from txregistry.observe.metrics import NotificationState, Observers
 from txregistry.observe.outlet import ILines
+from txregistry.observe.slow import SlowAnswers
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.web.api import Api
 from txregistry.web.http.serving import Serving, make_serving
@@ -211,6 +212,8 @@ def _observers(context: Context, backend: Backend) -> Observers:
         observers += (make_access_log(log.formatter, log.fields, lines, clock),)
     if backend.answers is not None:
         observers += (backend.answers,)
+    if context.config.http.admin.addr:
+        observers += (SlowAnswers(),)
     return Observers(observers)
 
 

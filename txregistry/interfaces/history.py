@@ -69,6 +69,7 @@ class EventKind(Enum):
     CAME = "came"
     WENT = "went"
     FAILED = "failed"
+    SLOW = "slow"
     CHANGED = "changed"
     NOTED = "noted"
 

@@ -96,6 +96,7 @@ class Exchange:
     :ivar status: 499 if the client left before the answer was whole.
     :ivar sent_bytes: of the body; to a client that left, what the kernel took of it.
     :ivar aborted: the connection ended before the answer did.
+    :ivar wait_seconds: until the head of the answer.
     """
 
     request_id: str
@@ -112,6 +113,7 @@ class Exchange:
     user_agent: str
     cache_status: str
     aborted: bool
+    wait_seconds: float = 0.0
 
 
 class IExchangeObserver(Interface):

@@ -26,6 +26,7 @@ MAX_EVENTS, MAX_CHANGES, MAX_TEXT = 2000, 500, 1000
 
 #: What the parts of the daemon tell of, by the beginnings of their names.
 _KINDS = (
+    ("txregistry.observe.slow", EventKind.SLOW),
     ("txregistry.proxy.download", EventKind.FAILED),
     ("txregistry.proxy", EventKind.CAME),
     ("txregistry.storage.uploads", EventKind.WENT),

@@ -91,8 +91,10 @@ class Fill:
             await self._download.fetch()
             await self._store()
             self._log.info(
-                "blob {digest} downloaded: {size} bytes in {seconds:.1f} s",
+                "blob {digest} of {repository} downloaded: {size} bytes"
+                " in {seconds:.1f} s",
                 digest=str(self.digest),
+                repository=", ".join(sorted(map(str, self.confirmed))[:3]),
                 size=self.state.written,
                 resumed_at=self._download.resumed_at,
                 seconds=self._clock.seconds() - started_at,

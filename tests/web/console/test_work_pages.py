@@ -20,6 +20,10 @@ class WorkTests(PageCase):
         Logger(namespace="txregistry.proxy", observer=self.publisher).warn("<script>")
         text = self.read("/activity")
         self.assertIn("&lt;script&gt;", text)
+        digest = "sha256:" + "a" * 64
+        Logger(namespace="txregistry.x", observer=self.publisher).info(f"b {digest} c")
+        short = f'<span>b <code title="{digest}">sha256:aaaaaaaaaaaa</code> c</span>'
+        self.assertIn(short, self.read("/activity"))
         self.assertIn("checked", self.read("/activity?kind=failed"))
         self.assertIn("Nothing of this kind", self.read("/activity?kind=came"))
 

@@ -59,6 +59,7 @@ class RecordTests(SynchronousTestCase):
             "code": 200,
             "sentLength": 5,
             "began_at": 10.0,
+            "head_at": 11.5,
             "header": headers.__getitem__,
             "aborted": False,
         }
@@ -68,6 +69,8 @@ class RecordTests(SynchronousTestCase):
         """Seconds, bytes and the last ``Cache-Status``; uploads are masked."""
         found = self.record()
         self.assertEqual((found.seconds, found.sent_bytes, found.status), (2.5, 5, 200))
+        self.assertEqual(found.wait_seconds, 1.5)
+        self.assertEqual(self.record(head_at=None).wait_seconds, 2.5)
         self.assertEqual(found.cache_status, "txregistry; hit")
         self.assertEqual((found.user, found.user_agent), ("-", "oras/1"))
         for text in (found.uri, found.referer):

@@ -74,8 +74,10 @@ def _is_away(upstream: Mapping[str, Any]) -> bool:
 
 def _state(found: Mapping[str, Any]) -> Tag:
     style, head, details = _judged(found)
-    items = tags.ul(*(tags.li(detail) for detail in details)) if details else ""
-    return tags.div(tags.strong(head), items, class_=f"state {style}")
+    more: Any = f": {details[0]}" if details else ""
+    if len(details) > 1:
+        more = tags.ul(*(tags.li(detail) for detail in details))
+    return tags.div(tags.strong(head), more, class_=f"state {style}")
 
 
 def _cards(cache: Mapping[str, Any]) -> Sequence[Tag]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from txregistry.web.console.forms import FORMS, ActionForm, Field, form_of
 from txregistry.web.console.frame import table
 from txregistry.web.console.outcomes import outcome
 from txregistry.web.console.words import ago, moment, short, size_of
+
+_DIGEST = re.compile("(sha(?:256|512):[0-9a-f]{64,128})")
 
 
 def filter_part(kinds: Sequence[str], text: str) -> Tag:
@@ -39,7 +42,7 @@ def events_part(events: Sequence[Mapping[str, Any]]) -> Tag:
         (
             tags.time(moment(each["at"]), datetime=moment(each["at"])),
             tags.span(each["kind"], class_=f"kind {each['kind']}"),
-            each["text"],
+            _told(each["text"]),
             tags.code(each["request"], class_="id") if each["request"] else "-",
             each["source"],
         )
@@ -48,6 +51,16 @@ def events_part(events: Sequence[Mapping[str, Any]]) -> Tag:
     heads = ("When", "Kind", "What", "Request", "Told by")
     content: Any = tags.p("Nothing of this kind happened lately.", class_="quiet")
     return tags.div(table("The last events", heads, rows) if rows else content)
+
+
+def _told(text: str) -> Tag:
+    """Return a text in which digests are short."""
+    pieces: list[Any] = []
+    # Every second piece of such a split is a digest.
+    for number, piece in enumerate(_DIGEST.split(text)):
+        is_digest = number % 2 == 1
+        pieces.append(tags.code(short(piece), title=piece) if is_digest else piece)
+    return tags.span(*pieces)
 
 
 def _box(name: str, value: str, is_checked: bool) -> Tag:

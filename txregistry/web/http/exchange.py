@@ -51,4 +51,5 @@ def record(request: RegistryRequest, now: float) -> Exchange:
         user_agent=request.header("User-Agent"),
         cache_status=cached[-1].decode("latin-1"),
         aborted=request.aborted,
+        wait_seconds=max(0.0, (request.head_at or now) - request.began_at),
     )

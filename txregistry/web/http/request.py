@@ -61,6 +61,7 @@ class RegistryRequest(BodyRequest):
     :ivar span: its step of a trace; ``None`` while tracing is off.
     :ivar route: the path in the table of routes, once it is known.
     :ivar began_at: when the head was complete: seconds, by the clock of the site.
+    :ivar head_at: when the head of the answer was ready; ``None`` so far.
     :ivar base: scheme and host by which the client reached the registry; ``None`` until
         they are computed.
     :ivar recording: records the answer, if that may be given again.
@@ -79,6 +80,7 @@ class RegistryRequest(BodyRequest):
     recording: Recording | None = None
     _reports_to: SiteContext | None = None
     began_at = 0.0
+    head_at: float | None = None
     _is_started = False
 
     def begin(self, command: bytes, path: bytes, version: bytes) -> None:
@@ -187,8 +189,10 @@ class RegistryRequest(BodyRequest):
         """Send bytes of the answer, unless it was aborted or is complete."""
         if self.aborted or self.finished:
             return
-        if not self.startedWriting and self.has_large_rest():
-            self.loseAfterwards()
+        if not self.startedWriting:
+            self.head_at = cast(SiteContext, self.site).clock.seconds()
+            if self.has_large_rest():
+                self.loseAfterwards()
         super().write(data)
         if isinstance(self.channel, RegistryChannel):
             self.channel.flush_head()

@@ -156,6 +156,7 @@ class RegistrySite(Site):
                 request_id=os.urandom(16).hex(),
                 peer=peer,
                 seconds=0.0,
+                wait_seconds=0.0,
             )
         )
 

@@ -84,6 +84,20 @@ class ConsoleTests(DaemonCase):
         self.assertEqual(self.visit("/", Authorization="Bearer x").code, 200)
         self.assertEqual(self.visit("/v2/", Authorization="Bearer x").code, 404)
 
+    def test_users_and_names(self) -> None:
+        """They change with a reload; the address does not."""
+        self.start(http={"admin": ADMIN})
+        section = {"inmemory": {}, "statedirectory": self.directory}
+        self.assertTrue(self.api("session")["may_act"])
+        readers = {**ADMIN, "users": {"*": "read"}}
+        self.reload(http={"admin": readers}, storage=section)
+        self.assertFalse(self.api("session")["may_act"])
+        elsewhere = {**readers, "hosts": [], "addr": "127.0.0.1:5002"}
+        report = self.reload(http={"admin": elsewhere}, storage=section)
+        self.assertEqual(set(report.changed), {"http.admin.hosts"})
+        self.assertEqual(set(report.restart), {"http.admin.addr"})
+        self.assertEqual(self.visit("/").code, 403)
+
     def test_none(self) -> None:
         """Unless it is configured there is none, and nothing is written for it."""
         self.start()

@@ -27,6 +27,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import DiskPool
 from txregistry.images.anatomy import Anatomist
 from txregistry.images.survey import ReadinessSurvey
+from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.commands import Command
 from txregistry.interfaces.observe import Count
 from txregistry.interfaces.reload import IReloader
@@ -69,7 +70,7 @@ _COUNTED = {
 }
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Console:
     """The admin listener.
 
@@ -79,6 +80,19 @@ class Console:
     site: ConsoleSite
     endpoint: IStreamServerEndpoint
     services: tuple[IService, ...]
+    _in_force: InForce
+
+    def follow(self, context: Context, controller: IAccessController) -> None:
+        """Take what a reload has changed: who may come in, and by which names."""
+        self._in_force.context = context
+        self.site.receive(_reception(context, controller), _proxies(context))
+
+
+@attrs.define(eq=False)
+class InForce:
+    """The configuration as it is now."""
+
+    context: Context
 
 
 def build_console(
@@ -88,7 +102,7 @@ def build_console(
     admin = context.config.http.admin
     if not admin.addr:
         return None
-    disk = DiskPool.create(context.reactor, 1, "history")
+    in_force, disk = InForce(context), DiskPool.create(context.reactor, 1, "history")
     survey = _survey(context, backend)
     history = _history(context, backend, cache, disk)
     activity = Activity()
@@ -105,29 +119,39 @@ def build_console(
         _chosen(known, _OFFERED, cache is not None),
         _chosen(known, _LOOKING, cache is not None),
         partial(digests_of_tag, backend.local.driver),
-        _host(context),
+        lambda: _host(in_force.context),
         _cache_sources(backend, survey),
     )
-    is_private = admin.addr.startswith("/")
-    reception = Reception(
-        backend.controller, admin.users, _hosts(context), peer if is_private else None
-    )
-    has_tls = admin.tls and not is_private
+    has_tls = admin.tls and not _is_socket(admin)
     site = ConsoleSite(
         sources,
-        reception,
+        _reception(context, backend.controller),
         context.reactor,
-        TrustedProxies.parse(context.config.http.trustedproxies),
+        _proxies(context),
         http2_choice(context.config) if has_tls else Http2Use.NEVER,
     )
     services: tuple[Any, ...] = (disk, activity, history, site.services)
     if survey is not None:
         services += (survey,)
-    return Console(site, _endpoint(context, admin), services)
+    return Console(site, _endpoint(context, admin), services, in_force)
+
+
+def _is_socket(admin: AdminSection) -> bool:
+    return admin.addr.startswith("/")
+
+
+def _reception(context: Context, controller: IAccessController) -> Reception:
+    admin = context.config.http.admin
+    name_peer = peer if _is_socket(admin) else None
+    return Reception(controller, admin.users, _hosts(context), name_peer)
+
+
+def _proxies(context: Context) -> TrustedProxies:
+    return TrustedProxies.parse(context.config.http.trustedproxies)
 
 
 def _endpoint(context: Context, admin: AdminSection) -> IStreamServerEndpoint:
-    if not admin.addr.startswith("/"):
+    if not _is_socket(admin):
         plain = tcp_endpoint(context.reactor, admin.addr)
         if not admin.tls:
             return plain

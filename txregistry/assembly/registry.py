@@ -162,7 +162,7 @@ def build_registry(
         *storage.middleware.services,
     ):
         registry.add(part)
-    console = _console(context, backend, reloader, cache)
+    console = running.console = _console(context, backend, reloader, cache)
     if console is not None:
         for service in console.services:
             registry.add(service)

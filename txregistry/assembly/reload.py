@@ -48,6 +48,7 @@ from txregistry.web.http.site import RegistrySite
 
 if TYPE_CHECKING:
     from txregistry.assembly.caches import Cache, Files, NextCache
+    from txregistry.assembly.console import Console
     from txregistry.images.schedule import WarmSchedule
 
 #: The first purge of uploads is at a random time within these seconds after a change.
@@ -163,10 +164,15 @@ class _Made:
 
 @attrs.define(eq=False)
 class Running:
-    """The current configuration, and the parts that it is applied to."""
+    """The current configuration, and the parts that it is applied to.
+
+    :ivar console: the admin listener, which can be asked for a reload and so is built
+        last; ``None`` without one.
+    """
 
     _context: Context
     _parts: Renewable
+    console: Console | None = None
 
     def read(
         self, disk: Disk, path: str | None, environment: Mapping[str, str]
@@ -238,7 +244,9 @@ class Running:
         self._begin_services(context, made.checks)
         for site, _ in self._parts.registry.listeners:
             if isinstance(site, RegistrySite):
-                site.follow(made.serving, made.backend.controller)
+                site.follow(made.serving)
+        if self.console is not None:
+            self.console.follow(context, made.backend.controller)
         self._parts = attrs.evolve(self._parts, backend=made.backend)
         return files
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from txregistry.config.ciphers import CIPHER_SUITES, CLIENT_AUTH, TLS_VERSIONS
-from txregistry.config.declare import file_path, secret, section, setting
+from txregistry.config.declare import LIVE, file_path, secret, section, setting
 from txregistry.config.fields import Duration
 from txregistry.spec.proxies import DEFAULT_NETWORKS
 
@@ -105,12 +105,14 @@ class AdminSection:
         attrs.Factory(lambda: {"*": "read"}),
         "What users may do there, by name: read, or operate, which is to read and to"
         " act; * is every other user, and everybody where auth is not configured.",
+        restart=LIVE,
     )
     hosts: tuple[str, ...] = setting(
         (),
         "Further names by which it is asked, beside addresses, localhost and that of"
         " http.host; others are refused, as a page of another site may have its own"
         " name lead here. * permits all.",
+        restart=LIVE,
     )
     tls: bool = setting(
         False, "Use the certificate of http.tls, where the address is host:port."

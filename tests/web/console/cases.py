@@ -41,6 +41,7 @@ from txregistry.observe.activity import Activity
 from txregistry.observe.audit import SilentAudit
 from txregistry.observe.history import SCHEMA, VERSION, History
 from txregistry.spec.errors import Unauthorized
+from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.testing.answers import Got, read_answer
 from txregistry.testing.wire import Wire
@@ -133,6 +134,11 @@ class ConsoleCase(ImagesCase):
     def controller(self) -> IAccessController:
         return OpenAccess()
 
+    def receive(self, controller: IAccessController) -> None:
+        """Let visitors in by another controller, as after a reload."""
+        reception = Reception(controller, self.roles, self.hosts)
+        self.site.receive(reception, TrustedProxies.parse([]))
+
     def make_sources(self) -> Sources:
         house = self.house
         self.history = History(
@@ -159,7 +165,7 @@ class ConsoleCase(ImagesCase):
             self.commands(),
             {"explain": ExplainCommand(self.images)} if self.is_cache else {},
             partial(digests_of_tag, self.house.driver),
-            "cache.example",
+            lambda: "cache.example",
             self.cache_sources() if self.is_cache else None,
         )
 

@@ -74,7 +74,7 @@ class LiveTests(ConsoleCase):
     def test_a_reload(self) -> None:
         """Who may not come in any more is told nothing more."""
         lines = [self.listen("/live"), self.listen("/api/v1/live")]
-        self.site.follow(None, ByName())
+        self.receive(ByName())
         self.house.pump()
         self.assertEqual(self.site.active, set())
         self.assertTrue(all(b"0\r\n\r\n" in line.received for line in lines))

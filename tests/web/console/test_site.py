@@ -21,7 +21,8 @@ class SiteTests(ConsoleCase):
 
     def test_files(self) -> None:
         """Ours alone, and nobody has to log in for them."""
-        self.site.follow(None, ByName())
+        self.site.follow(None)
+        self.receive(ByName())
         self.assertEqual(self.visit("/").status, 401)
         for name, kind in (
             ("console.css", "text/css"),

@@ -38,7 +38,7 @@ class ReceptionTests(SynchronousTestCase):
         request = Asking(
             Authorization=user, Host="localhost", channel=SimpleNamespace(transport="t")
         )
-        reception = Reception(OpenAccess(), roles, **named).by(controller)
+        reception = Reception(controller, roles, **named)
         return reception.admit(request)
 
     def test_roles(self) -> None:

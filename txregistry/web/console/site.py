@@ -13,7 +13,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.observe import Exchange, IExchangeObserver
 from txregistry.spec.errors import NotFound
 from txregistry.spec.proxies import TrustedProxies
@@ -116,9 +115,12 @@ class ConsoleSite(RegistrySite):
         )
         super().__init__(serving, reactor, sources.clock)
 
-    def follow(self, serving: Serving | None, controller: IAccessController) -> None:
-        """Ask another controller from now on; what the registry serves is not here."""
-        self.reception = self.reception.by(controller)
+    def follow(self, serving: Serving | None) -> None:
+        """Take nothing of it: what the registry serves is not here."""
+
+    def receive(self, reception: Reception, proxies: TrustedProxies) -> None:
+        """Let visitors in otherwise from now on."""
+        self.reception, self.proxies = reception, proxies
         self._live.end()  # who may not come in any more is told nothing more
 
 

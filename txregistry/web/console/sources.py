@@ -32,7 +32,7 @@ class Sources:
     :ivar commands: what can be done, by name.
     :ivar reports: commands that only look, likewise.
     :ivar earlier: visits what a tag has stood for.
-    :ivar host: what clients call the registry, as far as it is known.
+    :ivar host: gives what clients call the registry, as far as it is known.
     :ivar cache: what only a cache has; ``None`` for a registry.
     """
 
@@ -45,7 +45,7 @@ class Sources:
     commands: Mapping[str, Command]
     reports: Mapping[str, Command]
     earlier: Callable[[RepositoryName, Tag], AsyncIterator[Digest]]
-    host: str = ""
+    host: Callable[[], str]
     cache: CacheSources | None = None
 
 

@@ -246,7 +246,7 @@ class Views:
         return repository
 
     def _pull_commands(self, image: ImageName) -> list[str]:
-        name = f"{self._sources.host}/{image}"
+        name = f"{self._sources.host()}/{image}"
         return [
             f"docker pull {name}",
             f"podman pull {name}",

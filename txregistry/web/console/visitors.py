@@ -54,10 +54,6 @@ class Reception:
     _hosts: Collection[str] = ()
     _name_peer: Callable[[Any], Requester] | None = None
 
-    def by(self, controller: IAccessController) -> Reception:
-        """Return one that asks another controller."""
-        return attrs.evolve(self, controller=controller)
-
     @deferred
     async def admit(self, request: RegistryRequest) -> Visitor:
         """Let a visitor in.

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
-from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.observe import Exchange
 from txregistry.interfaces.tracing import ITracer
 from txregistry.web.http.channels import RegistryChannel
@@ -74,7 +73,7 @@ class RegistrySite(Site):
         if serving.changes is not None and not self.draining:
             self.ready = ReadyAnswers(serving.changes, self.wall_clock)
 
-    def follow(self, serving: Serving | None, controller: IAccessController) -> None:
+    def follow(self, serving: Serving | None) -> None:
         """Take what a reload has changed.
 
         :param serving: of the registry; ``None`` if it is the same.

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+from functools import partial
 
 import attrs
 import yaml
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from txregistry.cli import collect as module
 from txregistry.cli import garbage_collect as commands
+from txregistry.cli.daemon import ask
 from txregistry.cli.exits import OfflineFailed
 from txregistry.cli.main import main
 from txregistry.cli.offline import check_lock
@@ -181,7 +183,9 @@ class AskTests(SynchronousTestCase):
         try:
             with ours:
                 report = module._ask(
-                    ours, CollectOptions(), lambda *step: told.append(step)
+                    partial(ask, ours),
+                    CollectOptions(),
+                    lambda *step: told.append(step),
                 )
         finally:
             server.join()
@@ -237,5 +241,5 @@ class AskTests(SynchronousTestCase):
                     theirs.sendall(send)
                 # Closed with our question unread, it resets the connection.
                 theirs.shutdown(socket.SHUT_WR) if send else theirs.close()
-                module._ask(ours, CollectOptions(), lambda *_: None)
+                module._ask(partial(ask, ours), CollectOptions(), lambda *_: None)
             theirs.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import attrs
+
 from tests.cli.images import AskingCase
+from tests.cli.test_verify import REPORT
 from txregistry.cli import remote
 from txregistry.cli.daemon import DaemonFailed
 from txregistry.cli.exits import FAILED, NOT_PERMITTED
 from txregistry.cli.remote import VARIABLE, RemoteDaemon
+from txregistry.interfaces.collection import CollectReport
 
 SESSION = {
     "user": "ann",
@@ -24,6 +29,7 @@ SESSION = {
     "actions": ["warm"],
     "reports": ["ready"],
 }
+COLLECTED = attrs.asdict(CollectReport(dry_run=True, blobs_deleted=2))
 JOB = {"number": 3, "state": "running", "progress": [], "report": {}, "error": ""}
 PART = {"digest": "sha256:a", "state": "fetching", "done": 1}
 
@@ -122,7 +128,7 @@ class RemoteTests(AskingCase):
             ([(200, b"<html>")], "is no admin listener", FAILED),
             ([(200, b"[]")], "is no admin listener", FAILED),
             ([(200, reader)], "ann may not act there", NOT_PERMITTED),
-            ([(200, {**SESSION, "actions": []})], "not done over the API", FAILED),
+            ([(200, {**SESSION, "actions": []})], "warm is not done there", FAILED),
         ):
             with self.listening(*answers), self.assertRaises(DaemonFailed) as caught:
                 self.ask()
@@ -133,18 +139,23 @@ class RemoteTests(AskingCase):
         self.assertIn("does not answer", str(caught.exception))
 
     def test_an_interrupt(self) -> None:
-        """It stops the action as well."""
+        """It stops the action; one that ends with what it has reports that."""
 
         def interrupted(seconds: float) -> None:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
         self.patch(remote.time, "sleep", interrupted)
+        stopped = {**JOB, "state": "stopped"}
+        answers = (200, SESSION), (202, JOB), (200, JOB)
         with (
-            self.listening((200, SESSION), (202, JOB), (200, JOB)) as listener,
+            self.listening(*answers, (200, stopped)) as listener,
             self.assertRaises(KeyboardInterrupt),
         ):
             self.ask()
         self.assertEqual(listener.asked[2][1], "/api/v1/jobs/3/stop")
+        done = {**JOB, "state": "done", "report": {"complete": False}}
+        with self.listening(*answers, (200, done)):
+            self.assertEqual(self.ask()[0], {"complete": False})
 
     def test_urls(self) -> None:
         """A user and a password go into a header, and into no message."""
@@ -161,7 +172,7 @@ class RemoteTests(AskingCase):
             self.assertRaises(DaemonFailed, RemoteDaemon, where)
 
     def test_the_command_line(self) -> None:
-        """The variable alone decides; no configuration is read."""
+        """The variable decides, unless a configuration is named; none is read."""
         report = {"images": [{"image": "a:latest", "lacks": ""}]}
         with self.listening((200, SESSION), (200, {"report": report})):
             result = self.run_command("ready", "a", env={VARIABLE: self.where})
@@ -169,3 +180,42 @@ class RemoteTests(AskingCase):
         result = self.run_command("ready", "a", env={VARIABLE: "nowhere"})
         self.assertEqual(result.exit_code, 1)
         self.assertIn("expected a URL", result.output)
+        for arguments in (("verify",), ("garbage-collect",)):
+            result = self.run_command(*arguments, env={VARIABLE: "nowhere"})
+            self.assertIn("expected a URL", result.output)
+        result = self.run_command(
+            "ready", "-c", self.config, "a", env={VARIABLE: "nowhere"}
+        )
+        self.assertIn("no daemon answers", result.output)
+
+    def test_the_whole_storage(self) -> None:
+        """What reads or collects all of it is done there as well."""
+        self.patch(remote, "LOOK_SECONDS", 0.0)
+        session = {**SESSION, "actions": ["verify", "collect"]}
+        part = {"stage": "mark", "done": 3}
+        collected = {**JOB, "state": "done", "progress": [part], "report": COLLECTED}
+        with self.listening((200, session), (202, JOB), (200, collected)) as listener:
+            result = self.run_command(
+                "garbage-collect", "--dry-run", env={VARIABLE: self.where}
+            )
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn("would delete", result.output)
+        options = listener.asked[1][2]["options"]
+        self.assertEqual((options["dry_run"], options["grace_seconds"]), (True, 3600.0))
+        verified = {**JOB, "state": "done", "report": REPORT}
+        with self.listening((200, session), (202, JOB), (200, verified)):
+            result = self.run_command("verify", env={VARIABLE: self.where})
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn("read 3 contents", result.output)
+        reader = {**session, "may_act": False}
+        for command, status in (("verify", 77), ("garbage-collect", 77)):
+            with self.listening((200, reader)):
+                result = self.run_command(command, env={VARIABLE: self.where})
+            self.assertEqual(result.exit_code, status, result.output)
+
+    def test_content(self) -> None:
+        """What the API does not carry is refused, so that no other daemon gives it."""
+        for arguments in (("export", "a", "/nowhere"), ("import", "/nowhere")):
+            result = self.run_command(*arguments, env={VARIABLE: "/nowhere"})
+            self.assertEqual(result.exit_code, 1)
+            self.assertIn("content is not carried over the API", result.output)

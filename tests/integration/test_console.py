@@ -213,13 +213,12 @@ class ConsoleTests(IntegrationCase):
         [path] = self.directory.glob(f"registry/docker/**/{digest[7:]}/data")
         await self.browse("collect")
         self.assertTrue(path.exists())  # within the grace of a collection
-        _, _, session = await self.get(f"{self.admin}/api/v1/session")
-        await self.http.post(
-            f"{self.admin}/api/v1/jobs",
-            json={"action": "collect", "options": {"grace_seconds": 0}},
-            headers={"X-CSRF-Token": json.loads(session)["token"]},
-        )
-        await until(lambda: not path.exists())
+        there = {"TXREGISTRY_ADMIN": self.admin}
+        told = await run(COMMAND, "garbage-collect", "--grace", "0", "-d", env=there)
+        self.assertIn(f"would delete sha256:{path.parent.name}", told)
+        self.assertTrue(path.exists())
+        await run(COMMAND, "garbage-collect", "--grace", "0", env=there)
+        self.assertFalse(path.exists())
 
     async def command_line(self) -> None:
         """The command has the same done over the API."""
@@ -238,6 +237,7 @@ class ConsoleTests(IntegrationCase):
         await said("purge", image)
         with self.assertRaises(AssertionError):
             await said("ready", image)
+        self.assertIn("0 damaged", await said("verify", "--quiet"))
 
     async def test_pictures(self) -> None:
         """Make pictures, where somebody has asked for them."""
@@ -285,7 +285,7 @@ class ConsoleTests(IntegrationCase):
         }
         with self.assertRaises(AssertionError) as caught:
             await run(COMMAND, "status", env=env)
-        self.assertIn("is not done over the API", str(caught.exception))
+        self.assertIn("status is not done there", str(caught.exception))
 
     async def test_stop(self) -> None:
         """An open page does not hold up the end of the daemon."""

@@ -14,7 +14,7 @@ from txregistry.assembly.ownpaths import own_path
 from txregistry.cli.daemon import DaemonFailed, TellMade, ask, connect
 from txregistry.cli.exits import fail
 from txregistry.cli.places import place_of, usable
-from txregistry.cli.remote import VARIABLE, RemoteDaemon
+from txregistry.cli.remote import VARIABLE, RemoteDaemon, daemon_elsewhere
 from txregistry.config.model import Config
 
 #: Images in one question, of at most 64 KiB; a name has up to 512 characters.
@@ -110,6 +110,16 @@ class RunningDaemon:
             return ask(connection, command, options, tell)
 
 
+def daemon_here(file: str | None, as_json: bool) -> RunningDaemon:
+    """Give the daemon of a configuration, for what the API does not do.
+
+    Ends as :func:`config_of`, and if another daemon is named.
+    """
+    if not file and os.environ.get(VARIABLE):
+        fail(f"{_NO_CONTENT}, or unset {VARIABLE}", as_json)
+    return daemon_of(file, as_json)
+
+
 def daemon_of(file: str | None, as_json: bool) -> RunningDaemon:
     """Give the daemon of a configuration; ends as :func:`config_of`."""
     return RunningDaemon(own_path(config_of(file, as_json), "control.sock", ""))
@@ -134,9 +144,10 @@ def asked(
 
 def _asked_of(file: str | None, as_json: bool) -> RunningDaemon | RemoteDaemon:
     """Give the daemon whose admin listener is named, or that of a configuration."""
-    where = os.environ.get(VARIABLE)
-    return RemoteDaemon(where) if where else daemon_of(file, as_json)
+    return daemon_elsewhere(file) or daemon_of(file, as_json)
 
+
+_NO_CONTENT = "content is not carried over the API: name a daemon by -c"
 
 _NO_SOCKET = (
     "one without a directory of its own (storage.statedirectory, or STATE_DIRECTORY)"

@@ -14,7 +14,7 @@ from txregistry.cli.asking import (
     IMAGES_AT_ONCE,
     RunningDaemon,
     config_option,
-    daemon_of,
+    daemon_here,
     human_size,
     list_option,
     named_images,
@@ -89,7 +89,7 @@ def export(
     """
     target = "" if lists_only else _target(images)
     wanted = named_images(images if lists_only else images[:-1], lists)
-    daemon = daemon_of(file, as_json)
+    daemon = daemon_here(file, as_json)
     try:
         plans = _plans(daemon, wanted, platforms, is_partial=lists_only)
         if lists_only:

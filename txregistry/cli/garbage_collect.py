@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from txregistry.cli.collect import CollectFailed, Options, collect
+from txregistry.cli.daemon import DaemonFailed
 from txregistry.cli.exits import epilog, fail
 from txregistry.cli.options import Seconds, as_json_option, unlocked_option
 from txregistry.cli.places import config_argument, place_of, usable_storage
+from txregistry.cli.remote import daemon_elsewhere
+from txregistry.config.model import Config
 
 _STAGES = {
     "mark": "marking: repositories",
@@ -58,21 +61,26 @@ def garbage_collect(
     A daemon that runs on the same storage does the work and keeps serving; without one
     this command does it alone. FILE is the daemon's configuration file.
     """
-    found = usable_storage(place_of(file), as_json).config
-    if not found.proxy.has_own:
-        reason = "a pull-through cache is not collected: what is unused expires"
-        fail(f"{reason} (proxy.ttl)", as_json)
     options = Options(dry_run, delete_untagged, grace)
     shown = _Shown(quiet or as_json or not sys.stderr.isatty())
     try:
+        where = daemon_elsewhere(file) or _config_of(file, as_json)
         with shown:
-            report = collect(found, options, shown.tell, unlocked)
-    except CollectFailed as error:
+            report = collect(where, options, shown.tell, unlocked)
+    except (DaemonFailed, CollectFailed) as error:
         fail(str(error), as_json, error.status)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     elif not quiet:
         _print(report)
+
+
+def _config_of(file: str | None, as_json: bool) -> Config:
+    found = usable_storage(place_of(file), as_json).config
+    if not found.proxy.has_own:
+        reason = "a pull-through cache is not collected: what is unused expires"
+        fail(f"{reason} (proxy.ttl)", as_json)
+    return found
 
 
 def _print(report: dict[str, Any]) -> None:

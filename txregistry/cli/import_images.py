@@ -10,7 +10,7 @@ from contextlib import closing
 import attrs
 import click
 
-from txregistry.cli.asking import RunningDaemon, config_option, daemon_of, human_size
+from txregistry.cli.asking import RunningDaemon, config_option, daemon_here, human_size
 from txregistry.cli.daemon import DaemonFailed, send
 from txregistry.cli.exits import FAILED, epilog, fail
 from txregistry.cli.options import as_json_option
@@ -76,7 +76,7 @@ def import_images(
     image is here. What is here already is not sent again; a layout from which --have
     left out blobs needs them here.
     """
-    daemon = daemon_of(file, as_json)
+    daemon = daemon_here(file, as_json)
     try:
         with (
             closing(open_layout(source)) as layout,

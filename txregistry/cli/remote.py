@@ -1,7 +1,8 @@
 """A daemon that is asked over its admin listener, perhaps from another machine.
 
 The variable ``TXREGISTRY_ADMIN`` names it: a URL, which may have a user and a password,
-or the path of a socket. Without it commands use the control socket of this machine.
+or the path of a socket. Without it, and where a command names a configuration, commands
+use the control socket of this machine.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import socket
 import ssl
 import time
@@ -18,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from txregistry.cli.daemon import PATIENCE, DaemonFailed, TellMade
 from txregistry.cli.exits import NOT_PERMITTED
+from txregistry.cli.interrupt import on_interrupt
 
 #: The variable that names an admin listener.
 VARIABLE = "TXREGISTRY_ADMIN"
@@ -40,6 +43,16 @@ class _SocketConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def daemon_elsewhere(file: str | None) -> RemoteDaemon | None:
+    """Give the daemon that the variable names; ``None`` without it.
+
+    :param file: the configuration that the command line names, which comes first.
+    :raise DaemonFailed: it names none.
+    """
+    where = None if file else os.environ.get(VARIABLE)
+    return RemoteDaemon(where) if where else None
 
 
 class RemoteDaemon:
@@ -69,7 +82,7 @@ class RemoteDaemon:
             report: dict[str, Any] = self._send("POST", "/reports", question)["report"]
             return report
         if command not in session["actions"]:
-            raise DaemonFailed(f"{self._name}: {command} is not done over the API")
+            raise DaemonFailed(f"{self._name}: {command} is not done there")
         if not session["may_act"]:
             user = session["user"]
             raise DaemonFailed(f"{self._name}: {user} may not act there", NOT_PERMITTED)
@@ -79,21 +92,29 @@ class RemoteDaemon:
     def _act(self, question: Mapping[str, Any], tell: TellMade) -> dict[str, Any]:
         """Begin an action, and follow it to its end; an interrupt stops it."""
         job = self._send("POST", "/jobs", question)
-        told: dict[str, Any] = {}
-        try:
-            while True:
-                _tell_new(job["progress"], told, tell)
-                if job["state"] != "running":
-                    break
-                time.sleep(LOOK_SECONDS)
-                job = self._send("GET", f"/jobs/{job['number']}")
-        except KeyboardInterrupt:
+        stopped: list[int] = []
+
+        def stop() -> None:
+            stopped.append(job["number"])
             self._send("POST", f"/jobs/{job['number']}/stop", {})
-            raise
+
+        with on_interrupt(stop):
+            job = self._followed(job, tell)
+        if job["state"] == "stopped" and stopped:
+            raise KeyboardInterrupt
         if job["state"] != "done":
             raise DaemonFailed(job["error"] or job["state"])
         report: dict[str, Any] = job["report"]
         return report
+
+    def _followed(self, job: dict[str, Any], tell: TellMade) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        while True:
+            _tell_new(job["progress"], told, tell)
+            if job["state"] != "running":
+                return job
+            time.sleep(LOOK_SECONDS)
+            job = self._send("GET", f"/jobs/{job['number']}")
 
     def _send(
         self, method: str, path: str, values: Mapping[str, Any] | None = None

@@ -27,6 +27,7 @@ from txregistry.cli.options import (
     unlocked_option,
 )
 from txregistry.cli.places import place_of, usable_storage
+from txregistry.cli.remote import RemoteDaemon, daemon_elsewhere
 from txregistry.cli.verify_report import VerifyShown, show_verified, verified_status
 from txregistry.config.model import Config
 from txregistry.interfaces.scrub import ScrubOptions
@@ -99,30 +100,37 @@ def verify(
     this command does it alone. Damaged content is set aside; a cache that runs fetches
     it again. Ctrl-C ends it, with a report of what was read.
     """
-    config = usable_storage(place_of(file), as_json).config
     options = VerifyOptions(limit_rate, repositories, resume, skip_recent)
     shown = VerifyShown(quiet or as_json)
     try:
+        there = daemon_elsewhere(file)
+        config = there or usable_storage(place_of(file), as_json).config
         with shown:
             report = verified(config, options, shown.tell, unlocked)
-    except VerifyFailed as error:
+    except (DaemonFailed, VerifyFailed) as error:
         fail(str(error), as_json, error.status)
     show_verified(report, as_json, not repositories)
     raise SystemExit(verified_status(report))
 
 
 def verified(
-    config: Config, options: VerifyOptions, tell: TellVerified, unlocked: bool = False
+    where: Config | RemoteDaemon,
+    options: VerifyOptions,
+    tell: TellVerified,
+    unlocked: bool = False,
 ) -> dict[str, Any]:
     """Read what is stored; give the report.
 
+    :param where: a daemon elsewhere, or the configuration of this storage.
     :param unlocked: also where nothing tells whether a registry uses the storage.
     :raise VerifyFailed: it could not be done, or not begun.
     """
     try:
-        connection = connect(own_path(config, "control.sock", ""))
+        if isinstance(where, RemoteDaemon):
+            return where.ask("verify", attrs.asdict(options), tell)
+        connection = connect(own_path(where, "control.sock", ""))
         if connection is None:
-            return _verify_here(config, options, tell, unlocked)
+            return _verify_here(where, options, tell, unlocked)
         with connection, on_interrupt(lambda: stop(connection)):
             return ask(connection, "verify", attrs.asdict(options), tell)
     except (DaemonFailed, OfflineFailed) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from tests.images.cases import ImagesCase
 from txregistry.interfaces.images import ImagesRefused
 from txregistry.spec.digest import Digest
@@ -62,6 +64,20 @@ class LacksTests(ImagesCase):
         self.assertEqual(self.lacks(CORP), "not here")
         self.warm(CORP)
         self.assertEqual(self.lacks(CORP), "")
+
+    def test_too_old(self) -> None:
+        """Where that has a limit, and for a tag alone."""
+        self.put_image("corp")
+        self.warm(CORP)
+        self.house.clock.advance(10**8)
+        self.assertEqual(self.lacks(CORP), "")
+        name = self.images.named(CORP).repository
+        tags = self.house.settle(self.house.proxy.repository(name=name)).tags
+        limited = attrs.evolve(tags._cache.policy, max_stale_seconds=3600.0)
+        object.__setattr__(tags._cache, "policy", limited)  # of this test alone
+        self.assertIn("too old", self.lacks(CORP))
+        digest = self.explain(CORP).digest
+        self.assertEqual(self.lacks(f"corp/org/app@{digest}"), "")
 
     def test_denied(self) -> None:
         """What a rule refuses cannot be pulled, wherever it is."""

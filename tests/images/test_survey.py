@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from txregistry.flow.changes import ChangeTimes
 from txregistry.images import survey
 from txregistry.images.survey import ReadinessSurvey
 from txregistry.interfaces.readiness import IReadinessSurvey, Lacking
@@ -26,7 +27,11 @@ class Looking:
         self.asked: list[str] = []
         self.lacking: dict[str, Any] = {}
 
-    def lacks(self, image: Any, platforms: Any) -> Deferred[str]:
+    def findings(self, name: Any) -> Deferred[Any]:
+        return succeed(name)
+
+    def lacks(self, image: Any, platforms: Any, findings: Any) -> Deferred[str]:
+        assert findings == image.repository
         self.asked.append(str(image))
         return succeed(self.lacking.get(str(image), ""))
 
@@ -38,8 +43,13 @@ class SurveyTests(SynchronousTestCase):
         self.house, self.images = TestHouse(), Looking()
         for name, tags in (("a/b", 3), ("c", 2)):
             self.push(name, *(f"v{number}" for number in range(tags)))
+        self.changes: ChangeTimes | None = None
         self.survey = ReadinessSurvey(
-            self.images, self.house.local, self.house.clock, self.house.clock
+            self.images,
+            self.house.local,
+            self.house.clock,
+            self.house.clock,
+            lambda: self.changes,
         )
         self.survey.startService()
 
@@ -81,19 +91,42 @@ class SurveyTests(SynchronousTestCase):
         self.look()
         self.assertEqual(len(self.images.asked), 10)
 
+    def test_what_has_not_changed(self) -> None:
+        """It is not looked at again, unless something was lacking."""
+        self.changes = ChangeTimes()
+        self.look()
+        self.house.clock.advance(1000)
+        found = self.look()
+        self.assertEqual((found.ready, found.tags), (5, 5))
+        self.assertEqual(len(self.images.asked), 5)
+        self.changes.note("c")
+        self.images.lacking["c:v1"] = "not here"
+        for total in (7, 9):
+            self.house.clock.advance(1000)
+            found = self.look()
+            self.assertEqual((found.ready, found.tags), (4, 5))
+            self.assertEqual(len(self.images.asked), total)
+        self.changes.begin("")
+        self.house.clock.advance(1000)
+        self.look()
+        self.assertEqual(len(self.images.asked), 14)
+        self.changes = None
+        self.house.clock.advance(1000)
+        self.look()
+        self.assertEqual(len(self.images.asked), 19)
+
     def test_many(self) -> None:
         """After a burst it takes little of a core, and tells how far it is."""
-        self.patch(survey, "_BATCH", 1)
         self.patch(survey, "BURST_SECONDS", 2.5)
 
-        def lacks(image: Any, platforms: Any) -> Deferred[str]:
+        def lacks(image: Any, platforms: Any, findings: Any) -> Deferred[str]:
             self.images.asked.append(str(image))
             return deferLater(self.house.clock, 1.0, lambda: "")
 
         self.patch(self.images, "lacks", lacks)
         self.survey.readiness()
         asked_at: list[float] = []
-        for _ in range(3000):
+        for _ in range(6000):
             self.house.clock.advance(0.25)
             while len(asked_at) < len(self.images.asked):
                 asked_at.append(self.house.clock.seconds())
@@ -102,9 +135,10 @@ class SurveyTests(SynchronousTestCase):
                 self.assertIn((found.tags, found.at), ((3, 0.0), (4, 0.0)))
         waits = [round(b - a) for a, b in pairwise(asked_at)]
         self.assertEqual(waits[:2], [1, 1])
-        # A second of work, and 200 in which others have the core.
-        self.assertTrue(all(195 <= wait <= 205 for wait in waits[2:]), waits)
-        self.assertEqual(len(asked_at), 5)
+        # A second of work, and 20 in which others have the core; later it is 200.
+        self.assertTrue(all(20 <= wait <= 22 for wait in waits[2:4]), waits)
+        self.assertGreater(len(waits), 8)
+        self.assertTrue(all(200 <= wait <= 202 for wait in waits[7:9]), waits)
         self.assertEqual((found.tags, found.ready), (5, 5))
 
     def test_pages(self) -> None:

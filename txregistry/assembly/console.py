@@ -20,8 +20,10 @@ from txregistry.assembly.listeners import Backend, commands_of, diagnosis
 from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.settings import http2_choice
 from txregistry.config.http import AdminSection
+from txregistry.config.proxy import Proxy
 from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import wrap_endpoint
+from txregistry.flow.changes import ChangeTimes
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import DiskPool
@@ -103,7 +105,7 @@ def build_console(
     if not admin.addr:
         return None
     in_force, disk = InForce(context), DiskPool.create(context.reactor, 1, "history")
-    survey = _survey(context, backend)
+    survey = _survey(in_force, backend)
     history = _history(context, backend, cache, disk)
     activity = Activity()
     known: dict[str, Any] = dict(commands_of(context, backend, reloader))
@@ -184,11 +186,26 @@ def _hosts(context: Context) -> frozenset[str]:
     return frozenset({known, *(name.lower() for name in http.admin.hosts)} - {""})
 
 
-def _survey(context: Context, backend: Backend) -> ReadinessSurvey | None:
+def _survey(in_force: InForce, backend: Backend) -> ReadinessSurvey | None:
     if backend.images is None:
         return None
-    local = backend.local.namespace
-    return ReadinessSurvey(backend.images, local, context.clock, context.reactor)
+    local, context = backend.local, in_force.context
+
+    def changes() -> ChangeTimes | None:
+        """Give those of the storage, if nobody and nothing else changes anything."""
+        is_alone = not local.driver.is_shared
+        is_limited = _has_limit(in_force.context.config.proxy)
+        return local.changes if is_alone and not is_limited else None
+
+    return ReadinessSurvey(
+        backend.images, local.namespace, context.clock, context.reactor, changes
+    )
+
+
+def _has_limit(proxy: Proxy) -> bool:
+    """Tell whether time alone makes tags too old to be served in an outage."""
+    settings = (proxy, *proxy.upstreams.values())
+    return any(each.maxstale is not None for each in settings)
 
 
 def _cache_sources(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from txregistry.flow.deferred import deferred
-from txregistry.images.closure import ImagePart, walk_image
-from txregistry.interfaces.images import ImagesRefused, PlatformReport
+from txregistry.interfaces.images import ImagesRefused
 from txregistry.interfaces.namespace import INamespace, IRepository
 from txregistry.interfaces.tags import IConfirmedTags, TagTimes
 from txregistry.spec.digest import Digest
@@ -48,44 +47,38 @@ async def tag_times(namespace: INamespace, image: ImageName) -> TagTimes | None:
 
     :param namespace: of the cache.
     """
-    if image.tag is None:
-        return None
     try:
-        cached = await namespace.repository(name=image.repository)
-        if not IConfirmedTags.providedBy(cached.tags):
+        tags = await _confirmed_tags(namespace, image)
+        if tags is None or image.tag is None:
             return None
-        return await IConfirmedTags(cached.tags).times(tag=image.tag)
+        return await tags.times(tag=image.tag)
     except RegistryError:
         return None
 
 
 @deferred
-async def stored_platforms(
-    repository: IRepository, top: Digest
-) -> tuple[PlatformReport, ...]:
-    """Fire with what is here of an image, for each platform that it is for."""
-    parts = [
-        part
-        async for part in walk_image(
-            lambda digest: repository.manifests.get(digest=digest), top
-        )
-    ]
-    return tuple(
-        [await _platform(repository, part) for part in parts if not part.is_index]
-    )
+async def stale_until(namespace: INamespace, image: ImageName) -> float | None:
+    """Fire with until when a cached tag is served while its upstream is away.
+
+    It fires with ``None`` where that has no limit, as :func:`tag_times` otherwise.
+    """
+    try:
+        tags = await _confirmed_tags(namespace, image)
+        if tags is None or not tags.is_limited() or image.tag is None:
+            return None
+        return (await tags.times(tag=image.tag)).stale_until
+    except RegistryError:
+        return None
 
 
 @deferred
-async def _platform(repository: IRepository, part: ImagePart) -> PlatformReport:
-    digest = str(part.descriptor.digest)
-    missing = [digest] if part.manifest is None else []
-    missing += [
-        str(blob.digest)
-        for blob in part.blobs
-        if not await is_here(repository, blob.digest)
-    ]
-    size = sum(blob.size or 0 for blob in part.blobs)
-    return PlatformReport(part.platform, digest, size, tuple(missing))
+async def _confirmed_tags(
+    namespace: INamespace, image: ImageName
+) -> IConfirmedTags | None:
+    if image.tag is None:
+        return None
+    tags = (await namespace.repository(name=image.repository)).tags
+    return tags if IConfirmedTags.providedBy(tags) else None
 
 
 @deferred

@@ -12,9 +12,9 @@ from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import (
     is_here,
     stored_digest,
-    stored_platforms,
     tag_times,
 )
+from txregistry.images.findings import Findings
 from txregistry.images.ready import why_not_ready
 from txregistry.interfaces.blobs import IBlobProvider, IBlobReader
 from txregistry.interfaces.images import ImageReport, ImagesRefused
@@ -102,7 +102,7 @@ class Exporter:
         top: Digest | None,
         platforms: Sequence[WantedPlatform],
     ) -> str:
-        found = () if top is None else await stored_platforms(stored, top)
+        found = () if top is None else await Findings(stored).platforms(top)
         report = ImageReport(
             str(image), "", "" if top is None else str(top), platforms=found
         )

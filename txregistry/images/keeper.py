@@ -13,16 +13,18 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.images.explain import (
     named_image,
+    stale_until,
     stored_digest,
-    stored_platforms,
     tag_times,
 )
+from txregistry.images.findings import Findings
 from txregistry.images.purge import Purger
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import Warmer, described, resolve
 from txregistry.interfaces.answers import IAnswers, LastAnswer
 from txregistry.interfaces.expiry import EntryKey, IExpiryLedger, Kind
 from txregistry.interfaces.images import (
+    IFindings,
     IImages,
     ImageReport,
     ImagesRefused,
@@ -31,7 +33,6 @@ from txregistry.interfaces.images import (
     WarmReport,
 )
 from txregistry.interfaces.namespace import INamespace, ITagAnswers
-from txregistry.spec.digest import Digest
 from txregistry.spec.errors import Denied, RegistryError
 from txregistry.spec.imagename import ImageName, find_repository
 from txregistry.spec.manifest_uri import manifest_in
@@ -87,22 +88,35 @@ class Images:
     @deferred
     async def explain(self, image: ImageName) -> ImageReport:
         """Look at what is here of an image; see :class:`IImages`."""
-        stored = await self._local.repository(name=image.repository)
+        report = await self._look(image)
+        report = attrs.evolve(report, answer=self._answer(image))
+        if report.is_local or not report.digest:
+            return report
+        return await self._with_times(image, report)
+
+    @deferred
+    async def findings(self, name: RepositoryName) -> IFindings:
+        """Fire with nothing found yet; see :class:`IImages`."""
+        return Findings(await self._local.repository(name=name))
+
+    @deferred
+    async def _look(
+        self, image: ImageName, findings: IFindings | None = None
+    ) -> ImageReport:
+        """Look at what is here, without its times and what clients were told."""
+        found = findings or await self.findings(image.repository)
+        stored = found.repository
         upstream = self._upstreams().upstream_of(image.repository)
         report = ImageReport(
             str(image),
             "" if upstream is None else upstream.hosts[0],
             is_local=upstream is None,
-            answer=self._answer(image),
         )
         top = await stored_digest(stored, image)
         if top is None or not await stored.manifests.exists(digest=top):
             return report
-        platforms = await stored_platforms(stored, top)
-        report = attrs.evolve(report, digest=str(top), platforms=platforms)
-        if upstream is None:
-            return report
-        return await self._with_times(image, top, report)
+        platforms = await found.platforms(top=top)
+        return attrs.evolve(report, digest=str(top), platforms=platforms)
 
     def _answer(self, image: ImageName) -> LastAnswer | None:
         """Find what the last client was told, by whichever name it asked."""
@@ -115,13 +129,11 @@ class Images:
         return last
 
     @deferred
-    async def _with_times(
-        self, image: ImageName, top: Digest, report: ImageReport
-    ) -> ImageReport:
+    async def _with_times(self, image: ImageName, report: ImageReport) -> ImageReport:
         times = await tag_times(self._namespace(), image)
         if times is not None:
             report = attrs.evolve(report, **attrs.asdict(times))
-        key = EntryKey(image.repository, Kind.MANIFEST, str(top))
+        key = EntryKey(image.repository, Kind.MANIFEST, report.digest)
         entry = await self._ledger.find(key=key)
         last_use = None if entry is None else entry.last_use
         expires_at = (
@@ -130,7 +142,12 @@ class Images:
         return attrs.evolve(report, last_use=last_use, expires_at=expires_at)
 
     @deferred
-    async def lacks(self, image: ImageName, platforms: Sequence[WantedPlatform]) -> str:
+    async def lacks(
+        self,
+        image: ImageName,
+        platforms: Sequence[WantedPlatform],
+        findings: IFindings | None = None,
+    ) -> str:
         """Tell what a pull would lack; see :class:`IImages`."""
         upstream = self._upstreams().upstream_of(image.repository)
         if upstream is not None:
@@ -138,7 +155,10 @@ class Images:
                 upstream.check(upstream.at_upstream(image.repository))
             except Denied as error:
                 return described(error)
-        report = await self.explain(image)
+        report = await self._look(image, findings)
+        if report.digest and upstream is not None:
+            until = await stale_until(self._namespace(), image)
+            report = attrs.evolve(report, stale_until=until)
         return why_not_ready(report, platforms, self._clock.seconds())
 
     @deferred

@@ -19,7 +19,8 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ShortRead
 from txregistry.images.counted import CountedConsumer
-from txregistry.images.explain import is_here, stored_platforms
+from txregistry.images.explain import is_here
+from txregistry.images.findings import Findings
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import described
 from txregistry.interfaces.blobs import (
@@ -246,7 +247,7 @@ async def _check_blobs(stored: IRepository, manifest: Manifest) -> None:
 @deferred
 async def _check_whole(stored: IRepository, top: Digest) -> None:
     """Check that a pull of what is here would lack nothing."""
-    found = await stored_platforms(stored, top)
+    found = await Findings(stored).platforms(top)
     lacks = why_not_ready(ImageReport("", "", str(top), found), (), 0.0)
     if lacks:
         raise ImagesRefused(lacks)

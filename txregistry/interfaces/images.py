@@ -7,9 +7,11 @@ from enum import Enum
 
 import attrs
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from txregistry.interfaces.answers import LastAnswer
+from txregistry.interfaces.namespace import IRepository
+from txregistry.spec.digest import Digest
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName
@@ -132,8 +134,20 @@ class ImagesRefused(Exception):
 TellWarm = Callable[[WarmProgress], None]
 
 
+class IFindings(Interface):
+    """What was found of one repository, to be used within moments."""
+
+    repository: IRepository = Attribute("The repository, of the local storage.")
+
+    def platforms(top: Digest) -> Deferred[tuple[PlatformReport, ...]]:
+        """Fire with what is here of an image that is here, by platform."""
+
+
 class IImages(Interface):
     """The images of one cache."""
+
+    def findings(name: RepositoryName) -> Deferred[IFindings]:
+        """Fire with nothing found yet of a repository."""
 
     def named(text: str) -> ImageName:
         """Return an image as clients name it.
@@ -159,9 +173,14 @@ class IImages(Interface):
     def explain(image: ImageName) -> Deferred[ImageReport]:
         """Fire with what is here of an image; asks no upstream and counts as no use."""
 
-    def lacks(image: ImageName, platforms: Sequence[WantedPlatform]) -> Deferred[str]:
+    def lacks(
+        image: ImageName,
+        platforms: Sequence[WantedPlatform],
+        findings: IFindings | None = None,
+    ) -> Deferred[str]:
         """Fire with what a pull would lack if the upstream were gone now.
 
+        :param findings: of the repository, where many of its images are looked at.
         :param platforms: that are pulled; without any, each of which something is here.
         :return: fires with an empty text if it would lack nothing.
         """

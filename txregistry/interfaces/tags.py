@@ -50,6 +50,9 @@ class TagTimes:
 class IConfirmedTags(ITagService):
     """Tags of a cache."""
 
+    def is_limited() -> bool:
+        """Return whether stored tags are too old at some time to be served."""
+
     def times(tag: Tag) -> Deferred[TagTimes]:
         """Fire with the times of a stored tag; fails with ``ManifestUnknown``."""
 

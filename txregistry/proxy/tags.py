@@ -80,6 +80,10 @@ class ProxyTags:
         self._touch_manifest(descriptor, now)
         return descriptor
 
+    def is_limited(self) -> bool:
+        """Return whether stored tags become too old; see :class:`IConfirmedTags`."""
+        return self._cache.policy.max_stale_seconds is not None
+
     @deferred
     async def times(self, tag: Tag) -> TagTimes:
         """Fire with the times of a stored tag; see :class:`IConfirmedTags`."""

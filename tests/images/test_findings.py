@@ -1,0 +1,53 @@
+"""What was found of a repository."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.images.cases import ImagesCase
+from txregistry.images import findings as module
+from txregistry.images.findings import Findings
+from txregistry.spec.digest import Digest
+
+CORP = "corp/org/app:v1"
+
+
+class FindingsTests(ImagesCase):
+    """Each image and each blob is looked at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.top = self.put_image("corp")
+        self.warm(CORP)
+        name = self.images.named(CORP).repository
+        self.findings: Findings = self.house.settle(self.images.findings(name))
+        self.looked: list[Digest] = []
+        blobs = self.findings.repository.blobs
+        stat = blobs.stat
+
+        def counted(digest: Digest) -> Any:
+            self.looked.append(digest)
+            return stat(digest=digest)
+
+        self.patch(type(blobs), "stat", lambda _, digest: counted(digest))
+
+    def platforms(self) -> Any:
+        return self.house.settle(self.findings.platforms(top=self.top))
+
+    def test_once(self) -> None:
+        """As long as the findings are kept."""
+        first = self.platforms()
+        self.assertTrue(all(found.is_complete for found in first))
+        self.assertEqual(len(self.looked), len(set(self.looked)))
+        count = len(self.looked)
+        self.assertGreater(count, 3)
+        self.assertEqual(self.platforms(), first)
+        self.assertEqual(len(self.looked), count)
+
+    def test_bounded(self) -> None:
+        """They begin anew when they have become many."""
+        self.patch(module, "MAX_BLOBS", 1)
+        self.patch(module, "MAX_IMAGES", 1)
+        self.platforms()
+        self.assertLessEqual(len(self.findings._blobs), 1)
+        self.assertLessEqual(len(self.findings._images), 1)

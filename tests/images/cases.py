@@ -22,6 +22,12 @@ from txregistry.spec.platforms import WantedPlatform
 from txregistry.spec.reference import RepositoryName, Tag
 from txregistry.storage.content.inventory import Inventory
 
+#: As Go writes it, and as seconds.
+BUILT, BUILT_AT = "2023-11-01T00:00:00.123456789Z", 1_698_796_800.123456
+
+#: Of the configuration for linux/amd64.
+CONFIG_BYTES = 96
+
 PLATFORMS = ("linux/amd64", "linux/arm64/v8", "windows/amd64")
 
 
@@ -73,7 +79,8 @@ class ImagesCase(SynchronousTestCase):
 
     def put_child(self, key: str, platform: str, size: int) -> dict[str, object]:
         upstream = self.several.upstream(key)
-        blobs = [platform.encode() + os.urandom(9), os.urandom(size), self.shared]
+        config = {"os": platform, "created": BUILT, "salt": os.urandom(9).hex()}
+        blobs = [json.dumps(config).encode(), os.urandom(size), self.shared]
         described = [
             {
                 "mediaType": "application/octet-stream",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
-from tests.images.cases import PLATFORMS, ImagesCase
+from tests.images.cases import CONFIG_BYTES, PLATFORMS, ImagesCase
 from txregistry.interfaces.images import IImages, ImagesRefused
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
@@ -69,7 +69,7 @@ class ExplainTests(ImagesCase):
         amd, arm, windows = report.platforms
         self.assertEqual([item.platform for item in report.platforms], [*PLATFORMS])
         self.assertTrue(amd.is_complete)
-        self.assertEqual(amd.bytes, len("linux/amd64") + 9 + 2000 + 3000)
+        self.assertEqual(amd.bytes, CONFIG_BYTES + 2000 + 3000)
         for other in (arm, windows):
             self.assertEqual(other.missing, (other.digest,))
         self.assertEqual(self.asked("corp"), asked)

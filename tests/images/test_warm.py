@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.images.cases import ImagesCase
+from tests.images.cases import CONFIG_BYTES, ImagesCase
 from txregistry.interfaces.images import PartState
 from txregistry.testing.upstream import Fault
 
@@ -30,7 +30,7 @@ class WarmTests(ImagesCase):
         """Those of blobs count, each once."""
         self.put_image("corp", size=2000)
         report = self.warm(CORP, "linux/amd64")
-        self.assertEqual(report.fetched_bytes, len("linux/amd64") + 9 + 2000 + 3000)
+        self.assertEqual(report.fetched_bytes, CONFIG_BYTES + 2000 + 3000)
 
     def test_platforms(self) -> None:
         """Only those that are wanted, by variant too."""

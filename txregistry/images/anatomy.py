@@ -8,6 +8,7 @@ from zope.interface import implementer
 from txregistry.flow.deferred import deferred
 from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import is_here
+from txregistry.images.made import made_at
 from txregistry.interfaces.anatomy import (
     IAnatomist,
     ImageAnatomy,
@@ -61,7 +62,13 @@ class Anatomist:
                 )
                 for found in references
             ),
+            await made_at(repository, top),
         )
+
+    @deferred
+    async def made_at(self, name: RepositoryName, top: Digest) -> float | None:
+        """Fire with when an image was built; see :class:`IAnatomist`."""
+        return await made_at(await self._local.repository(name=name), top)
 
     @deferred
     async def _variant(self, repository: IRepository, part: ImagePart) -> Variant:

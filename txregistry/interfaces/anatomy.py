@@ -60,12 +60,15 @@ class ImageAnatomy:
 
     :ivar variants: of an index its children, else one; a bounded number.
     :ivar references: likewise; those of the manifest on top.
+    :ivar made_at: when it was built, in seconds since the epoch; ``None`` if it does
+        not say.
     """
 
     digest: str
     media_type: str
     variants: tuple[Variant, ...]
     references: tuple[Reference, ...]
+    made_at: float | None = None
 
 
 class IAnatomist(Interface):
@@ -73,3 +76,6 @@ class IAnatomist(Interface):
 
     def dissect(name: RepositoryName, top: Digest) -> Deferred[ImageAnatomy]:
         """Fire with what an image is made of; fail with ``ManifestUnknown``."""
+
+    def made_at(name: RepositoryName, top: Digest) -> Deferred[float | None]:
+        """Fire with when an image was built, as :attr:`ImageAnatomy.made_at`."""

@@ -20,6 +20,7 @@ class BrowseTests(PageCase):
         self.assertIn("No repository", self.read("/browse?text=nothing"))
         text = self.read("/repository?name=corp/org/app")
         self.assertIn("linux/arm64/v8", text)
+        self.assertIn("<td>14 days ago</td>", text)
         self.assertIn('href="/image?name=corp%2Forg%2Fapp%3Av1"', text)
         text = self.read(f"/image?name={IMAGE}")
         self.assertIn("All of it is here for linux/amd64, linux/arm64/v8 and", text)

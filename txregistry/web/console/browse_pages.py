@@ -43,7 +43,7 @@ def tags_part(found: Mapping[str, Any], now: float) -> Tag:
         for each in found["tags"]
         if each["image"] is not None
     ]
-    heads = ("Tag", "Digest", "Size", "Platforms", "Confirmed", "Asked again")
+    heads = ("Tag", "Digest", "Built", "Size", "Platforms", "Confirmed", "Asked again")
     return tags.div(
         table(f"Tags of {name}", heads, rows),
         _further("/repository", found["next"], name=name),
@@ -55,16 +55,21 @@ def _tag_row(
 ) -> Sequence[Any]:
     address = link("/image", name=f"{name}:{tag}")
     if not image["digest"]:
-        return (tags.a(tag, href=address), "not here", "-", "-", "-", "-")
+        return (tags.a(tag, href=address), "not here", "-", "-", "-", "-", "-")
     fresh = image.get("fresh_until")
     return (
         tags.a(tag, href=address),
         tags.code(short(image["digest"]), title=image["digest"]),
+        _built(image, now),
         size_of(image["size"]),
         ", ".join(_platform(each) for each in image["platforms"][:8]),
         ago(image.get("confirmed_at"), now),
         "-" if fresh is None else until(fresh, now),
     )
+
+
+def _built(image: Mapping[str, Any], now: float) -> str:
+    return "-" if image["made_at"] is None else ago(image["made_at"], now)
 
 
 def _platform(platform: Mapping[str, Any]) -> str:
@@ -99,7 +104,11 @@ def image_part(found: Mapping[str, Any], now: float) -> Tag:
 
 
 def _facts(image: Mapping[str, Any], anatomy: Mapping[str, Any], now: float) -> Tag:
-    pairs = [("Digest", tags.code(image["digest"])), ("Type", anatomy["media_type"])]
+    pairs = [
+        ("Digest", tags.code(image["digest"])),
+        ("Type", anatomy["media_type"]),
+        ("Built", _built(image, now)),
+    ]
     if "upstream" in image:
         stale = image["stale_until"]
         whose = image["upstream"] or "local: no upstream has it"

@@ -31,12 +31,13 @@ _NUMBER = {"type": "integer"}
 #: What is here of an image: a registry tells less of it than a cache.
 _IMAGE = {
     "anyOf": [
-        extended(schema_of(ImageReport), size=_NUMBER),
+        extended(schema_of(ImageReport), size=_NUMBER, made_at=maybe(NUMBER)),
         record(
             image=TEXT,
             digest=TEXT,
             size=_NUMBER,
             platforms=list_of(schema_of(PlatformReport)),
+            made_at=maybe(NUMBER),
         ),
     ]
 }

@@ -223,7 +223,8 @@ class Views:
         if cache is not None:
             report = await cache.images.explain(image=image)
             size = max((item.bytes for item in report.platforms), default=0)
-            return as_values(report) | {"size": size}
+            made_at = await self._made_at(image, report.digest)
+            return as_values(report) | {"size": size, "made_at": made_at}
         repository = await self._repository(str(image.repository))
         digest = image.digest
         if digest is None:
@@ -237,7 +238,15 @@ class Views:
             "digest": str(digest),
             "size": max((variant.size for variant in anatomy.variants), default=0),
             "platforms": [_platform(variant) for variant in anatomy.variants],
+            "made_at": anatomy.made_at,
         }
+
+    @deferred
+    async def _made_at(self, image: ImageName, digest: str) -> float | None:
+        if not digest:
+            return None
+        top = Digest.parse(digest)
+        return await self._sources.anatomist.made_at(name=image.repository, top=top)
 
     @deferred
     async def _repository(self, name: str) -> IRepository:

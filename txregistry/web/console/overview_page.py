@@ -174,7 +174,9 @@ def _downloads(cache: Mapping[str, Any]) -> Tag:
         )
         for each in cache["downloads"]
     ]
-    return table("Downloads", ("Blob", "Upstream", "Done", "Rate", "Waiting"), rows)
+    number, shown = cache["downloads_number"], len(rows)
+    caption = "Downloads" if number == shown else f"{shown} of {number:,} downloads"
+    return table(caption, ("Blob", "Upstream", "Done", "Rate", "Waiting"), rows)
 
 
 def _done(download: Mapping[str, Any]) -> str:

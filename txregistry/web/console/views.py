@@ -36,7 +36,7 @@ PAGE, TAGS_PAGE = 100, 25
 SEARCHED = 20_000
 
 #: Events of one page, candidates that would go next, and downloads that are told of.
-EVENTS, CANDIDATES, DOWNLOADS = 200, 10, 50
+EVENTS, CANDIDATES, DOWNLOADS = 200, 10, 30
 
 #: Digests that a tag has stood for, of one page.
 EARLIER = 20
@@ -56,10 +56,9 @@ class Views:
         found: Values = {"at": self._sources.clock.seconds(), "problems": problems}
         if cache is None:
             return found | {"cache": None}
-        overview = as_values(cache.overlook.glance())
-        downloads = overview.pop("downloads")
-        overview["downloads"] = downloads[:DOWNLOADS]
-        overview["downloads_number"] = len(downloads)
+        glance = cache.overlook.glance()
+        shown = attrs.evolve(glance, downloads=glance.downloads[:DOWNLOADS])
+        overview = as_values(shown) | {"downloads_number": len(glance.downloads)}
         overview["readiness"] = as_values(cache.readiness.readiness())
         try:
             preview = await cache.room.preview(number=CANDIDATES)

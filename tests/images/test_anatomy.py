@@ -22,7 +22,9 @@ class AnatomyTests(ImagesCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.anatomist = Anatomist(self.house.local, self.house.ledger)
+        self.anatomist = Anatomist(
+            self.house.local, self.house.clock, self.house.ledger
+        )
 
     def dissect(self, name: str, top: object) -> ImageAnatomy:
         done = self.anatomist.dissect(
@@ -80,7 +82,10 @@ class AnatomyTests(ImagesCase):
         self.warm(f"{NAME}:v1")
         ledger = type(self.house.ledger)
         self.patch(ledger, "holders", lambda *_, **__: fail(LedgerAway("gone")))
-        for anatomist in (self.anatomist, Anatomist(self.house.local)):
+        for anatomist in (
+            self.anatomist,
+            Anatomist(self.house.local, self.house.clock),
+        ):
             self.anatomist = anatomist
             found = self.dissect(NAME, top)
             shared = {each.shared_with for each in found.variants[0].layers}

@@ -24,7 +24,11 @@ class ExportTests(ImagesCase):
         super().setUp()
         house = self.house
         self.exporter = Exporter(
-            lambda: house.proxy, lambda: house.table, house.local, house.content
+            lambda: house.proxy,
+            lambda: house.table,
+            house.local,
+            house.content,
+            house.clock,
         )
         verifyObject(IImageExporter, self.exporter)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.task import Clock
+
 from tests.images.cases import ImagesCase
+from txregistry.flow.turns import Turns
 from txregistry.images import findings as module
 from txregistry.images.findings import Findings
 from txregistry.spec.digest import Digest
@@ -43,6 +46,17 @@ class FindingsTests(ImagesCase):
         self.assertGreater(count, 3)
         self.assertEqual(self.platforms(), first)
         self.assertEqual(len(self.looked), count)
+
+    def test_in_turns(self) -> None:
+        """An image of many parts does not hold up others."""
+        clock = Clock()
+        findings = Findings(self.findings.repository, Turns(clock, 1))
+        done = findings.platforms(top=self.top)
+        for _ in range(100):
+            self.house.pump()
+        self.assertNoResult(done)
+        clock.pump([0.0] * 100)
+        self.assertEqual(self.successResultOf(done), self.platforms())
 
     def test_bounded(self) -> None:
         """They begin anew when they have become many."""

@@ -114,7 +114,9 @@ def build_console(
     sources = Sources(
         context.clock,
         backend.local.namespace,
-        Anatomist(backend.local.namespace, backend.local.databases.ledger),
+        Anatomist(
+            backend.local.namespace, context.clock, backend.local.databases.ledger
+        ),
         history,
         activity,
         diagnosis(backend).problems,

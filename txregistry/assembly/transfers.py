@@ -82,7 +82,7 @@ def _transfers(
     stored, content = local.namespace, local.content
     return Transfers(
         named,
-        Exporter(namespace, upstreams, stored, content),
+        Exporter(namespace, upstreams, stored, content, clock),
         Importer(
             namespace,
             stored,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import is_here
 from txregistry.images.made import made_at
@@ -26,16 +28,21 @@ from txregistry.spec.reference import RepositoryName
 #: Variants and references that are told of.
 MAX_VARIANTS, MAX_REFERENCES = 50, 50
 
+#: Layers that are looked at in one turn of the reactor.
+LAYERS_AT_ONCE = 8
+
 
 @implementer(IAnatomist)
 @attrs.define(eq=False)
 class Anatomist:
     """Looks at the images of a local namespace.
 
+    :param clock: others have their turns by it.
     :param holders: knows which repositories hold what; ``None`` if nobody does.
     """
 
     _local: INamespace
+    _clock: IReactorTime
     _holders: ILinkIndex | None = None
 
     @deferred
@@ -43,12 +50,13 @@ class Anatomist:
         """Look at one image; see :class:`IAnatomist`."""
         repository = await self._local.repository(name=name)
         manifest = await repository.manifests.get(digest=top)
+        turns = Turns(self._clock, LAYERS_AT_ONCE)
         variants: list[Variant] = []
         async for part in walk_image(
             lambda digest: repository.manifests.get(digest=digest), top
         ):
             if not part.is_index and len(variants) < MAX_VARIANTS:
-                variants.append(await self._variant(repository, part))
+                variants.append(await self._variant(repository, part, turns))
         references = await repository.referrers.list(digest=top, limit=MAX_REFERENCES)
         return ImageAnatomy(
             str(top),
@@ -71,13 +79,19 @@ class Anatomist:
         return await made_at(await self._local.repository(name=name), top)
 
     @deferred
-    async def _variant(self, repository: IRepository, part: ImagePart) -> Variant:
+    async def _variant(
+        self, repository: IRepository, part: ImagePart, turns: Turns
+    ) -> Variant:
+        layers = []
+        for blob in part.blobs:
+            await turns.take()
+            layers.append(await self._layer(repository, blob))
         return Variant(
             part.platform,
             str(part.descriptor.digest),
             part.descriptor.media_type,
             part.manifest is not None,
-            tuple([await self._layer(repository, blob) for blob in part.blobs]),
+            tuple(layers),
         )
 
     @deferred

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import (
     is_here,
     stored_digest,
     tag_times,
 )
-from txregistry.images.findings import Findings
+from txregistry.images.findings import BLOBS_AT_ONCE, Findings
 from txregistry.images.ready import why_not_ready
 from txregistry.interfaces.blobs import IBlobProvider, IBlobReader
 from txregistry.interfaces.images import ImageReport, ImagesRefused
@@ -50,6 +52,7 @@ class Exporter:
     _upstreams: Callable[[], UpstreamTable]
     _local: INamespace
     _content: IBlobProvider
+    _clock: IReactorTime
 
     @deferred
     async def plan(
@@ -102,7 +105,8 @@ class Exporter:
         top: Digest | None,
         platforms: Sequence[WantedPlatform],
     ) -> str:
-        found = () if top is None else await Findings(stored).platforms(top)
+        findings = Findings(stored, Turns(self._clock, BLOBS_AT_ONCE))
+        found = () if top is None else await findings.platforms(top)
         report = ImageReport(
             str(image), "", "" if top is None else str(top), platforms=found
         )

@@ -8,6 +8,7 @@ import attrs
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.images.closure import ImagePart, walk_image
 from txregistry.images.explain import is_here
 from txregistry.interfaces.images import IFindings, PlatformReport
@@ -15,6 +16,9 @@ from txregistry.interfaces.namespace import IRepository
 from txregistry.spec.digest import Digest
 
 T = TypeVar("T")
+
+#: Blobs that are looked at in one turn of the reactor.
+BLOBS_AT_ONCE = 16
 
 #: Blobs of a repository that are remembered, and images; then it begins anew.
 MAX_BLOBS, MAX_IMAGES = 20_000, 1000
@@ -28,9 +32,12 @@ class Findings:
     Tags of a repository often stand for the same image, and its images share layers.
 
     :ivar repository: of the local storage.
+    :param turns: of an image of many platforms, with many layers each, others have
+        theirs meanwhile.
     """
 
     repository: IRepository
+    _turns: Turns
     _blobs: dict[Digest, bool] = attrs.field(factory=dict)
     _images: dict[Digest, tuple[PlatformReport, ...]] = attrs.field(factory=dict)
 
@@ -72,6 +79,7 @@ class Findings:
     async def _is_here(self, digest: Digest) -> bool:
         found = self._blobs.get(digest)
         if found is None:
+            await self._turns.take()
             found = await is_here(self.repository, digest)
             _keep(self._blobs, digest, found, MAX_BLOBS)
         return found

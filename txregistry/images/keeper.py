@@ -11,13 +11,14 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
+from txregistry.flow.turns import Turns
 from txregistry.images.explain import (
     named_image,
     stale_until,
     stored_digest,
     tag_times,
 )
-from txregistry.images.findings import Findings
+from txregistry.images.findings import BLOBS_AT_ONCE, Findings
 from txregistry.images.purge import Purger
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import Warmer, described, resolve
@@ -97,7 +98,8 @@ class Images:
     @deferred
     async def findings(self, name: RepositoryName) -> IFindings:
         """Fire with nothing found yet; see :class:`IImages`."""
-        return Findings(await self._local.repository(name=name))
+        turns = Turns(self._clock, BLOBS_AT_ONCE)
+        return Findings(await self._local.repository(name=name), turns)
 
     @deferred
     async def _look(

@@ -18,9 +18,10 @@ from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.streams import BoundedConsumer, ShortRead
+from txregistry.flow.turns import Turns
 from txregistry.images.counted import CountedConsumer
 from txregistry.images.explain import is_here
-from txregistry.images.findings import Findings
+from txregistry.images.findings import BLOBS_AT_ONCE, Findings
 from txregistry.images.ready import why_not_ready
 from txregistry.images.warm import described
 from txregistry.interfaces.blobs import (
@@ -145,7 +146,8 @@ class Importer:
                 raise ImagesRefused(f"what was sent is {top}")
             place = await self._place(image.repository)
             found = await place.stored.manifests.get(digest=top)
-            await _check_whole(place.stored, top)
+            turns = Turns(self._clock, BLOBS_AT_ONCE)
+            await _check_whole(Findings(place.stored, turns), top)
             if image.tag is None:
                 return True
             now = self._clock.seconds()
@@ -245,9 +247,9 @@ async def _check_blobs(stored: IRepository, manifest: Manifest) -> None:
 
 
 @deferred
-async def _check_whole(stored: IRepository, top: Digest) -> None:
+async def _check_whole(findings: Findings, top: Digest) -> None:
     """Check that a pull of what is here would lack nothing."""
-    found = await Findings(stored).platforms(top)
+    found = await findings.platforms(top)
     lacks = why_not_ready(ImageReport("", "", str(top), found), (), 0.0)
     if lacks:
         raise ImagesRefused(lacks)

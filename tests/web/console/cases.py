@@ -158,7 +158,7 @@ class ConsoleCase(ImagesCase):
         return Sources(
             house.clock,
             house.local,
-            Anatomist(house.local, house.ledger),
+            Anatomist(house.local, house.clock, house.ledger),
             self.history,
             self.activity,
             lambda: succeed(self.problems),

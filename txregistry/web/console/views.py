@@ -138,9 +138,13 @@ class Views:
             tags = await repository.tags.list(after=after, limit=TAGS_PAGE)
         except NameUnknown as error:
             raise NotFound({"repository": name}) from error
+        turns, found = Turns(self._sources.clock, every=1), []
+        for tag in tags:
+            await turns.take()
+            found.append(await self._tag(repository, tag))
         return {
             "repository": name,
-            "tags": [await self._tag(repository, tag) for tag in tags],
+            "tags": found,
             "next": str(tags[-1]) if len(tags) == TAGS_PAGE else "",
         }
 

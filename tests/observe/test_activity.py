@@ -86,6 +86,14 @@ class ActivityTests(SynchronousTestCase):
         self.assertEqual(self.told(text="abc123"), ["Answer aborted"])
         self.assertEqual(self.told(text="abc"), [])
 
+    def test_pages(self) -> None:
+        """Those before one that is known."""
+        for number in range(5):
+            self.log("txregistry.web").info("{n}", n=number)
+        found = self.activity.events(kinds=frozenset(), text="", limit=2, before=4)
+        self.assertEqual([event.number for event in found], [3, 2])
+        self.assertEqual(self.activity.latest(), 5)
+
     def test_it_is_bounded(self) -> None:
         """The oldest go first, and a long text is cut."""
         for number in range(activity.MAX_EVENTS + 5):

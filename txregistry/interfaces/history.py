@@ -100,10 +100,11 @@ class IActivity(Interface):
         """Return the number of the newest event; 0 without one."""
 
     def events(
-        kinds: frozenset[EventKind], text: str, limit: int
+        kinds: frozenset[EventKind], text: str, limit: int, before: int = 0
     ) -> Sequence[ActivityEvent]:
         """Give the newest events, the newest first.
 
+        :param before: only those with a smaller number; 0 for all.
         :param kinds: of these alone; empty for all.
         :param text: that is part of what is told, whatever its case; empty for all.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -88,10 +89,10 @@ class Activity(Service):
         return self._number
 
     def events(
-        self, kinds: frozenset[EventKind], text: str, limit: int
+        self, kinds: frozenset[EventKind], text: str, limit: int, before: int = 0
     ) -> Sequence[ActivityEvent]:
         """Give the newest events; see :class:`IActivity`."""
-        return list(self._found(kinds, text.lower(), limit))
+        return list(islice(self._found(kinds, text.lower(), before), limit))
 
     def _newest(self) -> list[ActivityEvent]:
         with self._lock:
@@ -99,14 +100,12 @@ class Activity(Service):
         return sorted(found, key=lambda event: event.number, reverse=True)
 
     def _found(
-        self, kinds: frozenset[EventKind], text: str, limit: int
+        self, kinds: frozenset[EventKind], text: str, before: int
     ) -> Iterator[ActivityEvent]:
         for event in self._newest():
-            if limit <= 0:
-                return
             is_meant = not kinds or event.kind in kinds
+            is_meant = is_meant and (not before or event.number < before)
             if is_meant and (text in event.text.lower() or text == event.request):
-                limit -= 1
                 yield event
 
 

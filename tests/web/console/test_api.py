@@ -79,6 +79,9 @@ class DocumentTests(ApiCase):
             ("tags?repository=A!", 400),
             ("jobs/7", 404),
             ("repositories?text=" + "x" * 2000, 400),
+            ("activity?before=x", 400),
+            ("activity?before=" + "1" * 20, 400),
+            ("activity?before=-1", 400),
         ):
             got = self.visit(f"/api/v1/{path}")
             self.assertEqual(got.status, status, path)

@@ -7,6 +7,7 @@ from twisted.logger import Logger
 from tests.web.console.cases import PageCase, Reader
 from txregistry.web.console.frame import flatten
 from txregistry.web.console.jobs import Job
+from txregistry.web.console.views import EVENTS
 from txregistry.web.console.work_pages import job_part
 
 IMAGE = "corp/org/app:v1"
@@ -26,6 +27,22 @@ class WorkTests(PageCase):
         self.assertIn(short, self.read("/activity"))
         self.assertIn("checked", self.read("/activity?kind=failed"))
         self.assertIn("Nothing of this kind", self.read("/activity?kind=came"))
+
+    def test_older_events(self) -> None:
+        """A page has so many, whatever they say; the next one goes on there."""
+        logger = Logger(namespace="txregistry.proxy", observer=self.publisher)
+        for number in range(EVENTS + 2):
+            logger.warn("{n} {x}", n=number, x="<" * 1000, request="a" * 32)
+        text = self.read("/activity?kind=failed")
+        self.assertEqual(text.count("</tr>"), EVENTS + 1)
+        self.assertIn('data-live="/activity/live?kind=failed&amp;text="', text)
+        older = "/activity?kind=failed&text=&before=3"
+        self.assertIn(f'href="{older.replace("&", "&amp;")}"', text)
+        self.assertIn(f'href="/activity?text={"a" * 32}"', text)
+        text = self.read(older)
+        self.assertEqual(text.count("</tr>"), 3)
+        self.assertNotIn("Older", text)
+        self.assertNotIn("data-live", text)
 
     def test_an_action(self) -> None:
         """A form says what it would do; the next one does it."""

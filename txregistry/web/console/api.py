@@ -11,7 +11,7 @@ import attrs
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import Command
 from txregistry.spec.errors import BadRequest, Denied, NotFound
-from txregistry.web.console.asked import JSON, body_of, is_json, text_of
+from txregistry.web.console.asked import JSON, body_of, choice_of, is_json, text_of
 from txregistry.web.console.forgery import TOKEN_HEADER, ActionTokens, is_from_here
 from txregistry.web.console.jobs import Jobs
 from txregistry.web.console.live import Live, Topic
@@ -129,7 +129,7 @@ class ConsoleApi:
         }
 
     async def _activity(self, request: RegistryRequest, visitor: Visitor) -> Values:
-        return self._views.activity(request.queries("kind"), text_of(request, "text"))
+        return self._views.activity(*choice_of(request))
 
     async def _all_jobs(self, request: RegistryRequest, visitor: Visitor) -> Values:
         return {"jobs": [job.summary() for job in self._jobs.jobs()]}

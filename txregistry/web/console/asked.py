@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +14,9 @@ from txregistry.web.http.request import RegistryRequest
 
 #: Bytes of a body, and of one parameter.
 MAX_BODY, MAX_TEXT = 64 * 1024, 1024
+
+#: Digits of a number.
+_DIGITS = 15
 
 JSON = "application/json"
 
@@ -27,6 +30,17 @@ def text_of(request: RegistryRequest, name: str, default: str = "") -> str:
     if found is not None and len(found) > MAX_TEXT:
         raise BadRequest({name: f"longer than {MAX_TEXT} characters"})
     return default if found is None else found.strip()
+
+
+def choice_of(request: RegistryRequest) -> tuple[Sequence[str], str, int]:
+    """Return the kinds of events that are asked for, a text, and before which.
+
+    :raise BadRequest: one of them is malformed.
+    """
+    before = text_of(request, "before", "0")
+    if not (before.isascii() and before.isdigit()) or len(before) > _DIGITS:
+        raise BadRequest({"before": "expected a number"})
+    return request.queries("kind"), text_of(request, "text"), int(before)
 
 
 @deferred

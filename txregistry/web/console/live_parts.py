@@ -60,12 +60,18 @@ class LiveParts:
         return Topic("overview", event_of(self.overview))
 
     @deferred
-    async def events(self, kinds: Sequence[str], text: str) -> LivePart:
-        """Fire with the last events; fails with ``BadRequest`` for an unknown kind."""
-        return LivePart(events_part(self._views.activity(kinds, text)["events"]))
+    async def events(
+        self, kinds: Sequence[str], text: str, before: int = 0
+    ) -> LivePart:
+        """Fire with a page of events; fails with ``BadRequest`` for an unknown kind.
+
+        :param before: older ones than this, which do not change any more.
+        """
+        found = self._views.activity(kinds, text, before)
+        return LivePart(events_part(found, kinds, text), is_last=before > 0)
 
     def events_topic(self, kinds: Sequence[str], text: str) -> Topic:
-        """Return the topic of :meth:`events`; raises ``BadRequest``."""
+        """Return the topic of the newest of :meth:`events`; raises ``BadRequest``."""
         key = f"events {sorted(kind.value for kind in kinds_named(kinds))} {text}"
         return Topic(
             key, event_of(lambda: self.events(kinds, text)), self._views.latest_event

@@ -75,7 +75,7 @@ _SCHEMAS: dict[str, Schema] = {
         step=_NUMBER,
         samples=list_of(schema_of(Sample)),
     ),
-    "Activity": record(events=list_of(schema_of(ActivityEvent))),
+    "Activity": record(events=list_of(schema_of(ActivityEvent)), older=_NUMBER),
     "Pins": record(patterns=list_of(TEXT)),
     "Repositories": record(repositories=list_of(TEXT), next=TEXT),
     "Tags": record(
@@ -143,7 +143,11 @@ def _paths() -> dict[str, Any]:
             span={"enum": [span.value for span in Span]},
         ),
         "/api/v1/activity": _get(
-            "The last events", "Activity", kind={"enum": kinds}, text=TEXT
+            "The last events",
+            "Activity",
+            kind={"enum": kinds},
+            text=TEXT,
+            before=_NUMBER,
         ),
         "/api/v1/pins": _get("Pinned images", "Pins"),
         "/api/v1/repositories": _get(

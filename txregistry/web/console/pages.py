@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -15,7 +14,7 @@ from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.spec.errors import Unavailable
 from txregistry.web.console.api import Desk
-from txregistry.web.console.asked import text_of
+from txregistry.web.console.asked import choice_of, text_of
 from txregistry.web.console.browse_pages import (
     comparison_part,
     image_part,
@@ -31,7 +30,12 @@ from txregistry.web.console.live_parts import LiveParts, region
 from txregistry.web.console.previews import Previews
 from txregistry.web.console.views import Views
 from txregistry.web.console.visitors import Visitor
-from txregistry.web.console.work_pages import filter_part, forms_part, preview_part
+from txregistry.web.console.work_pages import (
+    activity_link,
+    filter_part,
+    forms_part,
+    preview_part,
+)
 from txregistry.web.http.request import RegistryRequest
 
 #: Gives what a request listens to.
@@ -101,7 +105,8 @@ class ConsolePages:
         return self._parts.overview_topic()
 
     def _events_topic(self, request: RegistryRequest, visitor: Visitor) -> Topic:
-        return self._parts.events_topic(*_chosen(request))
+        kinds, text, _ = choice_of(request)
+        return self._parts.events_topic(kinds, text)
 
     def _jobs_topic(self, request: RegistryRequest, visitor: Visitor) -> Topic:
         return self._parts.jobs_topic()
@@ -149,12 +154,10 @@ class ConsolePages:
     async def activity(self, request: RegistryRequest) -> bytes:
         """Show the last events."""
         visitor = await self._desk.admit(request)
-        kinds, text = _chosen(request)
-        query = urlencode([*(("kind", kind) for kind in kinds), ("text", text)])
-        parts = (
-            filter_part(kinds, text),
-            *region(await self._parts.events(kinds, text), f"/activity/live?{query}"),
-        )
+        kinds, text, before = choice_of(request)
+        part = await self._parts.events(kinds, text, before)
+        address = activity_link(kinds, text, path="/activity/live")
+        parts = (filter_part(kinds, text), *region(part, address))
         return await _page(request, page("Activity", "/activity", visitor, *parts))
 
     @deferred
@@ -216,8 +219,3 @@ def _see_other(request: RegistryRequest, path: str) -> bytes:
     request.setHeader(b"Location", path)
     request.setHeader(b"Content-Length", b"0")
     return b""
-
-
-def _chosen(request: RegistryRequest) -> tuple[Sequence[str], str]:
-    """Return the kinds of events that are asked for, and a text."""
-    return request.queries("kind"), text_of(request, "text")

@@ -36,7 +36,7 @@ PAGE, TAGS_PAGE = 100, 25
 SEARCHED = 20_000
 
 #: Events of one page, candidates that would go next, and downloads that are told of.
-EVENTS, CANDIDATES, DOWNLOADS = 200, 10, 30
+EVENTS, CANDIDATES, DOWNLOADS = 75, 10, 30
 
 #: Digests that a tag has stood for, of one page.
 EARLIER = 20
@@ -87,14 +87,18 @@ class Views:
             "samples": [attrs.asdict(sample) for sample in samples],
         }
 
-    def activity(self, kinds: Sequence[str], text: str) -> Values:
-        """Return the newest events.
+    def activity(self, kinds: Sequence[str], text: str, before: int = 0) -> Values:
+        """Return a page of the newest events, and where the next one begins.
 
+        :param before: events with a smaller number; 0 for all.
         :raise BadRequest: one of the kinds is none.
         """
         wanted = kinds_named(kinds)
-        found = self._sources.activity.events(kinds=wanted, text=text, limit=EVENTS)
-        return {"events": [as_values(event) for event in found]}
+        found = self._sources.activity.events(
+            kinds=wanted, text=text, limit=EVENTS, before=before
+        )
+        older = found[-1].number if len(found) == EVENTS else 0
+        return {"events": [as_values(event) for event in found], "older": older}
 
     def latest_event(self) -> int:
         """Return the number of the newest event, which tells whether to look."""

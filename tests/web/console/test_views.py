@@ -43,6 +43,7 @@ class ViewsTests(ConsoleCase):
         """It ends after a number of names, and says where to go on."""
         self.patch(module, "PAGE", 2)
         self.patch(module, "SEARCHED", 4)
+        self.patch(module, "AT_ONCE", 2)
         for number in range(6):
             self.push_local(f"team/app{number}", "v1")
         page = self.house.settle(self.views.repositories("app5", ""))

@@ -32,8 +32,8 @@ from txregistry.web.console.sources import Sources, Values
 #: Names of one page, and tags of one page, each of which is looked into.
 PAGE, TAGS_PAGE = 100, 25
 
-#: Names that are looked through for one page of a search.
-SEARCHED = 20_000
+#: Names that are looked through for one page of a search, and within one turn.
+SEARCHED, AT_ONCE = 20_000, 500
 
 #: Events of one page, candidates that would go next, and downloads that are told of.
 EVENTS, CANDIDATES, DOWNLOADS = 75, 10, 30
@@ -114,11 +114,11 @@ class Views:
     @deferred
     async def repositories(self, text: str, after: str) -> Values:
         """Fire with a page of names that contain a text, and where the next begins."""
-        turns, text = Turns(self._sources.clock, every=2), text.lower()
+        turns, text = Turns(self._sources.clock, every=1), text.lower()
         found: list[str] = []
         seen = 0
         while len(found) < PAGE and seen < SEARCHED:
-            names = await self._sources.local.repositories(after=after, limit=PAGE)
+            names = await self._sources.local.repositories(after=after, limit=AT_ONCE)
             if not names:
                 return {"repositories": found, "next": ""}
             seen += len(names)

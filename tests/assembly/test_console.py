@@ -98,6 +98,17 @@ class ConsoleTests(DaemonCase):
         self.assertEqual(set(report.restart), {"http.admin.addr"})
         self.assertEqual(self.visit("/").code, 403)
 
+    def test_readiness(self) -> None:
+        """After a reload all is looked at anew: rules may have changed."""
+        self.start(http={"admin": ADMIN}, proxy=CACHE)
+        console = self.reloader._take.__self__.console
+        forgotten: list[object] = []
+        self.patch(console._survey, "forget", lambda: forgotten.append(1))
+        section = {"inmemory": {}, "statedirectory": self.directory}
+        denying = {**CACHE, "deny": ["secret/**"]}
+        self.reload(http={"admin": ADMIN}, storage=section, proxy=denying)
+        self.assertEqual(forgotten, [1])
+
     def test_none(self) -> None:
         """Unless it is configured there is none, and nothing is written for it."""
         self.start()

@@ -168,7 +168,8 @@ class RemoteTests(AskingCase):
             daemon.ask("warm", {}, lambda _: None)
         self.assertIn("http://127.0.0.1:1 does not", str(caught.exception))
         self.assertNotIn("cret", str(caught.exception))
-        for where in ("cache:5001", "ftp://x", ""):
+        odd = ("http://h:abc", "http://h:99999", "http://[::1", "http://h:0")
+        for where in ("cache:5001", "ftp://x", "", *odd):
             self.assertRaises(DaemonFailed, RemoteDaemon, where)
 
     def test_the_command_line(self) -> None:

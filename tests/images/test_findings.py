@@ -15,6 +15,13 @@ from txregistry.spec.digest import Digest
 CORP = "corp/org/app:v1"
 
 
+class Counted(Turns):
+    """Turns that nobody waits for."""
+
+    async def take(self) -> None:
+        self._steps += 1
+
+
 class FindingsTests(ImagesCase):
     """Each image and each blob is looked at once."""
 
@@ -57,6 +64,15 @@ class FindingsTests(ImagesCase):
         self.assertNoResult(done)
         clock.pump([0.0] * 100)
         self.assertEqual(self.successResultOf(done), self.platforms())
+
+    def test_shared_in_turns(self) -> None:
+        """Nor does one of many parts that share their blobs."""
+        self.platforms()
+        turns = Counted(Clock())
+        findings = Findings(self.findings.repository, turns)
+        findings._blobs.update(self.findings._blobs)
+        self.house.settle(findings.platforms(top=self.top))
+        self.assertGreaterEqual(turns._steps, 9)
 
     def test_bounded(self) -> None:
         """They begin anew when they have become many."""

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.images.cases import BUILT, BUILT_AT, ImagesCase
 from txregistry.images import made
-from txregistry.images.made import created_in, made_at
+from txregistry.images.made import MAX_CONFIG_BYTES, created_in, made_at
 from txregistry.interfaces.driver import DriverError
 from txregistry.spec.digest import Digest
 
@@ -34,7 +34,8 @@ class CreatedTests(SynchronousTestCase):
 
     def test_others(self) -> None:
         """What is no configuration says nothing."""
-        for content in (b"", b"[]", b"{}", b'{"created": 5}', b"\xff", b"null"):
+        deep = b"[" * MAX_CONFIG_BYTES
+        for content in (deep, b"", b"[]", b"{}", b'{"created": 5}', b"\xff", b"null"):
             self.assertIsNone(created_in(content))
 
 

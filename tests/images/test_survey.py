@@ -106,14 +106,17 @@ class SurveyTests(SynchronousTestCase):
             found = self.look()
             self.assertEqual((found.ready, found.tags), (4, 5))
             self.assertEqual(len(self.images.asked), total)
+        self.survey.forget()
+        self.look()
+        self.assertEqual(len(self.images.asked), 14)
         self.changes.begin("")
         self.house.clock.advance(1000)
         self.look()
-        self.assertEqual(len(self.images.asked), 14)
+        self.assertEqual(len(self.images.asked), 19)
         self.changes = None
         self.house.clock.advance(1000)
         self.look()
-        self.assertEqual(len(self.images.asked), 19)
+        self.assertEqual(len(self.images.asked), 24)
 
     def test_many(self) -> None:
         """After a burst it takes little of a core, and tells how far it is."""

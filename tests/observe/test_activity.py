@@ -86,6 +86,17 @@ class ActivityTests(SynchronousTestCase):
         self.assertEqual(self.told(text="abc123"), ["Answer aborted"])
         self.assertEqual(self.told(text="abc"), [])
 
+    def test_what_is_frequent(self) -> None:
+        """Slow answers push nothing else out, nor does anything push out changes."""
+        self.log("txregistry.proxy").warn("lost")
+        for number in range(activity.MAX_EVENTS + 5):
+            self.log("txregistry.observe.slow").info("{n}", n=number)
+        self.assertEqual(self.told(EventKind.FAILED), ["lost"])
+        found = self.activity.events(kinds=frozenset(), text="", limit=10**6)
+        self.assertEqual(len(found), activity.MAX_APART[EventKind.SLOW] + 1)
+        numbers = [event.number for event in found]
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+
     def test_pages(self) -> None:
         """Those before one that is known."""
         for number in range(5):

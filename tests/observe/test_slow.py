@@ -37,7 +37,14 @@ class SlowTests(SynchronousTestCase):
                 "txregistry; fwd=miss; collapsed",
                 "it came from upstream, for another client as well",
             ),
-            ("txregistry; hit", "it was here: the client took its time"),
+            (
+                "txregistry; hit; fwd=stale; detail=unavailable",
+                "it was here: the upstream was waited for, and did not confirm it",
+            ),
+            (
+                "txregistry; hit",
+                "it was here: the upstream was asked whether it still is so",
+            ),
         ):
             found = exchange(
                 seconds=30.0,
@@ -48,6 +55,21 @@ class SlowTests(SynchronousTestCase):
             self.assertEqual(
                 why_slow(found),
                 f"20 s until its head, 50000000 bytes at 5 MB/s, {said}",
+            )
+
+    def test_a_slow_client(self) -> None:
+        """Where most of the time went by while the answer was sent."""
+        for status in ("txregistry; hit", "txregistry; hit; fwd=stale"):
+            found = exchange(
+                seconds=30.0,
+                wait_seconds=1.0,
+                sent_bytes=29_000_000,
+                cache_status=status,
+            )
+            self.assertEqual(
+                why_slow(found),
+                "1 s until its head, 29000000 bytes at 1 MB/s,"
+                " it was here: the client took its time",
             )
 
     def test_others(self) -> None:

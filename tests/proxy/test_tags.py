@@ -385,6 +385,32 @@ class OnErrorTests(TagCase):
             got = self.house.get(f"/v2/lib/x/manifests/{self.first}")
             self.assertEqual(got.status, expected)
 
+    def test_counted_once(self) -> None:
+        """A tag and its manifest are one stale response."""
+        self.use(self.make(**dict.fromkeys(DEFAULTS, "stale")))
+        self.digest()
+        self.assertEqual(self.house.get(TAG).status, 200)
+        self.house.clock.advance(600)
+        self.answer(503)
+        self.assertEqual(self.house.get(TAG).status, 200)
+        counts = [
+            self.house.count(
+                "registry_proxy_stale_total", type=kind, upstream="upstream.example"
+            )
+            for kind in ("tag", "manifest")
+        ]
+        self.assertEqual(counts, [1, 0])
+        # By its digest it is a response of its own.
+        self.house.get(f"/v2/lib/x/manifests/{self.first}")
+        self.assertEqual(
+            self.house.count(
+                "registry_proxy_stale_total",
+                type="manifest",
+                upstream="upstream.example",
+            ),
+            1,
+        )
+
     def test_content_of_another_repository(self) -> None:
         """No rule gives a repository what only another one was given."""
         self.use(self.make(**dict.fromkeys(DEFAULTS, "stale")))

@@ -83,11 +83,14 @@ class Console:
     endpoint: IStreamServerEndpoint
     services: tuple[IService, ...]
     _in_force: InForce
+    _survey: ReadinessSurvey | None
 
     def follow(self, context: Context, controller: IAccessController) -> None:
-        """Take what a reload has changed: who may come in, and by which names."""
+        """Take what a reload has changed: who may come in, and what may be pulled."""
         self._in_force.context = context
         self.site.receive(_reception(context, controller), _proxies(context))
+        if self._survey is not None:
+            self._survey.forget()
 
 
 @attrs.define(eq=False)
@@ -137,7 +140,7 @@ def build_console(
     services: tuple[Any, ...] = (disk, activity, history, site.services)
     if survey is not None:
         services += (survey,)
-    return Console(site, _endpoint(context, admin), services, in_force)
+    return Console(site, _endpoint(context, admin), services, in_force, survey)
 
 
 def _is_socket(admin: AdminSection) -> bool:

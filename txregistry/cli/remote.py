@@ -62,12 +62,14 @@ class RemoteDaemon:
     """
 
     def __init__(self, where: str) -> None:
-        self._where = where
-        found = urlsplit(where)
-        self._is_path = where.startswith("/")
-        if not self._is_path and found.scheme not in ("http", "https"):
+        self._where, self._is_path = where, where.startswith("/")
+        try:
+            self._url, self._token = urlsplit(where), ""
+            is_url = self._url.scheme in ("http", "https") and self._url.port != 0
+        except ValueError:
+            is_url = False  # no port, or no address
+        if not self._is_path and not is_url:
             raise DaemonFailed(f"{VARIABLE}: expected a URL, or the path of a socket")
-        self._url, self._token = found, ""
 
     def ask(
         self, command: str, options: Mapping[str, Any], tell: TellMade

@@ -52,16 +52,12 @@ class Findings:
 
     @deferred
     async def _look(self, top: Digest) -> tuple[PlatformReport, ...]:
-        manifests = self.repository.manifests
-        parts = [
-            part
-            async for part in walk_image(
-                lambda digest: manifests.get(digest=digest), top
-            )
-        ]
-        return tuple(
-            [await self._platform(part) for part in parts if not part.is_index]
-        )
+        manifests, found = self.repository.manifests, []
+        async for part in walk_image(lambda digest: manifests.get(digest=digest), top):
+            await self._turns.take()
+            if not part.is_index:
+                found.append(await self._platform(part))
+        return tuple(found)
 
     @deferred
     async def _platform(self, part: ImagePart) -> PlatformReport:
@@ -77,9 +73,9 @@ class Findings:
 
     @deferred
     async def _is_here(self, digest: Digest) -> bool:
+        await self._turns.take()
         found = self._blobs.get(digest)
         if found is None:
-            await self._turns.take()
             found = await is_here(self.repository, digest)
             _keep(self._blobs, digest, found, MAX_BLOBS)
         return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
 from txregistry.flow.streams import BoundedConsumer, TooLong
@@ -12,9 +10,10 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.namespace import IRepository
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError
+from txregistry.spec.nesting import read_json
 
 #: Bytes of a configuration that are read.
-MAX_CONFIG_BYTES = 1024 * 1024
+MAX_CONFIG_BYTES = 256 * 1024
 
 
 @deferred
@@ -58,7 +57,7 @@ async def _read(repository: IRepository, digest: Digest) -> bytes:
 def created_in(config: bytes) -> float | None:
     """Return the time that a configuration states; ``None`` for none (pure)."""
     try:
-        found = json.loads(config)
+        found = read_json(config)
         created = found.get("created") if isinstance(found, dict) else None
         at = read_time(created) if isinstance(created, str) else 0.0
     except ValueError:

@@ -106,6 +106,11 @@ class ReadinessSurvey(Service):
         if self._looking is not None:
             self._looking.cancel()
 
+    def forget(self) -> None:
+        """Look at all anew the next time: what may be pulled may have changed."""
+        self._known.clear()
+        self._old_at = float("-inf")
+
     def readiness(self) -> Readiness:
         """Give what was found; see :class:`IReadinessSurvey`."""
         is_old = self._turns.seconds() >= self._old_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from heapq import merge
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -22,8 +23,12 @@ from zope.interface import implementer
 from txregistry.flow.context import request_id
 from txregistry.interfaces.history import ActivityEvent, EventKind, IActivity
 
-#: Most events, most changes beside them, and characters of one.
-MAX_EVENTS, MAX_CHANGES, MAX_TEXT = 2000, 500, 1000
+#: Most events, and characters of one.
+MAX_EVENTS, MAX_TEXT = 2000, 1000
+
+#: Most of those kinds that are kept apart: what was changed by whom is pushed out by
+#: nothing else, and what is frequent pushes nothing else out.
+MAX_APART = {EventKind.CHANGED: 500, EventKind.SLOW: 500}
 
 #: What the parts of the daemon tell of, by the beginnings of their names.
 _KINDS = (
@@ -49,9 +54,8 @@ class Activity(Service):
     _events: deque[ActivityEvent] = attrs.field(
         factory=lambda: deque(maxlen=MAX_EVENTS)
     )
-    #: What was changed by whom is apart, so that nothing else pushes it out.
-    _changes: deque[ActivityEvent] = attrs.field(
-        factory=lambda: deque(maxlen=MAX_CHANGES)
+    _apart: dict[EventKind, deque[ActivityEvent]] = attrs.field(
+        factory=lambda: {kind: deque(maxlen=most) for kind, most in MAX_APART.items()}
     )
     _number: int = 0
     #: Events come from any thread.
@@ -81,8 +85,7 @@ class Activity(Service):
         with self._lock:
             self._number += 1
             found = ActivityEvent(self._number, at, kind, text, request, source)
-            is_change = kind is EventKind.CHANGED
-            (self._changes if is_change else self._events).append(found)
+            self._apart.get(kind, self._events).append(found)
 
     def latest(self) -> int:
         """Return the number of the newest event; see :class:`IActivity`."""
@@ -94,10 +97,11 @@ class Activity(Service):
         """Give the newest events; see :class:`IActivity`."""
         return list(islice(self._found(kinds, text.lower(), before), limit))
 
-    def _newest(self) -> list[ActivityEvent]:
+    def _newest(self) -> Iterator[ActivityEvent]:
         with self._lock:
-            found = [*self._events, *self._changes]
-        return sorted(found, key=lambda event: event.number, reverse=True)
+            rings = [list(ring) for ring in (self._events, *self._apart.values())]
+        newest_first = [reversed(ring) for ring in rings]
+        return merge(*newest_first, key=lambda event: -event.number)
 
     def _found(
         self, kinds: frozenset[EventKind], text: str, before: int

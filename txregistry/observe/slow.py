@@ -44,19 +44,26 @@ def why_slow(exchange: Exchange) -> str:
     if exchange.sent_bytes and sending:
         rate = exchange.sent_bytes / sending
         parts.append(f"{exchange.sent_bytes} bytes at {rate / 1e6:.3g} MB/s")
-    parts.append(_origin(exchange.cache_status))
+    parts.append(_origin(exchange.cache_status, sending > exchange.wait_seconds))
     if exchange.aborted:
         parts.append("the client left before its end")
     return ", ".join(filter(None, parts))
 
 
-def _origin(cache_status: str) -> str:
-    """Tell what a ``Cache-Status`` (RFC 9211) means for the time."""
+def _origin(cache_status: str, was_sent: bool) -> str:
+    """Tell what a ``Cache-Status`` (RFC 9211) means for the time.
+
+    :param was_sent: most of it went by while the answer was sent.
+    """
     words = {word.strip() for word in cache_status.split(";")}
     if "collapsed" in words:
         return "it came from upstream, for another client as well"
     if "fwd=miss" in words:
         return "it came from upstream"
-    if "hit" in words:
+    if "hit" not in words:
+        return ""
+    if was_sent:
         return "it was here: the client took its time"
-    return ""
+    if "fwd=stale" in words:
+        return "it was here: the upstream was waited for, and did not confirm it"
+    return "it was here: the upstream was asked whether it still is so"

@@ -170,10 +170,11 @@ class ProxyBlobs:
         key = self._key(digest)
         if self._cache.rights.is_recent(key):
             return
+        was_counted = current_status().is_unconfirmed
         is_answered = await self._cache.rights.check(
             key, lambda: self._cache.fills.confirm(self._name, digest, self._remote)
         )
-        if not is_answered:
+        if not is_answered and not was_counted:
             self._cache.meter.count(Count.STALE, "blob")
 
     @deferred

@@ -79,7 +79,9 @@ class ProxyManifests:
         key = self._key(digest)
         if self._cache.rights.is_recent(key):
             return
-        if not await self._cache.rights.check(key, lambda: self._confirm(digest)):
+        was_counted = current_status().is_unconfirmed
+        is_answered = await self._cache.rights.check(key, lambda: self._confirm(digest))
+        if not is_answered and not was_counted:
             self._cache.meter.count(Count.STALE, "manifest")
 
     @deferred

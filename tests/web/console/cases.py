@@ -161,13 +161,20 @@ class ConsoleCase(ImagesCase):
             Anatomist(house.local, house.clock, house.ledger),
             self.history,
             self.activity,
-            lambda: succeed(self.problems),
+            self._look,
             self.commands(),
             {"explain": ExplainCommand(self.images)} if self.is_cache else {},
             partial(digests_of_tag, self.house.driver),
             lambda: "cache.example",
             self.cache_sources() if self.is_cache else None,
         )
+
+    def _look(self) -> Deferred[Any]:
+        # A test may replace it.
+        return self.look_for_problems()
+
+    def look_for_problems(self) -> Deferred[Any]:
+        return succeed(self.problems)
 
     def cache_sources(self) -> CacheSources:
         house = self.house

@@ -162,6 +162,9 @@ class ActionTests(ApiCase):
         status, job = self.post(f"/api/v1/jobs/{job['number']}/stop", {})
         self.check(job, "Job")
         self.assertEqual((status, job["state"]), (200, "stopped"))
+        token = self.api("session")["token"]
+        path = f"/api/v1/jobs/{job['number']}/stop"
+        self.assertEqual(self.visit(path, "POST", X_CSRF_Token=token).status, 200)
 
     def test_malformed(self) -> None:
         """It is said what is wrong."""
@@ -169,6 +172,7 @@ class ActionTests(ApiCase):
             ({"action": "odd"}, 404),
             ({"action": "warm", "options": []}, 400),
             ({"action": "warm", "options": [1]}, 400),
+            ({"action": "purge", "options": {"dry_run": True}}, 400),
             ({"options": {}}, 400),
             ([], 400),
             ({"action": "warm", "options": {"images": []}, "dry_run": True}, 400),

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from itertools import pairwise
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import globalLogPublisher
 
 from tests.web.console.cases import ByName, ConsoleCase
 from tests.web.raw import Line
+from txregistry.spec.errors import NotFound
 from txregistry.web.console import live
+
+
+def raise_not_found() -> NoReturn:
+    raise NotFound({"job": 2})
 
 
 class LiveTests(ConsoleCase):
@@ -87,12 +97,91 @@ class LiveTests(ConsoleCase):
         got = self.visit("/live")
         self.assertEqual((got.status, got.header("Retry-After")), (429, "10"))
 
+    def wait(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            self.house.clock.advance(live.EVERY_SECONDS)
+            self.house.clock.advance(0)
+            self.house.pump()
+
+    def test_a_look_that_hangs(self) -> None:
+        """It is waited for, and nothing else waits for it, nor a stop."""
+        hanging: list[Deferred[Any]] = []
+
+        def look() -> Deferred[Any]:
+            hanging.append(Deferred())
+            return hanging[-1]
+
+        self.patch(self, "look_for_problems", look)
+        lines = [self.listen("/live"), self.listen("/actions/live")]
+        self.wait(3)
+        self.assertEqual(len(hanging), 1)
+        self.submit("/actions", action="collect")
+        self.wait()
+        found = [len(self.events(line)) for line in lines]
+        self.assertEqual(found, [0, 2])
+        done = self.site.drain(60)
+        self.wait()
+        self.successResultOf(done)
+        hanging[0].callback({})
+
+    def test_a_look_that_takes_long(self) -> None:
+        """It has a share of the time, and no more; but it is not put off for ever."""
+
+        def look() -> Deferred[Any]:
+            looked_at.append(self.house.clock.seconds())
+            return deferLater(self.house.clock, seconds, lambda: self.problems)
+
+        for seconds, rest in ((0.1, 10.0), (5.0, live.MAX_REST)):
+            looked_at: list[float] = []
+            self.patch(self, "look_for_problems", look)
+            line = self.listen("/live")
+            for _ in range(1000):
+                self.house.clock.advance(0.1)
+                self.house.pump()
+            waits = [b - a for a, b in pairwise(looked_at)]
+            self.assertTrue(waits)
+            for wait in waits:
+                self.assertLess(abs(wait - seconds - rest), live.EVERY_SECONDS + 0.2)
+            line.hang_up()
+
+    def test_many_topics(self) -> None:
+        """Each has a cost, so that they are counted as well."""
+        self.patch(live, "MAX_TOPICS", 2)
+        for text in "ab":
+            self.listen(f"/activity/live?text={text}")
+        self.listen("/activity/live?text=a")
+        self.assertEqual(self.visit("/activity/live?text=c").status, 429)
+
+    def test_the_last_event(self) -> None:
+        """The answer ends with it, or when there is nothing any more."""
+        self.submit("/actions", action="collect")
+        lines = [self.listen("/jobs/1/live")]
+        self.wait()
+        self.sources.commands["collect"].end()
+        self.wait()
+        self.submit("/actions", action="collect")
+        lines.append(self.listen("/jobs/2/live"))
+        self.wait()
+        jobs = self.site.services.services[0]
+        self.patch(type(jobs), "job", lambda *_: raise_not_found())
+        self.house.clock.advance(60)
+        self.wait()
+        for line in lines:
+            self.assertTrue(line.received.endswith(b"0\r\n\r\n"))
+        self.assertEqual(self.site.active, set())
+
     def test_a_failure(self) -> None:
-        """It is logged, and the next look is told."""
+        """It is logged, once for each time, and the next look is told."""
         line = self.listen("/api/v1/live")
-        glance, self.glance.overview = self.glance.overview, None
-        self.house.clock.advance(live.EVERY_SECONDS)
-        self.glance.overview = glance
-        self.house.clock.advance(live.EVERY_SECONDS)
-        self.house.pump()
-        self.assertEqual(len(self.events(line)), 2)
+        warned: list[Any] = []
+        globalLogPublisher.addObserver(warned.append)
+        self.addCleanup(globalLogPublisher.removeObserver, warned.append)
+        glance = self.glance.overview
+        for _ in range(2):
+            self.glance.overview = None
+            self.wait(5)
+            self.glance.overview = glance
+            self.wait()
+        self.assertEqual(len(self.events(line)), 3)
+        texts = [event for event in warned if "nothing to tell" in event["log_format"]]
+        self.assertEqual(len(texts), 2)

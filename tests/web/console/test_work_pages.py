@@ -97,6 +97,31 @@ class WorkTests(PageCase):
         self.assertIn("<li>deleted 2 blobs, 1.5 kB</li>", text)
         self.assertNotIn("Do it", text)
 
+    def test_a_dry_run_of_more(self) -> None:
+        """The form is not offered where it would do something else."""
+        collecting = self.sources.commands["collect"]
+        options = {"grace_seconds": 86400, "dry_run": True}
+        self.post("/api/v1/jobs", {"action": "collect", "options": options})
+        collecting.end(blobs_deleted=2)
+        text = self.read("/jobs/1")
+        self.assertIn("would delete 2 blobs", text)
+        self.assertNotIn("Do it", text)
+
+    def test_a_long_report(self) -> None:
+        """What is long in it is cut, and only the last parts are shown."""
+        collecting = self.sources.commands["collect"]
+        self.submit("/actions", action="collect")
+        job = self.site.services.services[0].job(1)
+        for number in range(200):
+            digest = f"sha256:{number:064}"
+            job.tell({"digest": digest, "state": "here", "done": 1, "size": 1})
+        digests = ["sha256:" + "a" * 64] * 1000
+        collecting.end(deleted=digests, broken=digests)
+        text = self.read("/jobs/1")
+        self.assertLess(len(text), 60_000)
+        self.assertIn("and 980 more", text)
+        self.assertIn("The last 50 parts", text)
+
     def test_a_verification(self) -> None:
         """How far it is, as a share of all."""
         part = {"fraction": 0.25, "contents": 3, "size": 1500, "damaged": 1}

@@ -157,6 +157,7 @@ class ConsoleApi:
         """Begin an action, or say what it would do."""
         visitor, body = await self._desk.admit_to_act(request)
         action, options = _question(request, body)
+        self._previews.check(action, options)
         is_dry = bool(body.get("dry_run"))
         if not self._previews.is_job(action, is_dry):
             says = await self._previews.says(action, options)

@@ -15,12 +15,16 @@ from zope.interface import implementer
 
 from txregistry.flow.context import background
 from txregistry.flow.deferred import deferred
-from txregistry.spec.errors import TooManyRequests
+from txregistry.flow.turns import Turns
+from txregistry.spec.errors import NotFound, TooManyRequests
 from txregistry.web.console.sources import Values
 from txregistry.web.http.request import RegistryRequest
 
-#: Seconds between two updates, and most who are told.
-EVERY_SECONDS, MAX_LISTENERS = 2.0, 100
+#: Seconds between two updates, most who are told, and most different things.
+EVERY_SECONDS, MAX_LISTENERS, MAX_TOPICS = 2.0, 100, 30
+
+#: Share of the time that is spent to look at one thing, and most seconds without.
+SHARE, MAX_REST = 0.01, 30.0
 
 #: Sent where nothing has changed, so that a listener who is gone is noticed.
 _NOTHING_NEW = b":\n\n"
@@ -31,7 +35,8 @@ class Topic:
     """What some look at.
 
     :ivar key: is the same for all who are to be told the same.
-    :ivar look: fires with what they are told.
+    :ivar look: fires with what they are told; what has a true ``last`` is told last,
+        as is nothing after ``NotFound``.
     :ivar version: gives a value that is the same as long as another look would give
         the same; ``None`` if that cannot be told without it.
     """
@@ -72,6 +77,11 @@ class Listener:
         self._told = data
         self.request.write(b"data: %b\n\n" % data)
 
+    def end(self) -> None:
+        """End the answer."""
+        self.request.unregisterProducer()
+        self.request.finish()
+
 
 @attrs.define(eq=False)
 class Group:
@@ -81,16 +91,56 @@ class Group:
     listeners: list[Listener] = attrs.field(factory=list)
     _version: object = None
     _data: bytes = b""
+    _is_looking: bool = False
+    _is_failing: bool = False
+    _rests_until: float = float("-inf")
+    _log = Logger()
+
+    @background("live")
+    @deferred
+    async def tell(self, clock: IReactorTime) -> None:
+        """Look, unless nothing can have changed or it rests, and tell all; never fails.
+
+        What takes long to look at is looked at less often.
+        """
+        began_at = clock.seconds()
+        if self._is_looking or began_at < self._rests_until:
+            return
+        self._is_looking = True
+        try:
+            is_last = await self._look()
+        except NotFound:
+            is_last = True
+        except Exception as error:
+            self._tell_failure(error)
+            return
+        finally:
+            self._is_looking = False
+        took = clock.seconds() - began_at
+        self._rests_until = clock.seconds() + min(MAX_REST, took / SHARE)
+        self._is_failing = False
+        self._tell(is_last)
 
     @deferred
-    async def tell(self) -> None:
-        """Look, unless nothing can have changed, and tell all."""
+    async def _look(self) -> bool:
+        """Look if it is worth it; fire with whether it was the last time."""
         version = None if self.topic.version is None else self.topic.version()
-        if not self._data or version is None or version != self._version:
-            self._data = json.dumps(await self.topic.look()).encode("utf-8")
-            self._version = version
+        if self._data and version is not None and version == self._version:
+            return False
+        values = await self.topic.look()
+        self._data, self._version = json.dumps(values).encode("utf-8"), version
+        return bool(values.get("last"))
+
+    def _tell(self, is_last: bool) -> None:
         for listener in list(self.listeners):
             listener.tell(self._data)
+            if is_last:
+                listener.end()
+
+    def _tell_failure(self, error: Exception) -> None:
+        if not self._is_failing:
+            self._log.warn("nothing to tell pages: {error}", error=str(error))
+        self._is_failing = True
 
 
 @attrs.define(eq=False)
@@ -100,7 +150,6 @@ class Live:
     _clock: IReactorTime
     _groups: dict[str, Group] = attrs.field(factory=dict)
     _loop: LoopingCall | None = None
-    _log = Logger()
 
     def listen(self, request: RegistryRequest, topic: Topic) -> Deferred[None]:
         """Answer with events until the client leaves, or the listener is drained.
@@ -108,7 +157,8 @@ class Live:
         :return: fires when it is over. Fails with ``TooManyRequests``.
         """
         listening = sum(len(group.listeners) for group in self._groups.values())
-        if listening >= MAX_LISTENERS:
+        is_new = topic.key not in self._groups
+        if listening >= MAX_LISTENERS or (is_new and len(self._groups) >= MAX_TOPICS):
             raise TooManyRequests("too many pages are open", 10.0)
         request.setHeader(b"Content-Type", b"text/event-stream")
         request.setHeader(b"Cache-Control", b"no-store")
@@ -117,21 +167,20 @@ class Live:
         request.write(b"retry: 5000\n\n")
         group = self._groups.setdefault(topic.key, Group(topic))
         group.listeners.append(listener)
-        if self._loop is None:
+        over.addBoth(self._left, group, listener)
+        group.tell(self._clock)
+        if self._groups and self._loop is None:
             self._loop = LoopingCall(self.tell)
             self._loop.clock = self._clock
-            self._loop.start(EVERY_SECONDS)
-        else:
-            self._tell(group)
-        return over.addBoth(self._left, group, listener)
+            self._loop.start(EVERY_SECONDS, now=False)
+        return over
 
     def end(self, is_meant: Callable[[RegistryRequest], bool] = lambda _: True) -> None:
         """End the answers of listeners, who may come back and are then let in anew."""
         for group in list(self._groups.values()):
             for listener in list(group.listeners):
                 if is_meant(listener.request):
-                    listener.request.unregisterProducer()
-                    listener.request.finish()
+                    listener.end()
 
     def _left(self, _: object, group: Group, listener: Listener) -> None:
         group.listeners.remove(listener)
@@ -143,18 +192,13 @@ class Live:
 
     @deferred
     async def tell(self) -> None:
-        """Tell all of them once; never fails."""
+        """Have all groups told once, each in a turn of its own; never fails."""
         self.end(_is_draining)
+        turns = Turns(self._clock, every=1)
         for group in list(self._groups.values()):
-            await self._tell(group)
-
-    @background("live")
-    @deferred
-    async def _tell(self, group: Group) -> None:
-        try:
-            await group.tell()
-        except Exception as error:
-            self._log.warn("nothing to tell pages: {error}", error=str(error))
+            await turns.take()
+            # None of them waits for another.
+            group.tell(self._clock)
 
 
 def _is_draining(request: RegistryRequest) -> bool:

@@ -176,8 +176,9 @@ def _paths() -> dict[str, Any]:
         "/api/v1/jobs/{number}": _get("One action", "Job") | {"parameters": [_JOB_OF]},
         "/api/v1/jobs/{number}/stop": {
             "parameters": [_JOB_OF],
-            "post": _act("End an action early", {"200": _answer("Job")}),
+            "post": _act("End an action early", {"200": _answer("Job")}, None),
         },
+        "/api/v1/live": {"get": _live()},
     }
 
 
@@ -192,16 +193,29 @@ def _get(summary: str, schema: str, **query: Schema) -> dict[str, Any]:
     return {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
 
 
-def _ask(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
-    question = {"application/json": {"schema": _reference("Question")}}
+def _live() -> dict[str, Any]:
+    """Describe events (HTML, 9.2), each of which has an overview."""
+    content = {"text/event-stream": {"schema": TEXT}}
+    events = {"description": "Events whose data is an Overview", "content": content}
     return {
-        "summary": summary,
-        "requestBody": {"content": question},
-        "responses": {**answers, "default": _answer("Errors")},
+        "summary": "The overview every two seconds",
+        "responses": {"200": events, "default": _answer("Errors")},
     }
 
 
-def _act(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
+def _ask(
+    summary: str, answers: dict[str, Any], body: str | None = "Question"
+) -> dict[str, Any]:
+    found = {"summary": summary, "responses": {**answers, "default": _answer("Errors")}}
+    if body is None:
+        return found
+    question = {"application/json": {"schema": _reference(body)}}
+    return {**found, "requestBody": {"content": question}}
+
+
+def _act(
+    summary: str, answers: dict[str, Any], body: str | None = "Question"
+) -> dict[str, Any]:
     token = {
         "name": TOKEN_HEADER,
         "in": "header",
@@ -209,7 +223,7 @@ def _act(summary: str, answers: dict[str, Any]) -> dict[str, Any]:
         "description": "of /api/v1/session",
         "schema": TEXT,
     }
-    return {**_ask(summary, answers), "parameters": [token]}
+    return {**_ask(summary, answers, body), "parameters": [token]}
 
 
 def _answer(schema: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import attrs
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.images import IImages, ImageReport, ImagesRefused
-from txregistry.spec.errors import NotFound
+from txregistry.spec.errors import BadRequest, NotFound
 from txregistry.spec.imagename import ImageName
 from txregistry.spec.images import ImagePattern
 from txregistry.spec.platforms import WantedPlatform
@@ -36,6 +36,14 @@ class Previews:
     def is_job(self, action: str, is_dry: bool) -> bool:
         """Return whether an action, or its dry run, is work that takes long."""
         return not is_dry or action in _LONG
+
+    def check(self, action: str, options: Mapping[str, Any]) -> None:
+        """Check that nothing is taken for a dry run that is none.
+
+        :raise BadRequest: the options ask for one, and the action has none there.
+        """
+        if "dry_run" in options and action not in _LONG:
+            raise BadRequest({"dry_run": "it stands beside the options"})
 
     @deferred
     async def says(self, action: str, options: Mapping[str, Any]) -> Says:

@@ -20,6 +20,9 @@ from txregistry.web.console.words import ago, moment, short, size_of
 #: Characters of an event that are shown; the API and the log have the rest.
 _TOLD = 400
 
+#: Parts of an action that are shown, and entries of each list of its report.
+_PARTS, _ENTRIES = 50, 20
+
 _DIGEST = re.compile("(sha(?:256|512):[0-9a-f]{64,128})")
 
 
@@ -65,7 +68,7 @@ def events_part(found: Mapping[str, Any], kinds: Sequence[str], text: str) -> Ta
     older = activity_link(kinds, text, found["older"])
     return tags.div(
         table("The last events", heads, rows) if rows else content,
-        tags.p(tags.a("Older", href=older)) if found["older"] else "",
+        tags.p(tags.a("Older", href=older) if found["older"] else ""),
     )
 
 
@@ -209,16 +212,17 @@ def job_part(job: Mapping[str, Any], token: str, now: float) -> Tag:
             tags.span(job["state"], class_=f"job {job['state']}"),
             f" begun {ago(job['began_at'], now)} by {job['who']}",
         ),
-        tags.p(job["error"], class_="bad") if job["error"] else "",
-        _says(lines) if lines else "",
-        _next_step(job, token),
-        _progress(job["progress"]),
+        # The same parts at each time, so that each is replaced by itself.
+        tags.p(job["error"], class_="bad"),
+        tags.div(_says(lines) if lines else ""),
+        tags.div(_next_step(job, token)),
+        tags.div(_progress(job["progress"])),
         _whole(job),
     )
 
 
 def _next_step(job: Mapping[str, Any], token: str) -> Any:
-    """Offer to stop what is under way, or to do what a dry run told of."""
+    """Offer to stop what is under way, or to do just what a dry run told of."""
     if job["state"] == "running":
         stop = tags.form(
             tags.input(type="hidden", name="token", value=token),
@@ -227,10 +231,12 @@ def _next_step(job: Mapping[str, Any], token: str) -> Any:
             action=f"/jobs/{job['number']}/stop",
         )
         again = tags.noscript(tags.a("Look again", href=f"/jobs/{job['number']}"))
-        return tags.div(stop if token else "", again)
-    if not job["options"].get("dry_run") or job["state"] != "done" or not token:
+        return (stop if token else "", again)
+    form = form_of(job["action"]) if job["options"].get("dry_run") else None
+    if form is None or job["state"] != "done" or not token:
         return ""
-    form = form_of(job["action"])
+    if not job["options"].keys() <= {"dry_run", *(each.name for each in form.fields)}:
+        return ""  # the form could not say all that was asked
     fields = {name: "1" for name, value in job["options"].items() if value}
     return _do_it(form, fields, token)
 
@@ -246,9 +252,11 @@ def _progress(parts: Sequence[Mapping[str, Any]]) -> Any:
             str(each.get("state", "")),
             tags.span(*_done(each)),
         )
-        for each in parts
+        for each in parts[-_PARTS:]
     ]
-    return table("Parts", ("Part", "State", "Done"), rows)
+    more = len(parts) - len(rows)
+    caption = f"The last {len(rows)} parts" if more else "Parts"
+    return table(caption, ("Part", "State", "Done"), rows)
 
 
 def _done(part: Mapping[str, Any]) -> Sequence[Any]:
@@ -270,9 +278,19 @@ def _whole(job: Mapping[str, Any]) -> Tag:
         *(
             tags.section(
                 tags.h2(name),
-                tags.pre(tags.code(json.dumps(value, indent=2)), tabindex="0"),
+                tags.pre(tags.code(json.dumps(_cut(value), indent=2)), tabindex="0"),
             )
             for name, value in parts
             if value
         ),
     )
+
+
+def _cut(value: Any) -> Any:
+    """Return values of JSON without what is long in them."""
+    if isinstance(value, Mapping):
+        return {name: _cut(each) for name, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    more = len(value) - _ENTRIES
+    return [_cut(each) for each in value[:_ENTRIES]] + [f"and {more} more"] * (more > 0)

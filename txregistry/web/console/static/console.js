@@ -29,8 +29,8 @@
     if (old.outerHTML === fresh.outerHTML) return;
     const selection = document.getSelection();
     const selected = !selection.isCollapsed && selection.containsNode(old, true);
-    const read = old.getAttribute("role") === "region" && old.contains(document.activeElement);
-    if (selected || read) return;
+    const regions = old.matches("[role=region]") || old.querySelector("[role=region]");
+    if (selected || (regions && old.contains(document.activeElement))) return;
     const left = old.scrollLeft;
     old.replaceWith(fresh);
     fresh.scrollLeft = left;
@@ -50,7 +50,10 @@
       say(told.said);
       if (told.last) ended(source);
     };
-    window.addEventListener("pagehide", () => source.close());
+    // It comes back by itself, unless it is refused.
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) ended(source, true);
+    };
     return source;
   }
 
@@ -58,18 +61,26 @@
     const pause = document.createElement("button");
     pause.type = "button";
     pause.className = "pause";
-    const ended = (source) => {
-      source.close();
+    let source = null;
+    const name = () => { pause.textContent = source ? "Pause updates" : "Resume updates"; };
+    const ended = (of, refused) => {
+      of.close();
+      if (refused) {
+        source = null;
+        name();
+        status.textContent = "Updates have ended.";
+        return;
+      }
       if (document.activeElement === pause) document.querySelector("main").focus();
       pause.remove();
     };
-    let source = null;
     const turn = () => {
       source?.close();
       source = source ? null : listen(ended);
-      pause.textContent = source ? "Pause updates" : "Resume updates";
+      name();
     };
     pause.addEventListener("click", turn);
+    window.addEventListener("pagehide", () => source?.close());
     document.querySelector("h1").after(pause);
     turn();
   }

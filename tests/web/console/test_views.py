@@ -7,7 +7,7 @@ from twisted.internet.defer import fail
 from tests.web.console.cases import ConsoleCase
 from txregistry.interfaces.expiry import LedgerAway
 from txregistry.interfaces.history import HistoryAway
-from txregistry.spec.errors import NotFound, Unavailable
+from txregistry.spec.errors import Unavailable
 from txregistry.web.console import views as module
 from txregistry.web.console.views import Views
 
@@ -80,7 +80,7 @@ class ViewsTests(ConsoleCase):
         self.assertEqual(cache["downloads_number"], 200)
 
     def test_failures(self) -> None:
-        """A history that is away, and images that are not here."""
+        """A history that is away."""
 
         async def away(**_: object) -> None:
             raise HistoryAway("broken")
@@ -89,5 +89,3 @@ class ViewsTests(ConsoleCase):
         with self.assertRaises(Unavailable):
             self.house.settle(self.views.history("day"))
         self.assertIn("The history cannot be read", self.page("/"))
-        with self.assertRaises(NotFound):
-            self.house.settle(self.views.compare(IMAGE, IMAGE))

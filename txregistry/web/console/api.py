@@ -94,8 +94,8 @@ class ConsoleApi:
             "tags": lambda request, _: views.tags(
                 text_of(request, "repository"), text_of(request, "after")
             ),
-            "image": lambda request, _: views.image(text_of(request, "name")),
-            "comparison": lambda request, _: views.compare(
+            "image": lambda request, _: views.images.image(text_of(request, "name")),
+            "comparison": lambda request, _: views.images.compare(
                 text_of(request, "from"), text_of(request, "to")
             ),
             "jobs": self._all_jobs,

@@ -90,6 +90,12 @@ def card(label: str, value: Any, *more: Any) -> Tag:
     )
 
 
+def checkbox(name: str, value: str, is_checked: bool) -> Tag:
+    """Return a box to be checked."""
+    box = tags.input(type="checkbox", name=name, value=value)
+    return box(checked="checked") if is_checked else box
+
+
 def flatten(tag: Tag) -> Deferred[bytes]:
     """Fire with the bytes of a page or a part of one."""
     return flattenString(None, tag)

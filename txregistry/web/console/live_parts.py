@@ -11,13 +11,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.template import Tag, tags
 
 from txregistry.flow.deferred import deferred
+from txregistry.web.console.activity_page import events_part
 from txregistry.web.console.frame import flatten
+from txregistry.web.console.job_pages import job_part, jobs_part
 from txregistry.web.console.jobs import Jobs
 from txregistry.web.console.live import Topic
 from txregistry.web.console.overview_page import overview_now, said_of
 from txregistry.web.console.sources import Values
 from txregistry.web.console.views import Views, kinds_named
-from txregistry.web.console.work_pages import events_part, job_part, jobs_part
 
 #: Seconds after which it is told anew how long ago something was.
 _AGO_SECONDS = 30

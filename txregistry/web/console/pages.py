@@ -13,6 +13,8 @@ from twisted.web.template import Tag
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.spec.errors import Unavailable
+from txregistry.web.console.action_page import forms_part, preview_part
+from txregistry.web.console.activity_page import activity_link, filter_part
 from txregistry.web.console.api import Desk
 from txregistry.web.console.asked import choice_of, text_of
 from txregistry.web.console.browse_pages import (
@@ -30,12 +32,6 @@ from txregistry.web.console.live_parts import LiveParts, region
 from txregistry.web.console.previews import Previews
 from txregistry.web.console.views import Views
 from txregistry.web.console.visitors import Visitor
-from txregistry.web.console.work_pages import (
-    activity_link,
-    filter_part,
-    forms_part,
-    preview_part,
-)
 from txregistry.web.http.request import RegistryRequest
 
 #: Gives what a request listens to.
@@ -137,7 +133,7 @@ class ConsolePages:
     async def image(self, request: RegistryRequest) -> bytes:
         """Tell all about one image."""
         visitor = await self._desk.admit(request)
-        found = await self._views.image(text_of(request, "name"))
+        found = await self._views.images.image(text_of(request, "name"))
         part = image_part(found, self._clock.seconds())
         title = found["image"]["image"]
         return await _page(request, page(title, "/browse", visitor, part))
@@ -147,7 +143,7 @@ class ConsolePages:
         """Compare two images."""
         visitor = await self._desk.admit(request)
         old, new = text_of(request, "from"), text_of(request, "to")
-        part = comparison_part(await self._views.compare(old, new))
+        part = comparison_part(await self._views.images.compare(old, new))
         return await _page(request, page("Comparison", "/browse", visitor, part))
 
     @deferred

@@ -1,0 +1,47 @@
+"""The page of what can be done."""
+
+from __future__ import annotations
+
+from tests.web.console.cases import PageCase, Reader
+
+IMAGE = "corp/org/app:v1"
+
+
+class ActionPageTests(PageCase):
+    """Forms, and what they would do."""
+
+    def test_an_action(self) -> None:
+        """A form says what it would do; the next one does it."""
+        fields = {"action": "warm", "images": f" {IMAGE}\n", "platforms": ""}
+        self.assertIn('name="token"', self.read("/actions"))
+        got = self.submit("/actions", **fields, dry_run="1")
+        self.assertEqual(got.status, 200)
+        Reader(got.body.decode())
+        self.assertIn(b"fetches all of it", got.body)
+        self.assertEqual(self.api("jobs")["jobs"], [])
+        got = self.submit("/actions", **fields)
+        self.assertEqual((got.status, got.header("Location")), (303, "/jobs/1"))
+        self.assertIn("begun", self.read("/jobs/1"))
+        for _ in range(100):
+            self.house.clock.advance(0.1)
+            self.house.pump()
+        text = self.read("/jobs/1")
+        self.assertIn("done", text)
+        self.assertIn("fetched_bytes", text)
+        self.assertIn(f"<li>{IMAGE}: 11 of 11 parts fetched", text)
+        self.assertIn("warm 1", self.read("/actions"))
+
+    def test_what_cannot_be_done(self) -> None:
+        """It is said why, before and after."""
+        got = self.submit("/actions", action="purge", images=IMAGE, dry_run="1")
+        self.assertIn(b"cannot be done", got.body)
+        self.submit("/actions", action="purge", images=IMAGE)
+        self.assertIn("failed", self.read("/jobs/1"))
+        self.assertEqual(self.submit("/actions", action="odd").status, 400)
+
+    def test_offline(self) -> None:
+        """The two forms of one command."""
+        self.submit("/actions", action="offline")
+        self.assertTrue(self.house.offline.is_on)
+        self.submit("/actions", action="online")
+        self.assertFalse(self.house.offline.is_on)

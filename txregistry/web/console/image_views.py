@@ -1,0 +1,151 @@
+"""Images as they are shown, as values of JSON: pages and the API give the same."""
+
+from __future__ import annotations
+
+import attrs
+
+from txregistry.flow.deferred import deferred
+from txregistry.interfaces.anatomy import ImageAnatomy, Variant
+from txregistry.interfaces.images import ImagesRefused
+from txregistry.interfaces.namespace import IRepository
+from txregistry.spec.digest import Digest
+from txregistry.spec.errors import BadRequest, NotFound
+from txregistry.spec.imagename import ImageName
+from txregistry.spec.reference import RepositoryName
+from txregistry.spec.upstreams import UpstreamTable
+from txregistry.spec.values import as_values
+from txregistry.web.console.comparison import differences, paired
+from txregistry.web.console.sources import Sources, Values
+
+#: Digests that a tag has stood for, of one page.
+EARLIER = 20
+
+
+@attrs.frozen
+class ImageViews:
+    """Gathers what is shown of images."""
+
+    _sources: Sources
+
+    @deferred
+    async def image(self, text: str) -> Values:
+        """Fire with all about one image; fail with ``NotFound`` if it is not here."""
+        image = self._named(text)
+        explained = await self.explained(image)
+        if explained is None or not explained["digest"]:
+            raise NotFound({"image": text, "reason": "nothing of it is here"})
+        anatomy = await self._dissect(image, explained["digest"])
+        return {
+            "image": explained,
+            "anatomy": as_values(anatomy),
+            "sizes": [variant.size for variant in anatomy.variants],
+            "pull": self._pull_commands(image),
+            "earlier": await self._earlier(image, anatomy.digest),
+        }
+
+    @deferred
+    async def _earlier(self, image: ImageName, now: str) -> list[str]:
+        """Fire with what the tag has stood for, and is still stored."""
+        found: list[str] = []
+        if image.tag is None:
+            return found
+        repository = await self.repository(str(image.repository))
+        async for digest in self._sources.earlier(image.repository, image.tag):
+            if len(found) == EARLIER:
+                break
+            is_other = str(digest) != now
+            if is_other and await repository.manifests.exists(digest=digest):
+                found.append(str(digest))
+        return sorted(found)
+
+    @deferred
+    async def compare(self, text: str, other: str) -> Values:
+        """Fire with what differs between two images, variant by variant."""
+        both = []
+        for wanted in (text, other):
+            image = self._named(wanted)
+            explained = await self.explained(image)
+            if explained is None or not explained["digest"]:
+                raise NotFound({"image": wanted})
+            both.append(await self._dissect(image, explained["digest"]))
+        old, new = both
+        return {
+            "from": old.digest,
+            "to": new.digest,
+            "variants": [
+                differences(before, after)
+                for before, after in paired(old.variants, new.variants)
+            ],
+        }
+
+    @deferred
+    async def _dissect(self, image: ImageName, digest: str) -> ImageAnatomy:
+        top = image.digest or Digest.parse(digest)
+        return await self._sources.anatomist.dissect(name=image.repository, top=top)
+
+    def _named(self, text: str) -> ImageName:
+        cache = self._sources.cache
+        try:
+            if cache is not None:
+                return cache.images.named(text)
+            return ImageName.parse(text, UpstreamTable())
+        except (ImagesRefused, ValueError) as error:
+            raise BadRequest({"image": str(error)}) from error
+
+    @deferred
+    async def explained(self, image: ImageName) -> Values | None:
+        """Fire with what is here of an image; of a registry that is all of it."""
+        cache = self._sources.cache
+        if cache is not None:
+            report = await cache.images.explain(image=image)
+            size = max((item.bytes for item in report.platforms), default=0)
+            made_at = await self._made_at(image, report.digest)
+            return as_values(report) | {"size": size, "made_at": made_at}
+        repository = await self.repository(str(image.repository))
+        digest = image.digest
+        if digest is None:
+            assert image.tag is not None
+            digest = (await repository.tags.get(tag=image.tag)).digest
+        anatomy = await self._sources.anatomist.dissect(
+            name=image.repository, top=digest
+        )
+        return {
+            "image": str(image),
+            "digest": str(digest),
+            "size": max((variant.size for variant in anatomy.variants), default=0),
+            "platforms": [_platform(variant) for variant in anatomy.variants],
+            "made_at": anatomy.made_at,
+        }
+
+    @deferred
+    async def _made_at(self, image: ImageName, digest: str) -> float | None:
+        if not digest:
+            return None
+        top = Digest.parse(digest)
+        return await self._sources.anatomist.made_at(name=image.repository, top=top)
+
+    @deferred
+    async def repository(self, name: str) -> IRepository:
+        """Fire with a repository; fail with ``NameInvalid``."""
+        parsed = RepositoryName.parse(name)
+        repository: IRepository = await self._sources.local.repository(name=parsed)
+        return repository
+
+    def _pull_commands(self, image: ImageName) -> list[str]:
+        name = f"{self._sources.host()}/{image}"
+        return [
+            f"docker pull {name}",
+            f"podman pull {name}",
+            f"crane manifest {name}",
+            f"skopeo inspect docker://{name}",
+        ]
+
+
+def _platform(variant: Variant) -> Values:
+    missing = [layer.digest for layer in variant.layers if not layer.is_here]
+    return {
+        "platform": variant.platform,
+        "digest": variant.digest,
+        "bytes": variant.size,
+        "missing": missing,
+    }

@@ -9,33 +9,27 @@ from urllib.parse import urlsplit
 
 import attrs
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from txregistry.admin.requester import peer
 from txregistry.assembly.audit import AuditedCommand
 from txregistry.assembly.context import Context
+from txregistry.assembly.history import build_history
 from txregistry.assembly.listeners import Backend, commands_of, diagnosis
-from txregistry.assembly.ownpaths import own_path
 from txregistry.assembly.settings import http2_choice
 from txregistry.config.http import AdminSection
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import wrap_endpoint
 from txregistry.flow.changes import ChangeTimes
-from txregistry.flow.database import Database
-from txregistry.flow.deferred import deferred
 from txregistry.flow.disk import DiskPool
 from txregistry.images.anatomy import Anatomist
 from txregistry.images.survey import ReadinessSurvey
 from txregistry.interfaces.access import IAccessController
 from txregistry.interfaces.commands import Command
-from txregistry.interfaces.observe import Count
 from txregistry.interfaces.reload import IReloader
 from txregistry.observe.activity import Activity
-from txregistry.observe.history import SCHEMA, VERSION, History
-from txregistry.observe.upstreams import UpstreamMeter
 from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.web.console.site import ConsoleSite
@@ -57,19 +51,6 @@ _LOOKING = ("status", "disk", "explain", "ready", "pins", "health")
 
 #: What a registry without an upstream has of all of them.
 _OF_REGISTRY = ("verify", "collect", "health")
-
-#: What the history counts of each upstream.
-_COUNTED = {
-    "requests": Count.REQUESTS,
-    "hits": Count.HITS,
-    "misses": Count.MISSES,
-    "stale": Count.STALE,
-    "pulled_bytes": Count.PULLED_BYTES,
-    "served_bytes": Count.SERVED_BYTES,
-    "hit_bytes": Count.HIT_BYTES,
-    "stale_bytes": Count.STALE_BYTES,
-    "made_room_bytes": Count.MADE_ROOM_BYTES,
-}
 
 
 @attrs.define(eq=False)
@@ -109,7 +90,7 @@ def build_console(
         return None
     in_force, disk = InForce(context), DiskPool.create(context.reactor, 1, "history")
     survey = _survey(in_force, backend)
-    history = _history(context, backend, cache, disk)
+    history = build_history(context, backend, cache, disk)
     activity = Activity()
     known: dict[str, Any] = dict(commands_of(context, backend, reloader))
     for action in _AUDITED_HERE:
@@ -229,46 +210,3 @@ def _cache_sources(
         survey,
         backend.offline,
     )
-
-
-def _history(
-    context: Context, backend: Backend, cache: Cache | None, disk: DiskPool
-) -> History:
-    path = own_path(context.config, "history.sqlite3", environment=context.environment)
-
-    def counts() -> dict[str, float]:
-        return {} if cache is None else _counts(cache)
-
-    def levels() -> Deferred[Mapping[str, float]]:
-        return succeed({}) if cache is None else _levels(backend)
-
-    database = Database(path, disk, SCHEMA, VERSION)
-    return History(database, counts, levels, context.clock, context.reactor)
-
-
-def _counts(cache: Cache) -> dict[str, float]:
-    """Give the counters of each upstream as they stand."""
-    meters = [upstream.meter for upstream in cache.current.upstreams.values()]
-    return {
-        f"{meter.label}/{name}": count
-        for meter in meters
-        for name, count in _counts_of(meter).items()
-    }
-
-
-def _counts_of(meter: UpstreamMeter) -> dict[str, float]:
-    totals, (questions, seconds) = meter.totals(), meter.questions()
-    return {name: totals[what] for name, what in _COUNTED.items()} | {
-        "miss_bytes": totals[Count.SERVED_BYTES] - totals[Count.HIT_BYTES],
-        "questions": float(questions),
-        "asked_seconds": seconds,
-    }
-
-
-@deferred
-async def _levels(backend: Backend) -> Mapping[str, float]:
-    assert backend.room is not None
-    assert backend.overlook is not None
-    usage = (await backend.room.preview(number=1)).usage
-    downloads = len(backend.overlook.glance().downloads)
-    return {"stored_bytes": float(usage.total), "downloads": float(downloads)}

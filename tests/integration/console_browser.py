@@ -164,9 +164,34 @@ def live(visit: Visit, registry: str) -> None:
         changed = "([now]) => document.querySelector('.figure').innerText !== now"
         page.wait_for_function(changed, arg=[before])
         expect(visit, "the same page", page.evaluate("window.stays === true"))
+        stays_where_it_is(visit, page)
         page.get_by_role("button", name="Pause updates").click()
         page.get_by_role("button", name="Resume updates").click()
+        refused(visit, page)
         live_work(visit, page)
+
+
+def stays_where_it_is(visit: Visit, page: Page) -> None:
+    """Read a table while it changes, and be left in it."""
+    table = page.get_by_role("region", name="What would go next")
+    table.focus()
+    for _ in range(2):
+        # Something else on the page is replaced meanwhile.
+        page.evaluate("window.old = document.querySelector('[aria-label$=ownloads]')")
+        page.wait_for_function("() => !document.contains(window.old)")
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    expect(visit, f"the focus in the table, not {focused}", "go next" in str(focused))
+
+
+def refused(visit: Visit, page: Page) -> None:
+    """Be told when updates have ended."""
+    page.route("**/live", lambda route: route.fulfill(status=429, body=""))
+    page.get_by_role("button", name="Pause updates").click()
+    page.get_by_role("button", name="Resume updates").click()
+    page.locator("#said", has_text="have ended").wait_for(state="attached")
+    page.get_by_role("button", name="Resume updates").wait_for()
+    page.unroute("**/live")
+    visit.wrong[:] = [text for text in visit.wrong if "429" not in text]
 
 
 def live_work(visit: Visit, page: Page) -> None:

@@ -71,11 +71,18 @@ class ConsoleTests(IntegrationCase):
             },
         )
         shared = os.urandom(300_000)
-        for tag in ("v1", "v2"):
-            await self.push(corp, "org/app", tag, shared, os.urandom(200_000))
+        for tag in ("v2", "v1"):
+            own = os.urandom(200_000)
+            digest = await self.push(corp, "org/app", tag, shared, own)
+        signature = await self.sign(corp, "org/app", digest)
         await self.push(corp, "org/other", "v1", shared)
-        for name, tag in (("org/app", "v1"), ("org/app", "v2"), ("org/other", "v1")):
-            await self.pull(f"corp/{name}", tag)
+        for name, reference in (
+            ("org/app", "v1"),
+            ("org/app", "v2"),
+            ("org/app", signature),
+            ("org/other", "v1"),
+        ):
+            await self.pull(f"corp/{name}", reference)
         await self.get(f"{self.cache_.url}/v2/down/x/manifests/v1")
         content = os.urandom(1_000_000)
         image = json.loads(image_manifest(slow.add_blob("org/app", content)))
@@ -111,11 +118,12 @@ class ConsoleTests(IntegrationCase):
 
     async def push(
         self, registry: Registry, name: str, tag: str, *layers: bytes
-    ) -> None:
-        """Push an index of two platforms, with a signature of it."""
+    ) -> str:
+        """Push an index of two platforms; give its digest."""
         children = []
         for architecture in ("amd64", "arm64"):
             document = {"architecture": architecture, "os": "linux", "tag": tag}
+            document["created"] = "2026-10-01T12:00:00Z"
             config = await self.blob(registry, name, json.dumps(document).encode())
             parts = [await self.blob(registry, name, layer) for layer in layers]
             manifest = {
@@ -131,7 +139,21 @@ class ConsoleTests(IntegrationCase):
             platform = {"architecture": architecture, "os": "linux"}
             children.append({**described, "platform": platform})
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children}
-        await self.manifest(registry, name, index, tag)
+        pushed = await self.manifest(registry, name, index, tag)
+        return str(pushed["digest"])
+
+    async def sign(self, registry: Registry, name: str, subject: str) -> str:
+        """Push a manifest that refers to another one; give its digest."""
+        config = await self.blob(registry, name, b"{}")
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json",
+            "config": {"mediaType": "application/vnd.oci.empty.v1+json", **config},
+            "layers": [],
+            "subject": {"mediaType": INDEX, "digest": subject, "size": 1},
+        }
+        return str((await self.manifest(registry, name, manifest))["digest"])
 
     async def blob(
         self, registry: Registry, name: str, content: bytes

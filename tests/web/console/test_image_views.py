@@ -30,6 +30,10 @@ class ImageViewsTests(ConsoleCase):
         self.assertEqual(found["image"]["made_at"], BUILT_AT)
         self.assertEqual(found["image"]["size"], max(found["sizes"]))
         self.assertEqual(found["pull"][0], f"docker pull cache.example/{IMAGE}")
+        self.assertEqual(
+            found["pull"][-1],
+            f"skopeo copy --all docker://cache.example/{IMAGE} oci:app",
+        )
         self.assertEqual(found["earlier"], [])
 
     def test_not_here(self) -> None:

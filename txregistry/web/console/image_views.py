@@ -133,11 +133,13 @@ class ImageViews:
 
     def _pull_commands(self, image: ImageName) -> list[str]:
         name = f"{self._sources.host()}/{image}"
+        file = image.repository.text.rpartition("/")[2]
         return [
             f"docker pull {name}",
             f"podman pull {name}",
-            f"crane manifest {name}",
-            f"skopeo inspect docker://{name}",
+            f"crictl pull {name}",
+            f"crane pull {name} {file}.tar",
+            f"skopeo copy --all docker://{name} oci:{file}",
         ]
 
 

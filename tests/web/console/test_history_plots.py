@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.web.console.cases import PageCase
@@ -18,6 +21,21 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(Line("x", "y", "a", "b").values(samples), [3.0, 0.0])
 
 
+class NamesTests(SynchronousTestCase):
+    """What the dashboard of the package calls them."""
+
+    def test_grafana(self) -> None:
+        """The same titles and labels."""
+        place = Path(__file__).parents[3] / "etc/examples/grafana/txregistry.json"
+        panels = {
+            each["title"]: each for each in json.loads(place.read_text())["panels"]
+        }
+        for plot in PLOTS:
+            legends = [each["legendFormat"] for each in panels[plot.title]["targets"]]
+            labels = {legend.partition(", {{")[0] for legend in legends}
+            self.assertLessEqual({line.label for line in plot.lines}, labels)
+
+
 class PlotsTests(PageCase):
     """Their part of the page."""
 
@@ -29,7 +47,8 @@ class PlotsTests(PageCase):
         text = self.read("/?span=month")
         self.assertIn('href="/?span=month" aria-current="true"', text)
         text = self.read("/?span=day")
-        for title in PLOTS:
-            self.assertIn(f"<figcaption>{title}</figcaption>", text)
+        for plot in PLOTS:
+            self.assertIn(f"<figcaption>{plot.title}", text)
+        self.assertIn("Uplink, in bytes<", text)
         self.assertIn("Hits:hits:hits:,Misses:misses:misses:", text)
         self.assertIn("Mean:served:asked_seconds:questions", text)

@@ -38,26 +38,51 @@ class Line:
         return [a / b if b else 0.0 for a, b in zip(found, divisors, strict=True)]
 
 
-#: The plots, by their titles.
-PLOTS: Mapping[str, Sequence[Line]] = {
-    "Requests": (
-        Line("Hits", "hits", "hits"),
-        Line("Misses", "misses", "misses"),
-        Line("Stale", "stale", "stale"),
+@attrs.frozen
+class Plot:
+    """One plot; the dashboard for Grafana has one of the same names.
+
+    :ivar unit: of its values; empty for plain numbers.
+    """
+
+    title: str
+    unit: str
+    lines: Sequence[Line]
+
+
+PLOTS: Sequence[Plot] = (
+    Plot(
+        "Requests",
+        "",
+        (
+            Line("Hits", "hits", "hits"),
+            Line("Misses", "misses", "misses"),
+            Line("Stale", "stale", "stale"),
+        ),
     ),
-    "Bytes": (
-        Line("Of hits", "hits", "hit_bytes"),
-        Line("Of misses", "misses", "miss_bytes"),
-        Line("Stale", "stale", "stale_bytes"),
+    Plot(
+        "Bytes",
+        "",
+        (
+            Line("Of hits", "hits", "hit_bytes"),
+            Line("Of misses", "misses", "miss_bytes"),
+            Line("Stale", "stale", "stale_bytes"),
+        ),
     ),
-    "Uplink, in bytes": (
-        Line("Served", "served", "served_bytes"),
-        Line("Pulled", "pulled", "pulled_bytes"),
+    Plot(
+        "Uplink",
+        "bytes",
+        (
+            Line("Served", "served", "served_bytes"),
+            Line("Pulled", "pulled", "pulled_bytes"),
+        ),
     ),
-    "Latency of upstreams, in seconds": (
-        Line("Mean", "served", "asked_seconds", "questions"),
+    Plot(
+        "Latency of upstreams",
+        "seconds",
+        (Line("Mean", "served", "asked_seconds", "questions"),),
     ),
-}
+)
 
 
 def history_part(found: Mapping[str, Any]) -> Tag:
@@ -75,10 +100,7 @@ def history_part(found: Mapping[str, Any]) -> Tag:
         tags.h2("Over time"),
         tags.p(*links, class_="spans"),
         tags.div(
-            *(
-                _figure(title, found["samples"], found["step"], lines)
-                for title, lines in PLOTS.items()
-            ),
+            *(_figure(each, found["samples"], found["step"]) for each in PLOTS),
             class_="figures",
         ),
         id="history",
@@ -86,13 +108,12 @@ def history_part(found: Mapping[str, Any]) -> Tag:
     )
 
 
-def _figure(
-    title: str, samples: Sequence[Mapping[str, Any]], step: int, lines: Sequence[Line]
-) -> Tag:
+def _figure(wanted: Plot, samples: Sequence[Mapping[str, Any]], step: int) -> Tag:
+    lines, unit = wanted.lines, f", in {wanted.unit}" if wanted.unit else ""
     series = [Series(line.label, line.style, line.values(samples)) for line in lines]
-    drawn = plot(title, [sample["at"] for sample in samples], series, step)
+    drawn = plot(wanted.title, [sample["at"] for sample in samples], series, step)
     return tags.figure(
-        tags.figcaption(title),
+        tags.figcaption(f"{wanted.title}{unit}"),
         legend(series),
         tags.div(drawn, class_="drawn"),
         class_="history",

@@ -20,9 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
+from threading import Thread
+from typing import BinaryIO
 
 from peers import Server, free_port, wait_for
 
@@ -102,7 +106,7 @@ class Tree:
 def begin(port: int, path: str) -> socket.socket:
     """Begin a download, and read none of it."""
     asking = socket.create_connection(("127.0.0.1", port))
-    asking.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    asking.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     return asking
 
 
@@ -152,6 +156,27 @@ def first_look(server: Server, admin: int) -> None:
     print(f"{ready}: looked at in {minutes:.1f} minutes, {used:.0f} s of CPU")
 
 
+@contextmanager
+def overview_open(admin: int) -> Iterator[None]:
+    """Have an overview open, and read what it is told."""
+    asking = begin(admin, "/live")
+    with asking.makefile("rb") as told:
+        status = told.readline()
+        assert b" 200 " in status, status
+        reader = Thread(target=drain, args=(told,), daemon=True)
+        reader.start()
+        yield
+        asking.shutdown(socket.SHUT_RDWR)
+        reader.join()
+    asking.close()
+
+
+def drain(told: BinaryIO) -> None:
+    """Read to the end."""
+    while told.read1():
+        pass
+
+
 def open_overview(server: Server, admin: int) -> None:
     """Print what an open overview takes of a core."""
 
@@ -164,10 +189,9 @@ def open_overview(server: Server, admin: int) -> None:
     for _ in range(30):
         if (idle := spent()) < 5:
             break
-    page = begin(admin, "/live")
-    time.sleep(1)
-    shown = spent()
-    page.close()
+    with overview_open(admin):
+        time.sleep(1)
+        shown = spent()
     print(
         f"of a core: {idle:.2f} % without a page, {shown:.2f} % with an open overview"
     )
@@ -177,14 +201,12 @@ def pulls(server: Server, admin: int, blob: str) -> None:
     """Print what a pull takes with an open overview and without."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for is_open in (False, True) * 7:
-        page = begin(admin, "/live") if is_open else None
-        time.sleep(0.2)
-        before = server.cpu()
-        url = f"http://127.0.0.1:{server.port}{blob}"
-        subprocess.run(["curl", "-sSf", "-o", "/dev/null", url], check=True)
-        found[is_open].append((server.cpu() - before) * 8)
-        if page is not None:
-            page.close()
+        with overview_open(admin) if is_open else nullcontext():
+            time.sleep(0.2)
+            before = server.cpu()
+            url = f"http://127.0.0.1:{server.port}{blob}"
+            subprocess.run(["curl", "-sSf", "-o", "/dev/null", url], check=True)
+            found[is_open].append((server.cpu() - before) * 8)
     without, with_page = median(found[False]), median(found[True])
     print(f"pull, CPU s/GB: {without:.2f} without a page, {with_page:.2f} with one")
 

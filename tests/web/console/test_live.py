@@ -131,7 +131,7 @@ class LiveTests(ConsoleCase):
             looked_at.append(self.house.clock.seconds())
             return deferLater(self.house.clock, seconds, lambda: self.problems)
 
-        for seconds, rest in ((0.1, 10.0), (5.0, live.MAX_REST)):
+        for seconds, rest in ((0.1, 20.0), (5.0, live.MAX_REST)):
             looked_at: list[float] = []
             self.patch(self, "look_for_problems", look)
             line = self.listen("/live")

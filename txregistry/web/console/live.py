@@ -24,7 +24,7 @@ from txregistry.web.http.request import RegistryRequest
 EVERY_SECONDS, MAX_LISTENERS, MAX_TOPICS = 2.0, 100, 30
 
 #: Share of the time that is spent to look at one thing, and most seconds without.
-SHARE, MAX_REST = 0.01, 30.0
+SHARE, MAX_REST = 0.005, 30.0
 
 #: Sent where nothing has changed, so that a listener who is gone is noticed.
 _NOTHING_NEW = b":\n\n"

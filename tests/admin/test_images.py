@@ -23,6 +23,7 @@ from txregistry.admin.images import (
 from txregistry.interfaces.audit import AuditEntry, IAudit, Requester
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.interfaces.images import (
+    IFindings,
     IImages,
     ImageReport,
     ImagesRefused,
@@ -70,8 +71,15 @@ class Pictures:
     def explain(self, image: ImageName) -> Deferred[ImageReport]:
         return succeed(ImageReport(str(image), "x"))
 
+    def findings(self, name: RepositoryName) -> Deferred[IFindings]:
+        """Nobody asks here."""
+        raise NotImplementedError
+
     def lacks(
-        self, image: ImageName, platforms: Sequence[WantedPlatform]
+        self,
+        image: ImageName,
+        platforms: Sequence[WantedPlatform],
+        findings: IFindings | None = None,
     ) -> Deferred[str]:
         return succeed("" if not platforms else "all")
 

@@ -24,7 +24,7 @@ from txregistry.web.http.request import RegistryRequest
 EVERY_SECONDS, MAX_LISTENERS, MAX_TOPICS = 2.0, 100, 30
 
 #: Share of the time that is spent to look at one thing, and most seconds without.
-SHARE, MAX_REST = 0.005, 30.0
+SHARE, MAX_REST = 0.006, 8.0
 
 #: Sent where nothing has changed, so that a listener who is gone is noticed.
 _NOTHING_NEW = b":\n\n"
@@ -117,7 +117,7 @@ class Group:
         finally:
             self._is_looking = False
         took = clock.seconds() - began_at
-        self._rests_until = clock.seconds() + min(MAX_REST, took / SHARE)
+        self._rests_until = began_at + min(MAX_REST, took / SHARE)
         self._is_failing = False
         self._tell(is_last)
 

@@ -144,6 +144,25 @@ class LiveTests(ConsoleCase):
                 self.assertLess(abs(wait - rest), live.EVERY_SECONDS + 0.2)
             line.hang_up()
 
+    def test_one_of_many(self) -> None:
+        """Nobody takes the places of all others."""
+        self.patch(live, "MAX_OF_ONE", 2)
+        self.receive(ByName())
+
+        def listen(who: str) -> Line:
+            line = Line(self.house, self.wire)
+            lines = (
+                "GET /live HTTP/1.1",
+                "Host: admin.example",
+                f"Authorization: {who}",
+            )
+            line.send("\r\n".join((*lines, "", "")).encode())
+            return line
+
+        lines = [listen(who) for who in ("ann", "ann", "ann", "bob")]
+        statuses = [line.received.split(b" ")[1] for line in lines]
+        self.assertEqual(statuses, [b"200", b"200", b"429", b"200"])
+
     def test_many_topics(self) -> None:
         """Each has a cost, so that they are counted as well."""
         self.patch(live, "MAX_TOPICS", 2)

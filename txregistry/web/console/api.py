@@ -174,8 +174,9 @@ class ConsoleApi:
 
     @deferred
     async def _listen(self, request: RegistryRequest) -> bytes:
-        await self._desk.admit(request)
-        await self._live.listen(request, Topic("values", self._views.overview))
+        visitor = await self._desk.admit(request)
+        topic = Topic("values", self._views.overview)
+        await self._live.listen(request, str(visitor.who), topic)
         return b""
 
 

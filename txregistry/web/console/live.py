@@ -23,6 +23,9 @@ from txregistry.web.http.request import RegistryRequest
 #: Seconds between two updates, most who are told, and most different things.
 EVERY_SECONDS, MAX_LISTENERS, MAX_TOPICS = 2.0, 100, 30
 
+#: Most pages of one visitor.
+MAX_OF_ONE = 20
+
 #: Share of the time that is spent to look at one thing, and most seconds without.
 SHARE, MAX_REST = 0.006, 8.0
 
@@ -49,9 +52,13 @@ class Topic:
 @implementer(IPushProducer)
 @attrs.define(eq=False)
 class Listener:
-    """One page that is kept up to date; while it does not read, it is told nothing."""
+    """One page that is kept up to date; while it does not read, it is told nothing.
+
+    :ivar who: looks at it.
+    """
 
     request: RegistryRequest
+    who: str
     is_paused: bool = False
     _told: bytes = b""
 
@@ -151,18 +158,19 @@ class Live:
     _groups: dict[str, Group] = attrs.field(factory=dict)
     _loop: LoopingCall | None = None
 
-    def listen(self, request: RegistryRequest, topic: Topic) -> Deferred[None]:
+    def listen(
+        self, request: RegistryRequest, who: str, topic: Topic
+    ) -> Deferred[None]:
         """Answer with events until the client leaves, or the listener is drained.
 
+        :param who: asks; nobody takes the place of all others.
         :return: fires when it is over. Fails with ``TooManyRequests``.
         """
-        listening = sum(len(group.listeners) for group in self._groups.values())
-        is_new = topic.key not in self._groups
-        if listening >= MAX_LISTENERS or (is_new and len(self._groups) >= MAX_TOPICS):
+        if not self._has_room(who, topic):
             raise TooManyRequests("too many pages are open", 10.0)
         request.setHeader(b"Content-Type", b"text/event-stream")
         request.setHeader(b"Cache-Control", b"no-store")
-        listener, over = Listener(request), request.notifyFinish()
+        listener, over = Listener(request, who), request.notifyFinish()
         request.registerProducer(listener, True)
         request.write(b"retry: 5000\n\n")
         group = self._groups.setdefault(topic.key, Group(topic))
@@ -174,6 +182,16 @@ class Live:
             self._loop.clock = self._clock
             self._loop.start(EVERY_SECONDS, now=False)
         return over
+
+    def _has_room(self, who: str, topic: Topic) -> bool:
+        groups = self._groups.values()
+        listening = [listener.who for group in groups for listener in group.listeners]
+        is_new = topic.key not in self._groups
+        return (
+            len(listening) < MAX_LISTENERS
+            and listening.count(who) < MAX_OF_ONE
+            and (not is_new or len(self._groups) < MAX_TOPICS)
+        )
 
     def end(self, is_meant: Callable[[RegistryRequest], bool] = lambda _: True) -> None:
         """End the answers of listeners, who may come back and are then let in anew."""

@@ -92,7 +92,8 @@ class ConsolePages:
         @deferred
         async def listen(request: RegistryRequest, **named: Any) -> bytes:
             visitor = await self._desk.admit(request)
-            await self._live.listen(request, topic_of(request, visitor, **named))
+            topic = topic_of(request, visitor, **named)
+            await self._live.listen(request, str(visitor.who), topic)
             return b""
 
         return listen

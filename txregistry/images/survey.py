@@ -33,7 +33,7 @@ _LEAST_AGE = 15.0
 
 #: Seconds of work that are done at once, as thousands of tags need. What is more takes
 #: a share of a core: a larger one in the first look, before which nothing is known.
-BURST_SECONDS, FIRST_SHARE, SHARE = 2.0, 0.05, 0.003
+BURST_SECONDS, FIRST_SHARE, SHARE = 2.0, 0.05, 0.002
 
 #: Bytes of memory for repositories of which nothing was lacking.
 MEMORY_BYTES = 8 * 1024 * 1024

@@ -131,7 +131,7 @@ class LiveTests(ConsoleCase):
             looked_at.append(self.house.clock.seconds())
             return deferLater(self.house.clock, self.took, lambda: self.problems)
 
-        for self.took, rest, step in ((0.03, 5.0, 0.01), (5.0, live.MAX_REST, 0.1)):
+        for self.took, rest, step in ((0.02, 5.0, 0.01), (5.0, live.MAX_REST, 0.1)):
             looked_at: list[float] = []
             self.patch(self, "look_for_problems", look)
             line = self.listen("/live")

@@ -27,7 +27,7 @@ EVERY_SECONDS, MAX_LISTENERS, MAX_TOPICS = 2.0, 100, 30
 MAX_OF_ONE = 20
 
 #: Share of the time that is spent to look at one thing, and most seconds without.
-SHARE, MAX_REST = 0.006, 8.0
+SHARE, MAX_REST = 0.004, 10.0
 
 #: Sent where nothing has changed, so that a listener who is gone is noticed.
 _NOTHING_NEW = b":\n\n"

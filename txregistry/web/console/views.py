@@ -32,7 +32,7 @@ PAGE, TAGS_PAGE = 100, 25
 SEARCHED, AT_ONCE = 20_000, 500
 
 #: Events of one page, candidates that would go next, and downloads that are told of.
-EVENTS, CANDIDATES, DOWNLOADS = 75, 10, 20
+EVENTS, CANDIDATES, DOWNLOADS = 75, 5, 20
 
 
 @attrs.frozen

@@ -38,7 +38,7 @@ from txregistry.storage.tree import layout
 TAGS, IMAGES, DOWNLOADS = 10, 1000, 200
 
 #: Seconds for which an overview is left open, and how often a page is fetched.
-OPEN_SECONDS, TIMES = 20, 7
+OPEN_SECONDS, TIMES = 60, 7
 
 KIND = "application/vnd.oci.image.manifest.v1+json"
 

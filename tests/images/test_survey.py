@@ -118,6 +118,17 @@ class SurveyTests(SynchronousTestCase):
         self.look()
         self.assertEqual(len(self.images.asked), 24)
 
+    def test_a_look_under_way(self) -> None:
+        """What it had found when all was to be forgotten is not kept."""
+        self.changes = ChangeTimes()
+        self.survey.readiness()
+        self.assertTrue(self.images.asked)
+        self.survey.forget()
+        self.images.lacking = {"a/b:v0": "denied"}
+        found = self.look()
+        self.assertEqual((found.ready, found.tags), (4, 5))
+        self.assertFalse(found.looking)
+
     def test_many(self) -> None:
         """After a burst it takes little of a core, and tells how far it is."""
         self.patch(survey, "BURST_SECONDS", 2.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.rfc3339 import read_time
-from txregistry.flow.streams import BoundedConsumer, TooLong
+from txregistry.flow.streams import BoundedConsumer, ShortRead
 from txregistry.images.closure import walk_image
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.namespace import IRepository
@@ -29,7 +29,7 @@ async def made_at(repository: IRepository, top: Digest) -> float | None:
     try:
         config = await _config(repository, top)
         return None if config is None else created_in(await _read(repository, config))
-    except (DriverError, RegistryError, TooLong):
+    except (DriverError, RegistryError, ShortRead):
         return None
 
 

@@ -107,7 +107,12 @@ class ReadinessSurvey(Service):
             self._looking.cancel()
 
     def forget(self) -> None:
-        """Look at all anew the next time: what may be pulled may have changed."""
+        """Look at all anew the next time: what may be pulled may have changed.
+
+        A look under way ends: what it has found is of before.
+        """
+        if self._looking is not None:
+            self._looking.cancel()
         self._known.clear()
         self._old_at = float("-inf")
 

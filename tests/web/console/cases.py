@@ -16,6 +16,7 @@ from twisted.logger import LogPublisher
 from zope.interface import implementer
 
 from tests.images.cases import ImagesCase
+from tests.web.raw import Line
 from txregistry.admin.commands import OfflineCommand, PinCommand
 from txregistry.admin.images import (
     ExplainCommand,
@@ -45,6 +46,7 @@ from txregistry.spec.proxies import TrustedProxies
 from txregistry.storage.tree.walk import digests_of_tag
 from txregistry.testing.answers import Got, read_answer
 from txregistry.testing.wire import Wire
+from txregistry.web.console.live import EVERY_SECONDS
 from txregistry.web.console.site import ConsoleSite
 from txregistry.web.console.sources import CacheSources, Sources
 from txregistry.web.console.visitors import Reception
@@ -246,6 +248,29 @@ class ConsoleCase(ImagesCase):
     def evolve(self, **changes: Any) -> None:
         """Change what is glanced at."""
         self.glance.overview = attrs.evolve(self.glance.overview, **changes)
+
+
+class LiveCase(ConsoleCase):
+    """Listens to events, as scripts do."""
+
+    def listen(self, path: str) -> Line:
+        line = Line(self.house, self.wire)
+        line.send(f"GET {path} HTTP/1.1\r\nHost: admin.example\r\n\r\n".encode())
+        return line
+
+    def events(self, line: Line) -> list[Any]:
+        """Read what has come; chunks are not taken apart, as their sizes are short."""
+        head, _, body = line.received.partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Type: text/event-stream", head)
+        lines = body.decode().split("\n")
+        told = [text for text in lines if text.startswith("data: ")]
+        return [json.loads(text.removeprefix("data: ")) for text in told]
+
+    def wait(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            self.house.clock.advance(EVERY_SECONDS)
+            self.house.clock.advance(0)
+            self.house.pump()
 
 
 #: Elements without an end.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -10,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import globalLogPublisher
 
-from tests.web.console.cases import ByName, ConsoleCase
+from tests.web.console.cases import ByName, LiveCase
 from tests.web.raw import Line
 from txregistry.spec.errors import NotFound
 from txregistry.web.console import live
@@ -20,21 +19,8 @@ def raise_not_found() -> NoReturn:
     raise NotFound({"job": 2})
 
 
-class LiveTests(ConsoleCase):
+class LiveTests(LiveCase):
     """Server-sent events."""
-
-    def listen(self, path: str) -> Line:
-        line = Line(self.house, self.wire)
-        line.send(f"GET {path} HTTP/1.1\r\nHost: admin.example\r\n\r\n".encode())
-        return line
-
-    def events(self, line: Line) -> list[Any]:
-        """Read what has come; chunks are not taken apart, as their sizes are short."""
-        head, _, body = line.received.partition(b"\r\n\r\n")
-        self.assertIn(b"Content-Type: text/event-stream", head)
-        lines = body.decode().split("\n")
-        told = [text for text in lines if text.startswith("data: ")]
-        return [json.loads(text.removeprefix("data: ")) for text in told]
 
     def test_both_are_told(self) -> None:
         """The API gives values, a page its changed part."""
@@ -96,12 +82,6 @@ class LiveTests(ConsoleCase):
         self.listen("/live")
         got = self.visit("/live")
         self.assertEqual((got.status, got.header("Retry-After")), (429, "10"))
-
-    def wait(self, ticks: int = 1) -> None:
-        for _ in range(ticks):
-            self.house.clock.advance(live.EVERY_SECONDS)
-            self.house.clock.advance(0)
-            self.house.pump()
 
     def test_a_look_that_hangs(self) -> None:
         """It is waited for, and nothing else waits for it, nor a stop."""

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from twisted.logger import Logger
 
-from tests.web.console.cases import ConsoleCase
-from tests.web.raw import Line
-from txregistry.web.console import live
+from tests.web.console.cases import LiveCase
 
 IMAGE = "corp/org/app:v1"
 
 
-class LivePartsTests(ConsoleCase):
+class LivePartsTests(LiveCase):
     """Events of pages, as scripts get them."""
-
-    def listen(self, path: str) -> Line:
-        line = Line(self.house, self.wire)
-        line.send(f"GET {path} HTTP/1.1\r\nHost: admin.example\r\n\r\n".encode())
-        return line
-
-    def events(self, line: Line) -> list[Any]:
-        lines = line.received.decode().split("\n")
-        told = [text for text in lines if text.startswith("data: ")]
-        return [json.loads(text.removeprefix("data: ")) for text in told]
-
-    def wait(self) -> None:
-        self.house.clock.advance(live.EVERY_SECONDS)
-        self.house.pump()
 
     def happen(self, namespace: str, text: str) -> None:
         Logger(namespace=namespace, observer=self.publisher).info(text)

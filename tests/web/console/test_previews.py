@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.web.console.cases import ConsoleCase
 from txregistry.interfaces.commands import CommandRefused
-from txregistry.spec.errors import NotFound
+from txregistry.spec.errors import BadRequest, NotFound
 from txregistry.web.console.previews import MAX_IMAGES, Previews
 
 IMAGE = "corp/org/app:v1"
@@ -79,12 +79,15 @@ class PreviewsTests(ConsoleCase):
         (line,) = self.says("verify")
         self.assertRegex(line, r"reads all that is stored, \d+(\.\d)? kB")
         previews = Previews(self.sources)
-        for action, is_dry, is_job in (
-            ("verify", True, False),
-            ("verify", False, True),
-            ("collect", True, True),
+        for action, is_dry, asked in (
+            ("verify", True, None),
+            ("verify", False, {}),
+            ("collect", True, {"dry_run": True}),
+            ("collect", False, {}),
         ):
-            self.assertEqual(previews.is_job(action, is_dry), is_job)
+            self.assertEqual(previews.as_job(action, {}, is_dry), asked)
+        with self.assertRaises(BadRequest):
+            previews.as_job("verify", {"dry_run": True}, False)
 
     def test_refused(self) -> None:
         """What names no image, none, or too many."""

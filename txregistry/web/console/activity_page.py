@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from twisted.web.template import Tag, tags
 
 from txregistry.interfaces.history import EventKind
-from txregistry.web.console.frame import checkbox, table
+from txregistry.web.console.frame import checkbox, search_form, table
 from txregistry.web.console.words import moment, short
 
 #: Characters of an event that are shown; the API and the log have the rest.
@@ -25,15 +25,9 @@ def filter_part(kinds: Sequence[str], text: str) -> Tag:
         tags.label(checkbox("kind", kind.value, kind.value in kinds), kind.value)
         for kind in EventKind
     ]
-    return tags.form(
-        tags.fieldset(tags.legend("Kinds"), *boxes),
-        tags.label("Text, or the id of a request", for_="text"),
-        tags.input(type="search", name="text", id="text", value=text),
-        tags.button("Choose", type="submit"),
-        method="get",
-        action="/activity",
-        class_="search",
-    )
+    chosen = tags.fieldset(tags.legend("Kinds"), *boxes)
+    label = "Text, or the id of a request"
+    return search_form("/activity", label, text, "Choose", chosen)
 
 
 def activity_link(

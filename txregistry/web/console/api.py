@@ -157,12 +157,10 @@ class ConsoleApi:
         """Begin an action, or say what it would do."""
         visitor, body = await self._desk.admit_to_act(request)
         action, options = _question(request, body)
-        self._previews.check(action, options)
-        is_dry = bool(body.get("dry_run"))
-        if not self._previews.is_job(action, is_dry):
+        asked = self._previews.as_job(action, options, bool(body.get("dry_run")))
+        if asked is None:
             says = await self._previews.says(action, options)
             return as_json(request, {"says": says})
-        asked = {**options, "dry_run": True} if is_dry else options
         job = self._jobs.start(action, asked, visitor.who)
         request.setResponseCode(202)
         return as_json(request, job.as_values())

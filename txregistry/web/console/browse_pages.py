@@ -10,21 +10,13 @@ from twisted.web.template import Tag, tags
 
 from txregistry.web.console.charts import bar
 from txregistry.web.console.explained import explained
-from txregistry.web.console.frame import table
+from txregistry.web.console.frame import search_form, table
 from txregistry.web.console.words import ago, count_of, short, size_of, until
 
 
 def search_part(text: str, found: Mapping[str, Any]) -> Tag:
     """Return a search and what it has found."""
-    form = tags.form(
-        tags.label("Repositories whose name has", for_="text"),
-        tags.input(type="search", name="text", id="text", value=text),
-        tags.button("Search", type="submit"),
-        method="get",
-        action="/browse",
-        role="search",
-        class_="search",
-    )
+    form = search_form("/browse", "Repositories whose name has", text, "Search")
     names = found["repositories"]
     rows = [[tags.a(name, href=link("/repository", name=name))] for name in names]
     content: Any = tags.p("No repository has this in its name.", class_="quiet")

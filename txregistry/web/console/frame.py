@@ -90,6 +90,23 @@ def card(label: str, value: Any, *more: Any) -> Tag:
     )
 
 
+def search_form(action: str, label: str, text: str, button: str, *before: Any) -> Tag:
+    """Return a form that looks for a text.
+
+    :param before: stands in front of it.
+    """
+    return tags.form(
+        *before,
+        tags.label(label, for_="text"),
+        tags.input(type="search", name="text", id="text", value=text),
+        tags.button(button, type="submit"),
+        method="get",
+        action=action,
+        role="search",
+        class_="search",
+    )
+
+
 def checkbox(name: str, value: str, is_checked: bool) -> Tag:
     """Return a box to be checked."""
     box = tags.input(type="checkbox", name=name, value=value)

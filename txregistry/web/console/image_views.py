@@ -6,7 +6,7 @@ import attrs
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.anatomy import ImageAnatomy, Variant
-from txregistry.interfaces.images import ImagesRefused
+from txregistry.interfaces.images import ImageReport, ImagesRefused
 from txregistry.interfaces.namespace import IRepository
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import BadRequest, NotFound
@@ -31,12 +31,9 @@ class ImageViews:
     async def image(self, text: str) -> Values:
         """Fire with all about one image; fail with ``NotFound`` if it is not here."""
         image = self._named(text)
-        explained = await self.explained(image)
-        if explained is None or not explained["digest"]:
-            raise NotFound({"image": text, "reason": "nothing of it is here"})
-        anatomy = await self._dissect(image, explained["digest"])
+        shown, anatomy = await self._whole(image)
         return {
-            "image": explained,
+            "image": shown,
             "anatomy": as_values(anatomy),
             "sizes": [variant.size for variant in anatomy.variants],
             "pull": self._pull_commands(image),
@@ -61,14 +58,8 @@ class ImageViews:
     @deferred
     async def compare(self, text: str, other: str) -> Values:
         """Fire with what differs between two images, variant by variant."""
-        both = []
-        for wanted in (text, other):
-            image = self._named(wanted)
-            explained = await self.explained(image)
-            if explained is None or not explained["digest"]:
-                raise NotFound({"image": wanted})
-            both.append(await self._dissect(image, explained["digest"]))
-        old, new = both
+        _, old = await self._whole(self._named(text))
+        _, new = await self._whole(self._named(other))
         return {
             "from": old.digest,
             "to": new.digest,
@@ -77,11 +68,6 @@ class ImageViews:
                 for before, after in paired(old.variants, new.variants)
             ],
         }
-
-    @deferred
-    async def _dissect(self, image: ImageName, digest: str) -> ImageAnatomy:
-        top = image.digest or Digest.parse(digest)
-        return await self._sources.anatomist.dissect(name=image.repository, top=top)
 
     def _named(self, text: str) -> ImageName:
         cache = self._sources.cache
@@ -93,36 +79,43 @@ class ImageViews:
             raise BadRequest({"image": str(error)}) from error
 
     @deferred
-    async def explained(self, image: ImageName) -> Values | None:
+    async def explained(self, image: ImageName) -> Values:
         """Fire with what is here of an image; of a registry that is all of it."""
-        cache = self._sources.cache
-        if cache is not None:
-            report = await cache.images.explain(image=image)
-            size = max((item.bytes for item in report.platforms), default=0)
-            made_at = await self._made_at(image, report.digest)
-            return as_values(report) | {"size": size, "made_at": made_at}
+        cache, anatomist = self._sources.cache, self._sources.anatomist
+        if cache is None:
+            return _of_registry(image, await self._stored(image))
+        report, made_at = await cache.images.explain(image=image), None
+        if report.digest:
+            top = Digest.parse(report.digest)
+            made_at = await anatomist.made_at(name=image.repository, top=top)
+        return _of_cache(report, made_at)
+
+    @deferred
+    async def _whole(self, image: ImageName) -> tuple[Values, ImageAnatomy]:
+        """Fire with what is here of an image, and of what that is made.
+
+        Fails with ``NotFound``.
+        """
+        cache, anatomist = self._sources.cache, self._sources.anatomist
+        if cache is None:
+            anatomy = await self._stored(image)
+            return _of_registry(image, anatomy), anatomy
+        report = await cache.images.explain(image=image)
+        if not report.digest:
+            raise NotFound({"image": str(image), "reason": "nothing of it is here"})
+        top = Digest.parse(report.digest)
+        anatomy = await anatomist.dissect(name=image.repository, top=top)
+        return _of_cache(report, anatomy.made_at), anatomy
+
+    @deferred
+    async def _stored(self, image: ImageName) -> ImageAnatomy:
+        """Fire with what an image of a registry is made of."""
         repository = await self.repository(str(image.repository))
         digest = image.digest
         if digest is None:
             assert image.tag is not None
             digest = (await repository.tags.get(tag=image.tag)).digest
-        anatomy = await self._sources.anatomist.dissect(
-            name=image.repository, top=digest
-        )
-        return {
-            "image": str(image),
-            "digest": str(digest),
-            "size": max((variant.size for variant in anatomy.variants), default=0),
-            "platforms": [_platform(variant) for variant in anatomy.variants],
-            "made_at": anatomy.made_at,
-        }
-
-    @deferred
-    async def _made_at(self, image: ImageName, digest: str) -> float | None:
-        if not digest:
-            return None
-        top = Digest.parse(digest)
-        return await self._sources.anatomist.made_at(name=image.repository, top=top)
+        return await self._sources.anatomist.dissect(name=image.repository, top=digest)
 
     @deferred
     async def repository(self, name: str) -> IRepository:
@@ -141,6 +134,21 @@ class ImageViews:
             f"crane pull {name} {file}.tar",
             f"skopeo copy --all docker://{name} oci:{file}",
         ]
+
+
+def _of_cache(report: ImageReport, made_at: float | None) -> Values:
+    size = max((item.bytes for item in report.platforms), default=0)
+    return as_values(report) | {"size": size, "made_at": made_at}
+
+
+def _of_registry(image: ImageName, anatomy: ImageAnatomy) -> Values:
+    return {
+        "image": str(image),
+        "digest": anatomy.digest,
+        "size": max((variant.size for variant in anatomy.variants), default=0),
+        "platforms": [_platform(variant) for variant in anatomy.variants],
+        "made_at": anatomy.made_at,
+    }
 
 
 def _platform(variant: Variant) -> Values:

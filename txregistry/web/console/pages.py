@@ -175,8 +175,8 @@ class ConsolePages:
         form = form_of(str(fields.get("action", "")))
         options = options_of(form, fields)
         is_dry = bool(fields.get("dry_run"))
-        if self._previews.is_job(form.command, is_dry):
-            asked = options | ({"dry_run": True} if is_dry else {})
+        asked = self._previews.as_job(form.command, options, is_dry)
+        if asked is not None:
             job = self._jobs.start(form.command, asked, visitor.who)
             return _see_other(request, f"/jobs/{job.number}")
         try:

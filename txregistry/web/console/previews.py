@@ -33,17 +33,20 @@ class Previews:
 
     _sources: Sources
 
-    def is_job(self, action: str, is_dry: bool) -> bool:
-        """Return whether an action, or its dry run, is work that takes long."""
-        return not is_dry or action in _LONG
+    def as_job(
+        self, action: str, options: Mapping[str, Any], is_dry: bool
+    ) -> Mapping[str, Any] | None:
+        """Return the options of an action that is to be begun.
 
-    def check(self, action: str, options: Mapping[str, Any]) -> None:
-        """Check that nothing is taken for a dry run that is none.
-
-        :raise BadRequest: the options ask for one, and the action has none there.
+        :return: ``None`` for a dry run that is no work, and is said at once.
+        :raise BadRequest: the options ask for a dry run that the action does not have
+            there: it would be done.
         """
         if "dry_run" in options and action not in _LONG:
             raise BadRequest({"dry_run": "it stands beside the options"})
+        if not is_dry:
+            return options
+        return {**options, "dry_run": True} if action in _LONG else None
 
     @deferred
     async def says(self, action: str, options: Mapping[str, Any]) -> Says:

@@ -166,6 +166,12 @@ class Wire:
         self._pumps = [pump for pump in self._pumps if not _is_closed(pump)]
         return moved
 
+    def cut(self) -> None:
+        """Close all connections, as clients that go away do."""
+        for pump in self._pumps:
+            pump.clientIO.loseConnection()
+        self.pump()
+
     @property
     def open_connections(self) -> int:
         """Count the connections that neither side has closed."""

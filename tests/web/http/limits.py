@@ -62,6 +62,8 @@ class LimitCase(SynchronousTestCase):
         )
         house.registry = self.site
         house.registry_wire = Wire(self.site, house.clock)
+        # What a test leaves under way would else end in another one, as garbage.
+        self.addCleanup(house.registry_wire.cut)
 
     def line(self) -> Line:
         return Line(self.house)

@@ -6,6 +6,7 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.eviction.case import SIZE, RoomCase
+from txregistry.flow.changes import CONTENT
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Entry, EntryKey, Kind, Stored
 from txregistry.spec.reference import RepositoryName
@@ -37,6 +38,15 @@ class EvictorTests(RoomCase):
         self.assertEqual(self.taken(), 0)
         self.assertEqual(self.evict(), 0)
         self.pull(self.blob, "b")
+
+    def test_what_changes(self) -> None:
+        """It is a change of each repository that had it, and of no other one."""
+        changes = self.house.stored.changes
+        then = changes.now
+        self.assertEqual(self.evict(), SIZE)
+        subjects = ("a", "b", "c", CONTENT)
+        changed = [subject for subject in subjects if changes.since(then, subject)]
+        self.assertEqual(changed, ["a", "b", CONTENT])
 
     def test_used_since(self) -> None:
         """What was used since it was looked at stays as it is."""

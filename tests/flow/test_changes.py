@@ -29,6 +29,13 @@ class ChangesTests(SynchronousTestCase):
             self.assertTrue(self.changes.since(then, subject))
             self.assertFalse(self.changes.since(self.changes.now, subject))
 
+    def test_any_of_several(self) -> None:
+        """A change to one of them is enough."""
+        then = self.changes.now
+        self.changes.note("b")
+        self.assertTrue(self.changes.since(then, "a", "b"))
+        self.assertFalse(self.changes.since(then, "a", "c"))
+
     def test_under_way(self) -> None:
         """Until its end a subject counts as changed, however often it has begun."""
         self.changes.begin("a")

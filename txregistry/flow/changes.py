@@ -6,6 +6,10 @@ from collections import Counter
 
 import attrs
 
+#: The subject of content that is deleted because no image has it. Links to it have gone
+#: before, as changes of their repositories, or go soon after.
+CONTENT = "/"
+
 #: Subjects whose last changes are remembered apart from one another.
 MAX_SUBJECTS = 1000
 
@@ -50,8 +54,11 @@ class ChangeTimes:
             del self._under_way[subject]
         self.note(subject)
 
-    def since(self, then: int, subject: str) -> bool:
-        """Tell whether a subject may have changed after a time, or changes now."""
-        if subject in self._under_way or "" in self._under_way:
+    def since(self, then: int, *subjects: str) -> bool:
+        """Tell whether any of some subjects may have changed since, or changes now."""
+        if self._of_all > then or "" in self._under_way:
             return True
-        return max(self._of_all, self._last.get(subject, 0)) > then
+        for subject in subjects:
+            if subject in self._under_way or self._last.get(subject, 0) > then:
+                return True
+        return False

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from txregistry.flow.changes import ChangeTimes
+from txregistry.flow.changes import CONTENT, ChangeTimes
 from txregistry.interfaces.driver import (
     IStorageDriver,
     MoveFile,
@@ -18,7 +18,7 @@ from txregistry.interfaces.driver import (
     PutFile,
     RemoveTree,
 )
-from txregistry.storage.tree.changes import ChangesDriver, removed, written
+from txregistry.storage.tree.changes import ChangesDriver, deleted, removed, written
 from txregistry.storagedriver.inmemory import MemoryDriver
 
 TREE = "/docker/registry/v2"
@@ -49,6 +49,8 @@ class SubjectTests(SynchronousTestCase):
             ("/scheduler-state.json", None, None),
         ):
             self.assertEqual((written(path), removed(path)), (on_writing, on_removing))
+            on_deleting = CONTENT if path == DATA else on_removing
+            self.assertEqual(deleted(path), on_deleting)
 
 
 class Loose(MemoryDriver):
@@ -67,7 +69,7 @@ class ChangesDriverTests(SynchronousTestCase):
         """Give what of some subjects has changed by a change that succeeds."""
         then = self.changes.now
         self.successResultOf(change())
-        subjects = ("team/app", "other")
+        subjects = ("team/app", "other", CONTENT)
         return [name for name in subjects if self.changes.since(then, name)]
 
     def test_it_is_a_driver(self) -> None:
@@ -76,7 +78,7 @@ class ChangesDriverTests(SynchronousTestCase):
         self.assertEqual(self.driver.name, self.memory.name)
 
     def test_changes_of_each_kind(self) -> None:
-        """Links concern their repository, lost content everybody."""
+        """Links concern their repository, and content nobody else."""
         put, apply = self.driver.put, self.driver.apply
         self.assertEqual(self.noted(lambda: put(LINK, b"x")), ["team/app"])
         self.assertEqual(self.noted(lambda: put(UPLOAD, b"x")), [])
@@ -85,14 +87,16 @@ class ChangesDriverTests(SynchronousTestCase):
         steps = [MoveFile(FILL, DATA), PutFile(LINK, b"y"), RemoveTree(f"{UPLOAD}s")]
         self.assertEqual(self.noted(lambda: apply(steps)), ["team/app"])
         gone = [RemoveTree(f"{TREE}/blobs/sha256/ab/abc")]
-        self.assertEqual(self.noted(lambda: apply(gone)), ["team/app", "other"])
+        self.assertEqual(self.noted(lambda: apply(gone)), [CONTENT])
+        self.successResultOf(self.memory.put(f"{DATA}x", b"x"))
+        self.assertEqual(self.noted(lambda: self.driver.delete(f"{DATA}x")), [CONTENT])
         self.assertEqual(self.noted(lambda: self.driver.delete(LINK)), ["team/app"])
 
     def test_damage_concerns_all(self) -> None:
         """Content that is moved away is nobody's any more."""
         self.successResultOf(self.memory.put(DATA, b"x"))
         moved = self.noted(lambda: self.driver.move(DATA, "/txregistry/damaged/x"))
-        self.assertEqual(moved, ["team/app", "other"])
+        self.assertEqual(moved, ["team/app", "other", CONTENT])
 
     def test_while_it_is_made(self) -> None:
         """From before it can be seen, until what follows a delete is over as well."""

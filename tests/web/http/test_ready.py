@@ -6,7 +6,7 @@ import attrs
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.flow.changes import ChangeTimes
+from txregistry.flow.changes import CONTENT, ChangeTimes
 from txregistry.interfaces.observe import Exchange
 from txregistry.web.http import ready
 from txregistry.web.http.ready import ReadyAnswers, Recording, is_plain
@@ -76,6 +76,9 @@ class ReadyTests(SynchronousTestCase):
         self.changes.note("a")
         self.assertIsNone(self.found())
         self.assertEqual(self.keep("a", b"newer"), b"newer")
+        # A collection deletes content before the links to it.
+        self.changes.note(CONTENT)
+        self.assertIsNone(self.found())
 
     def test_what_changed_meanwhile(self) -> None:
         """An answer that began before a change, or in another second, is not kept."""

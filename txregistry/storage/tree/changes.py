@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from txregistry.flow.changes import ChangeTimes
+from txregistry.flow.changes import CONTENT, ChangeTimes
 from txregistry.flow.wrapper import Wrapper
 from txregistry.interfaces.driver import Change, IStorageDriver, MoveFile, PutFile
 from txregistry.storage.tree.layout import BLOBS, REPOSITORIES, ROOT, UPLOADS
@@ -19,8 +19,9 @@ T = TypeVar("T")
 class ChangesDriver(Wrapper):
     """A driver whose changes are noted, from before they are made to their end.
 
-    The subject of a change is the name of a repository, or empty for all. New content
-    is no change, nor are uploads: no client can have it before something links it.
+    The subject of a change is the name of a repository, :data:`CONTENT`, or empty for
+    all. New content is no change, nor are uploads: no client can have it before
+    something links it. What is moved away is a change for all: it may be damaged.
     """
 
     def __init__(self, driver: IStorageDriver, changes: ChangeTimes) -> None:
@@ -45,7 +46,7 @@ class ChangesDriver(Wrapper):
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or directory; see :class:`IStorageDriver`."""
         delete = partial(self.wrapped.delete, path=path, durable=durable)
-        return self._noted(delete, removed(path))
+        return self._noted(delete, deleted(path))
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove an empty directory; see :class:`IPruner`.
@@ -54,7 +55,7 @@ class ChangesDriver(Wrapper):
         until then the change is not over.
         """
         prune = partial(self.wrapped.prune, path=path, stop=stop)
-        return self._noted(prune, removed(path))
+        return self._noted(prune, deleted(path))
 
     def _noted(
         self, change: Callable[[], Deferred[T]], *subjects: str | None
@@ -76,6 +77,11 @@ def written(path: str) -> str | None:
     return None if path.startswith(f"{BLOBS}/") else removed(path)
 
 
+def deleted(path: str) -> str | None:
+    """Give the subject of what is deleted; ``None`` if there is none (pure)."""
+    return CONTENT if path.startswith(f"{BLOBS}/") else removed(path)
+
+
 def removed(path: str) -> str | None:
     """Give the subject of what is removed; ``None`` if there is none (pure)."""
     if not f"{path}/".startswith(f"{ROOT}/"):
@@ -95,4 +101,4 @@ def _subjects(change: Change) -> Iterator[str | None]:
     elif isinstance(change, PutFile):
         yield written(change.path)
     else:
-        yield removed(change.path)
+        yield deleted(change.path)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from txregistry.flow.changes import ChangeTimes
+from txregistry.flow.changes import CONTENT, ChangeTimes
 from txregistry.interfaces.observe import Exchange
 
 #: Bytes of all ready answers of a listener, with the heads that they are answers to.
@@ -122,7 +122,7 @@ class ReadyAnswers:
         """Return the answer to a head, if there is one that is still right."""
         self._forget_old()
         found = self._answers.get(head)
-        if found is None or self._changes.since(found.began_at, found.subject):
+        if found is None or self._has_changed(found.began_at, found.subject):
             return None
         return found
 
@@ -137,10 +137,13 @@ class ReadyAnswers:
         subject, data = recording.subject, recording.content
         if subject is None or data is None or recording.second != self._second:
             return
-        if not self._changes.since(recording.began_at, subject):
+        if not self._has_changed(recording.began_at, subject):
             counted = tuple(recording.counted)
             answer = ReadyAnswer(data, exchange, counted, subject, recording.began_at)
             self._put(recording.head, answer)
+
+    def _has_changed(self, since: int, subject: str) -> bool:
+        return self._changes.since(since, subject, CONTENT)
 
     def _put(self, head: bytes, answer: ReadyAnswer) -> None:
         before = self._answers.pop(head, None)

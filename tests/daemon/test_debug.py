@@ -1,27 +1,52 @@
-"""The debug listener: no connection lasts for ever."""
+"""The debug listener: what its connections may take."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from txregistry.daemon.debug import MOST_SECONDS, LimitedFactory
+from txregistry.daemon.debug import (
+    MOST_BYTES,
+    MOST_CONNECTIONS,
+    MOST_SECONDS,
+    LimitedFactory,
+)
 
 
 class LimitedTests(SynchronousTestCase):
-    """How long a connection lasts."""
+    """How long a connection lasts, and what it may send."""
 
     def setUp(self) -> None:
         self.clock = Clock()
-        factory = LimitedFactory(Factory.forProtocol(Protocol), self.clock)
-        factory.doStart()
-        self.addCleanup(factory.doStop)
-        self.protocol = factory.buildProtocol(None)
-        self.transport = StringTransportWithDisconnection()
-        self.transport.protocol = self.protocol
-        self.protocol.makeConnection(self.transport)
+        self.received = 0
+        self.factory = LimitedFactory(Factory.forProtocol(self.counted), self.clock)
+        self.factory.doStart()
+        self.addCleanup(self.factory.doStop)
+        self.protocol, self.transport = self.connect()
+
+    def counted(self) -> Protocol:
+        """Give a protocol that counts what it receives."""
+
+        def received(data: bytes) -> None:
+            self.received += len(data)
+
+        protocol = Protocol()
+        protocol.dataReceived = received
+        return protocol
+
+    def connect(self) -> tuple[Any, StringTransportWithDisconnection]:
+        """Make a connection."""
+        protocol, transport = (
+            self.factory.buildProtocol(None),
+            StringTransportWithDisconnection(),
+        )
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        return protocol, transport
 
     def test_drip(self) -> None:
         """Whoever sends a byte now and then is cut off all the same."""
@@ -31,6 +56,26 @@ class LimitedTests(SynchronousTestCase):
         self.assertTrue(self.transport.connected)
         self.clock.advance(1)
         self.assertFalse(self.transport.connected)
+
+    def test_many_bytes(self) -> None:
+        """A body without an end is not kept."""
+        for _ in range(MOST_BYTES // 1024):
+            self.protocol.dataReceived(bytes(1024))
+        self.assertTrue(self.transport.connected)
+        self.protocol.dataReceived(b"x")
+        self.assertFalse(self.transport.connected)
+        self.assertEqual(self.received, MOST_BYTES)
+
+    def test_many_connections(self) -> None:
+        """One too many ends at once, until another has gone."""
+        transports = [self.connect()[1] for _ in range(MOST_CONNECTIONS)]
+        self.clock.advance(0)
+        self.assertFalse(transports.pop().connected)
+        self.assertTrue(all(transport.connected for transport in transports))
+        self.transport.loseConnection()
+        _, transport = self.connect()
+        self.clock.advance(0)
+        self.assertTrue(transport.connected)
 
     def test_gone(self) -> None:
         """One that has ended leaves nothing with the clock."""

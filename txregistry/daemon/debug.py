@@ -20,18 +20,34 @@ from twisted.web.server import Site
 #: for ever otherwise.
 MOST_SECONDS = 600.0
 
+#: Bytes that one connection may send: hundreds of heads. Bodies would be kept whole.
+MOST_BYTES = 1024 * 1024
+
+#: Connections at a time; those there are end by themselves.
+MOST_CONNECTIONS = 100
+
 
 class _Limited(ProtocolWrapper):
-    """A connection that is cut off after a time, whatever is under way."""
+    """A connection that is cut off after a time, and after a number of bytes."""
 
     _limit: Any = None
+    _received = 0
 
     def makeConnection(self, transport: ITransport) -> None:
-        """Count from now."""
+        """Count from now; one connection too many ends at once."""
         clock: IReactorTime = self.factory.clock
+        is_full = len(self.factory.protocols) >= MOST_CONNECTIONS
         cut = cast(ITCPTransport, transport).abortConnection
-        self._limit = clock.callLater(MOST_SECONDS, cut)
+        self._limit = clock.callLater(0.0 if is_full else MOST_SECONDS, cut)
         super().makeConnection(transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on what comes, up to the limit."""
+        self._received += len(data)
+        if self._received > MOST_BYTES:
+            cast(ITCPTransport, self.transport).abortConnection()
+        else:
+            super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Count no more."""
@@ -41,7 +57,7 @@ class _Limited(ProtocolWrapper):
 
 
 class LimitedFactory(WrappingFactory):
-    """Wraps a factory so that none of its connections lasts for ever."""
+    """Wraps a factory so that its connections, and what each may take, are limited."""
 
     protocol = _Limited
     noisy = False

@@ -24,7 +24,7 @@ class HistoryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.clock.advance(NOON)
+        self.clock.advance(NOON + 30)
         self.counts: dict[str, float] = {"hits": 100.0}
         self.levels: Deferred[Mapping[str, float]] | None = None
         self.path = self.mktemp()
@@ -61,6 +61,22 @@ class HistoryTests(SynchronousTestCase):
                 Sample(NOON + 180, {}, {"stored": 220.0}),
             ],
         )
+
+    def test_late_ones(self) -> None:
+        """None is missing where they come late, as on a machine that is busy."""
+        for minute, late in enumerate((0, 29, 3, 25, 0), 1):
+            then = NOON + 30 + 60 * minute + late
+            self.clock.advance(then - self.clock.seconds())
+        self.assertEqual(
+            [sample.at for sample in self.samples()],
+            [NOON + 60 * minute for minute in range(1, 6)],
+        )
+
+    def test_middle(self) -> None:
+        """One that is early is not followed by another at once."""
+        for second, wait in ((30, 60), (29.9, 60.1), (31, 59), (0, 30), (20, 10)):
+            found = history.until_middle(NOON + second)
+            self.assertAlmostEqual(found, wait, places=5, msg=str(second))
 
     def test_hours_and_days(self) -> None:
         """They are sums of the minutes, and have the last level."""

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -52,7 +51,9 @@ _ALL = "SELECT at, counts, levels FROM history WHERE span = ? ORDER BY at"
 @implementer(IHistory)
 @attrs.define(eq=False, slots=False)
 class History(Service):
-    """Takes a sample each minute, and one when it stops.
+    """Takes a sample in the middle of each minute, and one when it stops.
+
+    In the middle, as one that comes late is still that of its minute.
 
     :param counts: gives counters as they stand: they only rise, from 0 at the start. A
         name with a slash is that of an upstream and of what is counted.
@@ -67,7 +68,7 @@ class History(Service):
     _clock: IReactorTime
     _timer: IReactorTime
     _before: Values = attrs.field(factory=dict)
-    _loop: LoopingCall | None = None
+    _next: IDelayedCall | None = None
     _lock: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
 
@@ -75,19 +76,27 @@ class History(Service):
         """Begin with what is counted now."""
         super().startService()
         self._before = self._counts()
-        self._loop = LoopingCall(self.sample)
-        self._loop.clock = self._timer
-        self._loop.start(Span.DAY.step, now=False)
+        self._wait()
 
     @deferred
     async def stopService(self) -> None:
         """Take the last sample, and close the file."""
         super().stopService()
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.stop()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         await self.sample()
         await self._database.close()
+
+    def _wait(self, _: object = None) -> None:
+        """Take the next sample when it is time, and so on while this runs."""
+        if self.running:
+            wait = until_middle(self._clock.seconds())
+            self._next = self._timer.callLater(wait, self._take)
+
+    def _take(self) -> None:
+        self._next = None
+        self.sample().addCallback(self._wait)
 
     def sample(self) -> Deferred[None]:
         """Take one sample, after those under way; never fails."""
@@ -133,6 +142,16 @@ class History(Service):
             for at, counts, levels in rows
             if oldest < at <= now
         ]
+
+
+def until_middle(now: float) -> float:
+    """Give the seconds until the middle of a minute (pure).
+
+    A second before it, as a timer may be early, it is that of the next one.
+    """
+    step = Span.DAY.step
+    wait = (step / 2 - now) % step
+    return wait if wait > 1 else wait + step
 
 
 def _rises(before: Values, after: Values) -> dict[str, float]:

@@ -23,6 +23,9 @@ MAX_RATIO = 3 * LONG / SHORT
 #: Seconds: what takes less is not told from nothing, and counts as so much.
 LEAST = 1e-4
 
+#: Most measurements of one text.
+TRIES = 20
+
 
 class WorkCase(SynchronousTestCase):
     """Parsers whose work is to be linear."""
@@ -45,11 +48,12 @@ def work_ratio(parse: Parse, short: str, long: str) -> float:
     """Return how many times the work of the short text the long one takes.
 
     The least CPU time of several is the nearest to the work: others lengthen it. The
-    short text is read before and after the long one, as what is short may be slow as a
-    whole. What is little enough is not measured again.
+    short text is read before and after the long one, as all of it may be slow. What is
+    little enough is not measured again, and what is too much often: a machine may be
+    busy for a second, and a failure is rare.
     """
     shorts, longs = [seconds(parse, short)], list[float]()
-    for _ in range(3):
+    for _ in range(TRIES):
         longs.append(seconds(parse, long))
         shorts += [seconds(parse, short) for _ in range(3)]
         ratio = min(longs) / max(LEAST, min(shorts))

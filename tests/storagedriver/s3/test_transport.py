@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import _newclient
 
 from txregistry.speed.tls import READ_BYTES
 from txregistry.storagedriver.s3.transport import PartBody, open_connections
 
 KIB = 1024
+
+
+class HTTPClientParser(_newclient.HTTPParser):
+    """Leaves the size of reads alone."""
 
 
 class PartBodyTests(SynchronousTestCase):
@@ -74,6 +79,8 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_tls(self) -> None:
         """An address is asked with TLS in large pieces, verified or not."""
+        # That of upstreams, which other tests install, sets the size once more.
+        self.patch(_newclient, "HTTPClientParser", HTTPClientParser)
         for skip_verify in (False, True):
             reactor = MemoryReactorClock()
             connections = open_connections(reactor, skip_verify)

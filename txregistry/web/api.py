@@ -30,6 +30,7 @@ from txregistry.web.route import Operation, Route
 from txregistry.web.router import Router
 from txregistry.web.tags import Lists
 from txregistry.web.unfinished_uploads import UnfinishedUploads, UploadCounts
+from txregistry.web.upload_answers import UploadAnswers
 from txregistry.web.uploads import Uploads
 from txregistry.web.urls import Urls
 
@@ -155,9 +156,8 @@ class Api:
         uploads = Uploads(
             self._namespace,
             upstreams,
-            self._settings.urls,
+            UploadAnswers(self._settings.urls, self._settings.secret),
             self._emitter(),
-            self._settings.secret,
             self._settings.max_upload_bytes,
             UnfinishedUploads(
                 self._settings.max_uploads_per_user,

@@ -6,14 +6,13 @@ by a journal or, without one, by fsync of both; nothing is rewritten in place.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +24,6 @@ from txregistry.interfaces.driver import (
     Change,
     DiskSpace,
     DriverError,
-    FileBusy,
     FileStat,
     IDiskSpace,
     IGrowingFiles,
@@ -34,13 +32,11 @@ from txregistry.interfaces.driver import (
     IStorageDriver,
     IUncached,
     MoveFile,
-    PathNotFound,
     Paths,
     PutFile,
 )
 from txregistry.interfaces.driverpaths import (
     ROOT,
-    check_directory,
     check_file,
     child,
 )
@@ -62,28 +58,21 @@ from txregistry.storagedriver.filesystem.journal.records import (
     Delete,
     JournalUnreadable,
 )
-from txregistry.storagedriver.filesystem.reader import FileReader
+from txregistry.storagedriver.filesystem.path_work import PathWork
+from txregistry.storagedriver.filesystem.reader import open_reader, read_small
 from txregistry.storagedriver.filesystem.scandir import pack, unpacked
-from txregistry.storagedriver.filesystem.shared import look_again, may_wait
 from txregistry.storagedriver.filesystem.stat import (
-    Children,
     Only,
-    identity_of,
-    is_nothing,
     list_directory,
-    open_file,
     space_of,
-    stat_all,
     stat_path,
 )
 from txregistry.storagedriver.filesystem.sweep import Directory, sweep_some
 from txregistry.storagedriver.filesystem.uncached import open_uncached
+from txregistry.storagedriver.filesystem.walking import walk_below
 from txregistry.storagedriver.filesystem.writer import FileWriter, open_writer
 
 T = TypeVar("T")
-
-#: Files up to this size are read at once: link files and nearly all manifests.
-_SMALL_BYTES = 64 * 1024
 
 
 @implementer(IStorageDriver, IGrowingFiles, IPruner, IJournaled, IUncached, IDiskSpace)
@@ -111,24 +100,30 @@ class FilesystemDriver:
     is_shared: bool = False
     _fed: set[FileWriter] = attrs.field(factory=set)
     _may_wait: bool | None = None
+    _work: PathWork = attrs.field(init=False)
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._work = PathWork(
+            self.name, self._root, self._disk, self.is_shared, self._may_wait
+        )
 
     def get(self, path: str) -> Deferred[bytes]:
         """Read a small file whole."""
-        if self._is_remote:
-            return self._there(path, read_whole, self._file)
-        return self._here(path, self._get, self._file(path))
+        if self._work.is_remote:
+            return self._work.there(path, read_whole, self._work.file)
+        return self._work.here(path, read_small, self._work.file(path), self._disk)
 
     def space(self) -> Deferred[DiskSpace]:
         """Ask the file system how much is free, in a thread: it may be a remote one."""
         done = self._disk.run(space_of, self._root)
-        return done.addErrback(self._translate_failure, ROOT)
+        return done.addErrback(self._work.translate_failure, ROOT)
 
     def put(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         """Replace a file atomically."""
         if durable:
             return self.apply([PutFile(path, content)])
-        return self._here(path, put_quickly, self._file(path), content)
+        return self._work.here(path, put_quickly, self._work.file(path), content)
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
         """Make several changes with one wait for the disk."""
@@ -138,7 +133,7 @@ class FilesystemDriver:
                 check_file(self.name, path)
         except DriverError:
             return failed(Failure())
-        return self._apply(changes).addErrback(self._translate_failure, paths[0])
+        return self._apply(changes).addErrback(self._work.translate_failure, paths[0])
 
     def _apply(self, changes: Sequence[Change]) -> Deferred[None]:
         if self._commits is not None:
@@ -148,17 +143,19 @@ class FilesystemDriver:
 
     def reader(self, path: str) -> Deferred[IStoredFile]:
         """Open a file for reading."""
-        if not self._is_remote:
-            return self._here(path, self._open_reader, self._file(path))
-        opening: Deferred[IStoredFile] = self._there(
-            path, self._open_reader, self._file
+        if not self._work.is_remote:
+            return self._work.here(path, open_reader, self._work.file(path), self._disk)
+        opening: Deferred[IStoredFile] = self._work.there(
+            path, open_reader, self._work.file, self._disk
         )
         return kept_open(opening, lambda file: file.close())
 
     def uncached(self, path: str) -> Deferred[IUncachedFile]:
         """Open a file to be read from the disk itself."""
         name = self.name
-        return self._there(path, open_uncached, self._file, self._disk, name, path)
+        return self._work.there(
+            path, open_uncached, self._work.file, self._disk, name, path
+        )
 
     def writer(
         self,
@@ -179,28 +176,28 @@ class FilesystemDriver:
             fed=self._fed,
         )
         try:
-            real = self._file(path)()
-            if not self._is_remote and os.path.isdir(os.path.dirname(real)):
+            real = self._work.file(path)()
+            if not self._work.is_remote and os.path.isdir(os.path.dirname(real)):
                 # A link file costs no more; there is nothing to make.
                 return succeed(opened(real))
         except OSError as error:
-            return failed(self._translate(path, error))
+            return failed(self._work.translate(path, error))
         except DriverError as error:
             return failed(error)
-        opening: Deferred[IFileWriter] = self._there(path, opened, self._file)
+        opening: Deferred[IFileWriter] = self._work.there(path, opened, self._work.file)
         return kept_open(opening, lambda file: file.close())
 
     def stat(self, path: str) -> Deferred[FileStat]:
         """Look at a path."""
-        return self._here(path, stat_path, self._directory(path), path)
+        return self._work.here(path, stat_path, self._work.directory(path), path)
 
     def list(self, path: str) -> Deferred[Paths]:
         """List the children of a directory."""
-        return self._there(path, list_directory, self._directory, path)
+        return self._work.there(path, list_directory, self._work.directory, path)
 
     async def scan(self, path: str) -> AsyncIterator[str]:
         """Visit the children of a directory that may be long."""
-        for name in unpacked(await self._there(path, pack, self._directory)):
+        for name in unpacked(await self._work.there(path, pack, self._work.directory)):
             yield child(path, name)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
@@ -210,9 +207,9 @@ class FilesystemDriver:
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         """Delete a file or a tree."""
         if not durable or self._commits is None:
-            return self._there(path, delete, self._file, durable)
+            return self._work.there(path, delete, self._work.file, durable)
         # The journal gets no record for a path that does not exist.
-        return self._here(path, self._delete, self._file(path), path)
+        return self._work.here(path, self._delete, self._work.file(path), path)
 
     @deferred
     async def open_journal(self, path: str) -> int:
@@ -255,12 +252,12 @@ class FilesystemDriver:
 
     def prune(self, path: str, stop: str) -> Deferred[None]:
         """Remove empty directories upward."""
-        return self._there(path, prune, self._file, self._root + stop)
+        return self._work.there(path, prune, self._work.file, self._root + stop)
 
     @deferred
     async def sweep(self, path: str, before: float) -> int:
         """Delete leftovers of interrupted writes."""
-        directories = os.walk(self._directory(path)())
+        directories = os.walk(self._work.directory(path)())
         found, some = 0, await self._sweep_some(path, directories, before)
         while some is not None:
             found += some
@@ -271,118 +268,21 @@ class FilesystemDriver:
         self, path: str, directories: Iterator[Directory], before: float
     ) -> Deferred[int | None]:
         done = self._disk.run(sweep_some, directories, before)
-        return done.addErrback(self._translate_failure, path)
+        return done.addErrback(self._work.translate_failure, path)
 
-    async def walk(
+    def walk(
         self,
         path: str,
         only: Only | None = None,
         unreadable: Callable[[DriverError], None] | None = None,
     ) -> AsyncIterator[FileStat]:
         """Visit all below a path, one directory at a time."""
-        try:
-            children: Children = await self._there(
-                path, stat_all, self._directory, path, only
-            )
-        except PathNotFound:
-            return
-        except DriverError as error:
-            _pass_over(error, unreadable)
-            return
-        for refused, reason in children.refused:
-            _pass_over(self._translate(refused, reason), unreadable)
-        for item in children.found:
-            yield item
-            if item.is_directory:
-                async for below in self.walk(item.path, only, unreadable):
-                    yield below
-
-    def _file(self, path: str) -> Callable[[], str]:
-        return lambda: self._root + check_file(self.name, path)
-
-    def _directory(self, path: str) -> Callable[[], str]:
-        return lambda: (self._root + check_directory(self.name, path)).rstrip("/")
-
-    @property
-    def _is_remote(self) -> bool:
-        if self.is_shared and self._may_wait is None:
-            self._may_wait = may_wait(self._root)
-        return self.is_shared and self._may_wait is not False
-
-    def _here(
-        self,
-        path: str,
-        work: Callable[..., T | Deferred[T]],
-        locate: Callable[[], str],
-        *args: Any,
-    ) -> Deferred[T]:
-        if self._is_remote:
-            return self._there(path, work, lambda _: locate, *args)  # type: ignore[arg-type]
-        try:
-            result = work(locate(), *args)
-        except OSError as error:
-            return failed(self._translate(path, error))
-        except DriverError as error:
-            return failed(error)
-        if isinstance(result, Deferred):
-            return result.addErrback(self._translate_failure, path)
-        return succeed(result)
-
-    def _there(
-        self,
-        path: str,
-        work: Callable[..., T],
-        locate: Callable[[str], Callable[[], str]],
-        *args: Any,
-    ) -> Deferred[T]:
-        if self.is_shared:
-            work = partial(look_again, work)
-        done: Deferred[T] = maybeDeferred(
-            lambda: self._disk.run(work, locate(path)(), *args)
-        )
-        return done.addErrback(self._translate_failure, path)
-
-    def _translate_failure(self, failure: Failure, path: str) -> Failure:
-        if isinstance(failure.value, OSError):
-            return Failure(self._translate(path, failure.value))
-        return failure
-
-    def _translate(self, path: str, error: OSError) -> DriverError:
-        if isinstance(error, FileNotFoundError):
-            return PathNotFound(self.name, path)
-        if is_nothing(error):
-            return PathNotFound(self.name, path, error.strerror or "")
-        busy = self.is_shared and error.errno == errno.EBUSY
-        kind = FileBusy if busy else DriverError
-        told = kind(self.name, path, error.strerror or str(error))
-        told.__cause__ = error
-        return told
+        return walk_below(self._work, path, only, unreadable)
 
     def _delete(self, real: str, path: str) -> Deferred[None]:
         os.lstat(real)
         assert self._commits is not None  # only called where there is a journal
         return self._commits.commit([Delete(path)])
-
-    def _get(self, path: str) -> bytes | Deferred[bytes]:
-        descriptor = open_file(path)
-        try:
-            content = os.read(descriptor, _SMALL_BYTES + 1)
-        finally:
-            os.close(descriptor)
-        if len(content) <= _SMALL_BYTES:
-            return content
-        return self._disk.run(read_whole, path)
-
-    def _open_reader(self, path: str) -> IStoredFile:
-        descriptor = open_file(path)
-        found = os.fstat(descriptor)
-        return FileReader(self._disk, descriptor, found.st_size, identity_of(found))
-
-
-def _pass_over(error: DriverError, told: Callable[[DriverError], None] | None) -> None:
-    if told is None:
-        raise error
-    told(error)
 
 
 def filesystem(

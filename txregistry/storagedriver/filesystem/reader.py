@@ -18,8 +18,13 @@ from txregistry.flow.sendfile import offer_file
 from txregistry.flow.streams import CHUNK_BYTES, ChunkProducer, ShortRead
 from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.digest import IncrementalHash
+from txregistry.storagedriver.filesystem.atomic import read_whole
+from txregistry.storagedriver.filesystem.stat import identity_of, open_file
 
 T = TypeVar("T")
+
+#: Files up to this size are read at once: link files and nearly all manifests.
+_SMALL_BYTES = 64 * 1024
 
 #: What ends before this is written with the head of its answer, in one system call.
 _WRITTEN_BYTES = 64 * 1024
@@ -86,6 +91,31 @@ class FileReader:
         """Wait for the disk in a thread; the reader may be closed meanwhile."""
         duplicate = os.dup(self._descriptor)
         return self._disk.run(_do_and_close, duplicate, work, size, offset)
+
+
+def open_reader(path: str, disk: Disk) -> IStoredFile:
+    """Open a file; takes no longer than to look at it.
+
+    :raise OSError: it cannot be opened.
+    """
+    descriptor = open_file(path)
+    found = os.fstat(descriptor)
+    return FileReader(disk, descriptor, found.st_size, identity_of(found))
+
+
+def read_small(path: str, disk: Disk) -> bytes | Deferred[bytes]:
+    """Return the content of a small file; that of a larger one is read in a thread.
+
+    :raise OSError: it cannot be read.
+    """
+    descriptor = open_file(path)
+    try:
+        content = os.read(descriptor, _SMALL_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) <= _SMALL_BYTES:
+        return content
+    return disk.run(read_whole, path)
 
 
 def _do_and_close(

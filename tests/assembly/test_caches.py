@@ -140,7 +140,8 @@ class NextTests(CachesCase):
             cache, remoteurl="http://one.example", upstreams=upstreams
         )
         one, two = changed.upstreams.values()
-        self.assertEqual((one.fills._max_fills, two.fills._max_fills), (32, 3))
+        most = one.fills._turns._max_fills, two.fills._turns._max_fills
+        self.assertEqual(most, (32, 3))
         self.assertIs(two.fills, cache.upstreams["two.example"].fills)
 
     def test_mirrors(self) -> None:

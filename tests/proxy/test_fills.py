@@ -26,7 +26,7 @@ class CrowdTests(SynchronousTestCase):
     def test_clients_that_leave(self) -> None:
         """Clients that left leave no more downloads than there may be, and no queue."""
         house = TestHouse()
-        house.fills._max_fills = 2
+        house.fills._turns.limit(2, 16)
         house.upstream.rate = 100_000
         blobs = [bytes([65 + n]) * 900_000 for n in range(5)]
         digests = [house.upstream.add_blob("lib/x", blob) for blob in blobs]
@@ -37,12 +37,12 @@ class CrowdTests(SynchronousTestCase):
             self.assertLessEqual(len(house.fills._fills), 2)
         got = house.settle(house.ask("GET", f"/v2/lib/x/blobs/{digests[4]}"))
         self.assertEqual((got.status, got.body), (200, blobs[4]))
-        self.assertFalse(house.fills._queue)
+        self.assertFalse(house.fills._turns)
 
     def test_two_who_wait_for_one_blob(self) -> None:
         """Clients that wait for the same blob share one download."""
         house = TestHouse()
-        house.fills._max_fills = 1
+        house.fills._turns.limit(1, 16)
         house.upstream.rate = 100_000
         first, second = (
             house.upstream.add_blob("lib/x", letter * 200_000)
@@ -145,7 +145,7 @@ class FetchTests(SynchronousTestCase):
 
     def tearDown(self) -> None:
         self.assertEqual(self.fills._fetchers, {})
-        self.assertFalse(self.fills._queue)
+        self.assertFalse(self.fills._turns)
 
     def limit(self, fills: int = 32, rate: float = 0.0, connections: int = 16) -> None:
         self.fills.limit(90.0, fills, rate, connections)

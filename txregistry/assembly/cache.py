@@ -30,6 +30,7 @@ from txregistry.proxy.behind import Behind
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.context import IsOurs, all_are_ours, make_cache_context
 from txregistry.proxy.download import DownloadContext
+from txregistry.proxy.download_turns import DownloadTurns
 from txregistry.proxy.endless_room import EndlessRoom
 from txregistry.proxy.fills import Fills, RunningFills
 from txregistry.proxy.namespace import ProxyNamespace
@@ -260,8 +261,7 @@ def _fills(context: Context, proxy: Upstream, shared: Shared, meter: IMeter) -> 
     )
     return Fills(
         downloads,
-        proxy.maxfills,
-        proxy.maxconnections,
+        DownloadTurns(proxy.maxfills, proxy.maxconnections),
         shared.running,
         tracer=context.tracer,
         claims=shared.claims,

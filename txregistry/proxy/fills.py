@@ -19,21 +19,15 @@ from txregistry.interfaces.tracing import ITracer, SpanKind, current_span
 from txregistry.proxy.claimed_sizes import ClaimedSizes
 from txregistry.proxy.claims import OneNode
 from txregistry.proxy.download import Download, DownloadContext
+from txregistry.proxy.download_turns import CONNECTIONS, DownloadTurns
 from txregistry.proxy.fill import Fill
 from txregistry.proxy.passed import open_passed
 from txregistry.proxy.passing import Passing
 from txregistry.proxy.state import FillState
-from txregistry.proxy.waiting import WaitingBlobs
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
 from txregistry.spec.errors import RegistryError, UpstreamUnavailable
 from txregistry.spec.reference import RepositoryName
-
-#: Concurrent downloads.
-MAX_FILLS = 32
-
-#: Connections of an upstream.
-CONNECTIONS = 16
 
 Adopt = Callable[[RepositoryName, Descriptor], Deferred[None]]
 
@@ -53,20 +47,16 @@ class Fills(Service):
 
     :param fills: those of all upstreams: a blob is downloaded once, from whichever was
         asked first, and given to those whose own upstream has it as well.
-    :param connections: that the upstream takes; one of several is kept for manifests.
     :ivar sizes: sizes that the upstream has claimed.
     """
 
     _context: DownloadContext
-    _max_fills: int = MAX_FILLS
-    _connections: int = CONNECTIONS
+    _turns: DownloadTurns = attrs.field(factory=DownloadTurns)
     _fills: RunningFills = attrs.field(factory=dict)
     _running: dict[Digest, Deferred[None]] = attrs.field(factory=dict)
     _access: Flights[tuple[RepositoryName, Digest], Descriptor] = attrs.field(
         factory=Flights
     )
-    _queue: WaitingBlobs = attrs.field(factory=WaitingBlobs)
-    _promised: set[Digest] = attrs.field(factory=set)
     _fetchers: dict[Digest, int] = attrs.field(factory=dict)
     _tracer: ITracer | None = None
     _claims: IDownloadClaims = attrs.field(factory=OneNode)
@@ -76,7 +66,7 @@ class Fills(Service):
     @property
     def under_way(self) -> list[Fill]:
         """Return the current fills of this upstream."""
-        return [self._fills[digest] for digest in self._running]
+        return list(self._turns.running.values())
 
     def find(self, digest: Digest) -> Fill | None:
         """Return the current fill of a digest, if there is one."""
@@ -91,12 +81,13 @@ class Fills(Service):
     ) -> None:
         """Change the limits of new fills; waiting ones start if there is room.
 
+        :param connections: that the upstream takes; one of several is kept for
+            manifests.
         :param rate: bytes per second of all fills, also of current ones; 0 for none.
         """
         self._context.rate.follow(rate)
         self._context = attrs.evolve(self._context, stall_seconds=stall_seconds)
-        self._max_fills, self._connections = max_fills, connections
-        self._wake_waiting()
+        self._turns.limit(max_fills, connections)
 
     def retire(self) -> None:
         """Leave the parent service when the last fill has ended; begin none then."""
@@ -104,8 +95,7 @@ class Fills(Service):
         self._leave_if_idle()
 
     def _leave_if_idle(self) -> None:
-        is_busy = self._running or self._promised or self._queue
-        if self._is_retired and not is_busy and self.parent is not None:
+        if self._is_retired and not self._turns and self.parent is not None:
             self.disownServiceParent()
 
     def forget(self) -> None:
@@ -205,7 +195,7 @@ class Fills(Service):
         following = self._start(name, digest, source, adopt, demand).follow()
         if is_awaited:
             demand.leave()  # the follower has joined
-            if len(self._running) > self._large_connections:
+            if self._turns.are_too_many():
                 self._cancel_unwatched()
         return await following
 
@@ -228,7 +218,7 @@ class Fills(Service):
 
     def _give_claim_back(self, digest: Digest) -> None:
         """Let other nodes download what nobody here will."""
-        if digest not in self._fills and digest not in self._queue:
+        if digest not in self._fills and digest not in self._turns:
             self._claims.release(digest=digest)
         self._leave_if_idle()
 
@@ -239,39 +229,21 @@ class Fills(Service):
         A fill without waiters gives up its place; its bytes are kept.
         """
         is_awaited = current_demand.get().is_awaited
-        while digest not in self._fills and not self._has_room(is_awaited):
+        while digest not in self._fills and not self._turns.has_room(is_awaited):
             client = client_share.get()
-            turn = self._queue.wait(client, str(name), digest, is_awaited)
+            turn = self._turns.wait(client, str(name), digest, is_awaited)
             if is_awaited:
                 self._cancel_unwatched()
             try:
                 await turn
             finally:
-                self._promised.discard(digest)
-
-    def _has_room(self, is_awaited: bool) -> bool:
-        """Return whether a download may begin."""
-        taken = len(self._running) + len(self._promised)
-        if taken >= self._max_fills:
-            return False
-        if is_awaited:
-            return True
-        if self._queue.is_awaited or taken >= self._large_connections:
-            return False
-        ahead = sum(self._fills[digest].is_unwatched for digest in self._running)
-        return ahead < max(1, self._large_connections // 2)
-
-    @property
-    def _large_connections(self) -> int:
-        return max(1, self._connections - 1)
+                self._turns.come(digest)
 
     def _cancel_unwatched(self) -> None:
-        for digest, work in self._running.items():
-            fill = self._fills[digest]
-            if fill.is_unwatched and not fill.has_failed:
-                fill.gave_way = True
-                work.cancel()
-                return
+        fill = self._turns.find_unwatched()
+        if fill is not None:
+            fill.gave_way = True
+            self._running[fill.digest].cancel()
 
     @deferred
     async def _follow_existing(self, fill: Fill) -> IBlobReader | None:
@@ -356,10 +328,10 @@ class Fills(Service):
         self._fills[digest] = fill
         self._claims.hold(digest=digest)
         work = named(f"fill:{digest}", lambda: self._run(fill))()
-        self._running[digest] = work
+        self._running[digest], self._turns.running[digest] = work, fill
         work.addBoth(self._on_end, digest)
         # A client may have begun one that waited for nobody.
-        self._queue.wake(digest)
+        self._turns.wake(digest)
         return fill
 
     def _check_may_start(self) -> None:
@@ -387,13 +359,8 @@ class Fills(Service):
         return fill.run().addCallback(end)
 
     def _on_end(self, result: None, digest: Digest) -> None:
-        self._running.pop(digest, None)
+        del self._running[digest], self._turns.running[digest]
         self._claims.release(digest=digest)
         self._fills.pop(digest).notify_ended()
-        self._wake_waiting()
+        self._turns.wake_waiting()
         self._leave_if_idle()
-
-    def _wake_waiting(self) -> None:
-        # A woken waiter begins as soon as it is back, or has left.
-        while self._queue and self._has_room(self._queue.is_awaited):
-            self._queue.wake_next(self._promised.add)

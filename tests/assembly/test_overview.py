@@ -22,7 +22,7 @@ class Download:
     def __init__(self, size: int) -> None:
         self.digest = Digest.of(os.urandom(9))
         self.state = FillState(size=size)
-        self.followers = 3
+        self.followers, self.mean_rate = 3, 77.0
 
 
 class OverlookTests(CachesCase):
@@ -69,7 +69,10 @@ class OverlookTests(CachesCase):
         self.assertEqual((one.failing, two.failing), (False, True))
 
     def test_downloads(self) -> None:
-        """Those of each upstream, with the rate of the last second."""
+        """Those of each upstream, with the rate of the last second.
+
+        That of one which has just begun is its own, resumed as it may be.
+        """
         fills = self.caches.upstreams["two.example"].fills
         old, new = Download(5000), Download(900)
         old.state.written = 1000
@@ -78,19 +81,19 @@ class OverlookTests(CachesCase):
             return [old, new] if new.state.written else [old]
 
         self.patch(type(fills), "under_way", property(under_way))
-        self.assertEqual(self.overlook.glance().downloads[0].rate, 0.0)
+        self.assertEqual(self.overlook.glance().downloads[0].rate, 77.0)
         self.reactor.advance(1.0)
         found = self.look((old, 300), (new, 50)).downloads
         of_two = [item for item in found if item.upstream == "two.example"]
         self.assertEqual(
             [(item.digest, item.size, item.done, item.rate) for item in of_two],
-            [(str(old.digest), 5000, 1300, 300.0), (str(new.digest), 900, 50, 50.0)],
+            [(str(old.digest), 5000, 1300, 300.0), (str(new.digest), 900, 50, 77.0)],
         )
         self.assertEqual({item.clients for item in of_two}, {3})
         # A glance waits for nothing, and measures since the last one.
         found = self.overlook.glance().downloads
         of_two = [item.rate for item in found if item.upstream == "two.example"]
-        self.assertEqual(of_two, [150.0, 25.0])
+        self.assertEqual(of_two, [150.0, 77.0])
         old.state.written += 1000
         found = self.overlook.glance().downloads
         self.assertIn(150.0, [item.rate for item in found])

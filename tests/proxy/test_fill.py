@@ -137,6 +137,20 @@ class FillTests(SynchronousTestCase):
         self.assertEqual(self.house.get(self.path).body, self.content)
         self.assertEqual(self.gets(), 2)
 
+    def test_rate(self) -> None:
+        """It is that of the bytes that came, and not of those that were here."""
+        self.ask()
+        self.pass_time(1.0)
+        (fill,) = self.house.fills.under_way
+        self.assertApproximates(fill.mean_rate, SIZE / 2, SIZE / 20)
+        self.house.settle(self.house.fills.stopService())
+        self.house.fills.startService()
+        self.ask()
+        self.pass_time(0.2)
+        (resumed,) = self.house.fills.under_way
+        self.assertGreater(resumed.state.written, SIZE / 2)
+        self.assertApproximates(resumed.mean_rate, SIZE / 2, SIZE / 10)
+
     def test_stop_makes_a_checkpoint(self) -> None:
         """Stopping keeps what there is, and the next process fetches the rest."""
         asked = self.ask()

@@ -25,7 +25,6 @@ from txregistry.spec.digest import Digest
 #: Seconds within which rates are measured.
 MEASURE_SECONDS = 1.0
 
-
 #: Seconds after which rates are measured anew by a glance.
 GLANCE_SECONDS = 2.0
 
@@ -82,12 +81,11 @@ class Overlook:
 
 
 def _rates(before: _Written, now: _Written, seconds: float) -> dict[Digest, float]:
-    """Give bytes per second; what has just begun was at 0 (pure)."""
-    if seconds == float("inf"):
-        return dict.fromkeys(now, 0.0)
+    """Give the bytes per second of what was under way before (pure)."""
     return {
-        digest: max(0, written - before.get(digest, 0)) / seconds
+        digest: max(0, written - before[digest]) / seconds
         for digest, written in now.items()
+        if digest in before
     }
 
 
@@ -122,7 +120,7 @@ def _downloads(
             _name(upstream),
             fill.state.size,
             fill.state.written,
-            rates.get(fill.digest, 0.0),
+            rates.get(fill.digest, fill.mean_rate),
             fill.followers,
         )
         for fill in upstream.fills.under_way

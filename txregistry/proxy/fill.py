@@ -65,6 +65,7 @@ class Fill:
     _end_waiters: Waiters[None] = attrs.field(factory=Waiters)
     _followers: int = 0
     _has_ended: bool = False
+    _started_at: float = 0.0
     gave_way: bool = False
     broke_off: bool = False
     _log = Logger()
@@ -85,7 +86,7 @@ class Fill:
 
         Cancelling makes a checkpoint, and fails the waiters too.
         """
-        started_at = self._clock.seconds()
+        self._started_at = self._clock.seconds()
         self._meter.fills(1)
         try:
             await self._download.fetch()
@@ -97,7 +98,7 @@ class Fill:
                 repository=", ".join(sorted(map(str, self.confirmed))[:3]),
                 size=self.state.written,
                 resumed_at=self._download.resumed_at,
-                seconds=self._clock.seconds() - started_at,
+                seconds=self._clock.seconds() - self._started_at,
             )
         except CancelledError:
             self._fail(Failure(UpstreamFailed({"reason": "shutting down"})))
@@ -105,8 +106,7 @@ class Fill:
         except Exception as failed:
             error = explained(failed)
             self._report(error)
-            new = self.state.written - self._download.resumed_at
-            self.broke_off = keeps_partial(error, new)
+            self.broke_off = keeps_partial(error, self._new_bytes)
             self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:
@@ -144,6 +144,16 @@ class Fill:
     def failure(self) -> Failure | None:
         """Return why it has failed."""
         return self._download.audience.failure
+
+    @property
+    def mean_rate(self) -> float:
+        """Return the bytes per second since it was started; 0 if that is just now."""
+        passed = self._clock.seconds() - self._started_at
+        return self._new_bytes / passed if passed > 0 else 0.0
+
+    @property
+    def _new_bytes(self) -> int:
+        return max(0, self.state.written - self._download.resumed_at)
 
     @property
     def demand(self) -> Demand:

@@ -233,6 +233,8 @@ def act(visit: Visit, registry: str) -> None:
         page.get_by_text("Copied").wait_for()
         pasted = page.evaluate("navigator.clipboard.readText()")
         expect(visit, f"a command, not {pasted!r}", pasted.startswith("docker pull"))
+        page.get_by_role("button", name="Refresh").click()
+        page.get_by_text("what the tag stands for").wait_for()
         act_on(visit, page, "warm", {"images": SECOND}, "at least|all of it|whether")
         expect(visit, "it is here", tags_of(visit) >= {"v1", "v2"})
         act_on(visit, page, "refresh", {"images": IMAGE}, "what the tag stands for")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.web.console.cases import PageCase, Reader
 
 IMAGE = "corp/org/app:v1"
@@ -38,6 +40,36 @@ class ActionPageTests(PageCase):
         self.submit("/actions", action="purge", images=IMAGE)
         self.assertIn("failed", self.read("/jobs/1"))
         self.assertEqual(self.submit("/actions", action="odd").status, 400)
+
+    def test_of_one_that_is_not_here(self) -> None:
+        """It may be fetched."""
+        got = self.visit(f"/image?name={IMAGE}")
+        self.assertEqual(got.status, 404)
+        text = got.body.decode()
+        Reader(text)
+        self.assertIn("Nothing of it is here.", text)
+        self.assertIn(f'name="images" value="{IMAGE}"', text)
+        got = self.visit("/image?name=<b>:v1")
+        self.assertEqual(got.status, 400)
+        self.assertNotIn(b"<b>:v1", got.body)
+
+    def test_of_one_image(self) -> None:
+        """The page of an image leads to what can be done to it."""
+        self.warm(IMAGE)
+        text = self.read(f"/image?name={IMAGE}")
+        forms = re.findall(r'<form[^>]*action="/actions".*?</form>', text, re.S)
+        told = []
+        for form in forms:
+            pairs = re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', form)
+            got = self.submit("/actions", **dict(pairs), dry_run="1")
+            self.assertEqual(got.status, 200)
+            (says,) = re.findall(r'<ul class="says"><li>(.*?)</li>', got.body.decode())
+            told.append((dict(pairs)["action"], says))
+        names = ["warm", "refresh", "purge", "pin", "unpin"]
+        self.assertEqual([name for name, _ in told], names)
+        for name, says in told:
+            self.assertIn(IMAGE if name != "refresh" else "stands for", says, told)
+        self.assertEqual(self.api("jobs")["jobs"], [])
 
     def test_offline(self) -> None:
         """The two forms of one command."""

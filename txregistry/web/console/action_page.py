@@ -64,6 +64,28 @@ def _field(form: ActionForm, field: Field) -> Sequence[Tag]:
     return (label, entry, hint)
 
 
+def image_actions_part(image: str, token: str, offered: Sequence[str]) -> Tag:
+    """Return the ways to act on an image; each says first what it would do.
+
+    :param token: of the visitor; empty if they may not act.
+    :param offered: the commands that this daemon has.
+    """
+    forms = [
+        tags.form(
+            *_hidden(form, token),
+            *_kept(form, form.about(image)),
+            tags.button(form.title, type="submit", name="dry_run", value="1"),
+            method="post",
+            action="/actions",
+        )
+        for form in FORMS
+        if form.command in offered and form.about(image)
+    ]
+    if not (forms and token):
+        return tags.p("")
+    return tags.section(tags.h2("Act on it"), tags.div(*forms, class_="buttons"))
+
+
 def preview_part(
     form: ActionForm, fields: Mapping[str, Any], says: Sequence[str], token: str
 ) -> Tag:
@@ -82,17 +104,20 @@ def lines_part(lines: Sequence[str]) -> Tag:
 
 def do_it_form(form: ActionForm, fields: Mapping[str, Any], token: str) -> Tag:
     """Return the form that does just what it says."""
-    kept = [
-        tags.input(type="hidden", name=field.name, value=str(fields[field.name]))
-        for field in form.fields
-        if fields.get(field.name)
-    ]
     return tags.form(
         *_hidden(form, token),
-        *kept,
+        *_kept(form, fields),
         tags.button("Do it", type="submit", class_="do"),
         tags.a("Do not", href="/actions"),
         method="post",
         action="/actions",
         class_="buttons",
     )
+
+
+def _kept(form: ActionForm, fields: Mapping[str, Any]) -> Sequence[Tag]:
+    return [
+        tags.input(type="hidden", name=field.name, value=str(fields[field.name]))
+        for field in form.fields
+        if fields.get(field.name)
+    ]

@@ -69,8 +69,8 @@ def _platform(platform: Mapping[str, Any]) -> str:
     return f"{name} (not here)" if platform["missing"] else name
 
 
-def image_part(found: Mapping[str, Any], now: float) -> Tag:
-    """Return all about one image."""
+def image_part(found: Mapping[str, Any], now: float, actions: Tag) -> Tag:
+    """Return all about one image, with the ways to act on it."""
     image, anatomy = found["image"], found["anatomy"]
     return tags.div(
         *(tags.p(sentence) for sentence in explained(image, now)),
@@ -85,6 +85,7 @@ def image_part(found: Mapping[str, Any], now: float) -> Tag:
                 for command in found["pull"]
             ),
         ),
+        actions,
         *(
             _variant(variant, size)
             for variant, size in zip(anatomy["variants"], found["sizes"], strict=True)

@@ -15,12 +15,14 @@ class Field:
     """A field of a form.
 
     :ivar kind: ``lines``, ``text`` or ``flag``.
+    :ivar names_images: an image may be named in it.
     """
 
     name: str
     label: str
     kind: str
     hint: str = ""
+    names_images: bool = False
 
 
 @attrs.frozen
@@ -38,12 +40,20 @@ class ActionForm:
     fields: tuple[Field, ...] = ()
     fixed: Mapping[str, Any] = attrs.field(factory=dict)
 
+    def about(self, image: str) -> dict[str, str]:
+        """Return the fields that name an image; none if it is not about images."""
+        return {field.name: image for field in self.fields if field.names_images}
 
-_IMAGES = Field("images", "Images", "lines", "one in a line, such as docker.io/nginx:1")
+
+_IMAGES = Field(
+    "images", "Images", "lines", "one in a line, such as docker.io/nginx:1", True
+)
 _PLATFORMS = Field(
     "platforms", "Platforms", "lines", "one in a line; none for all that there are"
 )
-_PATTERN = Field("pattern", "Images", "text", "a pattern, such as docker.io/library/*")
+_PATTERN = Field(
+    "pattern", "Images", "text", "a pattern, such as docker.io/library/*", True
+)
 
 FORMS: Sequence[ActionForm] = (
     ActionForm(

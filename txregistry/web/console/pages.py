@@ -8,12 +8,16 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.template import Tag
+from twisted.web.template import Tag, tags
 
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
-from txregistry.spec.errors import Unavailable
-from txregistry.web.console.action_page import forms_part, preview_part
+from txregistry.spec.errors import NotFound, Unavailable
+from txregistry.web.console.action_page import (
+    forms_part,
+    image_actions_part,
+    preview_part,
+)
 from txregistry.web.console.activity_page import activity_link, filter_part
 from txregistry.web.console.api import Desk
 from txregistry.web.console.asked import choice_of, text_of
@@ -132,12 +136,18 @@ class ConsolePages:
 
     @deferred
     async def image(self, request: RegistryRequest) -> bytes:
-        """Tell all about one image."""
-        visitor = await self._desk.admit(request)
-        found = await self._views.images.image(text_of(request, "name"))
-        part = image_part(found, self._clock.seconds())
-        title = found["image"]["image"]
-        return await _page(request, page(title, "/browse", visitor, part))
+        """Tell all about one image, and offer to act on it, here or not."""
+        visitor, name = await self._desk.admit(request), text_of(request, "name")
+        token = self._desk.token_of(visitor)
+        actions = image_actions_part(name, token, self._jobs.actions)
+        try:
+            found = await self._views.images.image(name)
+        except NotFound:
+            request.setResponseCode(404)
+            part = tags.div(tags.p("Nothing of it is here."), actions)
+        else:
+            part = image_part(found, self._clock.seconds(), actions)
+        return await _page(request, page(name, "/browse", visitor, part))
 
     @deferred
     async def comparison(self, request: RegistryRequest) -> bytes:

@@ -18,6 +18,7 @@ from txregistry.interfaces.namespace import INamespace, IRepository, ITagAnswers
 from txregistry.interfaces.tags import IRemoteTags, ITagStore
 from txregistry.proxy.blobs import LocatedProxyBlobs, ProxyBlobs
 from txregistry.proxy.context import CacheContext, renewed_context
+from txregistry.proxy.known_tags import KnownTags
 from txregistry.proxy.manifests import ProxyManifests
 from txregistry.proxy.referrers import (
     ProxyReferrers,
@@ -113,9 +114,8 @@ class ProxyNamespace:
             ProxyTags(
                 name,
                 tags,
-                manifests,
+                KnownTags(name, tags, manifests, stored.store, cache),
                 cast(IRemoteTags, remote.tags),
-                stored.store,
                 cache,
             ),
             ProxyReferrers(

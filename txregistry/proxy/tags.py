@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.flow.deferred import deferred
 from txregistry.flow.flights import Flights
-from txregistry.interfaces.driver import DriverError
-from txregistry.interfaces.expiry import Entry, EntryKey, Kind
-from txregistry.interfaces.manifests import IManifestStore
 from txregistry.interfaces.observe import Count
 from txregistry.interfaces.provenance import current_status
 from txregistry.interfaces.tags import (
@@ -25,14 +20,14 @@ from txregistry.interfaces.tags import (
 )
 from txregistry.interfaces.transfers import ITagAdopter
 from txregistry.proxy.context import CacheContext
+from txregistry.proxy.known_tags import KnownTags
 from txregistry.proxy.outage import is_answer
-from txregistry.proxy.tag_answers import SeenTag, remember_answer
+from txregistry.proxy.tag_answers import SeenTag
 from txregistry.proxy.tag_lists import page_of
 from txregistry.spec.cachestatus import BEHIND
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.errors import ManifestUnknown, NameUnknown, RegistryError
 from txregistry.spec.freshness import Freshness
-from txregistry.spec.manifest.model import Manifest
 from txregistry.spec.reference import RepositoryName, Tag
 
 
@@ -43,9 +38,8 @@ class ProxyTags:
 
     _name: RepositoryName
     _local: ITagStore
-    _local_manifests: IManifestStore
+    _known: KnownTags
     _remote: IRemoteTags
-    _store_manifest: Callable[[Manifest], Deferred[bool]]
     _cache: CacheContext
     _flights: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
     _fetches: Flights[Tag, Descriptor] = attrs.field(factory=Flights)
@@ -59,8 +53,8 @@ class ProxyTags:
             upstream does.
         """
         now = self._cache.clock.seconds()
-        self._cache.usage.touch(self._key(tag), now)
-        seen = self._cache.answers.get((self._name, tag))
+        self._known.touch(tag, now)
+        seen = self._known.seen(tag)
         known = None if seen is None else await self._at_once(tag, seen, now)
         if known is not None:
             return known
@@ -75,9 +69,9 @@ class ProxyTags:
             descriptor = await self._flights.join(tag, lambda: self._resolve(tag))
         except RegistryError as error:
             if isinstance(error, ManifestUnknown) and not self._serves_stale(error):
-                await self._delete(tag)
+                await self._known.delete(tag)
             return await self._stale(tag, error)
-        self._touch_manifest(descriptor, now)
+        self._known.touch_manifest(descriptor, now)
         return descriptor
 
     def is_limited(self) -> bool:
@@ -87,8 +81,8 @@ class ProxyTags:
     @deferred
     async def times(self, tag: Tag) -> TagTimes:
         """Fire with the times of a stored tag; see :class:`IConfirmedTags`."""
-        stored = await self._local.get(tag=tag)
-        at, policy = await self._confirmed_at(tag, stored), self._cache.policy
+        stored = await self._known.stored(tag)
+        at, policy = await self._known.confirmed_at(tag, stored), self._cache.policy
         stale = policy.max_stale_seconds
         return TagTimes(
             at, at + policy.fresh_seconds, None if stale is None else at + stale
@@ -102,22 +96,16 @@ class ProxyTags:
             answer = await self._remote.resolve(tag=tag)
         except ManifestUnknown as error:
             if not self._serves_stale(error):
-                await self._delete(tag)
+                await self._known.delete(tag)
             raise
-        return await self._record_answer(tag, answer)
+        return await self._known.record(tag, answer)
 
-    @deferred
-    async def adopt(
+    def adopt(
         self, tag: Tag, descriptor: Descriptor, confirmed_at: float
-    ) -> None:
+    ) -> Deferred[None]:
         """Let a tag stand for a stored manifest; see :class:`ITagAdopter`."""
         self._remote.forget_missing(tag=tag)
-        key = self._key(tag)
-        self._cache.pending.discard(self._name, tag)
-        self._cache.usage.add(Entry(key, 0, self._cache.clock.seconds()))
-        await self._local.tag(tag=tag, descriptor=descriptor)
-        self._cache.confirm_tag(key, descriptor.digest, confirmed_at)
-        self._remember(tag, SeenTag(descriptor, confirmed_at))
+        return self._known.adopt(tag, descriptor, confirmed_at)
 
     @deferred
     async def _at_once(self, tag: Tag, seen: SeenTag, now: float) -> Descriptor | None:
@@ -125,13 +113,13 @@ class ProxyTags:
         judged = self._cache.policy.judge(seen.confirmed_at, now)
         if judged is Freshness.REVALIDATE:
             return None
-        known = await self._replace_hint(tag, seen) if seen.is_hint else seen
+        known = await self._known.complete(tag, seen) if seen.is_hint else seen
         if judged is Freshness.BEHIND:
             if known.is_hint:
                 return None  # the upstream has to be asked for the manifest anyway
             self._ask_behind(tag, now - seen.confirmed_at)
         current_status().hit = True
-        self._touch_manifest(known.descriptor, now)
+        self._known.touch_manifest(known.descriptor, now)
         return known.descriptor
 
     def _ask_behind(self, tag: Tag, age: float) -> None:
@@ -146,16 +134,16 @@ class ProxyTags:
         """Ask the upstream about a tag, and have its manifest here if it has moved."""
         try:
             await self._flights.join(tag, lambda: self._resolve(tag))
-            seen = self._cache.answers.get((self._name, tag))
-            if seen is not None and (await self._replace_hint(tag, seen)).is_hint:
+            seen = self._known.seen(tag)
+            if seen is not None and (await self._known.complete(tag, seen)).is_hint:
                 await self._fetches.join(tag, lambda: self._fetch(tag))
         except RegistryError as error:
             if self._serves_stale(error):
                 return
             # The next client asks for itself, and gets the upstream's answer.
-            self._forget(tag)
+            self._known.forget(tag)
             if isinstance(error, ManifestUnknown):
-                await self._delete(tag)
+                await self._known.delete(tag)
 
     @deferred
     async def fall_back(self, tag: Tag, error: RegistryError) -> Descriptor:
@@ -172,7 +160,7 @@ class ProxyTags:
             else:
                 current_status().fetched()
                 return found
-        self._forget(tag)
+        self._known.forget(tag)
         return await self._stale(tag, error)
 
     @deferred
@@ -184,10 +172,10 @@ class ProxyTags:
         if not self._cache.rate_limit.is_short or self._flights.is_under_way(tag):
             return None
         try:
-            stored = await self._local.get(tag=tag)
+            stored = await self._known.stored(tag)
         except ManifestUnknown:
             return None
-        confirmed_at = await self._confirmed_at(tag, stored)
+        confirmed_at = await self._known.confirmed_at(tag, stored)
         if not self._cache.policy.may_serve_stale(confirmed_at, now):
             return None
         if self._cache.rate_limit.take():
@@ -204,11 +192,11 @@ class ProxyTags:
         if not self._serves_stale(error):
             raise error
         try:
-            descriptor = await self._local.get(tag=tag)
+            descriptor = await self._known.stored(tag)
         except ManifestUnknown:
             raise error from None
         now = self._cache.clock.seconds()
-        confirmed_at = await self._confirmed_at(tag, descriptor)
+        confirmed_at = await self._known.confirmed_at(tag, descriptor)
         if not self._cache.policy.may_serve_stale(confirmed_at, now):
             raise error
         self._mark_stale(error, now - confirmed_at)
@@ -250,114 +238,15 @@ class ProxyTags:
 
     @deferred
     async def _resolve(self, tag: Tag) -> Descriptor:
-        known = await self._recall(tag)
+        known = await self._known.recall(tag)
         if known is not None:
             current_status().served_from_cache()
             return known
-        return await self._record_answer(tag, await self._remote.resolve(tag=tag))
-
-    @deferred
-    async def _recall(self, tag: Tag) -> Descriptor | None:
-        """Fire with what is stored, if another node has confirmed it lately.
-
-        What was confirmed before this cache began may be about other credentials. What
-        this node was told itself is among its answers.
-        """
-        if not self._cache.confirmations.is_shared:
-            return None
-        now = self._cache.clock.seconds()
-        try:
-            stored = await self._local.get(tag=tag)
-        except ManifestUnknown:
-            return None
-        key, digest = self._key(tag), stored.digest
-        confirmed_at = await self._cache.tag_confirmed_at(key, digest)
-        if confirmed_at is None or confirmed_at < self._cache.started_at:
-            return None
-        if self._cache.policy.judge(confirmed_at, now) is not Freshness.FRESH:
-            return None
-        try:
-            manifest = await self._local_manifests.get(digest=stored.digest)
-        except ManifestUnknown:
-            return None
-        self._remember(tag, SeenTag(manifest.descriptor, confirmed_at))
-        return manifest.descriptor
+        return await self._known.record(tag, await self._remote.resolve(tag=tag))
 
     @deferred
     async def _fetch(self, tag: Tag) -> Descriptor:
-        return await self._record_answer(tag, await self._remote.fetch(tag=tag))
-
-    @deferred
-    async def _record_answer(
-        self, tag: Tag, found: Descriptor | Manifest
-    ) -> Descriptor:
-        """Store the upstream's answer; fire with its best descriptor."""
-        now = self._cache.clock.seconds()
-        if isinstance(found, Manifest):
-            is_stored = await self._store_manifest(found)
-            seen = SeenTag(found.descriptor, now)
-            if not is_stored:
-                self._remember(tag, seen)
-                return seen.descriptor
-        else:
-            seen = SeenTag(found, now, is_hint=True)
-        self._remember(tag, seen)
-        self._cache.usage.add(Entry(self._key(tag), 0, now))
-        seen = await self._replace_hint(tag, seen)
-        await self._link(tag, seen)
-        return seen.descriptor
-
-    @deferred
-    async def _replace_hint(self, tag: Tag, seen: SeenTag) -> SeenTag:
-        """Fire with the answer; replace a hint by the stored manifest's descriptor."""
-        if not seen.is_hint:
-            return seen
-        try:
-            manifest = await self._local_manifests.get(digest=seen.descriptor.digest)
-        except ManifestUnknown:
-            return seen
-        known = SeenTag(manifest.descriptor, seen.confirmed_at)
-        if self._cache.answers.get((self._name, tag)) == seen:
-            self._remember(tag, known)
-        return known
-
-    @deferred
-    async def _link(self, tag: Tag, seen: SeenTag) -> None:
-        if seen.is_hint:
-            self._cache.pending.add(self._name, tag, seen.descriptor.digest)
-            return
-        self._cache.pending.discard(self._name, tag)
-        try:
-            await self._local.tag(tag=tag, descriptor=seen.descriptor)
-        except DriverError as error:
-            self._cache.pass_over("tag", error)
-            return
-        self._cache.confirm_tag(self._key(tag), seen.descriptor.digest)
-
-    @deferred
-    async def _confirmed_at(self, tag: Tag, stored: Descriptor) -> float:
-        seen = self._cache.answers.get((self._name, tag))
-        if seen is not None and seen.descriptor.digest == stored.digest:
-            return seen.confirmed_at
-        found = await self._cache.tag_confirmed_at(self._key(tag), stored.digest)
-        # Without a ledger, tags count as confirmed at the start of this cache.
-        return self._cache.started_at if found is None else found
-
-    def _touch_manifest(self, descriptor: Descriptor, now: float) -> None:
-        # A HEAD by tag reads no manifest, but counts as a use of it.
-        key = EntryKey(self._name, Kind.MANIFEST, str(descriptor.digest))
-        self._cache.usage.touch(key, now)
-
-    @deferred
-    async def _delete(self, tag: Tag) -> None:
-        """Delete the tag, as the upstream has."""
-        self._forget(tag)
-        self._cache.pending.discard(self._name, tag)
-        self._cache.usage.forget(self._key(tag))
-        try:
-            await self._local.untag(tag=tag)
-        except ManifestUnknown:
-            return  # it was not stored
+        return await self._known.record(tag, await self._remote.fetch(tag=tag))
 
     def _serves_stale(self, error: RegistryError) -> bool:
         return self._cache.policy.errors.serves_stale(error)
@@ -368,17 +257,3 @@ class ProxyTags:
         status.stale_seconds = age
         status.detail = error.code.lower()
         self._cache.meter.count(Count.STALE, "tag")
-
-    def _remember(self, tag: Tag, seen: SeenTag) -> None:
-        before = self._cache.answers.get((self._name, tag))
-        remember_answer(self._cache.answers, self._name, tag, seen)
-        if before is None or before.descriptor.digest != seen.descriptor.digest:
-            # Whoever is told of it is not to be followed by the older one.
-            self._cache.changes.note(str(self._name))
-
-    def _forget(self, tag: Tag) -> None:
-        self._cache.answers.pop((self._name, tag))
-        self._cache.changes.note(str(self._name))
-
-    def _key(self, tag: Tag) -> EntryKey:
-        return EntryKey(self._name, Kind.TAG, str(tag))

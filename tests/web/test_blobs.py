@@ -19,7 +19,7 @@ from txregistry.interfaces.events import Action
 from txregistry.interfaces.observe import Exchange
 from txregistry.spec.digest import Digest
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.content import store
+from txregistry.storage.content import verdicts
 from txregistry.storage.tree import layout
 from txregistry.testing.house import TestHouse
 
@@ -198,7 +198,7 @@ class RedirectTests(SynchronousTestCase):
 
     def test_not_verified(self) -> None:
         """Large content comes through us until it is verified."""
-        self.patch(store, "VERIFIED_FIRST_BYTES", 4)
+        self.patch(verdicts, "VERIFIED_FIRST_BYTES", 4)
         path = layout.blob_data(self.digest)
         self.successResultOf(self.driver.put(path, b"content"))
         got = self.house.send("GET", self.path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from txregistry.interfaces.driver import DriverError
 from txregistry.spec.digest import Digest, IncrementalHash
 from txregistry.spec.globs import Glob
 from txregistry.spec.reference import RepositoryName
-from txregistry.storage.content import store as contents
+from txregistry.storage.content import verdicts
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.tree import layout
 from txregistry.storagedriver.inmemory import MemoryDriver, MemoryReader
@@ -314,7 +313,7 @@ class LargeTests(RegistryTests):
     """Content so large that it is verified while it is sent."""
 
     def setUp(self) -> None:
-        self.patch(contents, "VERIFIED_FIRST_BYTES", 100_000)
+        self.patch(verdicts, "VERIFIED_FIRST_BYTES", 100_000)
         super().setUp()
         hash_at_once = MemoryReader.hash
 
@@ -346,17 +345,6 @@ class LargeTests(RegistryTests):
         self.assertEqual(len(got.body), SIZE - 64 * 1024)
         self.assertEqual(self.house.send("GET", path).status, 404)
         self.assert_aside(b"x" * SIZE)
-
-    def test_bad_sector_behind_a_head(self) -> None:
-        """Nobody waits for what is verified behind a HEAD: its failure is handled."""
-
-        def confirm(*_: Any) -> Deferred[None]:
-            return fail(OSError(errno.EIO, "Input/output error"))
-
-        self.patch(contents.Content, "_confirm", confirm)
-        self.house.content._verify_behind(self.digest, "identity")
-        gc.collect()
-        self.assertEqual(self.flushLoggedErrors(OSError), [])
 
     def test_range(self) -> None:
         """A part is not given either before the whole has its digest."""

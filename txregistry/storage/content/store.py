@@ -7,8 +7,7 @@ from functools import partial
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from txregistry.flow.context import in_context
@@ -22,31 +21,26 @@ from txregistry.interfaces.blobs import (
     ILinkIndex,
 )
 from txregistry.interfaces.driver import (
-    DriverError,
     IStorageDriver,
     PathNotFound,
-    lost_by_disk,
 )
 from txregistry.interfaces.expiry import EntryKey
-from txregistry.interfaces.files import IFileReader, IStoredFile
+from txregistry.interfaces.files import IStoredFile
 from txregistry.interfaces.observe import IMeter
 from txregistry.spec.descriptor import Descriptor
 from txregistry.spec.digest import Digest
-from txregistry.spec.errors import BlobUnknown, Unavailable
+from txregistry.spec.errors import BlobUnknown
 from txregistry.storage.caches.local import Caches
 from txregistry.storage.content.damage import Damage
 from txregistry.storage.content.integrity import Integrity
 from txregistry.storage.content.leases import Leases
 from txregistry.storage.content.local_links import LocalLinks
 from txregistry.storage.content.pins import Pins
+from txregistry.storage.content.stored_blob import StoredBlob
 from txregistry.storage.content.unverified import UnverifiedBlob
+from txregistry.storage.content.verdicts import Verdicts, is_large
 from txregistry.storage.tree import layout
 from txregistry.storage.tree.links import Links
-
-#: Unverified content up to this size is verified before any of it is sent, so that
-#: damage is found in time to use another copy. For larger content the client would wait
-#: too long.
-VERIFIED_FIRST_BYTES = 256 * 1024 * 1024
 
 #: How often a file may be replaced while it is opened.
 _RACES = 4
@@ -54,39 +48,6 @@ _RACES = 4
 
 def _always() -> bool:
     return True
-
-
-@implementer(IBlobReader)
-@attrs.define(eq=False)
-class StoredBlob:
-    """An open blob of the store; closing it ends the lease."""
-
-    descriptor: Descriptor
-    _file: IFileReader
-    _release: Callable[[], None]
-    _lost: Callable[[], None]
-
-    @property
-    def size(self) -> int:
-        """Count its bytes."""
-        return self._file.size
-
-    def read(
-        self, consumer: IConsumer, offset: int = 0, size: int | None = None
-    ) -> Deferred[None]:
-        """Push bytes into a consumer; what the disk does not give is reported."""
-        done = self._file.read(consumer=consumer, offset=offset, size=size)
-        return done.addErrback(self._broken)
-
-    def _broken(self, failure: Failure) -> Failure:
-        if lost_by_disk(failure.value):
-            self._lost()
-        return failure
-
-    def close(self) -> None:
-        """Close the file and give up the lease."""
-        self._file.close()
-        self._release()
 
 
 @attrs.frozen
@@ -125,6 +86,10 @@ class Content:
     _local: LocalLinks
     leases: Leases = attrs.field(factory=Leases)
     knows_links: Callable[[], bool] = _always
+    _verdicts: Verdicts = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._verdicts = Verdicts(self.integrity, self.damage)
 
     @deferred
     async def verify(self, digest: Digest) -> bool:
@@ -184,18 +149,13 @@ class Content:
                 found = await self._driver.stat(layout.blob_data(digest))
             except PathNotFound as error:
                 raise BlobUnknown(str(digest)) from error
-            verified = await self._judge(digest, found.identity, found.size)
-            if not verified and _is_large(found.size):
-                self._verify_behind(digest, found.identity)
+            verified = await self._verdicts.judge(digest, found.identity, found.size)
+            if not verified and is_large(found.size):
+                self._verdicts.confirm_behind(digest, found.identity)
             elif not verified:
                 continue  # it was replaced
             return Seen(Descriptor(digest, found.size), verified)
         raise BlobUnknown(str(digest))
-
-    def _verify_behind(self, digest: Digest, identity: str) -> None:
-        """Verify large content in the background, for the next request."""
-        done = self._confirm(digest, identity)
-        done.addErrback(lambda failure: failure.trap(Unavailable, DriverError, OSError))
 
     @deferred
     async def open(self, digest: Digest) -> IBlobReader:
@@ -230,7 +190,7 @@ class Content:
         """Fire with a reader of an open file, or ``None`` if it was replaced."""
         identity, size = file.identity, file.size
         try:
-            verified = await self._judge(digest, identity, size)
+            verified = await self._verdicts.judge(digest, identity, size)
         except BaseException:
             file.close()
             raise
@@ -239,43 +199,12 @@ class Content:
         blob = StoredBlob(Descriptor(digest, size), file, release, lost)
         if verified:
             return blob
-        if _is_large(size):
-            return UnverifiedBlob(blob, lambda: self._confirm(digest, identity))
+        if is_large(size):
+            return UnverifiedBlob(
+                blob, lambda: self._verdicts.confirm(digest, identity)
+            )
         file.close()
         return None
-
-    @deferred
-    async def _judge(self, digest: Digest, identity: str, size: int) -> bool:
-        """Fire with whether a file was verified; fail with ``BlobUnknown`` for damage.
-
-        An unverified file is large, or has disappeared.
-        """
-        known = self.integrity.recall(digest, identity)
-        if known is None:
-            known = await self.integrity.find(digest, identity, size)
-        if known is None and not _is_large(size):
-            known = await self._read_first(digest, identity)
-        if known is False:
-            self.damage.report(digest, identity)
-            raise BlobUnknown(str(digest))
-        return known is True
-
-    @deferred
-    async def _read_first(self, digest: Digest, identity: str) -> bool | None:
-        try:
-            return await self.integrity.verify(digest, identity)
-        except (DriverError, OSError) as error:
-            if lost_by_disk(error):
-                self.damage.report_lost(digest, identity)
-            raise
-
-    @deferred
-    async def _confirm(self, digest: Digest, identity: str) -> None:
-        verified = await self._read_first(digest, identity)
-        if verified is False:
-            self.damage.report(digest, identity)
-        if not verified:
-            raise Unavailable("the content does not match its digest")
 
     @deferred
     async def purge_damaged(self, before: float) -> None:
@@ -348,10 +277,6 @@ class Content:
         await self._caches.forget(digest)
         self.integrity.forget(digest)
         return await Links(self._driver).remove(layout.blob(digest), layout.BLOBS)
-
-
-def _is_large(size: int) -> bool:
-    return size > VERIFIED_FIRST_BYTES
 
 
 def make_content(

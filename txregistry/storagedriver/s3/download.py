@@ -21,15 +21,10 @@ from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from txregistry.flow.streams import ConsumerStopped, Watchdog
-from txregistry.storagedriver.s3.client import (
-    STALL_SECONDS,
-    Client,
-    drop,
-    headers_of,
-    why,
-)
+from txregistry.storagedriver.s3.client import STALL_SECONDS, Client
 from txregistry.storagedriver.s3.pace import AnswerPace
 from txregistry.storagedriver.s3.request import Ask, StoreUnreachable
+from txregistry.storagedriver.s3.responses import drop, headers_of, why
 
 
 class ObjectReplaced(StoreUnreachable):

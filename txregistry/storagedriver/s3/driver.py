@@ -40,13 +40,13 @@ from txregistry.interfaces.driver import (
 from txregistry.interfaces.driverpaths import ROOT, check_directory, check_file
 from txregistry.interfaces.files import IFileWriter, IStoredFile
 from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.s3.client import headers_of, known_length
 from txregistry.storagedriver.s3.download import Source
 from txregistry.storagedriver.s3.failures import FAILURES, NAME, as_driver_error
 from txregistry.storagedriver.s3.parts import Parts
 from txregistry.storagedriver.s3.reader import S3Reader
 from txregistry.storagedriver.s3.removal import is_appended
 from txregistry.storagedriver.s3.request import Ask, with_body
+from txregistry.storagedriver.s3.responses import headers_of, known_length
 from txregistry.storagedriver.s3.target import FileTarget
 from txregistry.storagedriver.s3.unfinished import Found, Start
 from txregistry.storagedriver.s3.writer import S3Writer

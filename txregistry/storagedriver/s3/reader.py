@@ -18,10 +18,11 @@ from txregistry.flow.streams import ConsumerStopped, ShortRead
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.files import IStoredFile
 from txregistry.spec.digest import IncrementalHash
-from txregistry.storagedriver.s3.client import Client, drop
+from txregistry.storagedriver.s3.client import Client
 from txregistry.storagedriver.s3.download import ObjectDownload, Source
 from txregistry.storagedriver.s3.failures import FAILURES, NAME, as_driver_error
 from txregistry.storagedriver.s3.hashing import HashingConsumer
+from txregistry.storagedriver.s3.responses import drop
 
 #: Seconds for which the answer waits to be read.
 _HELD_SECONDS = 10.0

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tests.eviction.test_closure import image
 from tests.expiry.test_expiry import TTL, ExpiryCase
 from txregistry.expiry import scheduler as module
 from txregistry.expiry.ledger_sqlite import SqliteLedger
 from txregistry.expiry.plan import ExpiryPlan
-from txregistry.expiry.scheduler import RETRY_SECONDS, ExpiryScheduler
+from txregistry.expiry.rebuild import Rebuild
+from txregistry.expiry.scheduler import RETRY_SECONDS, ExpiryScheduler, retry_after
 from txregistry.interfaces.driver import DriverError
 from txregistry.interfaces.expiry import Kind, LedgerAway
 from txregistry.spec.digest import Digest
@@ -117,6 +121,35 @@ class SchedulerTests(ExpiryCase):
         self.house.clock.advance(RETRY_SECONDS)
         self.house.pump()
         self.assertTrue(scheduler.is_ready)
+
+    def test_scan_that_fails_late(self) -> None:
+        """It takes a tenth of the time at most, also where rounds would begin one."""
+        scheduler, clock = self.house.scheduler, self.house.clock
+        begun: list[float] = []
+
+        def late(*_: object) -> Deferred[None]:
+            begun.append(clock.seconds())
+            error = DriverError("filesystem", "/a", "Permission denied")
+            return deferLater(clock, 300.0, lambda: Failure(error))
+
+        self.patch(Rebuild, "run", late)
+        scheduler._rebuilt_generation = None
+        scheduler._scan_again()
+        self.pass_time(10_000)
+        pauses = [after - before for before, after in pairwise(begun)]
+        self.assertEqual(len(begun), 4)
+        self.assertTrue(all(3000 <= pause < 3100 for pause in pauses), pauses)
+        self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
+        self.pass_time(300)
+        self.assertEqual(len(begun), 4)
+        scheduler.follow(scheduler.plan)
+        self.pass_time(1)
+        self.assertEqual(len(begun), 5)
+
+    def test_when_it_is_tried_again(self) -> None:
+        """Soon if it took no time, after nine times as long, within an hour."""
+        for took, expected in ((0, 10), (1, 10), (60, 540), (9000, 3600)):
+            self.assertEqual(retry_after(took), expected)
 
     def test_stopped_after_a_scan_that_failed(self) -> None:
         """Nothing is tried again then."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,13 +18,16 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild, keep_for_ever
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
-from txregistry.flow.streams import Watchdog
 from txregistry.interfaces.eviction import IPinned
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
 #: Seconds after which a scan that failed is tried again: until one has succeeded
 #: nothing is deleted, not even to make room.
 RETRY_SECONDS = 10.0
+
+#: Seconds after which it is tried again at the latest. A scan that fails for good, as
+#: where a part of the tree cannot be read, takes a tenth of the time until then.
+MAX_RETRY_SECONDS = 3600.0
 
 
 @attrs.define(eq=False, slots=False)
@@ -43,7 +46,8 @@ class ExpiryScheduler(Service):
     _pinned: IPinned
     _functions: Mapping[Kind, Expire] = attrs.field(init=False)
     _loop: LoopingCall = attrs.field(init=False)
-    _again: Watchdog = attrs.field(init=False)
+    _again: IDelayedCall | None = None
+    _scan_began: float = 0.0
     _looping: Deferred[LoopingCall] | None = None
     _rebuilding: Deferred[None] | None = None
     _rebuilt_generation: int | None = None
@@ -55,7 +59,6 @@ class ExpiryScheduler(Service):
         self._functions = self._reaper.functions()
         self._loop = LoopingCall(self.tick)
         self._loop.clock = self._clock
-        self._again = Watchdog(self._clock, RETRY_SECONDS, self._scan_again)
 
     def startService(self) -> None:
         """Start the scan of the tree, and the loop."""
@@ -67,7 +70,7 @@ class ExpiryScheduler(Service):
     async def stopService(self) -> None:
         """Stop; the current entry is finished first."""
         super().stopService()
-        self._again.disarm()
+        self._wait_no_more()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
         if self._loop.running:
@@ -87,11 +90,16 @@ class ExpiryScheduler(Service):
         return self._rebuilding is None and is_scanned
 
     def follow(self, plan: ExpiryPlan) -> None:
-        """Use another plan, for existing entries too."""
+        """Use another plan, for existing entries too.
+
+        A scan that has failed is tried again at once: a reload may follow a repair.
+        """
         self._plan, self._after = plan, None
         self._rebuild.follow(plan)
         # Applies after the next tick, which is at most a minute away.
         self._loop.interval = plan.interval_seconds
+        if self._again is not None:
+            self._again.reset(0.0)
 
     @background("expiry")
     @deferred
@@ -110,7 +118,8 @@ class ExpiryScheduler(Service):
         if self._rebuilding is not None:
             return
         if self._rebuilt_generation != self._ledger.generation:
-            self._start_rebuild()
+            if self._again is None:
+                self._start_rebuild()
         elif self._plan.expires:
             await self._expire_due()
 
@@ -174,10 +183,12 @@ class ExpiryScheduler(Service):
 
     @background("expiry")
     def _scan_again(self) -> None:
+        self._again = None
         if self._rebuilding is None and not self.is_ready:
             self._start_rebuild()
 
     def _start_rebuild(self) -> None:
+        self._scan_began = self._clock.seconds()
         generation = self._ledger.generation
         rebuilding = self._rebuild.run()
         self._rebuilding = rebuilding
@@ -193,13 +204,25 @@ class ExpiryScheduler(Service):
         self._rebuilding = None
         if failure.check(CancelledError):
             return
-        self._again.arm()
+        took = self._clock.seconds() - self._scan_began
+        wait = RETRY_SECONDS if failure.check(LedgerAway) else retry_after(took)
+        self._again = self._clock.callLater(wait, self._scan_again)
         if not self._is_told:
             self._tell(failure)
         self._is_told = True
+
+    def _wait_no_more(self) -> None:
+        again, self._again = self._again, None
+        if again is not None:
+            again.cancel()
 
     def _tell(self, failure: Failure) -> None:
         if failure.check(LedgerAway):
             self._log.warn("the tree is scanned once the ledger is back")
         else:
             self._log.failure("could not scan the tree, which is tried again", failure)
+
+
+def retry_after(took: float) -> float:
+    """Give the seconds until a scan is tried again that took so many to fail (pure)."""
+    return min(max(RETRY_SECONDS, 9 * took), MAX_RETRY_SECONDS)

@@ -21,7 +21,12 @@ class BuildTests(CachesCase):
         plan = expiry_plan(proxy, self.stored)
         pins = assemble_pins(self.stored, self.caches.current.table, (), context.clock)
         self.expiry = assemble_expiry(
-            self.stored, plan, context.metrics, context.clock, pins.pinned
+            self.stored,
+            plan,
+            context.metrics,
+            context.clock,
+            context.reactor,
+            pins.pinned,
         )
         self.images = build_images(
             context,

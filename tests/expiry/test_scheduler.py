@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -123,7 +123,7 @@ class SchedulerTests(ExpiryCase):
         self.assertTrue(scheduler.is_ready)
 
     def test_scan_that_fails_late(self) -> None:
-        """It takes a tenth of the time at most, also where rounds would begin one."""
+        """It is tried soon, and ever later, also where rounds would begin one."""
         scheduler, clock = self.house.scheduler, self.house.clock
         begun: list[float] = []
 
@@ -135,21 +135,69 @@ class SchedulerTests(ExpiryCase):
         self.patch(Rebuild, "run", late)
         scheduler._rebuilt_generation = None
         scheduler._scan_again()
-        self.pass_time(10_000)
-        pauses = [after - before for before, after in pairwise(begun)]
-        self.assertEqual(len(begun), 4)
-        self.assertTrue(all(3000 <= pause < 3100 for pause in pauses), pauses)
+        self.pass_time(20_000)
+        pauses = [after - before - 300 for before, after in pairwise(begun)]
+        for pause, planned in zip(
+            pauses, (10, 20, 40, 80, 160, 320, 640, 1280, 2560, 2700), strict=False
+        ):
+            self.assertTrue(planned <= pause <= planned + 100, pauses)
+        self.assertEqual(len(begun), 13)
         self.assertEqual(len(self.flushLoggedErrors(DriverError)), 1)
-        self.pass_time(300)
-        self.assertEqual(len(begun), 4)
+        while scheduler._rebuilding is not None:
+            self.pass_time(50)
         scheduler.follow(scheduler.plan)
         self.pass_time(1)
-        self.assertEqual(len(begun), 5)
+        self.assertEqual(len(begun), 14)
+
+    def test_wall_clock_that_is_set(self) -> None:
+        """It is not taken for the duration of a scan."""
+        scheduler, waits = self.house.scheduler, list[Deferred[None]]()
+
+        def run(*_: object) -> Deferred[None]:
+            waits.append(Deferred())
+            return waits[-1]
+
+        self.patch(Rebuild, "run", run)
+        scheduler._timer = timer = Clock()
+        scheduler._rebuilt_generation = None
+        for _ in range(2):
+            scheduler._scan_again()
+            self.house.clock.advance(1e9)
+            waits[-1].errback(OSError("broken"))
+            timer.advance(9)
+            self.assertIsNone(scheduler._rebuilding)
+            timer.advance(1)
+            self.assertIsNotNone(scheduler._rebuilding)
+            scheduler._rebuilding.cancel()
+            scheduler._scans_failed = 0
+        self.flushLoggedErrors(OSError)
+
+    def test_stopped_in_a_round(self) -> None:
+        """Nothing is begun that nobody would end."""
+        scheduler, flushing = self.house.scheduler, Deferred[None]()
+        patched = self.patch(SqliteLedger, "flush", lambda _: flushing)
+        scheduler._rebuilt_generation = None
+        done = scheduler.tick()
+        stopped = scheduler.stopService()
+        patched.restore()
+        flushing.callback(None)
+        self.house.pump()
+        self.successResultOf(done)
+        self.successResultOf(stopped)
+        self.assertIsNone(scheduler._rebuilding)
+        self.assertIsNone(scheduler._again)
 
     def test_when_it_is_tried_again(self) -> None:
-        """Soon if it took no time, after nine times as long, within an hour."""
-        for took, expected in ((0, 10), (1, 10), (60, 540), (9000, 3600)):
-            self.assertEqual(retry_after(took), expected)
+        """Soon at first, then after nine times as long at most, within an hour."""
+        for failures, took, expected in (
+            (0, 0, 10),
+            (0, 9000, 10),
+            (99, 0, 10),
+            (1, 60, 20),
+            (99, 60, 540),
+            (10_000, 9000, 3600),
+        ):
+            self.assertEqual(retry_after(failures, took), expected)
 
     def test_stopped_after_a_scan_that_failed(self) -> None:
         """Nothing is tried again then."""

@@ -82,10 +82,13 @@ def assemble_expiry(
     plan: ExpiryPlan,
     metrics: Metrics,
     clock: IReactorTime,
+    timer: IReactorTime,
     pinned: IPinned,
 ) -> Expiry:
     """Put expiry together for a local registry.
 
+    :param clock: shows the time of day.
+    :param timer: measures durations.
     :param pinned: what stays however long it is not used.
     """
     ledger, inventory = local.databases.ledger, Inventory(local.driver, local.content)
@@ -104,5 +107,5 @@ def assemble_expiry(
         local.content.knows_links = rebuild.knows_links
     leases = local.content.leases
     reaper = Reaper(local.namespace, local.content, leases, ledger, metrics)
-    scheduler = ExpiryScheduler(clock, plan, ledger, reaper, rebuild, pinned)
+    scheduler = ExpiryScheduler(clock, timer, plan, ledger, reaper, rebuild, pinned)
     return Expiry(rebuild, scheduler, reaper, inventory)

@@ -85,7 +85,9 @@ def build_registry(
     secret = make_secret(config, local.driver.is_shared)
     plan, table = expiry_plan(config.proxy, local), upstream_table(config.proxy)
     pins = assemble_pins(local, table, config.cache.pin, context.clock)
-    expiry = assemble_expiry(local, plan, context.metrics, context.clock, pins.pinned)
+    expiry = assemble_expiry(
+        local, plan, context.metrics, context.clock, context.reactor, pins.pinned
+    )
     room, cache = None, None
     if config.proxy.is_cache:
         tell_of_ttl(config.proxy, local)

@@ -22,12 +22,10 @@ from txregistry.interfaces.eviction import IPinned
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
 #: Seconds after which a scan that failed is tried again: until one has succeeded
-#: nothing is deleted, not even to make room.
-RETRY_SECONDS = 10.0
-
-#: Seconds after which it is tried again at the latest. A scan that fails for good, as
-#: where a part of the tree cannot be read, takes a tenth of the time until then.
-MAX_RETRY_SECONDS = 3600.0
+#: nothing is deleted, not even to make room. After each further failure twice as many,
+#: up to nine times as long as the scan took, or an hour: where a part of a large tree
+#: cannot be read for good, the rest is not read all the time.
+RETRY_SECONDS, MAX_RETRY_SECONDS = 10.0, 3600.0
 
 
 @attrs.define(eq=False, slots=False)
@@ -36,9 +34,13 @@ class ExpiryScheduler(Service):
 
     Nothing expires before the tree has been scanned once: an entry that the ledger
     lacks might hold the same content.
+
+    :param clock: shows the time of day.
+    :param timer: measures durations, whatever becomes of the clock.
     """
 
     _clock: IReactorTime
+    _timer: IReactorTime
     _plan: ExpiryPlan
     _ledger: IExpiryLedger
     _reaper: Reaper
@@ -48,6 +50,7 @@ class ExpiryScheduler(Service):
     _loop: LoopingCall = attrs.field(init=False)
     _again: IDelayedCall | None = None
     _scan_began: float = 0.0
+    _scans_failed: int = 0
     _looping: Deferred[LoopingCall] | None = None
     _rebuilding: Deferred[None] | None = None
     _rebuilt_generation: int | None = None
@@ -188,7 +191,9 @@ class ExpiryScheduler(Service):
             self._start_rebuild()
 
     def _start_rebuild(self) -> None:
-        self._scan_began = self._clock.seconds()
+        if not self.running:
+            return  # it was stopped in the middle of a round
+        self._scan_began = self._timer.seconds()
         generation = self._ledger.generation
         rebuilding = self._rebuild.run()
         self._rebuilding = rebuilding
@@ -198,15 +203,15 @@ class ExpiryScheduler(Service):
 
     def _rebuilt(self, _: None, generation: int) -> None:
         self._rebuilding, self._rebuilt_generation = None, generation
-        self._is_told = False
+        self._is_told, self._scans_failed = False, 0
 
     def _not_rebuilt(self, failure: Failure) -> None:
         self._rebuilding = None
-        if failure.check(CancelledError):
+        if failure.check(CancelledError) or not self.running:
             return
-        took = self._clock.seconds() - self._scan_began
-        wait = RETRY_SECONDS if failure.check(LedgerAway) else retry_after(took)
-        self._again = self._clock.callLater(wait, self._scan_again)
+        wait = retry_after(self._scans_failed, self._timer.seconds() - self._scan_began)
+        self._scans_failed += 1
+        self._again = self._timer.callLater(wait, self._scan_again)
         if not self._is_told:
             self._tell(failure)
         self._is_told = True
@@ -220,9 +225,18 @@ class ExpiryScheduler(Service):
         if failure.check(LedgerAway):
             self._log.warn("the tree is scanned once the ledger is back")
         else:
-            self._log.failure("could not scan the tree, which is tried again", failure)
+            self._log.failure(
+                "could not scan the tree, which is tried again, by a reload at once;"
+                " nothing is deleted before that",
+                failure,
+            )
 
 
-def retry_after(took: float) -> float:
-    """Give the seconds until a scan is tried again that took so many to fail (pure)."""
-    return min(max(RETRY_SECONDS, 9 * took), MAX_RETRY_SECONDS)
+def retry_after(failures: int, took: float) -> float:
+    """Give the seconds until a scan is tried again (pure).
+
+    :param failures: of the scans before it, one after the other.
+    :param took: seconds of the last one.
+    """
+    most = min(max(RETRY_SECONDS, 9 * took), MAX_RETRY_SECONDS)
+    return min(RETRY_SECONDS * 2.0 ** min(failures, 20), most)

@@ -308,7 +308,7 @@ class TestHouse(Conversations):
         pins = assemble_pins(self.stored, self.table, self.pins, self.clock)
         self.pinned, self.pin_list = pins.pinned, pins.listed
         expiry = assemble_expiry(
-            self.stored, plan, self.metrics, self.clock, self.pinned
+            self.stored, plan, self.metrics, self.clock, self.clock, self.pinned
         )
         self.rebuild, self.scheduler = expiry.rebuild, expiry.scheduler
         self.room = assemble_room(

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txregistry.daemon.debug import (
     MOST_BYTES,
     MOST_CONNECTIONS,
+    MOST_HEADS,
     MOST_SECONDS,
     LimitedFactory,
 )
@@ -65,6 +66,17 @@ class LimitedTests(SynchronousTestCase):
         self.protocol.dataReceived(b"x")
         self.assertFalse(self.transport.connected)
         self.assertEqual(self.received, MOST_BYTES)
+
+    def test_many_requests_at_once(self) -> None:
+        """No scraper sends them before the answers: they would all be kept."""
+        head = b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"
+        for _ in range(3 * MOST_HEADS):
+            self.protocol.dataReceived(head)
+        self.protocol.dataReceived(head * MOST_HEADS)
+        self.assertTrue(self.transport.connected)
+        self.protocol.dataReceived(head * (MOST_HEADS + 1))
+        self.assertFalse(self.transport.connected)
+        self.assertEqual(self.received, 4 * MOST_HEADS * len(head))
 
     def test_many_connections(self) -> None:
         """One too many ends at once, until another has gone."""

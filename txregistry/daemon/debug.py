@@ -20,8 +20,9 @@ from twisted.web.server import Site
 #: for ever otherwise.
 MOST_SECONDS = 600.0
 
-#: Bytes that one connection may send: hundreds of heads. Bodies would be kept whole.
-MOST_BYTES = 1024 * 1024
+#: Bytes that one connection may send, as bodies would be kept whole; and heads within
+#: one read, as all of them are answered in one turn, whoever reads the answers.
+MOST_BYTES, MOST_HEADS = 1024 * 1024, 8
 
 #: Connections at a time; those there are end by themselves.
 MOST_CONNECTIONS = 100
@@ -44,7 +45,7 @@ class _Limited(ProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:
         """Pass on what comes, up to the limit."""
         self._received += len(data)
-        if self._received > MOST_BYTES:
+        if self._received > MOST_BYTES or data.count(b"\n\r\n") > MOST_HEADS:
             cast(ITCPTransport, self.transport).abortConnection()
         else:
             super().dataReceived(data)

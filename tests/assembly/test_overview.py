@@ -24,6 +24,11 @@ class Download:
         self.state = FillState(size=size)
         self.followers, self.mean_rate = 3, 77.0
 
+    @property
+    def new_bytes(self) -> int:
+        """Count what came, without a thousand bytes that were here before."""
+        return max(0, self.state.written - 1000)
+
 
 class OverlookTests(CachesCase):
     """Upstreams and downloads."""
@@ -75,13 +80,14 @@ class OverlookTests(CachesCase):
         """
         fills = self.caches.upstreams["two.example"].fills
         old, new = Download(5000), Download(900)
-        old.state.written = 1000
+        old.state.written = 0  # what is here already has not been looked at
 
         def under_way(_: object) -> list[Fill]:
             return [old, new] if new.state.written else [old]
 
         self.patch(type(fills), "under_way", property(under_way))
         self.assertEqual(self.overlook.glance().downloads[0].rate, 77.0)
+        old.state.written = 1000
         self.reactor.advance(1.0)
         found = self.look((old, 300), (new, 50)).downloads
         of_two = [item for item in found if item.upstream == "two.example"]

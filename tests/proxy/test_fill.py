@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txregistry.flow.streams import BoundedConsumer
 from txregistry.interfaces.driver import DriverError
+from txregistry.interfaces.fills import FillCheckpoint
 from txregistry.proxy.state import HELD_BACK_BYTES, MAX_FAILURES, FillState
 from txregistry.spec.errors import BlobUnknown, UpstreamFailed
 from txregistry.spec.reference import RepositoryName
@@ -151,6 +152,23 @@ class FillTests(SynchronousTestCase):
         self.assertGreater(resumed.state.written, SIZE / 2)
         self.assertApproximates(resumed.mean_rate, SIZE / 2, SIZE / 10)
 
+    def test_rate_of_one_that_begins_anew(self) -> None:
+        """What was here and was wrong does not count."""
+        self.keep(bytes(SIZE))
+        self.ask()
+        self.pass_time(1.0)
+        (fill,) = self.house.fills.under_way
+        self.assertLess(fill.state.written, SIZE)
+        self.assertApproximates(fill.mean_rate, SIZE / 2, SIZE / 10)
+
+    def keep(self, content: bytes) -> None:
+        """Have all of a blob here, as if a process had ended before it was stored."""
+        partial = self.successResultOf(self.house.partials.open(digest=self.digest))
+        partial.write(content)
+        state = FillCheckpoint(SIZE, SIZE, None)
+        self.successResultOf(partial.checkpoint(state=state))
+        self.successResultOf(partial.close())
+
     def test_stop_makes_a_checkpoint(self) -> None:
         """Stopping keeps what there is, and the next process fetches the rest."""
         asked = self.ask()
@@ -186,13 +204,7 @@ class FillTests(SynchronousTestCase):
 
     def test_complete_but_uncommitted(self) -> None:
         """If all was there when a process ended, only access is asked for."""
-        partial = self.successResultOf(self.house.partials.open(digest=self.digest))
-        partial.write(self.content)
-        from txregistry.interfaces.fills import FillCheckpoint
-
-        state = FillCheckpoint(SIZE, SIZE, None)
-        self.successResultOf(partial.checkpoint(state=state))
-        self.successResultOf(partial.close())
+        self.keep(self.content)
         self.assertEqual(self.house.get(self.path).body, self.content)
         self.assertEqual((self.gets(), self.upstream.count("HEAD", "/blobs/")), (0, 1))
 

@@ -28,7 +28,7 @@ MEASURE_SECONDS = 1.0
 #: Seconds after which rates are measured anew by a glance.
 GLANCE_SECONDS = 2.0
 
-#: Bytes that were written of each blob that is being downloaded.
+#: Bytes that have come of each blob that is being downloaded.
 _Written = Mapping[Digest, int]
 
 
@@ -74,7 +74,7 @@ class Overlook:
 
     def _written(self) -> _Written:
         return {
-            fill.digest: fill.state.written
+            fill.digest: fill.new_bytes
             for upstream in self._upstreams().values()
             for fill in upstream.fills.under_way
         }

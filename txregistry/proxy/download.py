@@ -198,7 +198,7 @@ class Download:
         )
         self.file.close()
         await self._partial.cancel()
-        self.state = FillState(expected=self.state.expected)
+        self.state, self.resumed_at = FillState(expected=self.state.expected), 0
         self._partial = await self._context.partials.open(digest=self.digest)
         self.file = await self._partial.reader()
 

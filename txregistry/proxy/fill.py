@@ -106,7 +106,7 @@ class Fill:
         except Exception as failed:
             error = explained(failed)
             self._report(error)
-            self.broke_off = keeps_partial(error, self._new_bytes)
+            self.broke_off = keeps_partial(error, self.new_bytes)
             self._fail(Failure(error))
             await self._download.clean_up(error)
         finally:
@@ -149,10 +149,11 @@ class Fill:
     def mean_rate(self) -> float:
         """Return the bytes per second since it was started; 0 if that is just now."""
         passed = self._clock.seconds() - self._started_at
-        return self._new_bytes / passed if passed > 0 else 0.0
+        return self.new_bytes / passed if passed > 0 else 0.0
 
     @property
-    def _new_bytes(self) -> int:
+    def new_bytes(self) -> int:
+        """Count the bytes that came, without those that were here before."""
         return max(0, self.state.written - self._download.resumed_at)
 
     @property

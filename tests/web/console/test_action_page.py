@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import attrs
+from twisted.internet.defer import succeed
+
 from tests.web.console.cases import PageCase, Reader
 
 IMAGE = "corp/org/app:v1"
@@ -53,18 +56,51 @@ class ActionPageTests(PageCase):
         self.assertEqual(got.status, 400)
         self.assertNotIn(b"<b>:v1", got.body)
 
+    def forms(self, name: str) -> list[dict[str, str]]:
+        """Give the fields of each form on the page of an image."""
+        text = self.page(f"/image?name={name}")
+        forms = re.findall(r'<form[^>]*action="/actions".*?</form>', text, re.S)
+        hidden = r'<input type="hidden" name="(.*?)" value="(.*?)"'
+        return [dict(re.findall(hidden, form)) for form in forms]
+
+    def test_names(self) -> None:
+        """Actions are on the image that the page shows, whatever it was called."""
+        self.warm(IMAGE)
+        top = self.explain(IMAGE).digest
+        self.put_image("corp", "latest")
+        self.warm("corp/org/app:latest")
+        by_digest = f"corp/org/app@{top}"
+        for name, shown, pattern in (
+            (f"docker://{IMAGE}", IMAGE, IMAGE),
+            ("corp/org/app", "corp/org/app:latest", "corp/org/app:latest"),
+            (by_digest, by_digest, by_digest),
+            (f"{IMAGE}@{top}", f"{IMAGE}@{top}", by_digest),
+        ):
+            forms = self.forms(name)
+            actions = [fields["action"] for fields in forms]
+            refresh = [] if "@" in name else ["refresh"]
+            self.assertEqual(actions, ["warm", *refresh, "purge", "pin", "unpin"])
+            for fields in forms:
+                self.assertIn(fields.get("images", shown), (shown,))
+                self.assertIn(fields.get("pattern", pattern), (pattern,))
+            self.assertIn(f"<h1>{shown}</h1>", self.read(f"/image?name={name}"))
+
+    def test_of_no_upstream(self) -> None:
+        """What is local can be neither asked for nor fetched again."""
+        self.warm(IMAGE)
+        report = attrs.evolve(self.explain(IMAGE), upstream="", is_local=True)
+        self.patch(type(self.images), "explain", lambda *_, **__: succeed(report))
+        self.assertEqual(self.forms(IMAGE), [])
+
     def test_of_one_image(self) -> None:
         """The page of an image leads to what can be done to it."""
         self.warm(IMAGE)
-        text = self.read(f"/image?name={IMAGE}")
-        forms = re.findall(r'<form[^>]*action="/actions".*?</form>', text, re.S)
         told = []
-        for form in forms:
-            pairs = re.findall(r'<input type="hidden" name="(.*?)" value="(.*?)"', form)
-            got = self.submit("/actions", **dict(pairs), dry_run="1")
+        for fields in self.forms(IMAGE):
+            got = self.submit("/actions", **fields, dry_run="1")
             self.assertEqual(got.status, 200)
             (says,) = re.findall(r'<ul class="says"><li>(.*?)</li>', got.body.decode())
-            told.append((dict(pairs)["action"], says))
+            told.append((fields["action"], says))
         names = ["warm", "refresh", "purge", "pin", "unpin"]
         self.assertEqual([name for name, _ in told], names)
         for name, says in told:

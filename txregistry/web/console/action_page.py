@@ -7,7 +7,8 @@ from typing import Any
 
 from twisted.web.template import Tag, tags
 
-from txregistry.web.console.forms import FORMS, ActionForm, Field
+from txregistry.spec.imagename import ImageName
+from txregistry.web.console.forms import FORMS, ActionForm, Field, about
 from txregistry.web.console.frame import checkbox
 
 
@@ -64,7 +65,7 @@ def _field(form: ActionForm, field: Field) -> Sequence[Tag]:
     return (label, entry, hint)
 
 
-def image_actions_part(image: str, token: str, offered: Sequence[str]) -> Tag:
+def image_actions_part(image: ImageName, token: str, offered: Sequence[str]) -> Tag:
     """Return the ways to act on an image; each says first what it would do.
 
     :param token: of the visitor; empty if they may not act.
@@ -73,13 +74,13 @@ def image_actions_part(image: str, token: str, offered: Sequence[str]) -> Tag:
     forms = [
         tags.form(
             *_hidden(form, token),
-            *_kept(form, form.about(image)),
+            *_kept(form, about(form, image)),
             tags.button(form.title, type="submit", name="dry_run", value="1"),
             method="post",
             action="/actions",
         )
         for form in FORMS
-        if form.command in offered and form.about(image)
+        if form.command in offered and about(form, image)
     ]
     if not (forms and token):
         return tags.p("")

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from txregistry.spec.errors import BadRequest
+from txregistry.spec.imagename import ImageName
 
 
 @attrs.frozen
@@ -15,14 +16,15 @@ class Field:
     """A field of a form.
 
     :ivar kind: ``lines``, ``text`` or ``flag``.
-    :ivar names_images: an image may be named in it.
+    :ivar names: what it names: ``images``, ``tags`` alone, a ``pattern`` of images, or
+        nothing.
     """
 
     name: str
     label: str
     kind: str
     hint: str = ""
-    names_images: bool = False
+    names: str = ""
 
 
 @attrs.frozen
@@ -40,19 +42,16 @@ class ActionForm:
     fields: tuple[Field, ...] = ()
     fixed: Mapping[str, Any] = attrs.field(factory=dict)
 
-    def about(self, image: str) -> dict[str, str]:
-        """Return the fields that name an image; none if it is not about images."""
-        return {field.name: image for field in self.fields if field.names_images}
-
 
 _IMAGES = Field(
-    "images", "Images", "lines", "one in a line, such as docker.io/nginx:1", True
+    "images", "Images", "lines", "one in a line, such as docker.io/nginx:1", "images"
 )
+_TAGS = attrs.evolve(_IMAGES, names="tags")
 _PLATFORMS = Field(
     "platforms", "Platforms", "lines", "one in a line; none for all that there are"
 )
 _PATTERN = Field(
-    "pattern", "Images", "text", "a pattern, such as docker.io/library/*", True
+    "pattern", "Images", "text", "a pattern, such as docker.io/library/*", "pattern"
 )
 
 FORMS: Sequence[ActionForm] = (
@@ -68,7 +67,7 @@ FORMS: Sequence[ActionForm] = (
         "refresh",
         "Refresh",
         "Ask upstream now what tags stand for.",
-        (_IMAGES,),
+        (_TAGS,),
     ),
     ActionForm(
         "purge",
@@ -119,6 +118,19 @@ def form_of(name: str) -> ActionForm:
         if form.name == name:
             return form
     raise BadRequest({"action": name})
+
+
+def about(form: ActionForm, image: ImageName) -> dict[str, str]:
+    """Return the fields of a form that name an image; none if it cannot be about it."""
+    by_digest = image.digest is not None
+    named = {
+        "images": str(image),
+        "tags": "" if by_digest else str(image),
+        # With a digest the tag says nothing: see :class:`ImagePattern`.
+        "pattern": f"{image.repository}@{image.digest}" if by_digest else str(image),
+    }
+    found = {field.name: named.get(field.names, "") for field in form.fields}
+    return {name: value for name, value in found.items() if value}
 
 
 def options_of(form: ActionForm, fields: Mapping[str, Any]) -> dict[str, Any]:

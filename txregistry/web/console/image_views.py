@@ -30,7 +30,7 @@ class ImageViews:
     @deferred
     async def image(self, text: str) -> Values:
         """Fire with all about one image; fail with ``NotFound`` if it is not here."""
-        image = self._named(text)
+        image = self.named(text)
         shown, anatomy = await self._whole(image)
         return {
             "image": shown,
@@ -58,8 +58,8 @@ class ImageViews:
     @deferred
     async def compare(self, text: str, other: str) -> Values:
         """Fire with what differs between two images, variant by variant."""
-        _, old = await self._whole(self._named(text))
-        _, new = await self._whole(self._named(other))
+        _, old = await self._whole(self.named(text))
+        _, new = await self._whole(self.named(other))
         return {
             "from": old.digest,
             "to": new.digest,
@@ -69,7 +69,11 @@ class ImageViews:
             ],
         }
 
-    def _named(self, text: str) -> ImageName:
+    def named(self, text: str) -> ImageName:
+        """Return an image as somebody has named it.
+
+        :raise BadRequest: it is no name of an image; the message says why.
+        """
         cache = self._sources.cache
         try:
             if cache is not None:

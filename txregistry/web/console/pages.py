@@ -13,6 +13,7 @@ from twisted.web.template import Tag, tags
 from txregistry.flow.deferred import deferred
 from txregistry.interfaces.commands import CommandRefused
 from txregistry.spec.errors import NotFound, Unavailable
+from txregistry.spec.imagename import ImageName
 from txregistry.web.console.action_page import (
     forms_part,
     image_actions_part,
@@ -137,17 +138,26 @@ class ConsolePages:
     @deferred
     async def image(self, request: RegistryRequest) -> bytes:
         """Tell all about one image, and offer to act on it, here or not."""
-        visitor, name = await self._desk.admit(request), text_of(request, "name")
-        token = self._desk.token_of(visitor)
-        actions = image_actions_part(name, token, self._jobs.actions)
+        visitor, images = await self._desk.admit(request), self._views.images
+        image = images.named(text_of(request, "name"))
         try:
-            found = await self._views.images.image(name)
+            found = await images.image(str(image))
         except NotFound:
             request.setResponseCode(404)
+            shown = await images.explained(image)
+            actions = self._actions_on(image, shown, visitor)
             part = tags.div(tags.p("Nothing of it is here."), actions)
         else:
+            actions = self._actions_on(image, found["image"], visitor)
             part = image_part(found, self._clock.seconds(), actions)
-        return await _page(request, page(name, "/browse", visitor, part))
+        return await _page(request, page(str(image), "/browse", visitor, part))
+
+    def _actions_on(
+        self, image: ImageName, shown: Mapping[str, Any], visitor: Visitor
+    ) -> Tag:
+        # What is of no upstream can be neither asked for nor fetched again.
+        offered = self._jobs.actions if shown.get("upstream") else ()
+        return image_actions_part(image, self._desk.token_of(visitor), offered)
 
     @deferred
     async def comparison(self, request: RegistryRequest) -> bytes:

@@ -178,9 +178,14 @@ def _survey(in_force: InForce, backend: Backend) -> ReadinessSurvey | None:
     local, context = backend.local, in_force.context
 
     def changes() -> ChangeTimes | None:
-        """Give those of the storage, if nobody and nothing else changes anything."""
-        is_alone = not local.driver.is_shared
-        is_limited = _has_limit(in_force.context.config.proxy)
+        """Give those of the storage, if nobody and nothing else changes anything.
+
+        What redis has of content is forgotten after the change is over.
+        """
+        config = in_force.context.config
+        in_redis = config.storage.cache.blobdescriptor == "redis"
+        is_alone = not (local.driver.is_shared or in_redis)
+        is_limited = _has_limit(config.proxy)
         return local.changes if is_alone and not is_limited else None
 
     return ReadinessSurvey(

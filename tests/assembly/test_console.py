@@ -9,6 +9,8 @@ from typing import Any
 from treq.client import HTTPClient
 
 from tests.assembly.test_reload import CACHE, DaemonCase
+from txregistry.assembly.console import notes_changes
+from txregistry.assembly.loading import load
 from txregistry.testing.wire import Wire
 from txregistry.web.console.site import ConsoleSite
 
@@ -105,6 +107,23 @@ class ConsoleTests(DaemonCase):
         denying = {**CACHE, "deny": ["secret/**"]}
         self.reload(http={"admin": ADMIN}, storage=section, proxy=denying)
         self.assertEqual(forgotten, [1])
+
+    def test_what_is_noted(self) -> None:
+        """Not what others change, nor time, nor what redis forgets later."""
+        limited = {**CACHE, "upstreams": {"a.example": {"maxstale": "1h"}}}
+        in_redis = {"inmemory": {}, "cache": {"blobdescriptor": "redis"}}
+        redis = {"redis": {"addr": "127.0.0.1:6379"}}
+        for config, is_shared, expected in (
+            ({"proxy": CACHE}, False, True),
+            ({"proxy": CACHE}, True, False),
+            ({"proxy": {**CACHE, "maxstale": "1h"}}, False, False),
+            ({"proxy": limited}, False, False),
+            ({"proxy": CACHE, "storage": in_redis, **redis}, False, False),
+        ):
+            self.path = self.mktemp()
+            self.write(**config)
+            found, _ = load(self.path, {})
+            self.assertIs(notes_changes(found, is_shared), expected, config)
 
     def test_none(self) -> None:
         """Unless it is configured there is none, and nothing is written for it."""

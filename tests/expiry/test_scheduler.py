@@ -159,6 +159,7 @@ class SchedulerTests(ExpiryCase):
 
         self.patch(Rebuild, "run", run)
         scheduler._timer = timer = Clock()
+        scheduler._again._clock = timer
         scheduler._rebuilt_generation = None
         for _ in range(2):
             scheduler._scan_again()
@@ -185,7 +186,7 @@ class SchedulerTests(ExpiryCase):
         self.successResultOf(done)
         self.successResultOf(stopped)
         self.assertIsNone(scheduler._rebuilding)
-        self.assertIsNone(scheduler._again)
+        self.assertFalse(scheduler._again.is_armed)
 
     def test_when_it_is_tried_again(self) -> None:
         """Soon at first, then after nine times as long at most, within an hour."""

@@ -311,6 +311,21 @@ class WatchdogTests(SynchronousTestCase):
         self.assertEqual(expired, [128.0])
         self.assertEqual(clock.getDelayedCalls(), [])
 
+    def test_other_times(self) -> None:
+        """Once it may wait for longer, or for less; it says whether it waits."""
+        clock, expired = Clock(), []
+        timer = Watchdog(clock, 10, lambda: expired.append(clock.seconds()))
+        self.assertFalse(timer.is_armed)
+        timer.arm(30.0)
+        clock.advance(29)
+        self.assertTrue(timer.is_armed)
+        timer.arm(0.0)
+        clock.advance(0)
+        self.assertFalse(timer.is_armed)
+        timer.arm()
+        clock.advance(10)
+        self.assertEqual(expired, [29.0, 39.0])
+
     def test_disarming(self) -> None:
         """It may be disarmed at any time, and leaves no timer."""
         clock, expired = Clock(), []

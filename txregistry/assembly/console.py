@@ -19,6 +19,7 @@ from txregistry.assembly.history import build_history
 from txregistry.assembly.listeners import Backend, commands_of, diagnosis
 from txregistry.assembly.settings import http2_choice
 from txregistry.config.http import AdminSection
+from txregistry.config.model import Config
 from txregistry.config.proxy import Proxy
 from txregistry.daemon.endpoints import remove_stale_socket, tcp_endpoint
 from txregistry.daemon.tls import wrap_endpoint
@@ -178,19 +179,22 @@ def _survey(in_force: InForce, backend: Backend) -> ReadinessSurvey | None:
     local, context = backend.local, in_force.context
 
     def changes() -> ChangeTimes | None:
-        """Give those of the storage, if nobody and nothing else changes anything.
-
-        What redis has of content is forgotten after the change is over.
-        """
-        config = in_force.context.config
-        in_redis = config.storage.cache.blobdescriptor == "redis"
-        is_alone = not (local.driver.is_shared or in_redis)
-        is_limited = _has_limit(config.proxy)
-        return local.changes if is_alone and not is_limited else None
+        is_noted = notes_changes(in_force.context.config, local.driver.is_shared)
+        return local.changes if is_noted else None
 
     return ReadinessSurvey(
         backend.images, local.namespace, context.clock, context.reactor, changes
     )
+
+
+def notes_changes(config: Config, is_shared: bool) -> bool:
+    """Tell whether all is noted that changes what would pull with the link down (pure).
+
+    Others who use the storage do not tell. What redis has of content is forgotten after
+    a change was noted. With ``maxstale`` time alone makes a tag too old.
+    """
+    in_redis = config.storage.cache.blobdescriptor == "redis"
+    return not (is_shared or in_redis or _has_limit(config.proxy))
 
 
 def _has_limit(proxy: Proxy) -> bool:

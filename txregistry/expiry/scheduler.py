@@ -8,7 +8,7 @@ from contextlib import suppress
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,6 +18,7 @@ from txregistry.expiry.reaper import Expire, Reaper
 from txregistry.expiry.rebuild import Rebuild, keep_for_ever
 from txregistry.flow.context import background, in_context
 from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import Watchdog
 from txregistry.interfaces.eviction import IPinned
 from txregistry.interfaces.expiry import Entry, IExpiryLedger, Kind, LedgerAway
 
@@ -48,7 +49,7 @@ class ExpiryScheduler(Service):
     _pinned: IPinned
     _functions: Mapping[Kind, Expire] = attrs.field(init=False)
     _loop: LoopingCall = attrs.field(init=False)
-    _again: IDelayedCall | None = None
+    _again: Watchdog = attrs.field(init=False)
     _scan_began: float = 0.0
     _scans_failed: int = 0
     _looping: Deferred[LoopingCall] | None = None
@@ -61,7 +62,8 @@ class ExpiryScheduler(Service):
     def __attrs_post_init__(self) -> None:
         self._functions = self._reaper.functions()
         self._loop = LoopingCall(self.tick)
-        self._loop.clock = self._clock
+        self._loop.clock = self._timer
+        self._again = Watchdog(self._timer, RETRY_SECONDS, self._scan_again)
 
     def startService(self) -> None:
         """Start the scan of the tree, and the loop."""
@@ -73,7 +75,7 @@ class ExpiryScheduler(Service):
     async def stopService(self) -> None:
         """Stop; the current entry is finished first."""
         super().stopService()
-        self._wait_no_more()
+        self._again.disarm()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
         if self._loop.running:
@@ -101,8 +103,8 @@ class ExpiryScheduler(Service):
         self._rebuild.follow(plan)
         # Applies after the next tick, which is at most a minute away.
         self._loop.interval = plan.interval_seconds
-        if self._again is not None:
-            self._again.reset(0.0)
+        if self._again.is_armed:
+            self._again.arm(0.0)
 
     @background("expiry")
     @deferred
@@ -121,15 +123,15 @@ class ExpiryScheduler(Service):
         if self._rebuilding is not None:
             return
         if self._rebuilt_generation != self._ledger.generation:
-            if self._again is None:
+            if not self._again.is_armed:
                 self._start_rebuild()
         elif self._plan.expires:
             await self._expire_due()
 
     @deferred
     async def _expire_due(self) -> None:
-        began = self._clock.seconds()
-        while self.running and self._clock.seconds() - began < TICK_SECONDS:
+        began = self._timer.seconds()
+        while self.running and self._timer.seconds() - began < TICK_SECONDS:
             cutoff = self._plan.cutoff(self._clock.seconds())
             entries = await self._ledger.due(
                 cutoff=cutoff, limit=BATCH, after=self._after
@@ -186,7 +188,6 @@ class ExpiryScheduler(Service):
 
     @background("expiry")
     def _scan_again(self) -> None:
-        self._again = None
         if self._rebuilding is None and not self.is_ready:
             self._start_rebuild()
 
@@ -211,15 +212,10 @@ class ExpiryScheduler(Service):
             return
         wait = retry_after(self._scans_failed, self._timer.seconds() - self._scan_began)
         self._scans_failed += 1
-        self._again = self._timer.callLater(wait, self._scan_again)
+        self._again.arm(wait)
         if not self._is_told:
             self._tell(failure)
         self._is_told = True
-
-    def _wait_no_more(self) -> None:
-        again, self._again = self._again, None
-        if again is not None:
-            again.cancel()
 
     def _tell(self, failure: Failure) -> None:
         if failure.check(LedgerAway):

@@ -213,19 +213,31 @@ class BoundedConsumer:
 
 @attrs.define(eq=False)
 class Watchdog:
-    """Calls a function ``seconds`` after it was last armed."""
+    """Calls a function ``seconds`` after it was last armed.
+
+    :ivar is_armed: it is to be called.
+    """
 
     _clock: IReactorTime
     _seconds: float
     _on_timeout: Callable[[], None]
     _call: IDelayedCall | None = None
 
-    def arm(self) -> None:
-        """Start or restart the timeout."""
+    @property
+    def is_armed(self) -> bool:
+        """Tell whether the timeout is running."""
+        return self._call is not None and self._call.active()
+
+    def arm(self, seconds: float | None = None) -> None:
+        """Start or restart the timeout.
+
+        :param seconds: instead of the usual ones, this time.
+        """
+        wait = self._seconds if seconds is None else seconds
         if self._call is not None and self._call.active():
-            self._call.reset(self._seconds)
+            self._call.reset(wait)
         else:
-            self._call = self._clock.callLater(self._seconds, self._on_timeout)
+            self._call = self._clock.callLater(wait, self._on_timeout)
 
     def disarm(self) -> None:
         """Cancel the timeout, until armed again."""

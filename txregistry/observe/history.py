@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 import attrs
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.flow.context import background
 from txregistry.flow.database import Database
 from txregistry.flow.deferred import deferred
+from txregistry.flow.streams import Watchdog
 from txregistry.interfaces.history import HistoryAway, IHistory, Sample, Span, Values
 
 SCHEMA = """
@@ -68,9 +69,12 @@ class History(Service):
     _clock: IReactorTime
     _timer: IReactorTime
     _before: Values = attrs.field(factory=dict)
-    _next: IDelayedCall | None = None
+    _next: Watchdog = attrs.field(init=False)
     _lock: DeferredLock = attrs.field(factory=DeferredLock)
     _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._next = Watchdog(self._timer, Span.DAY.step, self._take)
 
     def startService(self) -> None:
         """Begin with what is counted now."""
@@ -82,20 +86,16 @@ class History(Service):
     async def stopService(self) -> None:
         """Take the last sample, and close the file."""
         super().stopService()
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+        self._next.disarm()
         await self.sample()
         await self._database.close()
 
     def _wait(self, _: object = None) -> None:
         """Take the next sample when it is time, and so on while this runs."""
         if self.running:
-            wait = until_middle(self._clock.seconds())
-            self._next = self._timer.callLater(wait, self._take)
+            self._next.arm(until_middle(self._clock.seconds()))
 
     def _take(self) -> None:
-        self._next = None
         self.sample().addCallback(self._wait)
 
     def sample(self) -> Deferred[None]:
